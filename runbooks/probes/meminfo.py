@@ -1,0 +1,49 @@
+"""Memory, swap, commit accounting and pressure of the host.
+
+Source: proc_meminfo(5), kernel documentation vm/overcommit-accounting and accounting/psi.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triagebook.runbooks.engine.facts import Unreadable, fact
+from triagebook.runbooks.probes.records import Sample
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All in bytes. `commit_room` is what an unprivileged small process may still commit in strict mode:
+    CommitLimit - admin_reserve - Committed_AS; larger processes have less, by min(VmSize / 32, user_reserve).
+    """
+
+    total_bytes: int | Unreadable = fact("bytes", "/proc/meminfo MemTotal")
+    available_bytes: int | Unreadable = fact("bytes", "/proc/meminfo MemAvailable")
+    swap_total_bytes: int | Unreadable = fact("bytes", "/proc/meminfo SwapTotal")
+    swap_free_bytes: int | Unreadable = fact("bytes", "/proc/meminfo SwapFree")
+    commit_limit_bytes: int | Unreadable = fact("bytes", "/proc/meminfo CommitLimit")
+    committed_bytes: int | Unreadable = fact("bytes", "/proc/meminfo Committed_AS")
+    commit_room_bytes: int | Unreadable = fact("bytes", "/proc/meminfo CommitLimit less reserves and Committed_AS")
+    huge_pages_bytes: int | Unreadable = fact("bytes", "/proc/meminfo Hugetlb")
+    kernel_stack_bytes: int | Unreadable = fact("bytes", "/proc/meminfo KernelStack")
+    page_tables_bytes: int | Unreadable = fact("bytes", "/proc/meminfo PageTables")
+    overcommit_memory: int | Unreadable = fact("mode", "/proc/sys/vm/overcommit_memory")
+    overcommit_ratio: int | Unreadable = fact("percent", "/proc/sys/vm/overcommit_ratio")
+    overcommit_bytes: int | Unreadable = fact("bytes", "/proc/sys/vm/overcommit_kbytes")  # 0: the ratio holds
+    admin_reserve_bytes: int | Unreadable = fact("bytes", "/proc/sys/vm/admin_reserve_kbytes")
+    user_reserve_bytes: int | Unreadable = fact("bytes", "/proc/sys/vm/user_reserve_kbytes")
+    pressure_some_avg10: float | Unreadable = fact("percent", "/proc/pressure/memory some avg10")
+    pressure_full_avg10: float | Unreadable = fact("percent", "/proc/pressure/memory full avg10")
+    oom_kills: int | Unreadable = fact("kills", "/proc/vmstat oom_kill")
+    oom_kills_delta: int | Unreadable = fact("kills", "/proc/vmstat oom_kill")
+    allocation_stalls: int | Unreadable = fact("stalls", "/proc/vmstat allocstall_*")
+    allocation_stalls_delta: int | Unreadable = fact("stalls", "/proc/vmstat allocstall_*")
+    swapped_in_delta: int | Unreadable = fact("pages", "/proc/vmstat pswpin")
+    swapped_out_delta: int | Unreadable = fact("pages", "/proc/vmstat pswpout")
+
+
+FACTS = Memory
+
+
+def parse(samples: Sequence[Sample]) -> Memory:
+    """To be written by the probes' author."""
+    raise NotImplementedError(samples)

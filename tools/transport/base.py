@@ -1,0 +1,120 @@
+"""The one protocol behind which every way to a host stands: ssh, openssh, local, replay.
+
+`launch` connects and starts the first process in one go (which lets a transport send both in one flight); further
+processes start on the same session. A failed login raises LoginFailed with the evidence of the attempt.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from triagebook.runbooks.engine.errors import TriagebookError
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds each phase may take, and the whole. A host that accepts TCP and stays silent is given up by `banner_s`."""
+
+    connect_s: float = 8.0
+    banner_s: float = 8.0
+    kex_s: float = 10.0
+    auth_s: float = 15.0
+    exec_s: float = 10.0
+    first_byte_s: float = 20.0
+    total_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Login:
+    """How far the way in went. phase: resolve | connect | banner | kex | host_key | auth | session | exec.
+
+    outcome: ok | refused | no_banner | no_session | cut | timeout | host_key.
+    """
+
+    phase: str
+    outcome: str
+    message: str = ""
+
+
+class LoginFailed(TriagebookError):
+    """No session on the host; `login` is evidence in its own right (a host that cannot fork sends no banner)."""
+
+    reason = "login"
+
+    def __init__(self, login: Login, message: str = "") -> None:
+        super().__init__(message or login.message)
+        self.login = login
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended. `status` is None when the server sent none (RFC 4254, 6.10: death by signal)."""
+
+    status: int | None
+    stderr: bytes
+    is_truncated: bool = False
+
+
+@dataclass
+class Path:
+    """Which way was taken, for `target` and `timings_ms` of a diagnosis."""
+
+    transport: str
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    host_key: str = ""  # "SHA256:..." of the verified key; empty where there is none
+
+
+class Process(Protocol):
+    """A running process on the host; its output is hostile bytes."""
+
+    @property
+    def session(self) -> "Session":
+        """The session it runs on."""
+        ...
+
+    def read(self, timeout_s: float) -> bytes:
+        """The next bytes of standard output; b"" at end of file. Raises TimeoutError."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send to standard input. Raises OSError when the process is gone."""
+        ...
+
+    def finish(self, timeout_s: float) -> Exit:
+        """Close standard input, drain (both streams capped) and wait; never hangs past the timeout."""
+        ...
+
+
+class Session(Protocol):
+    """An open way to a host."""
+
+    @property
+    def login(self) -> Login:
+        """outcome is ok."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """Which way was taken and how long its phases took."""
+        ...
+
+    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> Process:
+        """Start one more process from a fixed argv. Raises LoginFailed (phase exec) when the host refuses it."""
+        ...
+
+    def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:
+        """Read files without a process of our own (SFTP), where the transport can; a str is why not."""
+        ...
+
+    def close(self) -> None:
+        """End the session; ends its processes' input."""
+        ...
+
+
+class Transport(Protocol):
+    """A way to reach hosts by name."""
+
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> Process:
+        """Connect and start the first process. Raises LoginFailed or UsageError (unknown host, unreadable key)."""
+        ...
