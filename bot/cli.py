@@ -4,7 +4,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-
 from triagebook.runbooks.engine.errors import TriagebookError
 
 app = typer.Typer(

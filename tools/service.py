@@ -159,7 +159,9 @@ class _Run:
             notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *collection.cost.notes)),
         )
         login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
-        return self._compose(conclusion, history, extra, login, cost, timings, collection.truncated)
+        return self._compose(
+            conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=collection.truncated
+        )
 
     def _conclude(self, history: Sequence[Facts]) -> Conclusion:
         return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted)
@@ -177,6 +179,7 @@ class _Run:
         conclusion: Conclusion,
         history: Sequence[Facts],
         extra: Sequence[FactEntry],
+        *,
         login: LoginResult,
         cost: TargetCost,
         timings: Mapping[str, float],
@@ -218,7 +221,9 @@ class _Run:
         self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs})
         self.samples = [SampleTime(number, _stamp(self.started)) for number in range(1, len(case.history) + 1)]
         cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
-        diagnosis = self._compose(self._conclude(case.history), case.history, (), LoginResult(), cost, {}, ())
+        diagnosis = self._compose(
+            self._conclude(case.history), case.history, (), login=LoginResult(), cost=cost, timings={}, truncated=()
+        )
         return Answer(diagnosis, case.history)
 
     def unreachable(self, error: LoginFailed) -> Answer:
@@ -229,7 +234,7 @@ class _Run:
         empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
         if meaning is not None:
             empty = replace(empty, next=(meaning.says, *_suspected(meaning)))
-        return Answer(self._compose(empty, (), (), login, TargetCost(), {}, ()), ())
+        return Answer(self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=()), ())
 
 
 def _suspected(meaning: model.LoginMeaning) -> tuple[str, ...]:
