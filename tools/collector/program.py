@@ -59,8 +59,9 @@ def join(
 
 # What awk itself gives a meaning to; every other name is ours and may be shortened.
 _AWK_WORDS = frozenset(
-    "BEGIN ARGC ARGV RS SUBSEP PROCINFO break close continue delete do else exit fflush for function getline if in "
-    "index int length next print printf return split sprintf substr while".split()
+    {"BEGIN", "ARGC", "ARGV", "RS", "SUBSEP", "PROCINFO", "break", "close", "continue", "delete", "do", "else", "exit"}
+    | {"fflush", "for", "function", "getline", "if", "in", "index", "int", "length", "next", "print", "printf"}
+    | {"return", "split", "sprintf", "substr", "while"}
 )
 # Never given as a short name: words of some awk.
 _TAKEN = frozenset({"do", "if", "in", "or", "NR", "NF", "FS", "RS"})
@@ -108,7 +109,8 @@ def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 5) -> s
     become = (
         f'exec $n {awk} "$p" "$@"'
         if awk
-        else 'if [ -x /usr/bin/mawk ]; then exec $n /usr/bin/mawk -W interactive "$p" "$@"; else exec $n awk "$p" "$@"; fi'
+        else 'if [ -x /usr/bin/mawk ]; then exec $n /usr/bin/mawk -W interactive "$p" "$@"; '
+        'else exec $n awk "$p" "$@"; fi'
     )
     return (
         f'p=$1; cd "{root}/proc" || exit 3; set -- [0-9]*; {limit}'
