@@ -84,9 +84,12 @@ class Spaces:
 
     max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
     page_size_bytes: int | Unreadable = fact("bytes", "/proc/self/smaps KernelPageSize")
-    mapped: Collection[MappedProcess] = Collection()
-    limited: Collection[SizedProcess] = Collection()
-    largest: Collection[LargeProcess] = Collection()
+    mapped: Collection[MappedProcess]
+    limited: Collection[SizedProcess]
+    largest: Collection[LargeProcess]
+    largest_pid: int | Unreadable = fact("", "/proc/*/status VmData")
+    largest_comm: str | Unreadable = fact("", "/proc/*/status Name")
+    largest_data_bytes: int | Unreadable = fact("bytes", "/proc/*/status VmData")
 
 
 FACTS = Spaces
@@ -102,11 +105,14 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     mapped = tuple(_mapped(process, fields, maximum) for process, fields in kinds["map"])
     limited = [item for process, fields in kinds["size"] if (item := _sized(process, fields)) is not None]
     limited.sort(key=lambda item: item.room_bytes)
-    largest = (
+    large = (
         LargeProcess(**vars(process), vm_data_bytes=data)
         for process, fields in kinds["large"]
         if isinstance(data := number(fields, 5, _KB), int)
     )
+    largest = Collection(tuple(sorted(large, key=lambda item: -item.vm_data_bytes)), because(*gaps))
+    first = largest.items[0] if largest.items and not largest.partial else None
+    unseen = Unreadable(largest.partial or "no process was seen")
     return Spaces(
         max_map_count=maximum,
         page_size_bytes=page,
@@ -116,7 +122,10 @@ def parse(samples: Sequence[Sample]) -> Spaces:
             because(*gaps, *_unsized(pairs, len(kinds["size"]) - len(limited))),
             _count(pairs, "sized_clear"),
         ),
-        largest=Collection(tuple(largest), because(*gaps)),
+        largest=largest,
+        largest_pid=first.pid if first else unseen,
+        largest_comm=first.comm if first else unseen,
+        largest_data_bytes=first.vm_data_bytes if first else unseen,
     )
 
 

@@ -1,5 +1,6 @@
 """The closed vocabulary of kinds: what stands in this package as a pair of files (or one with `command`)."""
 
+import hashlib
 import importlib
 import pkgutil
 from collections.abc import Sequence
@@ -58,6 +59,25 @@ def load_run(kind: str) -> RunKind:
     if kind not in run_kinds():
         raise RunbookError(f"unknown kind of run probe {kind!r}; known are {', '.join(run_kinds())}")
     return cast(RunKind, _import(kind))
+
+
+def facts_types() -> dict[str, type[Any]]:
+    """Kind to the outermost dataclass of its facts, for the checks of a runbook's expressions."""
+    return {name: module.FACTS for name in sorted(_modules()) if hasattr(module := _import(name), "FACTS")}
+
+
+def is_collected(kind: str) -> bool:
+    """Whether awk reads this kind on the host; else a program is asked about a subject."""
+    return _awk_path(kind) is not None
+
+
+def stamp() -> bytes:
+    """A digest of the vocabulary: what a runbook was checked against changes with it."""
+    found = hashlib.sha256()
+    for folder in package.__path__:
+        for file in sorted(Path(folder).glob("*.py")):
+            found.update(file.name.encode() + b"\0" + file.read_bytes())
+    return found.digest()
 
 
 def awk_of(kind: str) -> str:
