@@ -11,6 +11,7 @@ from typing import ClassVar
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
+    NOT_PRINTED,
     because,
     cut,
     hidden,
@@ -84,6 +85,9 @@ class Spaces:
 
     max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
     page_size_bytes: int | Unreadable = fact("bytes", "/proc/self/smaps KernelPageSize")
+    largest_pid: int | Unreadable = fact("", "/proc/*/status VmData")
+    largest_comm: str | Unreadable = fact("", "/proc/*/status VmData")
+    largest_data_bytes: int | Unreadable = fact("bytes", "/proc/*/status VmData")
     mapped: Collection[MappedProcess] = Collection()
     limited: Collection[SizedProcess] = Collection()
     largest: Collection[LargeProcess] = Collection()
@@ -102,11 +106,11 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     mapped = tuple(_mapped(process, fields, maximum) for process, fields in kinds["map"])
     limited = [item for process, fields in kinds["size"] if (item := _sized(process, fields)) is not None]
     limited.sort(key=lambda item: item.room_bytes)
-    largest = (
+    largest = [
         LargeProcess(**vars(process), vm_data_bytes=data)
         for process, fields in kinds["large"]
         if isinstance(data := number(fields, 5, _KB), int)
-    )
+    ]
     return Spaces(
         max_map_count=maximum,
         page_size_bytes=page,
@@ -117,6 +121,9 @@ def parse(samples: Sequence[Sample]) -> Spaces:
             _count(pairs, "sized_clear"),
         ),
         largest=Collection(tuple(largest), because(*gaps)),
+        largest_pid=largest[0].pid if largest else NOT_PRINTED,
+        largest_comm=largest[0].comm if largest else NOT_PRINTED,
+        largest_data_bytes=largest[0].vm_data_bytes if largest else NOT_PRINTED,
     )
 
 

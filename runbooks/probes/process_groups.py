@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from triagebook.runbooks.engine.facts import Collection, fact
+from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
+    NOT_PRINTED,
     because,
     cut,
     hidden,
@@ -46,6 +47,8 @@ class ProcessGroups:
     """Groups worth naming, most tasks first."""
 
     groups: Collection[ProcessGroup]
+    top_tasks_pid: int | Unreadable = fact("", "Threads: of /proc/*/status (the largest group's largest process)")
+    top_memory_pid: int | Unreadable = fact("", "VmRSS of /proc/*/status (the largest group's largest process)")
 
 
 FACTS = ProcessGroups
@@ -64,7 +67,11 @@ def parse(samples: Sequence[Sample]) -> ProcessGroups:
         hidden(sample),
         "" if len(items) == len(records) else "a record could not be read",
     )
-    return ProcessGroups(Collection(tuple(items), partial, max(0, total - len(items)) if isinstance(total, int) else 0))
+    return ProcessGroups(
+        groups=Collection(tuple(items), partial, max(0, total - len(items)) if isinstance(total, int) else 0),
+        top_tasks_pid=items[0].pid if items else NOT_PRINTED,
+        top_memory_pid=max(items, key=lambda item: item.rss_bytes).pid if items else NOT_PRINTED,
+    )
 
 
 def _group(fields: Sequence[str], names: Mapping[int, str]) -> ProcessGroup | None:
