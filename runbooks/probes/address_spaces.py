@@ -11,6 +11,7 @@ from typing import ClassVar
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
+    NOT_PRINTED,
     because,
     cut,
     hidden,

@@ -3,13 +3,14 @@
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import triagebook.runbooks.probes as package
 from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.nearest import did_you_mean
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -29,36 +30,43 @@ class RunKind(Protocol):
     FACTS: type[Any]
 
     def command(self, subject: str) -> tuple[str, ...]:
-        """The fixed argv for a subject. Raises UsageError when the subject is not one."""
+        """The fixed argv for a subject. Raises ValueError when the subject is not one."""
         ...
 
     def parse(self, stdout: str) -> object:
-        """The facts of what the program printed; never raises."""
+        """The facts of what the program printed, or one Unreadable; never raises."""
         ...
 
 
 def kinds() -> tuple[str, ...]:
-    """The names of all kinds that awk reads, sorted."""
-    return tuple(sorted(name for name in _modules() if _awk_path(name) is not None))
+    """The names of all kinds, sorted."""
+    return tuple(sorted(name for name in _modules() if is_collected(name) or hasattr(_import(name), "command")))
 
 
-def run_kinds() -> tuple[str, ...]:
-    """The names of all kinds that a program prints, sorted."""
-    return tuple(name for name in sorted(_modules()) if hasattr(_import(name), "command"))
+def is_collected(kind: str) -> bool:
+    """The collector's program reads this kind; else it needs a program of its own."""
+    return _awk_path(kind) is not None
 
 
-def load(kind: str) -> ProbeKind:
-    """The module of a kind that awk reads. Raises RunbookError: there is no such kind."""
-    if kind not in kinds():
-        raise RunbookError(f"unknown kind of probe {kind!r}; known are {', '.join(kinds())}")
-    return cast(ProbeKind, _import(kind))
+def load(kind: str) -> Any:
+    """The module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
+    if kind not in _modules() or kind not in kinds():
+        raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds())}")
+    return _import(kind)
 
 
-def load_run(kind: str) -> RunKind:
-    """The module of a kind that a program prints. Raises RunbookError: there is no such kind."""
-    if kind not in run_kinds():
-        raise RunbookError(f"unknown kind of run probe {kind!r}; known are {', '.join(run_kinds())}")
-    return cast(RunKind, _import(kind))
+def facts_types() -> Mapping[str, type[Any]]:
+    """The outermost fact dataclass of each kind."""
+    return {kind: load(kind).FACTS for kind in kinds()}
+
+
+def stamp() -> bytes:
+    """Changes whenever a module of this package does, and so with any fact dataclass."""
+    digest = hashlib.sha256()
+    for name in sorted(_modules()):
+        for path in (path for folder in package.__path__ if (path := Path(folder) / f"{name}.py").is_file()):
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.digest()
 
 
 def facts_types() -> dict[str, type[Any]]:
@@ -84,7 +92,7 @@ def awk_of(kind: str) -> str:
     """The awk of a kind. Raises RunbookError: there is no such kind."""
     path = _awk_path(kind)
     if path is None:
-        raise RunbookError(f"unknown kind of probe {kind!r}; known are {', '.join(kinds())}")
+        raise RunbookError(f"{kind!r} is no kind that the collector reads{did_you_mean(kind, kinds())}")
     return path.read_text(encoding="ascii")
 
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 _UNIT = re.compile(r"[^/]+\.(service|scope|slice|socket|mount|swap)")
 _GROUPING = re.compile(r"kubepods(-[^/]*)?(\.slice)?|lxc|docker|libpod_parent|crio|garden|ecs|besteffort|burstable")
-_CONTAINER = re.compile(
-    r"(docker|libpod|cri-containerd|crio|buildkit)-[^/]*(?<!\.service)|lxc\.(payload|monitor)[.-][^/]*"
-)
+_CONTAINER = re.compile(r"(docker|libpod|cri-containerd|crio|buildkit)-[^/]*(?<!\.service)|lxc\.(payload|monitor)[.-][^/]*")
 _USER_SLICE = re.compile(r"user-([0-9]+)\.slice")
 _USER_MANAGER = re.compile(r"user@[0-9]+\.service")
 

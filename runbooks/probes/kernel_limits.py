@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triagebook.runbooks.engine.facts import Unreadable, fact
-from triagebook.runbooks.probes.reading import NEEDS_SECOND, NOT_PRINTED, complete, integer, minus, pairs_of, rise
+from triagebook.runbooks.probes.reading import NEEDS_SECOND, NOT_PRINTED, complete, hidden, integer, minus, pairs_of, rise
 from triagebook.runbooks.probes.records import Sample
 
 RESERVED_IDS = 300  # RESERVED_PIDS of kernel/pid.c: not given out again after the numbers wrapped
@@ -36,8 +36,13 @@ def parse(samples: Sequence[Sample]) -> KernelLimits:
     whole = complete(samples)
     sample = whole[-1] if whole else None
     pairs, walk = pairs_of(sample, "kernel_limits", "are"), pairs_of(sample, "walk")
-    tasks, ids = integer(walk.get("total")), integer(pairs.get("ids_from_300"))
+    tasks = integer(walk.get("total"))
     threads_max, pid_max = integer(pairs.get("threads_max")), integer(pairs.get("pid_max"))
+    ids = integer(pairs.get("ids_from_300"))
+    room = minus(pid_max, RESERVED_IDS, ids)
+    unseen = hidden(sample)
+    if unseen and isinstance(room, int) and room > 0:
+        ids = room = Unreadable(unseen)  # numbers in use that were not seen may be all that is left
     forks = [integer(pairs_of(one, "kernel_limits", "are").get("forks")) for one in whole]
     return KernelLimits(
         tasks=tasks,
@@ -46,7 +51,7 @@ def parse(samples: Sequence[Sample]) -> KernelLimits:
         threads_room=minus(threads_max, tasks),
         pid_max=pid_max,
         ids_from_300=ids,
-        pid_room=minus(pid_max, RESERVED_IDS, ids),
+        pid_room=room,
         forks=forks[-1] if forks else NOT_PRINTED,
         forks_delta=rise(forks[0], forks[-1]) if len(forks) > 1 else NEEDS_SECOND,
     )

@@ -76,19 +76,12 @@ def parse(samples: Sequence[Sample]) -> Memory:
     whole = complete(samples)
     pairs = pairs_of(whole[-1] if whole else None, "meminfo", "is")
     figures = {name: integer(pairs.get(key), _KB) for name, key in _IN_KB.items()}
-    counters = {
-        name: [integer(pairs_of(sample, "meminfo", "is").get(key)) for sample in whole]
-        for name, key in _COUNTERS.items()
-    }
+    counters = {name: [integer(pairs_of(sample, "meminfo", "is").get(key)) for sample in whole] for name, key in _COUNTERS.items()}
     last = {name: values[-1] if values else NOT_PRINTED for name, values in counters.items()}
-    delta = {
-        name: rise(values[0], values[-1]) if len(values) > 1 else NEEDS_SECOND for name, values in counters.items()
-    }
+    delta = {name: rise(values[0], values[-1]) if len(values) > 1 else NEEDS_SECOND for name, values in counters.items()}
     return Memory(
         **figures,
-        commit_room_bytes=minus(
-            figures["commit_limit_bytes"], figures["admin_reserve_bytes"], figures["committed_bytes"]
-        ),
+        commit_room_bytes=minus(figures["commit_limit_bytes"], figures["admin_reserve_bytes"], figures["committed_bytes"]),
         overcommit_memory=integer(pairs.get("overcommit_memory")),
         overcommit_ratio=integer(pairs.get("overcommit_ratio")),
         pressure_some_avg10=decimal(pairs.get("some")),

@@ -133,9 +133,7 @@ def _blame(nodes: Mapping[str, _Node]) -> Mapping[str, tuple[str, ...]]:
             continue
         limits = [one for one in (path, *ancestors(path)) if one in nodes and isinstance(nodes[one].max, int)]
         rooms = {one: room for one in limits if isinstance(room := nodes[one].room, int)}
-        guilty = (
-            [one for one, room in rooms.items() if room == min(rooms.values())] if len(rooms) == len(limits) else limits
-        )
+        guilty = [one for one, room in rooms.items() if room == min(rooms.values())] if len(rooms) == len(limits) else limits
         for one in guilty:
             blamed.setdefault(one, []).append(path)
     return {limit: tuple(paths) for limit, paths in blamed.items()}

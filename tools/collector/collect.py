@@ -101,6 +101,13 @@ class Collection:
         return Output(stream.text(), ended)
 
     @property
+    def truncated(self) -> tuple[str, ...]:
+        """The kinds of the last sample whose records did not all fit into the answer; all, when that was cut short."""
+        last = self.samples[-1]
+        named = (kind for kind in last.end.get("truncated", "").split(",") if kind in self.kinds)
+        return tuple(named) if last.is_complete else self.kinds
+
+    @property
     def cost(self) -> Cost:
         """What it has cost so far."""
         ends = [sample.end for sample in self.samples if sample.is_complete]
@@ -137,12 +144,11 @@ class Collection:
         except (LoginFailed, OSError) as error:
             self._note(f"it could not be started again: {error}")
             return
-        first, before = self.samples[0], self._stream
-        self._bytes_before += len(before.answer)
-        self._stream, self.samples = Stream(process), ()
+        self._bytes_before += len(self._stream.answer)
+        self._stream = Stream(process)
+        before, self.samples = self.samples, ()
         self._read(1, self._patience.first_sample_s)
-        if not self.samples[0].is_complete and len(first.records) > len(self.samples[0].records):
-            self.samples = (first,)
+        self.samples = max(self.samples, before, key=lambda samples: (samples[0].is_complete, len(samples[0].records)))
 
     def _fall_back(self) -> None:
         sample = files.read_sample(self._read_files, self.kinds, 1)

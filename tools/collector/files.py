@@ -103,9 +103,7 @@ def _pids(read: Read, own: str) -> list[Record]:
         finite += 1
         events = found.get(f"{mount}{path}/pids.events{'.local' if is_local else ''}", "")
         refused = re.match(r"max (\d+)", events)
-        current, peak = (
-            found.get(f"{mount}{path}/{name}", "").strip() or "?" for name in ("pids.current", "pids.peak")
-        )
+        current, peak = (found.get(f"{mount}{path}/{name}", "").strip() or "?" for name in ("pids.current", "pids.peak"))
         fields = ("at", path, limit, current, refused[1] if refused else "?", peak, "?")
         records.append(Record("pids_cgroups", tuple(safe_text(field) for field in fields)))
     summary = (
@@ -123,6 +121,4 @@ def _pids(read: Read, own: str) -> list[Record]:
 
 
 def _texts(answers: Mapping[str, bytes | str]) -> dict[str, str]:
-    return {
-        path: value.decode("utf-8", errors="replace") for path, value in answers.items() if isinstance(value, bytes)
-    }
+    return {path: value.decode("utf-8", errors="replace") for path, value in answers.items() if isinstance(value, bytes)}

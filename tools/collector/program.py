@@ -32,9 +32,7 @@ def hooks(awk: str, kind: str) -> tuple[str, ...]:
     return tuple(phase for phase in PHASES if re.search(rf"^function {re.escape(kind)}_{phase}\(", awk, re.MULTILINE))
 
 
-def join(
-    prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample: int = 1, bounds: Bounds | None = None
-) -> str:
+def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample: int = 1, bounds: Bounds | None = None) -> str:
     """One awk program of `prelude` and each kind's awk, in the mapping's order; `root` stands before every path.
 
     A walk over the processes happens only when a kind has a `process` hook.
@@ -109,8 +107,7 @@ def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 5) -> s
     become = (
         f'exec $n {awk} "$p" "$@"'
         if awk
-        else 'if [ -x /usr/bin/mawk ]; then exec $n /usr/bin/mawk -W interactive "$p" "$@"; '
-        'else exec $n awk "$p" "$@"; fi'
+        else 'if [ -x /usr/bin/mawk ]; then exec $n /usr/bin/mawk -W interactive "$p" "$@"; else exec $n awk "$p" "$@"; fi'
     )
     return (
         f'p=$1; cd "{root}/proc" || exit 3; set -- [0-9]*; {limit}'
