@@ -1,0 +1,179 @@
+"""A runbook as the engine uses it: frozen data, checked and resolved by `schema`.
+
+Expressions (CEL) and templates (Jinja2) are kept as text with the place they came from; `rules` and `template`
+compile them. The list order of `checks` is the triage order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ACTIVE = ("now", "at_limit", "past", "near", "trend")  # most pressing first
+STRENGTHS = ("certain", "likely", "possible")  # strongest first
+RISKS = ("low", "medium", "high")
+NATURES = ("limit", "shortage", "other")
+CULPRITS = ("cgroup", "unit", "user", "process", "container", "host")
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """Error text that routes to a class of causes: `match` is a regular expression without backtracking traps."""
+
+    match: str
+    error_class: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a caller may say about the incident."""
+
+    type: str  # systemd_unit | user | pid | text
+    optional: bool = True
+
+
+@dataclass(frozen=True)
+class State:
+    """One condition of a check, bound to how pressing it is. The first true one of the list wins."""
+
+    active: str
+    strength: str
+    when: str
+    samples: int = 1
+    says: str = ""  # instead of the check's sentence
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The one limit a verdict names: its name, the fact with its value and the fact with what is used of it."""
+
+    name: str
+    value: str
+    used: str
+
+
+@dataclass(frozen=True)
+class Consumers:
+    """Who uses up what is full: elements of `each` for which `where` holds (bound to `that`), most `count` first."""
+
+    each: str
+    where: str
+    count: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A remediation a finding offers, when it applies, and the parameters the finding fixes."""
+
+    id: str
+    when: str
+    bind: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One cause: what it explains, where to look (`each`), its states, and what to say about a match."""
+
+    id: str
+    nature: str
+    explains: tuple[str, ...]
+    each: str
+    states: tuple[State, ...]
+    culprit: Mapping[str, str]
+    limit: Limit | None
+    evidence: tuple[str, ...]
+    says: str
+    next: tuple["Advice", ...]
+    scope: Mapping[str, str] = field(default_factory=dict)  # input -> CEL: does this finding concern what the caller named?
+    consumers: Consumers | None = None
+    offers: tuple[Offer, ...] = ()
+    lookups: Mapping[str, str] = field(default_factory=dict)  # probe name -> CEL: the subject to look up with a program
+    belongs_to: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A sentence for the person, when `when` holds (empty: always)."""
+
+    text: str
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A bounded parameter of a remediation; bounds and default are CEL over facts, or text when it is a name."""
+
+    type: str  # int | unit | user | pid | text
+    default: str
+    min: str = ""
+    max: str = ""
+
+
+@dataclass(frozen=True)
+class Remediation:
+    """A change a runbook offers: a typed action with bounded parameters, what it disturbs and how it is undone."""
+
+    id: str
+    title: str
+    action: str
+    risk: str
+    params: Mapping[str, Param]
+    requires: tuple[str, ...]
+    validates_cleared: tuple[str, ...]
+    validates_within_s: int
+    disruption: str
+    undo: str  # captured | none
+    persist: str  # separate_step | included | never
+
+
+@dataclass(frozen=True)
+class LoginMeaning:
+    """What a failed way into the host tells about the causes: evidence, never a verdict."""
+
+    outcome: str  # of tools.transport.base.Login
+    says: str
+    suspects: tuple[str, ...]  # checks that would explain it
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """The first sentence of an answer, by status and by the nature of the cause. Jinja2."""
+
+    limit: str
+    shortage: str
+    other: str
+    healthy: str
+    inconclusive: str
+    unreachable: str
+
+
+@dataclass(frozen=True)
+class Runbook:
+    """One version of one runbook. `digest` is the SHA-256 of its canonical content."""
+
+    id: str
+    version: str
+    title: str
+    status: str  # active | deprecated
+    symptoms: tuple[Symptom, ...]
+    inputs: Mapping[str, Input]
+    probes: Mapping[str, str]  # name in expressions -> kind
+    checks: tuple[Check, ...]
+    remediations: Mapping[str, Remediation]
+    headlines: Headlines
+    logins: tuple[LoginMeaning, ...]
+    advice: tuple[Advice, ...]
+    references: tuple[str, ...]
+    digest: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)  # the file, for messages
+
+    @property
+    def name(self) -> str:
+        """`id@version`."""
+        return f"{self.id}@{self.version}"
+
+    def check(self, check_id: str) -> Check:
+        """The check of that id; KeyError if there is none."""
+        for check in self.checks:
+            if check.id == check_id:
+                return check
+        raise KeyError(check_id)
