@@ -91,9 +91,7 @@ def queue_service_request(connection: Connection) -> None:
     connection.send(SERVICE_REQUEST, string("ssh-userauth"))
 
 
-def queue_request(
-    connection: Connection, user: str, identity: Identity, *, is_signed: bool = False, until: float = 0.0
-) -> None:
+def queue_request(connection: Connection, user: str, identity: Identity, *, is_signed: bool = False, until: float = 0.0) -> None:
     """Queue one request for the key: a question, or the signed proof. Raises AgentError, UsageError, OSError."""
     connection.auth_reply = None
     algorithm = _algorithm(connection, identity)

@@ -52,9 +52,7 @@ def parse(blob: bytes) -> Certificate:
     reader.string()  # reserved
     authority = reader.string()
     signed = blob[: reader.position]
-    return Certificate(
-        key, kind, key_id, tuple(principals), after, before, critical, authority, signed, reader.string()
-    )
+    return Certificate(key, kind, key_id, tuple(principals), after, before, critical, authority, signed, reader.string())
 
 
 def _texts(packed: bytes) -> list[str]:

@@ -8,10 +8,10 @@ import contextlib
 from collections.abc import Callable
 
 from triagebook.tools.transport.channel import MAX_DATA_BYTES, MAX_DROPPED_BYTES, WINDOW_BYTES, Channel
-from triagebook.tools.transport.faults import Cut, Disconnected, NotAgreed, NotSsh, Surprise, TimedOut
+from triagebook.tools.transport.faults import BadPacket, Cut, Disconnected, NotAgreed, NotSsh, Surprise, TimedOut
 from triagebook.tools.transport.handshake import KEX_MESSAGES, KEXINIT, NEWKEYS, Handshake
 from triagebook.tools.transport.host_keys import HostKeyCheck
-from triagebook.tools.transport.packets import BadPacket, Packets
+from triagebook.tools.transport.packets import Packets
 from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.stream import Stream
 from triagebook.tools.transport.wire import Malformed, Reader, string, uint32

@@ -2,6 +2,7 @@
 
 None of the first two is an OSError: paramiko's loops would swallow those and go on waiting.
 """
+# ruff: noqa: N818 - these say what happened on the wire; what a caller catches is LoginFailed
 
 
 class TimedOut(Exception):
@@ -26,6 +27,10 @@ class NotSsh(Exception):
 
 class NotAgreed(Exception):
     """The host offers nothing that we know (or that was sent ahead); or it broke the order of the protocol."""
+
+
+class BadPacket(Exception):
+    """A packet that cannot be: an impossible length or a wrong MAC."""
 
 
 class HostKeyRefused(Exception):

@@ -9,20 +9,20 @@ from typing import Any
 
 from triagebook.tools.transport import light_paramiko
 from triagebook.tools.transport.certificates import parse
-from triagebook.tools.transport.faults import HostKeyRefused, NotAgreed
+from triagebook.tools.transport.faults import BadPacket, HostKeyRefused, NotAgreed
 from triagebook.tools.transport.host_keys import HostKeyCheck
-from triagebook.tools.transport.packets import BadPacket, Packets
+from triagebook.tools.transport.packets import Packets
 from triagebook.tools.transport.public_keys import CERT_SUFFIX, is_signed_by
 from triagebook.tools.transport.wire import Malformed, Reader
 
 paramiko = light_paramiko.load()
-message = paramiko.message
+_Transport: Any = paramiko.Transport
 
 KEXINIT, NEWKEYS = 20, 21
 KEX_MESSAGES = range(30, 42)
 CURVE25519 = "curve25519-sha256"
 MLKEM = "mlkem768x25519-sha256"
-_EAGER = {CURVE25519: "KexCurve25519", MLKEM: "KexMLKEM768X25519"}
+
 # Elliptic first: finite-field groups cost 20 to 70 ms of Python.
 _KEX = (
     MLKEM,
@@ -56,8 +56,21 @@ class _NoSocket:
         pass
 
 
-class Handshake(paramiko.Transport):  # type: ignore[misc]
+class Handshake(_Transport):  # type: ignore[misc]
     """The keys of one connection. `eager` names the one key exchange to send before the host has said a word."""
+
+    # set by paramiko's methods
+    kex_engine: Any
+    local_kex_init: bytes | None
+    remote_kex_init: bytes | None
+    session_id: bytes
+    initial_kex_done: bool
+    agreed_on_strict_kex: bool
+    host_key_type: str
+    remote_version: str
+    _expected_packet: tuple[int, ...]
+    _kex_info: dict[str, Any]
+    H: bytes
 
     def __init__(self, packets: Packets, check: HostKeyCheck, eager: str | None) -> None:
         super().__init__(_NoSocket(), packetizer_class=lambda _socket: packets)
@@ -102,7 +115,7 @@ class Handshake(paramiko.Transport):  # type: ignore[misc]
             raise NotAgreed(f"malformed key exchange: {error}") from error
 
     def _handle(self, kind: int, payload: bytes, number: int) -> None:
-        packed = message.Message(payload[1:])
+        packed = paramiko.message.Message(payload[1:])
         packed.seqno = number
         if kind == KEXINIT and self.remote_kex_init is None:
             if self.local_kex_init is None:  # the host wants new keys

@@ -119,8 +119,7 @@ def _read_private(path: Path) -> bytes:
         mode = os.fstat(file.fileno())
         if mode.st_uid == os.getuid() and mode.st_mode & 0o077:
             raise UsageError(
-                f"{path} can be read by others (mode {stat.S_IMODE(mode.st_mode):04o}), "
-                f"so it is not used: chmod 600 {path}"
+                f"{path} can be read by others (mode {stat.S_IMODE(mode.st_mode):04o}), so it is not used: chmod 600 {path}"
             )
         return file.read(MAX_KEY_FILE_BYTES)
 

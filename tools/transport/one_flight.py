@@ -23,9 +23,7 @@ from triagebook.tools.transport.identities import Identity
 from triagebook.tools.transport.opening import Opening, wait_open
 
 
-def fly(
-    connection: Connection, user: str, key: Identity, opening: Opening, attempt: Attempt, refused: set[str]
-) -> Channel:
+def fly(connection: Connection, user: str, key: Identity, opening: Opening, attempt: Attempt, refused: set[str]) -> Channel:
     """Log in with `key` and start what `opening` says; returns its channel once the host has confirmed it.
 
     Raises:

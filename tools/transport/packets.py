@@ -9,14 +9,11 @@ import os
 import struct
 from typing import Any
 
+from triagebook.tools.transport.faults import BadPacket
 from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.stream import Stream
 
 MAX_PACKET_BYTES = 256 * 1024  # PACKET_MAX_SIZE of OpenSSH
-
-
-class BadPacket(Exception):
-    """A packet that cannot be: an impossible length or a wrong MAC."""
 
 
 class _Direction:

@@ -79,9 +79,7 @@ class SshSession:
         self.connection = arrival.connection
         self._attempt = attempt
         self.login = Login("exec", "ok")
-        self.path = Path(
-            f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint
-        )
+        self.path = Path(f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Start one more process on the connection. Raises LoginFailed (phase exec) when the host refuses it."""
@@ -159,9 +157,7 @@ class SshProcess:
         except (Cut, NotAgreed):
             pass
         ended = "timeout" if is_timed_out else "cut" if channel.cut else "signal" if channel.signal else "exit"
-        return Exit(
-            channel.status, bytes(channel.err), channel.is_truncated, ended=ended, detail=channel.cut or channel.signal
-        )
+        return Exit(channel.status, bytes(channel.err), channel.is_truncated, ended=ended, detail=channel.cut or channel.signal)
 
     def _abandon(self) -> None:
         self._connection.close_channel(self._channel)

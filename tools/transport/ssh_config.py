@@ -141,9 +141,7 @@ def _resolved(target: Target, options: Options, account: Account) -> HostConfig:
         certificate_files=paths(options.all("certificatefile")),
         proxy_jump=jump,
         proxy_command=command,
-        user_known_hosts_files=paths(
-            options.words("userknownhostsfile") or ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
-        ),
+        user_known_hosts_files=paths(options.words("userknownhostsfile") or ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")),
         global_known_hosts_files=paths(
             options.words("globalknownhostsfile") or ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
         ),

@@ -77,7 +77,7 @@ class ProxyCommandStream(SocketStream):
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs, stdout=theirs, start_new_session=True
+                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True
             )
         super().__init__(ours, is_tcp=False)
 
