@@ -149,7 +149,9 @@ class Ground:
             f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"
         )
         with (folder / "sshd.log").open("wb") as log:
-            process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdin=subprocess.DEVNULL
+            )
         server = Server(folder, port, alias, self.user, config, known, process)
         try:
             await_port(port, process)
@@ -171,9 +173,8 @@ def ground() -> Iterator[Ground]:
     try:
         if os.getuid() == 0:
             user, is_made = f"tb{os.getpid()}", True
-            subprocess.run(
-                ["useradd", "--no-log-init", "-m", "-d", folder / "home", "-s", "/bin/sh", "-p", "*", user], check=True, capture_output=True
-            )
+            argv = ["useradd", "--no-log-init", "-m", "-d", str(folder / "home"), "-s", "/bin/sh", "-p", "*", user]
+            subprocess.run(argv, check=True, capture_output=True)
             Path("/run/sshd").mkdir(exist_ok=True)
         place = Ground(folder, user, is_made)
         make_key(place.user_key)

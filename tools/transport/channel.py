@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 WINDOW_BYTES = 2 << 20  # what the host may send ahead of our leave
 MAX_DATA_BYTES = 32768
-MAX_DROPPED_BYTES = 16 << 20  # beyond the cap: a host that goes on longer than this is cut off
+MAX_DROPPED_BYTES = 64 << 20  # beyond the cap: a host that goes on longer than this is cut off
 
 
 @dataclass

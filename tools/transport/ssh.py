@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from triagebook.tools.transport import ssh_config
+from triagebook.tools.transport.allowance import Allowance
 from triagebook.tools.transport.attempt import Attempt
 from triagebook.tools.transport.base import Deadlines, Exit, Login, Path
 from triagebook.tools.transport.faults import Cut, NotAgreed, TimedOut
@@ -116,8 +117,8 @@ class SshProcess:
     """A process on the host, behind one channel."""
 
     def __init__(self, session: SshSession, channel: "Channel", attempt: Attempt) -> None:
-        self._session, self._channel, self._attempt = session, channel, attempt
-        self._first_until = time.monotonic() + attempt.deadlines.first_byte_s
+        self._session, self._channel = session, channel
+        self._allowance = Allowance(attempt.deadlines, attempt.total_until)
 
     @property
     def session(self) -> SshSession:
@@ -127,7 +128,8 @@ class SshProcess:
         """The next bytes of standard output; b"" at its end. Raises TimeoutError."""
         channel = self._channel
         try:
-            self._connection.wait(lambda: bool(channel.out) or channel.is_over, self._until(timeout_s))
+            until = self._allowance.for_output(timeout_s, has_begun=channel.out_total > 0)
+            self._connection.wait(lambda: bool(channel.out) or channel.is_over, until)
         except TimedOut:
             raise TimeoutError("the process prints nothing") from None
         except (Cut, NotAgreed):  # the channel has it: `finish` tells
@@ -137,7 +139,7 @@ class SshProcess:
     def write(self, data: bytes) -> None:
         """Send to standard input. Raises OSError when the process is gone or does not read."""
         try:
-            self._connection.write(self._channel, data, self._until(self._attempt.deadlines.exec_s))
+            self._connection.write(self._channel, data, self._allowance.for_input())
         except TimedOut:
             raise TimeoutError("the process does not read its input") from None
         except (Cut, NotAgreed) as error:
@@ -146,7 +148,7 @@ class SshProcess:
     def finish(self, timeout_s: float) -> Exit:
         """Close standard input, drain and wait; at the timeout the channel is closed. Output stays to be read."""
         channel, connection = self._channel, self._connection
-        until = min(time.monotonic() + timeout_s, self._attempt.total_until)
+        until = self._allowance.for_end(timeout_s)
         is_timed_out = False
         try:
             connection.end_input(channel)
@@ -163,10 +165,6 @@ class SshProcess:
         self._connection.close_channel(self._channel)
         with contextlib.suppress(TimedOut, Cut):
             self._connection.flush(time.monotonic() + CLOSE_S)
-
-    def _until(self, timeout_s: float) -> float:
-        until = min(time.monotonic() + timeout_s, self._attempt.total_until)
-        return until if self._channel.out_total else min(until, self._first_until)
 
     @property
     def _connection(self) -> "Connection":
