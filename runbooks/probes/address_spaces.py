@@ -11,7 +11,6 @@ from typing import ClassVar
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
-    NOT_PRINTED,
     because,
     cut,
     hidden,

@@ -7,7 +7,6 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from triagebook.runbooks.engine import canonical
 from triagebook.runbooks.engine.cases import Case, read_cases, run_case
 from triagebook.runbooks.engine.catalog import Entry, catalog

@@ -79,7 +79,19 @@ def test_the_wheel_holds_exactly_the_tracked_files(tmp_path: Path) -> None:
     copy = tmp_path / "source"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(copy)], check=True)
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(tmp_path), str(copy)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "-w",
+            str(tmp_path),
+            str(copy),
+        ],
         check=True,
     )
     (wheel,) = tmp_path.glob("*.whl")

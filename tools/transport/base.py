@@ -36,7 +36,7 @@ class Login:
     message: str = ""
 
 
-class LoginFailed(TriagebookError):  # noqa: N818 - an outcome with evidence, not a mistake
+class LoginFailed(TriagebookError):
     """No session on the host; `login` is evidence in its own right (a host that cannot fork sends no banner)."""
 
     reason = "login"

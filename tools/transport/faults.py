@@ -2,7 +2,7 @@
 
 None of the first two is an OSError: paramiko's loops would swallow those and go on waiting.
 """
-# ruff: noqa: N818 - these say what happened on the wire; what a caller catches is LoginFailed
+
 
 
 class TimedOut(Exception):

@@ -3,7 +3,7 @@
 import struct
 
 
-class Malformed(ValueError):  # noqa: N818 - said of the bytes
+class Malformed(ValueError):
     """Bytes that are not what the protocol says: cut short, or a length that cannot be."""
 
 
