@@ -69,25 +69,6 @@ def stamp() -> bytes:
     return digest.digest()
 
 
-def facts_types() -> dict[str, type[Any]]:
-    """Kind to the outermost dataclass of its facts, for the checks of a runbook's expressions."""
-    return {name: module.FACTS for name in sorted(_modules()) if hasattr(module := _import(name), "FACTS")}
-
-
-def is_collected(kind: str) -> bool:
-    """Whether awk reads this kind on the host; else a program is asked about a subject."""
-    return _awk_path(kind) is not None
-
-
-def stamp() -> bytes:
-    """A digest of the vocabulary: what a runbook was checked against changes with it."""
-    found = hashlib.sha256()
-    for folder in package.__path__:
-        for file in sorted(Path(folder).glob("*.py")):
-            found.update(file.name.encode() + b"\0" + file.read_bytes())
-    return found.digest()
-
-
 def awk_of(kind: str) -> str:
     """The awk of a kind. Raises RunbookError: there is no such kind."""
     path = _awk_path(kind)
