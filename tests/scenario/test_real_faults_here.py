@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -48,14 +48,20 @@ def limited_cgroup(name: str, limit: int) -> Iterator[Path]:
     try:
         yield group
     finally:
-        for _ in range(50):
-            pids = (group / "cgroup.procs").read_text().split()
-            for pid in pids:
-                os.kill(int(pid), signal.SIGKILL)
-            if not pids:
-                break
-            time.sleep(0.05)
+        empty(group)
         group.rmdir()
+
+
+def empty(group: Path) -> None:
+    """End everything in the cgroup and wait until its zombies are reaped: they count too."""
+    for _ in range(200):
+        for pid in (group / "cgroup.procs").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        if (group / "pids.current").read_text().strip() == "0":
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{group} does not get empty")
 
 
 @contextmanager
@@ -90,6 +96,8 @@ def test_a_full_control_group_is_named_with_who_fills_it_and_what_refuses_now(tr
     assert verdict["explains_symptom"] == "yes"
     assert sum(consumer["count"] for consumer in verdict["consumers"]) == 8
     assert len(diagnosis["samples"]) == 2
+    refusals = {fact["id"].rsplit(".", 1)[1]: [reading["value"] for reading in fact["readings"]] for fact in diagnosis["facts"]}
+    assert refusals["refused_delta"] == [refusals["refused"][1] - refusals["refused"][0]]
     assert diagnosis["headline"].startswith("A limit, not a shortage")
 
 
@@ -122,8 +130,7 @@ def test_a_group_with_room_that_was_refused_earlier_is_past_not_now(triagebook: 
     with limited_cgroup("triagebook-past", 5) as group:
         with forker_in(group) as process:
             refused(process)
-        for pid in (group / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
+        empty(group)
         with subprocess.Popen(["sh", "-c", f"echo $$ >{group}/cgroup.procs; exec sleep 60"]) as one:
             time.sleep(0.3)
             run = triagebook("diagnose", "--json", "--sample", "0.3")

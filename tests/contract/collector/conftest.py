@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
 from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import Sample, parse_samples
 from triagebook.tools.collector import program
@@ -173,7 +172,7 @@ class HostTree:
         v1 = f"3:pids:{path}\n2:memory:{path}\n1:name=systemd:{path}\n"
         return {"v2": f"0::{path}\n", "v1": v1, "hybrid": v1 + f"0::{path}\n"}[self.mode]
 
-    def process(  # noqa: PLR0913 - a process has many sides
+    def process(
         self,
         pid: int,
         comm: str = "worker",
@@ -384,9 +383,7 @@ class PipeSession:
         n = len(self.started)
         self.started.append(tuple(argv))
         chosen = self.argv[min(n, len(self.argv) - 1)] if self.argv else argv
-        popen = subprocess.Popen(
-            list(chosen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        popen = subprocess.Popen(list(chosen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return PipeProcess(self, popen)
 
     def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:
