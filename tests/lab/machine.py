@@ -119,7 +119,10 @@ class Machine:
 
     def cgroup(self, program: str) -> str:
         """The pids cgroup of a faulty program, as a path below the controller's root."""
-        return self._cgroup_of(self.agent.pids(f"{PROGRAMS}/{program}")[0])
+        pids = self.agent.pids(f"{PROGRAMS}/{program}")
+        if not pids:
+            raise LabError(f"lab: {self.name}: {program} does not run")
+        return self._cgroup_of(pids[0])
 
     def cgroup_directory(self, path: str) -> str:
         """Where the files of a pids cgroup are in the guest."""

@@ -310,7 +310,7 @@ SCENARIOS: dict[str, Scenario] = {
             Counter(
                 "{memory}{inside}/memory.current",
                 r"^(\d+)",
-                0.98 * 48 * MIB,
+                0.98 * 96 * MIB,
                 inside="cacher",
                 v1="{memory}{inside}/memory.usage_in_bytes",
             ),
@@ -330,7 +330,7 @@ SCENARIOS: dict[str, Scenario] = {
                 FULL,
                 Culprit("unit", unit="cacher.service", path="/system.slice/cacher.service"),
                 "memory.max",
-                48 * MIB,
+                96 * MIB,
             ),
         ),
         program="cacher",

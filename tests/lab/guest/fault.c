@@ -33,6 +33,7 @@ static const char *name;
 static int status_file = -1;
 static pid_t child[CHILDREN];
 static int gate[2];
+static void *volatile memory; /* else the compiler leaves out what nobody reads */
 
 static void pace(long milliseconds) {
     struct timespec rest = {milliseconds / 1000, milliseconds % 1000 * 1000000};
@@ -202,7 +203,7 @@ static void shortage(long leave_kb, const char *path) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         while (available_kb() > leave_kb + 4096)
             pace(100);
-        thrash(path, 0);
+        thrash(path, 50);
     }
     for (;;) {
         long spare = available_kb() - leave_kb;
@@ -210,7 +211,7 @@ static void shortage(long leave_kb, const char *path) {
         if (spare > 512) {
             void *where = mmap(NULL, step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             if (where != MAP_FAILED)
-                memset(where, 1, step);
+                memory = memset(where, 1, step);
             continue;
         }
         try_mmap((size_t)1024 * MIB, PROT_READ | PROT_WRITE);
@@ -272,7 +273,7 @@ int main(int count, char **word) {
     else if (!strcmp(what, "shortage") && count > 3)
         shortage(first, word[3]);
     else if (!strcmp(what, "cache") && count > 3) {
-        memset(malloc((size_t)first * 1024), 1, (size_t)first * 1024);
+        memory = memset(malloc((size_t)first * 1024), 1, (size_t)first * 1024);
         thrash(word[3], 200);
     } else if (!strcmp(what, "orphan"))
         orphan();
