@@ -63,7 +63,9 @@ def _save(release: Release, built: Path, accelerator: str, where: Path) -> None:
         process = qemu.start(command, where / "qemu.log")
         try:
             agent = Agent(sockets / "agent")
-            qemu.wait_until(agent.is_there, BOOT_SECONDS, f"{release.name}: the agent does not answer after the boot")
+            qemu.wait_until(lambda: agent.is_there() or not process.is_alive(), BOOT_SECONDS, f"{release.name}: no agent")
+            if not process.is_alive():
+                raise NotStarted(f"lab: {release.name}: the guest died while booting, see {where}/console.log")
             agent.set_clock()
             qemu.wait_until(lambda: qemu.has_banner(port), BOOT_SECONDS, f"{release.name}: sshd does not answer")
             boot_s = round(time.monotonic() - begun, 1)
