@@ -122,9 +122,8 @@ def _list(_arguments: argparse.Namespace) -> int:
 
 
 def _probe(_arguments: argparse.Namespace) -> int:
-    built = image.build()
     for name, release in RELEASES.items():
-        _say(f"{name}: {qemu.accelerator(built, release)}")
+        _say(f"{name}: {qemu.accelerator(image.build(release.codename), release)}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """The cache directory: everything built, and the state of running machines.
 
-Layout: `rootfs.tar` `kernels/SUITE/*.deb` `keys/` `image-KEY/` (disk, kernels, initial ramdisks) `snapshot-KEY/RELEASE/` (disk
-and RAM after the first boot) `run/NAME/` (a running machine) `probe.json` (whether KVM works).
+Layout: `packages-CODENAME/` `keys/` `image-CODENAME-KEY/` (disk, kernels, initial ramdisks) `snapshots/RELEASE/` (disk and
+RAM after the first boot) `run/NAME/` (a running machine) `probe.json` (whether KVM works).
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """The disk image: Debian packages by mmdebstrap, our files on top, an ext4 file system made without mounting.
 
-Two stages, so that a changed unit file does not fetch packages again: `rootfs.tar` with the kernel packages
-beside it, then `image-KEY/` with the disk and a small initial ramdisk per kernel.
+Two stages, so that a changed unit file does not fetch packages again: `packages-CODENAME/` with `rootfs.tar` and
+the kernel packages, then `image-CODENAME-KEY/` with the disk and a small initial ramdisk per kernel.
 """
 
 import os
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from . import cache, keys, programs, ramdisk, sources
-from .releases import CODENAME, RELEASES
+from .releases import kernel_suites
 
 PACKAGES = ("systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "procps", "busybox-static", "sudo")
 FAULTS = (
@@ -21,7 +21,7 @@ FAULTS = (
 ACCOUNTS = {"diag": 1001, "acme": 1002, "appuser": 1003}
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "getty.target",
-    "serial-getty@ttyS0.service", "systemd-tmpfiles-clean.timer",
+    "serial-getty@ttyS0.service", "systemd-modules-load.service", "systemd-tmpfiles-clean.timer",
 )  # fmt: skip
 JOURNALD = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\nRateLimitBurst=0\n"
 TABLE_MIB = 64
@@ -29,44 +29,47 @@ DISK_MIB = 768
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
-def build() -> Path:
-    """The directory of the finished image; seconds when cached, a minute or two when not."""
+def build(codename: str) -> Path:
+    """The directory of the finished image of a Debian release; nothing to do when cached, half a minute when not."""
     programs.require()
-    with cache.lock("image"):
+    with cache.lock(f"image-{codename}"):
         files = sorted(path for path in cache.GUEST.rglob("*") if path.is_file())
         source = (Path(__file__), Path(ramdisk.__file__))
         key = cache.digest(*files, *source, keys.public(keys.client_key()), keys.public(keys.host_key()))
-        image = cache.directory() / f"image-{key}"
+        image = cache.directory() / f"image-{codename}-{key}"
         if not image.exists():
             programs.require_root()
-            _fetch_packages()
-            _make(image)
+            packages = _fetch_packages(codename)
+            _make(image, packages, kernel_suites(codename))
     return image
 
 
-def _fetch_packages() -> None:
-    suites = sorted({release.kernel_suite for release in RELEASES.values()})
+def _fetch_packages(codename: str) -> Path:
+    """The directory with `rootfs.tar` and the kernel packages."""
+    suites = kernel_suites(codename)
     recipe = cache.digest(" ".join((*PACKAGES, *suites, *EXCLUDED)), cache.GUEST / "kernels.sh")
-    stamp = cache.directory() / "rootfs.recipe"
+    where = cache.directory() / f"packages-{codename}"
+    stamp = where / "recipe"
     if stamp.exists() and stamp.read_text() == recipe:
-        return
-    sys.stderr.write("lab: fetching packages for the guests (about a minute)\n")
-    kernels = cache.directory() / "kernels"
-    shutil.rmtree(kernels, ignore_errors=True)
-    source_list = cache.directory() / "sources.list"
-    source_list.write_text(sources.for_guest(CODENAME))
-    hook = f"sh {cache.GUEST / 'kernels.sh'} {kernels} {' '.join(suites)}"
+        return where
+    sys.stderr.write(f"lab: fetching the packages of {codename} (about half a minute)\n")
+    shutil.rmtree(where, ignore_errors=True)
+    where.mkdir()
+    source_list = where / "sources.list"
+    source_list.write_text(sources.for_guest(codename))
+    hook = f"sh {cache.GUEST / 'kernels.sh'} {where} {' '.join(suites)}"
     programs.run((
         "mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(PACKAGES)}", '--aptopt=Acquire::Languages "none"',
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED), f"--customize-hook={hook}",
-        CODENAME, str(cache.directory() / "rootfs.tar"), str(source_list),
+        codename, str(where / "rootfs.tar"), str(source_list),
     ))  # fmt: skip
     stamp.write_text(recipe)
+    return where
 
 
-def _make(image: Path) -> None:
-    sys.stderr.write("lab: making the disk image\n")
-    with tempfile.TemporaryDirectory(prefix="image-", dir=cache.directory()) as temporary:
+def _make(image: Path, packages: Path, suites: tuple[str, ...]) -> None:
+    sys.stderr.write(f"lab: making {image.name}\n")
+    with tempfile.TemporaryDirectory(prefix="making-", dir=cache.directory()) as temporary:
         work = Path(temporary)
         root, ready, programs_built = work / "root", work / "ready", work / "bin"
         for path in (root, ready, programs_built):
@@ -74,21 +77,21 @@ def _make(image: Path) -> None:
         for name in ("agent", "fault", "init"):
             argv = ("gcc", "-O2", "-static", "-pthread", "-o", str(programs_built / name), str(cache.GUEST / f"{name}.c"))
             programs.run(argv)
-        programs.run(("tar", "--extract", "--numeric-owner", "-f", str(cache.directory() / "rootfs.tar"), "-C", str(root)))
+        programs.run(("tar", "--extract", "--numeric-owner", "-f", str(packages / "rootfs.tar"), "-C", str(root)))
         _furnish(root, programs_built)
         disk = ready / "disk.ext4"
         # without checksums and journal: fewer kernel modules, and the disk is thrown away after each run
         features = "^has_journal,^metadata_csum,^64bit"
         programs.run(("mke2fs", "-q", "-t", "ext4", "-O", features, "-d", str(root), str(disk), f"{DISK_MIB}M"))
-        for suite in sorted({release.kernel_suite for release in RELEASES.values()}):
-            ramdisk.unpack(cache.directory() / "kernels" / suite, programs_built / "init", ready / suite)
-        _forget_older("image-*", keep=work)
+        for suite in suites:
+            ramdisk.unpack(packages / suite, programs_built / "init", ready / suite)
+        _forget_older(image)
         ready.rename(image)
 
 
-def _forget_older(pattern: str, keep: Path) -> None:
-    for path in cache.directory().glob(pattern):
-        if path != keep and path.is_dir():
+def _forget_older(image: Path) -> None:
+    for path in cache.directory().glob(f"{image.name.rpartition('-')[0]}-*"):
+        if path.is_dir():
             shutil.rmtree(path)
 
 

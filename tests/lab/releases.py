@@ -1,4 +1,4 @@
-"""The guest systems: one Debian 12 root file system, several kernels and cgroup layouts.
+"""The guest systems: a Debian root file system each, with its kernel and cgroup layout.
 
 They differ in what `pids.events` means: with `owner` (kernel 6.11 and later, cgroup v2) the counter rises in the
 cgroup whose limit refused; with `asker` (before, and always on v1) in the cgroup of the process that asked.
@@ -7,14 +7,13 @@ cgroup whose limit refused; with `asker` (before, and always on v1) in the cgrou
 from dataclasses import dataclass
 from typing import Literal
 
-CODENAME = "bookworm"
-
 
 @dataclass(frozen=True)
 class Release:
     """A guest to boot. `kernel_suite` is the apt suite its kernel comes from."""
 
     name: str
+    codename: str
     kernel_suite: str
     cgroup_version: Literal[1, 2]
     pids_events: Literal["asker", "owner"]
@@ -32,8 +31,14 @@ class Release:
 
 
 RELEASES: dict[str, Release] = {
-    "debian-12": Release("debian-12", CODENAME, 2, "asker"),
-    "debian-12-backports": Release("debian-12-backports", f"{CODENAME}-backports", 2, "owner"),
+    "debian-12": Release("debian-12", "bookworm", "bookworm", 2, "asker"),
+    "debian-12-backports": Release("debian-12-backports", "bookworm", "bookworm-backports", 2, "owner"),
+    "debian-13": Release("debian-13", "trixie", "trixie", 2, "owner"),
     # systemd's hybrid layout: the controllers on cgroup v1, an empty v2 tree beside them
-    "debian-12-hybrid": Release("debian-12-hybrid", CODENAME, 1, "asker", ("systemd.unified_cgroup_hierarchy=0",)),
+    "debian-12-hybrid": Release("debian-12-hybrid", "bookworm", "bookworm", 1, "asker", ("systemd.unified_cgroup_hierarchy=0",)),
 }
+
+
+def kernel_suites(codename: str) -> tuple[str, ...]:
+    """The suites whose kernels go with that root file system."""
+    return tuple(sorted({release.kernel_suite for release in RELEASES.values() if release.codename == codename}))

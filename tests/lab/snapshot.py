@@ -33,26 +33,22 @@ class Snapshot:
 
 
 def of(release: Release) -> Snapshot:
-    """The snapshot of that release; booted and saved now if there is none."""
-    built = image.build()
+    """The snapshot of that release; booted and saved now if there is none that fits."""
+    built = image.build(release.codename)
     accelerator = qemu.accelerator(built, release)
-    settings = cache.digest(" ".join(release.kernel_arguments), accelerator, Path(qemu.__file__), Path(__file__))
-    where = cache.directory() / f"snapshot-{built.name.removeprefix('image-')}-{settings}" / release.name
+    recipe = cache.digest(built.name, repr(release), accelerator, Path(qemu.__file__), Path(__file__))
+    where = cache.directory() / "snapshots" / release.name
     with cache.lock(f"snapshot-{release.name}"):
-        if not (where / "snapshot.json").exists():
-            _forget(release)
-            _save(release, built, accelerator, where)
-        return Snapshot(**json.loads((where / "snapshot.json").read_text()))
+        stored = where / recipe
+        if not stored.exists():
+            shutil.rmtree(where, ignore_errors=True)
+            stored.write_text(json.dumps(asdict(_save(release, built, accelerator, where))))
+        return Snapshot(**json.loads(stored.read_text()))
 
 
-def _forget(release: Release) -> None:
-    for old in cache.directory().glob(f"snapshot-*/{release.name}"):
-        shutil.rmtree(old)
-
-
-def _save(release: Release, built: Path, accelerator: str, where: Path) -> None:
+def _save(release: Release, built: Path, accelerator: str, where: Path) -> Snapshot:
     sys.stderr.write(f"lab: first boot of {release.name} ({accelerator})\n")
-    where.mkdir(parents=True, exist_ok=True)
+    where.mkdir(parents=True)
     disk, ram = where / "disk.qcow2", where / "ram"
     programs.run(("qemu-img", "create", "-q", "-f", "qcow2", "-b", str(built / "disk.ext4"), "-F", "raw", str(disk)))
     with tempfile.TemporaryDirectory(prefix="lab-") as temporary:
@@ -73,8 +69,7 @@ def _save(release: Release, built: Path, accelerator: str, where: Path) -> None:
             _write_ram(sockets / "qmp", ram, where / "qemu.log")
         finally:
             process.end()
-    snapshot = Snapshot(str(disk), str(ram), accelerator, boot_s, str(built))
-    (where / "snapshot.json").write_text(json.dumps(asdict(snapshot)))
+    return Snapshot(str(disk), str(ram), accelerator, boot_s, str(built))
 
 
 def _settle(agent: Agent, where: Path, port: int) -> None:
