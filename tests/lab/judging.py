@@ -71,7 +71,9 @@ def _mismatch(verdict: Mapping[str, Any], expected: Expected) -> str:
         (meant.unit, culprit["unit"], "unit"),
         (meant.path, culprit["id"], "path"),
         (meant.user, culprit["user"], "user") if meant.kind == "user" else ("", "", ""),
-        (meant.program, culprit["id"], "program") if meant.kind == "process" and verdict["cause"] != "dead_pid_namespace" else ("", "", ""),
+        (meant.program, culprit["id"], "program")
+        if meant.kind == "process" and verdict["cause"] != "dead_pid_namespace"
+        else ("", "", ""),
     ]
     for wanted, got, name in pairs:
         if wanted and wanted != got:
@@ -91,7 +93,9 @@ def summary(answer: Mapping[str, Any]) -> str:
     """`pids_cgroup now (worker.service)`, for a table."""
     if answer["status"] == "unreachable":
         return f"unreachable: {answer['login']['phase']} {answer['login']['outcome']}"
-    said = [f"{item['cause']} {item['active']} ({item['culprit']['unit'] or item['culprit']['id']})" for item in verdicts_of(answer)]
+    said = [
+        f"{item['cause']} {item['active']} ({item['culprit']['unit'] or item['culprit']['id']})" for item in verdicts_of(answer)
+    ]
     return "; ".join(said[:3]) or answer["status"]
 
 
@@ -165,5 +169,7 @@ def _as_diag(answer: Mapping[str, Any], scenario_id: str, scenario: Scenario) ->
     if scenario_id == "max-map-count":
         unknown = [item for item in answer["unknown"] if item["check"] == "max_map_count"]
         named = [name for item in unknown for name in item["which"] if name.startswith("mapper")]
-        return [] if named and answer["status"] == "inconclusive" else ["the process whose maps cannot be read is not named unknown"]
+        return (
+            [] if named and answer["status"] == "inconclusive" else ["the process whose maps cannot be read is not named unknown"]
+        )
     return wrong_with(answer, scenario)
