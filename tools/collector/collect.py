@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.probes import catalog
-from triagebook.runbooks.probes.records import Sample, parse_samples
+from triagebook.runbooks.probes.records import END, Sample, parse_samples
 from triagebook.tools.collector import files, program
 from triagebook.tools.collector.stream import Stream
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
@@ -152,7 +152,8 @@ class Collection:
 
     def _fall_back(self) -> None:
         sample = files.read_sample(self._read_files, self.kinds, 1)
-        if all(field.endswith("?") for record in sample.records for field in record.fields[1:]):
+        values = [field for record in sample.records if record.kind != END for field in record.fields if "=" in field]
+        if not values:
             self._note("no file could be read either (SFTP)")
             return
         self._is_by_files = True

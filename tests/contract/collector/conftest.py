@@ -384,9 +384,7 @@ class PipeSession:
         n = len(self.started)
         self.started.append(tuple(argv))
         chosen = self.argv[min(n, len(self.argv) - 1)] if self.argv else argv
-        popen = subprocess.Popen(
-            list(chosen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        popen = subprocess.Popen(list(chosen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return PipeProcess(self, popen)
 
     def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:

@@ -47,9 +47,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("crowded")
 
 
-def test_5000_processes_and_10000_cgroups_are_still_answered(
-    crowded: Path, tree: Callable[..., Any], tools: Any, awk: str
-) -> None:
+def test_5000_processes_and_10000_cgroups_are_still_answered(crowded: Path, tree: Callable[..., Any], tools: Any, awk: str) -> None:
     root = crowded / "host"
     if not root.exists():
         host = tree("v2")

@@ -150,9 +150,7 @@ def test_host_counters_have_deltas(tree: Callable[..., Any], tools: Any, awk: st
 def test_suspects_are_read_however_far_from_a_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.name(1000, "alice")
-    host.process(
-        500, "calm", uid=1000, cgroup="/calm.service", space=(10**12, 10**12), maps=12, nproc=(3790, 3790), size_kb=5000
-    )
+    host.process(500, "calm", uid=1000, cgroup="/calm.service", space=(10**12, 10**12), maps=12, nproc=(3790, 3790), size_kb=5000)
     host.pids("/calm.service", 1, 1137)
     paced = tools.paced(str(host.root), awk, tools.kinds)
     paced.read_sample(1)

@@ -23,9 +23,7 @@ def _full_slice(host: Any, *, local: tuple[int, int] | None = None, events: tupl
 
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "hybrid"])
-def test_the_old_counter_blames_the_limit_with_the_least_room(
-    tree: Callable[..., Any], tools: Any, awk: str, mode: str
-) -> None:
+def test_the_old_counter_blames_the_limit_with_the_least_room(tree: Callable[..., Any], tools: Any, awk: str, mode: str) -> None:
     host = tree(mode)
     _full_slice(host)
     items = _facts(host, tools, awk)["pids_cgroups"].limited.items
