@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
 from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import Sample, parse_samples
 from triagebook.tools.collector import program
@@ -173,7 +172,7 @@ class HostTree:
         v1 = f"3:pids:{path}\n2:memory:{path}\n1:name=systemd:{path}\n"
         return {"v2": f"0::{path}\n", "v1": v1, "hybrid": v1 + f"0::{path}\n"}[self.mode]
 
-    def process(  # noqa: PLR0913 - a process has many sides
+    def process(
         self,
         pid: int,
         comm: str = "worker",
@@ -374,7 +373,7 @@ class PipeSession:
     files: Mapping[str, bytes] | None = None
     refuses: bool = False
     started: list[tuple[str, ...]] = field(default_factory=list)
-    login: Login = Login("session", "ok")
+    login: Login = field(default_factory=lambda: Login("session", "ok"))
     path: WayTaken = field(default_factory=lambda: WayTaken("pipes"))
     is_closed: bool = False
 

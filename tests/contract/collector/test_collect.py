@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 import pytest
-
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.probes.records import Sample
-from triagebook.tools.collector import collect, program
+from triagebook.tools.collector import collect
 from triagebook.tools.collector.collect import Patience
+from triagebook.tools.collector.squeeze import squeeze
 
 SHORT = Patience(first_sample_s=1.0, sample_s=1.0, finish_s=1.0)
 
@@ -177,7 +177,8 @@ def test_without_a_program_the_files_are_read(tools: Any) -> None:
 
 
 def test_without_files_either_everything_is_unknown(tools: Any) -> None:
-    for settings in ({}, {"files": {}}):
+    unreadable: tuple[dict[str, Any], ...] = ({}, {"files": {}})
+    for settings in unreadable:
         collection = collect.start(_over(tools, "exit 126", **settings), "anywhere", tools.kinds, patience=SHORT)
         assert collection.cost.collector == "none"
         assert "no file could be read either (SFTP)" in collection.cost.notes[-1]
@@ -204,7 +205,7 @@ def test_a_program_of_the_last_round_that_fails_is_evidence(tools: Any) -> None:
 
 def test_a_statement_left_open_is_refused() -> None:
     with pytest.raises(ValueError, match="must end in"):
-        program.squeeze("x = 1\ny = 2;")
+        squeeze("x = 1\ny = 2;")
     for bad in ("x = 'a';", 'x = "\\\\";', "if (!x) { y; }", 'x = "é";'):
         with pytest.raises(ValueError, match="quote"):
-            program.squeeze(bad)
+            squeeze(bad)

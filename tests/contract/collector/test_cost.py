@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from triagebook.tools.collector import collect, program
 
 SHELLS = ("dash", "bash", "busybox sh")

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes.records import parse_samples
 from triagebook.tools.collector import collect, program

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 import triagebook.runbooks.probes as package
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.probes import catalog

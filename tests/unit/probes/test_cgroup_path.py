@@ -1,7 +1,6 @@
 """Whom a control group belongs to."""
 
 import pytest
-
 from triagebook.runbooks.probes.cgroup_path import Owner, ancestors, is_login_session, owner_of, unescaped
 
 NAMES = {1000: "alice"}

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.probes import catalog
@@ -40,7 +39,7 @@ def test_samples_come_in_their_order() -> None:
 
 
 def test_fields_are_escaped_and_capped_here_too() -> None:
-    (sample,) = parse_samples(f"triagebook/1 {TAG}\n{TAG}\t1\ta\t\x1b[31m‮{'x' * 900}\n")
+    (sample,) = parse_samples(f"triagebook/1 {TAG}\n{TAG}\t1\ta\t\x1b[31m\u202e{'x' * 900}\n")
     (field,) = sample.of("a")[0]
     assert field.startswith("\\x1b[31m\\u202exxx")
     assert len(field) == 512

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes import kernel_log, unit_settings
 from triagebook.runbooks.probes.kernel_log import KernelLog
@@ -86,7 +85,7 @@ JOURNAL = """2026-07-31T10:00:00+0000 db01 kernel: Linux version 6.1.0-42-amd64 
 2026-07-31T10:05:01+0000 db01 kernel: cgroup: fork rejected by pids controller in /system.slice/web.service
 2026-07-31T10:06:01+0000 db01 kernel: __vm_enough_memory: pid: 520, comm: evil\x1b[2J no, no enough memory for the allocation
 2026-07-31T10:06:02+0000 db01 kernel: __vm_enough_memory: pid: 520, comm: x, bytes: 8192 not enough memory for the allocation
-2026-07-31T10:07:00+0000 db01 kernel: mmap: t (520): VmData 105033728 exceed data ulimit 102400000. Update limits or use boot option ignore_rlimit_data.
+2026-07-31T10:07:00+0000 db01 kernel: mmap: t (520): VmData 105033728 exceed data ulimit 102400000.
 2026-07-31T10:08:00+0000 db01 kernel: java: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO)
 2026-07-31T10:09:00+0000 db01 kernel: Memory cgroup out of memory: Killed process 812 (java) total-vm:1kB
 2026-07-31T10:09:01+0000 db01 kernel: Out of memory: Killed process 813 (java) total-vm:1kB
