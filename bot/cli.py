@@ -19,7 +19,7 @@ RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VE
 
 
 @app.command()
-def diagnose(  # noqa: PLR0913 - each is an option a person types
+def diagnose(
     hosts: Hosts = None,
     *,
     runbook: RunbookOption = "",

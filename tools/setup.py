@@ -1,5 +1,7 @@
 """Putting the parts together for a person's command line: catalogue, transports, service."""
 
+from pathlib import Path
+
 from triagebook.runbooks.engine.catalog import Catalog, catalog
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.service import Service
@@ -31,6 +33,9 @@ def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "")
         raise UsageError(f"unknown transport {transport!r} (one of: {', '.join(TRANSPORTS)})")
     runbooks = catalog(settings.runbook_paths, settings.cache / "runbooks" if settings.cache else None)
 
+    chosen = ssh_config or settings.ssh_config
+    config = Path(chosen).expanduser() if chosen else None
+
     def transport_for(target: TargetName) -> Transport:
         if target.kind == "local":
             from triagebook.tools.transport.local import LocalTransport  # noqa: PLC0415 - only what a run needs
@@ -39,9 +44,9 @@ def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "")
         if transport == "openssh":
             from triagebook.tools.transport.openssh import OpensshTransport  # noqa: PLC0415
 
-            return OpensshTransport(ssh_config or settings.ssh_config)
+            return OpensshTransport(config_file=config)
         from triagebook.tools.transport.ssh import SshTransport  # noqa: PLC0415
 
-        return SshTransport(ssh_config or settings.ssh_config, state=settings.state)
+        return SshTransport(config_file=config, ways_file=settings.state / "ways.json" if settings.state else None)
 
     return Service(runbooks, transport_for)

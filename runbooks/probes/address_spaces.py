@@ -11,7 +11,6 @@ from typing import ClassVar
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
-    NOT_PRINTED,
     because,
     cut,
     hidden,
@@ -83,14 +82,14 @@ class LargeProcess:
 class Spaces:
     """`mapped`, `limited`: elements that could be near; the rest is counted as clear."""
 
+    mapped: Collection[MappedProcess]
+    limited: Collection[SizedProcess]
+    largest: Collection[LargeProcess]
     max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
     page_size_bytes: int | Unreadable = fact("bytes", "/proc/self/smaps KernelPageSize")
     largest_pid: int | Unreadable = fact("", "/proc/*/status VmData")
-    largest_comm: str | Unreadable = fact("", "/proc/*/status VmData")
+    largest_comm: str | Unreadable = fact("", "/proc/*/status Name")
     largest_data_bytes: int | Unreadable = fact("bytes", "/proc/*/status VmData")
-    mapped: Collection[MappedProcess] = Collection()
-    limited: Collection[SizedProcess] = Collection()
-    largest: Collection[LargeProcess] = Collection()
 
 
 FACTS = Spaces
@@ -106,11 +105,14 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     mapped = tuple(_mapped(process, fields, maximum) for process, fields in kinds["map"])
     limited = [item for process, fields in kinds["size"] if (item := _sized(process, fields)) is not None]
     limited.sort(key=lambda item: item.room_bytes)
-    largest = [
+    large = (
         LargeProcess(**vars(process), vm_data_bytes=data)
         for process, fields in kinds["large"]
         if isinstance(data := number(fields, 5, _KB), int)
-    ]
+    )
+    largest = Collection(tuple(sorted(large, key=lambda item: -item.vm_data_bytes)), because(*gaps))
+    first = largest.items[0] if largest.items and not largest.partial else None
+    unseen = Unreadable(largest.partial or "no process was seen")
     return Spaces(
         max_map_count=maximum,
         page_size_bytes=page,
@@ -120,10 +122,10 @@ def parse(samples: Sequence[Sample]) -> Spaces:
             because(*gaps, *_unsized(pairs, len(kinds["size"]) - len(limited))),
             _count(pairs, "sized_clear"),
         ),
-        largest=Collection(tuple(largest), because(*gaps)),
-        largest_pid=largest[0].pid if largest else NOT_PRINTED,
-        largest_comm=largest[0].comm if largest else NOT_PRINTED,
-        largest_data_bytes=largest[0].vm_data_bytes if largest else NOT_PRINTED,
+        largest=largest,
+        largest_pid=first.pid if first else unseen,
+        largest_comm=first.comm if first else unseen,
+        largest_data_bytes=first.vm_data_bytes if first else unseen,
     )
 
 

@@ -22,6 +22,9 @@ from triagebook.runbooks.probes.records import Sample
 _KIND = "pids_cgroups"
 
 
+MOST_TASKS = 4194304  # PID_MAX_LIMIT of a 64-bit kernel: no more tasks can exist
+
+
 @dataclass(frozen=True)
 class LimitedCgroup:
     """A cgroup with a finite `pids.max`. `room` is of this limit alone: a full ancestor is an element of its own.
@@ -149,6 +152,6 @@ def _sum(values: Sequence[int | Unreadable]) -> int | Unreadable:
 def _least_room(nodes: Mapping[str, _Node], above: Sequence[str]) -> int | Unreadable:
     rooms = [nodes[one].room for one in above if one in nodes and isinstance(nodes[one].max, int)]
     if not rooms:
-        return Unreadable("no limit above")
+        return MOST_TASKS  # no finite limit above: the kernel's own
     unreadable = next((room for room in rooms if isinstance(room, Unreadable)), None)
     return unreadable or min(room for room in rooms if isinstance(room, int))

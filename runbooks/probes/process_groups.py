@@ -11,7 +11,6 @@ from typing import ClassVar
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
-    NOT_PRINTED,
     because,
     cut,
     hidden,
@@ -47,8 +46,8 @@ class ProcessGroups:
     """Groups worth naming, most tasks first."""
 
     groups: Collection[ProcessGroup]
-    top_tasks_pid: int | Unreadable = fact("", "Threads: of /proc/*/status (the largest group's largest process)")
-    top_memory_pid: int | Unreadable = fact("", "VmRSS of /proc/*/status (the largest group's largest process)")
+    top_tasks_pid: int | Unreadable = fact("", "Threads: of /proc/*/status")  # of the group with most tasks
+    top_memory_pid: int | Unreadable = fact("", "VmRSS of /proc/*/status")  # of the group with most memory
 
 
 FACTS = ProcessGroups
@@ -67,10 +66,11 @@ def parse(samples: Sequence[Sample]) -> ProcessGroups:
         hidden(sample),
         "" if len(items) == len(records) else "a record could not be read",
     )
+    unseen = Unreadable(partial or "no process was seen")
     return ProcessGroups(
-        groups=Collection(tuple(items), partial, max(0, total - len(items)) if isinstance(total, int) else 0),
-        top_tasks_pid=items[0].pid if items else NOT_PRINTED,
-        top_memory_pid=max(items, key=lambda item: item.rss_bytes).pid if items else NOT_PRINTED,
+        Collection(tuple(items), partial, max(0, total - len(items)) if isinstance(total, int) else 0),
+        top_tasks_pid=items[0].pid if items else unseen,
+        top_memory_pid=max(items, key=lambda item: item.rss_bytes).pid if items else unseen,
     )
 
 

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from triagebook.runbooks.engine.document import MAX_BYTES, read_document
 from triagebook.runbooks.engine.errors import RunbookError
 

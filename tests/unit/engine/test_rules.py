@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pytest
-
 from triagebook.runbooks.engine import rules
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
@@ -53,7 +52,12 @@ def test_a_wrong_rule_is_refused_before_a_host_is_seen(expression: str, message:
 
 @pytest.mark.parametrize(
     "expression",
-    ["it.room <= 0 && it.path.startsWith('/a')", "min(it.room, groups.total) < 7", "it.load > 5.0", "it.is_hot || inputs.unit == 'x'"],
+    [
+        "it.room <= 0 && it.path.startsWith('/a')",
+        "min(it.room, groups.total) < 7",
+        "it.load > 5.0",
+        "it.is_hot || inputs.unit == 'x'",
+    ],
 )
 def test_a_right_rule_is_accepted(expression: str) -> None:
     rules.check(expression, SCOPE, is_condition=True)

@@ -1,7 +1,6 @@
 """Sentences: the sandbox holds, unreadable facts say so, output is bounded."""
 
 import pytest
-
 from triagebook.runbooks.engine import template
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Unreadable
@@ -37,7 +36,12 @@ def test_what_a_sentence_does_not_need_is_refused_at_load(text: str) -> None:
 
 
 def test_the_names_a_template_uses_are_known_at_load() -> None:
-    assert set(template.check("{{ it.unit or it.path }} {% if mem.free > 3 %}{{ a }}{% endif %}")) == {"it.unit", "it.path", "mem.free", "a"}
+    assert set(template.check("{{ it.unit or it.path }} {% if mem.free > 3 %}{{ a }}{% endif %}")) == {
+        "it.unit",
+        "it.path",
+        "mem.free",
+        "a",
+    }
 
 
 def test_an_undefined_name_is_an_error_not_an_empty_text() -> None:
