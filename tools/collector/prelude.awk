@@ -122,7 +122,8 @@ function take_sample(    i, text) {
     pair("uptime", after("\n" slurp(ROOT "/proc/uptime", 1), "\n"), readable > 0) \
     pair("cpu_us", sprintf("%.0f", text / 1000), text != "") \
     pair("awk", (("version" in PROCINFO) ? "gawk" : ARGV[0]), 1) cut_pairs());
-  print substr(answer, 1, length(answer) - 1);
+  # One write for all of it where the output is not buffered (mawk -W interactive).
+  printf "%s", answer;
   fflush();
   answer = "";
 }

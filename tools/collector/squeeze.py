@@ -65,7 +65,7 @@ def _short_names(code: str) -> str:
         pieces += [code[end : function.start()], f"function {function[1]}("]
         pieces += [",".join(letters[name] + "\x02" for name in own), ")"]
         body = code[function.start(3) : close]
-        pieces.append(_WORD.sub(lambda word, own=letters: own[word[0]] + "\x02" if word[0] in own else word[0], body))
+        pieces += [letters[word] + "\x02" if word in letters else word for word in re.split(r"(\W+)", body)]
         end = close
     marked = "".join([*pieces, code[end:]])  # \x02 stands behind every letter that is final
     names = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?!\x02|[A-Za-z0-9_])")

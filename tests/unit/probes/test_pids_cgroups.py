@@ -3,7 +3,7 @@
 from typing import Any
 
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.probes.pids_cgroups import LimitedCgroup, parse
+from triagebook.runbooks.probes.pids_cgroups import MOST_TASKS, LimitedCgroup, parse
 from triagebook.runbooks.probes.records import Record, Sample
 
 ALL = "all mode=v2 meaning={meaning} mount=/sys/fs/cgroup root=/ cgroups=9 finite={finite} absent=0 outside=0 whole=1 near={near}"
@@ -36,7 +36,7 @@ def test_one_element_with_all_its_facts() -> None:
         refused=12,
         refused_delta=Unreadable("needs a second sample"),
         peak=182,
-        least_room_above=Unreadable("no limit above"),
+        least_room_above=MOST_TASKS,
         directory="/sys/fs/cgroup/system.slice/web.service",
     )
 
