@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
-import paramiko
+import paramiko  # type: ignore[import-untyped]
 
 from tests.sshd import Ground, await_port, end, free_port, public
 
@@ -210,8 +210,9 @@ def paramiko_server(place: Ground, *, first_channel: int = 0) -> Iterator[int]:
         transport = paramiko.Transport(connection)
         transport.add_server_key(paramiko.Ed25519Key(filename=str(place.host_key())))
         transport._channel_counter = first_channel
-        transport.start_server(server=_ParamikoServer())
-        transport.join(30)
+        with contextlib.suppress(paramiko.SSHException, EOFError):
+            transport.start_server(server=_ParamikoServer())
+            transport.join(30)
 
     with listening(handle) as port:
         yield port
