@@ -22,7 +22,7 @@ from triagebook.tools.transport.identities import Identity
 from triagebook.tools.transport.one_flight import fly
 from triagebook.tools.transport.opening import ChannelStream, Opening, Tunnel, wait_open
 from triagebook.tools.transport.ssh_config import HostConfig, Target
-from triagebook.tools.transport.stream import Dialing, ProxyCommandStream, Stream
+from triagebook.tools.transport.stream import Dialing, Stream
 from triagebook.tools.transport.ways import ONE_FLIGHT, STOCK, Way, Ways
 
 MAX_HOPS = 8
@@ -119,6 +119,8 @@ class Connector:
             return self._tunnel(config, attempt, depth)
         with attempt.phase("connect", attempt.connect_limit(config.connect_timeout_s)):
             if dialing is None:
+                from triagebook.tools.transport.proxy_command import ProxyCommandStream  # noqa: PLC0415 - seldom
+
                 return ProxyCommandStream(str(config.proxy_command))
             try:
                 return dialing.finish(attempt.until)

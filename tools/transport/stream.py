@@ -1,20 +1,16 @@
-"""A byte stream to a host with deadlines that hold: a TCP socket, or the socket of a proxy command."""
+"""A byte stream to a host with deadlines that hold: a TCP connection."""
 
 import contextlib
 import os
 import select
 import socket
-import subprocess
-import tempfile
 import threading
 import time
 from typing import Any, Protocol
 
-from triagebook.tools.transport.faults import Cut, ProxyFailed, TimedOut, Unresolved
-from triagebook.tools.transport.plain import plain
+from triagebook.tools.transport.faults import Cut, TimedOut, Unresolved
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
-GRACE_S = 0.5  # for a proxy command to end by itself
 
 
 class Stream(Protocol):
@@ -71,54 +67,6 @@ class SocketStream:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-
-
-class ProxyCommandStream(SocketStream):
-    """The standard input and output of a `ProxyCommand`, started by the shell as ssh_config(5) says."""
-
-    def __init__(self, command: str) -> None:
-        ours, theirs = socket.socketpair()
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        with theirs:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=self._complaints,
-                start_new_session=True,
-            )
-        self._has_received = False
-        super().__init__(ours, is_tcp=False)
-
-    def receive(self, until: float) -> bytes:
-        """As SocketStream. Raises ProxyFailed when the command ended badly before the host said a word."""
-        try:
-            data = super().receive(until)
-        except Cut:
-            if not self._has_received and self._await_end(GRACE_S):
-                self._complaints.seek(0)
-                raise ProxyFailed(
-                    f"the proxy command ended with status {self._process.returncode}: {plain(self._complaints.read(300))}"
-                ) from None
-            raise
-        self._has_received = True
-        return data
-
-    def _await_end(self, seconds: float) -> bool:
-        """Whether it ended, and not well."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(seconds) != 0
-        return False
-
-    def close(self) -> None:
-        super().close()
-        self._process.terminate()
-        try:
-            self._process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._complaints.close()
 
 
 class Dialing:

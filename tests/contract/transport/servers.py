@@ -132,11 +132,22 @@ class _Server(asyncssh.SSHServer):
 
 
 async def _process(process: Any) -> None:
-    child = await asyncio.create_subprocess_shell(
-        process.command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_shell(process.command, stdin=pipe, stdout=pipe)
+    assert child.stdin
+    assert child.stdout
+    feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
+    while data := await child.stdout.read(65536):
+        process.stdout.write(data)
     process.exit(await child.wait())
+    feeding.cancel()
+
+
+async def _feed(source: Any, sink: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        sink.write(data)
+        await sink.drain()
+    sink.close()
 
 
 async def _closed(server: Any) -> None:
