@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from . import RELEASES, SCENARIOS, LabError, NotAvailable, down, reset, up
 from .judging import Judgement, judge
-from .machine import Machine
+from .machines import Machine
 
 AT_ONCE = 2  # guests: a processor each, and 512 MB
 
