@@ -74,7 +74,7 @@ function pids_read(path,    directory, max, now, room) {
   max = first_line(slurp(directory "/pids.max", 1));
   if (readable <= 0) {
     if (path != "/") { pids_absent++; }
-    else if (pids_root == "/") { pids_is_whole = 1; }
+    else { pids_is_whole = 1; }
     pids_limited[path] = pids_limited[pids_above[path]];
     return;
   }

@@ -207,7 +207,13 @@ def test_a_walk_that_takes_too_long_is_ended_and_said(tree: Callable[..., Any], 
     for pid in range(1000, 2200):
         host.process(pid)
     host.write("proc/self/schedstat", "9000000 0 1\n")
-    ran = tools.run(host.root, awk, bounds=program.Bounds(walk_us=-1))
+    paced = tools.paced(str(host.root), awk, tools.kinds, program.Bounds(walk_us=-1))
+    paced.read_sample(1)
+    paced.ask()
+    paced.read_sample(2)
+    ran = paced.end()
+    for sample in ran.samples:
+        assert sample.of("walk")[0][-1] == "unvisited=701"
     facts: Any = collect.parse(tools.kinds, ran.samples)
     assert facts["kernel_limits"].visible_tasks == 500
     for kind, field in (("pids_cgroups", "limited"), ("tasks_by_uid", "limited"), ("process_groups", "groups")):
