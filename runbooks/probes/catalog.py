@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -50,9 +51,10 @@ def is_collected(kind: str) -> bool:
 
 def load(kind: str) -> Any:
     """The module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
-    if kind not in _modules() or kind not in kinds():
+    module = _import(kind) if kind in _modules() else None
+    if not hasattr(module, "FACTS"):
         raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds())}")
-    return _import(kind)
+    return module
 
 
 def facts_types() -> Mapping[str, type[Any]]:
@@ -77,8 +79,13 @@ def awk_of(kind: str) -> str:
     return path.read_text(encoding="ascii")
 
 
-def _modules() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(package.__path__)]
+def _modules() -> frozenset[str]:
+    return _modules_in(tuple(package.__path__))
+
+
+@lru_cache(maxsize=8)
+def _modules_in(folders: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(module.name for module in pkgutil.iter_modules(folders))
 
 
 def _import(name: str) -> ModuleType:
