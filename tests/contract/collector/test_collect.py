@@ -66,7 +66,7 @@ def test_pace_lines_come_through_a_socket_too(tools: Any, awk: str) -> None:
     """sshd may give a process a socket for its standard input, which cannot be opened by a path."""
     ours, theirs = socket.socketpair()
     argv = program.command(collect.joined(("meminfo",)), program.launcher(awk=awk))
-    with subprocess.Popen(argv, stdin=theirs, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(argv, stdin=theirs.fileno(), stdout=subprocess.PIPE) as process:
         theirs.close()
         assert process.stdout is not None
         for n in (1, 2):
