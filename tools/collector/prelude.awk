@@ -51,12 +51,12 @@ function first_line(text,    end) {
 # What follows `key` in `text`, to the end of that line; `found` says whether there was one.
 function after(text, key) {
   found = index(text, key);
-  return found ? first_line(substr(text, found + length(key), 600)) : "";
+  return found ? first_line(substr(text, found + length(key))) : "";
 }
 
-# A value fit to print: at most 400 bytes, control characters as \xNN. Bytes from 0x80 up stay (UTF-8).
+# A value fit to print: at most 400 bytes (the end of a path tells more than its middle), control characters as \xNN. Bytes from 0x80 up stay (UTF-8).
 function shown(value,    i, c, safe) {
-  if (length(value) > 400) { value = substr(value, 1, 400) "~"; }
+  if (length(value) > 400) { value = substr(value, 1, 300) "~" substr(value, length(value) - 98); }
   if (value ~ "^[ -~]*$") { return value; }
   if (CONTROLS == "") {
     for (i = 1; i < 32; i++) { CONTROLS = CONTROLS sprintf("%c", i); }

@@ -149,6 +149,26 @@ def test_files_that_are_missing_are_never_zero(tree: Callable[..., Any], tools: 
     assert "the number of all tasks could not be read" in facts["tasks_by_uid"].limited.partial
 
 
+def test_a_limit_that_should_be_there_and_cannot_be_read_is_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, cgroup="/a.service")
+    host.process(501, cgroup="/b.service")
+    host.pids("/b.service", 1, 1000)
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == ""
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory pids\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == "limits of 1 cgroups could not be read"
+
+
+def test_a_limit_far_down_a_long_path_is_found(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    long = "/" + "/".join(["x" * 200] * 5) + "/deep.service"
+    host.process(500, cgroup=long)
+    host.pids(long, 10, 10)
+    (item,) = _facts(host, tools, awk)["pids_cgroups"].limited.items
+    assert (item.room, len(item.path), item.unit) == (0, 400, "deep.service")
+
+
 def test_exempt_processes_have_no_nproc_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.process(500, "root", uid=0, nproc=(1, 1))
