@@ -63,7 +63,8 @@ class Connection:
         self.handshake.identify()
         if self.handshake.is_eager:
             self.handshake.announce()
-        self.flush(until)
+        with contextlib.suppress(Cut):  # what a host said before it closed is still to be read
+            self.flush(until)
         said: list[str] = []
         try:
             while not (line := self._packets.read_line(until)).startswith(b"SSH-"):

@@ -13,7 +13,7 @@ from triagebook.tools.transport.base import Deadlines, LoginFailed
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.failures import FAILURES
-from triagebook.tools.transport.faults import BadPacket, Cut, NotAgreed, Surprise, TimedOut
+from triagebook.tools.transport.faults import BadPacket, Cut, NotAgreed, NotSsh, Surprise, TimedOut
 from triagebook.tools.transport.handshake import CURVE25519
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.known_hosts import KnownHost
@@ -89,6 +89,17 @@ def test_messages_after_the_login_are_handled_or_refused(kind: int, rest: bytes,
     with pytest.raises((Cut, NotAgreed, Surprise, BadPacket)):
         connection.wait(lambda: False, time.monotonic() + 1)
     assert channel.is_closed or connection.is_dead or isinstance(channel, Channel)
+
+
+def test_what_a_host_said_before_it_closed_is_read_though_nothing_can_be_sent() -> None:
+    class Closed(Pipe):
+        def send(self, data: bytes, until: float) -> None:
+            raise Cut("broken pipe")
+
+    with pytest.raises(NotSsh, match="Exceeded MaxStartups"):
+        Connection(Closed(b"Exceeded MaxStartups\r\n"), CHECK).greet(0.0)
+    with pytest.raises(Cut, match="closed by the host"):
+        Connection(Closed(b""), CHECK).greet(0.0)
 
 
 def test_messages_wait_while_the_host_renews_the_keys() -> None:
