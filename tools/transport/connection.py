@@ -42,6 +42,7 @@ class Connection:
         self.server_signature_algorithms: tuple[str, ...] = ()
         self.is_dead = False
         self._is_held = False
+        self._delayed: list[bytes] = []
 
     # --- the start
     def greet(self, until: float) -> None:
@@ -85,8 +86,12 @@ class Connection:
 
     # --- sending and receiving
     def send(self, kind: int, *fields: bytes) -> None:
-        """Queue one message."""
-        self._packets.send_message(bytes((kind,)) + b"".join(fields))
+        """Queue one message; during a change of keys it waits for the new ones (RFC 4253, 7.1)."""
+        payload = bytes((kind,)) + b"".join(fields)
+        if self.handshake.is_renewing:
+            self._delayed.append(payload)
+        else:
+            self._packets.send_message(payload)
 
     def flush(self, until: float) -> None:
         """Send what is queued, unless it is held. Raises TimedOut, Cut."""
@@ -149,6 +154,7 @@ class Connection:
             raise Disconnected(f"the host disconnects: {text} (reason {code})")
         if kind in (KEXINIT, NEWKEYS) or (kind in KEX_MESSAGES and self.handshake.is_running):
             self.handshake.handle(kind, payload, number)
+            self._send_delayed()
         elif self.handshake.is_running and not self.handshake.initial_kex_done:
             if self.handshake.is_strict or kind not in (IGNORE, DEBUG, UNIMPLEMENTED):
                 raise NotAgreed(f"message {kind} in the middle of the first key exchange")
@@ -167,6 +173,12 @@ class Connection:
             self._handle_channel(kind, reader)
         else:
             self.send(UNIMPLEMENTED, uint32(number))
+
+    def _send_delayed(self) -> None:
+        if not self.handshake.is_renewing:
+            delayed, self._delayed = self._delayed, []
+            for payload in delayed:
+                self._packets.send_message(payload)
 
     def _handle_authentication(self, kind: int, reader: Reader, number: int) -> None:
         if kind == EXT_INFO:
