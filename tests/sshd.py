@@ -9,6 +9,7 @@ Every process started here is ended by its pid. Nothing outside a temporary fold
 
 import contextlib
 import getpass
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from pathlib import Path
 
 SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), shutil.which("sshd"))
 WHY_NOT = None if SSHD and shutil.which("ssh-keygen") else "no sshd here (as root, `make test` installs openssh-server)"
+_GROUNDS = itertools.count()  # one account for each ground of this process
 KEY_TYPES = {"ed25519": (), "ecdsa": ("-b", "256"), "rsa": ("-b", "3072")}
 
 
@@ -172,7 +174,7 @@ def ground() -> Iterator[Ground]:
     user, is_made = getpass.getuser(), False
     try:
         if os.getuid() == 0:
-            user, is_made = f"tb{os.getpid()}", True
+            user, is_made = f"tb{os.getpid()}x{next(_GROUNDS)}", True
             argv = ["useradd", "--no-log-init", "-m", "-d", str(folder / "home"), "-s", "/bin/sh", "-p", "*", user]
             subprocess.run(argv, check=True, capture_output=True)
             Path("/run/sshd").mkdir(exist_ok=True)
