@@ -10,10 +10,13 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
+
+from triagebook.tools.record import record_case
 
 from . import RELEASES, SCENARIOS, LabError, NotAvailable, down, reset, up
 from .judging import Judgement, judge
-from .machine import Machine
+from .machines import Machine
 
 AT_ONCE = 2  # guests: a processor each, and 512 MB
 
@@ -101,10 +104,24 @@ class Rounds:
                 print(f"ERROR {row.release:<20} {row.scenario:<18} {row.error}", flush=True)
 
 
+def record(row: Row, folder: Path) -> None:
+    """A right answer of the account that saw most, as a case. Leaks are left out: one look at a slope proves nothing."""
+    seen = [judgement for judgement in row.judgements if judgement.facts]
+    if not row.is_right or not seen or row.scenario == "leak":
+        return
+    scenario = SCENARIOS[row.scenario]
+    best = next((judgement for judgement in seen if judgement.how in {"root", "standing"}), seen[0])
+    about = f"{scenario.title[0].upper()}{scenario.title[1:]}"
+    recorded = {"from": row.release, "scenario": row.scenario}
+    text = record_case(best.facts, best.answer, about=about, recorded=recorded, symptom=scenario.symptom)
+    (folder / f"{row.release}-{row.scenario}.yaml").write_text(text)
+
+
 def main(argv: list[str]) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", action="append", choices=sorted(RELEASES))
+    parser.add_argument("--record", type=Path, help="write what was right as cases into this folder")
     parser.add_argument("scenario", nargs="*", help="all when absent")
     given = parser.parse_args(argv)
     releases = given.release or list(RELEASES)
@@ -122,6 +139,9 @@ def main(argv: list[str]) -> int:
     rounds.run()
     for release, boot in rounds.boots.items():
         print(f"{release}: {boot}")
+    if given.record:
+        for row in rounds.rows:
+            record(row, given.record)
     failed = [row for row in rounds.rows if not row.is_right]
     print(f"{len(rounds.rows)} scenarios on {len(releases)} releases")
     print(f"{len(rounds.rows) - len(failed)} passed, {len(failed)} failed")

@@ -44,7 +44,14 @@ def test_a_real_broken_guest_is_diagnosed_rightly(guest: list[lab.Machine], scen
 def test_the_judge_tells_a_wrong_answer_from_a_right_one() -> None:
     scenario = lab.SCENARIOS["unit-tasksmax"]
     culprit = {"id": "/system.slice/worker.service", "unit": "worker.service", "user": ""}
-    right = {"cause": "pids_cgroup", "active": "now", "culprit": culprit, "limit": {"value": 24}, "consumers": []}
+    right = {
+        "cause": "pids_cgroup",
+        "active": "now",
+        "strength": "certain",
+        "culprit": culprit,
+        "limit": {"value": 24},
+        "consumers": [],
+    }
     answer = {"status": "cause_found", "verdict": right, "also": []}
     assert wrong_with(answer, scenario) == []
     assert verdicts_of(answer) == [right]
