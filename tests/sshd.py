@@ -166,6 +166,18 @@ class Ground:
                     os.kill(pid, signal.SIGTERM)
 
 
+def remove_account(user: str) -> None:
+    """With what is left of its processes (a `sleep` whose connection went): userdel refuses to go on otherwise."""
+    for _ in range(50):
+        left = subprocess.run(["pgrep", "-u", user], capture_output=True, text=True, check=False).stdout.split()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        if not left and subprocess.run(["userdel", user], check=False, capture_output=True).returncode == 0:
+            return
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def ground() -> Iterator[Ground]:
     """Keys and an account for as long as the block lasts. Without root the account is your own."""
@@ -183,5 +195,5 @@ def ground() -> Iterator[Ground]:
         yield place
     finally:
         if is_made:
-            subprocess.run(["userdel", user], check=False, capture_output=True)
+            remove_account(user)
         shutil.rmtree(folder, ignore_errors=True)
