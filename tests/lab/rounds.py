@@ -5,6 +5,7 @@ cannot run here.
 """
 
 import argparse
+import os
 import queue
 import sys
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from triagebook.tools.record import record_case
 
-from . import RELEASES, SCENARIOS, NotAvailable, down, reset, up
+from . import RELEASES, SCENARIOS, NotAvailable, down, reset, running, up
 from .judging import Judgement, judge
 from .machines import Machine
 
@@ -63,6 +64,18 @@ class Rounds:
             worker.join()
 
     def _work(self, number: int) -> None:
+        try:
+            self._work_off(number)
+        finally:
+            for name in [name for name in running() if name.startswith(self._name(number, ""))]:
+                down(name)
+
+    @staticmethod
+    def _name(number: int, release: str) -> str:
+        """A machine's name, of this process only."""
+        return f"round{os.getpid()}-{number}-{release}"
+
+    def _work_off(self, number: int) -> None:
         machine: Machine | None = None
         while not self._queues[number].empty():
             release, scenario = self._queues[number].get()
@@ -70,13 +83,11 @@ class Rounds:
             judgements: tuple[Judgement, ...] = ()
             error = ""
             try:
-                machine = self._fresh(machine, release, f"round{number}-{release}")
+                machine = self._fresh(machine, release, self._name(number, release))
                 judgements = tuple(judge(machine, scenario, SCENARIOS[scenario]))
             except Exception as failure:  # noqa: BLE001 - whatever stops one scenario is its result; the others go on
                 error = f"{type(failure).__name__}: {failure}"
             self._note(Row(release, scenario, time.monotonic() - started, judgements, error))
-        if machine is not None:
-            down(machine.name)
 
     def _fresh(self, machine: Machine | None, release: str, name: str) -> Machine:
         if machine is not None and machine.state.release == release:
@@ -131,7 +142,7 @@ def main(argv: list[str]) -> int:
             parser.error(f"no scenario {name!r}; there are {', '.join(SCENARIOS)}")
     rounds = Rounds([(release, scenario) for release in releases for scenario in scenarios])
     try:
-        up_first = up(releases[0], "round-probe")
+        up_first = up(releases[0], f"probe{os.getpid()}")
         down(up_first.name)
     except NotAvailable as why:
         print(why)
