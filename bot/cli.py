@@ -31,7 +31,7 @@ def diagnose(
     user: Annotated[str, typer.Option(help="The user it happened to")] = "",
     pid: Annotated[int, typer.Option(help="The process it happened to", min=0)] = 0,
     sample: Annotated[float, typer.Option(help="Seconds between two samples, where a second one is taken", min=0.1, max=60)] = 2.0,
-    explain: Annotated[bool, typer.Option(help="Show every check and every fact it rests on")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every check and every fact it rests on")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per host, a line each")] = False,
     save: Annotated[str, typer.Option(help="Write the diagnosis and all facts to this file")] = "",
     accept_unknown: Annotated[list[str] | None, typer.Option(help="A check whose unknown is a stated caveat")] = None,
