@@ -19,7 +19,7 @@ class Deadlines:
     banner_s: float = 8.0
     kex_s: float = 10.0
     auth_s: float = 15.0
-    exec_s: float = 10.0
+    exec_s: float = 20.0  # a busy host starts a user's manager before the session
     first_byte_s: float = 20.0
     total_s: float = 60.0
 
