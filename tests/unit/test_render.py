@@ -27,6 +27,7 @@ def test_every_case_is_told_whole_and_plain(case: str) -> None:
     assert re.sub(r"\s+", " ", diagnosis.headline) in re.sub(r"\s+", " ", text)
     for verdict in (diagnosis.verdict, *diagnosis.also[:6]):
         assert verdict is None or verdict.cause in text
+        assert verdict is None or re.sub(r"\s+", " ", verdict.summary) in re.sub(r"\s+", " ", text)
     for unknown in diagnosis.unknown:
         assert unknown.check in text
     assert "Unreadable(" not in text

@@ -25,10 +25,14 @@ function walk(    text, i, count, parts, last, top) {
     scan(newest_pid + 1, top - 1);
     scan(300, last);
   }
+  if (!(unvisited) && tasks_total - tasks_seen > 16) { scan_all(slurp(ROOT "/proc/sys/kernel/pid_max", 1) + 0); }
   newest_pid = last;
   known_n = alive_n;
   for (i = 1; i <= alive_n; i++) { known[i] = alive[i]; }
 }
+
+# Where few numbers exist they go around more than once between two looks: then all of them are looked at.
+function scan_all(top) { if (top <= SCAN_LIMIT) { scan(300, top - 1); } }
 
 # CPU time of this process so far, which is that of the login shell too: 0 where the kernel does not say.
 function spent_us() { return int(slurp(ROOT "/proc/self/schedstat", 1) / 1000); }
