@@ -319,6 +319,15 @@ def run(root: Path | str, awk: str = AWKS[0], kinds: Sequence[str] = KINDS, boun
     return Paced(str(root), awk, kinds, bounds).end()
 
 
+def cpu_ms(argv: Sequence[str]) -> float:
+    """CPU time of a command from start to end."""
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return (usage.ru_utime + usage.ru_stime) * 1000
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Callable[..., HostTree]:
     """Makes a tree."""
@@ -407,6 +416,7 @@ class Tools:
     awks: tuple[str, ...] = AWKS
     run: Callable[..., Run] = run
     paced: type[Paced] = Paced
+    cpu_ms: Callable[[Sequence[str]], float] = cpu_ms
     transport: type[PipeTransport] = PipeTransport
     session: type[PipeSession] = PipeSession
 

@@ -214,7 +214,7 @@ def test_the_least_limit_of_a_user_stands_for_it(tree: Callable[..., Any], tools
     host.process(500, "free", uid=1000, threads=3, nproc=(3790, 3790))
     host.process(501, "bound", uid=1000, threads=2, nproc=(8, "unlimited"))
     host.process(502, "bound more", uid=1000, threads=4, nproc=(8, "unlimited"))
-    host.process(503, "free too", uid=1000, nproc=("unlimited", "unlimited"))
+    host.process(503, "free too", uid=1000, nproc=(4000, 4000))
     (item,) = _facts(host, tools, awk)["tasks_by_uid"].limited.items
     assert (item.pid, item.comm, item.tasks, item.processes, item.soft, item.limited_processes, item.room) == (
         *(502, "bound more", 10, 4, 8, 2, -2),
