@@ -1,54 +1,58 @@
-"""Canonical JSON (RFC 8785) of strings, integers, lists and mappings: one value, one sequence of bytes, one digest.
-
-Floats, booleans and nulls are refused: their text differs between languages, or they stand for "not known", and
-neither may be what somebody approved.
-"""
+"""The canonical form of engine data: sorted keys, no spaces, UTF-8. Digests and the cache are over these bytes."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from triagebook.runbooks.engine.errors import PlanError
-
-MAX_INTEGER = 2**53 - 1  # the largest every JSON reader keeps exact (RFC 7493, 2.2)
-MAX_DEPTH = 16
-
-
-def canonical(value: object) -> bytes:
-    """The RFC 8785 bytes of a value. Raises PlanError for anything but str, int, list, tuple and str-keyed mapping."""
-    return _text(value, 0).encode("utf-8")
+T = TypeVar("T")
 
 
-def digest_of(value: object) -> str:
-    """SHA-256 of the canonical bytes, as 64 lowercase hex digits."""
-    return hashlib.sha256(canonical(value)).hexdigest()
-
-
-def _text(value: object, depth: int) -> str:
-    if depth > MAX_DEPTH:
-        raise PlanError(f"canonical JSON: nested deeper than {MAX_DEPTH}")
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        if abs(value) > MAX_INTEGER:
-            raise PlanError(f"canonical JSON: {value} is beyond 2**53 - 1; write it as text")
-        return str(value)
+def plain(value: Any) -> Any:
+    """Dataclasses as dicts; fields left out of comparison (digest, source) are left out here too."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value) if entry.compare}
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{_string(key)}:{_text(value[key], depth + 1)}" for key in _sorted(value)) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return "[" + ",".join(_text(item, depth + 1) for item in value) + "]"
-    raise PlanError(f"canonical JSON: a {type(value).__name__} has no one spelling; use text or an integer")
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return value
 
 
-def _sorted(mapping: Mapping[object, object]) -> list[str]:
-    names = [key for key in mapping if isinstance(key, str)]
-    if len(names) != len(mapping):
-        raise PlanError("canonical JSON: a member's name must be text")
-    # RFC 8785, 3.2.3: by UTF-16 code units, which differs from code points above U+FFFF
-    return sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+def canonical(value: Any) -> bytes:
+    """The bytes that are hashed."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _string(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise PlanError("canonical JSON: half a surrogate pair is not text")
-    return json.dumps(text, ensure_ascii=False)
+def digest(value: Any) -> str:
+    """`sha256:HEX` of the canonical bytes."""
+    return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+
+
+@lru_cache(maxsize=128)
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def rebuild(kind: type[T], data: Any) -> T:
+    """The dataclass that `plain` took apart. Raises KeyError, TypeError or ValueError on anything else."""
+    return typing.cast(T, _rebuild(kind, data))
+
+
+def _rebuild(kind: Any, data: Any) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = _hints(kind)
+        return kind(**{name: _rebuild(hints[name], item) for name, item in data.items()})
+    if origin in (types.UnionType, typing.Union):
+        inner = next(option for option in arguments if option is not type(None))
+        return None if data is None else _rebuild(inner, data)
+    if origin is tuple:
+        return tuple(_rebuild(arguments[0], item) for item in data)
+    if origin is not None and issubclass(origin, Mapping):
+        return {key: _rebuild(arguments[1], item) for key, item in data.items()}
+    return data

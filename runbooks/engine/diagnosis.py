@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-SCHEMA = "triagebook/diagnosis/v1"
+SCHEMA: Literal["triagebook/diagnosis/v1"] = "triagebook/diagnosis/v1"
 Status = Literal["healthy", "warning", "cause_found", "inconclusive", "unreachable"]
 Active = Literal["now", "at_limit", "past", "near", "trend"]
 Strength = Literal["certain", "likely", "possible"]

@@ -6,14 +6,12 @@ compile them. The list order of `checks` is the triage order.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 ACTIVE = ("now", "at_limit", "past", "near", "trend")  # most pressing first
 STRENGTHS = ("certain", "likely", "possible")  # strongest first
 RISKS = ("low", "medium", "high")
 NATURES = ("limit", "shortage", "other")
 CULPRITS = ("cgroup", "unit", "user", "process", "container", "host")
-EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ class State:
     strength: str
     when: str
     samples: int = 1
+    says: str = ""  # instead of the check's sentence
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Offer:
 
     id: str
     when: str
-    bind: Mapping[str, str] = EMPTY
+    bind: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,10 @@ class Check:
     evidence: tuple[str, ...]
     says: str
     next: tuple["Advice", ...]
-    scope: Mapping[str, str] = EMPTY  # input -> CEL: does this finding concern what the caller named?
+    scope: Mapping[str, str] = field(default_factory=dict)  # input -> CEL: does this finding concern what the caller named?
     consumers: Consumers | None = None
     offers: tuple[Offer, ...] = ()
-    lookups: Mapping[str, str] = EMPTY  # probe name -> CEL: the subject to look up with a program
+    lookups: Mapping[str, str] = field(default_factory=dict)  # probe name -> CEL: the subject to look up with a program
     belongs_to: str = ""
     since: str = ""
 
@@ -124,8 +123,15 @@ class Remediation:
     disruption: str
     undo: str  # captured | none
     persist: str  # separate_step | included | never
-    commands: tuple[str, ...]  # shown to a person who runs it by hand; never executed by us
-    undo_commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LoginMeaning:
+    """What a failed way into the host tells about the causes: evidence, never a verdict."""
+
+    outcome: str  # of tools.transport.base.Login
+    says: str
+    suspects: tuple[str, ...]  # checks that would explain it
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,7 @@ class Runbook:
     checks: tuple[Check, ...]
     remediations: Mapping[str, Remediation]
     headlines: Headlines
+    logins: tuple[LoginMeaning, ...]
     advice: tuple[Advice, ...]
     references: tuple[str, ...]
     digest: str = field(default="", compare=False)

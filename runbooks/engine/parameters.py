@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from triagebook.runbooks.engine.canonical import MAX_INTEGER
+from triagebook.runbooks.engine.jcs import MAX_INTEGER
 from triagebook.runbooks.engine.diagnosis import ParamBounds
 from triagebook.runbooks.engine.errors import PlanError
 

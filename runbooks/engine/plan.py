@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from triagebook.runbooks.engine.canonical import digest_of
+from triagebook.runbooks.engine.jcs import digest_of
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.parameters import Value, checked_parameters

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal
 
-from triagebook.runbooks.engine.canonical import canonical
+from triagebook.runbooks.engine.jcs import canonical
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.redact import redact
 

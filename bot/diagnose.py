@@ -1,0 +1,120 @@
+"""`triagebook diagnose`: one host or many, text or JSON, progress on standard error."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from triagebook.bot.render.fleet import render_table
+from triagebook.bot.render.text import Style, render
+from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.tools import setup
+from triagebook.tools.save import save_answer
+from triagebook.tools.service import Answer, Question, Service
+from triagebook.tools.target_name import parse_target
+
+EXIT_STATUS: Mapping[str, int] = {"healthy": 0, "cause_found": 1, "inconclusive": 3, "unreachable": 4, "warning": 6}
+WORST_FIRST = (4, 3, 1, 6, 0)
+AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked on the command line."""
+
+    hosts: tuple[str, ...]
+    runbook: str = ""
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    sample_s: float = 2.0
+    explain: bool = False
+    as_json: bool = False
+    save: str = ""
+    accepted: tuple[str, ...] = ()
+    transport: str = "ssh"
+    ssh_config: str = ""
+
+
+def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) -> int:
+    """Diagnose, print, and return the exit status."""
+    out, err = out or sys.stdout, err or sys.stderr
+    settings = setup.settings()
+    targets = [parse_target(host) for host in dict.fromkeys(options.hosts)]
+    service = setup.service(settings, transport=options.transport, ssh_config=options.ssh_config)
+    runbook = options.runbook or setup.default_runbook(settings, service.catalog)
+    questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
+    if options.save and len(questions) > 1:
+        raise UsageError("--save takes one host at a time")
+    style = Style(colour=_wants_colour(out), explain=options.explain)
+    answers: list[Answer] = []
+    failed = 0
+    for result in _ask(service, questions, err):
+        if isinstance(result, TriagebookError):
+            failed += 1
+            err.write(f"triagebook: {result}\n")
+            continue
+        answers.append(result)
+        if options.as_json:
+            out.write(json.dumps(as_json(result.diagnosis), ensure_ascii=False) + "\n")
+            out.flush()
+    if options.save and answers:
+        save_answer(Path(options.save), answers[0])
+    if not options.as_json:
+        _print([answer.diagnosis for answer in answers], style, out)
+    return exit_status([answer.diagnosis for answer in answers], failed=failed)
+
+
+def _ask(service: Service, questions: Sequence[Question], err: TextIO) -> Iterator[Answer | TriagebookError]:
+    """Answers as they come. A single question's own failure is raised: nothing else would say it better."""
+    if len(questions) == 1:
+        show = _live_line(err, questions[0].target.text)
+        yield service.diagnose(questions[0], show)
+        show("done", None)
+        return
+    with ThreadPoolExecutor(min(AT_ONCE, len(questions))) as pool:
+        waiting = {pool.submit(service.diagnose, question): question for question in questions}
+        for number, future in enumerate(as_completed(waiting), 1):
+            if err.isatty():
+                err.write(f"\r{number}/{len(questions)} hosts ")
+            try:
+                yield future.result()
+            except TriagebookError as error:
+                yield error
+    if err.isatty():
+        err.write("\r\x1b[K")
+
+
+class _live_line:  # noqa: N801 - used as a function
+    """One line of progress on a terminal, erased at the end; nothing elsewhere."""
+
+    def __init__(self, err: TextIO, host: str) -> None:
+        self.err, self.host = err, host
+
+    def __call__(self, stage: str, diagnosis: Diagnosis | None) -> None:
+        if not self.err.isatty():
+            return
+        words = {"connecting": "connecting...", "asking": "asking systemd and the journal...", "done": ""}
+        first = f"first look: {diagnosis.headline[:90]} looking again..." if diagnosis else words.get(stage, stage)
+        self.err.write(f"\r\x1b[K{self.host}: {first}" if first else "\r\x1b[K")
+        self.err.flush()
+
+
+def _print(diagnoses: Sequence[Diagnosis], style: Style, out: TextIO) -> None:
+    if len(diagnoses) == 1:
+        out.write(render(diagnoses[0], style))
+    elif diagnoses:
+        out.write(render_table(diagnoses, style))
+
+
+def exit_status(diagnoses: Iterable[Diagnosis], *, failed: int = 0) -> int:
+    """For several hosts the first present of 4, 3, 1, 6, 0."""
+    present = {EXIT_STATUS[diagnosis.status] for diagnosis in diagnoses} | ({4} if failed else set())
+    return next((status for status in WORST_FIRST if status in present), 4)
+
+
+def _wants_colour(out: TextIO) -> bool:
+    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,51 @@
+"""Evidence: fact ids like `pids[/system.slice/x.service].current`, their readings over the samples, their sources."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+
+from triagebook.runbooks.engine import model, rules
+from triagebook.runbooks.engine.diagnosis import FactEntry, Reading
+from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of, source_of
+
+Facts = Mapping[str, object]
+
+
+def fact_id(path: str, check: model.Check, element: object | None) -> str:
+    """`it.current` of an element becomes `pids[IDENTITY].current`; other paths are their own id."""
+    first, _, rest = path.partition(".")
+    if first == "it" and element is not None:
+        probe = check.each.split(".", 1)[0]
+        return f"{probe}[{identity_of(element)}].{rest}"
+    return path
+
+
+def cite(path: str, check: model.Check, element: object | None, history: Sequence[Facts]) -> FactEntry:
+    """One cited fact with a reading for every sample in which it could be read."""
+    owner_path, _, name = path.rpartition(".")
+    unit = source = ""
+    readings: list[Reading] = []
+    unreadable = ""
+    for number, facts in enumerate(history, 1):
+        here = _element_in(facts, check, element) if path.startswith("it.") else None
+        known = {**facts, "it": here} if here is not None else facts
+        value = rules.resolve(path, known) if here is not None or not path.startswith("it.") else Unreadable("not seen")
+        owner = rules.resolve(owner_path, known) if not isinstance(value, Unreadable) or owner_path in known else None
+        if is_dataclass(owner) and name in {entry.name for entry in fields(owner)}:
+            where = source_of(owner, name)
+            unit, source = where.unit, where.path
+        if isinstance(value, Unreadable):
+            unreadable = value.reason
+        elif isinstance(value, (int, float, bool, str)):
+            readings.append(Reading(number, value))
+    identifier = fact_id(path, check, element)
+    return FactEntry(identifier, unit, source, tuple(readings), "" if readings else unreadable)
+
+
+def _element_in(facts: Facts, check: model.Check, element: object | None) -> object | None:
+    if element is None:
+        return None
+    collection = rules.resolve(check.each, facts)
+    if not isinstance(collection, Collection):
+        return None
+    wanted = identity_of(element)
+    return next((item for item in collection.items if identity_of(item) == wanted), None)

@@ -1,0 +1,125 @@
+"""Sentences for people: Jinja2 in a sandbox, strict about names, bounded in size. Nothing here ever becomes a command.
+
+An unreadable fact renders as `unknown`. Values that a host made are escaped before they get here (`text.safe_text`).
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.quantities import as_bytes, as_count, as_duration, as_percent
+
+MAX_TEMPLATE = 2000
+MAX_OUTPUT = 2000
+# what a sentence needs; no loops, calls, sets, macros or arithmetic on text ('x' * 10**9 fits any sandbox)
+_ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter, nodes.If,
+    nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub, nodes.Test,
+)  # fmt: skip
+_FILTERS = {"bytes": as_bytes, "count": as_count, "percent_of": as_percent, "duration": as_duration}
+
+
+class _Unknown:
+    """Stands for an unreadable fact in a sentence; every attribute of it is unknown too."""
+
+    def __str__(self) -> str:
+        return "unknown"
+
+    def __getattr__(self, name: str) -> "_Unknown":
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNKNOWN = _Unknown()
+
+
+class _View:
+    """Read-only attribute access to facts and mappings, with unreadable ones shown as unknown."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: object) -> None:
+        object.__setattr__(self, "_target", target)
+
+    def __getattr__(self, name: str) -> Any:
+        target = object.__getattribute__(self, "_target")
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _shown(target[name] if isinstance(target, Mapping) and name in target else getattr(target, name))
+
+
+def _shown(value: object) -> Any:
+    if isinstance(value, Unreadable):
+        return UNKNOWN
+    return value if isinstance(value, (str, int, float, bool, _Unknown)) or value is None else _View(value)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment.globals.clear()
+    environment.filters.clear()
+    environment.filters.update(_FILTERS)
+    environment.tests = {name: environment.tests[name] for name in ("defined",)}
+    return environment
+
+
+@lru_cache(maxsize=512)
+def _compile(template: str) -> Any:
+    return _environment().from_string(template)
+
+
+def check(template: str) -> tuple[str, ...]:
+    """Refuse what a sentence does not need, before any host is seen; return the dotted paths it names.
+
+    Raises RunbookError.
+    """
+    if len(template) > MAX_TEMPLATE:
+        raise RunbookError(f"a template longer than {MAX_TEMPLATE} characters")
+    try:
+        tree = _environment().parse(template)
+        _compile(template)
+    except (TemplateError, RecursionError) as error:
+        raise RunbookError(f"not a template: {error}") from None
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _ALLOWED):
+            raise RunbookError(f"{type(node).__name__} is not allowed in a template; it is for sentences only")
+        if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+            raise RunbookError(f"a template may not reach {node.attr!r}")
+    return tuple(_paths(tree))
+
+
+def _paths(tree: nodes.Node) -> list[str]:
+    inner = {id(node.node) for node in tree.find_all(nodes.Getattr)}
+    found = []
+    for node in [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Name)]:
+        if id(node) in inner:
+            continue
+        parts: list[str] = []
+        here: nodes.Node = node
+        while isinstance(here, nodes.Getattr):
+            parts.append(here.attr)
+            here = here.node
+        if isinstance(here, nodes.Name):
+            found.append(".".join([here.name, *reversed(parts)]))
+    return found
+
+
+def render(template: str, facts: Mapping[str, object]) -> str:
+    """The sentence. Raises RunbookError when the template fails or its output is too long."""
+    try:
+        text = str(_compile(template).render({name: _shown(value) for name, value in facts.items()}))
+    except (TemplateError, SecurityError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise RunbookError(f"template {template!r}: {error}") from None
+    if len(text) > MAX_OUTPUT:
+        raise RunbookError(f"template {template[:60]!r}...: more than {MAX_OUTPUT} characters came out")
+    return text

@@ -1,0 +1,149 @@
+"""Going through the checks in the runbook's order: each finding matched, cleared or unknown. Pure.
+
+Unknown never becomes cleared: an unreadable fact, a collection that may miss elements, a rule that fails on what it
+could not read all leave the check unknown, with the reason, unless something else matches.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from triagebook.runbooks.engine import model, rules, symptoms
+from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
+
+Facts = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One element against one check. `element` is None for a check of the host as a whole."""
+
+    outcome: str  # matched | cleared | unknown
+    element: object | None
+    state: model.State | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """All findings of a check. `counted` elements were judged clear on the host and are not listed."""
+
+    check: model.Check
+    findings: tuple[Finding, ...]
+    partial: str = ""
+    counted: int = 0
+
+    @property
+    def outcome(self) -> str:
+        """matched | unknown | cleared."""
+        return outcome([finding.outcome for finding in self.findings], partial=self.partial, counted=self.counted)
+
+    def of(self, kind: str) -> tuple[Finding, ...]:
+        """The findings that ended so."""
+        return tuple(finding for finding in self.findings if finding.outcome == kind)
+
+
+def outcome(findings: Sequence[str], *, partial: str, counted: int) -> str:
+    """What a check's findings amount to. A complete look that found no element to judge is cleared: there is no limit."""
+    if "matched" in findings:
+        return "matched"
+    if "unknown" in findings or partial:
+        return "unknown"
+    return "cleared"
+
+
+def bound(facts: Facts, finding: Finding) -> Facts:
+    """The facts with this finding's element as `it`."""
+    return facts if finding.element is None else {**facts, "it": finding.element}
+
+
+def triage(runbook: model.Runbook, facts: Facts, samples: int) -> tuple[CheckOutcome, ...]:
+    """Judge every check. Raises rules.RuleError when a rule fails on readable facts."""
+    return tuple(_check(check, facts, samples) for check in runbook.checks)
+
+
+def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
+    if not check.each:
+        return CheckOutcome(check, (_finding(check, facts, None, samples),))
+    collection = rules.resolve(check.each, facts)
+    if isinstance(collection, Unreadable):
+        return CheckOutcome(check, (Finding("unknown", None, because=collection.reason),))
+    if not isinstance(collection, Collection):
+        raise rules.RuleError(f"{check.id}: {check.each!r} is not a collection")
+    findings = tuple(_finding(check, facts, element, samples) for element in collection.items)
+    return CheckOutcome(check, findings, collection.partial, collection.counted)
+
+
+def _finding(check: model.Check, facts: Facts, element: object | None, samples: int) -> Finding:
+    here = facts if element is None else {**facts, "it": element}
+    unreadable = ""
+    for state in check.states:
+        if state.samples > samples:
+            continue
+        value = rules.evaluate(state.when, here)
+        if isinstance(value, Unreadable):
+            unreadable = unreadable or value.reason
+        elif value is True:
+            return Finding("matched", element, state)
+    if unreadable:
+        return Finding("unknown", element, because=unreadable)
+    return Finding("cleared", element)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What would still change the answer: another sample, suspects to read closely, programs to ask."""
+
+    sample: bool = False
+    suspects: tuple[int, ...] = ()
+    lookups: tuple[tuple[str, str, str], ...] = ()  # (probe name, kind, subject)
+
+    def __bool__(self) -> bool:
+        return self.sample or bool(self.lookups)
+
+
+MAX_SUSPECTS = 8
+MAX_LOOKUPS = 3
+
+
+def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[str, object]) -> Needs:
+    """Pure: what else to read before concluding. A healthy host needs nothing more than its first sample.
+
+    A second sample is asked for when something matched in the first and a rule of that runbook compares two.
+    Programs are asked about the units of matched findings and the one the caller named, once there is a finding.
+    """
+    facts = {**facts, "inputs": symptoms.asked(runbook, inputs)}
+    outcomes = triage(runbook, facts, samples)
+    matched = [(result.check, finding) for result in outcomes for finding in result.of("matched")]
+    compares = any(state.samples > samples for check in runbook.checks for state in check.states)
+    suspects = dict.fromkeys(_suspects(matched, facts, inputs))
+    lookups = dict.fromkeys(_lookups(runbook, matched, facts, inputs))
+    return Needs(
+        sample=samples == 1 and bool(matched) and compares,
+        suspects=tuple(suspects)[:MAX_SUSPECTS],
+        lookups=tuple(lookups)[:MAX_LOOKUPS],
+    )
+
+
+def _suspects(matched: Sequence[tuple[model.Check, Finding]], facts: Facts, inputs: Mapping[str, object]) -> list[int]:
+    pids = [inputs["pid"]] if isinstance(inputs.get("pid"), int) else []
+    for check, finding in matched:
+        if "pid" in check.culprit:
+            pids.append(rules.evaluate(check.culprit["pid"], bound(facts, finding)))
+    return [pid for pid in pids if isinstance(pid, int) and pid > 0]
+
+
+def _lookups(
+    runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts, inputs: Mapping[str, object]
+) -> list[tuple[str, str, str]]:
+    found = []
+    for check, finding in matched:
+        for probe, expression in check.lookups.items():
+            subject = rules.evaluate(expression, bound(facts, finding))
+            if isinstance(subject, str) and subject:
+                found.append((probe, runbook.probes[probe], subject))
+    return found
+
+
+def element_name(finding: Finding) -> str:
+    """The identity of a finding's element, for `unknown` lists."""
+    return identity_of(finding.element) if finding.element is not None else ""

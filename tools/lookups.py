@@ -1,0 +1,52 @@
+"""The last round: programs asked about suspects (`systemctl show`, the journal). It may fail, and that is evidence too."""
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.diagnosis import FactEntry, Reading
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.probes import catalog as probes
+
+TIMEOUT_S = 20.0
+
+
+def collected_kinds(runbook: model.Runbook) -> tuple[str, ...]:
+    """The kinds the collector's program reads; those that need a program are left for the last round."""
+    return tuple(kind for kind in dict.fromkeys(runbook.probes.values()) if probes.is_collected(kind))
+
+
+def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEntry]:
+    """Run each lookup's fixed argv and give its facts as evidence; a failure is an unreadable fact with its reason."""
+    entries: list[FactEntry] = []
+    for probe, kind, subject in wanted:
+        module = probes.load(kind)
+        identifier = f"{probe}[{subject}]"
+        try:
+            argv = module.command(subject)
+        except ValueError as error:
+            entries.append(FactEntry(identifier, unreadable=str(error)))
+            continue
+        output = collection.run(argv, TIMEOUT_S)
+        if isinstance(output, Unreadable):
+            entries.append(FactEntry(identifier, source=argv[0], unreadable=output.reason))
+            continue
+        entries.extend(_entries(identifier, module.parse(output.stdout), argv[0]))
+    return entries
+
+
+def _entries(identifier: str, facts: object, source: str) -> list[FactEntry]:
+    if isinstance(facts, Unreadable) or not is_dataclass(facts):
+        return [FactEntry(identifier, source=source, unreadable=getattr(facts, "reason", "no answer"))]
+    entries = []
+    for entry in fields(facts):
+        value = getattr(facts, entry.name)
+        name, unit = f"{identifier}.{entry.name}", entry.metadata.get("unit", "")
+        if isinstance(value, Unreadable):
+            continue  # what a unit does not set is no evidence
+        if isinstance(value, tuple):
+            value = "; ".join(str(item) for item in value)
+        if value != "":
+            entries.append(FactEntry(name, unit, entry.metadata.get("source", source), (Reading(1, value),)))
+    return entries

@@ -1,0 +1,244 @@
+"""Diagnosing one host: collect, decide, look again where it could change the answer, conclude.
+
+The one door for every face. Deciding is the engine's; reading the host is the collector's; this is the loop between.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.catalog import Catalog
+from triagebook.runbooks.engine.conclude import Conclusion, conclude, unreachable_headline
+from triagebook.runbooks.engine.diagnosis import (
+    Diagnosis,
+    FactEntry,
+    HostInfo,
+    LoginResult,
+    RunbookRef,
+    SampleTime,
+    SymptomRef,
+    TargetCost,
+)
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.symptoms import asked
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.triage import Facts, Needs, needs
+from triagebook.tools import by_hand, lookups
+from triagebook.tools.collector import collect
+from triagebook.tools.target_name import TargetName
+from triagebook.tools.transport.base import LoginFailed, Transport
+
+MAX_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a caller asks: which host, by which runbook, and what is known of the incident."""
+
+    target: TargetName
+    runbook: str
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
+    sample_s: float = 2.0
+    samples: int = 0  # 0: as many as could change the answer; 2: always compare
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A diagnosis and the facts after each sample, for `--save` and for cases."""
+
+    diagnosis: Diagnosis
+    history: tuple[Facts, ...]
+
+
+Progress = Callable[[str, "Diagnosis | None"], None]
+
+
+@dataclass
+class Service:
+    """Diagnoses hosts. The clock and the pause are given, so that tests need not wait."""
+
+    catalog: Catalog
+    transport_for: Callable[[TargetName], Transport]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pause: Callable[[float], None] = time.sleep
+
+    def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
+        """One host, one answer. A host that gives no session is an answer too (`unreachable`).
+
+        Raises RunbookError or UsageError; never LoginFailed.
+        """
+        started, clock = self.now(), time.perf_counter()
+        runbook = self.catalog.load(question.runbook)
+        check_inputs(runbook, question)
+        run = _Run(runbook, question, started, clock, progress or (lambda _stage, _diagnosis: None))
+        if question.target.kind == "replay":
+            return run.replayed(self.catalog)
+        kinds = lookups.collected_kinds(runbook)
+        run.progress("connecting", None)
+        try:
+            collection = collect.start(self.transport_for(question.target), question.target.text, kinds)
+        except LoginFailed as error:
+            return run.unreachable(error)
+        try:
+            return run.observed(collection, kinds, self.now, self.pause)
+        finally:
+            collection.close()
+
+
+def check_inputs(runbook: model.Runbook, question: Question) -> None:
+    """Refuse inputs and accepted checks the runbook does not know. Raises UsageError."""
+    from triagebook.runbooks.engine.errors import UsageError  # noqa: PLC0415
+    from triagebook.runbooks.engine.nearest import did_you_mean  # noqa: PLC0415
+
+    for name in question.inputs:
+        if name not in runbook.inputs:
+            raise UsageError(f"{runbook.name} takes no input {name!r}{did_you_mean(name, runbook.inputs)}", reason="input")
+    ids = [check.id for check in runbook.checks]
+    for name in question.accepted:
+        if name not in ids:
+            raise UsageError(f"{runbook.name} has no check {name!r}{did_you_mean(name, ids)}", reason="check")
+
+
+class _Run:
+    """One diagnosis under way."""
+
+    def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float, progress: Progress) -> None:
+        self.runbook, self.question, self.started, self.clock, self.progress = runbook, question, started, clock, progress
+        self.samples: list[SampleTime] = []
+        self.id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+    def observed(
+        self, collection: Any, kinds: Sequence[str], now: Callable[[], datetime], pause: Callable[[float], None]
+    ) -> Answer:
+        """Read, decide what is still needed, read again, conclude."""
+        collected_ms = (time.perf_counter() - self.clock) * 1000
+        self.samples.append(SampleTime(1, _stamp(now())))
+        extra: list[FactEntry] = []
+        history = self._history(collection, kinds)
+        wanted = self._needs(history)
+        if wanted.sample:
+            self.progress("first", self._diagnosis(history, collection, extra, collected_ms))
+            pause(self.question.sample_s)
+            collection.again(wanted.suspects)
+            self.samples.append(SampleTime(2, _stamp(now())))
+            history = self._history(collection, kinds)
+            wanted = self._needs(history)
+        if wanted.lookups:
+            self.progress("asking", None)
+            extra = lookups.ask(collection, wanted.lookups)
+        return Answer(self._diagnosis(history, collection, extra, collected_ms), history)
+
+    def _needs(self, history: Sequence[Facts]) -> Needs:
+        wanted = needs(self.runbook, history[-1], len(history), self.question.inputs)
+        return replace(wanted, sample=True) if self.question.samples > len(history) else wanted
+
+    def _history(self, collection: Any, kinds: Sequence[str]) -> tuple[Facts, ...]:
+        samples = collection.samples
+        steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
+        return tuple({name: step[kind] for name, kind in self.runbook.probes.items() if kind in step} for step in steps)
+
+    def _diagnosis(self, history: Sequence[Facts], collection: Any, extra: Sequence[FactEntry], collected_ms: float) -> Diagnosis:
+        decided = time.perf_counter()
+        conclusion = self._conclude(history)
+        session = collection.session
+        timings = {**session.path.timings_ms, "collect": round(collected_ms, 1)}
+        timings["decide"] = round((time.perf_counter() - decided) * 1000, 1)
+        cost = TargetCost(
+            transport=session.path.transport,
+            collector=collection.cost.awk,
+            forks=collection.cost.forks,
+            cpu_ms=collection.cost.cpu_ms,
+            bytes=collection.cost.bytes,
+            clock_skew_s=self._skew(history),
+            host_key=session.path.host_key,
+            notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *collection.cost.notes)),
+        )
+        login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
+        return self._compose(conclusion, history, extra, login, cost, timings, collection.truncated)
+
+    def _conclude(self, history: Sequence[Facts]) -> Conclusion:
+        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted)
+
+    def _skew(self, history: Sequence[Facts]) -> float | None:
+        now_s = getattr(self._host(history), "now_s", None)
+        return round(now_s - self.started.timestamp(), 1) if isinstance(now_s, float) else None
+
+    def _host(self, history: Sequence[Facts]) -> object:
+        name = next((name for name, kind in self.runbook.probes.items() if kind == "host"), "")
+        return history[-1].get(name) if history else None
+
+    def _compose(
+        self,
+        conclusion: Conclusion,
+        history: Sequence[Facts],
+        extra: Sequence[FactEntry],
+        login: LoginResult,
+        cost: TargetCost,
+        timings: Mapping[str, float],
+        truncated: Sequence[str],
+    ) -> Diagnosis:
+        host = self._host(history)
+        text = str(self.question.inputs.get("symptom", ""))
+        names = ("hostname", "kernel", "boot_id", "machine_id", "container")
+        return Diagnosis(
+            id=self.id,
+            host=HostInfo(self.question.target.text, **{name: _text(getattr(host, name, "")) for name in names}),
+            runbook=RunbookRef(self.runbook.id, self.runbook.version, self.runbook.digest),
+            symptom=SymptomRef(safe_text(text, 500), conclusion.error_class) if text else None,
+            started_at=_stamp(self.started),
+            duration_ms=round((time.perf_counter() - self.clock) * 1000),
+            status=conclusion.status,
+            headline=conclusion.headline,
+            verdict=conclusion.verdict,
+            also=conclusion.also,
+            checks=conclusion.checks,
+            unknown=conclusion.unknown,
+            facts=(*conclusion.facts, *extra),
+            remediations=tuple(by_hand.with_commands(offer, conclusion, history) for offer in conclusion.remediations),
+            next=conclusion.next,
+            samples=tuple(self.samples),
+            truncated=(*truncated, *([f"{conclusion.omitted} more verdicts"] if conclusion.omitted else [])),
+            login=login,
+            target=cost,
+            timings_ms=timings,
+            caveats=conclusion.caveats,
+        )
+
+    def replayed(self, catalog: Catalog) -> Answer:
+        """The facts of a recorded case, concluded now. Raises RunbookError: no such case."""
+        from triagebook.runbooks.engine.cases import read_case  # noqa: PLC0415 - only for replays
+        from triagebook.runbooks.probes.catalog import facts_types  # noqa: PLC0415
+
+        case = read_case(catalog.find(self.runbook.name), self.question.target.host, facts_types(), self.runbook)
+        self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs})
+        self.samples = [SampleTime(number, _stamp(self.started)) for number in range(1, len(case.history) + 1)]
+        cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
+        diagnosis = self._compose(self._conclude(case.history), case.history, (), LoginResult(), cost, {}, ())
+        return Answer(diagnosis, case.history)
+
+    def unreachable(self, error: LoginFailed) -> Answer:
+        """No session: how far the way in went, and what that tells."""
+        login = LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 1000))
+        meaning = next((item for item in self.runbook.logins if item.outcome == login.outcome), None)
+        error_class = asked(self.runbook, self.question.inputs)["symptom_class"]
+        empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
+        if meaning is not None:
+            empty = replace(empty, next=(meaning.says, *_suspected(meaning)))
+        return Answer(self._compose(empty, (), (), login, TargetCost(), {}, ()), ())
+
+
+def _suspected(meaning: model.LoginMeaning) -> tuple[str, ...]:
+    return (f"Not judged without a session, but it would fit: {', '.join(meaning.suspects)}.",) if meaning.suspects else ()
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, Unreadable) else str(value)
