@@ -36,9 +36,7 @@ MOVES: Mapping[State, frozenset[State]] = {
 }
 OPEN: frozenset[State] = frozenset({"proposed", "approved"})  # a plan that may still be carried out
 LEASED: frozenset[State] = frozenset({"running", "reverting"})  # somebody is on the host
-SETTLED: frozenset[State] = frozenset(
-    {"validated", "unresolved", "reverted", "failed"}
-)  # an execution ended, known how
+SETTLED: frozenset[State] = frozenset({"validated", "unresolved", "reverted", "failed"})  # an execution ended, known how
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from triagebook.runbooks.engine.jcs import MAX_INTEGER
 from triagebook.runbooks.engine.diagnosis import ParamBounds
 from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.jcs import MAX_INTEGER
 
 Value = int | str
 MAX_TEXT = 200  # characters of a name

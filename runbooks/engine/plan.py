@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from triagebook.runbooks.engine.jcs import digest_of
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.jcs import digest_of
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
 
 SCHEMA = "triagebook/plan/v1"
@@ -186,12 +186,8 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _order(
-    diagnosis: Diagnosis, offered: OfferedRemediation, target_id: str, rendering: Rendering
-) -> Mapping[str, str]:
-    base = dict(
-        zip(ORDER_FIELDS, (offered.action, target_id, diagnosis.host.machine_id, diagnosis.host.boot_id), strict=True)
-    )
+def _order(diagnosis: Diagnosis, offered: OfferedRemediation, target_id: str, rendering: Rendering) -> Mapping[str, str]:
+    base = dict(zip(ORDER_FIELDS, (offered.action, target_id, diagnosis.host.machine_id, diagnosis.host.boot_id), strict=True))
     reserved = set(ORDER_FIELDS) | set(ISSUED_FIELDS)
     if clash := reserved & set(rendering.order):
         raise PlanError(f"action {offered.action}: {', '.join(sorted(clash))} are not its fields to set")

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from triagebook.runbooks.engine.jcs import canonical, digest_of
 from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.jcs import canonical, digest_of
 from triagebook.runbooks.engine.plan import DIGEST_FIELDS, SCHEMA, Change, CitedFact, Plan
 
 MAX_BYTES = 64 * 1024

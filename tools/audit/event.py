@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal
 
-from triagebook.runbooks.engine.jcs import canonical
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.runbooks.engine.jcs import canonical
 from triagebook.tools.redact import redact
 
 SCHEMA = "triagebook/audit/v1"
@@ -54,11 +54,7 @@ def decode(leaf: bytes) -> tuple[Event, int, bytes]:
     try:
         raw = json.loads(leaf)
         names = {entry.name for entry in fields(Event)}
-        if (
-            set(raw) != names | {"schema", "index", "previous"}
-            or raw["schema"] != SCHEMA
-            or type(raw["index"]) is not int
-        ):
+        if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != SCHEMA or type(raw["index"]) is not int:
             raise ValueError("unknown or missing members")
         values = {name: raw[name] for name in names}
         values["at"] = datetime.strptime(raw["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

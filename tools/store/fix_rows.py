@@ -111,9 +111,7 @@ def add_vote(transaction: Transaction, fix_id: str, vote: Vote) -> bool:
 def votes_of(transaction: Transaction, fix_id: str) -> tuple[Vote, ...]:
     """The votes on a fix, in the order they came."""
     rows = transaction.connection.execute(select(votes).where(votes.c.fix_id == fix_id).order_by(votes.c.at))
-    return tuple(
-        Vote(row.person, row.account, row.is_yes, row.plan_digest, from_micros(row.at), row.break_glass) for row in rows
-    )
+    return tuple(Vote(row.person, row.account, row.is_yes, row.plan_digest, from_micros(row.at), row.break_glass) for row in rows)
 
 
 def take_lock(transaction: Transaction, lock: HostLock) -> HostLock | None:
@@ -158,9 +156,7 @@ def open_count(transaction: Transaction, requester: str) -> int:
     return len(transaction.connection.execute(select(fixes.c.id).where(where)).all())
 
 
-def _move(
-    transaction: Transaction, fix: Fix, after: State, event: Event, *conditions: ColumnElement[bool], **values: Any
-) -> bool:
+def _move(transaction: Transaction, fix: Fix, after: State, event: Event, *conditions: ColumnElement[bool], **values: Any) -> bool:
     """The one statement that changes a state: only from the state `fix` was read in, and only along the table."""
     if not is_legal(fix.state, after):
         raise TrustError(f"{fix.id}: no move leads from {fix.state} to {after}", reason="illegal_move")

@@ -32,9 +32,7 @@ def record(transaction: Transaction, event: Event) -> None:
     over = _take_over(transaction, event.at, key)
     dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
     values = {"account": event.account, "action": event.action, "reason": event.reason, "fix": event.fix}
-    first = dialect.insert(refusals).values(
-        **values, first_at=now, last_at=now, repeats=0, person=event.person, host=event.host
-    )
+    first = dialect.insert(refusals).values(**values, first_at=now, last_at=now, repeats=0, person=event.person, host=event.host)
     inserted = first.on_conflict_do_nothing().returning(refusals.c.account)
     is_first = transaction.connection.execute(inserted).first() is not None
     if not is_first:  # another replica was refused the same at this moment

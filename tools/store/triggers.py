@@ -16,8 +16,7 @@ _SQLITE = (
     " BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END",
     "CREATE TRIGGER tree_head_grows BEFORE UPDATE ON tree_head WHEN NEW.size <= OLD.size"
     " BEGIN SELECT RAISE(ABORT, 'the tree only grows'); END",
-    "CREATE TRIGGER tree_head_no_delete BEFORE DELETE ON tree_head"
-    " BEGIN SELECT RAISE(ABORT, 'the tree only grows'); END",
+    "CREATE TRIGGER tree_head_no_delete BEFORE DELETE ON tree_head BEGIN SELECT RAISE(ABORT, 'the tree only grows'); END",
     "CREATE TRIGGER fixes_keep_their_plan BEFORE UPDATE ON fixes"
     " WHEN NEW.content IS NOT OLD.content OR NEW.plan_digest IS NOT OLD.plan_digest OR NEW.id IS NOT OLD.id"
     " OR NEW.requester IS NOT OLD.requester OR NEW.expires_at IS NOT OLD.expires_at"

@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triagebook.runbooks.engine.jcs import canonical, digest_of
 from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.jcs import canonical, digest_of
 from triagebook.runbooks.engine.plan import (
     DIGEST_FIELDS,
     ISSUED_FIELDS,

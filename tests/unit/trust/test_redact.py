@@ -86,8 +86,5 @@ def test_hostile_text_does_not_cost_more_than_its_length(text: str) -> None:
 
 
 def test_a_reason_is_one_inert_line() -> None:
-    assert (
-        plain_line("ok\nrun `this` \u202eevil\x1b[31m <!channel>", 300)
-        == "ok run `this` \\u202eevil\\u001b[31m <!channel>"
-    )
+    assert plain_line("ok\nrun `this` \u202eevil\x1b[31m <!channel>", 300) == "ok run `this` \\u202eevil\\u001b[31m <!channel>"
     assert plain_line("x" * 400, 300) == "x" * 299 + "…"
