@@ -5,7 +5,6 @@ writers never get the same index, and a row never stands without the head that c
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,33 +13,13 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import Event, encode
-from triagebook.tools.audit.merkle import Edge, decode_edge, leaf_hash
-from triagebook.tools.store.database import Transaction, to_micros
+from triagebook.tools.audit.merkle import decode_edge, leaf_hash
+from triagebook.tools.audit.rows import Copies, Head, Row
+from triagebook.tools.micros import to_micros
+from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import audit, checkpoints, tree_head
 
 PAGE = 1000
-
-
-@dataclass(frozen=True)
-class Row:
-    """One stored audit row; `leaf` is what the tree covers, the rest are copies to search by."""
-
-    index: int
-    leaf: bytes
-    leaf_hash: bytes
-    at_micros: int
-    action: str
-    host: str
-    fix: str
-    person: str
-
-
-@dataclass(frozen=True)
-class Head:
-    """The tree as the database has it: its edge, and the hash of the newest leaf (empty for none)."""
-
-    edge: Edge
-    last_leaf: bytes
 
 
 def append(transaction: Transaction, event: Event) -> int:
@@ -117,5 +96,5 @@ def checkpoint_notes(transaction: Transaction) -> list[str]:
 
 
 def _row(item: SqlRow[Any]) -> Row:
-    leaf = item.leaf.encode("utf-8", "surrogatepass")
-    return Row(item.idx, leaf, bytes(item.leaf_hash), item.at, item.action, item.host, item.fix, item.person)
+    copies = Copies(item.at, item.action, item.host, item.fix, item.person)
+    return Row(item.idx, item.leaf.encode("utf-8", "surrogatepass"), bytes(item.leaf_hash), copies)

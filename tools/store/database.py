@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -14,7 +13,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from triagebook.runbooks.engine.errors import TrustError
 
 BUSY_S = 30
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Step = Callable[[str], None]
 
 
@@ -117,13 +115,3 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
     return engine
-
-
-def to_micros(moment: datetime) -> int:
-    """Microseconds since 1970 UTC of an aware time."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_micros(micros: int) -> datetime:
-    """The aware UTC time of `to_micros`."""
-    return _EPOCH + timedelta(microseconds=micros)

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.audit.event import Event
+from triagebook.tools.micros import from_micros, to_micros
 from triagebook.tools.store import audit_rows
-from triagebook.tools.store.database import Transaction, from_micros, to_micros
+from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import refusals
 
 WINDOW = timedelta(minutes=10)

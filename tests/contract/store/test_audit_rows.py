@@ -6,6 +6,7 @@ from sqlalchemy import text
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import decode
 from triagebook.tools.audit.merkle import edge_of, leaf_hash
+from triagebook.tools.audit.rows import Head
 from triagebook.tools.store import audit_rows, refusal_rows
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.schema import metadata
@@ -30,7 +31,7 @@ def test_rows_form_one_tree_also_when_eight_threads_append(store: Store) -> None
     hashes = [leaf_hash(row.leaf) for row in rows]
     assert [row.index for row in rows] == list(range(200))
     assert [row.leaf_hash for row in rows] == hashes
-    assert head == audit_rows.Head(edge_of(hashes), hashes[-1])
+    assert head == Head(edge_of(hashes), hashes[-1])
     assert [decode(row.leaf)[1:] for row in rows] == list(enumerate([b"", *hashes[:-1]]))
 
 
