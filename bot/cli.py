@@ -4,7 +4,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-
 from triagebook.runbooks.engine.errors import TriagebookError
 
 app = typer.Typer(
@@ -20,7 +19,7 @@ RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VE
 
 
 @app.command()
-def diagnose(  # noqa: PLR0913 - each is an option a person types
+def diagnose(
     hosts: Hosts = None,
     *,
     runbook: RunbookOption = "",

@@ -6,6 +6,7 @@ from typing import Any
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.diagnosis import FactEntry, Reading
+from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes import catalog as probes
 
@@ -21,11 +22,11 @@ def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEnt
     """Run each lookup's fixed argv and give its facts as evidence; a failure is an unreadable fact with its reason."""
     entries: list[FactEntry] = []
     for probe, kind, subject in wanted:
-        module = probes.load(kind)
+        module = probes.load_run(kind)
         identifier = f"{probe}[{subject}]"
         try:
             argv = module.command(subject)
-        except ValueError as error:
+        except UsageError as error:
             entries.append(FactEntry(identifier, unreadable=str(error)))
             continue
         output = collection.run(argv, TIMEOUT_S)

@@ -6,7 +6,7 @@ The one door for every face. Deciding is the engine's; reading the host is the c
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from triagebook.runbooks.engine.diagnosis import (
     SymptomRef,
     TargetCost,
 )
-from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Facts, Needs, needs
@@ -150,7 +150,7 @@ class _Run:
         timings["decide"] = round((time.perf_counter() - decided) * 1000, 1)
         cost = TargetCost(
             transport=session.path.transport,
-            collector=collection.cost.awk,
+            collector=" ".join(part for part in (collection.cost.collector, collection.cost.awk) if part),
             forks=collection.cost.forks,
             cpu_ms=collection.cost.cpu_ms,
             bytes=collection.cost.bytes,
@@ -159,7 +159,7 @@ class _Run:
             notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *collection.cost.notes)),
         )
         login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
-        return self._compose(conclusion, history, extra, login, cost, timings, collection.truncated)
+        return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncated(history))
 
     def _conclude(self, history: Sequence[Facts]) -> Conclusion:
         return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted)
@@ -177,6 +177,7 @@ class _Run:
         conclusion: Conclusion,
         history: Sequence[Facts],
         extra: Sequence[FactEntry],
+        *,
         login: LoginResult,
         cost: TargetCost,
         timings: Mapping[str, float],
@@ -218,7 +219,9 @@ class _Run:
         self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs})
         self.samples = [SampleTime(number, _stamp(self.started)) for number in range(1, len(case.history) + 1)]
         cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
-        diagnosis = self._compose(self._conclude(case.history), case.history, (), LoginResult(), cost, {}, ())
+        diagnosis = self._compose(
+            self._conclude(case.history), case.history, (), login=LoginResult(), cost=cost, timings={}, truncated=()
+        )
         return Answer(diagnosis, case.history)
 
     def unreachable(self, error: LoginFailed) -> Answer:
@@ -229,11 +232,22 @@ class _Run:
         empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
         if meaning is not None:
             empty = replace(empty, next=(meaning.says, *_suspected(meaning)))
-        return Answer(self._compose(empty, (), (), login, TargetCost(), {}, ()), ())
+        return Answer(self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=()), ())
 
 
 def _suspected(meaning: model.LoginMeaning) -> tuple[str, ...]:
     return (f"Not judged without a session, but it would fit: {', '.join(meaning.suspects)}.",) if meaning.suspects else ()
+
+
+def _truncated(history: Sequence[Facts]) -> tuple[str, ...]:
+    """Collections whose answer was bounded on the host, by probe."""
+    found = []
+    for probe, facts in (history[-1] if history else {}).items():
+        for entry in fields(facts):  # type: ignore[arg-type]
+            value = getattr(facts, entry.name)
+            if isinstance(value, Collection) and "bounded" in value.partial:
+                found.append(f"{probe}.{entry.name}: {value.partial}")
+    return tuple(found)
 
 
 def _stamp(moment: datetime) -> str:

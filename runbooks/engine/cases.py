@@ -67,7 +67,7 @@ def read_case(entry: Entry, name: str, facts_types: Mapping[str, Any], runbook: 
         name=name,
         about=str(data.get("about", "")),
         recorded={str(key): str(value) for key, value in (data.get("recorded") or {}).items()},
-        inputs=dict(data.get("inputs") or {}),
+        inputs=next((dict(item.data["inputs"] or {}) for item in documents if "inputs" in item.data), {}),
         history=tuple(_facts(step, runbook, facts_types, document) for step in steps),
         expect=_expectations(document),
         accept=tuple(data.get("accept") or ()),

@@ -65,7 +65,7 @@ def _shown(value: object) -> Any:
 
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, optimized=False)
     environment.globals.clear()
     environment.filters.clear()
     environment.filters.update(_FILTERS)
@@ -74,8 +74,21 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 @lru_cache(maxsize=512)
-def _compile(template: str) -> Any:
-    return _environment().from_string(template)
+def _compile(template: str) -> tuple[Any, tuple[str, ...]]:
+    """The compiled template and the dotted paths it names. What it may hold is looked at first: Jinja folds constants
+    when it compiles, so `'x' * 10**9` would already do its harm there."""
+    if len(template) > MAX_TEMPLATE:
+        raise RunbookError(f"a template longer than {MAX_TEMPLATE} characters")
+    try:
+        tree = _environment().parse(template)
+        for node in tree.find_all(nodes.Node):
+            if not isinstance(node, _ALLOWED):
+                raise RunbookError(f"{type(node).__name__} is not allowed in a template; it is for sentences only")
+            if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+                raise RunbookError(f"a template may not reach {node.attr!r}")
+        return _environment().from_string(template), tuple(_paths(tree))
+    except (TemplateError, RecursionError) as error:
+        raise RunbookError(f"not a template: {error}") from None
 
 
 def check(template: str) -> tuple[str, ...]:
@@ -83,19 +96,7 @@ def check(template: str) -> tuple[str, ...]:
 
     Raises RunbookError.
     """
-    if len(template) > MAX_TEMPLATE:
-        raise RunbookError(f"a template longer than {MAX_TEMPLATE} characters")
-    try:
-        tree = _environment().parse(template)
-        _compile(template)
-    except (TemplateError, RecursionError) as error:
-        raise RunbookError(f"not a template: {error}") from None
-    for node in tree.find_all(nodes.Node):
-        if not isinstance(node, _ALLOWED):
-            raise RunbookError(f"{type(node).__name__} is not allowed in a template; it is for sentences only")
-        if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-            raise RunbookError(f"a template may not reach {node.attr!r}")
-    return tuple(_paths(tree))
+    return _compile(template)[1]
 
 
 def _paths(tree: nodes.Node) -> list[str]:
@@ -117,7 +118,7 @@ def _paths(tree: nodes.Node) -> list[str]:
 def render(template: str, facts: Mapping[str, object]) -> str:
     """The sentence. Raises RunbookError when the template fails or its output is too long."""
     try:
-        text = str(_compile(template).render({name: _shown(value) for name, value in facts.items()}))
+        text = str(_compile(template)[0].render({name: _shown(value) for name, value in facts.items()}))
     except (TemplateError, SecurityError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RunbookError(f"template {template!r}: {error}") from None
     if len(text) > MAX_OUTPUT:

@@ -1,20 +1,36 @@
-"""Address spaces of processes: map counts beside vm.max_map_count, sizes beside RLIMIT_AS and RLIMIT_DATA.
+"""Address spaces: map counts beside vm.max_map_count, sizes beside RLIMIT_AS and RLIMIT_DATA.
 
 Source: proc_sys_vm(5), getrlimit(2), proc_pid_status(5). Each mapping covers at least a page, so a process with
 VmSize / page size < max_map_count cannot be at the map limit: it is counted as clear without reading its maps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
+from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.reading import (
+    because,
+    cut,
+    hidden,
+    integer,
+    latest,
+    minus,
+    names_of,
+    number,
+    pairs_of,
+    records_of,
+)
 from triagebook.runbooks.probes.records import Sample
+
+_KIND = "address_spaces"
+_KB = 1024
 
 
 @dataclass(frozen=True)
 class MappedProcess:
-    """A process large enough to hold max_map_count mappings. `maps` is readable for its owner or CAP_SYS_PTRACE only."""
+    """A process large enough to hold max_map_count mappings. `maps` is for its owner or CAP_SYS_PTRACE only."""
 
     IDENTITY: ClassVar[str] = "pid"
 
@@ -68,14 +84,115 @@ class Spaces:
 
     max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
     page_size_bytes: int | Unreadable = fact("bytes", "/proc/self/smaps KernelPageSize")
-    mapped: Collection[MappedProcess] = Collection()
-    limited: Collection[SizedProcess] = Collection()
-    largest: Collection[LargeProcess] = Collection()
+    mapped: Collection[MappedProcess]
+    limited: Collection[SizedProcess]
+    largest: Collection[LargeProcess]
+    largest_pid: int | Unreadable = fact("", "/proc/*/status VmData")
+    largest_comm: str | Unreadable = fact("", "/proc/*/status Name")
+    largest_data_bytes: int | Unreadable = fact("bytes", "/proc/*/status VmData")
 
 
 FACTS = Spaces
 
 
 def parse(samples: Sequence[Sample]) -> Spaces:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The processes that the last complete sample prints; the rest is counted as clear."""
+    sample = latest(samples)
+    pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
+    maximum, page = integer(pairs.get("max_map_count")), integer(pairs.get("page_kb"), _KB)
+    gaps = (cut(sample, _KIND), hidden(sample))
+    kinds = {name: _processes(sample, name, names) for name in ("map", "size", "large")}
+    mapped = tuple(_mapped(process, fields, maximum) for process, fields in kinds["map"])
+    limited = [item for process, fields in kinds["size"] if (item := _sized(process, fields)) is not None]
+    limited.sort(key=lambda item: item.room_bytes)
+    large = (
+        LargeProcess(**vars(process), vm_data_bytes=data)
+        for process, fields in kinds["large"]
+        if isinstance(data := number(fields, 5, _KB), int)
+    )
+    largest = Collection(tuple(sorted(large, key=lambda item: -item.vm_data_bytes)), because(*gaps))
+    first = largest.items[0] if largest.items and not largest.partial else None
+    unseen = Unreadable(largest.partial or "no process was seen")
+    return Spaces(
+        max_map_count=maximum,
+        page_size_bytes=page,
+        mapped=Collection(mapped, because(*gaps, *_uncounted(pairs)), _count(pairs, "map_clear")),
+        limited=Collection(
+            tuple(limited),
+            because(*gaps, *_unsized(pairs, len(kinds["size"]) - len(limited))),
+            _count(pairs, "sized_clear"),
+        ),
+        largest=largest,
+        largest_pid=first.pid if first else unseen,
+        largest_comm=first.comm if first else unseen,
+        largest_data_bytes=first.vm_data_bytes if first else unseen,
+    )
+
+
+@dataclass(frozen=True)
+class _Process:
+    """What every record of this kind begins with."""
+
+    pid: int
+    comm: str
+    uid: int
+    user: str
+    unit: str
+    vm_size_bytes: int
+
+
+def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[_Process, tuple[str, ...]]]:
+    found = []
+    for fields in records_of(sample, _KIND, name):
+        pid, uid, size = number(fields, 0), number(fields, 2), number(fields, 4, _KB)
+        if isinstance(pid, int) and isinstance(uid, int) and isinstance(size, int):
+            process = _Process(pid, fields[1], uid, names.get(uid, str(uid)), owner_of(fields[3], names).unit, size)
+            found.append((process, fields))
+    return found
+
+
+def _mapped(process: _Process, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
+    maps = Unreadable("permission denied") if fields[5:6] == ("?",) else number(fields, 5)
+    return MappedProcess(**vars(process), maps=maps, max_map_count=maximum, room=minus(maximum, maps))
+
+
+def _sized(process: _Process, fields: Sequence[str]) -> SizedProcess | None:
+    used, soft, hard = number(fields, 6, _KB), number(fields, 7), number(fields, 8)
+    if isinstance(used, Unreadable) or isinstance(soft, Unreadable) or fields[5] not in {"as", "data"}:
+        return None
+    return SizedProcess(
+        pid=process.pid,
+        comm=process.comm,
+        uid=process.uid,
+        user=process.user,
+        unit=process.unit,
+        resource=fields[5],
+        used_bytes=used,
+        soft_bytes=soft,
+        hard_bytes=Unreadable("not limited") if fields[8:9] == ("unlimited",) else hard,
+        room_bytes=soft - used,
+    )
+
+
+def _uncounted(pairs: Mapping[str, str | Unreadable]) -> tuple[str, ...]:
+    """Why maps of a process large enough may be unknown. The twelve largest denied ones are elements themselves."""
+    denied, skipped, gone = (_count(pairs, key) for key in ("map_denied", "map_skipped", "map_gone"))
+    return (
+        "vm.max_map_count could not be read" if isinstance(pairs.get("max_map_count"), Unreadable) else "",
+        f"maps of {denied} processes could not be read (permission denied)" if denied else "",
+        f"maps of {skipped} processes were not counted (bounded)" if skipped else "",
+        f"{gone} processes ended before their maps were counted" if gone else "",
+    )
+
+
+def _unsized(pairs: Mapping[str, str | Unreadable], malformed: int) -> tuple[str, ...]:
+    unread = _count(pairs, "sized_unread")
+    return (
+        f"limits of {unread} processes could not be read" if unread else "",
+        "a record could not be read" if malformed else "",
+    )
+
+
+def _count(pairs: Mapping[str, str | Unreadable], key: str) -> int:
+    value = integer(pairs.get(key))
+    return value if isinstance(value, int) else 0

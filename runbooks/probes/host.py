@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triagebook.runbooks.engine.facts import Unreadable, fact
+from triagebook.runbooks.probes.reading import decimal, hidden, integer, latest, pairs_of, text
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -27,5 +28,23 @@ FACTS = Host
 
 
 def parse(samples: Sequence[Sample]) -> Host:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The host as the last complete sample has it. Clock: whole seconds of btime, so `now_s` is exact to 1 s."""
+    sample = latest(samples)
+    pairs = pairs_of(sample, "host", "is")
+    uptime, booted = decimal(pairs.get("uptime")), integer(pairs.get("btime"))
+    now = booted if isinstance(booted, Unreadable) else uptime if isinstance(uptime, Unreadable) else booted + uptime
+    return Host(
+        **{key: text(pairs.get(key)) for key in ("hostname", "kernel", "boot_id", "machine_id", "container", "init")},
+        uptime_s=uptime,
+        now_s=now,
+        cgroup_mode=text(pairs.get("cgroup")),
+        is_view_partial=_is_view_partial(sample),
+    )
+
+
+def _is_view_partial(sample: Sample | None) -> bool | Unreadable:
+    walk = pairs_of(sample, "walk")
+    for key in ("tasks", "total"):
+        if isinstance(count := integer(walk.get(key)), Unreadable):
+            return count
+    return hidden(sample).endswith("(hidepid, or a PID namespace)")

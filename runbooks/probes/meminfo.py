@@ -7,7 +7,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triagebook.runbooks.engine.facts import Unreadable, fact
+from triagebook.runbooks.probes.reading import (
+    NEEDS_SECOND,
+    NOT_PRINTED,
+    complete,
+    decimal,
+    integer,
+    minus,
+    pairs_of,
+    rise,
+)
 from triagebook.runbooks.probes.records import Sample
+
+_KB = 1024
+_IN_KB = {
+    "total_bytes": "MemTotal",
+    "available_bytes": "MemAvailable",
+    "swap_total_bytes": "SwapTotal",
+    "swap_free_bytes": "SwapFree",
+    "commit_limit_bytes": "CommitLimit",
+    "committed_bytes": "Committed_AS",
+    "huge_pages_bytes": "Hugetlb",
+    "kernel_stack_bytes": "KernelStack",
+    "page_tables_bytes": "PageTables",
+    "overcommit_bytes": "overcommit_kbytes",
+    "admin_reserve_bytes": "admin_reserve_kbytes",
+    "user_reserve_bytes": "user_reserve_kbytes",
+}
+_COUNTERS = {"oom_kills": "oom_kill", "stalls": "stalls", "swapped_in": "pswpin", "swapped_out": "pswpout"}
 
 
 @dataclass(frozen=True)
@@ -45,5 +72,24 @@ FACTS = Memory
 
 
 def parse(samples: Sequence[Sample]) -> Memory:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The last complete sample's figures; deltas between the first and the last complete one."""
+    whole = complete(samples)
+    pairs = pairs_of(whole[-1] if whole else None, "meminfo", "is")
+    figures = {name: integer(pairs.get(key), _KB) for name, key in _IN_KB.items()}
+    counters = {name: [integer(pairs_of(sample, "meminfo", "is").get(key)) for sample in whole] for name, key in _COUNTERS.items()}
+    last = {name: values[-1] if values else NOT_PRINTED for name, values in counters.items()}
+    delta = {name: rise(values[0], values[-1]) if len(values) > 1 else NEEDS_SECOND for name, values in counters.items()}
+    return Memory(
+        **figures,
+        commit_room_bytes=minus(figures["commit_limit_bytes"], figures["admin_reserve_bytes"], figures["committed_bytes"]),
+        overcommit_memory=integer(pairs.get("overcommit_memory")),
+        overcommit_ratio=integer(pairs.get("overcommit_ratio")),
+        pressure_some_avg10=decimal(pairs.get("some")),
+        pressure_full_avg10=decimal(pairs.get("full")),
+        oom_kills=last["oom_kills"],
+        oom_kills_delta=delta["oom_kills"],
+        allocation_stalls=last["stalls"],
+        allocation_stalls_delta=delta["stalls"],
+        swapped_in_delta=delta["swapped_in"],
+        swapped_out_delta=delta["swapped_out"],
+    )

@@ -8,6 +8,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
+from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_records import (
+    clear_limits,
+    counted_between,
+    directory_of,
+    elements_of,
+    why_partial,
+)
+from triagebook.runbooks.probes.reading import complete, minus, names_of, number, pairs_of
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -21,14 +30,15 @@ class MemoryCgroup:
     kind: str  # unit | user | container | cgroup
     unit: str
     user: str
-    current_bytes: int | Unreadable = fact("bytes", "/sys/fs/cgroup{path}/memory.current")
-    max_bytes: int = fact("bytes", "/sys/fs/cgroup{path}/memory.max")
-    high_bytes: int | Unreadable = fact("bytes", "/sys/fs/cgroup{path}/memory.high")  # Unreadable: not set
-    room_bytes: int | Unreadable = fact("bytes", "/sys/fs/cgroup{path}/memory.max")
-    limit_hits: int | Unreadable = fact("hits", "/sys/fs/cgroup{path}/memory.events max")
-    limit_hits_delta: int | Unreadable = fact("hits", "/sys/fs/cgroup{path}/memory.events max")
-    oom_kills: int | Unreadable = fact("kills", "/sys/fs/cgroup{path}/memory.events oom_kill")
-    oom_kills_delta: int | Unreadable = fact("kills", "/sys/fs/cgroup{path}/memory.events oom_kill")
+    current_bytes: int | Unreadable = fact("bytes", "{directory}/memory.current")
+    max_bytes: int = fact("bytes", "{directory}/memory.max")
+    high_bytes: int | Unreadable = fact("bytes", "{directory}/memory.high")  # Unreadable: not set
+    room_bytes: int | Unreadable = fact("bytes", "{directory}/memory.max")
+    limit_hits: int | Unreadable = fact("hits", "{directory}/memory.events.local max (v1: memory.failcnt)")
+    limit_hits_delta: int | Unreadable = fact("hits", "{directory}/memory.events.local max (v1: memory.failcnt)")
+    oom_kills: int | Unreadable = fact("kills", "{directory}/memory.events oom_kill")
+    oom_kills_delta: int | Unreadable = fact("kills", "{directory}/memory.events oom_kill")
+    directory: str = ""  # where its files are, "/sys/fs/cgroup/system.slice/x.service"
 
 
 @dataclass(frozen=True)
@@ -42,5 +52,33 @@ FACTS = MemoryCgroups
 
 
 def parse(samples: Sequence[Sample]) -> MemoryCgroups:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The limits that the last complete sample prints; deltas as `counted_between` has them."""
+    whole = complete(samples)
+    sample = whole[-1] if whole else None
+    pairs, names = pairs_of(sample, "memory_cgroups", "all"), names_of(sample)
+    items = []
+    for fields in elements_of(sample, "memory_cgroups", "at"):
+        maximum = number(fields, 1)
+        if isinstance(maximum, Unreadable):
+            continue
+        path, current = fields[0], number(fields, 2)
+        owner = owner_of(path, names)
+        items.append(
+            MemoryCgroup(
+                path=path,
+                kind=owner.kind,
+                unit=owner.unit,
+                user=owner.user,
+                current_bytes=current,
+                max_bytes=maximum,
+                high_bytes=number(fields, 3) if fields[3:4] != ("max",) else Unreadable("not limited"),
+                room_bytes=minus(maximum, current),
+                limit_hits=number(fields, 4),
+                limit_hits_delta=counted_between(whole, "memory_cgroups", path, 4),
+                oom_kills=number(fields, 6),
+                oom_kills_delta=counted_between(whole, "memory_cgroups", path, 6),
+                directory=directory_of(pairs, path),
+            )
+        )
+    items.sort(key=lambda item: item.room_bytes if isinstance(item.room_bytes, int) else -1)
+    return MemoryCgroups(Collection(tuple(items), why_partial(sample, "memory_cgroups", "memory"), clear_limits(pairs)))

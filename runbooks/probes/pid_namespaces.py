@@ -3,11 +3,14 @@
 Source: pid_namespaces(7), NSpid of proc_pid_status(5). A namespace whose init died refuses fork with ENOMEM.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from triagebook.runbooks.engine.facts import Collection, fact
+from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
+from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_records import elements_of
+from triagebook.runbooks.probes.reading import because, cut, hidden, integer, latest, names_of, number, pairs_of
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -37,5 +40,30 @@ FACTS = PidNamespaces
 
 
 def parse(samples: Sequence[Sample]) -> PidNamespaces:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The groups without a living init, as the last complete sample prints them."""
+    sample = latest(samples)
+    pairs, names = pairs_of(sample, "pid_namespaces", "all"), names_of(sample)
+    records = list(elements_of(sample, "pid_namespaces", "gone"))
+    items = tuple(item for fields in records if (item := _group(fields, names)) is not None)
+    partial = because(
+        cut(sample, "pid_namespaces"),
+        hidden(sample),
+        "" if len(items) == len(records) else "a record could not be read",
+    )
+    healthy = integer(pairs.get("inits"))
+    return PidNamespaces(Collection(items, partial, healthy if isinstance(healthy, int) else 0))
+
+
+def _group(fields: Sequence[str], names: Mapping[int, str]) -> NestedGroup | None:
+    pid, processes, zombie = number(fields, 1), number(fields, 3), number(fields, 4)
+    if isinstance(pid, Unreadable) or isinstance(processes, Unreadable) or isinstance(zombie, Unreadable):
+        return None
+    return NestedGroup(
+        path=fields[0],
+        unit=owner_of(fields[0], names).unit,
+        pid=pid,
+        comm=fields[2],
+        processes=processes,
+        has_init=zombie == 1,
+        is_init_zombie=zombie == 1,
+    )

@@ -1,14 +1,28 @@
-"""Task limits of control groups (the pids controller; systemd's TasksMax): every cgroup that holds a process, and its ancestors.
+"""Task limits of control groups (pids controller; TasksMax): every cgroup that holds a process, and its ancestors.
 
 Source: kernel documentation, cgroup-v2 "PID" and cgroup-v1 "pids"; systemd.resource-control(5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
+from triagebook.runbooks.probes.cgroup_path import ancestors, owner_of
+from triagebook.runbooks.probes.cgroup_records import (
+    clear_limits,
+    counted_between,
+    directory_of,
+    elements_of,
+    why_partial,
+)
+from triagebook.runbooks.probes.reading import NEEDS_SECOND, complete, cut, minus, names_of, number, pairs_of
 from triagebook.runbooks.probes.records import Sample
+
+_KIND = "pids_cgroups"
+
+
+MOST_TASKS = 4194304  # PID_MAX_LIMIT of a 64-bit kernel: no more tasks can exist
 
 
 @dataclass(frozen=True)
@@ -28,13 +42,14 @@ class LimitedCgroup:
     user: str  # login name (or UID) of a user-UID.slice tree, else ""
     manager: str  # system | user | runtime | none: who would overwrite or keep a change
     is_pids_meaning_local: bool  # the counters below are this cgroup's own (`pids.events.local`)
-    current: int | Unreadable = fact("tasks", "/sys/fs/cgroup{path}/pids.current")
-    max: int = fact("tasks", "/sys/fs/cgroup{path}/pids.max")
-    room: int | Unreadable = fact("tasks", "/sys/fs/cgroup{path}/pids.max")
-    refused: int | Unreadable = fact("refusals", "/sys/fs/cgroup{path}/pids.events")
-    refused_delta: int | Unreadable = fact("refusals", "/sys/fs/cgroup{path}/pids.events")
-    peak: int | Unreadable = fact("tasks", "/sys/fs/cgroup{path}/pids.peak")
-    least_room_above: int | Unreadable = fact("tasks", "pids.max of the ancestors of /sys/fs/cgroup{path}")
+    current: int | Unreadable = fact("tasks", "{directory}/pids.current")
+    max: int = fact("tasks", "{directory}/pids.max")
+    room: int | Unreadable = fact("tasks", "{directory}/pids.max")
+    refused: int | Unreadable = fact("refusals", "{directory}/pids.events")
+    refused_delta: int | Unreadable = fact("refusals", "{directory}/pids.events")
+    peak: int | Unreadable = fact("tasks", "{directory}/pids.peak")
+    least_room_above: int | Unreadable = fact("tasks", "pids.max of the directories above {directory}")
+    directory: str = ""  # where its files are, "/sys/fs/cgroup/system.slice/x.service"
 
 
 @dataclass(frozen=True)
@@ -48,5 +63,92 @@ FACTS = Pids
 
 
 def parse(samples: Sequence[Sample]) -> Pids:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The limits that the last complete sample prints, least room first; `path`s ancestors are joined here."""
+    whole = complete(samples)
+    sample = whole[-1] if whole else None
+    pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
+    nodes = {fields[0]: _node(fields, whole) for fields in elements_of(sample, _KIND, "at")}
+    is_local = pairs.get("meaning") == "local"
+    blamed = {} if is_local else _blame(nodes)
+    may_miss_counts = bool(cut(sample, _KIND))
+    items = []
+    for path, node in nodes.items():
+        if isinstance(node.max, Unreadable):
+            continue
+        owner = owner_of(path, names)
+        below = [] if is_local else [nodes[one] for one in blamed.get(path, ()) if one != path]
+        own = [node] if is_local or path in blamed.get(path, ()) or not node.events else []
+        refused = _sum([one.events for one in (*own, *below)])
+        if may_miss_counts and refused == 0:
+            refused = Unreadable("the answer was cut: refusals counted below may be missing")
+        items.append(
+            LimitedCgroup(
+                path=path,
+                kind=owner.kind,
+                unit=owner.unit,
+                user=owner.user,
+                manager=owner.manager,
+                is_pids_meaning_local=is_local,
+                current=node.current,
+                max=node.max,
+                room=node.room,
+                refused=refused,
+                refused_delta=_sum([one.delta for one in (*own, *below)]) if len(whole) > 1 else NEEDS_SECOND,
+                peak=node.peak,
+                least_room_above=_least_room(nodes, ancestors(path)),
+                directory=directory_of(pairs, path),
+            )
+        )
+    items.sort(key=lambda item: item.room if isinstance(item.room, int) else -1)
+    return Pids(Collection(tuple(items), why_partial(sample, _KIND, "pids"), clear_limits(pairs)))
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A printed cgroup; `max` is Unreadable when it has no limit of its own (printed for what it counted)."""
+
+    max: int | Unreadable
+    current: int | Unreadable
+    room: int | Unreadable
+    events: int | Unreadable
+    delta: int | Unreadable
+    peak: int | Unreadable
+
+
+def _node(fields: Sequence[str], samples: Sequence[Sample]) -> _Node:
+    maximum, current = number(fields, 1), number(fields, 2)
+    delta = counted_between(samples, _KIND, fields[0], 3)
+    return _Node(maximum, current, minus(maximum, current), number(fields, 3), delta, number(fields, 5))
+
+
+def _blame(nodes: Mapping[str, _Node]) -> Mapping[str, tuple[str, ...]]:
+    """For each limit the cgroups whose counted refusals it caused: itself, or those below.
+
+    The kernel says who was refused, not by which limit. The limit with the least room on the path (several, when
+    they are equal) is taken; when the room of one is not known, all of them, and their sums are unreadable.
+    """
+    blamed: dict[str, list[str]] = {}
+    for path, node in nodes.items():
+        if not node.events:  # zero; an Unreadable is true
+            continue
+        limits = [one for one in (path, *ancestors(path)) if one in nodes and isinstance(nodes[one].max, int)]
+        rooms = {one: room for one in limits if isinstance(room := nodes[one].room, int)}
+        guilty = [one for one, room in rooms.items() if room == min(rooms.values())] if len(rooms) == len(limits) else limits
+        for one in guilty:
+            blamed.setdefault(one, []).append(path)
+    return {limit: tuple(paths) for limit, paths in blamed.items()}
+
+
+def _sum(values: Sequence[int | Unreadable]) -> int | Unreadable:
+    """The sum, a lower bound when some are unreadable; unreadable when what can be read is zero."""
+    total = sum(value for value in values if isinstance(value, int))
+    unreadable = next((value for value in values if isinstance(value, Unreadable)), None)
+    return unreadable if unreadable is not None and total == 0 else total
+
+
+def _least_room(nodes: Mapping[str, _Node], above: Sequence[str]) -> int | Unreadable:
+    rooms = [nodes[one].room for one in above if one in nodes and isinstance(nodes[one].max, int)]
+    if not rooms:
+        return MOST_TASKS  # no finite limit above: the kernel's own
+    unreadable = next((room for room in rooms if isinstance(room, Unreadable)), None)
+    return unreadable or min(room for room in rooms if isinstance(room, int))

@@ -4,11 +4,23 @@ Source: proc_pid_status(5). The largest groups by tasks and by memory, and those
 near a limit; the rest is counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from triagebook.runbooks.engine.facts import Collection, fact
+from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
+from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.reading import (
+    because,
+    cut,
+    hidden,
+    integer,
+    latest,
+    names_of,
+    number,
+    pairs_of,
+    records_of,
+)
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -34,11 +46,44 @@ class ProcessGroups:
     """Groups worth naming, most tasks first."""
 
     groups: Collection[ProcessGroup]
+    top_tasks_pid: int | Unreadable = fact("", "Threads: of /proc/*/status")  # of the group with most tasks
+    top_memory_pid: int | Unreadable = fact("", "VmRSS of /proc/*/status")  # of the group with most memory
 
 
 FACTS = ProcessGroups
 
 
 def parse(samples: Sequence[Sample]) -> ProcessGroups:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The groups that the last complete sample prints; the rest is counted."""
+    sample = latest(samples)
+    names = names_of(sample)
+    records = list(records_of(sample, "process_groups", "group"))
+    items = [item for fields in records if (item := _group(fields, names)) is not None]
+    items.sort(key=lambda item: (-item.tasks, item.pid))
+    total = integer(pairs_of(sample, "process_groups", "all").get("groups"))
+    partial = because(
+        cut(sample, "process_groups"),
+        hidden(sample),
+        "" if len(items) == len(records) else "a record could not be read",
+    )
+    unseen = Unreadable(partial or "no process was seen")
+    return ProcessGroups(
+        Collection(tuple(items), partial, max(0, total - len(items)) if isinstance(total, int) else 0),
+        top_tasks_pid=items[0].pid if items else unseen,
+        top_memory_pid=max(items, key=lambda item: item.rss_bytes).pid if items else unseen,
+    )
+
+
+def _group(fields: Sequence[str], names: Mapping[int, str]) -> ProcessGroup | None:
+    pid, uid, tasks, processes, rss = (number(fields, index) for index in (0, 3, 4, 5, 6))
+    if not (
+        isinstance(pid, int)
+        and isinstance(uid, int)
+        and isinstance(tasks, int)
+        and isinstance(processes, int)
+        and isinstance(rss, int)
+    ):
+        return None
+    path = fields[2]
+    unit, user = owner_of(path, names).unit, names.get(uid, str(uid))
+    return ProcessGroup(pid, fields[1], path, unit, uid, user, tasks, processes, rss * 1024)

@@ -7,7 +7,19 @@
 Lines without the tag (a login shell's greeting) are not records; no file content can forge one.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from triagebook.runbooks.engine.errors import ParseError
+from triagebook.runbooks.engine.text import safe_text
+
+HEADER = re.compile(r"^triagebook/1 ([0-9a-f]{12})\r?$", re.MULTILINE)
+END = "end"
+
+_MOST_RECORDS = 20_000  # a sample has at most some hundred
+_MOST_SAMPLES = 1_000_000
+_FIELD_LENGTH = 512  # the host cuts at 400 bytes
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,48 @@ class Sample:
         """The fields of this kind's records, in the order printed."""
         return tuple(record.fields for record in self.records if record.kind == kind)
 
+    @property
+    def end(self) -> Mapping[str, str]:
+        """KEY=VALUE of the `end` record: printed, suppressed, truncated, uptime, cpu_us, awk, cut.KIND."""
+        return {key: value for fields in self.of(END) for key, _, value in (field.partition("=") for field in fields)}
+
 
 def parse_samples(text: str) -> tuple[Sample, ...]:
-    """To be written by the probes' author."""
-    raise NotImplementedError(text)
+    """The samples of an answer, in their order; the last one may be cut.
+
+    A last line without its newline is not a record: a number in it may have lost digits. What follows a sample's
+    `end` under the same number is left out. A header without records is one empty, incomplete sample.
+
+    Raises:
+        ParseError: no `triagebook/1 TAG` line; more samples or records than a host can print.
+    """
+    header = HEADER.search(text)
+    if header is None:
+        raise ParseError("collector: the answer has no 'triagebook/1 TAG' line")
+    prefix = header[1] + "\t"
+    records: dict[int, list[Record]] = {}
+    ended: set[int] = set()
+    count = 0
+    for line in text[header.end() :].split("\n")[1:-1]:
+        if not line.startswith(prefix):
+            continue
+        number, kind, fields = _record(line.removesuffix("\r")[len(prefix) :])
+        if number in ended:
+            continue
+        count += 1
+        if count > _MOST_RECORDS:
+            raise ParseError(f"collector: more than {_MOST_RECORDS} records")
+        records.setdefault(number, []).append(Record(kind, fields))
+        if kind == END:
+            ended.add(number)
+    if not records:
+        return (Sample(1, (), is_complete=False),)
+    return tuple(Sample(n, tuple(records[n]), n in ended) for n in sorted(records))
+
+
+def _record(line: str) -> tuple[int, str, tuple[str, ...]]:
+    number, *rest = line.split("\t")
+    if not re.fullmatch(r"[0-9]{1,7}", number) or not 0 < int(number) <= _MOST_SAMPLES or not rest:
+        raise ParseError(f"collector: cannot read record {safe_text(line, 80)!r}")
+    kind, *fields = (safe_text(field, _FIELD_LENGTH) for field in rest)
+    return int(number), kind, tuple(fields)

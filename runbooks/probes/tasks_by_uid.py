@@ -1,14 +1,17 @@
 """Tasks of each user beside the lowest nproc limit (RLIMIT_NPROC) that a process of that user has.
 
 Source: getrlimit(2), proc_pid_limits(5), proc_pid_status(5). The kernel compares a per-process soft limit with the
-number of tasks (threads and zombies) of the real UID; UID 0 and holders of CAP_SYS_RESOURCE or CAP_SYS_ADMIN are exempt.
+number of tasks (threads and zombies) of the real UID; UID 0, CAP_SYS_RESOURCE and CAP_SYS_ADMIN are exempt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
+from triagebook.runbooks.probes.cgroup_path import is_login_session, owner_of
+from triagebook.runbooks.probes.cgroup_records import elements_of
+from triagebook.runbooks.probes.reading import because, cut, hidden, integer, latest, minus, names_of, number, pairs_of
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -43,5 +46,45 @@ FACTS = Tasks
 
 
 def parse(samples: Sequence[Sample]) -> Tasks:
-    """To be written by the probes' author."""
-    raise NotImplementedError(samples)
+    """The users that the last complete sample prints, least room first. No delta: the kernel counts no refusals."""
+    sample = latest(samples)
+    pairs, names = pairs_of(sample, "tasks_by_uid", "all"), names_of(sample)
+    items = (_user(fields, names) for fields in elements_of(sample, "tasks_by_uid", "user"))
+    users = sorted((item for item in items if item is not None), key=lambda item: item.room)
+    clear = minus(integer(pairs.get("users")), integer(pairs.get("near")))
+    unread = integer(pairs.get("unread"))
+    partial = because(
+        cut(sample, "tasks_by_uid"),
+        hidden(sample),
+        f"limits of {unread} processes could not be read" if isinstance(unread, int) and unread else "",
+        "" if len(users) == len(list(elements_of(sample, "tasks_by_uid", "user"))) else "a record could not be read",
+    )
+    return Tasks(Collection(tuple(users), partial, clear if isinstance(clear, int) and clear > 0 else 0))
+
+
+def _user(fields: Sequence[str], names: Mapping[int, str]) -> UserTasks | None:
+    uid, tasks, processes, soft, hard, pid, limited = (number(fields, index) for index in (0, 1, 2, 3, 4, 5, 8))
+    if not (
+        isinstance(uid, int)
+        and isinstance(tasks, int)
+        and isinstance(processes, int)
+        and isinstance(soft, int)
+        and isinstance(pid, int)
+        and isinstance(limited, int)
+    ):
+        return None
+    path = fields[7] if fields[7] != "?" else ""
+    return UserTasks(
+        uid=uid,
+        user=names.get(uid, str(uid)),
+        pid=pid,
+        comm=fields[6],
+        unit=owner_of(path, names).unit,
+        is_login_session=is_login_session(path),
+        tasks=tasks,
+        processes=processes,
+        soft=soft,
+        hard=Unreadable("not limited") if fields[4] == "unlimited" else hard,
+        room=soft - tasks,
+        limited_processes=limited,
+    )

@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.errors import TriagebookError
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds each phase may take, and the whole. A host that accepts TCP and stays silent is given up by `banner_s`."""
+    """Seconds each phase may take, and the whole. A host that takes TCP and stays silent is given up by `banner_s`."""
 
     connect_s: float = 8.0
     banner_s: float = 8.0
@@ -48,11 +48,18 @@ class LoginFailed(TriagebookError):
 
 @dataclass(frozen=True)
 class Exit:
-    """How a process ended. `status` is None when the server sent none (RFC 4254, 6.10: death by signal)."""
+    """How a process ended. `status` is None when there is none (RFC 4254, 6.10: death by signal; or see `ended`).
+
+    ended: exit | signal (`detail` is its name, such as TERM) | cut (the connection went; `detail` says how) | timeout
+    (it went on, and was closed). `stderr` and the output are capped by `cap_bytes` of the start; `is_truncated` says
+    that more came and was dropped.
+    """
 
     status: int | None
     stderr: bytes
     is_truncated: bool = False
+    ended: str = "exit"
+    detail: str = ""
 
 
 @dataclass
@@ -82,7 +89,10 @@ class Process(Protocol):
         ...
 
     def finish(self, timeout_s: float) -> Exit:
-        """Close standard input, drain (both streams capped) and wait; never hangs past the timeout."""
+        """Close standard input, drain (both streams capped) and wait; never hangs past the timeout, then ends it.
+
+        Output that was not read before stays there for `read`.
+        """
         ...
 
 

@@ -3,7 +3,6 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triagebook.tools.plain import plain_line
 from triagebook.tools.redact import MAX_LINE, Redactor, redact
 
 CANARY = "CaNaRy7f3Kq9"
@@ -85,6 +84,3 @@ def test_hostile_text_does_not_cost_more_than_its_length(text: str) -> None:
     assert time.perf_counter() - started < 2
 
 
-def test_a_reason_is_one_inert_line() -> None:
-    assert plain_line("ok\nrun `this` \u202eevil\x1b[31m <!channel>", 300) == "ok run `this` \\u202eevil\\u001b[31m <!channel>"
-    assert plain_line("x" * 400, 300) == "x" * 299 + "…"

@@ -1,0 +1,56 @@
+# Two commands do all the set-up on a fresh machine: `make diagnose` and `make test`.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
+HOST ?=
+ARGS ?=
+
+.PHONY: diagnose test check lint types unit lab bench lock system-packages clean
+
+diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
+	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
+	case $$status in 0|1|3|6) exit 0 ;; *) exit $$status ;; esac
+
+test: check unit ## Set up and pass the tests
+
+check: lint types
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+
+types: $(VENV)/.dev .cache/src/triagebook
+	@$(BIN)/mypy --no-error-summary -p triagebook
+
+unit: $(VENV)/.dev system-packages
+	@$(BIN)/pytest -q
+
+lock: ## Write the lock files anew (needs uv); no file names a registry
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
+		--group build -o requirements.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
+		-c requirements.txt --group dev -o requirements-dev.txt pyproject.toml
+
+system-packages: ## What the tests drive, from the system's packages: installed where root, named elsewhere
+	@sh tests/system_packages.sh
+
+clean:
+	rm -rf $(VENV) .cache build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("triagebook needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@$(INSTALL) -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+.cache/src/triagebook:
+	@mkdir -p $@ && for part in bot tools runbooks; do ln -sfn ../../../$$part $@/$$part; done

@@ -1,0 +1,196 @@
+"""`triagebook runbook ...`: list, show, lint, test, schema, diff, new, record."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from triagebook.runbooks.engine.errors import RunbookError, UsageError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at, check and write runbooks.")
+Name = Annotated[str, typer.Argument(help="ID or ID@VERSION")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
+
+
+def _catalog() -> Any:
+    from triagebook.tools import setup  # noqa: PLC0415 - light start
+
+    return setup.service(setup.settings()).catalog
+
+
+@app.command("list")
+def list_runbooks(*, as_json: JsonOption = False) -> None:
+    """The runbooks there are, with their versions, digests and whether they are released."""
+    catalog = _catalog()
+    released = catalog.lock()
+    rows = []
+    for entry in catalog.entries():
+        runbook = catalog.load(entry.name)
+        state = "released" if entry.name in released else "draft"
+        rows.append(
+            {"name": entry.name, "title": runbook.title, "state": state, "digest": runbook.digest, "cases": len(entry.cases)}
+        )
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']:<24} {row['state']:<9} {str(row['digest'])[7:19]}  {row['cases']:>3} cases  {row['title']}")
+
+
+@app.command()
+def show(name: Name, *, as_json: JsonOption = False) -> None:
+    """The decision tree of a runbook: checks in triage order, their states, what they offer."""
+    from triagebook.runbooks.engine import canonical  # noqa: PLC0415
+
+    runbook = _catalog().load(name)
+    if as_json:
+        typer.echo(json.dumps({**canonical.plain(runbook), "digest": runbook.digest}))
+        return
+    typer.echo(f"{runbook.name}  {runbook.title}  ({runbook.digest[7:19]})\n")
+    for number, check in enumerate(runbook.checks, 1):
+        where = f" for each of {check.each}" if check.each else ""
+        other = f"  [belongs to {check.belongs_to}]" if check.belongs_to else ""
+        typer.echo(f"{number}. {check.id}{where}  explains: {', '.join(check.explains) or 'no such error'}{other}")
+        for state in check.states:
+            second = "  (two samples)" if state.samples > 1 else ""
+            typer.echo(f"     {state.active:<9} {state.strength:<9} {state.when}{second}")
+        for offer in check.offers:
+            typer.echo(f"     offers    {offer.id}" + ("" if offer.when == "true" else f"  when {offer.when}"))
+
+
+@app.command()
+def lint(name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when absent")] = "") -> None:
+    """Check shape, names, expressions, templates, and that cases prove every state. Exit 1 on a complaint."""
+    complaints = 0
+    for entry, runbook, cases in _with_cases(name):
+        from triagebook.runbooks.engine.coverage import gaps  # noqa: PLC0415
+
+        found = gaps(runbook, cases)
+        complaints += len(found)
+        for sentence in found:
+            typer.echo(f"{entry.name}: {sentence}")
+    if complaints:
+        raise typer.Exit(1)
+    typer.echo("no complaints")
+
+
+@app.command()
+def test(
+    name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when absent")] = "", *, as_json: JsonOption = False
+) -> None:
+    """Run the cases of a runbook. Exit 1 when one says something else than it must."""
+    from triagebook.runbooks.engine.cases import run_case  # noqa: PLC0415
+
+    failed = passed = 0
+    for entry, runbook, cases in _with_cases(name):
+        for case in cases:
+            result = run_case(runbook, case)
+            failed, passed = failed + bool(result.failures), passed + (not result.failures)
+            if as_json:
+                typer.echo(json.dumps({"runbook": entry.name, "case": case.name, "failures": result.failures}))
+            for failure in () if as_json else result.failures:
+                typer.echo(f"{entry.name} {case.name}: {failure}")
+    typer.echo(f"{passed} passed, {failed} failed", err=as_json)
+    if failed or not passed:
+        raise typer.Exit(1)
+
+
+def _with_cases(name: str) -> list[tuple[Any, Any, Any]]:
+    from triagebook.runbooks.engine.cases import read_cases  # noqa: PLC0415
+    from triagebook.runbooks.probes.catalog import facts_types  # noqa: PLC0415
+
+    catalog = _catalog()
+    entries = [catalog.find(name)] if name else catalog.entries()
+    found = []
+    for entry in entries:
+        runbook = catalog.load(entry.name)
+        found.append((entry, runbook, read_cases(entry, facts_types(), runbook)))
+    return found
+
+
+@app.command()
+def schema(
+    what: Annotated[str, typer.Argument(help="runbook, or diagnosis (what --json prints)")] = "runbook",
+) -> None:
+    """Print a JSON Schema: of the runbook format, for editors; or of a diagnosis, for programs."""
+    from triagebook.runbooks.engine.published import diagnosis_schema, runbook_schema  # noqa: PLC0415
+
+    schemas = {"runbook": runbook_schema, "diagnosis": diagnosis_schema}
+    if what not in schemas:
+        raise UsageError(f"no schema of {what!r} (one of: {', '.join(schemas)})")
+    typer.echo(json.dumps(schemas[what](), indent=1, sort_keys=True))
+
+
+@app.command()
+def diff(old: Name, new: Name) -> None:
+    """What changed between two versions, path by path. Exit 1 when anything did."""
+    from triagebook.runbooks.engine import canonical  # noqa: PLC0415
+
+    catalog = _catalog()
+    before, after = canonical.plain(catalog.load(old)), canonical.plain(catalog.load(new))
+    lines = list(_changes(before, after, ""))
+    for line in lines:
+        typer.echo(line)
+    if lines:
+        raise typer.Exit(1)
+
+
+def _changes(old: Any, new: Any, path: str) -> list[str]:
+    if old == new:
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            line
+            for key in sorted({*old, *new})
+            for line in _changes(old.get(key, "(absent)"), new.get(key, "(absent)"), f"{path}.{key}".lstrip("."))
+        ]
+    if isinstance(old, list) and isinstance(new, list):
+        named_old, named_new = _by_id(old), _by_id(new)
+        if named_old is not None and named_new is not None:
+            return _changes(named_old, named_new, path)
+    return [f"- {path}: {old}", f"+ {path}: {new}"]
+
+
+def _by_id(items: list[Any]) -> dict[str, Any] | None:
+    """Lists of things with ids compare by id, so that an inserted check is one change."""
+    if items and all(isinstance(item, dict) and "id" in item for item in items):
+        return {item["id"]: item for item in items}
+    return None
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="the new runbook's ID")], folder: Annotated[Path, typer.Argument()]) -> None:
+    """Start a runbook in FOLDER/ID/0.1.0: a definition that passes, and a healthy case to grow from."""
+    from triagebook.runbooks.engine.starter import start_runbook  # noqa: PLC0415
+
+    for file in start_runbook(name, folder):
+        typer.echo(str(file))
+
+
+@app.command()
+def record(
+    host: Annotated[str, typer.Argument(help="NAME, USER@NAME or localhost")],
+    case: Annotated[Path, typer.Argument(help="the case file to write, e.g. cases/my-host.yaml")],
+    *,
+    runbook: Annotated[str, typer.Option("--runbook", "-r")] = "",
+    about: Annotated[str, typer.Option(help="What broke, in a sentence")] = "",
+    samples: Annotated[int, typer.Option(min=1, max=2)] = 2,
+    symptom: str = "",
+    ssh_config: Annotated[str, typer.Option("-F")] = "",
+) -> None:
+    """Make a case from a live host: its facts, names replaced, and what is said today. Review it before sharing."""
+    from triagebook.tools import setup  # noqa: PLC0415
+    from triagebook.tools.record import record_case  # noqa: PLC0415
+    from triagebook.tools.save import write_whole  # noqa: PLC0415
+    from triagebook.tools.service import Question  # noqa: PLC0415
+    from triagebook.tools.target_name import parse_target  # noqa: PLC0415
+
+    settings = setup.settings()
+    service = setup.service(settings, ssh_config=ssh_config)
+    name = runbook or setup.default_runbook(settings, service.catalog)
+    inputs = {"symptom": symptom} if symptom else {}
+    answer = service.diagnose(Question(parse_target(host), name, inputs, samples=samples))
+    if not answer.history:
+        raise RunbookError(f"nothing to record: {answer.diagnosis.headline}")
+    write_whole(case, record_case(answer, about))
+    typer.echo(f"{case}: {answer.diagnosis.headline}")

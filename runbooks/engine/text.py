@@ -1,0 +1,26 @@
+"""Text from a host, made fit to be shown: nothing in it moves a cursor, turns a line around or hides."""
+
+import unicodedata
+
+# Controls, formats (bidirectional marks, zero width), surrogates, private use, unassigned, line, paragraph separators.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe_text(value: str, limit: int = 400) -> str:
+    """At most `limit` characters, unsafe ones as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`; a cut ends in "…".
+
+    Idempotent, and the identity on printable text within the limit. A backslash stays as it is: systemd's own
+    escapes (`\\x2d`) must remain readable, so an escape shown is not proof that the character was there.
+    """
+    if not value.isascii() or not value.isprintable():
+        value = "".join(_shown(character) for character in value[: limit + 1])
+    return value if len(value) <= limit else value[: limit - 1] + "…"
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _UNSAFE:
+        return character
+    number = ord(character)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

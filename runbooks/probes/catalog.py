@@ -1,0 +1,108 @@
+"""The closed vocabulary of kinds: what stands in this package as a pair of files (or one with `command`)."""
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import triagebook.runbooks.probes as package
+from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.runbooks.probes.records import Sample
+
+
+class ProbeKind(Protocol):
+    """A kind whose facts awk reads. `FACTS` is the outermost dataclass that `parse` makes."""
+
+    FACTS: type[Any]
+
+    def parse(self, samples: Sequence[Sample]) -> object:
+        """The facts of the samples; never raises: what is missing is Unreadable, or makes a collection partial."""
+        ...
+
+
+class RunKind(Protocol):
+    """A kind whose facts a program on the host prints, asked about one subject in the last round."""
+
+    FACTS: type[Any]
+
+    def command(self, subject: str) -> tuple[str, ...]:
+        """The fixed argv for a subject. Raises ValueError when the subject is not one."""
+        ...
+
+    def parse(self, stdout: str) -> object:
+        """The facts of what the program printed, or one Unreadable; never raises."""
+        ...
+
+
+def kinds() -> tuple[str, ...]:
+    """The names of all kinds, sorted."""
+    return tuple(sorted(name for name in _modules() if is_collected(name) or hasattr(_import(name), "command")))
+
+
+def is_collected(kind: str) -> bool:
+    """The collector's program reads this kind; else it needs a program of its own."""
+    return _awk_path(kind) is not None
+
+
+def load(kind: str) -> Any:
+    """The module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
+    if kind not in _modules() or kind not in kinds():
+        raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds())}")
+    return _import(kind)
+
+
+def facts_types() -> Mapping[str, type[Any]]:
+    """The outermost fact dataclass of each kind."""
+    return {kind: load(kind).FACTS for kind in kinds()}
+
+
+def stamp() -> bytes:
+    """Changes whenever a module of this package does, and so with any fact dataclass."""
+    digest = hashlib.sha256()
+    for name in sorted(_modules()):
+        for path in (path for folder in package.__path__ if (path := Path(folder) / f"{name}.py").is_file()):
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.digest()
+
+
+def facts_types() -> dict[str, type[Any]]:
+    """Kind to the outermost dataclass of its facts, for the checks of a runbook's expressions."""
+    return {name: module.FACTS for name in sorted(_modules()) if hasattr(module := _import(name), "FACTS")}
+
+
+def is_collected(kind: str) -> bool:
+    """Whether awk reads this kind on the host; else a program is asked about a subject."""
+    return _awk_path(kind) is not None
+
+
+def stamp() -> bytes:
+    """A digest of the vocabulary: what a runbook was checked against changes with it."""
+    found = hashlib.sha256()
+    for folder in package.__path__:
+        for file in sorted(Path(folder).glob("*.py")):
+            found.update(file.name.encode() + b"\0" + file.read_bytes())
+    return found.digest()
+
+
+def awk_of(kind: str) -> str:
+    """The awk of a kind. Raises RunbookError: there is no such kind."""
+    path = _awk_path(kind)
+    if path is None:
+        raise RunbookError(f"{kind!r} is no kind that the collector reads{did_you_mean(kind, kinds())}")
+    return path.read_text(encoding="ascii")
+
+
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(package.__path__)]
+
+
+def _import(name: str) -> ModuleType:
+    return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def _awk_path(kind: str) -> Path | None:
+    return next((path for folder in package.__path__ if (path := Path(folder) / f"{kind}.awk").is_file()), None)

@@ -1,0 +1,76 @@
+"""Whom a control group belongs to, read from its path: systemd unit, container, user, and who would undo a change.
+
+Source: systemd.unit(5), systemd.slice(5), kernel documentation cgroup-v2; names that docker, podman, cri-o,
+containerd, kubelet and lxc give their groups.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_UNIT = re.compile(r"[^/]+\.(service|scope|slice|socket|mount|swap)")
+_GROUPING = re.compile(r"kubepods(-[^/]*)?(\.slice)?|lxc|docker|libpod_parent|crio|garden|ecs|besteffort|burstable")
+_CONTAINER = re.compile(r"(docker|libpod|cri-containerd|crio|buildkit)-[^/]*(?<!\.service)|lxc\.(payload|monitor)[.-][^/]*")
+_USER_SLICE = re.compile(r"user-([0-9]+)\.slice")
+_USER_MANAGER = re.compile(r"user@[0-9]+\.service")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """`unit` as systemctl takes it (`\\x2d` kept), "" if none. For what runs in a container it is the container's
+    own scope: a unit inside has a name that may be another unit's here.
+    """
+
+    kind: str  # unit | user | container | cgroup
+    unit: str
+    user: str
+    manager: str  # system | user | runtime | none
+
+
+def owner_of(path: str, names: Mapping[int, str]) -> Owner:
+    """The owner of a cgroup path. Deeper plain names belong to the unit above them (delegation)."""
+    elements = [element for element in path.split("/") if element]
+    user = next((_login(match[1], names) for element in elements if (match := _USER_SLICE.fullmatch(element))), "")
+    container = _container(elements)
+    if container is not None:
+        scopes = [element for element in elements[: container + 1] if _UNIT.fullmatch(element)]
+        return Owner("container", scopes[-1] if scopes else "", user, "runtime")
+    unit = next((element for element in reversed(elements) if _UNIT.fullmatch(element)), "")
+    if not unit:
+        return Owner("cgroup", "", "", "none")
+    managers = [index for index, element in enumerate(elements) if _USER_MANAGER.fullmatch(element)]
+    is_below_manager = bool(managers) and elements.index(unit, managers[0]) > managers[0]
+    return Owner("user" if user else "unit", unit, user, "user" if is_below_manager else "system")
+
+
+def unescaped(unit: str) -> str:
+    """The unit's name for people: `\\x2d` becomes `-` (systemd-escape(1)). Not a name that systemctl takes."""
+    return re.sub(r"\\x(2d|40|5f|20)", lambda match: chr(int(match[1], 16)), unit)
+
+
+def ancestors(path: str) -> tuple[str, ...]:
+    """The paths above, nearest first, without the root."""
+    above = []
+    while (path := path.rpartition("/")[0]) != "":
+        above.append(path)
+    return tuple(above)
+
+
+def is_login_session(path: str) -> bool:
+    """Below user-UID.slice: the limits of its processes came with a login (pam_limits), not from a unit."""
+    return any(_USER_SLICE.fullmatch(element) for element in path.split("/"))
+
+
+def _container(elements: list[str]) -> int | None:
+    """The index of the outermost container's own element: below /docker or kubepods slices it is further down."""
+    for index, element in enumerate(elements):
+        if _CONTAINER.fullmatch(element):
+            return index
+        if _GROUPING.fullmatch(element) and (index == 0 or element.startswith("kubepods")):
+            inner = (deeper for deeper in range(index, len(elements)) if not _GROUPING.fullmatch(elements[deeper]))
+            return next(inner, len(elements) - 1)
+    return None
+
+
+def _login(uid: str, names: Mapping[int, str]) -> str:
+    return names.get(int(uid), uid)

@@ -1,0 +1,24 @@
+# Names, boot, clock, container and cgroup mode.
+function host_end(    text, container, mode) {
+  text = slurp(ROOT "/proc/stat", 0);
+  mode = after(text, "\nbtime ");
+  mode = pair("btime", mode, found);
+  container = first_line(slurp(ROOT "/run/systemd/container", 1));
+  if (container == "") {
+    slurp(ROOT "/.dockerenv", 1);
+    if (readable >= 0) { container = "docker"; }
+    slurp(ROOT "/run/.containerenv", 1);
+    if (readable >= 0) { container = "podman"; }
+  }
+  find_controllers();
+  text = has_unified ? ((pids_key != "" && pids_key != "\n0::") || (memory_key != "" && memory_key != "\n0::") \
+    ? "hybrid" : "v2") : "v1";
+  mode = mode pair("cgroup", text, length(self_cgroup) > 3);
+  text = slurp(ROOT "/proc/1/status", 0);
+  emit("is" file_pair("hostname", ROOT "/proc/sys/kernel/hostname") \
+    file_pair("kernel", ROOT "/proc/sys/kernel/osrelease") \
+    file_pair("boot_id", ROOT "/proc/sys/kernel/random/boot_id") \
+    file_pair("machine_id", ROOT "/etc/machine-id") \
+    file_pair("uptime", ROOT "/proc/uptime") mode pair("container", container, 1) \
+    pair("init", first_line(substr(text, 7)), text != ""));
+}

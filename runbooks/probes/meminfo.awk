@@ -1,0 +1,27 @@
+# Memory, commit accounting, pressure and reclaim counters; kB and pages as the kernel prints them.
+function meminfo_end(    text, i, count, keys, record, stalls, value) {
+  text = "\n" slurp(ROOT "/proc/meminfo", 0);
+  count = split("MemTotal MemAvailable SwapTotal SwapFree CommitLimit Committed_AS Hugetlb KernelStack PageTables", keys, " ");
+  for (i = 1; i <= count; i++) {
+    value = after(text, "\n" keys[i] ":");
+    record = record pair(keys[i], sprintf("%.0f", value + 0), found);
+  }
+  count = split("overcommit_memory overcommit_ratio overcommit_kbytes admin_reserve_kbytes user_reserve_kbytes", keys, " ");
+  for (i = 1; i <= count; i++) { record = record file_pair(keys[i], ROOT "/proc/sys/vm/" keys[i]); }
+  text = "\n" slurp(ROOT "/proc/pressure/memory", 0);
+  value = after(text, "\nsome avg10="); record = record pair("some", substr(value, 1, index(value " ", " ") - 1), found);
+  value = after(text, "\nfull avg10="); record = record pair("full", substr(value, 1, index(value " ", " ") - 1), found);
+  text = "\n" slurp(ROOT "/proc/vmstat", 0);
+  count = split("oom_kill pswpin pswpout", keys, " ");
+  for (i = 1; i <= count; i++) {
+    value = after(text, "\n" keys[i] " ");
+    record = record pair(keys[i], value, found);
+  }
+  stalls = "";
+  while ((i = index(text, "\nallocstall")) > 0) {
+    text = substr(text, i + 11);
+    value = first_line(substr(text, 1, 60));
+    stalls += substr(value, index(value, " ") + 1);
+  }
+  emit("is" record pair("stalls", sprintf("%.0f", stalls + 0), stalls != ""));
+}

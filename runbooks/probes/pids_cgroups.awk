@@ -1,0 +1,125 @@
+# The pids controller's limits: every cgroup that holds a process, and its ancestors. Refusals are counted in
+# pids.events.local (this limit's own; cgroup v2 of newer kernels) or in pids.events of the cgroup that forked.
+function pids_cgroups_begin() {
+  split("", pids_is_known); split("", pids_max); split("", pids_now); split("", pids_events); split("", pids_tier);
+  split("", pids_limited); split("", pids_suspected);
+  pids_n = 0; pids_finite = 0; pids_absent = 0; pids_outside = 0;
+  find_controllers();
+  if (pids_key != "") { pids_add("/"); }
+}
+
+function pids_cgroups_process() {
+  if (is_kernel_thread) { return; }
+  read_cgroup();
+  if (pids_path == "") { return; }
+  if (!(pids_path in pids_is_known)) { pids_add(pids_path); }
+  if (pid in is_suspect) { pids_suspected[pids_path] = 1; }
+}
+
+# Enters the path behind its ancestors.
+function pids_add(path,    rest, prefix, i, above) {
+  rest = substr(path, 2);
+  above = "/";
+  while ((i = index(rest, "/")) > 0) {
+    prefix = prefix "/" substr(rest, 1, i - 1);
+    rest = substr(rest, i + 1);
+    pids_enter(prefix, above);
+    above = prefix;
+  }
+  pids_enter(path, above);
+}
+
+function pids_enter(path, above) {
+  if (path in pids_is_known) { return; }
+  pids_is_known[path] = 1;
+  pids_list[++pids_n] = path;
+  pids_above[path] = above;
+}
+
+function pids_cgroups_end(    i, path, tier, above) {
+  for (i = 1; i <= pids_n; i++) { pids_read(pids_list[i]); }
+  for (i = pids_n; i > 0; i--) {
+    path = pids_list[i];
+    tier = pids_tier[path];
+    above = pids_above[path];
+    if (tier && path != above && pids_tier[above] < tier) { pids_tier[above] = tier; }
+  }
+  emit("all\tmode=" (pids_key == "" ? "none" : (pids_key == "\n0::" ? "v2" : "v1")) \
+    "\tmeaning=" (pids_events_file == "pids.events.local" ? "local" : "forking") \
+    "\tmount=" pids_mount "\troot=" pids_root "\tcgroups=" pids_n "\tfinite=" pids_finite "\tabsent=" pids_absent \
+    "\toutside=" pids_outside "\tnear=" pids_near());
+  for (tier = 3; tier > 0; tier--) {
+    for (i = 1; i <= pids_n; i++) {
+      path = pids_list[i];
+      if (pids_tier[path] == tier && (pids_max[path] != "" || pids_events[path] > 0)) { pids_print(path, tier); }
+    }
+  }
+  split("", pids_before);
+  for (i = 1; i <= pids_n; i++) {
+    if (pids_events[pids_list[i]] != "") { pids_before[pids_list[i]] = pids_events[pids_list[i]]; }
+  }
+}
+
+function pids_near(    i, count) {
+  for (i = 1; i <= pids_n; i++) {
+    if (pids_tier[pids_list[i]] && pids_max[pids_list[i]] != "") { count++; }
+  }
+  return count + 0;
+}
+
+# Reads one limit; sets the tier it is printed with: 3 refused or full, 2 nearly full, 1 half full or asked for.
+function pids_read(path,    directory, max, now, room) {
+  directory = cgroup_directory(pids_mount, pids_root, path);
+  if (directory == "") { pids_outside++; return; }
+  max = first_line(slurp(directory "/pids.max", 1));
+  if (readable <= 0) {
+    if (path != "/") { pids_absent++; }
+    pids_limited[path] = pids_limited[pids_above[path]];
+    return;
+  }
+  pids_limited[path] = (max != "max" || pids_limited[pids_above[path]]);
+  if (!(pids_limited[path])) { return; }
+  if (max == "max") {
+    if (pids_counter_file(directory) == "pids.events") { pids_events[path] = pids_count(directory "/pids.events"); }
+    if (pids_events[path] > 0) { pids_tier[path] = 3; }
+    return;
+  }
+  pids_finite++;
+  pids_max[path] = max;
+  now = first_line(slurp(directory "/pids.current", 1));
+  pids_now[path] = now;
+  pids_events[path] = pids_count(directory "/" pids_counter_file(directory));
+  room = max - now;
+  if (now == "" || room <= 0 || pids_events[path] > 0) { pids_tier[path] = 3; }
+  else if (now * 10 >= max * 9) { pids_tier[path] = 2; }
+  else if (now * 2 >= max || room <= 64 || path in pids_suspected) { pids_tier[path] = 1; }
+}
+
+# Which counter this kernel keeps, decided on the first cgroup that has one.
+function pids_counter_file(directory) {
+  if (pids_events_file == "") {
+    pids_events_file = "pids.events";
+    if (pids_key == "\n0::" && index(unified_options, "pids_localevents") == 0) {
+      slurp(directory "/pids.events.local", 1);
+      if (readable >= 0) { pids_events_file = "pids.events.local"; }
+    }
+  }
+  return pids_events_file;
+}
+
+function pids_count(file,    text) {
+  text = after("\n" slurp(file, 0), "\nmax ");
+  return found ? text + 0 : "";
+}
+
+function pids_print(path, tier,    peak) {
+  peak = "";
+  if (pids_max[path] != "") {
+    peak = first_line(slurp(cgroup_directory(pids_mount, pids_root, path) "/pids.peak", 1));
+    if (tier > 1) { heat_cgroup(path); }
+  }
+  emit("at\t" name_path(path) "\t" shown(pids_max[path] == "" ? "max" : pids_max[path]) "\t" \
+    (pids_now[path] == "" ? "?" : shown(pids_now[path])) "\t" \
+    (pids_events[path] == "" ? "?" : sprintf("%.0f", pids_events[path])) "\t" (peak == "" ? "?" : shown(peak)) "\t" \
+    (path in pids_before ? sprintf("%.0f", pids_before[path]) : "?"));
+}

@@ -1,0 +1,148 @@
+"""From records to facts: which sample counts, numbers or why there is none, what makes a collection partial."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.probes.records import Sample
+
+NEEDS_SECOND = Unreadable("needs a second sample")
+NOT_PRINTED = Unreadable("not printed")
+NOT_READABLE = Unreadable("could not be read")
+
+_UNKNOWN = "?"
+_MOST_FIELDS = 12
+
+
+def complete(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """The samples that facts rest on, in order: the complete ones, else the last as it is.
+
+    A sample that was cut adds nothing that the one before it does not say in full.
+    """
+    whole = tuple(sample for sample in samples if sample.is_complete)
+    return whole or tuple(samples[-1:])
+
+
+def latest(samples: Sequence[Sample]) -> Sample | None:
+    """The last of `complete`."""
+    whole = complete(samples)
+    return whole[-1] if whole else None
+
+
+def pairs_of(sample: Sample | None, kind: str, name: str = "") -> Mapping[str, str | Unreadable]:
+    """KEY=VALUE fields of the kind's first record whose first field is `name` ("": of its first record).
+
+    `KEY?` says that the host could not read it.
+    """
+    for fields in sample.of(kind) if sample else ():
+        if not name or fields[:1] == (name,):
+            return {
+                field.removesuffix(_UNKNOWN).partition("=")[0]: NOT_READABLE
+                if field.endswith(_UNKNOWN) and "=" not in field
+                else field.partition("=")[2]
+                for field in fields[1 if name else 0 :]
+            }
+    return {}
+
+
+def records_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[str, ...]]:
+    """The fields behind `name` of the kind's records, filled up with empty ones: a short record is unreadable."""
+    for fields in sample.of(kind) if sample else ():
+        if fields[:1] == (name,):
+            yield (*fields[1:], *[""] * _MOST_FIELDS)
+
+
+def integer(value: str | Unreadable | None, scale: int = 1) -> int | Unreadable:
+    """A count times `scale`; anything but digits is unreadable."""
+    if value is None:
+        return NOT_PRINTED
+    if isinstance(value, Unreadable):
+        return value
+    if value == _UNKNOWN:
+        return NOT_READABLE
+    return int(value) * scale if re.fullmatch(r"[0-9]{1,20}", value) else Unreadable(f"not a number: {value[:40]}")
+
+
+def decimal(value: str | Unreadable | None) -> float | Unreadable:
+    """The first number of the value, such as of /proc/uptime."""
+    if value is None:
+        return NOT_PRINTED
+    if isinstance(value, Unreadable):
+        return value
+    match = re.match(r"[0-9]{1,15}(\.[0-9]{1,9})?(?= |$)", value)
+    return float(match[0]) if match else Unreadable(f"not a number: {value[:40]}")
+
+
+def text(value: str | Unreadable | None) -> str | Unreadable:
+    """The value as printed."""
+    return NOT_PRINTED if value is None else value
+
+
+def minus(left: int | Unreadable, *right: int | Unreadable) -> int | Unreadable:
+    """`left` less the others; unreadable as soon as one of them is."""
+    total = left
+    for value in right:
+        if isinstance(total, Unreadable):
+            return total
+        if isinstance(value, Unreadable):
+            return value
+        total -= value
+    return total
+
+
+def rise(first: int | Unreadable, last: int | Unreadable) -> int | Unreadable:
+    """How far a counter rose between two samples. One that fell was started anew: unreadable, not zero.
+
+    A counter that was started anew begins at zero, so a rise always happened, if maybe higher, between the samples.
+    """
+    risen = minus(last, first)
+    if isinstance(risen, int) and risen < 0:
+        return Unreadable("the counter went backwards between the samples")
+    return risen
+
+
+def number(fields: Sequence[str], index: int, scale: int = 1) -> int | Unreadable:
+    """The count in a field of a record."""
+    return integer(fields[index] if index < len(fields) else None, scale)
+
+
+def names_of(sample: Sample | None) -> Mapping[int, str]:
+    """Login names of /etc/passwd by UID, of those users that records name."""
+    pairs = ((number(fields, 0), fields[1]) for fields in (sample.of("name") if sample else ()) if len(fields) == 2)
+    return {uid: name for uid, name in pairs if isinstance(uid, int) and name}
+
+
+def cut(sample: Sample | None, kind: str) -> str:
+    """Why records of this kind may be missing from the answer; "" when none is."""
+    if sample is None:
+        return "there is no answer"
+    if not sample.is_complete:
+        return "the answer was cut"
+    count = sample.end.get(f"cut.{kind}")
+    if count is not None:
+        return f"{count} more are not in the answer, which is bounded"
+    return "" if sample.of(kind) else "not printed"
+
+
+def hidden(sample: Sample | None) -> str:
+    """Why processes may have been missed; "" when all were seen.
+
+    A hidden /proc (hidepid, a PID namespace) shows clearly fewer tasks than /proc/loadavg counts. A tenth is left
+    for tasks that come and go during the walk.
+    """
+    walk = pairs_of(sample, "walk")
+    tasks, total, unscanned = (integer(walk.get(key)) for key in ("tasks", "total", "unscanned"))
+    if isinstance(tasks, Unreadable):
+        return "the processes were not read"
+    if isinstance(total, Unreadable):
+        return "the number of all tasks could not be read"
+    if tasks * 10 < total * 9 and total - tasks > 16:
+        return f"{tasks} of {total} tasks are visible (hidepid, or a PID namespace)"
+    if isinstance(unscanned, int) and unscanned:
+        return f"{unscanned} PIDs given out since the sample before were not looked at"
+    return ""
+
+
+def because(*reasons: str) -> str:
+    """The reasons that there are, in one text."""
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))

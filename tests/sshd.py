@@ -1,0 +1,185 @@
+"""Real sshd servers on loopback for tests: own keys, known_hosts, ssh_config and, as root, an unprivileged account.
+
+    with ground() as place, place.sshd() as server:
+        SshTransport(config_file=server.config).launch("box", ["id"])
+
+Every process started here is ended by its pid. Nothing outside a temporary folder is written, except the account
+(useradd, userdel) and sshd's own /run/sshd.
+"""
+
+import contextlib
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), shutil.which("sshd"))
+WHY_NOT = None if SSHD and shutil.which("ssh-keygen") else "no sshd here (as root, `make test` installs openssh-server)"
+KEY_TYPES = {"ed25519": (), "ecdsa": ("-b", "256"), "rsa": ("-b", "3072")}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
+    """A private key at `path`, its public key beside it."""
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *KEY_TYPES[kind], "-N", passphrase, "-C", path.name, "-f", path], check=True)
+    return path
+
+
+def public(path: Path) -> str:
+    """`TYPE BASE64` of the public key beside a private one."""
+    return " ".join(path.with_name(path.name + ".pub").read_text().split()[:2])
+
+
+def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until something listens on loopback, or the process ended."""
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with status {process.returncode}")
+        time.sleep(0.02)
+    raise RuntimeError("the server does not listen")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Terminate, then kill."""
+    process.terminate()
+    try:
+        process.wait(3)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class Server:
+    """A running sshd. `config` is an ssh_config in which `alias` is this server."""
+
+    folder: Path
+    port: int
+    alias: str
+    user: str
+    config: Path
+    known_hosts: Path
+    process: subprocess.Popen[bytes]
+
+    def log(self) -> str:
+        return (self.folder / "sshd.log").read_text(errors="replace")
+
+    def session_pids(self) -> list[int]:
+        """The sshd processes of its connections."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        return [int(pid) for pid in found.stdout.split()]
+
+
+@dataclass
+class Ground:
+    """A folder with keys and an account; the sshd servers on it."""
+
+    folder: Path
+    user: str
+    is_account_made: bool
+    servers: int = field(default=0)
+
+    @property
+    def user_key(self) -> Path:
+        return self.folder / "user_ed25519"
+
+    def host_key(self, kind: str = "ed25519") -> Path:
+        path = self.folder / f"host_{kind}"
+        return path if path.exists() else make_key(path, kind)
+
+    @contextlib.contextmanager
+    def sshd(
+        self,
+        options: Mapping[str, str] | None = None,
+        *,
+        alias: str = "box",
+        host_keys: tuple[str, ...] = ("ed25519",),
+        is_hashed: bool = False,
+        extra_config: str = "",
+        trusts: tuple[Path, ...] = (),
+    ) -> Iterator[Server]:
+        """Start one. `options` replace or add lines of sshd_config; `trusts` are more user keys to let in."""
+        self.servers += 1
+        folder = self.folder / f"sshd{self.servers}"
+        folder.mkdir()
+        port = free_port()
+        keys = (self.user_key, *trusts)
+        (folder / "authorized_keys").write_text("".join(f"{public(key)}\n" for key in keys))
+        settings = {
+            "ListenAddress": "127.0.0.1",
+            "Port": str(port),
+            "PidFile": "none",
+            "AuthorizedKeysFile": str(folder / "authorized_keys"),
+            "PasswordAuthentication": "no",
+            "KbdInteractiveAuthentication": "no",
+            "StrictModes": "no",
+            "UsePAM": "no",
+            "PrintMotd": "no",
+            "LogLevel": "VERBOSE",
+            "Subsystem": "sftp internal-sftp",
+            **(options or {}),
+        }
+        lines = [f"HostKey {self.host_key(kind)}" for kind in host_keys]
+        lines += [f"{keyword} {value}" for keyword, value in settings.items()]
+        (folder / "sshd_config").write_text("\n".join(lines) + "\n")
+        known = folder / "known_hosts"
+        known.write_text("".join(f"[127.0.0.1]:{port} {public(self.host_key(kind))}\n" for kind in host_keys))
+        if is_hashed:
+            subprocess.run(["ssh-keygen", "-q", "-H", "-f", known], check=True, capture_output=True)
+        config = folder / "ssh_config"
+        config.write_text(
+            f"Host {alias}\n  HostName 127.0.0.1\n  Port {port}\n{extra_config}"
+            f"Host *\n  User {self.user}\n  IdentityFile {self.user_key}\n  IdentitiesOnly yes\n  IdentityAgent none\n"
+            f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"
+        )
+        with (folder / "sshd.log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdin=subprocess.DEVNULL
+            )
+        server = Server(folder, port, alias, self.user, config, known, process)
+        try:
+            await_port(port, process)
+            yield server
+        finally:
+            sessions = server.session_pids()
+            end(process)
+            for pid in sessions:  # sshd leaves them behind
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def ground() -> Iterator[Ground]:
+    """Keys and an account for as long as the block lasts. Without root the account is your own."""
+    folder = Path(tempfile.mkdtemp(prefix="triagebook-sshd-"))
+    folder.chmod(0o755)  # the account must reach its authorized_keys
+    user, is_made = getpass.getuser(), False
+    try:
+        if os.getuid() == 0:
+            user, is_made = f"tb{os.getpid()}", True
+            argv = ["useradd", "--no-log-init", "-m", "-d", str(folder / "home"), "-s", "/bin/sh", "-p", "*", user]
+            subprocess.run(argv, check=True, capture_output=True)
+            Path("/run/sshd").mkdir(exist_ok=True)
+        place = Ground(folder, user, is_made)
+        make_key(place.user_key)
+        yield place
+    finally:
+        if is_made:
+            subprocess.run(["userdel", user], check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)

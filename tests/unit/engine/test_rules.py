@@ -1,0 +1,99 @@
+"""CEL rules: paths and types checked at load, three values at run time."""
+
+from dataclasses import dataclass
+
+import pytest
+from triagebook.runbooks.engine import rules
+from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.facts import Collection, Unreadable
+
+
+@dataclass(frozen=True)
+class Group:
+    path: str
+    room: int | Unreadable
+    load: float | Unreadable
+    is_hot: bool
+
+
+@dataclass(frozen=True)
+class Groups:
+    limited: Collection[Group]
+    total: int | Unreadable
+
+
+SCOPE = rules.Scope({"groups": Groups, "it": Group, "inputs": {"unit": str}})
+
+
+def group(room: int | Unreadable = 3, load: float | Unreadable = 0.5) -> Group:
+    return Group("/a", room, load, is_hot=True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("it.rom <= 0", "unknown fact 'it.rom' (did you mean 'it.room'?)"),
+        ("its.room <= 0", "unknown name 'its' (did you mean 'it'?)"),
+        ("it.room <= 0.5 * it.room", "'it.room <= 0.5 * it.room': Unsupported operation"),
+        ("it.room", "'it.room' is int, not a condition"),
+        ("it.room <=", "not CEL: "),
+        ("it.path.matches('a')", "unknown function 'matches'"),
+        ("groups.limited.exists(g, g.room < 1)", "unknown function 'exists'"),
+        ("groups.limited[0].room < 1", "indexing and literals of lists and maps are not allowed"),
+        ("has(it.room)", "has() only as `!has(x) && ...`"),
+        ("it.is_hot && it.path == 3 + 1.5", "'it.path == 3 + 1.5': "),
+    ],
+)
+def test_a_wrong_rule_is_refused_before_a_host_is_seen(expression: str, message: str) -> None:
+    with pytest.raises(RunbookError) as caught:
+        rules.check(expression, SCOPE, is_condition=True)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "it.room <= 0 && it.path.startsWith('/a')",
+        "min(it.room, groups.total) < 7",
+        "it.load > 5.0",
+        "it.is_hot || inputs.unit == 'x'",
+    ],
+)
+def test_a_right_rule_is_accepted(expression: str) -> None:
+    rules.check(expression, SCOPE, is_condition=True)
+
+
+def test_presence_may_be_asked_only_in_its_one_form() -> None:
+    rules.check("!has(it.room) && groups.total > 3", SCOPE, is_condition=True, may_ask_presence=True)
+    with pytest.raises(RunbookError, match="only as"):
+        rules.check("has(it.room) && groups.total > 3", SCOPE, is_condition=True, may_ask_presence=True)
+
+
+def test_values_are_computed_from_readable_facts() -> None:
+    assert rules.evaluate("it.room * 2 + 1", {"it": group(3)}) == 7
+    assert rules.evaluate("max(it.room, 9)", {"it": group(3)}) == 9
+
+
+def test_an_unreadable_fact_makes_the_rule_unreadable_with_its_reason() -> None:
+    facts = {"it": group(Unreadable("permission denied"))}
+    assert rules.evaluate("it.room <= 0", facts) == Unreadable("permission denied")
+    assert rules.evaluate("inputs.unit == 'x'", {"inputs": {}}) == Unreadable("unit was not given")
+
+
+def test_logic_absorbs_what_it_can_without_the_unreadable_fact() -> None:
+    facts = {"it": group(Unreadable("gone"))}
+    assert rules.evaluate("it.room <= 0 || it.is_hot", facts) is True
+    assert rules.evaluate("it.room <= 0 && !it.is_hot", facts) is False
+    assert rules.evaluate("it.room <= 0 && it.is_hot", facts) == Unreadable("gone")
+    assert rules.evaluate("!has(it.room) && it.is_hot", facts) is True
+
+
+def test_a_rule_that_fails_on_readable_facts_is_a_fault_of_the_runbook() -> None:
+    with pytest.raises(rules.RuleError, match="division by zero"):
+        rules.evaluate("10 / (it.room - 3) > 1", {"it": group(3)})
+
+
+def test_patterns_run_in_linear_time() -> None:
+    assert not rules.matches("(a+)+$", "a" * 40000 + "b")
+    with pytest.raises(RunbookError, match="not a regular expression"):
+        rules.matches("(", "x")

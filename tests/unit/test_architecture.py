@@ -1,0 +1,116 @@
+"""The shape of the product, held by tests: which part may import which, where each SDK lives, what a wheel holds."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("bot", "tools", "runbooks")
+MAY_IMPORT = {"bot": {"bot", "tools", "runbooks"}, "tools": {"tools", "runbooks"}, "runbooks": {"runbooks"}}
+SDK_HOMES = {
+    "paramiko": ("tools/transport/",),
+    "sqlalchemy": ("tools/store/",),
+    "alembic": ("tools/store/",),
+    "mcp": ("tools/mcp_server/",),
+    "slack_bolt": ("bot/slack/",),
+    "slack_sdk": ("bot/slack/",),
+    "typer": ("bot/",),
+    "rich": ("bot/",),
+    "jinja2": ("runbooks/engine/template.py",),
+    "ruamel": ("runbooks/engine/document.py",),
+    "cel": ("runbooks/engine/rules.py",),
+}
+
+
+def sources() -> list[Path]:
+    return [file for part in PARTS for file in sorted((ROOT / part).rglob("*.py"))]
+
+
+def imported(file: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names.append(node.module or "." * node.level)
+    return names
+
+
+@pytest.mark.parametrize("file", sources(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_run_one_way_and_each_sdk_stays_at_home(file: Path) -> None:
+    where = str(file.relative_to(ROOT))
+    part = where.split("/", 1)[0]
+    for name in imported(file):
+        top, _, rest = name.partition(".")
+        if top == "triagebook" and rest:
+            assert rest.split(".", 1)[0] in MAY_IMPORT[part], f"{where} imports {name}"
+        assert top not in PARTS, f"{where} imports {name} without its package"
+        if top in SDK_HOMES:
+            assert where.startswith(SDK_HOMES[top]), f"{where} imports {name}, which belongs into {SDK_HOMES[top]}"
+
+
+@pytest.mark.parametrize("folder", ["runbooks/engine", "tools", "bot"])
+def test_no_runbook_is_known_to_the_product_by_name(folder: str) -> None:
+    runbooks = {file.parent.parent.name for file in (ROOT / "runbooks").glob("*/*/runbook.yaml")}
+    assert runbooks
+    for file in (ROOT / folder).rglob("*"):
+        if file.suffix in {".py", ".awk", ".sh", ".yaml", ".j2"}:
+            text = file.read_text().lower()
+            assert not [name for name in runbooks if name in text], file
+
+
+def test_runbooks_are_pure_and_know_no_network_clock_or_environment() -> None:
+    forbidden = {"socket", "subprocess", "os", "time", "datetime", "random", "urllib", "http", "threading", "asyncio"}
+    for file in (ROOT / "runbooks").rglob("*.py"):
+        assert not forbidden & {name.split(".")[0] for name in imported(file)}, file
+
+
+def tracked() -> set[str]:
+    listed = subprocess.run(["git", "ls-files", *PARTS], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(listed.stdout.splitlines())
+
+
+def test_the_wheel_holds_exactly_the_tracked_files(tmp_path: Path) -> None:
+    copy = tmp_path / "source"
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(copy)], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "-w",
+            str(tmp_path),
+            str(copy),
+        ],
+        check=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    committed = subprocess.run(["git", "ls-files", *PARTS], cwd=copy, capture_output=True, text=True, check=True).stdout
+    assert held == {f"triagebook/{name}" for name in committed.splitlines()}
+
+
+def test_every_package_is_listed() -> None:
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    packages = {"triagebook." + str(Path(name).parent).replace("/", ".") for name in tracked() if name.endswith("__init__.py")}
+    assert listed == packages
+
+
+def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
+    hosts = ("pypi" + ".org", "python" + "hosted.org", "npmjs" + ".org", "deb." + "debian.org", "/wo" + "rk/", "/root/.p" + "yenv")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in listed:
+        file = ROOT / name
+        if file.is_file() and not file.is_symlink():
+            text = file.read_bytes().decode("utf-8", "replace")
+            assert not [host for host in hosts if host in text], name

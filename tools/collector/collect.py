@@ -1,0 +1,232 @@
+"""Collects facts from one host: starts the program over a transport, reads samples, and asks for more of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from triagebook.runbooks.engine.errors import ParseError
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.probes import catalog
+from triagebook.runbooks.probes.records import Sample, parse_samples
+from triagebook.tools.collector import files, program
+from triagebook.tools.collector.stream import Stream
+from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
+
+_ANSWER_CAP = 1 << 20
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds until a sample must be complete, and until a process must have ended."""
+
+    first_sample_s: float = 20.0
+    sample_s: float = 20.0
+    finish_s: float = 3.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a program of the last round printed, as text, and how it ended."""
+
+    stdout: str
+    exit: Exit
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the collection cost: bytes received, CPU of the one process on the host (None: not known), how it was done.
+
+    `collector` is awk | sftp | none. `forks` is 0 by construction: the login shell becomes the program.
+    """
+
+    bytes: int
+    cpu_ms: float | None
+    awk: str
+    collector: str
+    notes: tuple[str, ...] = ()
+    forks: int = 0
+
+
+class Collection:
+    """A host being read: its samples so far, and the session they came by. Made by `start`."""
+
+    def __init__(self, process: Process, kinds: Sequence[str], patience: Patience, argv: Sequence[str]) -> None:
+        self.session: Session = process.session
+        self.kinds = tuple(kinds)
+        self.samples: tuple[Sample, ...] = ()
+        self._patience = patience
+        self._argv = tuple(argv)
+        self._stream = Stream(process)
+        self._notes: list[str] = []
+        self._bytes_before = 0
+        self._is_by_files = False
+        self._read_first()
+
+    def again(self, suspects: Sequence[int] = ()) -> None:
+        """Take one more sample; `suspects` are PIDs to read in full, however far from a limit. Never raises.
+
+        A sample that does not come is there, empty and incomplete, and `cost.notes` says why.
+        """
+        n = len(self.samples) + 1
+        if self._is_by_files:
+            self._add(files.read_sample(self._read_files, self.kinds, n))
+            return
+        line = " ".join(["sample", *(str(pid) for pid in suspects if pid > 0)]) + "\n"
+        try:
+            if self._stream.has_ended:
+                raise OSError("the program has ended")
+            self._stream.process.write(line.encode("ascii"))
+        except OSError as error:
+            self._note(f"sample {n}: {error}")
+            self._add(Sample(n, (), is_complete=False))
+            return
+        self._read(n, self._patience.sample_s)
+
+    def run(self, argv: Sequence[str], timeout_s: float) -> Output | Unreadable:
+        """Run one more program on the same session. That it cannot be started is evidence, so it is an answer."""
+        try:
+            stream = Stream(self.session.start(tuple(argv), cap_bytes=_ANSWER_CAP), cap_bytes=_ANSWER_CAP)
+            stream.read_sample(0, timeout_s)  # no sample has this number: reads to the end
+            ended = stream.process.finish(self._patience.finish_s)
+        except LoginFailed as failed:
+            return Unreadable(f"{argv[0]} could not be started: {safe_text(failed.login.message or str(failed), 200)}")
+        except (OSError, TimeoutError) as error:
+            return Unreadable(f"{argv[0]} could not be run: {safe_text(str(error), 200)}")
+        if not stream.has_ended:
+            return Unreadable(f"{argv[0]}: {stream.why}")
+        if ended.status in {126, 127}:
+            return Unreadable(f"{argv[0]} cannot be run there (exit status {ended.status})")
+        return Output(stream.text(), ended)
+
+    @property
+    def truncated(self) -> tuple[str, ...]:
+        """The kinds of the last sample whose records did not all fit into the answer; all, when that was cut short."""
+        last = self.samples[-1]
+        named = (kind for kind in last.end.get("truncated", "").split(",") if kind in self.kinds)
+        return tuple(named) if last.is_complete else self.kinds
+
+    @property
+    def cost(self) -> Cost:
+        """What it has cost so far."""
+        ends = [sample.end for sample in self.samples if sample.is_complete]
+        cpu_us = ends[-1].get("cpu_us", "") if ends else ""
+        return Cost(
+            bytes=self._bytes_before + len(self._stream.answer),
+            cpu_ms=int(cpu_us) / 1000 if cpu_us.isdecimal() and len(cpu_us) < 16 else None,
+            awk=ends[-1].get("awk", "") if ends else "",
+            collector="sftp" if self._is_by_files else "awk" if self._stream.has_begun else "none",
+            notes=tuple(self._notes),
+        )
+
+    def close(self) -> None:
+        """End the program (by closing its input) and the session."""
+        if not self._is_by_files:
+            self._finish()
+        self.session.close()
+
+    def _read_first(self) -> None:
+        self._read(1, self._patience.first_sample_s)
+        if self.samples[0].is_complete or not self._stream.has_ended:
+            return
+        ended = self._finish()
+        self._note(f"the program ended early: {_end(ended)}")
+        if self._stream.has_begun:
+            self._try_again()
+        if not self.samples[0].is_complete and not self._stream.has_begun:
+            self._fall_back()
+
+    def _try_again(self) -> None:
+        """Once: some awks die of a process that vanishes between the opening and the reading of its file."""
+        try:
+            process = self.session.start(self._argv, cap_bytes=_ANSWER_CAP)
+        except (LoginFailed, OSError) as error:
+            self._note(f"it could not be started again: {error}")
+            return
+        self._bytes_before += len(self._stream.answer)
+        self._stream = Stream(process)
+        before, self.samples = self.samples, ()
+        self._read(1, self._patience.first_sample_s)
+        self.samples = max(self.samples, before, key=lambda samples: (samples[0].is_complete, len(samples[0].records)))
+
+    def _fall_back(self) -> None:
+        sample = files.read_sample(self._read_files, self.kinds, 1)
+        if all(field.endswith("?") for record in sample.records for field in record.fields[1:]):
+            self._note("no file could be read either (SFTP)")
+            return
+        self._is_by_files = True
+        self.samples = (sample,)
+        self._note("facts were read as files (SFTP): what needs a program on the host is unknown")
+
+    def _read_files(self, paths: Sequence[str]) -> dict[str, bytes | str]:
+        try:
+            found = dict(self.session.read_files(paths))
+        except (LoginFailed, OSError) as error:
+            self._note(f"files could not be read: {error}")
+            return {}
+        self._bytes_before += sum(len(value) for value in found.values() if isinstance(value, bytes))
+        return found
+
+    def _read(self, n: int, timeout_s: float) -> None:
+        is_complete = self._stream.read_sample(n, timeout_s)
+        if not is_complete:
+            self._note(f"sample {n}: {self._stream.why}")
+        try:
+            samples = {sample.n: sample for sample in parse_samples(self._stream.text())}
+        except ParseError as error:
+            if is_complete or self._stream.has_begun:
+                self._note(str(error))
+            samples = {}
+        self._add(samples.get(n, Sample(n, (), is_complete=False)))
+
+    def _add(self, sample: Sample) -> None:
+        self.samples = (*self.samples, sample)
+
+    def _finish(self) -> Exit | None:
+        try:
+            return self._stream.process.finish(self._patience.finish_s)
+        except (OSError, TimeoutError):
+            return None
+
+    def _note(self, text: str) -> None:
+        self._notes.append(safe_text(text, 300))
+
+
+def start(
+    transport: Transport,
+    host: str,
+    kinds: Sequence[str],
+    *,
+    patience: Patience | None = None,
+    cpu_limit_s: int | None = 5,
+) -> Collection:
+    """Connect, start the program and read the first sample. The program then waits for `again`, until `close`.
+
+    `cpu_limit_s` bounds the CPU of the whole collection on the host; None for a watch, which sets its own pace.
+
+    Raises:
+        LoginFailed: no session. UsageError: unknown host, unreadable key. RunbookError: an unknown kind.
+    """
+    argv = program.command(joined(tuple(kinds)), program.launcher(cpu_limit_s=cpu_limit_s))
+    process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP)
+    return Collection(process, kinds, patience or Patience(), argv)
+
+
+@cache
+def joined(kinds: tuple[str, ...]) -> str:
+    """The program for these kinds, as it is sent."""
+    prelude = Path(__file__).with_name("prelude.awk").read_text(encoding="ascii")
+    return program.join(prelude, {kind: catalog.awk_of(kind) for kind in kinds})
+
+
+def parse(kinds: Sequence[str], samples: Sequence[Sample]) -> dict[str, object]:
+    """The facts of each kind."""
+    return {kind: catalog.load(kind).parse(samples) for kind in kinds}
+
+
+def _end(ended: Exit | None) -> str:
+    if ended is None:
+        return "no exit status"
+    said = ended.stderr.decode("utf-8", errors="replace").strip()
+    return f"exit status {ended.status}" + (f", {safe_text(said, 200)}" if said else "")

@@ -1,0 +1,29 @@
+"""Host patterns of OpenSSH (ssh_config(5), PATTERNS): `*`, `?`, and `!` before a pattern that takes the match back."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+def matches_list(name: str, patterns: Iterable[str]) -> bool:
+    """At least one pattern matches and no negated one does. A list of negated patterns alone matches nothing."""
+    is_matched = False
+    for pattern in patterns:
+        if pattern.startswith("!"):
+            if matches(name, pattern[1:]):
+                return False
+        elif matches(name, pattern):
+            is_matched = True
+    return is_matched
+
+
+def matches(name: str, pattern: str) -> bool:
+    """One pattern without negation. Brackets mean themselves: `[host]:22` is no character set, as in fnmatch(3)."""
+    if "*" not in pattern and "?" not in pattern:
+        return name == pattern
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern))

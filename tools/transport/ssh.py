@@ -1,0 +1,171 @@
+"""The default way to a host: SSH by paramiko's key exchange on our own connection.
+
+This module is light: TCP is under way before the heavy ones (paramiko, cryptography) are imported.
+"""
+
+import contextlib
+import shlex
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
+
+from triagebook.tools.transport import ssh_config
+from triagebook.tools.transport.allowance import Allowance
+from triagebook.tools.transport.attempt import Attempt
+from triagebook.tools.transport.base import Deadlines, Exit, Login, Path
+from triagebook.tools.transport.faults import Cut, NotAgreed, TimedOut
+from triagebook.tools.transport.ways import Ways
+
+if TYPE_CHECKING:
+    from triagebook.tools.transport.channel import Channel
+    from triagebook.tools.transport.connection import Connection
+    from triagebook.tools.transport.connector import Arrival, Connector
+
+CLOSE_S = 1.0  # for a goodbye that nobody may read
+
+
+def render(argv: Sequence[str]) -> str:
+    """The one place where an argv becomes a string. `exec`: the login shell becomes the program, without a fork."""
+    return "exec " + shlex.join(argv)
+
+
+class SshTransport:
+    """Reaches hosts as the user's ssh would, by his ssh_config, known_hosts, agent and key files.
+
+    Safe for many threads, one host each. `ways_file` keeps what is known of hosts between runs. `may_fly=False` keeps
+    to the stock order: for orders that must not be sent twice.
+    """
+
+    def __init__(
+        self,
+        *,
+        config_file: FilePath | None = None,
+        deadlines: Deadlines | None = None,
+        ways_file: FilePath | None = None,
+        may_fly: bool = True,
+    ) -> None:
+        self._config_file = config_file
+        self._deadlines = deadlines or Deadlines()
+        self._ways_file = ways_file
+        self._may_fly = may_fly
+        self._connector: Connector | None = None
+        self._lock = threading.Lock()
+
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
+        """Connect and start the first process. Raises LoginFailed, UsageError."""
+        config = ssh_config.look_up(ssh_config.parse_target(host), self._config_file)
+        attempt = Attempt(config.alias, self._deadlines)
+        dialing = attempt.dial(config)
+        from triagebook.tools.transport.opening import Exec  # noqa: PLC0415 - imports paramiko: after the SYN
+
+        arrival = self._connected().arrive(config, Exec(render(argv), cap_bytes), attempt, dialing)
+        session = SshSession(arrival, attempt)
+        return SshProcess(session, arrival.channel, attempt)
+
+    def _connected(self) -> "Connector":
+        from triagebook.tools.transport.connector import Connector  # noqa: PLC0415
+
+        with self._lock:
+            if self._connector is None:
+                self._connector = Connector(self._config_file, Ways(self._ways_file), may_fly=self._may_fly)
+            return self._connector
+
+
+class SshSession:
+    """A logged-in connection. It belongs to one thread at a time."""
+
+    def __init__(self, arrival: "Arrival", attempt: Attempt) -> None:
+        self.connection = arrival.connection
+        self._attempt = attempt
+        self.login = Login("exec", "ok")
+        self.path = Path(f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
+
+    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
+        """Start one more process on the connection. Raises LoginFailed (phase exec) when the host refuses it."""
+        return SshProcess(self, self._open(render(argv), cap_bytes, "exec"), self._attempt)
+
+    def _open(self, command: str, cap_bytes: int, request: str) -> "Channel":
+        from triagebook.tools.transport.opening import Exec, wait_open  # noqa: PLC0415
+
+        opening = Exec(command, cap_bytes, request)
+        with self._attempt.phase("exec", self._attempt.deadlines.exec_s):
+            until = self._attempt.until
+            channel = opening.queue(self.connection, is_ahead=False)
+            wait_open(self.connection, channel, until)
+            opening.start(self.connection, channel, until, is_ahead=False)
+        return channel
+
+    def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:
+        """Read files by SFTP, all at once; a str is why not. Raises LoginFailed where there is no SFTP."""
+        from triagebook.tools.transport.sftp import read_files  # noqa: PLC0415
+
+        channel = self._open("sftp", (cap_bytes + 1024) * (len(paths) + 1), "subsystem")
+        with self._attempt.phase("exec"):
+            try:
+                return read_files(self.connection, channel, paths, cap_bytes, self._attempt.total_until)
+            finally:
+                self.connection.close_channel(channel)
+
+    def close(self) -> None:
+        """End the session; ends its processes' input."""
+        self.connection.leave(time.monotonic() + CLOSE_S)
+
+
+class SshProcess:
+    """A process on the host, behind one channel."""
+
+    def __init__(self, session: SshSession, channel: "Channel", attempt: Attempt) -> None:
+        self._session, self._channel = session, channel
+        self._allowance = Allowance(attempt.deadlines, attempt.total_until)
+
+    @property
+    def session(self) -> SshSession:
+        return self._session
+
+    def read(self, timeout_s: float) -> bytes:
+        """The next bytes of standard output; b"" at its end. Raises TimeoutError."""
+        channel = self._channel
+        try:
+            until = self._allowance.for_output(timeout_s, has_begun=channel.out_total > 0)
+            self._connection.wait(lambda: bool(channel.out) or channel.is_over, until)
+        except TimedOut:
+            raise TimeoutError("the process prints nothing") from None
+        except (Cut, NotAgreed):  # the channel has it: `finish` tells
+            pass
+        return channel.take()
+
+    def write(self, data: bytes) -> None:
+        """Send to standard input. Raises OSError when the process is gone or does not read."""
+        try:
+            self._connection.write(self._channel, data, self._allowance.for_input())
+        except TimedOut:
+            raise TimeoutError("the process does not read its input") from None
+        except (Cut, NotAgreed) as error:
+            raise BrokenPipeError(32, f"the connection is gone: {error}") from error
+
+    def finish(self, timeout_s: float) -> Exit:
+        """Close standard input, drain and wait; at the timeout the channel is closed. Output stays to be read."""
+        channel, connection = self._channel, self._connection
+        until = self._allowance.for_end(timeout_s)
+        is_timed_out = False
+        try:
+            connection.end_input(channel)
+            connection.wait(lambda: channel.is_closed, until)
+        except TimedOut:
+            is_timed_out = True
+            self._abandon()
+        except (Cut, NotAgreed):
+            pass
+        ended = "timeout" if is_timed_out else "cut" if channel.cut else "signal" if channel.signal else "exit"
+        return Exit(channel.status, bytes(channel.err), channel.is_truncated, ended=ended, detail=channel.cut or channel.signal)
+
+    def _abandon(self) -> None:
+        self._connection.close_channel(self._channel)
+        with contextlib.suppress(TimedOut, Cut):
+            self._connection.flush(time.monotonic() + CLOSE_S)
+
+    @property
+    def _connection(self) -> "Connection":
+        return self._session.connection

@@ -1,0 +1,181 @@
+"""A byte stream to a host with deadlines that hold: a TCP socket, or the socket of a proxy command."""
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import threading
+import time
+from typing import Any, Protocol
+
+from triagebook.tools.transport.faults import Cut, TimedOut, Unresolved
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+
+
+class Stream(Protocol):
+    """Bytes both ways. `until` is a time of the monotonic clock, in seconds."""
+
+    def send(self, data: bytes, until: float) -> None:
+        """Send all of it. Raises TimedOut, Cut."""
+        ...
+
+    def receive(self, until: float) -> bytes:
+        """At least one byte, as many as are there. Raises TimedOut, Cut (at end of file too)."""
+        ...
+
+    def close(self) -> None:
+        """Give it back; never blocks for long, never raises."""
+        ...
+
+
+class SocketStream:
+    """A connected socket."""
+
+    def __init__(self, connected: socket.socket, *, is_tcp: bool = True) -> None:
+        self._socket = connected
+        self._is_tcp = is_tcp
+        if is_tcp:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data: bytes, until: float) -> None:
+        try:
+            self._socket.settimeout(_left(until))
+            self._socket.sendall(data)
+        except TimeoutError:
+            raise TimedOut("the host takes no more bytes") from None
+        except OSError as error:
+            raise Cut(_why(error)) from error
+
+    def receive(self, until: float) -> bytes:
+        try:
+            if self._is_tcp and _QUICKACK is not None:
+                # sshd leaves Nagle's algorithm on: its next small packet waits for our ACK, which the kernel
+                # would delay by 40 ms. The option does not stay set (tcp(7)).
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            self._socket.settimeout(_left(until))
+            data = self._socket.recv(65536)
+        except TimeoutError:
+            raise TimedOut("the host is silent") from None
+        except OSError as error:
+            raise Cut(_why(error)) from error
+        if not data:
+            raise Cut("connection closed by the host")
+        return data
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+class ProxyCommandStream(SocketStream):
+    """The standard input and output of a `ProxyCommand`, started by the shell as ssh_config(5) says."""
+
+    def __init__(self, command: str) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True
+            )
+        super().__init__(ours, is_tcp=False)
+
+    def close(self) -> None:
+        super().close()
+        self._process.terminate()
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Dialing:
+    """A TCP connection in the making: the handshake runs while the caller does something else, until `finish`."""
+
+    def __init__(self, host: str, port: int, until: float) -> None:
+        """Resolve and send the first SYN. Raises Unresolved, TimedOut."""
+        self._addresses = resolve(host, port, until)
+        self._attempt: socket.socket | None = None
+        self._refusal: OSError | None = None
+        self._next()
+
+    def _next(self) -> None:
+        while self._addresses and self._attempt is None:
+            family, kind, protocol, _name, address = self._addresses.pop(0)
+            attempt = socket.socket(family, kind, protocol)
+            attempt.setblocking(False)
+            try:
+                attempt.connect(address)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._refusal = error
+                attempt.close()
+                continue
+            self._attempt = attempt
+
+    def finish(self, until: float) -> SocketStream:
+        """The connected stream, of the first address that answers. Raises TimedOut, OSError."""
+        while self._attempt is not None:
+            attempt = self._attempt
+            if not _is_writable(attempt, until):
+                raise TimedOut("no answer to the TCP connection")
+            number = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._attempt = None
+            if number == 0:
+                return SocketStream(attempt)
+            attempt.close()
+            self._refusal = OSError(number, os.strerror(number))  # becomes ConnectionRefusedError and the like
+            self._next()
+        raise self._refusal or Unresolved("no address")
+
+    def close(self) -> None:
+        """Give up."""
+        if self._attempt is not None:
+            self._attempt.close()
+            self._attempt = None
+
+
+def _is_writable(attempt: socket.socket, until: float) -> bool:
+    poll = select.poll()  # select(2) ends at descriptor 1023, which a fleet passes
+    poll.register(attempt, select.POLLOUT)
+    return bool(poll.poll(_left(until) * 1000))
+
+
+def resolve(host: str, port: int, until: float) -> list[Any]:
+    """getaddrinfo(3) with a deadline. It has none, so a name is looked up by a thread that may be left behind.
+
+    Raises:
+        Unresolved: there is no such name.
+        TimedOut: the resolver does not answer.
+    """
+    with contextlib.suppress(socket.gaierror):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    found: list[Any] = []
+
+    def ask() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True, name=f"resolve {host}")
+    asking.start()
+    asking.join(_left(until))
+    if not found:
+        raise TimedOut(f"the resolver does not answer for {host}")
+    if isinstance(found[0], Exception):
+        raise Unresolved(getattr(found[0], "strerror", None) or str(found[0]))
+    addresses: list[Any] = found[0]
+    return addresses
+
+
+def _left(until: float) -> float:
+    """Seconds until then; never zero, which would mean a non-blocking socket."""
+    return max(0.0005, min(until - time.monotonic(), 1e6))
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,95 @@
+"""What is remembered of each host: the key it took, the key exchange it knows, and whether one flight works there.
+
+A file of JSON lines, the last line of a host counts: appending one line is atomic, so many processes may share it.
+No secret is in it. Without a file the memory lasts as long as the object.
+"""
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ONE_FLIGHT, STOCK = "one-flight", "stock"
+KEPT_S = 14 * 86400.0  # then a host may show again what it can
+MAX_FILE_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one account of one host was reached last. `at` is epoch seconds."""
+
+    kind: str  # one-flight | stock
+    key: str  # SHA256 fingerprint of the user's key or certificate
+    kex: str = ""  # the key exchange to send ahead
+    at: float = 0.0
+
+    def is_same(self, other: "Way") -> bool:
+        return (self.kind, self.key, self.kex) == (other.kind, other.key, other.kex)
+
+
+class Ways:
+    """The memory; safe for many threads."""
+
+    def __init__(self, file: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._file = file
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, Way] = {}
+        if file is not None:
+            self._known = _read(file)
+
+    def get(self, user: str, name: str) -> Way | None:
+        """What is known of `user` at `name` (as known_hosts calls the host); None where it is too old."""
+        way = self._known.get(f"{user}@{name}")
+        return way if way is not None and self._clock() - way.at < KEPT_S else None
+
+    def remember(self, user: str, name: str, kind: str, key: str, kex: str) -> None:
+        """Keep it; a file that cannot be written is no failure."""
+        way = Way(kind, key, kex, round(self._clock()))
+        place = f"{user}@{name}"
+        with self._lock:
+            before = self._known.get(place)
+            self._known[place] = way
+            if self._file is not None and not (before and before.is_same(way) and way.at - before.at < KEPT_S / 2):
+                with contextlib.suppress(OSError):
+                    _append(self._file, json.dumps({"host": place, **asdict(way)}) + "\n")
+
+    def forget(self, user: str, name: str) -> None:
+        """The key was refused, or what was remembered did not work."""
+        if self.get(user, name) is not None:
+            self.remember(user, name, STOCK, "", "")
+
+
+def _read(file: Path) -> dict[str, Way]:
+    """Lines that do not parse are skipped: half a line is what a full disk leaves."""
+    known: dict[str, Way] = {}
+    with contextlib.suppress(OSError), file.open("rb") as lines:
+        for line in lines.read(MAX_FILE_BYTES).splitlines():
+            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                entry = json.loads(line)
+                way = Way(str(entry["kind"]), str(entry["key"]), str(entry["kex"]), float(entry["at"]))
+                known[str(entry["host"])] = way
+    return known
+
+
+def _append(file: Path, line: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if file.exists() and file.stat().st_size > MAX_FILE_BYTES // 2:
+        _compact(file)
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _compact(file: Path) -> None:
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    lines = (json.dumps({"host": place, **asdict(way)}) + "\n" for place, way in _read(file).items())
+    temporary.write_text("".join(lines))
+    temporary.chmod(0o600)
+    temporary.replace(file)

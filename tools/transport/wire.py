@@ -1,0 +1,74 @@
+"""Data types of the SSH wire (RFC 4251, section 5): strings, integers, name lists. Input is hostile."""
+
+import struct
+
+
+class Malformed(ValueError):
+    """Bytes that are not what the protocol says: cut short, or a length that cannot be."""
+
+
+def uint32(value: int) -> bytes:
+    """Four bytes, big-endian."""
+    return struct.pack(">I", value)
+
+
+def string(value: bytes | str) -> bytes:
+    """A length and that many bytes; text as UTF-8."""
+    raw = value.encode() if isinstance(value, str) else value
+    return struct.pack(">I", len(raw)) + raw
+
+
+def mpint(value: int) -> bytes:
+    """A non-negative integer with a leading zero byte where the first bit would be set."""
+    return string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
+
+
+class Reader:
+    """Takes one field after the other; every method raises Malformed where the bytes end early."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def position(self) -> int:
+        """How many bytes have been taken."""
+        return self._at
+
+    def take(self, count: int) -> bytes:
+        end = self._at + count
+        if end > len(self._data):
+            raise Malformed(f"{count} bytes wanted, {len(self._data) - self._at} left")
+        piece = self._data[self._at : end]
+        self._at = end
+        return piece
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def boolean(self) -> bool:
+        return self.byte() != 0
+
+    def uint32(self) -> int:
+        return int.from_bytes(self.take(4), "big")
+
+    def uint64(self) -> int:
+        return int.from_bytes(self.take(8), "big")
+
+    def string(self) -> bytes:
+        return self.take(self.uint32())
+
+    def text(self) -> str:
+        """A string as text; bytes that are not UTF-8 become replacement characters."""
+        return self.string().decode("utf-8", "replace")
+
+    def names(self) -> list[str]:
+        """A comma-separated list of names."""
+        text = self.string().decode("ascii", "replace")
+        return text.split(",") if text else []
+
+    def mpint(self) -> int:
+        return int.from_bytes(self.string(), "big", signed=True)
+
+    def rest(self) -> bytes:
+        return self.take(len(self._data) - self._at)
