@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.runbooks.engine.plan_codec import decode, digest
+from triagebook.tools.times import rfc3339
 
 State = Literal[
     "proposed", "approved", "denied", "withdrawn", "expired", "stale", "running", "validated", "unresolved",
@@ -101,7 +102,7 @@ def plan_of(fix: Fix) -> Plan:
         raise RefusedError(f"{fix.id}: the stored plan was changed: {error}", reason="plan_changed") from None
     told = (fix.plan_digest, fix.host, fix.risk, fix.requester, fix.requester_account, fix.runbook)
     found = (digest(plan), plan.host, plan.risk, plan.requester, plan.requester_account, runbook_name(plan))
-    if told != found or plan.expires_at != f"{fix.expires_at:%Y-%m-%dT%H:%M:%SZ}":
+    if told != found or plan.expires_at != rfc3339(fix.expires_at):
         message = f"{fix.id}: the stored plan is not the one that was proposed (digest {fix.plan_digest[:12]})"
         raise RefusedError(message, reason="plan_changed")
     return plan

@@ -7,7 +7,6 @@ here, every field is in the digest, and every line of the order that a host gets
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.errors import PlanError
@@ -58,7 +57,7 @@ class Request:
     requester: str
     requester_account: str
     reason: str
-    expires_at: datetime
+    expires_at: str
     target_id: str = ""
 
 
@@ -139,7 +138,7 @@ def propose(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> Pla
         requester=request.requester,
         requester_account=request.requester_account,
         reason=request.reason[:MAX_REASON],
-        expires_at=rfc3339(request.expires_at),
+        expires_at=request.expires_at,
         order=order,
         order_digest=digest_of(order),
     )
@@ -177,13 +176,6 @@ def cited_facts(diagnosis: Diagnosis, verdict: Verdict) -> tuple[CitedFact, ...]
         value = str(readings[-1].value) if readings else f"unreadable: {entry.unreadable if entry else 'not kept'}"
         cited.append(CitedFact(name, value, entry.source if entry else ""))
     return tuple(cited)
-
-
-def rfc3339(moment: datetime) -> str:
-    """An aware time as `2026-11-23T14:05:00Z`, to the second."""
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _order(diagnosis: Diagnosis, offered: OfferedRemediation, target_id: str, rendering: Rendering) -> Mapping[str, str]:

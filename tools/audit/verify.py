@@ -13,7 +13,7 @@ from triagebook.tools.audit.event import decode
 from triagebook.tools.audit.merkle import EMPTY_ROOT, Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.audit.rows import Head, Row
-from triagebook.tools.micros import to_micros
+from triagebook.tools.times import to_micros
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import Event, encode
 from triagebook.tools.audit.merkle import decode_edge, leaf_hash
 from triagebook.tools.audit.rows import Copies, Head, Row
-from triagebook.tools.micros import to_micros
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import audit, checkpoints, tree_head
+from triagebook.tools.times import to_micros
 
 PAGE = 1000
 

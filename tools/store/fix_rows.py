@@ -12,10 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import Event
 from triagebook.tools.fixes import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
-from triagebook.tools.micros import from_micros, to_micros
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import fixes, host_locks, votes
+from triagebook.tools.times import from_micros, to_micros
 
 
 def add(transaction: Transaction, fix: Fix, event: Event) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.audit.event import Event
-from triagebook.tools.micros import from_micros, to_micros
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import refusals
+from triagebook.tools.times import from_micros, to_micros
 
 WINDOW = timedelta(minutes=10)
 

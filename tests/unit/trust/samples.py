@@ -18,6 +18,7 @@ from triagebook.runbooks.engine.diagnosis import (
     Verdict,
 )
 from triagebook.runbooks.engine.plan import Change, Plan, Rendering, Request, propose
+from triagebook.tools.times import rfc3339
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 UNIT = "worker.service"
@@ -88,7 +89,7 @@ def request(**changes: object) -> Request:
         requester="ann",
         requester_account="os:ann",
         reason="pages since 13:50",
-        expires_at=NOW + timedelta(minutes=15),
+        expires_at=rfc3339(NOW + timedelta(minutes=15)),
         target_id="target-1",
     )
     return replace(base, **changes)  # type: ignore[arg-type]

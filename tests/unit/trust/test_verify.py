@@ -12,7 +12,7 @@ from triagebook.tools.audit.merkle import Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.audit.rows import Copies, Head, Row
 from triagebook.tools.audit.verify import verify
-from triagebook.tools.micros import to_micros
+from triagebook.tools.times import to_micros
 
 from .samples import NOW
 

@@ -1,4 +1,4 @@
-"""Times as microseconds since 1970 UTC: exact, sortable, the same in every database."""
+"""Times as they are stored (microseconds since 1970 UTC: exact, the same in every database) and as they are written."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,3 +13,10 @@ def to_micros(moment: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC time of `to_micros`."""
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def rfc3339(moment: datetime) -> str:
+    """An aware time as `2026-11-23T14:05:00Z`, to the second."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
