@@ -73,6 +73,10 @@ def counts(trust: Trust, fix: Fix, vote: Vote) -> bool:
 
 
 def _votable(trust: Trust, tried: Attempt, fix: Fix, plan_digest: str, break_glass: str) -> Decision:
+    if tried.actor.channel == "mcp":
+        raise RefusedError(
+            f"{fix.id}: an assistant's channel cannot decide; use the terminal or Slack", reason="mcp_cannot_approve"
+        )
     question = question_of(fix, "approve")
     decision = may_vote(trust.policy, tried.identity, question, fix.requester, break_glass=break_glass)
     if not decision.is_allowed:

@@ -14,7 +14,7 @@ from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Store, open_store
 from triagebook.tools.store.migrate import migrate
 
-from .samples import NOW
+from tests.trust.samples import NOW
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 Make = Callable[[], Checkpointer]

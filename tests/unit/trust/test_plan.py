@@ -19,7 +19,7 @@ from triagebook.runbooks.engine.plan import (
 )
 from triagebook.runbooks.engine.plan_codec import as_mapping, decode, digest, encode, issue_order
 
-from . import samples
+from tests.trust import samples
 
 
 def _other(value: object) -> object:

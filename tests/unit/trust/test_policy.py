@@ -9,7 +9,7 @@ from triagebook.tools.policy.decide import is_approved, may, may_vote, remaining
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Need, Question, Scope, Terms
 
-from .policies import TEXT, actor, policy
+from tests.trust.policies import TEXT, actor, policy
 
 POLICY = policy()
 

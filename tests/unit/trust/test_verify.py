@@ -14,7 +14,7 @@ from triagebook.tools.audit.rows import Copies, Head, Row
 from triagebook.tools.audit.verify import verify
 from triagebook.tools.times import to_micros
 
-from .samples import NOW
+from tests.trust.samples import NOW
 
 
 def _event(number: int) -> Event:

@@ -1,0 +1,34 @@
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.store import postgres
+from .world import World, build
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = build(f"sqlite:///{tmp_path / 'triagebook.db'}", tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    if postgres.binaries() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'triagebook.db'}"
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    name = f"t{secrets.token_hex(6)}"
+    server.tool("createdb", name)
+    return server.url(name)
