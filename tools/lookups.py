@@ -6,7 +6,6 @@ from typing import Any
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.diagnosis import FactEntry, Reading
-from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes import catalog as probes
 
@@ -22,11 +21,11 @@ def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEnt
     """Run each lookup's fixed argv and give its facts as evidence; a failure is an unreadable fact with its reason."""
     entries: list[FactEntry] = []
     for probe, kind, subject in wanted:
-        module = probes.load_run(kind)
+        module = probes.load(kind)
         identifier = f"{probe}[{subject}]"
         try:
             argv = module.command(subject)
-        except UsageError as error:
+        except ValueError as error:
             entries.append(FactEntry(identifier, unreadable=str(error)))
             continue
         output = collection.run(argv, TIMEOUT_S)

@@ -216,7 +216,8 @@ class _Run:
         from triagebook.runbooks.probes.catalog import facts_types  # noqa: PLC0415
 
         case = read_case(catalog.find(self.runbook.name), self.question.target.host, facts_types(), self.runbook)
-        self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs})
+        accepted = (*case.accept, *self.question.accepted)
+        self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs}, accepted=accepted)
         self.samples = [SampleTime(number, _stamp(self.started)) for number in range(1, len(case.history) + 1)]
         cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
         diagnosis = self._compose(

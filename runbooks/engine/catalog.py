@@ -1,6 +1,6 @@
 """The runbooks there are: folders `ID/VERSION/runbook.yaml`, several versions side by side, and the lock on released ones.
 
-`enomem`-like plain ids mean the newest released version, `id@version` pins one. A cache of checked runbooks, keyed by
+A plain id means the newest released version, `id@version` pins one. A cache of checked runbooks, keyed by
 the file's bytes, spares a run the YAML and schema libraries; it is given by the caller and may be absent.
 """
 

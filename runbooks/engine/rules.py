@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from triagebook.runbooks.engine.errors import RunbookError
@@ -22,6 +23,7 @@ FUNCTIONS = {"has", "int", "double", "string", "size", "min", "max", "startsWith
 _TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<path>[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)(?P<call>\s*\()?"""
 )
+_IMPORTING = Lock()
 _WORDS = {"true", "false", "null", "in"}
 
 
@@ -31,14 +33,16 @@ class RuleError(RunbookError):
     reason = "rule"
 
 
+@lru_cache(maxsize=1)
 def _cel() -> Any:
     """The CEL extension without its command line (`cel.cli` imports a prompt toolkit: 140 ms of every run)."""
-    if "cel" not in sys.modules:
-        sys.modules["cel.cli"] = types.ModuleType("cel.cli")
-        try:
-            import cel  # noqa: F401, PLC0415
-        finally:
-            del sys.modules["cel.cli"]
+    with _IMPORTING:  # hosts are diagnosed by several threads
+        if "cel" not in sys.modules:
+            sys.modules["cel.cli"] = types.ModuleType("cel.cli")
+            try:
+                import cel  # noqa: F401, PLC0415
+            finally:
+                del sys.modules["cel.cli"]
     return sys.modules["cel"]
 
 

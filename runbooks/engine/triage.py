@@ -145,5 +145,8 @@ def _lookups(
 
 
 def element_name(finding: Finding) -> str:
-    """The identity of a finding's element, for `unknown` lists."""
-    return identity_of(finding.element) if finding.element is not None else ""
+    """What a person calls a finding's element, for `unknown` lists: `java (8198)` for a process, else its identity."""
+    if finding.element is None:
+        return ""
+    comm = getattr(finding.element, "comm", "")
+    return f"{comm} ({identity_of(finding.element)})" if comm else identity_of(finding.element)

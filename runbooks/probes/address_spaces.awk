@@ -26,7 +26,7 @@ function address_spaces_process(    data) {
       map_n++;
     } else { map_clear++; }
   }
-  data = status_number("\nVmData:");
+  data = status_number("VmData:");
   space_data[pid] = data;
   if (largest_n["fork"] < 5 || data > largest_value["fork", 5]) { space_keep(); keep_largest("fork", pid, data, 5); }
   if (!(limit("\nMax address space "))) { sized_unread++; return; }
@@ -78,7 +78,7 @@ function space_count(number,    file, maps, got) {
   map_lines_left -= maps;
   if (got > 0) { map_skipped++; return; }
   if (index(space_line, "[vsyscall]")) { maps--; }
-  if (maps * 2 >= map_limit || number in is_suspect) { map_pid[++map_counted_n] = number; map_maps[map_counted_n] = maps; }
+  if (maps * 2 >= map_limit + 0 || number in is_suspect) { map_pid[++map_counted_n] = number; map_maps[map_counted_n] = maps; }
   else { map_clear++; }
 }
 

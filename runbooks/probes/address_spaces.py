@@ -82,11 +82,11 @@ class LargeProcess:
 class Spaces:
     """`mapped`, `limited`: elements that could be near; the rest is counted as clear."""
 
-    max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
-    page_size_bytes: int | Unreadable = fact("bytes", "/proc/self/smaps KernelPageSize")
     mapped: Collection[MappedProcess]
     limited: Collection[SizedProcess]
     largest: Collection[LargeProcess]
+    max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
+    page_size_bytes: int | Unreadable = fact("bytes", "/proc/self/smaps KernelPageSize")
     largest_pid: int | Unreadable = fact("", "/proc/*/status VmData")
     largest_comm: str | Unreadable = fact("", "/proc/*/status Name")
     largest_data_bytes: int | Unreadable = fact("bytes", "/proc/*/status VmData")

@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -50,9 +51,10 @@ def is_collected(kind: str) -> bool:
 
 def load(kind: str) -> Any:
     """The module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
-    if kind not in _modules() or kind not in kinds():
+    module = _import(kind) if kind in _modules() else None
+    if not hasattr(module, "FACTS"):
         raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds())}")
-    return _import(kind)
+    return module
 
 
 def facts_types() -> Mapping[str, type[Any]]:
@@ -69,25 +71,6 @@ def stamp() -> bytes:
     return digest.digest()
 
 
-def facts_types() -> dict[str, type[Any]]:
-    """Kind to the outermost dataclass of its facts, for the checks of a runbook's expressions."""
-    return {name: module.FACTS for name in sorted(_modules()) if hasattr(module := _import(name), "FACTS")}
-
-
-def is_collected(kind: str) -> bool:
-    """Whether awk reads this kind on the host; else a program is asked about a subject."""
-    return _awk_path(kind) is not None
-
-
-def stamp() -> bytes:
-    """A digest of the vocabulary: what a runbook was checked against changes with it."""
-    found = hashlib.sha256()
-    for folder in package.__path__:
-        for file in sorted(Path(folder).glob("*.py")):
-            found.update(file.name.encode() + b"\0" + file.read_bytes())
-    return found.digest()
-
-
 def awk_of(kind: str) -> str:
     """The awk of a kind. Raises RunbookError: there is no such kind."""
     path = _awk_path(kind)
@@ -96,8 +79,13 @@ def awk_of(kind: str) -> str:
     return path.read_text(encoding="ascii")
 
 
-def _modules() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(package.__path__)]
+def _modules() -> frozenset[str]:
+    return _modules_in(tuple(package.__path__))
+
+
+@lru_cache(maxsize=8)
+def _modules_in(folders: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(module.name for module in pkgutil.iter_modules(folders))
 
 
 def _import(name: str) -> ModuleType:

@@ -2,7 +2,7 @@
 # tasks of a process with a PID from 300 up all take numbers from 300 up (until the numbers wrap: then all do).
 function kernel_limits_begin() { ids_from_300 = 0; }
 
-function kernel_limits_process() { if (pid >= 300) { ids_from_300 += threads; } }
+function kernel_limits_process() { if (pid + 0 >= 300) { ids_from_300 += threads; } }
 
 function kernel_limits_end(    text) {
   text = after(slurp(ROOT "/proc/stat", 0), "\nprocesses ");

@@ -10,7 +10,7 @@ function memory_cgroups_process(    rest, prefix, i) {
   if (is_kernel_thread) { return; }
   read_cgroup();
   if (memory_path == "" || memory_path in memcg_is_known) { return; }
-  rest = substr(memory_path, 2);
+  rest = is_outside(memory_path) ? "" : substr(memory_path, 2);
   while ((i = index(rest, "/")) > 0) {
     prefix = prefix "/" substr(rest, 1, i - 1);
     rest = substr(rest, i + 1);
@@ -49,7 +49,7 @@ function memcg_read(path,    directory, is_v2, text, max) {
   max = first_line(slurp(directory (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"), 1));
   if (readable <= 0) { if (path != "/") { memcg_absent++; } return 0; }
   # v1 prints the largest multiple of the page size for "no limit".
-  if (max == "max" || max >= 9000000000000000000) { return 0; }
+  if (max == "max" || max + 0 >= 9000000000000000000) { return 0; }
   memcg_finite++;
   memcg_max[path] = max;
   memcg_now[path] = first_line(slurp(directory (is_v2 ? "/memory.current" : "/memory.usage_in_bytes"), 1));
@@ -63,8 +63,8 @@ function memcg_read(path,    directory, is_v2, text, max) {
     memcg_hits[path] = first_line(slurp(directory "/memory.failcnt", 1));
     memcg_kills[path] = after("\n" slurp(directory "/memory.oom_control", 0), "\noom_kill ");
   }
-  text = memcg_now[path] == "" || memcg_kills[path] > 0 || memcg_now[path] * 50 >= max * 49 ? 2 : \
-    (memcg_now[path] * 2 >= max || memcg_hits[path] > 0 ? 1 : 0);
+  text = memcg_now[path] == "" || memcg_kills[path] + 0 > 0 || memcg_now[path] * 50 >= max * 49 ? 2 : \
+    (memcg_now[path] * 2 >= max + 0 || memcg_hits[path] + 0 > 0 ? 1 : 0);
   if (text) { memcg_near++; }
   return text;
 }

@@ -3,13 +3,13 @@
 function pid_namespaces_begin() { nested_n = 0; inits_n = 0; split("", nested_depth); split("", nested_last); }
 
 function pid_namespaces_process(    line, parts) {
-  line = after(status, "\nNSpid:\t");
+  line = after(status, "NSpid:\t");
   if (index(line, "\t") == 0) { return; }
   read_cgroup();
   nested[++nested_n] = pid;
   nested_depth[pid] = split(line, parts, "\t");
   nested_last[pid] = parts[nested_depth[pid]];
-  nested_parent[pid] = status_number("\nPPid:");
+  nested_parent[pid] = status_number("PPid:");
   nested_path[pid] = path; nested_comm[pid] = comm; nested_state[pid] = state;
   if (nested_last[pid] == "1") { inits[++inits_n] = pid; }
 }

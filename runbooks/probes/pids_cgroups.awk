@@ -3,7 +3,7 @@
 function pids_cgroups_begin() {
   split("", pids_is_known); split("", pids_max); split("", pids_now); split("", pids_events); split("", pids_tier);
   split("", pids_limited); split("", pids_suspected);
-  pids_n = 0; pids_finite = 0; pids_absent = 0; pids_outside = 0;
+  pids_n = 0; pids_finite = 0; pids_absent = 0; pids_outside = 0; pids_is_whole = 0;
   find_controllers();
   if (pids_key != "") { pids_add("/"); }
 }
@@ -18,7 +18,7 @@ function pids_cgroups_process() {
 
 # Enters the path behind its ancestors.
 function pids_add(path,    rest, prefix, i, above) {
-  rest = substr(path, 2);
+  rest = is_outside(path) ? "" : substr(path, 2);
   above = "/";
   while ((i = index(rest, "/")) > 0) {
     prefix = prefix "/" substr(rest, 1, i - 1);
@@ -47,7 +47,7 @@ function pids_cgroups_end(    i, path, tier, above) {
   emit("all\tmode=" (pids_key == "" ? "none" : (pids_key == "\n0::" ? "v2" : "v1")) \
     "\tmeaning=" (pids_events_file == "pids.events.local" ? "local" : "forking") \
     "\tmount=" pids_mount "\troot=" pids_root "\tcgroups=" pids_n "\tfinite=" pids_finite "\tabsent=" pids_absent \
-    "\toutside=" pids_outside "\tnear=" pids_near());
+    "\toutside=" pids_outside "\twhole=" pids_is_whole "\tnear=" pids_near());
   for (tier = 3; tier > 0; tier--) {
     for (i = 1; i <= pids_n; i++) {
       path = pids_list[i];
@@ -74,6 +74,7 @@ function pids_read(path,    directory, max, now, room) {
   max = first_line(slurp(directory "/pids.max", 1));
   if (readable <= 0) {
     if (path != "/") { pids_absent++; }
+    else if (pids_root == "/") { pids_is_whole = 1; }
     pids_limited[path] = pids_limited[pids_above[path]];
     return;
   }
@@ -92,7 +93,7 @@ function pids_read(path,    directory, max, now, room) {
   room = max - now;
   if (now == "" || room <= 0 || pids_events[path] > 0) { pids_tier[path] = 3; }
   else if (now * 10 >= max * 9) { pids_tier[path] = 2; }
-  else if (now * 2 >= max || room <= 64 || path in pids_suspected) { pids_tier[path] = 1; }
+  else if (now * 2 >= max + 0 || room <= 64 || path in pids_suspected) { pids_tier[path] = 1; }
 }
 
 # Which counter this kernel keeps, decided on the first cgroup that has one.
@@ -120,6 +121,6 @@ function pids_print(path, tier,    peak) {
   }
   emit("at\t" name_path(path) "\t" shown(pids_max[path] == "" ? "max" : pids_max[path]) "\t" \
     (pids_now[path] == "" ? "?" : shown(pids_now[path])) "\t" \
-    (pids_events[path] == "" ? "?" : sprintf("%.0f", pids_events[path])) "\t" (peak == "" ? "?" : shown(peak)) "\t" \
-    (path in pids_before ? sprintf("%.0f", pids_before[path]) : "?"));
+    (pids_events[path] == "" ? "?" : sprintf("%.0f", pids_events[path])) "\t" \
+    (path in pids_before ? sprintf("%.0f", pids_before[path]) : "?") "\t" (peak == "" ? "?" : shown(peak)));
 }

@@ -16,7 +16,7 @@ from triagebook.runbooks.probes.cgroup_records import (
     elements_of,
     why_partial,
 )
-from triagebook.runbooks.probes.reading import NEEDS_SECOND, complete, cut, minus, names_of, number, pairs_of
+from triagebook.runbooks.probes.reading import NEEDS_SECOND, because, complete, cut, minus, names_of, number, pairs_of
 from triagebook.runbooks.probes.records import Sample
 
 _KIND = "pids_cgroups"
@@ -100,7 +100,10 @@ def parse(samples: Sequence[Sample]) -> Pids:
             )
         )
     items.sort(key=lambda item: item.room if isinstance(item.room, int) else -1)
-    return Pids(Collection(tuple(items), why_partial(sample, _KIND, "pids"), clear_limits(pairs)))
+    # The root cgroup has no pids.max; where it has one, it is the root of a container's view only.
+    inner = "limits above this cgroup namespace cannot be seen" if pairs.get("whole") == "0" else ""
+    partial = because(why_partial(sample, _KIND, "pids"), inner if pairs.get("mode") != "none" else "")
+    return Pids(Collection(tuple(items), partial, clear_limits(pairs)))
 
 
 @dataclass(frozen=True)

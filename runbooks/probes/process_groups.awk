@@ -16,7 +16,7 @@ function process_groups_process(    key, rss) {
   }
   group_tasks[key] += threads;
   group_processes[key]++;
-  rss = status_number("\nVmRSS:");
+  rss = status_number("VmRSS:");
   if (rss > 0) { group_rss[key] += rss; }
   if (threads > group_top[key]) { group_top[key] = threads; group_pid[key] = pid; }
 }

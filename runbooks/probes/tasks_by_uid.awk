@@ -31,7 +31,7 @@ function is_whole_map(text,    parts) {
 
 # CAP_SYS_RESOURCE is bit 24 of CapEff, CAP_SYS_ADMIN bit 21; a capability counts in the first user namespace only.
 function is_capable(    set) {
-  set = after(status, "\nCapEff:\t");
+  set = after(status, "CapEff:\t");
   if (length(set) < 7) { return 0; }
   if (index("13579bdf", substr(set, length(set) - 6, 1)) + index("2367abef", substr(set, length(set) - 5, 1)) == 0) { return 0; }
   return is_first_namespace && is_whole_map(slurp(ROOT "/proc/" pid "/uid_map", 0));
@@ -44,7 +44,7 @@ function tasks_by_uid_end(    i, number, room, tier, tiers) {
       uid_limited_n++;
       room = uid_soft[number] - uid_tasks[number];
       tiers[i] = uid_tasks[number] * 10 >= uid_soft[number] * 9 ? 2 : \
-        (uid_tasks[number] * 2 >= uid_soft[number] || room <= 64 || number in uid_suspected ? 1 : 0);
+        (uid_tasks[number] * 2 >= uid_soft[number] + 0 || room <= 64 || number in uid_suspected ? 1 : 0);
       if (tiers[i]) { uid_near_n++; }
       if (tiers[i] == 2) { heat_uid(number); }
     }

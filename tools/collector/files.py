@@ -104,7 +104,7 @@ def _pids(read: Read, own: str) -> list[Record]:
         events = found.get(f"{mount}{path}/pids.events{'.local' if is_local else ''}", "")
         refused = re.match(r"max (\d+)", events)
         current, peak = (found.get(f"{mount}{path}/{name}", "").strip() or "?" for name in ("pids.current", "pids.peak"))
-        fields = ("at", path, limit, current, refused[1] if refused else "?", peak, "?")
+        fields = ("at", path, limit, current, refused[1] if refused else "?", "?", peak)
         records.append(Record("pids_cgroups", tuple(safe_text(field) for field in fields)))
     summary = (
         "all",

@@ -1,7 +1,8 @@
 # What every kind shares: reading files, walking the processes once, printing tagged and bounded records, taking
 # further samples on request. program.py puts the kinds behind this text, writes constants() and the each_*() calls,
 # and squeezes all of it into one line. Keep to: no single quote, no doubled backslash, "!" only before "=" or "(",
-# every statement ends in ";" "{" or "}", a comment has its own line.
+# every statement ends in ";" "{" or "}", a comment has its own line. Text cut out of a file compares as text ("9" is
+# more than "1137"): add 0 to it before comparing it with a number.
 
 BEGIN {
   constants();
@@ -165,29 +166,41 @@ function scan(first, last) {
 
 # Reads one process into globals and asks the kinds. A thread has a directory too, though none is listed: with
 # `is_guess` only a PID that is its own Tgid counts.
-function visit(candidate, is_guess,    end) {
+function visit(candidate, is_guess) {
   if (candidate in met) { return; }
   met[candidate] = 1;
-  status = slurp(ROOT "/proc/" candidate "/status", 0);
-  end = index(status, "\n");
-  threads = status_number("\nThreads:");
+  read_status(candidate);
+  threads = status_number("Threads:");
   if (threads < 1) {
     if (!(is_guess)) { gone++; }
     return;
   }
-  if (is_guess && status_number("\nTgid:") != candidate) { return; }
+  if (is_guess && status_number("Tgid:") != candidate + 0) { return; }
   pid = candidate;
   alive[++alive_n] = pid;
-  comm = substr(status, 7, end - 7);
-  uid = after(status, "\nUid:\t");
+  uid = substr(status, index(status, "Uid:") + 5, 11);
   uid = substr(uid, 1, index(uid, "\t") - 1);
-  state = substr(status, index(status, "\nState:") + 8, 1);
-  vm_size = status_number("\nVmSize:");
+  state = substr(status, index(status, "State:") + 7, 1);
+  vm_size = status_number("VmSize:");
   is_kernel_thread = (vm_size < 0 && state != "Z");
   has_cgroup = 0; has_limits = 0;
   tasks_seen += threads; processes_seen++;
   if (is_kernel_thread) { kernel_threads_seen++; }
   each_process();
+}
+
+# Sets `comm` and `status`: what the kernel says behind the name, so that no name can pass for a line of it. In line
+# mode reading ends with the line of CapEff, whose place the first process with memory tells.
+function read_status(candidate,    i, parts) {
+  status = slurp(ROOT "/proc/" candidate "/status", status_lines);
+  if (RS == "\n") {
+    i = index(status, "\nCapEff:");
+    if (i && status_lines == 0 && index(status, "\nVmSize:")) { status_lines = split(substr(status, 1, i), parts, "\n"); }
+    if (i == 0 && status_lines > 0) { status = slurp(ROOT "/proc/" candidate "/status", 0); }
+  }
+  i = index(status, "\n");
+  comm = substr(status, 7, i - 7);
+  status = substr(status, i + 1);
 }
 
 # A number of the present process's status (kB where that says so); -1 when the line is missing.
@@ -199,9 +212,10 @@ function status_number(key,    i) {
 # The present process's limits, read once: `soft` and `hard` of the line that begins with `key` (of at most 26
 # characters), as printed ("unlimited" or a count); 0 when they cannot be read.
 function limit(key,    i) {
-  if (!(has_limits)) { limits_text = slurp(ROOT "/proc/" pid "/limits", 12); has_limits = 1; }
+  if (!(has_limits)) { limits_text = slurp(ROOT "/proc/" pid "/limits", 11); has_limits = 1; }
   i = index(limits_text, key);
   if (!(i)) { return 0; }
+  if (substr(limits_text, i + 27, 1) == "u") { soft = "unlimited"; hard = soft; return 1; }
   soft = substr(limits_text, i + 27, 20); soft = substr(soft, 1, index(soft " ", " ") - 1);
   hard = substr(limits_text, i + 48, 20); hard = substr(hard, 1, index(hard " ", " ") - 1);
   return soft != "" && hard != "";
@@ -285,9 +299,12 @@ function find_mounts(    line, file, parts, tail, missing) {
   RS = BLOCK;
 }
 
+# A process of another cgroup namespace has a path that climbs out of this one.
+function is_outside(path) { return path == "/.." || index(path, "/../") == 1; }
+
 # The directory of a cgroup, "" when it lies outside of what is mounted here.
 function cgroup_directory(mount, root, path) {
-  if (mount == "" || index(path, "/..") == 1) { return ""; }
+  if (mount == "" || is_outside(path)) { return ""; }
   if (root != "/") {
     if (path == root) { return ROOT mount; }
     if (index(path, root "/") != 1) { return ""; }

@@ -4,7 +4,6 @@ None of the first two is an OSError: paramiko's loops would swallow those and go
 """
 
 
-
 class TimedOut(Exception):
     """The deadline passed."""
 

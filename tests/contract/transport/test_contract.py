@@ -188,7 +188,7 @@ def test_closing_the_session_ends_a_process_that_reads_its_input(way: Way) -> No
     pid = int(read_to(process, b"\n"))
     process.session.close()
     await_gone(pid)
-    with pytest.raises(OSError, match="closed|gone|over"):
+    with pytest.raises(OSError, match=r"closed|gone|over"):
         process.write(b"x\n")
 
 
@@ -209,7 +209,7 @@ def await_gone(pid: int) -> None:
 def test_writing_to_a_process_that_is_gone_is_an_error_not_a_hang(way: Way) -> None:
     process = way.transport().launch("box", ["true"])
     process.finish(10)
-    with pytest.raises(OSError, match="closed|gone|read any more"):
+    with pytest.raises(OSError, match=r"closed|gone|read any more"):
         process.write(b"x" * 100)
     process.session.close()
 
@@ -239,7 +239,7 @@ def test_files_are_read_without_a_process(way: Way) -> None:
 
 def test_every_recording_is_used_once() -> None:
     process = ReplayTransport.of(b"one").launch("box", ["x"])
-    with pytest.raises(LoginFailed, match="nothing is recorded for process 2"):
+    with pytest.raises(LoginFailed, match=r"nothing is recorded for process 2"):
         process.session.start(["y"])
 
 

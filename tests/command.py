@@ -1,0 +1,36 @@
+"""The command line run as a person runs it: a process, its exit status, what it prints."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the command gave."""
+
+    status: int
+    out: str
+    err: str
+
+    def json(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass(frozen=True)
+class Triagebook:
+    """Runs `triagebook ARGUMENTS` with a home of its own; `env` adds to its environment."""
+
+    home: Path
+
+    def __call__(self, *arguments: str, timeout_s: float = 60, **env: str) -> Run:
+        known = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "USER": "somebody", **env}
+        command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", *arguments]
+        done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=self.home)
+        return Run(done.returncode, done.stdout, done.stderr)

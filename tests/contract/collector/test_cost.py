@@ -1,0 +1,115 @@
+"""What the collector costs a host: no fork, little CPU, a bounded answer."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from triagebook.tools.collector import collect, program
+
+SHELLS = ("dash", "bash", "busybox sh")
+
+
+def _grow(host: Any, processes: int, cgroups: int) -> None:
+    for n in range(cgroups):
+        host.pids(f"/system.slice/unit-{n:05}.service", 3, 1137)
+        host.memory(f"/system.slice/unit-{n:05}.service", 10_000_000, "max")
+    host.pids("/system.slice", processes)
+    for n in range(processes):
+        unit = n * cgroups // processes
+        host.process(1000 + n, f"worker-{n % 40}", uid=n % 20, threads=3, cgroup=f"/system.slice/unit-{unit:05}.service")
+
+
+def _limit_ms(awk: str) -> float:
+    return 30 if awk.startswith("mawk") else 60
+
+
+def test_600_processes_in_200_cgroups_cost_little(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    _grow(host, 600, 200)
+    runs = [tools.run(host.root, awk) for _ in range(5)]
+    best = min(ran.cpu_ms for ran in runs)
+    print(f"{awk}: {best:.1f} ms CPU, {len(runs[0].answer)} bytes")  # noqa: T201 - the figure is the point
+    assert best <= _limit_ms(awk)
+    assert len(runs[0].answer) <= 14 * 1024
+    (sample,) = runs[0].samples
+    assert sample.end["truncated"] == ""
+    assert not collect.parse(tools.kinds, [sample])["pids_cgroups"].limited.partial  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once, read by every awk: 5,000 processes, and 10,000 cgroups of which half are only ancestors."""
+    return tmp_path_factory.mktemp("crowded")
+
+
+def test_5000_processes_and_10000_cgroups_are_still_answered(crowded: Path, tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    root = crowded / "host"
+    if not root.exists():
+        host = tree("v2")
+        for n in range(5000):
+            parent = f"/system.slice/outer-{n:05}.service"
+            host.pids(parent, 100, 110, 2)
+            host.pids(f"{parent}/inner", 3, "max", 2)
+            host.process(1000 + n, f"worker-{n}", uid=n % 2000, cgroup=f"{parent}/inner", nproc=(4, 4))
+        shutil.move(host.root, root)
+    ran = tools.run(root, awk)
+    assert (ran.status, ran.stderr) == (0, b"")
+    print(f"{awk}: {ran.cpu_ms:.0f} ms CPU, {len(ran.answer)} bytes")  # noqa: T201
+    assert len(ran.answer) <= 14 * 1024
+    (sample,) = ran.samples
+    assert sample.is_complete
+    facts: Any = collect.parse(tools.kinds, [sample])
+    assert {"pids_cgroups", "tasks_by_uid"} <= set(sample.end["truncated"].split(","))
+    for kind, collection in (("pids_cgroups", "limited"), ("tasks_by_uid", "limited"), ("process_groups", "groups")):
+        found = getattr(facts[kind], collection)
+        assert found.items, kind
+    assert "more are not in the answer" in facts["pids_cgroups"].limited.partial
+    assert facts["kernel_limits"].visible_tasks == 5001
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_nothing_forks_from_the_login_shell_on(tools: Any, tmp_path: Path, awk: str, shell: str) -> None:
+    """The login shell runs the line as sshd has it: `exec` and the quoted argv."""
+    argv = program.command(tools.joined(tools.kinds), program.launcher(awk=awk))
+    words = " ".join("'" + word + "'" for word in argv)
+    trace = tmp_path / "trace"
+    done = subprocess.run(
+        ["strace", "-f", "-o", trace, "-e", "trace=clone,clone3,fork,vfork,execve", *shell.split(), "-c", f"exec {words}"],
+        input=b"sample\n",
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.count(b"\tend\t") == 2
+    calls = trace.read_text()
+    assert not re.findall(r"\b(clone3?|v?fork)\(", calls)
+    assert len(re.findall(r"execve\(.*= 0$", calls, re.MULTILINE)) in {3, 4}  # the shells, nice, awk
+    assert len({line.split()[0] for line in calls.splitlines()}) == 1
+
+
+def test_a_kind_without_processes_costs_no_walk(tree: Callable[..., Any], tools: Any) -> None:
+    host = tree("v2")
+    host.process(500)
+    (sample,) = tools.run(host.root, kinds=("host", "meminfo")).samples
+    assert not sample.of("walk")
+    assert "function each_process" not in tools.joined(("meminfo",))
+    assert "the processes were not read" in collect.parse(["pids_cgroups"], [sample])["pids_cgroups"].limited.partial  # type: ignore[attr-defined]
+
+
+def test_cpu_is_bounded_on_the_host(tree: Callable[..., Any]) -> None:
+    """A program that never ends is killed by RLIMIT_CPU, which the launcher sets before it becomes awk."""
+    endless = "BEGIN{while(1){x++}}"
+    argv = program.command(endless, program.launcher(awk="gawk", cpu_limit_s=1))
+    done = subprocess.run(argv, capture_output=True, timeout=60, check=False)
+    assert done.returncode == -24  # SIGXCPU
+
+
+def test_a_lower_hard_limit_is_no_obstacle(tools: Any) -> None:
+    argv = program.command(tools.joined(("meminfo",)), program.launcher())
+    done = subprocess.run(["prlimit", "--cpu=3:3", *argv], input=b"", capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\tend\t" in done.stdout

@@ -1,0 +1,202 @@
+"""Hosts that show less, or show it elsewhere: meanings of counters, mounts, hidden processes, missing files."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from triagebook.runbooks.engine.facts import Collection, Unreadable
+from triagebook.tools.collector import collect
+
+
+def _facts(host: Any, tools: Any, awk: str) -> Any:
+    ran = tools.run(host.root, awk)
+    assert (ran.status, ran.stderr) == (0, b"")
+    return collect.parse(tools.kinds, ran.samples)
+
+
+def _full_slice(host: Any, *, local: tuple[int, int] | None = None, events: tuple[int, int] = (0, 3)) -> None:
+    """acme.slice is full at 10 of 10; its child, at 10 of 100, was refused three forks."""
+    host.process(500, "forker", threads=10, cgroup="/acme.slice/child.service")
+    host.pids("/acme.slice", 10, 10, events[0], local=local[0] if local else None)
+    host.pids("/acme.slice/child.service", 10, 100, events[1], local=local[1] if local else None)
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "hybrid"])
+def test_the_old_counter_blames_the_limit_with_the_least_room(tree: Callable[..., Any], tools: Any, awk: str, mode: str) -> None:
+    host = tree(mode)
+    _full_slice(host)
+    items = _facts(host, tools, awk)["pids_cgroups"].limited.items
+    assert [(item.path, item.refused, item.is_pids_meaning_local) for item in items] == [
+        ("/acme.slice", 3, False),
+        ("/acme.slice/child.service", 0, False),
+    ]
+    base = "/sys/fs/cgroup" if mode == "v2" else "/sys/fs/cgroup/pids"
+    assert items[0].directory == f"{base}/acme.slice"
+
+
+def test_the_new_counter_names_the_limit_itself(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    _full_slice(host, local=(8, 0), events=(8, 0))
+    items = _facts(host, tools, awk)["pids_cgroups"].limited.items
+    assert [(item.path, item.refused, item.is_pids_meaning_local) for item in items] == [
+        ("/acme.slice", 8, True),
+    ]
+
+
+def test_the_mount_option_brings_the_old_meaning_back(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2", options=",pids_localevents")
+    _full_slice(host, local=(0, 3))
+    items = _facts(host, tools, awk)["pids_cgroups"].limited.items
+    assert [(item.path, item.refused, item.is_pids_meaning_local) for item in items] == [
+        ("/acme.slice", 3, False),
+        ("/acme.slice/child.service", 0, False),
+    ]
+
+
+def test_hidden_processes_make_every_collection_partial(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, "mine", uid=1000, nproc=(20, 20))
+    host.loadavg(83)
+    facts = _facts(host, tools, awk)
+    assert facts["host"].is_view_partial is True
+    for kind, field in (
+        ("pids_cgroups", "limited"),
+        ("tasks_by_uid", "limited"),
+        ("memory_cgroups", "limited"),
+        ("process_groups", "groups"),
+        ("pid_namespaces", "orphaned"),
+        ("address_spaces", "mapped"),
+        ("address_spaces", "limited"),
+    ):
+        assert "2 of 83 tasks are visible" in getattr(facts[kind], field).partial, kind
+    assert isinstance(facts["kernel_limits"].pid_room, Unreadable)
+    assert facts["kernel_limits"].tasks == 83
+
+
+def test_a_listed_process_that_may_not_be_read_is_no_task(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    """hidepid=1: the directories are listed, their files are not readable."""
+    host = tree("v2")
+    for pid in range(500, 540):
+        (host.root / f"proc/{pid}").mkdir()
+    host.loadavg(41)
+    facts = _facts(host, tools, awk)
+    assert facts["host"].is_view_partial is True
+    assert facts["kernel_limits"].visible_tasks == 1
+
+
+def test_without_a_pids_controller_nothing_is_clear(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.write("sys/fs/cgroup/cgroup.controllers", "cpu io memory\n")
+    limited = _facts(host, tools, awk)["pids_cgroups"].limited
+    assert limited == Collection((), "no pids controller of cgroups was found")
+
+
+def test_a_container_sees_its_own_root(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    """cgroup v2 with a namespace: 0::/ is the container's own cgroup, and has a limit. What is outside is said."""
+    host = tree("v2")
+    host.process(7, "app", cgroup="/")
+    host.process(8, "joined", cgroup="/../other")
+    host.pids("", 20, 20, 5)
+    limited = _facts(host, tools, awk)["pids_cgroups"].limited
+    assert [(item.path, item.room, item.refused) for item in limited.items] == [("/", 0, 5)]
+    assert "1 cgroups lie outside of this cgroup namespace" in limited.partial
+    assert "limits above this cgroup namespace cannot be seen" in limited.partial
+
+
+def test_a_mount_that_shows_a_part_of_the_hierarchy(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    """cgroup v1 in docker without a namespace: /proc has the host's path, the mount shows what is below it."""
+    host = tree("v1")
+    mounts = (host.root / "proc/self/mountinfo").read_text()
+    host.write("proc/self/mountinfo", mounts.replace("0:28 / ", "0:28 /docker/aa "))
+    host.process(7, "app", cgroup="/docker/aa")
+    host.pids("", 20, 20, 5)
+    limited = _facts(host, tools, awk)["pids_cgroups"].limited
+    (item,) = limited.items
+    assert (item.path, item.room, item.kind, item.directory) == ("/docker/aa", 0, "container", "/sys/fs/cgroup/pids")
+    assert "limits above this cgroup namespace cannot be seen" in limited.partial
+
+
+def test_files_that_are_missing_are_never_zero(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for path in (
+        "sys/kernel/threads-max",
+        "sys/kernel/pid_max",
+        "sys/vm/overcommit_kbytes",
+        "sys/vm/max_map_count",
+        "pressure/memory",
+        "meminfo",
+        "vmstat",
+        "loadavg",
+        "stat",
+        "self/smaps",
+    ):
+        (host.root / "proc" / path).unlink()
+    host.process(500, "forker", cgroup="/a.service")
+    (host.root / "proc/loadavg").unlink(missing_ok=True)
+    host.write("sys/fs/cgroup/a.service/pids.max", "10\n")
+    facts = _facts(host, tools, awk)
+    kernel, memory, spaces = facts["kernel_limits"], facts["meminfo"], facts["address_spaces"]
+    for value in (
+        *(kernel.threads_max, kernel.threads_room, kernel.pid_max, kernel.pid_room, kernel.tasks, kernel.forks),
+        *(memory.total_bytes, memory.commit_room_bytes, memory.overcommit_bytes, memory.oom_kills),
+        *(memory.allocation_stalls, memory.pressure_full_avg10, spaces.max_map_count, spaces.page_size_bytes),
+        *(facts["host"].now_s, facts["host"].is_view_partial),
+    ):
+        assert isinstance(value, Unreadable), value
+    assert "vm.max_map_count could not be read" in spaces.mapped.partial
+    (item,) = facts["pids_cgroups"].limited.items
+    assert item.current == item.room == item.refused == Unreadable("could not be read")
+    assert "the number of all tasks could not be read" in facts["tasks_by_uid"].limited.partial
+
+
+def test_exempt_processes_have_no_nproc_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, "root", uid=0, nproc=(1, 1))
+    host.process(501, "resource", uid=1001, nproc=(1, 1), caps="0000000001000000")
+    host.process(502, "admin", uid=1002, nproc=(1, 1), caps="0000000000200000")
+    host.process(503, "other", uid=1003, nproc=(1, 1), caps="0000000000400000")
+    host.process(504, "inner root", uid=1004, nproc=(1, 1), caps="000001ffffffffff")
+    for pid in (501, 502):
+        host.write(f"proc/{pid}/uid_map", "         0          0 4294967295\n")
+    host.write("proc/504/uid_map", "         0       1004          1\n")
+    items = _facts(host, tools, awk)["tasks_by_uid"].limited.items
+    assert {item.comm for item in items} == {"other", "inner root"}
+
+
+def test_root_of_a_user_namespace_is_not_exempt(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.write("proc/self/uid_map", "         0     100000      65536\n")
+    host.process(500, "root", uid=0, nproc=(2, 2))
+    items = _facts(host, tools, awk)["tasks_by_uid"].limited.items
+    assert [(item.uid, item.room) for item in items] == [(0, 0)]
+
+
+def test_namespaces_whose_init_lives_are_not_named(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    box = "/system.slice/docker-aa.scope"
+    host.process(800, "systemd", cgroup=f"{box}/init.scope", nspid="800\t1")
+    host.process(801, "nginx", cgroup=f"{box}/system.slice/nginx.service", nspid="801\t9", parent=800)
+    host.process(802, "exec", cgroup=box, nspid="802\t30", parent=1)
+    host.process(900, "init", cgroup="/b.service", nspid="900\t1", state="Z (zombie)")
+    host.process(901, "left", cgroup="/b.service", nspid="901\t5", parent=900)
+    host.process(950, "alone", cgroup="/c.service", nspid="950\t5\t3")
+    items = _facts(host, tools, awk)["pid_namespaces"].orphaned.items
+    assert {(item.path, item.pid, item.processes, item.has_init, item.is_init_zombie) for item in items} == {
+        ("/b.service", 900, 2, True, True),
+        ("/c.service", 950, 1, False, False),
+    }
+
+
+def test_vsyscall_is_no_mapping(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.write("proc/sys/vm/max_map_count", "100\n")
+    host.process(500, "full", size_kb=500, maps=100)
+    host.process(501, "full too", size_kb=500, maps=99)
+    maps = (host.root / "proc/501/maps").read_text()
+    host.write("proc/501/maps", maps + "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0      [vsyscall]\n")
+    host.process(502, "small", size_kb=399, maps=99)
+    spaces = _facts(host, tools, awk)["address_spaces"]
+    assert [(item.comm, item.maps, item.room) for item in spaces.mapped.items if item.comm != "systemd"] == [
+        ("full", 100, 0),
+        ("full too", 99, 1),
+    ]
