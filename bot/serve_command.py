@@ -3,11 +3,14 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.client import SOCKET
+
+if TYPE_CHECKING:
+    from triagebook.tools.server.run import Parts
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
 
@@ -50,10 +53,15 @@ def serve(
         anchor=anchor,
         syslog=syslog,
     )
-    run(options, parts(), lambda: sys.stderr.write(f"triagebook serve: ready on {socket}\n"))
+
+    def ready() -> None:
+        sys.stderr.write(f"triagebook serve: ready on {socket}\n")
+        sys.stderr.flush()
+
+    run(options, parts(), ready)
 
 
-def parts() -> object:
+def parts() -> "Parts":
     """What the server is built with: this product's own diagnosing, and no executor yet."""
     from triagebook.tools import setup  # noqa: PLC0415
     from triagebook.tools.server.run import Parts  # noqa: PLC0415

@@ -40,7 +40,8 @@ def _lines(fix: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _change(plan: Mapping[str, Any]) -> Iterator[str]:
-    yield f"  host        {_text(plan['host'])}  (key {_text(plan['host_key']) or 'none'}, machine {_text(plan['machine_id'])[:12] or 'none'})"
+    key, machine = _text(plan["host_key"]) or "none", _text(plan["machine_id"])[:12] or "none"
+    yield f"  host        {_text(plan['host'])}  (key {key}, machine {machine})"
     yield f"  because     {_text(plan['summary'])}"
     yield f"  fix         {_text(plan['title'])}"
     for change in plan["changes"]:

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.store import postgres
+
+from . import policies
+from .serving import Starter
 from .world import World, build
 
 
@@ -32,3 +35,14 @@ def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     name = f"t{secrets.token_hex(6)}"
     server.tool("createdb", name)
     return server.url(name)
+
+
+@pytest.fixture
+def starter(tmp_path: Path) -> Iterator[Starter]:
+    """Starts server processes; ends each by its pid."""
+    (tmp_path / "policy.yaml").write_text(policies.TEXT)
+    (tmp_path / "policy.yaml").chmod(0o644)
+    (tmp_path / "effects").mkdir()
+    made = Starter(tmp_path)
+    yield made
+    made.end()

@@ -112,6 +112,7 @@ def _lines(connection: socket.socket, stopping: threading.Event) -> Iterator[byt
         while b"\n" in pending:
             line, _, pending = pending.partition(b"\n")
             if len(line) > MAX_REQUEST:
+                pending = line  # refused below
                 break
             yield line
             connection.settimeout(0.5)
