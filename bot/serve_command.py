@@ -31,6 +31,9 @@ def serve(
         Path | None, typer.Option(help="Where checkpoints are kept outside the database, best on another disk")
     ] = None,
     syslog: Annotated[bool, typer.Option(help="Write checkpoints to the system log too")] = False,
+    join: Annotated[
+        bool, typer.Option(help="First start of another replica on a database in use; copy the keys over before")
+    ] = False,
 ) -> None:
     """Decide, sign and record for everybody else on this machine. Ends cleanly on SIGTERM."""
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - SQLAlchemy is loaded here only
@@ -52,6 +55,7 @@ def serve(
         database=url,
         anchor=anchor,
         syslog=syslog,
+        join=join,
     )
 
     def ready() -> None:

@@ -7,15 +7,26 @@ waits there until a byte comes back, so that a test can kill it at exactly that 
 import json
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import Parts, serve
 
 from tests.trust.world import FileExecutor, Recorded, UnitRenderer
+
+
+class Machines(Recorded):
+    """Every host a machine of its own."""
+
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+        found = super().diagnose(host, runbook, inputs)
+        return replace(found, host=replace(found.host, machine_id=f"machine-of-{host}"))
 
 
 def main() -> int:
@@ -36,10 +47,11 @@ def main() -> int:
         lease_s=asked.get("lease_s", 60),
         sweep_s=asked.get("sweep_s", 3600),
         patience_s=5,
+        join=asked.get("join", False),
     )
     executor = FileExecutor(Path(asked["effects"]), step) if asked.get("effects") else None
     parts = Parts(
-        diagnoser=Recorded(),
+        diagnoser=Machines(),
         renderer=UnitRenderer(),
         executor=(lambda _keys: executor) if executor else None,
         clock=lambda: datetime.now(UTC) + shift,

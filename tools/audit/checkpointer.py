@@ -51,6 +51,18 @@ class Checkpointer:
             self._signed = audit_rows.read_head(transaction).edge
         return report
 
+    def join(self) -> None:
+        """Begin this server's own anchors with the checkpoints in the database: a new replica has none yet.
+
+        An explicit step, because an emptied anchor looks the same.
+        """
+        with self._store.read() as transaction:
+            stored = audit_rows.checkpoint_notes(transaction)
+        for anchor in self._anchors:
+            if anchor.notes() == []:
+                for note in stored:
+                    anchor.keep(verify(note, self.vkey))
+
     def publish(self) -> Checkpoint:
         """A checkpoint that covers every row committed by now, kept in the database and by every anchor.
 
@@ -81,7 +93,8 @@ class Checkpointer:
         read = [notes for anchor in self._anchors if (notes := anchor.notes()) is not None]
         anchored = [note for notes in read for note in notes]
         is_gone = bool(stored and read and not anchored)
-        odd = ["the database has checkpoints, but no anchor has any: an anchor was removed or emptied"] if is_gone else []
+        gone = "the database has checkpoints, but no anchor has any: an anchor was removed or emptied (a new replica: --join)"
+        odd = [gone] if is_gone else []
         valid = []
         for note in dict.fromkeys([*stored, *anchored, *extra_notes]):
             try:

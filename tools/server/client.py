@@ -3,7 +3,9 @@
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from triagebook.tools.server.protocol import MAX_ANSWER
 
 SOCKET = "/run/triagebook/triagebook.sock"
 VARIABLE = "TRIAGEBOOK_SOCKET"
+BUSY_TRIES, BUSY_S = 10, 0.5
 TIMEOUT_S = 900.0  # an execution with its validation
 
 
@@ -21,10 +24,19 @@ def default_socket(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get(VARIABLE) or SOCKET)
 
 
-def ask(path: Path, request: Mapping[str, object]) -> Any:
-    """The answer to a request. Raises the server's own refusal, or UsageError `no_server`."""
-    for line in _lines(path, request):
-        return _checked(line)["answer"]
+def ask(path: Path, request: Mapping[str, object], pause: Callable[[float], None] = time.sleep) -> Any:
+    """The answer to a request; a busy server is asked a few times more, nothing was done then.
+
+    Raises the server's own refusal, or UsageError `no_server`.
+    """
+    for remaining in range(BUSY_TRIES, -1, -1):
+        try:
+            for line in _lines(path, request):
+                return _checked(line)["answer"]
+        except UsageError as error:
+            if error.reason != "busy" or not remaining:
+                raise
+            pause(BUSY_S)
     raise UsageError(f"{path}: the server ended the connection", reason="no_server")
 
 
@@ -43,10 +55,13 @@ def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
         connection.settimeout(TIMEOUT_S)
         try:
             connection.connect(str(path))
-            connection.sendall(json.dumps(request).encode() + b"\n")
+            with suppress(BrokenPipeError, ConnectionResetError):  # it answered `busy` and hung up before it read
+                connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as answers:
                 while line := answers.readline(MAX_ANSWER + 1):
                     yield line
+        except ConnectionResetError as error:
+            raise UsageError(f"{path}: busy, retry in 1 s", reason="busy") from error
         except OSError as error:
             hint = "is `triagebook serve` running, and may you use its socket?"
             raise UsageError(f"{path}: {error.strerror or error}: {hint}", reason="no_server") from error

@@ -20,6 +20,7 @@ class ServeOptions:
     database: str = ""  # a URL; empty: SQLite in `data`
     anchor: Path | None = None  # best on another disk
     syslog: bool = False
+    join: bool = False  # a new replica: its anchor begins with the checkpoints that the others signed
     lease_s: float = 60.0
     sweep_s: float = 5.0
     patience_s: float = 30.0  # for requests under way when the server is stopped

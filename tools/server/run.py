@@ -66,7 +66,7 @@ def serve(options: ServeOptions, parts: Parts, ready: Callable[[], None] = lambd
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the keys
     private_directory(options.data)
     with _only_server(options.data), opened(options, parts) as place:
-        _record(place.trust, "serve_start")
+        _record(place.trust, "serve_join" if options.join else "serve_start")
         place.service.sweep()
         listener = Listener(options.socket, options.socket_mode, _answer(place), _group(options.socket_group))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -137,6 +137,8 @@ def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Keys)
     if options.syslog:
         anchors.append(SyslogAnchor())
     checkpointer = Checkpointer(store, keys.audit, origin_of(keys), anchors, parts.clock)
+    if options.join:
+        checkpointer.join()
     checkpointer.start()
     return checkpointer
 
