@@ -4,12 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from triagebook.bot.render.fleet import render_table
 from triagebook.bot.render.text import Style, render
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
@@ -75,6 +73,8 @@ def _ask(service: Service, questions: Sequence[Question], err: TextIO) -> Iterat
         yield service.diagnose(questions[0], show)
         show("done", None)
         return
+    from concurrent.futures import ThreadPoolExecutor, as_completed  # noqa: PLC0415 - for many hosts only
+
     with ThreadPoolExecutor(min(AT_ONCE, len(questions))) as pool:
         waiting = {pool.submit(service.diagnose, question): question for question in questions}
         for number, future in enumerate(as_completed(waiting), 1):
@@ -107,6 +107,8 @@ def _print(diagnoses: Sequence[Diagnosis], style: Style, out: TextIO) -> None:
     if len(diagnoses) == 1:
         out.write(render(diagnoses[0], style))
     elif diagnoses:
+        from triagebook.bot.render.fleet import render_table  # noqa: PLC0415 - for many hosts only
+
         out.write(render_table(diagnoses, style))
 
 

@@ -31,7 +31,13 @@ def run(argv: Sequence[str], *, timeout_s: float = 600, cwd: Path | None = None)
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '/usr/bin:/bin')}:{SBIN}"}
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=timeout_s, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -60,11 +66,12 @@ def require() -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise NotAvailable(f"lab: not run, missing here: {', '.join(absent)} (root on Debian would install them)")
     sys.stderr.write(f"lab: installing {' '.join(wanted)}\n")
-    install = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "--no-install-recommends", "-y", *wanted)
+    apt_get = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y")
+    install = (*apt_get, "install", "--no-install-recommends", *wanted)
     try:
         run(install)
     except LabError:
-        run(("apt-get", "-qq", "update"))
+        run((*apt_get, "update"))
         run(install)
 
 

@@ -20,6 +20,10 @@ class Unresolved(Exception):
     """The host name has no address."""
 
 
+class ProxyFailed(Exception):
+    """The proxy command ended badly before the host said a word: the way is closed, the host unknown."""
+
+
 class NotSsh(Exception):
     """What answered said something else than an SSH identification; the text is what it said."""
 
@@ -46,3 +50,7 @@ class SessionRefused(Exception):
 
 class Surprise(Exception):
     """What was sent ahead did not fit; the stock order may do better."""
+
+
+class KeyRefused(Surprise):
+    """The one key that was sent ahead was refused, and there are others to try."""

@@ -13,8 +13,8 @@ def uint32(value: int) -> bytes:
 
 
 def string(value: bytes | str) -> bytes:
-    """A length and that many bytes; text as UTF-8."""
-    raw = value.encode() if isinstance(value, str) else value
+    """A length and that many bytes; text as UTF-8, and bytes that Python read as text (os.fsdecode) as they were."""
+    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     return struct.pack(">I", len(raw)) + raw
 
 
@@ -68,7 +68,11 @@ class Reader:
         return text.split(",") if text else []
 
     def mpint(self) -> int:
-        return int.from_bytes(self.string(), "big", signed=True)
+        """A non-negative integer; nothing here is ever negative."""
+        raw = self.string()
+        if raw[:1] >= b"\x80":
+            raise Malformed("a negative integer")
+        return int.from_bytes(raw, "big")
 
     def rest(self) -> bytes:
         return self.take(len(self._data) - self._at)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from triagebook.runbooks.engine.facts import Collection, Unreadable
-from triagebook.tools.collector import collect
+from triagebook.tools.collector import collect, program
 
 
 def _facts(host: Any, tools: Any, awk: str) -> Any:
@@ -149,6 +149,26 @@ def test_files_that_are_missing_are_never_zero(tree: Callable[..., Any], tools: 
     assert "the number of all tasks could not be read" in facts["tasks_by_uid"].limited.partial
 
 
+def test_a_limit_that_should_be_there_and_cannot_be_read_is_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, cgroup="/a.service")
+    host.process(501, cgroup="/b.service")
+    host.pids("/b.service", 1, 1000)
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == ""
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory pids\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == "limits of 1 cgroups could not be read"
+
+
+def test_a_limit_far_down_a_long_path_is_found(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    long = "/" + "/".join(["x" * 200] * 5) + "/deep.service"
+    host.process(500, cgroup=long)
+    host.pids(long, 10, 10)
+    (item,) = _facts(host, tools, awk)["pids_cgroups"].limited.items
+    assert (item.room, len(item.path), item.unit) == (0, 400, "deep.service")
+
+
 def test_exempt_processes_have_no_nproc_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.process(500, "root", uid=0, nproc=(1, 1))
@@ -200,3 +220,41 @@ def test_vsyscall_is_no_mapping(tree: Callable[..., Any], tools: Any, awk: str) 
         ("full", 100, 0),
         ("full too", 99, 1),
     ]
+
+
+def test_a_walk_that_takes_too_long_is_ended_and_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid in range(1000, 2200):
+        host.process(pid)
+    host.write("proc/self/schedstat", "9000000 0 1\n")
+    paced = tools.paced(str(host.root), awk, tools.kinds, program.Bounds(walk_us=-1))
+    paced.read_sample(1)
+    paced.ask()
+    paced.read_sample(2)
+    ran = paced.end()
+    for sample in ran.samples:
+        assert sample.of("walk")[0][-1] == "unvisited=701"
+    facts: Any = collect.parse(tools.kinds, ran.samples)
+    assert facts["kernel_limits"].visible_tasks == 500
+    for kind, field in (("pids_cgroups", "limited"), ("tasks_by_uid", "limited"), ("process_groups", "groups")):
+        assert "701 processes were not looked at (CPU time is bounded)" in getattr(facts[kind], field).partial
+    assert ran.samples[0].end["cpu_us"] == "9000"
+
+
+def test_limits_that_may_not_be_read_are_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, uid=1000)
+    (host.root / "proc/500/limits").unlink()
+    facts = _facts(host, tools, awk)
+    assert facts["tasks_by_uid"].limited.partial == "limits of 1 processes could not be read"
+    assert facts["address_spaces"].limited.partial == "limits of 1 processes could not be read"
+
+
+def test_own_hits_of_a_memory_limit_come_before_those_below(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, cgroup="/a.slice/b.service")
+    host.memory("/a.slice", 10, 1000, hits=50, kills=1, high=900)
+    host.write("sys/fs/cgroup/a.slice/memory.events.local", "low 0\nhigh 0\nmax 2\noom 0\noom_kill 0\n")
+    host.memory("/a.slice/b.service", 10, "max", hits=48)
+    (item,) = _facts(host, tools, awk)["memory_cgroups"].limited.items
+    assert (item.path, item.limit_hits, item.oom_kills, item.high_bytes) == ("/a.slice", 2, 1, 900)
