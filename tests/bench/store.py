@@ -97,7 +97,7 @@ def databases() -> Iterator[dict[str, str]]:
         if postgres.binaries() is None:
             yield urls
             return
-        with postgres.running() as server:
+        with postgres.running(is_durable=True) as server:
             yield urls | {"postgresql": server.url()}
 
 
