@@ -4,6 +4,10 @@ TriagebookError
 ├── RunbookError      a runbook, its lock or a case is wrong: `file:line: path: what, and the nearest right word`
 ├── ParseError        a host's answer is not what the collector prints
 ├── UsageError        what a person asked for cannot be done as asked
+├── PlanError         a plan is malformed, or what was asked for cannot be planned
+├── PolicyError       a policy file is wrong: `file:line: path: what, and the nearest right word`
+├── RefusedError      this actor may not do this, or no longer; `reason` says by which rule
+├── TrustError        keys, data directory, database or audit log are not as they must be: nothing is signed
 └── LoginError        a host was not reached, or gave no session; carries the evidence of the attempt
 """
 
@@ -35,3 +39,27 @@ class UsageError(TriagebookError):
     """What a person asked for cannot be done as asked."""
 
     reason = "usage"
+
+
+class PlanError(TriagebookError):
+    """A plan is malformed, or what was asked for cannot be planned."""
+
+    reason = "plan"
+
+
+class PolicyError(TriagebookError):
+    """A policy file is wrong; `serve` does not start with it."""
+
+    reason = "policy"
+
+
+class RefusedError(TriagebookError):
+    """This actor may not do this, or no longer. Always given a reason code of its own, and always audited."""
+
+    reason = "refused"
+
+
+class TrustError(TriagebookError):
+    """Keys, data directory, database or audit log are not as they must be: nothing is signed until they are."""
+
+    reason = "trust"

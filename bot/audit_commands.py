@@ -1,0 +1,107 @@
+"""`triagebook audit ...`: read, prove, verify and export the log, from the server or from an export without it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from triagebook.bot.asking import JsonOption, SocketOption, put
+from triagebook.bot.render.plan import table
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.server.client import ask_items, default_socket
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The audit log.")
+CheckpointOption = Annotated[list[Path] | None, typer.Option(help="A checkpoint you kept (a signed note), to compare with")]
+BROKEN = 1  # exit status of a log that does not hold
+
+
+@app.command(name="list")
+def list_(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    fix: Annotated[str, typer.Option(help="Only rows of this fix")] = "",
+    host: Annotated[str, typer.Option(help="Only rows of this host")] = "",
+    person: Annotated[str, typer.Option(help="Only rows of this person")] = "",
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """The newest rows first that you may read."""
+    request = {"do": "audit_list", "limit": limit, "fix": fix, "host": host, "person": person}
+    put(request, socket, as_json, _render_rows)
+
+
+@app.command()
+def show(
+    index: Annotated[int, typer.Argument(min=0)],
+    *,
+    since: Annotated[int, typer.Option(help="Also prove that the log only grew since it had this many rows", min=0)] = 0,
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """One row, with the proof that it is in the log: leaf, path and signed checkpoint for any C2SP verifier."""
+    put({"do": "audit_show", "index": index, "old_size": since}, socket, as_json, _render_row)
+
+
+@app.command()
+def verify(
+    *,
+    checkpoint: CheckpointOption = None,
+    export: Annotated[Path | None, typer.Option(help="Verify this export, without the server; needs --key")] = None,
+    key: Annotated[str, typer.Option(help="The verifier key (NAME+HASH+KEY) you noted down, for --export")] = "",
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """Is the log what it was? Exit status 1 and the place when not. Keep the checkpoint it prints."""
+    notes = [path.read_text(encoding="utf-8") for path in checkpoint or []]
+    if export is not None:
+        report = _verified_export(export, key, notes)
+        sys.stdout.write(json.dumps(report) + "\n" if as_json else _render_report(report))
+    else:
+        report = put({"do": "audit_verify", "checkpoints": notes}, socket, as_json, _render_report)
+    raise typer.Exit(0 if report["holds"] else BROKEN)
+
+
+@app.command()
+def export(
+    *,
+    start: Annotated[int, typer.Option("--from", help="The first row", min=0)] = 0,
+    socket: SocketOption = None,
+) -> None:
+    """The log as JSON Lines: each row's leaf and hash, then the signed checkpoint that covers them."""
+    for item in ask_items(socket or default_socket(), {"do": "audit_export", "from": start}):
+        sys.stdout.write(json.dumps(item, ensure_ascii=False) + "\n")
+
+
+def _verified_export(path: Path, key: str, notes: list[str]) -> dict[str, Any]:
+    from triagebook.tools.audit.export import verify_export  # noqa: PLC0415 - light start
+
+    if not key:
+        raise UsageError("--export needs --key: a key out of the same file would prove nothing", reason="usage")
+    with path.open(encoding="utf-8") as lines:
+        return verify_export(lines, key, notes)
+
+
+def _render_rows(rows: list[dict[str, Any]]) -> str:
+    columns = ("index", "at", "action", "outcome", "reason", "person", "account", "host", "fix")
+    return table(columns, [[str(row[name]) for name in columns] for row in rows]) if rows else "No rows that you may read.\n"
+
+
+def _render_row(found: dict[str, Any]) -> str:
+    row, proof = found["row"], found["proof"]
+    lines = [f"{name:<15} {safe_text(str(value), 400)}" for name, value in row.items() if value and name != "detail"]
+    lines += [f"  {safe_text(name, 40):<13} {safe_text(value, 400)}" for name, value in row["detail"].items()]
+    lines += ["", f"leaf            {proof['leaf']}", *(f"inclusion       {node}" for node in proof["inclusion"])]
+    lines += [f"consistency     {node}" for node in proof["consistency"]]
+    return "\n".join([*lines, f"key             {proof['vkey']}", "", proof["checkpoint"]])
+
+
+def _render_report(report: dict[str, Any]) -> str:
+    if report["holds"]:
+        summary = f"The log holds: {report['size']} rows, compared with {report['checkpoints']} checkpoints.\n"
+        return f"{summary}key {report['vkey']}\n\n{report['checkpoint']}"
+    places = [
+        f"{'row ' + str(item['row']) if item['row'] >= 0 else 'log'}: {safe_text(item['says'], 400)}" for item in report["problems"]
+    ]
+    return "THE LOG DOES NOT HOLD\n" + "\n".join(places[:20]) + "\n"

@@ -1,0 +1,70 @@
+"""`triagebook policy check`: is a policy file right, and what does it decide?"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from triagebook.bot.asking import JsonOption, SocketOption, put
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import safe_text
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may do what.")
+DENIED = 5
+
+
+@app.command()
+def check(
+    *,
+    file: Annotated[Path | None, typer.Option(help="This file instead of the running server's policy")] = None,
+    action: Annotated[str, typer.Option(help="diagnose, propose, approve, apply, break_lock or read_audit")] = "",
+    account: Annotated[str, typer.Option(help="os:NAME, slack:TEAM/USER or mcp:ISSUER#SUBJECT; without --file yours")] = "",
+    host: Annotated[str, typer.Option()] = "",
+    runbook: Annotated[str, typer.Option("--runbook", "-r")] = "",
+    risk: Annotated[str, typer.Option(help="low, medium or high")] = "",
+    requester: Annotated[str, typer.Option(help="The person who asked, for --action approve")] = "",
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """Explain a decision: yes or no, by which rule, where it stands. Exit status 5 for no. Without --action: is FILE right?"""
+    asked = {"action": action, "host": host, "runbook": runbook, "risk": risk}
+    if file is None:
+        request = {"do": "policy_check", **asked, "account": account, "requester": requester}
+        answer = put(request, socket, as_json, _render)
+    else:
+        answer = _decided(file, asked, account, requester)
+        sys.stdout.write(json.dumps(answer) + "\n" if as_json else _render(answer))
+    raise typer.Exit(0 if answer["is_allowed"] else DENIED)
+
+
+def _decided(file: Path, asked: dict[str, str], account: str, requester: str) -> dict[str, Any]:
+    from triagebook.tools.identity import parse_account  # noqa: PLC0415 - light start
+    from triagebook.tools.policy.decide import may, may_vote  # noqa: PLC0415
+    from triagebook.tools.policy.load import load_policy  # noqa: PLC0415
+    from triagebook.tools.policy.model import RULED, Question  # noqa: PLC0415
+
+    policy = load_policy(file.read_text(encoding="utf-8"), str(file))
+    if not asked["action"]:
+        counts = f"{len(policy.names)} persons, {len(policy.rules)} rules, {len(policy.approvals)} approval terms"
+        return {
+            "is_allowed": True,
+            "reason": "valid",
+            "says": f"{file} is right: {counts}",
+            "account": "",
+            "person": "",
+            "service": "",
+        }
+    if asked["action"] not in {*RULED, "approve"} or not account:
+        raise UsageError(f"with --file give --account and an --action of: {', '.join(RULED)}, approve", reason="usage")
+    identity, question = policy.directory.identify(parse_account(account)), Question(**asked)
+    is_vote = asked["action"] == "approve"
+    decision = may_vote(policy, identity, question, requester) if is_vote else may(policy, identity, question)
+    who = {"account": account, "person": identity.person, "service": identity.service}
+    return {"is_allowed": decision.is_allowed, "reason": decision.reason, "says": decision.says, **who}
+
+
+def _render(answer: dict[str, Any]) -> str:
+    person = answer["person"] or "nobody's account"
+    who = f"{answer['account']} ({answer['service'] or person}): " if answer["account"] else ""
+    return f"{who}{'yes' if answer['is_allowed'] else 'no'} [{answer['reason']}]: {safe_text(answer['says'], 600)}\n"

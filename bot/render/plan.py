@@ -1,0 +1,76 @@
+"""A fix as an engineer wants to see it before saying yes. Input is the service's JSON; nothing in it is trusted to be tame."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from triagebook.runbooks.engine.text import safe_text
+
+LIMIT = 400
+
+
+def render_fix(fix: Mapping[str, Any]) -> str:
+    """The whole fix: what changes, exactly how, how bad, how back, who asked, until when, and the digest the yes is for."""
+    return "\n".join(_lines(fix)) + "\n"
+
+
+def render_fixes(fixes: Sequence[Mapping[str, Any]]) -> str:
+    """A table, one fix a line."""
+    if not fixes:
+        return "No fixes.\n"
+    columns = ("id", "state", "host", "risk", "runbook", "requester", "expires_at")
+    return table(columns, [[str(fix[name]) for name in columns] for fix in fixes])
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell."""
+    cells = [[name.replace("_", " ") for name in columns], *[[safe_text(cell, 80) for cell in row] for row in rows]]
+    widths = [max(len(row[number]) for row in cells) for number in range(len(columns))]
+    return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in cells)
+
+
+def _lines(fix: Mapping[str, Any]) -> Iterator[str]:
+    plan = fix["plan"]
+    yield f"{fix['id']}  {fix['state'].upper()}"
+    if plan is None:
+        yield f"  DO NOT APPROVE: {safe_text(fix['problem'], LIMIT)}"
+        return
+    yield from _change(plan)
+    yield from _people(fix, plan)
+    yield f"  digest      {fix['digest']}"
+
+
+def _change(plan: Mapping[str, Any]) -> Iterator[str]:
+    key, machine = _text(plan["host_key"]) or "none", _text(plan["machine_id"])[:12] or "none"
+    yield f"  host        {_text(plan['host'])}  (key {key}, machine {machine})"
+    yield f"  because     {_text(plan['summary'])}"
+    yield f"  fix         {_text(plan['title'])}"
+    for change in plan["changes"]:
+        yield f"  change      {_text(change['what'])}: {_text(change['now'])} -> {_text(change['then'])}"
+    for line in plan["commands"]:
+        yield f"  command     {_text(line)}"
+    yield f"  risk        {_text(plan['risk'])}"
+    yield f"  disruption  {_text(plan['disruption'])}"
+    for line in plan["undo_commands"]:
+        yield f"  undo        {_text(line)}"
+    if plan["undo"] != "captured":
+        yield "  undo        NONE: this cannot be taken back"
+    for fact in plan["facts"]:
+        yield f"  rests on    {_text(fact['id'])} = {_text(fact['value'])}"
+    yield f"  runbook     {_text(plan['runbook_id'])}@{_text(plan['runbook_version'])}  ({_text(plan['runbook_digest'])[:24]})"
+
+
+def _people(fix: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  asked by    {_text(plan['requester'])}  ({_text(plan['requester_account'])}, {fix['created_at']})"
+    if plan["reason"]:
+        yield f"  reason      (unverified) {safe_text(plan['reason'], 300)}"
+    yield f"  approvals   {_text(fix['approvals'])}"
+    for vote in fix["votes"]:
+        emergency = f"  BREAK-GLASS: {_text(vote['break_glass'])}" if vote["break_glass"] else ""
+        yield f"  {vote['decision']:<10}  {_text(vote['person'])}  ({_text(vote['account'])}, {vote['at']}){emergency}"
+    if fix["outcome"]:
+        yield f"  outcome     {_text(fix['outcome'])}"
+    yield f"  expires     {fix['expires_at']}"
+
+
+def _text(value: object) -> str:
+    return safe_text(" ".join(str(value).split()), LIMIT)

@@ -1,0 +1,54 @@
+"""Canonical JSON (RFC 8785) of strings, integers, lists and mappings: one value, one sequence of bytes, one digest.
+
+Floats, booleans and nulls are refused: their text differs between languages, or they stand for "not known", and
+neither may be what somebody approved.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from triagebook.runbooks.engine.errors import PlanError
+
+MAX_INTEGER = 2**53 - 1  # the largest every JSON reader keeps exact (RFC 7493, 2.2)
+MAX_DEPTH = 16
+
+
+def canonical(value: object) -> bytes:
+    """The RFC 8785 bytes of a value. Raises PlanError for anything but str, int, list, tuple and str-keyed mapping."""
+    return _text(value, 0).encode("utf-8")
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 of the canonical bytes, as 64 lowercase hex digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _text(value: object, depth: int) -> str:
+    if depth > MAX_DEPTH:
+        raise PlanError(f"canonical JSON: nested deeper than {MAX_DEPTH}")
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > MAX_INTEGER:
+            raise PlanError(f"canonical JSON: {value} is beyond 2**53 - 1; write it as text")
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_string(key)}:{_text(value[key], depth + 1)}" for key in _sorted(value)) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return "[" + ",".join(_text(item, depth + 1) for item in value) + "]"
+    raise PlanError(f"canonical JSON: a {type(value).__name__} has no one spelling; use text or an integer")
+
+
+def _sorted(mapping: Mapping[object, object]) -> list[str]:
+    names = [key for key in mapping if isinstance(key, str)]
+    if len(names) != len(mapping):
+        raise PlanError("canonical JSON: a member's name must be text")
+    # RFC 8785, 3.2.3: by UTF-16 code units, which differs from code points above U+FFFF
+    return sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+
+
+def _string(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PlanError("canonical JSON: half a surrogate pair is not text")
+    return json.dumps(text, ensure_ascii=False)

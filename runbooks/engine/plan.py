@@ -1,0 +1,186 @@
+"""A plan: the exact change on one host that a person says yes to, and the digest that the yes is for.
+
+Pure: made from a diagnosis, an offered remediation and typed parameters. Everything an approver is shown is a field
+here, every field is in the digest, and every line of the order that a host gets comes from `order` or is one of
+`ISSUED_FIELDS`, which are made when it is signed. An unknown field is never ignored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
+from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.jcs import digest_of
+from triagebook.runbooks.engine.parameters import Value, checked_parameters
+
+SCHEMA = "triagebook/plan/v1"
+MAX_REASON = 300  # characters
+ORDER_FIELDS = ("action", "target_id", "machine_id", "boot_id")  # of every order; actions add their own below them
+ISSUED_FIELDS = ("order_id", "plan_digest", "issued_at", "expires_at")  # made at signing, not before
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value before and after: `what` is its name and place, `now` what was read, `then` what will be written."""
+
+    what: str
+    now: str
+    then: str
+
+
+@dataclass(frozen=True)
+class CitedFact:
+    """A fact the plan rests on, as it was read."""
+
+    id: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What an action makes of its parameters: the change in words, by hand, and as the fields of an order."""
+
+    changes: tuple[Change, ...]
+    commands: tuple[str, ...]
+    undo_commands: tuple[str, ...]
+    order: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for what. `reason` is a stranger's text: shown as unverified, never acted on."""
+
+    remediation: str
+    culprit: str
+    parameters: Mapping[str, Value]
+    requester: str
+    requester_account: str
+    reason: str
+    expires_at: str
+    target_id: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The immutable content of a fix. Times are RFC 3339 UTC; numbers shown as text are in base units."""
+
+    runbook_id: str
+    runbook_version: str
+    runbook_digest: str
+    host: str
+    host_key: str
+    target_id: str
+    machine_id: str
+    boot_id: str
+    diagnosis: str
+    remediation: str
+    title: str
+    action: str
+    parameters: Mapping[str, Value]
+    cause: str
+    culprit: str
+    summary: str
+    changes: tuple[Change, ...]
+    facts: tuple[CitedFact, ...]
+    commands: tuple[str, ...]
+    undo: str
+    undo_commands: tuple[str, ...]
+    risk: str
+    disruption: str
+    requester: str
+    requester_account: str
+    reason: str
+    expires_at: str
+    order: Mapping[str, str]
+    order_digest: str
+    schema: str = SCHEMA
+
+
+# Written out, so that a new field is a decision: a test compares this list with the class.
+DIGEST_FIELDS = (
+    "schema", "runbook_id", "runbook_version", "runbook_digest", "host", "host_key", "target_id", "machine_id",
+    "boot_id", "diagnosis", "remediation", "title", "action", "parameters", "cause", "culprit", "summary", "changes",
+    "facts", "commands", "undo", "undo_commands", "risk", "disruption", "requester", "requester_account", "reason",
+    "expires_at", "order", "order_digest",
+)  # fmt: skip
+
+
+def propose(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> Plan:
+    """The plan for an offered remediation. Raises PlanError: not offered, a parameter out of its bounds, no cause."""
+    offered = find_offer(diagnosis, request.remediation, request.culprit)
+    verdict = find_verdict(diagnosis, offered)
+    order = _order(diagnosis, offered, request.target_id, rendering)
+    return Plan(
+        runbook_id=diagnosis.runbook.id,
+        runbook_version=diagnosis.runbook.version,
+        runbook_digest=diagnosis.runbook.digest,
+        host=diagnosis.host.name,
+        host_key=diagnosis.target.host_key,
+        target_id=request.target_id,
+        machine_id=diagnosis.host.machine_id,
+        boot_id=diagnosis.host.boot_id,
+        diagnosis=diagnosis.id,
+        remediation=offered.id,
+        title=offered.title,
+        action=offered.action,
+        parameters=checked_parameters(request.parameters, offered.params),
+        cause=offered.cause,
+        culprit=offered.culprit,
+        summary=verdict.summary,
+        changes=rendering.changes,
+        facts=cited_facts(diagnosis, verdict),
+        commands=rendering.commands,
+        undo=offered.undo,
+        undo_commands=rendering.undo_commands,
+        risk=offered.risk,
+        disruption=offered.disruption,
+        requester=request.requester,
+        requester_account=request.requester_account,
+        reason=request.reason[:MAX_REASON],
+        expires_at=request.expires_at,
+        order=order,
+        order_digest=digest_of(order),
+    )
+
+
+def find_offer(diagnosis: Diagnosis, remediation: str, culprit: str = "") -> OfferedRemediation:
+    """The offered remediation of that id. Several culprits may offer it: then one must be named."""
+    offers = [offer for offer in diagnosis.remediations if offer.id == remediation]
+    matching = [offer for offer in offers if not culprit or offer.culprit == culprit]
+    if len(matching) == 1:
+        return matching[0]
+    if not offers:
+        offered = ", ".join(sorted({offer.id for offer in diagnosis.remediations})) or "none"
+        raise PlanError(f"{diagnosis.host.name}: {remediation!r} is not offered here (offered: {offered})")
+    named = ", ".join(sorted(offer.culprit for offer in offers))
+    raise PlanError(f"{diagnosis.host.name}: {remediation!r} is offered for {named}: name one of these culprits")
+
+
+def find_verdict(diagnosis: Diagnosis, offered: OfferedRemediation) -> Verdict:
+    """The verdict an offer answers. PlanError if the diagnosis does not hold it."""
+    verdicts = (diagnosis.verdict, *diagnosis.also) if diagnosis.verdict else diagnosis.also
+    for verdict in verdicts:
+        if verdict.cause == offered.cause and verdict.culprit.id == offered.culprit:
+            return verdict
+    raise PlanError(f"{diagnosis.host.name}: the cause {offered.cause} of {offered.culprit!r} is not established")
+
+
+def cited_facts(diagnosis: Diagnosis, verdict: Verdict) -> tuple[CitedFact, ...]:
+    """The facts a verdict cites, with their last reading. An unreadable one is said so, never left out."""
+    entries = {entry.id: entry for entry in diagnosis.facts}
+    cited = []
+    for name in verdict.evidence:
+        entry = entries.get(name)
+        readings = entry.readings if entry else ()
+        value = str(readings[-1].value) if readings else f"unreadable: {entry.unreadable if entry else 'not kept'}"
+        cited.append(CitedFact(name, value, entry.source if entry else ""))
+    return tuple(cited)
+
+
+def _order(diagnosis: Diagnosis, offered: OfferedRemediation, target_id: str, rendering: Rendering) -> Mapping[str, str]:
+    base = dict(zip(ORDER_FIELDS, (offered.action, target_id, diagnosis.host.machine_id, diagnosis.host.boot_id), strict=True))
+    reserved = set(ORDER_FIELDS) | set(ISSUED_FIELDS)
+    if clash := reserved & set(rendering.order):
+        raise PlanError(f"action {offered.action}: {', '.join(sorted(clash))} are not its fields to set")
+    return {**base, **rendering.order}

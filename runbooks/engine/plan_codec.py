@@ -1,0 +1,86 @@
+"""A plan as bytes and as a digest; and the order that is issued from it. An unknown field is never ignored."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.jcs import canonical, digest_of
+from triagebook.runbooks.engine.plan import DIGEST_FIELDS, SCHEMA, Change, CitedFact, Plan
+
+MAX_BYTES = 64 * 1024
+
+
+def digest(plan: Plan) -> str:
+    """SHA-256 over the canonical JSON of every field: what an approval is for."""
+    return digest_of(as_mapping(plan))
+
+
+def encode(plan: Plan) -> bytes:
+    """The canonical JSON bytes that are stored. PlanError above 64 KiB."""
+    content = canonical(as_mapping(plan))
+    if len(content) > MAX_BYTES:
+        raise PlanError(f"the plan takes {len(content)} bytes, more than {MAX_BYTES}")
+    return content
+
+
+def decode(content: bytes) -> Plan:
+    """Read `encode`'s bytes. PlanError when a field is unknown, missing or of another type: never guessed."""
+    try:
+        raw = json.loads(content)
+        if set(raw) != set(DIGEST_FIELDS) or raw["schema"] != SCHEMA:
+            odd = ", ".join(sorted(set(raw) ^ set(DIGEST_FIELDS))) or f"schema {raw['schema']!r}"
+            raise PlanError(f"plan: fields unknown or missing: {odd}")
+        plan = Plan(**{name: _plain(name, raw[name]) for name in DIGEST_FIELDS})
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise PlanError(f"plan: cannot be read: {error}") from None
+    if encode(plan) != content:
+        raise PlanError("plan: not in canonical form")
+    return plan
+
+
+def as_mapping(plan: Plan) -> dict[str, object]:
+    """The plan as plain JSON values, one member a digest field."""
+    return {name: _json(getattr(plan, name)) for name in DIGEST_FIELDS}
+
+
+def issue_order(plan: Plan, *, order_id: str, issued_at: str, expires_at: str) -> Mapping[str, str]:
+    """The order for a host: the approved lines and the four of this issue. PlanError if a line is not covered."""
+    if digest_of(plan.order) != plan.order_digest:
+        raise PlanError("order: its lines are not those of the plan")
+    issued = {"order_id": order_id, "plan_digest": digest(plan), "issued_at": issued_at, "expires_at": expires_at}
+    if clash := set(issued) & set(plan.order):
+        raise PlanError(f"order: {', '.join(sorted(clash))} would be set twice")
+    return {**plan.order, **issued}
+
+
+def _json(value: object) -> object:
+    if isinstance(value, (Change, CitedFact)):
+        return {entry.name: getattr(value, entry.name) for entry in fields(value)}
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _plain(name: str, value: Any) -> Any:
+    classes: Mapping[str, type[Change] | type[CitedFact]] = {"changes": Change, "facts": CitedFact}
+    if name in classes:
+        return tuple(classes[name](**_texts(item)) for item in value)
+    if name in {"commands", "undo_commands"}:
+        return tuple(_text(item) for item in value)
+    if name == "order":
+        return _texts(value)
+    if name == "parameters":
+        return {key: item if type(item) is int else _text(item) for key, item in value.items()}
+    return _text(value)
+
+
+def _texts(value: Mapping[str, object]) -> dict[str, str]:
+    return {key: _text(item) for key, item in value.items()}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return value

@@ -1,0 +1,112 @@
+"""A real PostgreSQL of this machine's packages, for tests: on loopback, as an unprivileged user, ended by pid."""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `url` of a database in it."""
+
+    port: int
+    password: str
+    binaries: Path
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql+psycopg://triagebook:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def tool(self, name: str, *arguments: str) -> str:
+        """Run a client program of the server's version, as the server's superuser."""
+        environment = {"PATH": os.environ["PATH"], "PGPASSWORD": self.password, "LC_ALL": "C"}
+        connect = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "triagebook")
+        argv = (str(self.binaries / name), *connect, *arguments)
+        return subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def binaries() -> Path | None:
+    """Where initdb and postgres are, newest version first; None where PostgreSQL is not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: -int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[0].parent if found else Path(on_path).parent if on_path else None
+
+
+def unprivileged() -> dict[str, object]:
+    """How to start it: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise RuntimeError("no unprivileged account to run PostgreSQL as")
+
+
+@contextmanager
+def running(*, is_durable: bool = False) -> Iterator[Server]:
+    """A fresh server until the block ends; its files are removed. Tests need no synced disk, measurements do."""
+    found = binaries()
+    assert found is not None
+    account = unprivileged()
+    directory = Path(tempfile.mkdtemp(prefix="triagebook-pg-"))
+    password = secrets.token_hex(16)
+    (directory / "password").write_text(password)
+    if account:
+        for path in (directory, directory / "password"):
+            os.chown(path, account["user"], account["group"])  # type: ignore[arg-type]
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    start = {"cwd": directory, "env": environment, **account}
+    initdb = (
+        found / "initdb",
+        "-D",
+        "data",
+        "-U",
+        "triagebook",
+        "--auth=scram-sha-256",
+        "--pwfile=password",
+        "-E",
+        "UTF8",
+    )
+    subprocess.run(initdb, check=True, capture_output=True, timeout=120, **start)  # type: ignore[call-overload]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    synced = () if is_durable else ("-c", "fsync=off")
+    argv = (found / "postgres", "-D", "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", "", *synced)
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **start)  # type: ignore[call-overload]
+    try:
+        _wait(process, port)
+        yield Server(port, password, found)
+    finally:
+        process.send_signal(signal.SIGQUIT)  # at once: its files are thrown away
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+        process.stderr.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
+    deadline = time.monotonic() + 60
+    argv = (binaries() / "pg_isready", "-h", "127.0.0.1", "-p", str(port))  # type: ignore[operator]
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL ended: {process.stderr.read().decode()[-500:]}")  # type: ignore[union-attr]
+        if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise RuntimeError("PostgreSQL did not start")

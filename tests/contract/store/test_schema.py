@@ -1,0 +1,73 @@
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.store.database import open_engine, open_store
+from triagebook.tools.store.migrate import migrate
+from triagebook.tools.store.schema import metadata
+
+from . import postgres
+
+
+def _create_all(url: str) -> None:
+    engine = open_engine(url)
+    with engine.connect().execution_options(is_write=True) as connection, connection.begin():
+        metadata.create_all(connection)
+    engine.dispose()
+
+
+def _sqlite_dump(path: Path) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        lines = connection.iterdump()
+        return sorted(re.sub(r"\s+", " ", line) for line in lines if "alembic_version" not in line)
+
+
+def _postgres_dump(server: postgres.Server, name: str) -> list[str]:
+    dump = server.tool("pg_dump", "--no-owner", "--exclude-table=alembic_version", "--inserts", name)
+    return [line for line in dump.splitlines() if not line.startswith(("--", "\\"))]
+
+
+def test_schema_and_migrations_make_the_same_sqlite_database(tmp_path: Path) -> None:
+    _create_all(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(f"sqlite:///{tmp_path / 'b.db'}")
+    dump = _sqlite_dump(tmp_path / "a.db")
+    assert dump == _sqlite_dump(tmp_path / "b.db")
+    assert len([line for line in dump if line.startswith("CREATE T")]) > 10
+
+
+def test_schema_and_migrations_make_the_same_postgresql_database(postgres_server: postgres.Server) -> None:
+    for name, make in (("schema_a", _create_all), ("schema_b", migrate)):
+        postgres_server.tool("createdb", name)
+        make(postgres_server.url(name))
+    dump = _postgres_dump(postgres_server, "schema_a")
+    assert dump == _postgres_dump(postgres_server, "schema_b")
+    assert len([line for line in dump if line.startswith("CREATE T")]) > 10
+
+
+def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    migrate(database_url)
+    migrate(database_url)
+
+
+def test_a_database_of_a_newer_release_is_refused(database_url: str) -> None:
+    migrate(database_url)
+    engine = open_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(TrustError, match="newer release"):
+        migrate(database_url)
+
+
+@pytest.mark.parametrize("url", ["mysql://root@localhost/x", "sqlite://", "sqlite:///"])
+def test_another_database_is_refused(url: str) -> None:
+    with pytest.raises(TrustError, match="expected sqlite"):
+        open_store(url)
+
+
+def test_the_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    migrate(f"sqlite:///{tmp_path / 'a.db'}")
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {"a.db": "0o600"}

@@ -1,0 +1,76 @@
+"""One audit event, and the bytes of it that the log keeps: redacted first, canonical, with its place in the log."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Literal
+
+from triagebook.runbooks.engine.errors import TrustError
+from triagebook.runbooks.engine.jcs import canonical
+from triagebook.tools.redact import redact
+
+SCHEMA = "triagebook/audit/v1"
+MAX_TEXT = 2000  # characters of one value
+EMPTY: Mapping[str, str] = MappingProxyType({})
+Outcome = Literal["ok", "refused", "failed"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Who did what to which host under which plan, and how it ended. `alert` is the loud severity of break-glass."""
+
+    at: datetime
+    action: str
+    outcome: Outcome
+    reason: str = ""
+    account: str = ""
+    person: str = ""
+    service: str = ""
+    channel: str = ""
+    host: str = ""
+    fix: str = ""
+    runbook: str = ""
+    runbook_digest: str = ""
+    plan_digest: str = ""
+    severity: Literal["info", "alert"] = "info"
+    detail: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+
+
+def encode(event: Event, index: int, previous: bytes) -> bytes:
+    """The leaf: canonical JSON of the redacted event, its index and the hash of the leaf before it (hex, '' for none).
+
+    The tree alone proves order; index and `previous` let a verifier say which row was changed.
+    """
+    content: dict[str, object] = {"schema": SCHEMA, "index": index, "previous": previous.hex()}
+    for entry in fields(event):
+        content[entry.name] = _plain(getattr(event, entry.name))
+    return canonical(content)
+
+
+def decode(leaf: bytes) -> tuple[Event, int, bytes]:
+    """Event, index and previous hash of a leaf. TrustError when it is not one of ours."""
+    try:
+        raw = json.loads(leaf)
+        names = {entry.name for entry in fields(Event)}
+        if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != SCHEMA or type(raw["index"]) is not int:
+            raise ValueError("unknown or missing members")
+        values = {name: raw[name] for name in names}
+        values["at"] = datetime.strptime(raw["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        return Event(**values), raw["index"], bytes.fromhex(raw["previous"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise TrustError(f"audit row: cannot be read: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    if isinstance(value, Mapping):
+        return {_safe(str(key)): _safe(str(item)) for key, item in value.items()}
+    return _safe(str(value))
+
+
+def _safe(text: str) -> str:
+    shown = redact(text.encode("utf-8", "backslashreplace").decode())
+    return shown if len(shown) <= MAX_TEXT else shown[: MAX_TEXT - 1] + "…"

@@ -1,0 +1,141 @@
+"""The Merkle tree of RFC 6962, section 2: hashes, a right edge that grows in O(log n), proofs and their checks.
+
+Pure functions over SHA-256 hashes (32 bytes). `Edge` is all that must be kept to append: the roots of the perfect
+subtrees that make up the tree, largest first, one for each bit set in its size.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HASH_BYTES = 32
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """SHA-256(0x00 || leaf)."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """SHA-256(0x01 || left || right)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The right edge of a tree of `size` leaves."""
+
+    size: int = 0
+    nodes: tuple[bytes, ...] = ()
+
+    def append(self, leaf: bytes) -> "Edge":
+        """The edge after one more leaf hash. O(log n)."""
+        nodes, node, size = list(self.nodes), leaf, self.size
+        while size & 1:
+            node = node_hash(nodes.pop(), node)
+            size >>= 1
+        return Edge(self.size + 1, (*nodes, node))
+
+    def root(self) -> bytes:
+        """The root hash of the tree."""
+        if not self.nodes:
+            return EMPTY_ROOT
+        *nodes, root = self.nodes
+        while nodes:
+            root = node_hash(nodes.pop(), root)
+        return root
+
+    def encode(self) -> bytes:
+        """The nodes one after the other; the size says how many."""
+        return b"".join(self.nodes)
+
+
+def decode_edge(size: int, content: bytes) -> Edge:
+    """Read `Edge.encode`'s bytes. ValueError when they do not fit the size."""
+    if size < 0 or len(content) != size.bit_count() * HASH_BYTES:
+        raise ValueError(f"{len(content)} bytes are no edge of a tree of {size}")
+    return Edge(size, tuple(content[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES)))
+
+
+def edge_of(leaves: Sequence[bytes]) -> Edge:
+    """The edge of the tree over these leaf hashes."""
+    edge = Edge()
+    for leaf in leaves:
+        edge = edge.append(leaf)
+    return edge
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    """RFC 6962, 2.1.1: the path that shows leaf `index` to be in the tree over these leaf hashes. O(n)."""
+    if not 0 <= index < len(leaves):
+        raise ValueError(f"no leaf {index} in a tree of {len(leaves)}")
+    if len(leaves) == 1:
+        return ()
+    split = _split(len(leaves))
+    if index < split:
+        return (*inclusion_proof(leaves[:split], index), edge_of(leaves[split:]).root())
+    return (*inclusion_proof(leaves[split:], index - split), edge_of(leaves[:split]).root())
+
+
+def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
+    """RFC 6962, 2.1.2: shows that the tree over these leaves begins with the tree of `old_size`. O(n)."""
+    if not 0 < old_size <= len(leaves):
+        raise ValueError(f"a tree of {len(leaves)} has no proof from size {old_size}")
+    return _subproof(leaves, old_size, is_whole=True)
+
+
+def _subproof(leaves: Sequence[bytes], old_size: int, *, is_whole: bool) -> tuple[bytes, ...]:
+    if old_size == len(leaves):
+        return () if is_whole else (edge_of(leaves).root(),)
+    split = _split(len(leaves))
+    if old_size <= split:
+        return (*_subproof(leaves[:split], old_size, is_whole=is_whole), edge_of(leaves[split:]).root())
+    return (*_subproof(leaves[split:], old_size - split, is_whole=False), edge_of(leaves[:split]).root())
+
+
+def _split(size: int) -> int:
+    """The largest power of two below `size`."""
+    return int(1 << (size - 1).bit_length() - 1)
+
+
+def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+    """RFC 9162, 2.1.3.2: does the proof show this leaf hash at `index` of the tree of `size` with this root?"""
+    if not 0 <= index < size:
+        return False
+    at, last, found = index, size - 1, leaf
+    for node in proof:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            found = node_hash(node, found)
+            while at & 1 == 0 and at != 0:
+                at, last = at >> 1, last >> 1
+        else:
+            found = node_hash(found, node)
+        at, last = at >> 1, last >> 1
+    return last == 0 and found == root
+
+
+def is_consistent(old_size: int, size: int, old_root: bytes, root: bytes, proof: Sequence[bytes]) -> bool:
+    """RFC 9162, 2.1.4.2: does the proof show that the tree of `size` begins with the tree of `old_size`?"""
+    if old_size == size:
+        return old_root == root and not proof
+    if not 0 < old_size < size or not proof:
+        return False
+    path = [old_root, *proof] if old_size & (old_size - 1) == 0 else list(proof)
+    at, last = old_size - 1, size - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    old_found = found = path[0]
+    for node in path[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            old_found, found = node_hash(node, old_found), node_hash(node, found)
+            while at & 1 == 0 and at != 0:
+                at, last = at >> 1, last >> 1
+        else:
+            found = node_hash(found, node)
+        at, last = at >> 1, last >> 1
+    return last == 0 and old_found == old_root and found == root

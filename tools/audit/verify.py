@@ -1,0 +1,118 @@
+"""Is the log what it was? Reports the first bad row, a missing one, a reordered one, a cut tail, a rewritten stretch.
+
+Rows are checked against themselves (hash, index, link to the row before) and the whole against every checkpoint that
+was ever signed and is still to be had: from the database, from the anchors outside it, and from whoever kept one.
+Somebody who rewrites the database from one row to its end, hashes included, fits only checkpoints that he also signs.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.audit.event import decode
+from triagebook.tools.audit.merkle import EMPTY_ROOT, Edge, leaf_hash
+from triagebook.tools.audit.note import Checkpoint
+from triagebook.tools.audit.rows import Head, Row
+from triagebook.tools.times import to_micros
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. `row` is the index where it shows first, None where there is none."""
+
+    kind: str  # edited | missing | reordered | relinked | foreign | copies | cut_tail | rewritten | head | checkpoint
+    row: int | None
+    says: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was checked and what was found, in the order of the log. No problems: the log holds."""
+
+    size: int
+    root: bytes
+    checkpoints: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Nothing is wrong."""
+        return not self.problems
+
+
+@dataclass
+class _Walk:
+    edge: Edge = field(default_factory=Edge)
+    previous: bytes = b""
+    expected: int = 0
+    last_matched: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, kind: str, row: int | None, says: str) -> None:
+        self.problems.append(Problem(kind, row, says))
+
+
+def verify(rows: Iterable[Row], head: Head | None, checkpoints: Sequence[Checkpoint], odd: Sequence[str] = ()) -> Report:
+    """Check all rows in order. `head` is None for an export; `odd` are checkpoints that could not be read, said why."""
+    walk = _Walk(problems=[Problem("checkpoint", None, text) for text in odd])
+    pending = sorted(checkpoints, key=lambda checkpoint: checkpoint.size)
+    at = _compare(walk, pending, 0)
+    for row in rows:
+        _check_row(walk, row)
+        at = _compare(walk, pending, at)
+    if at < len(pending):
+        newest = pending[-1]
+        message = f"the log ends after {walk.edge.size} rows, but a signed checkpoint shows {newest.size}: its tail was cut"
+        walk.add("cut_tail", walk.edge.size, message)
+    if head is not None:
+        _check_head(walk, head)
+    return Report(walk.edge.size, walk.edge.root(), len(pending), tuple(walk.problems))
+
+
+def _check_row(walk: _Walk, row: Row) -> None:
+    if row.index != walk.expected:
+        gap = f"row {walk.expected}" if row.index == walk.expected + 1 else f"rows {walk.expected} to {row.index - 1}"
+        walk.add("missing", walk.expected, f"{gap} missing")
+    hashed = leaf_hash(row.leaf)
+    if hashed != row.leaf_hash:
+        walk.add("edited", row.index, f"row {row.index} was edited: its content does not have its hash")
+    for kind, says in _odd_content(walk, row):
+        walk.add(kind, row.index, f"row {row.index} {says}")
+    walk.edge, walk.previous, walk.expected = walk.edge.append(row.leaf_hash), row.leaf_hash, row.index + 1
+
+
+def _odd_content(walk: _Walk, row: Row) -> Iterator[tuple[str, str]]:
+    try:
+        event, index, previous = decode(row.leaf)
+    except TrustError as error:
+        yield "foreign", f"is not an audit row: {error}"
+        return
+    if index != row.index:
+        yield "reordered", f"was written as row {index}"
+    elif previous != walk.previous and row.index == walk.expected:
+        yield "relinked", "does not follow the row before it: one of the two was rewritten"
+    copies = row.copies
+    shown = (to_micros(event.at), event.action, event.host, event.fix, event.person)
+    if copies and (copies.at_micros, copies.action, copies.host, copies.fix, copies.person) != shown:
+        yield "copies", "has search columns that differ from its content"
+
+
+def _compare(walk: _Walk, pending: Sequence[Checkpoint], at: int) -> int:
+    """Compare the tree so far with the checkpoints of its size; the index of the next one."""
+    while at < len(pending) and pending[at].size == walk.edge.size:
+        if pending[at].root == (walk.edge.root() if walk.edge.size else EMPTY_ROOT):
+            walk.last_matched = pending[at].size
+        elif not any(problem.kind == "rewritten" for problem in walk.problems):
+            stretch = f"rows {walk.last_matched} to {walk.edge.size - 1}"
+            message = f"{stretch} are not those that the checkpoint of {walk.edge.size} rows was signed for"
+            walk.add("rewritten", walk.last_matched, message)
+        at += 1
+    return at
+
+
+def _check_head(walk: _Walk, head: Head) -> None:
+    if head.edge.size != walk.edge.size:
+        says = f"tree_head counts {head.edge.size} rows, there are {walk.edge.size}"
+        walk.add("head", min(head.edge.size, walk.edge.size), says)
+    elif head.edge != walk.edge or head.last_leaf != walk.previous:
+        walk.add("head", None, "tree_head does not have the hash of these rows")

@@ -1,0 +1,107 @@
+"""Deciding, pure: may this identity do that, may this vote count, is a plan approved. Every no has a reason of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triagebook.tools.identity import Identity
+from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, Question, Terms
+
+OPEN_TO_ALL = "diagnose"  # what an account without a person, or an installation without a policy, may be allowed at most
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Yes or no; why as a stable code, and as a sentence naming the rule and its place."""
+
+    is_allowed: bool
+    reason: str
+    says: str
+
+
+def may(policy: Policy, identity: Identity, question: Question) -> Decision:
+    """May this identity do the action of the question? First rule that fits; none fits: no."""
+    if not policy.is_configured:
+        if question.action == OPEN_TO_ALL and identity.account.kind == "os":
+            return Decision(True, "no_policy", "no policy is configured: an OS user may diagnose what his own ssh reaches")
+        return Decision(
+            False, "no_policy", "no policy is configured: nothing is changed until one says who may (serve --policy FILE)"
+        )
+    if not identity.is_known and question.action != OPEN_TO_ALL:
+        return _unmapped(policy, identity)
+    for rule in policy.rules:
+        if question.action in rule.actions and _is_named(rule.who, identity) and rule.scope.covers(question):
+            verb = "allows" if rule.is_allow else "denies"
+            reason = "allowed" if rule.is_allow else "denied_by_rule"
+            return Decision(rule.is_allow, reason, f"rule {rule.name!r} ({rule.where}) {verb} {question.action}")
+    asked = f"{question.action}{f' on {question.host}' if question.host else ''}"
+    return Decision(False, "no_rule", f"no rule allows {identity.principal or identity.account} to {asked} ({policy.source})")
+
+
+def may_vote(policy: Policy, identity: Identity, question: Question, requester: str, *, break_glass: str = "") -> Decision:
+    """Does this identity's approval count for a plan that `requester` (a person) asked for?"""
+    if not policy.is_configured:
+        return Decision(False, "no_policy", "no policy is configured: nobody can approve")
+    if not identity.is_known:
+        return _unmapped(policy, identity)
+    if identity.service:
+        return Decision(False, "service_cannot_approve", f"a service ({identity.service}) cannot approve; a person does")
+    if identity.account.kind == "mcp":
+        return Decision(False, "mcp_cannot_approve", "an assistant's channel cannot approve; use the terminal or Slack")
+    if identity.person == requester:
+        return _own_plan(policy, identity, question, break_glass)
+    if break_glass:
+        return Decision(False, "break_glass_not_needed", "breaking the glass is for an own plan; approve this one as it is")
+    terms = policy.terms_for(question)
+    if terms is None:
+        return Decision(False, "no_approval_rule", f"no approval terms cover this plan: nobody can approve it ({policy.source})")
+    if not all(len(need.approvers - {requester}) >= need.count for need in terms.needs):
+        return Decision(False, "empty_approver_set", f"{terms.name!r} ({terms.where}) has too few approvers: nobody can approve")
+    if identity.person not in terms.approvers:
+        return Decision(False, "not_an_approver", f"{identity.person} is not among the approvers of {terms.name!r} ({terms.where})")
+    return Decision(True, "approver", f"{identity.person} is an approver by {terms.name!r} ({terms.where})")
+
+
+def is_approved(terms: Terms, persons: Sequence[str]) -> bool:
+    """Do these persons' votes fill every need, each person counted once?"""
+    seats = [need.approvers for need in terms.needs for _ in range(need.count)]
+    taken: dict[str, int] = {}
+
+    def seat(number: int, tried: set[str]) -> bool:
+        for person in sorted(seats[number] & set(persons) - tried):
+            tried.add(person)
+            if person not in taken or seat(taken[person], tried):
+                taken[person] = number
+                return True
+        return False
+
+    return bool(seats) and all(seat(number, set()) for number in range(len(seats)))
+
+
+def remaining(terms: Terms, persons: Sequence[str]) -> str:
+    """`1 of 2 (group:sre)` for each need, to be shown."""
+    parts = []
+    for need in terms.needs:
+        given = min(len(need.approvers & set(persons)), need.count)
+        parts.append(f"{given} of {need.count} ({', '.join(need.names) or 'nobody'})")
+    return ", ".join(parts)
+
+
+def _own_plan(policy: Policy, identity: Identity, question: Question, break_glass: str) -> Decision:
+    if not break_glass:
+        who = f"{identity.person} asked for it"
+        return Decision(False, "self_approval", f"{who}: always another person decides")
+    for entry in policy.break_glass:
+        if _is_named(entry.who, identity) and entry.scope.covers(question):
+            return Decision(True, "break_glass", f"break-glass rule {entry.name!r} ({entry.where})")
+    return Decision(False, "no_break_glass", f"no break-glass rule covers {identity.person} here ({policy.source})")
+
+
+def _unmapped(policy: Policy, identity: Identity) -> Decision:
+    says = f"{identity.account} belongs to no person in {policy.source}: such an account may diagnose at most"
+    return Decision(False, "unmapped_account", says)
+
+
+def _is_named(who: frozenset[str], identity: Identity) -> bool:
+    if not identity.is_known:
+        return UNMAPPED in who
+    return identity.principal in who or (ANYONE in who and not identity.service)

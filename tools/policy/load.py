@@ -1,0 +1,172 @@
+"""Reading a policy file. A wrong one is refused as a whole: half a policy would allow what nobody wrote."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from triagebook.runbooks.engine.model import RISKS
+from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.tools.identity import Account, Directory, Owner
+from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, Rule, Scope, Terms
+from triagebook.tools.policy.reading import Node, read_policy_document
+
+VERSION = "triagebook/policy/v1"
+KEYS = ("apiVersion", "persons", "services", "groups", "rules", "approvals", "break_glass")
+SCOPE = ("hosts", "runbooks", "risks")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_PATTERN = r"[A-Za-z0-9*?][A-Za-z0-9._:@*?-]{0,252}"
+_ACCOUNT_TEXT = r"[^\x00-\x20\x7f#/]{1,200}"
+_ISSUER = r"[^\x00-\x20\x7f#]{1,200}"
+MAX_COUNT = 20
+
+
+def load_policy(text: str, file: str) -> Policy:
+    """The policy of a file's text. Raises PolicyError with file, line and the nearest right word."""
+    top = read_policy_document(text, file).mapping(KEYS, ("apiVersion", "persons", "rules"))
+    top["apiVersion"].choice((VERSION,))
+    names = _Names(top)
+    return Policy(
+        directory=Directory(names.owners),
+        rules=tuple(_rule(node, names) for node in _items(top, "rules")),
+        approvals=tuple(_terms(node, names) for node in _items(top, "approvals")),
+        break_glass=tuple(_break_glass(node, names) for node in _items(top, "break_glass")),
+        names=names.persons,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        source=file,
+    )
+
+
+class _Names:
+    """Persons, services, groups and accounts of a file, each known once."""
+
+    def __init__(self, top: Mapping[str, Node]) -> None:
+        self.owners: dict[Account, Owner] = {}
+        self.persons: dict[str, str] = {}
+        self.services: list[str] = []
+        self._seen: dict[Account, str] = {}
+        for person, node in top["persons"].mapping(None).items():
+            self._person(person, node)
+        for service, node in top["services"].mapping(None).items() if "services" in top else ():
+            self._service(service, node)
+        self.groups = {
+            group: frozenset(self.person(item) for item in node.items())
+            for group, node in (top["groups"].mapping(None).items() if "groups" in top else ())
+        }
+
+    def _person(self, person: str, node: Node) -> None:
+        members = node.mapping(("name", "accounts"), ("accounts",))
+        _checked_name(person, node)
+        self.persons[person] = members["name"].text() if "name" in members else person
+        for item in members["accounts"].items():
+            self._own(_account(item), Owner(person), item)
+
+    def _service(self, service: str, node: Node) -> None:
+        members = node.mapping(("owner", "accounts"), ("owner", "accounts"))
+        _checked_name(service, node)
+        owner = self.person(members["owner"])
+        self.services.append(service)
+        for item in members["accounts"].items():
+            self._own(_account(item), Owner(owner, service), item)
+
+    def _own(self, account: Account, owner: Owner, node: Node) -> None:
+        if account in self._seen:
+            raise node.error(f"{account} already belongs to somebody ({self._seen[account]}): one account, one owner")
+        self.owners[account], self._seen[account] = owner, node.where
+
+    def person(self, node: Node) -> str:
+        """A person that the file defines."""
+        word = node.text()
+        if word not in self.persons:
+            raise node.error(f"no such person {word!r}{did_you_mean(word, self.persons)}")
+        return word
+
+    def members(self, node: Node, special: tuple[str, ...]) -> frozenset[str]:
+        """Persons of one `who` or `from` entry."""
+        word = node.text()
+        kind, colon, name = word.partition(":")
+        if word in special:
+            return frozenset({word})
+        if colon and kind == "group":
+            if name not in self.groups:
+                raise node.error(f"no such group {name!r}{did_you_mean(name, self.groups)}")
+            return self.groups[name]
+        if colon and kind == "service" and ANYONE in special:
+            if name not in self.services:
+                raise node.error(f"no such service {name!r}{did_you_mean(name, self.services)}")
+            return frozenset({word})
+        return frozenset({self.person(node)})
+
+    def who(self, node: Node, special: tuple[str, ...]) -> frozenset[str]:
+        """Everybody a list names."""
+        return frozenset().union(*(self.members(item, special) for item in node.items()))
+
+
+def _rule(node: Node, names: _Names) -> Rule:
+    members = node.mapping(("name", "allow", "deny", "who", *SCOPE), ("name", "who"))
+    if ("allow" in members) == ("deny" in members):
+        raise node.error("expected either 'allow' or 'deny'")
+    verb = "allow" if "allow" in members else "deny"
+    actions = frozenset(item.choice(RULED) for item in members[verb].items())
+    who = names.who(members["who"], (ANYONE, UNMAPPED))
+    if verb == "allow" and UNMAPPED in who and actions - {"diagnose"}:
+        raise members["who"].error("an account without a person may diagnose only")
+    return Rule(members["name"].text(), verb == "allow", actions, who, _scope(members), node.where)
+
+
+def _terms(node: Node, names: _Names) -> Terms:
+    members = node.mapping(("name", "needs", "expires_in", *SCOPE), ("name", "needs", "expires_in"))
+    needs = tuple(_need(item, names) for item in members["needs"].items())
+    if not needs:
+        raise members["needs"].error("expected at least one need")
+    return Terms(members["name"].text(), needs, members["expires_in"].duration_s(), _scope(members), node.where)
+
+
+def _need(node: Node, names: _Names) -> Need:
+    members = node.mapping(("from", "count"), ("from",))
+    count = members["count"].count(MAX_COUNT) if "count" in members else 1
+    return Need(names.who(members["from"], ()), count, tuple(item.text() for item in members["from"].items()))
+
+
+def _break_glass(node: Node, names: _Names) -> BreakGlass:
+    members = node.mapping(("name", "who", *SCOPE), ("name", "who"))
+    return BreakGlass(members["name"].text(), names.who(members["who"], ()), _scope(members), node.where)
+
+
+def _scope(members: Mapping[str, Node]) -> Scope:
+    def patterns(key: str) -> tuple[str, ...]:
+        return tuple(item.text(_PATTERN, "a name; * and ? are wild") for item in _listed(members, key))
+
+    return Scope(patterns("hosts"), patterns("runbooks"), tuple(item.choice(RISKS) for item in _listed(members, "risks")))
+
+
+def _listed(members: Mapping[str, Node], key: str) -> list[Node]:
+    """The items under a key; an empty list would silently mean 'everywhere'."""
+    if key not in members:
+        return []
+    found = list(members[key].items())
+    if not found:
+        raise members[key].error("an empty list covers nothing; leave the key out for everything")
+    return found
+
+
+def _items(top: Mapping[str, Node], key: str) -> list[Node]:
+    return list(top[key].items()) if key in top else []
+
+
+def _checked_name(name: str, node: Node) -> None:
+    if not re.fullmatch(_NAME, name) or name in {ANYONE, UNMAPPED}:
+        raise node.error(f"{name!r} is no name for a person or service: letters, digits, '.', '_', '-'")
+
+
+def _account(node: Node) -> Account:
+    members = node.mapping(("os", "slack", "mcp", "subject"))
+    if "os" in members and len(members) == 1:
+        return Account("os", "", members["os"].text(_ACCOUNT_TEXT, "an OS user name"))
+    if "slack" in members and len(members) == 1:
+        team, _, user = (
+            members["slack"].text(r"T[A-Z0-9]{1,30}/[UW][A-Z0-9]{1,30}", "TEAM/USER such as T024BE7LD/U012A3CDE").partition("/")
+        )
+        return Account("slack", team, user)
+    if set(members) == {"mcp", "subject"}:
+        return Account("mcp", members["mcp"].text(_ISSUER, "an issuer"), members["subject"].text(_ISSUER, "a subject"))
+    raise node.error("expected {os: NAME}, {slack: TEAM/USER} or {mcp: ISSUER, subject: SUBJECT}")

@@ -1,0 +1,117 @@
+"""A policy as it decides: rules in order, who approves what, who may break the glass. Groups are already persons here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from triagebook.tools.identity import Directory
+
+RULED = ("diagnose", "propose", "apply", "break_lock", "read_audit")  # what `rules` allow or deny
+ANYONE, UNMAPPED = "anyone", "unmapped"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be decided. An empty host or runbook is 'whatever it is': only a rule without that limit fits."""
+
+    action: str
+    host: str = ""
+    runbook: str = ""
+    risk: str = ""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where something applies; an empty member does not limit."""
+
+    hosts: tuple[str, ...] = ()
+    runbooks: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+
+    def covers(self, question: Question) -> bool:
+        """Does the question lie inside?"""
+        return (
+            _fits(self.hosts, question.host)
+            and _fits(self.runbooks, question.runbook.partition("@")[0])
+            and (not self.risks or question.risk in self.risks)
+        )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Allow or deny some actions to some within a scope. `where` is `file:line`."""
+
+    name: str
+    is_allow: bool
+    actions: frozenset[str]
+    who: frozenset[str]  # persons, `service:NAME`, `anyone` (every person), `unmapped`
+    scope: Scope
+    where: str
+
+
+@dataclass(frozen=True)
+class Need:
+    """So many approvals from this set of persons. An empty set is nobody, and then nothing is ever approved."""
+
+    approvers: frozenset[str]
+    count: int
+    names: tuple[str, ...] = ()  # as the policy wrote it, to be shown
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Who approves plans of a scope, and how long a plan stays open."""
+
+    name: str
+    needs: tuple[Need, ...]
+    expires_in_s: int
+    scope: Scope
+    where: str
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        """Everybody whose approval counts for something."""
+        return frozenset().union(*(need.approvers for need in self.needs))
+
+
+@dataclass(frozen=True)
+class BreakGlass:
+    """Who may approve an own plan in an emergency, with a reason and a loud audit row."""
+
+    name: str
+    who: frozenset[str]
+    scope: Scope
+    where: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Everything the file says. `is_configured` is False for the policy that holds when there is no file."""
+
+    directory: Directory = field(default_factory=Directory)
+    rules: tuple[Rule, ...] = ()
+    approvals: tuple[Terms, ...] = ()
+    break_glass: tuple[BreakGlass, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)  # person -> full name
+    is_configured: bool = True
+    digest: str = ""  # SHA-256 of the file's bytes, for the audit log
+    source: str = ""
+
+    def terms_for(self, question: Question) -> Terms | None:
+        """The first terms that cover the question."""
+        return next((terms for terms in self.approvals if terms.scope.covers(question)), None)
+
+
+UNCONFIGURED = Policy(is_configured=False)
+
+
+def _fits(patterns: tuple[str, ...], value: str) -> bool:
+    return not patterns or (bool(value) and any(_compiled(pattern).fullmatch(value) for pattern in patterns))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """`*` is any text, `?` any one character, everything else itself. Without regard to case: host names have none."""
+    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
+    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)

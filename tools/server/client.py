@@ -1,0 +1,82 @@
+"""Asking the server. It knows who asks from the kernel; nothing here could tell it otherwise."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from triagebook.runbooks.engine import errors
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.tools.server.protocol import MAX_ANSWER
+
+SOCKET = "/run/triagebook/triagebook.sock"
+VARIABLE = "TRIAGEBOOK_SOCKET"
+BUSY_TRIES, BUSY_S = 10, 0.5
+TIMEOUT_S = 900.0  # an execution with its validation
+
+
+def default_socket(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where a server is looked for."""
+    return Path(environment.get(VARIABLE) or SOCKET)
+
+
+def ask(path: Path, request: Mapping[str, object], pause: Callable[[float], None] = time.sleep) -> Any:
+    """The answer to a request; a busy server is asked a few times more, nothing was done then.
+
+    Raises the server's own refusal, or UsageError `no_server`.
+    """
+    for remaining in range(BUSY_TRIES, -1, -1):
+        try:
+            for line in _lines(path, request):
+                return _checked(line)["answer"]
+        except UsageError as error:
+            if error.reason != "busy" or not remaining:
+                raise
+            pause(BUSY_S)
+    raise UsageError(f"{path}: the server ended the connection", reason="no_server")
+
+
+def ask_items(path: Path, request: Mapping[str, object]) -> Iterator[Any]:
+    """The items of a streamed answer. UsageError `cut` when it ended before its end."""
+    for line in _lines(path, request):
+        answer = _checked(line)
+        if "end" in answer:
+            return
+        yield answer["item"]
+    raise UsageError(f"{path}: the answer was cut", reason="cut")
+
+
+def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIMEOUT_S)
+        try:
+            connection.connect(str(path))
+            with suppress(BrokenPipeError, ConnectionResetError):  # it answered `busy` and hung up before it read
+                connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as answers:
+                while line := answers.readline(MAX_ANSWER + 1):
+                    yield line
+        except ConnectionResetError as error:
+            raise UsageError(f"{path}: busy, retry in 1 s", reason="busy") from error
+        except OSError as error:
+            hint = "is `triagebook serve` running, and may you use its socket?"
+            raise UsageError(f"{path}: {error.strerror or error}: {hint}", reason="no_server") from error
+
+
+def _checked(line: bytes) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads(line)
+        if answer["ok"]:
+            return answer
+        refusal = answer["error"]
+        kind = getattr(errors, refusal["kind"], TriagebookError)
+        message, reason = str(refusal["message"]), str(refusal["reason"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"not an answer of triagebook serve: {error}", reason="no_server") from None
+    if not (isinstance(kind, type) and issubclass(kind, TriagebookError)):
+        kind = TriagebookError
+    raise kind(message, reason=reason)

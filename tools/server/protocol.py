@@ -1,0 +1,103 @@
+"""Requests and answers on the socket: one JSON object a line, capped in size, every member known and typed.
+
+    {"do": "approve", "fix": "F-...", "digest": "..."}  ->  {"ok": true, "answer": {...}}
+                                                         or {"ok": false, "error": {"reason": "...", "message": "..."}}
+
+A stream of items ends with {"ok": true, "end": COUNT}. No request has a member for who asks.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.parameters import Value
+
+MAX_REQUEST = 64 * 1024
+MAX_ANSWER = 4 * 1024 * 1024
+MAX_TEXT = 2000
+MAX_ITEMS = 64
+
+
+class Members:
+    """The members of a request. What is not asked for by its handler is refused, not ignored."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self._raw = dict(raw)
+
+    def text(self, name: str, default: str | None = None, limit: int = MAX_TEXT) -> str:
+        """A text; required without a default."""
+        value = self._take(name, default)
+        if not isinstance(value, str) or len(value) > limit:
+            raise UsageError(f"{name}: expected a text of at most {limit} characters", reason="request")
+        return value
+
+    def integer(self, name: str, default: int, most: int) -> int:
+        """A number from 0 to `most`."""
+        value = self._take(name, default)
+        if type(value) is not int or not 0 <= value <= most:
+            raise UsageError(f"{name}: expected a number from 0 to {most}", reason="request")
+        return value
+
+    def texts(self, name: str) -> dict[str, str]:
+        """A mapping of texts; may be left out."""
+        return {key: str(value) for key, value in self.values(name).items()}
+
+    def values(self, name: str) -> dict[str, Value]:
+        """A mapping of texts and integers; may be left out."""
+        value = self._take(name, {})
+        if not isinstance(value, dict) or len(value) > MAX_ITEMS:
+            raise UsageError(f"{name}: expected a mapping of at most {MAX_ITEMS} members", reason="request")
+        for key, item in value.items():
+            if type(item) not in (int, str) or len(str(item)) > MAX_TEXT or len(key) > MAX_TEXT:
+                raise UsageError(f"{name}.{key[:40]}: expected a text or a number", reason="request")
+        return value
+
+    def list(self, name: str) -> list[str]:
+        """A list of texts; may be left out."""
+        value = self._take(name, [])
+        if not isinstance(value, list) or len(value) > MAX_ITEMS or not all(isinstance(item, str) for item in value):
+            raise UsageError(f"{name}: expected a list of at most {MAX_ITEMS} texts", reason="request")
+        return value
+
+    def finish(self) -> None:
+        """Refuse what is left."""
+        if self._raw:
+            raise UsageError(f"unknown member {sorted(self._raw)[0][:40]!r}", reason="request")
+
+    def _take(self, name: str, default: object) -> Any:
+        if name not in self._raw:
+            if default is None:
+                raise UsageError(f"{name}: is missing", reason="request")
+            return default
+        return self._raw.pop(name)
+
+
+def parse_request(line: bytes) -> Members:
+    """One request. UsageError `request` for anything that is not a JSON object with each member once."""
+    try:
+        raw = json.loads(line, object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise UsageError("expected one JSON object on a line", reason="request") from None
+    if not isinstance(raw, dict):
+        raise UsageError("expected one JSON object on a line", reason="request")
+    return Members(raw)
+
+
+def answer_line(answer: Mapping[str, object]) -> bytes:
+    """An answer as a line. UsageError `too_large` above the cap."""
+    line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    if len(line) > MAX_ANSWER:
+        raise UsageError(f"the answer takes {len(line)} bytes, more than {MAX_ANSWER}; ask for less", reason="too_large")
+    return line
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member stands twice")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)

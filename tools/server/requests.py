@@ -1,0 +1,136 @@
+"""What may be asked on the socket. A request becomes one call of the FixService, with the peer as the actor."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from triagebook.runbooks.engine.diagnosis import as_json
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.tools.identity import Actor
+from triagebook.tools.policy.model import Question
+from triagebook.tools.server.protocol import Members
+from triagebook.tools.trust.proposing import Proposal
+from triagebook.tools.trust.service import FixService
+
+MOST = 2**53 - 1
+Call = Callable[[], object]
+Handler = Callable[[FixService, Actor, Members], Call]
+
+
+def _propose(service: FixService, actor: Actor, members: Members) -> Call:
+    proposal = Proposal(
+        host=members.text("host"),
+        remediation=members.text("remediation"),
+        runbook=members.text("runbook", ""),
+        inputs=members.texts("inputs"),
+        parameters=members.values("parameters"),
+        culprit=members.text("culprit", ""),
+        reason=members.text("reason", ""),
+    )
+    return lambda: service.propose(actor, proposal)
+
+
+def _show(service: FixService, actor: Actor, members: Members) -> Call:
+    fix = members.text("fix")
+    return lambda: service.show(actor, fix)
+
+
+def _list(service: FixService, actor: Actor, members: Members) -> Call:
+    state, host = members.text("state", ""), members.text("host", "")
+    return lambda: service.list(actor, state=state, host=host)
+
+
+def _approve(service: FixService, actor: Actor, members: Members) -> Call:
+    fix, digest, why = members.text("fix"), members.text("digest"), members.text("break_glass", "")
+    return lambda: service.approve(actor, fix, digest, break_glass=why)
+
+
+def _deny(service: FixService, actor: Actor, members: Members) -> Call:
+    fix, digest, why = members.text("fix"), members.text("digest"), members.text("why", "")
+    return lambda: service.deny(actor, fix, digest, why=why)
+
+
+def _withdraw(service: FixService, actor: Actor, members: Members) -> Call:
+    fix = members.text("fix")
+    return lambda: service.withdraw(actor, fix)
+
+
+def _apply(service: FixService, actor: Actor, members: Members) -> Call:
+    fix = members.text("fix")
+    return lambda: service.apply(actor, fix)
+
+
+def _locks(service: FixService, actor: Actor, members: Members) -> Call:
+    return lambda: service.locks(actor)
+
+
+def _break_lock(service: FixService, actor: Actor, members: Members) -> Call:
+    host, why = members.text("host"), members.text("why")
+    return lambda: service.break_lock(actor, host, why)
+
+
+def _audit_list(service: FixService, actor: Actor, members: Members) -> Call:
+    limit, fix = members.integer("limit", 50, 1000), members.text("fix", "")
+    host, person = members.text("host", ""), members.text("person", "")
+    return lambda: service.audit_list(actor, limit, fix=fix, host=host, person=person)
+
+
+def _audit_show(service: FixService, actor: Actor, members: Members) -> Call:
+    index, old_size = members.integer("index", 0, MOST), members.integer("old_size", 0, MOST)
+    return lambda: dict(zip(("row", "proof"), service.audit_show(actor, index, old_size), strict=True))
+
+
+def _audit_verify(service: FixService, actor: Actor, members: Members) -> Call:
+    notes = members.list("checkpoints")
+    return lambda: service.audit_verify(actor, notes)
+
+
+def _audit_export(service: FixService, actor: Actor, members: Members) -> Call:
+    start = members.integer("from", 0, MOST)
+    return lambda: service.audit_export(actor, start)
+
+
+def _policy_check(service: FixService, actor: Actor, members: Members) -> Call:
+    question = Question(members.text("action"), members.text("host", ""), members.text("runbook", ""), members.text("risk", ""))
+    account, requester = members.text("account", ""), members.text("requester", "")
+    return lambda: service.policy_check(actor, question, account=account, requester=requester)
+
+
+REQUESTS: Mapping[str, Handler] = {
+    "propose": _propose,
+    "show": _show,
+    "list": _list,
+    "approve": _approve,
+    "deny": _deny,
+    "withdraw": _withdraw,
+    "apply": _apply,
+    "locks": _locks,
+    "break_lock": _break_lock,
+    "audit_list": _audit_list,
+    "audit_show": _audit_show,
+    "audit_verify": _audit_verify,
+    "audit_export": _audit_export,
+    "policy_check": _policy_check,
+}
+
+
+def answers(service: FixService, actor_for: Callable[[str], Actor], members: Members) -> Iterator[Mapping[str, object]]:
+    """Every line of the answer to one request. An expected failure is an answer too.
+
+    `channel` may only say that an assistant asks on this account's behalf, which takes rights away.
+    """
+    try:
+        name, channel = members.text("do"), members.text("channel", "cli")
+        if name not in REQUESTS or channel not in {"cli", "mcp"}:
+            raise UsageError(f"no request {name[:40]!r}{did_you_mean(name[:40], REQUESTS)}", reason="request")
+        call = REQUESTS[name](service, actor_for(channel), members)
+        members.finish()
+        result = call()
+        if isinstance(result, Iterator):
+            count = 0
+            for count, item in enumerate(result, 1):  # noqa: B007 - counted to the end
+                yield {"ok": True, "item": as_json(item)}
+            yield {"ok": True, "end": count}
+        else:
+            yield {"ok": True, "answer": as_json(result)}
+    except TriagebookError as error:
+        yield {"ok": False, "error": {"reason": error.reason, "message": str(error), "kind": type(error).__name__}}

@@ -1,0 +1,196 @@
+"""`triagebook serve`: check everything that trust rests on, then answer until SIGTERM. Whatever is wrong stops the start."""
+
+import contextlib
+import fcntl
+import grp
+import hashlib
+import os
+import resource
+import secrets
+import signal
+import socket
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, TrustError
+from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
+from triagebook.tools.audit.checkpointer import Checkpointer
+from triagebook.tools.audit.event import Event
+from triagebook.tools.keys import Keys, open_keys
+from triagebook.tools.policy.load import load_policy
+from triagebook.tools.policy.model import UNCONFIGURED, Policy
+from triagebook.tools.private_files import check_private, private_directory
+from triagebook.tools.server.listener import Listener
+from triagebook.tools.server.options import ANCHOR, DATABASE, KEYS, ServeOptions
+from triagebook.tools.server.peer import actor_of
+from triagebook.tools.server.protocol import Members
+from triagebook.tools.server.requests import answers
+from triagebook.tools.store import audit_rows
+from triagebook.tools.store.database import Step, Store, open_store
+from triagebook.tools.store.migrate import migrate
+from triagebook.tools.trust.ports import Diagnoser, Executor, Renderer
+from triagebook.tools.trust.service import FixService
+from triagebook.tools.trust.trust import SILENT, Trust
+
+MAX_POLICY = 512 * 1024
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a server is built with besides its options."""
+
+    diagnoser: Diagnoser
+    renderer: Renderer
+    executor: Callable[[Keys], Executor] | None = None
+    default_runbook: Callable[[], str] = lambda: ""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    step: Step = SILENT
+
+
+@dataclass(frozen=True)
+class Place:
+    """An opened place of trust."""
+
+    service: FixService
+    trust: Trust
+    keys: Keys
+
+
+def serve(options: ServeOptions, parts: Parts, ready: Callable[[], None] = lambda: None) -> None:
+    """Run until SIGTERM or SIGINT. Raises TrustError or PolicyError before anything is served."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the keys
+    private_directory(options.data)
+    with _only_server(options.data), opened(options, parts) as place:
+        _record(place.trust, "serve_join" if options.join else "serve_start")
+        place.service.sweep()
+        listener = Listener(options.socket, options.socket_mode, _answer(place), _group(options.socket_group))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: listener.stop())
+        stopping = threading.Event()
+        sweeper = threading.Thread(target=_sweep, args=(place.service, options.sweep_s, stopping), daemon=True)
+        sweeper.start()
+        _tell_systemd("READY=1")
+        ready()
+        try:
+            listener.run()
+        finally:
+            _tell_systemd("STOPPING=1")
+            stopping.set()
+            listener.close(options.patience_s)
+            sweeper.join(options.patience_s)
+        _record(place.trust, "serve_stop")
+
+
+@contextlib.contextmanager
+def opened(options: ServeOptions, parts: Parts) -> Iterator[Place]:
+    """Keys, policy, database and audit log, each checked. The log must hold before anything is signed on top of it."""
+    keys = open_keys(options.data / KEYS)
+    policy = read_policy(options.policy) if options.policy else UNCONFIGURED
+    check_private(options.data / DATABASE)
+    url = options.database or f"sqlite:///{options.data / DATABASE}"
+    migrate(url)
+    store = open_store(url, parts.step)
+    try:
+        checkpointer = _checkpointer(options, parts, store, keys)
+        trust = Trust(
+            store=store,
+            policy=policy,
+            checkpointer=checkpointer,
+            clock=parts.clock,
+            diagnoser=parts.diagnoser,
+            renderer=parts.renderer,
+            executor=parts.executor(keys) if parts.executor else None,
+            instance=secrets.token_hex(8),
+            lease=timedelta(seconds=options.lease_s),
+            default_runbook=parts.default_runbook,
+            step=parts.step,
+        )
+        yield Place(FixService(trust), trust, keys)
+    finally:
+        store.close()
+
+
+def read_policy(path: Path) -> Policy:
+    """A policy that nobody but root or this account can have written. PolicyError."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
+            found = os.fstat(file.fileno())
+            text = file.read(MAX_POLICY)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path}: cannot be read: {error}") from None
+    if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o022 or found.st_uid not in {0, os.geteuid()}:
+        raise PolicyError(f"{path}: others can write it: it must belong to root or this account; chmod go-w {path}")
+    return load_policy(text, str(path))
+
+
+def origin_of(keys: Keys) -> str:
+    """The log's name in its checkpoints: of the installation, by the hash of its key."""
+    return "triagebook/" + hashlib.sha256(keys.audit.public_key().public_bytes_raw()).hexdigest()[:16]
+
+
+def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Keys) -> Checkpointer:
+    anchors: list[Anchor] = [FileAnchor(options.anchor or options.data / ANCHOR)]
+    if options.syslog:
+        anchors.append(SyslogAnchor())
+    checkpointer = Checkpointer(store, keys.audit, origin_of(keys), anchors, parts.clock)
+    if options.join:
+        checkpointer.join()
+    checkpointer.start()
+    return checkpointer
+
+
+def _answer(place: Place) -> Callable[[int, Members], Iterator[Mapping[str, object]]]:
+    return lambda uid, members: answers(place.service, lambda channel: actor_of(uid, channel), members)
+
+
+def _record(trust: Trust, action: str) -> None:
+    detail = {"policy": trust.policy.digest or "none", "executor": "yes" if trust.executor else "no", "uid": str(os.geteuid())}
+    with trust.store.write(action) as transaction:
+        audit_rows.append(transaction, Event(at=trust.clock(), action=action, outcome="ok", channel="server", detail=detail))
+    trust.checkpointer.publish()
+
+
+def _sweep(service: FixService, every_s: float, stopping: threading.Event) -> None:
+    while not stopping.wait(every_s):
+        try:
+            service.sweep()
+        except TriagebookError as error:
+            sys.stderr.write(f"triagebook serve: {error}\n")
+
+
+@contextlib.contextmanager
+def _only_server(data: Path) -> Iterator[None]:
+    """One server a data directory: the kernel frees the lock when the process dies, however it dies."""
+    descriptor = os.open(data / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TrustError(f"{data}: another server uses it", reason="data_directory") from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _group(name: str) -> int:
+    if not name:
+        return -1
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise TrustError(f"socket group {name!r}: there is none", reason="socket") from None
+
+
+def _tell_systemd(state: str) -> None:
+    """sd_notify(3), where a unit of Type=notify started us."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, contextlib.suppress(OSError):
+            notify.connect("\0" + address[1:] if address.startswith("@") else address)
+            notify.send(state.encode())

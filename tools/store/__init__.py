@@ -1,0 +1,1 @@
+"""The database: the only place that knows SQL. SQLite embedded, PostgreSQL by URL, the same contract on both."""

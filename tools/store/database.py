@@ -1,0 +1,117 @@
+"""Opening the database, and transactions. A write on SQLite begins IMMEDIATE and is on the disk when it commits."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from triagebook.runbooks.engine.errors import TrustError
+
+BUSY_S = 30
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A transaction in progress; only the modules of this package look inside."""
+
+    connection: Connection
+
+
+class Store:
+    """One database. `step` is told before and after each commit (a test kills the process there)."""
+
+    def __init__(self, engine: Engine, step: Step = lambda _name: None) -> None:
+        self._engine = engine
+        self._step = step
+        self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def write(self, name: str = "write") -> Iterator[Transaction]:
+        """A transaction that commits at the end of the block, or not at all. TrustError when the database fails."""
+        if self._one_writer is None:
+            with self._transaction(name) as transaction:
+                yield transaction
+            return
+        with self._one_writer, self._transaction(name) as transaction:  # waiting here is fair; SQLite's polling is not
+            yield transaction
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A consistent view; nothing is written."""
+        level = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
+        with _database_errors(), self._engine.connect().execution_options(**level) as connection:
+            yield Transaction(connection)
+            connection.rollback()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, name: str) -> Iterator[Transaction]:
+        with _database_errors(), self._engine.connect().execution_options(is_write=True) as connection:
+            with connection.begin():
+                yield Transaction(connection)
+                self._step(f"{name}.before_commit")
+            self._step(f"{name}.after_commit")
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise TrustError(f"database: {str(error.orig).splitlines()[0]}", reason="database") from error
+    except SQLAlchemyError as error:
+        raise TrustError(f"database: {error}", reason="database") from error
+
+
+def open_store(url: str, step: Step = lambda _name: None) -> Store:
+    """Open `sqlite:///FILE` or `postgresql+psycopg://...`; the schema must be there (`migrate`).
+
+    Raises:
+        TrustError: another database, or it cannot be reached.
+    """
+    return Store(open_engine(url), step)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with the settings durability rests on."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=20)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise TrustError(f"database: expected sqlite:///FILE or postgresql://..., got {parsed.drivername!r}")
+    return _sqlite_engine(parsed)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    path = Path(url.database or "")
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))  # SQLite would create it 0644
+    engine = create_engine(url, connect_args={"timeout": BUSY_S, "isolation_level": None}, pool_size=20)
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: object, _record: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        # WAL with FULL syncs each commit; recursive_triggers lets the delete triggers see INSERT OR REPLACE
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        is_write = connection.get_execution_options().get("is_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+    return engine

@@ -1,0 +1,42 @@
+"""Bringing a database to the schema of this release. Refuses one that a newer release made."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.store.database import open_engine
+
+_LOCK = 7_240_110_923  # any constant: replicas that start together migrate one after the other
+
+
+def migrate(url: str) -> None:
+    """Upgrade to the newest revision known here. TrustError: unreachable, or its revision is not known here."""
+    engine = open_engine(url)
+    try:
+        with engine.connect().execution_options(is_write=True) as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            _upgrade(connection)
+    except DBAPIError as error:
+        raise TrustError(f"database: {str(error.orig).splitlines()[0]}", reason="database") from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    present = MigrationContext.configure(connection).get_current_revision()
+    try:
+        ScriptDirectory.from_config(config).get_revision(present or "base")
+    except CommandError:
+        message = f"database: its schema {present!r} was made by a newer release; upgrade this one"
+        raise TrustError(message, reason="database") from None
+    command.upgrade(config, "head")

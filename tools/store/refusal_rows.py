@@ -1,0 +1,78 @@
+"""Refusals: the first of a kind by one actor is an audit row, its repetitions within a window are only counted.
+
+When the window is over, one more row says how many there were. So nobody can drown the log, and nothing is hidden.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+from triagebook.tools.audit.event import Event
+from triagebook.tools.store import audit_rows
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.schema import refusals
+from triagebook.tools.times import from_micros, to_micros
+
+WINDOW = timedelta(minutes=10)
+
+
+def record(transaction: Transaction, event: Event) -> None:
+    """Append the refusal, or count it when the same actor was refused the same within the window."""
+    key = (
+        (refusals.c.account == event.account)
+        & (refusals.c.action == event.action)
+        & (refusals.c.reason == event.reason)
+        & (refusals.c.fix == event.fix)
+    )
+    now = to_micros(event.at)
+    is_within = refusals.c.first_at > to_micros(event.at - WINDOW)
+    counted = update(refusals).where(key, is_within).values(repeats=refusals.c.repeats + 1, last_at=now)
+    if transaction.connection.execute(counted).rowcount == 1:
+        return
+    over = _take_over(transaction, event.at, key)
+    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
+    values = {"account": event.account, "action": event.action, "reason": event.reason, "fix": event.fix}
+    first = dialect.insert(refusals).values(**values, first_at=now, last_at=now, repeats=0, person=event.person, host=event.host)
+    inserted = first.on_conflict_do_nothing().returning(refusals.c.account)
+    is_first = transaction.connection.execute(inserted).first() is not None
+    if not is_first:  # another replica was refused the same at this moment
+        transaction.connection.execute(counted)
+    for summary in (*over, event) if is_first else over:
+        audit_rows.append(transaction, summary)
+
+
+def close_windows(transaction: Transaction, now: datetime) -> None:
+    """Append the count of every window that is over."""
+    for summary in _take_over(transaction, now, true()):
+        audit_rows.append(transaction, summary)
+
+
+def _take_over(transaction: Transaction, now: datetime, where: ColumnElement[bool]) -> list[Event]:
+    """Remove the windows that are over; what there is to say about them."""
+    is_over = refusals.c.first_at <= to_micros(now - WINDOW)
+    rows = transaction.connection.execute(delete(refusals).where(is_over, where).returning(*refusals.c)).all()
+    return [_summary(row, now) for row in rows if row.repeats]
+
+
+def _summary(row: Row[Any], now: datetime) -> Event:
+    return Event(
+        at=now,
+        action=row.action,
+        outcome="refused",
+        reason=row.reason,
+        account=row.account,
+        person=row.person,
+        host=row.host,
+        fix=row.fix,
+        detail={
+            "repeated": str(row.repeats),
+            "from": from_micros(row.first_at).isoformat(),
+            "to": from_micros(row.last_at).isoformat(),
+        },
+    )
+
+
+def pending(transaction: Transaction) -> int:
+    """How many repetitions are counted and not yet in the log."""
+    return sum(transaction.connection.execute(select(refusals.c.repeats)).scalars())

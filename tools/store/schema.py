@@ -1,0 +1,127 @@
+"""Tables and triggers. Times are microseconds since 1970 UTC in a BIGINT: exact, and the same on both databases.
+
+The migrations build the same database without this file; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from triagebook.tools.fixes import STATES
+from triagebook.tools.store.triggers import attach_triggers
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+fixes = Table(
+    "fixes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("plan_digest", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("lock", String(255), nullable=False),
+    Column("risk", String(16), nullable=False),
+    Column("runbook", String(160), nullable=False),
+    Column("requester", String(255), nullable=False),
+    Column("requester_account", String(512), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("owner", String(128), nullable=False),
+    Column("lease_until", BigInteger, nullable=False),  # 0: no lease
+    Column("outcome", Text, nullable=False),
+    CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in STATES)), name="state"),
+    Index("ix_fixes_state", "state"),
+    Index("ix_fixes_host", "host"),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("fix_id", String(32), ForeignKey("fixes.id"), primary_key=True),
+    Column("person", String(255), primary_key=True),  # one vote a person, whatever account it came from
+    Column("account", String(512), nullable=False),
+    Column("is_yes", Boolean, nullable=False),
+    Column("plan_digest", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("break_glass", Text, nullable=False),
+)
+
+host_locks = Table(
+    "host_locks",
+    metadata,
+    Column("lock", String(255), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("fix_id", String(32), ForeignKey("fixes.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("person", String(255), nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", Text, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    # copies of what the leaf says, to search by; `audit verify` compares them with it
+    Column("at", BigInteger, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("fix", String(64), nullable=False),
+    Column("person", String(255), nullable=False),
+    Index("ix_audit_fix", "fix"),
+    Index("ix_audit_host", "host"),
+)
+
+tree_head = Table(
+    "tree_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("edge", LargeBinary, nullable=False),
+    Column("last_leaf", LargeBinary, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("account", String(512), primary_key=True),
+    Column("action", String(64), primary_key=True),
+    Column("reason", String(64), primary_key=True),
+    Column("fix", String(64), primary_key=True),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("repeats", BigInteger, nullable=False),  # beyond the one that has its own audit row
+    Column("person", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+)
+
+attach_triggers(metadata)

@@ -1,0 +1,148 @@
+"""Applying: check everything again, claim once, anchor, then let the executor change the host; record how it ended."""
+
+import secrets
+from dataclasses import dataclass, replace
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
+from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.audit.event import Event, Outcome
+from triagebook.tools.fixes import Fix, HostLock, plan_of
+from triagebook.tools.policy.decide import is_approved
+from triagebook.tools.store import fix_rows
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.target_name import parse_target
+from triagebook.tools.trust.freshness import Stale, cause_gone, changed_before, other_host
+from triagebook.tools.trust.lease import kept
+from triagebook.tools.trust.ports import Ending, Executor, Job
+from triagebook.tools.trust.trust import Attempt, Trust, require
+from triagebook.tools.trust.views import question_of
+from triagebook.tools.trust.voting import counts, found
+
+USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted", "failed"}
+
+
+def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
+    """Carry out an approved fix, once. Raises RefusedError; nothing ran then."""
+    with trust.store.read() as transaction:
+        fix = found(trust, tried, transaction, fix_id)
+        require(trust, tried, question_of(fix, "apply"))
+        _require_applicable(trust, tried, transaction, fix)
+    plan = plan_of(fix)
+    executor = _executor(trust, plan)
+    fresh = _fresh(trust, tried, fix, plan, executor)
+    execution = _Execution(trust, tried, fix, plan, executor, fresh, f"{trust.instance}.{secrets.token_hex(8)}")
+    execution.claim()
+    trust.step("apply.claimed")
+    execution.settle(execution.run())
+
+
+def _require_applicable(trust: Trust, tried: Attempt, transaction: Transaction, fix: Fix) -> None:
+    if fix.state in USED:
+        raise RefusedError(f"{fix.id}: it was used before ({fix.state}); an approval is for one execution", reason="already_used")
+    if fix.state == "expired" or fix.expires_at <= tried.at:
+        raise RefusedError(f"{fix.id}: expired at {fix.expires_at:%Y-%m-%d %H:%M:%S} UTC; propose it anew", reason="expired")
+    if fix.state != "approved":
+        raise RefusedError(f"{fix.id}: it is {fix.state}, not approved", reason="not_approved")
+    plan_of(fix)
+    votes = [vote for vote in fix_rows.votes_of(transaction, fix.id) if counts(trust, fix, vote)]
+    terms = trust.policy.terms_for(question_of(fix, "approve"))
+    is_covered = terms is not None and is_approved(terms, [vote.person for vote in votes])
+    if not is_covered and not any(vote.break_glass for vote in votes):
+        message = f"{fix.id}: its approvals are not for this plan, or do not suffice under the policy of now"
+        raise RefusedError(message, reason="approval_void")
+
+
+def _executor(trust: Trust, plan: Plan) -> Executor:
+    by_hand = "\n".join(("To do it by hand, as root on that host:", *(f"  {line}" for line in plan.commands)))
+    undo = "\n".join(("To undo it:", *(f"  {line}" for line in plan.undo_commands))) if plan.undo_commands else "It has no undo."
+    if parse_target(plan.host).kind == "replay":
+        raise RefusedError(f"{plan.host} is a recorded case: nothing is there to fix.\n{by_hand}\n{undo}", reason="replay")
+    if trust.executor is None:
+        message = f"this server has no executor: it cannot change hosts.\n{by_hand}\n{undo}"
+        raise RefusedError(message, reason="cannot_apply")
+    return trust.executor
+
+
+def _fresh(trust: Trust, tried: Attempt, fix: Fix, plan: Plan, executor: Executor) -> Diagnosis:
+    """Diagnose again; a plan that no longer holds becomes stale, with its audit row, and nothing runs."""
+    fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    stale = other_host(plan, fresh, executor.target_id(plan.host)) or _stale_facts(trust, plan, fresh)
+    if stale is None:
+        return fresh
+    with trust.store.write("stale") as transaction:
+        event = tried.event(outcome="refused", reason=stale.reason, detail={"says": stale.says})
+        tried.is_recorded = fix_rows.decide(transaction, fix, "stale", event)
+    raise RefusedError(f"{fix.id}: {stale.says}. Nothing was done; propose it anew", reason=stale.reason)
+
+
+def _stale_facts(trust: Trust, plan: Plan, fresh: Diagnosis) -> Stale | None:
+    offered = cause_gone(plan, fresh)
+    if isinstance(offered, Stale):
+        return offered
+    return changed_before(plan, trust.renderer.render(fresh, offered, plan.parameters))
+
+
+@dataclass(frozen=True)
+class _Execution:
+    """One execution of one fix by one owner."""
+
+    trust: Trust
+    tried: Attempt
+    fix: Fix
+    plan: Plan
+    executor: Executor
+    fresh: Diagnosis
+    owner: str
+
+    def claim(self) -> None:
+        """approved -> running, with the host's lock and the audit row, in one transaction; or a refusal."""
+        now, fix = self.trust.clock(), self.fix
+        lock = HostLock(fix.lock, fix.host, fix.id, f"{fix.id} is being applied", self.tried.identity.person, now)
+        with self.trust.store.write("claim") as transaction:
+            standing = fix_rows.take_lock(transaction, lock)
+            if standing is not None and standing.fix_id != fix.id:
+                message = f"{fix.host}: locked since {standing.taken_at:%H:%M:%S} UTC by {standing.fix_id} ({standing.reason})"
+                raise RefusedError(message, reason="host_locked")
+            event = self.tried.event(at=now, detail={"owner": self.owner})
+            if not fix_rows.claim(transaction, fix, "running", self.owner, now + self.trust.lease, event):
+                message = f"{fix.id}: somebody else applies it, it was withdrawn, or it expired"
+                raise RefusedError(message, reason="already_used")
+
+    def run(self) -> Ending:
+        """From here on the fix is running: whatever happens is an ending, never a refusal."""
+        try:
+            checkpoint = self.trust.checkpointer.publish()
+        except TrustError as error:
+            return Ending("failed", f"nothing ran: {error}")
+        self.trust.step("apply.anchored")
+        order_id = f"{self.fix.id}.{self.owner.rpartition('.')[2]}"
+        job = Job(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint)
+        with kept(self._renew, self.trust.lease):
+            try:
+                return self.executor.execute(job)
+            except TriagebookError as error:
+                return Ending("unknown", f"{error.reason}: {error}")
+            except Exception as error:  # noqa: BLE001 - a defect while a host is being changed: nobody knows
+                return Ending("unknown", f"{type(error).__name__}: {error}")
+
+    def settle(self, ending: Ending) -> None:
+        """Record the ending, unless the lease ran out: then the fix is unknown and the helper's journal will tell."""
+        self.trust.step("apply.executed")
+        now = self.trust.clock()
+        event = result_event(self.tried.event(at=now), ending)
+        with self.trust.store.write("settle") as transaction:
+            running = fix_rows.read(transaction, self.fix.id, for_update=True)
+            if running is not None and running.state == "running":
+                fix_rows.settle(transaction, running, ending.state, self.owner, ending.says, event)
+
+    def _renew(self) -> bool:
+        now = self.trust.clock()
+        with self.trust.store.write("renew") as transaction:
+            return fix_rows.renew(transaction, self.fix.id, self.owner, now, now + self.trust.lease)
+
+
+def result_event(event: Event, ending: Ending) -> Event:
+    """The audit row of an ending."""
+    outcome: Outcome = "ok" if ending.state in {"validated", "unresolved"} else "failed"
+    return replace(event, action="result", outcome=outcome, reason=ending.state, detail={"says": ending.says, **ending.detail})

@@ -1,0 +1,51 @@
+"""The product's own diagnosing service as the Diagnoser and Renderer of the place of trust."""
+
+import shlex
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
+from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.parameters import Value, checked_parameters
+from triagebook.runbooks.engine.plan import Rendering, find_verdict
+from triagebook.runbooks.engine.triage import Facts
+from triagebook.tools import by_hand
+from triagebook.tools.service import Question, Service
+from triagebook.tools.target_name import parse_target
+from triagebook.tools.trust.rendering import before_of, changes_of
+
+KEPT = 64  # answers whose facts are still at hand when their plan is rendered
+
+
+@dataclass
+class ServiceDiagnoser:
+    """Diagnoses by the one service that the faces use; keeps the last facts of each answer to render a plan from."""
+
+    service: Service
+    facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
+
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+        """One host, one answer. Raises RunbookError or UsageError."""
+        answer = self.service.diagnose(Question(parse_target(host), runbook, inputs))
+        self.facts[answer.diagnosis.id] = answer.history[-1] if answer.history else {}
+        while len(self.facts) > KEPT:
+            self.facts.popitem(last=False)
+        return answer.diagnosis
+
+    def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
+        """The commands of the action at these parameters, and the change of the limit. Raises PlanError."""
+        values = checked_parameters(parameters, offered.params)
+        lines = by_hand.ACTIONS.get(offered.action)
+        facts = self.facts.get(diagnosis.id)
+        if lines is None or facts is None:
+            raise PlanError(f"{offered.id}: the action {offered.action!r} cannot be rendered here")
+        verdict = find_verdict(diagnosis, offered)
+        commands, undo = lines(by_hand.Change(values, verdict, facts))
+        order = {f"param_{name}": str(value) for name, value in values.items()} | {"before": before_of(verdict)}
+        return Rendering(
+            changes=changes_of(verdict, offered, values),
+            commands=tuple(shlex.join(argv) for argv in commands),
+            undo_commands=tuple(shlex.join(argv) for argv in undo),
+            order=order,
+        )

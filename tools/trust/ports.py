@@ -1,0 +1,65 @@
+"""What the trusted side needs from the rest: somebody who diagnoses, who renders a change, and who carries it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
+from triagebook.runbooks.engine.parameters import Value
+from triagebook.runbooks.engine.plan import Plan, Rendering
+from triagebook.tools.audit.note import Checkpoint
+
+EndState = Literal["validated", "unresolved", "reverted", "failed", "unknown"]
+
+
+class Diagnoser(Protocol):
+    """Diagnoses a host itself: a diagnosis that somebody brings along is never the ground of a plan."""
+
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+        """A fresh diagnosis; `unreachable` is one too. TriagebookError for an unknown host, runbook or input."""
+        ...
+
+
+class Renderer(Protocol):
+    """Says what an offered remediation would do with these parameters."""
+
+    def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
+        """Changes now -> then, the commands by hand and their undo, and the order's own fields. PlanError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution. `fresh` was diagnosed just before; `checkpoint` covers the row that says it runs, and is anchored."""
+
+    fix_id: str
+    plan: Plan
+    plan_digest: str
+    order_id: str
+    fresh: Diagnosis | None
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended, as one sentence and as detail for the audit log. `unknown` when nobody can say."""
+
+    state: EndState
+    says: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+class Executor(Protocol):
+    """Changes a host. It signs the order, sends it once, validates by fresh facts, and never retries."""
+
+    def target_id(self, host: str) -> str:
+        """What the host's helper calls itself, written at its installation. TriagebookError: the host is not prepared."""
+        ...
+
+    def execute(self, job: Job) -> Ending:
+        """Carry out a plan, once. Anything raised counts as `unknown`."""
+        ...
+
+    def recover(self, job: Job) -> Ending | None:
+        """Settle an unknown execution from the helper's journal and fresh facts; None while it cannot be told."""
+        ...

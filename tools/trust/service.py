@@ -1,0 +1,164 @@
+"""FixService: the one object that all faces call. It authorises, audits and moves fixes; faces parse and render."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from triagebook.runbooks.engine.errors import RefusedError, UsageError
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.fixes import LEASED, STATES, HostLock
+from triagebook.tools.identity import Actor, parse_account
+from triagebook.tools.policy.decide import may, may_vote
+from triagebook.tools.policy.model import RULED, Question
+from triagebook.tools.redact import redact
+from triagebook.tools.store import fix_rows
+from triagebook.tools.trust import applying, auditing, proposing, sweeping, voting
+from triagebook.tools.trust.auditing import AuditProof, AuditReport
+from triagebook.tools.trust.proposing import Proposal
+from triagebook.tools.trust.trust import Attempt, Trust, attempt, require
+from triagebook.tools.trust.views import AuditRow, FixSummary, FixView, LockView, lock_view, question_of, summary_of, view_of
+
+MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class PolicyAnswer:
+    """What the policy says to a question, and by which rule."""
+
+    is_allowed: bool
+    reason: str
+    says: str
+    account: str
+    person: str
+    service: str
+
+
+class FixService:
+    """Every method takes who asks, as the channel proved it, and raises RefusedError with a reason code for each no."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+
+    def propose(self, actor: Actor, proposal: Proposal) -> FixView:
+        """Diagnose the host and store the plan of an offered remediation."""
+        with attempt(self._trust, actor, "propose") as tried:
+            fix = proposing.proposed(self._trust, tried, proposal)
+            return self._view(tried, fix.id)
+
+    def show(self, actor: Actor, fix_id: str) -> FixView:
+        """One fix with its plan."""
+        with attempt(self._trust, actor, "show") as tried:
+            return self._view(tried, fix_id)
+
+    def list(self, actor: Actor, *, state: str = "", host: str = "") -> tuple[FixSummary, ...]:
+        """The newest fixes on hosts this identity may diagnose."""
+        with attempt(self._trust, actor, "list") as tried:
+            states = [found for found in STATES if found == state]
+            if state and not states:
+                raise UsageError(f"no state {state[:40]!r} (there are: {', '.join(STATES)})", reason="usage")
+            with self._trust.store.read() as transaction:
+                fixes = fix_rows.listed(transaction, MOST_LISTED, states=states, host=host)
+            policy = self._trust.policy
+            return tuple(summary_of(fix) for fix in fixes if may(policy, tried.identity, question_of(fix, "diagnose")).is_allowed)
+
+    def approve(self, actor: Actor, fix_id: str, plan_digest: str, *, break_glass: str = "") -> FixView:
+        """This person's yes to exactly that plan."""
+        with attempt(self._trust, actor, "approve") as tried:
+            voting.approved(self._trust, tried, fix_id, plan_digest, break_glass)
+            return self._view(tried, fix_id)
+
+    def deny(self, actor: Actor, fix_id: str, plan_digest: str, *, why: str = "") -> FixView:
+        """An approver's no."""
+        with attempt(self._trust, actor, "deny") as tried:
+            voting.denied(self._trust, tried, fix_id, plan_digest, why)
+            return self._view(tried, fix_id)
+
+    def withdraw(self, actor: Actor, fix_id: str) -> FixView:
+        """The requester takes it back."""
+        with attempt(self._trust, actor, "withdraw") as tried:
+            voting.withdrawn(self._trust, tried, fix_id)
+            return self._view(tried, fix_id)
+
+    def apply(self, actor: Actor, fix_id: str) -> FixView:
+        """Carry out an approved fix, once. Without an executor: refused `cannot_apply`, with the commands to run by hand."""
+        with attempt(self._trust, actor, "apply") as tried:
+            applying.applied(self._trust, tried, fix_id)
+            return self._view(tried, fix_id)
+
+    def locks(self, actor: Actor) -> tuple[LockView, ...]:
+        """Locked hosts among those this identity may diagnose."""
+        with attempt(self._trust, actor, "locks") as tried:
+            with self._trust.store.read() as transaction:
+                found = fix_rows.locks(transaction)
+            policy = self._trust.policy
+            seen = [lock for lock in found if may(policy, tried.identity, Question("diagnose", lock.host)).is_allowed]
+            return tuple(map(lock_view, seen))
+
+    def break_lock(self, actor: Actor, host: str, reason: str) -> LockView:
+        """Remove a host's lock, with a reason, unless somebody is on the host by a lease that still runs."""
+        with attempt(self._trust, actor, "break_lock") as tried:
+            require(self._trust, tried, Question("break_lock", host))
+            tried.about["host"] = host
+            lock = self._broken(tried, host, safe_text(redact(" ".join(reason.split())), 300))
+            return lock_view(lock)
+
+    def audit_list(self, actor: Actor, limit: int = 50, *, fix: str = "", host: str = "", person: str = "") -> tuple[AuditRow, ...]:
+        """The newest audit rows this identity may read."""
+        with attempt(self._trust, actor, "audit_list") as tried:
+            return auditing.listed(self._trust, tried, limit, fix=fix, host=host, person=person)
+
+    def audit_show(self, actor: Actor, index: int, old_size: int = 0) -> tuple[AuditRow, AuditProof]:
+        """One audit row with its proof."""
+        with attempt(self._trust, actor, "audit_show") as tried:
+            return auditing.shown(self._trust, tried, index, old_size)
+
+    def audit_verify(self, actor: Actor, notes: Sequence[str] = ()) -> AuditReport:
+        """Is the log what every checkpoint says it was?"""
+        tried = Attempt(actor, self._trust.policy.directory.identify(actor.account), "audit_verify", self._trust.clock())
+        return auditing.verified(self._trust, tried, notes)
+
+    def audit_export(self, actor: Actor, start: int = 0) -> Iterator[dict[str, object]]:
+        """The log as JSON Lines, for a verifier elsewhere."""
+        with attempt(self._trust, actor, "audit_export") as tried:
+            yield from auditing.exported(self._trust, tried, start)
+
+    def policy_check(self, actor: Actor, question: Question, *, account: str = "", requester: str = "") -> PolicyAnswer:
+        """Explain a decision: one's own, or another's to who may read the audit log of that host."""
+        with attempt(self._trust, actor, "policy_check") as tried:
+            policy = self._trust.policy
+            identity = policy.directory.identify(parse_account(account)) if account else tried.identity
+            if identity.account != tried.identity.account:
+                require(self._trust, tried, Question(auditing.READ, question.host))
+            if question.action not in {*RULED, "approve"}:
+                raise UsageError(f"no action {question.action[:40]!r} (there are: {', '.join(RULED)}, approve)", reason="usage")
+            decision = (
+                may_vote(policy, identity, question, requester) if question.action == "approve" else may(policy, identity, question)
+            )
+            return PolicyAnswer(
+                decision.is_allowed, decision.reason, decision.says, str(identity.account), identity.person, identity.service
+            )
+
+    def sweep(self) -> None:
+        """Let time do its work: expiry, leases, unknown executions, counts. Call it every few seconds."""
+        sweeping.swept(self._trust)
+
+    def _view(self, tried: Attempt, fix_id: str) -> FixView:
+        with self._trust.store.read() as transaction:
+            fix = voting.found(self._trust, tried, transaction, fix_id)
+            return view_of(self._trust.policy, fix, fix_rows.votes_of(transaction, fix.id))
+
+    def _broken(self, tried: Attempt, host: str, reason: str) -> HostLock:
+        if not reason:
+            raise UsageError("say why the lock is broken", reason="usage")
+        with self._trust.store.write("break_lock") as transaction:
+            lock = fix_rows.lock_of_host(transaction, host)
+            if lock is None:
+                raise UsageError(f"{host}: is not locked", reason="not_found")
+            fix = fix_rows.read(transaction, lock.fix_id, for_update=True)
+            if fix is not None:
+                tried.concerns(fix)
+                if fix.state in LEASED and fix.lease_until is not None and fix.lease_until > tried.at:
+                    raise RefusedError(f"{host}: {fix.id} is running there until its lease ends", reason="lock_in_use")
+            event = tried.event(severity="alert", detail={"why": reason, "lock": lock.reason, "taken_by": lock.person})
+            if not fix_rows.break_lock(transaction, lock, event):
+                raise UsageError(f"{host}: is not locked any more", reason="not_found")
+        return lock
