@@ -2,6 +2,8 @@
 
 import gc
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -60,18 +62,29 @@ def diagnose(
     raise typer.Exit(face.run(options))
 
 
-def _mount() -> None:
-    from triagebook.bot import runbook_commands  # noqa: PLC0415
+GROUPS = {
+    "runbook": ("runbook_commands", "Look at, check and write runbooks."),
+    "fix": ("fix_commands", "Propose, decide on and carry out fixes."),
+    "audit": ("audit_commands", "The audit log."),
+    "policy": ("policy_commands", "Who may do what."),
+}
+COMMANDS = {"serve": ("serve_command", "Decide, sign and record for everybody else on this machine.")}
 
-    app.add_typer(runbook_commands.app, name="runbook")
 
-
-_mount()
+def mount(words: Sequence[str]) -> None:
+    """Add the groups and commands; only those that are called are imported (a start costs 15 ms for each of the others)."""
+    for name, (module, text) in GROUPS.items():
+        group = import_module(f"triagebook.bot.{module}").app if name in words else typer.Typer(help=text)
+        app.add_typer(group, name=name)
+    for name, (module, text) in COMMANDS.items():
+        command = getattr(import_module(f"triagebook.bot.{module}"), name) if name in words else lambda: None
+        app.command(name=name, help=None if name in words else text)(command)
 
 
 def main() -> None:
     """Entry point. Expected failures become one line on standard error and their exit status."""
     gc.set_threshold(GARBAGE_THRESHOLD)
+    mount(sys.argv[1:])
     try:
         app()
     except TriagebookError as error:
@@ -86,6 +99,8 @@ def main() -> None:
 
 
 def _status_of(error: TriagebookError) -> int:
-    from triagebook.runbooks.engine.errors import RunbookError, UsageError  # noqa: PLC0415
+    from triagebook.runbooks.engine.errors import RefusedError, RunbookError, UsageError  # noqa: PLC0415
 
+    if isinstance(error, RefusedError):
+        return 5
     return 2 if isinstance(error, (UsageError, RunbookError)) else 4
