@@ -2,7 +2,7 @@
 # pids.events.local (this limit's own; cgroup v2 of newer kernels) or in pids.events of the cgroup that forked.
 function pids_cgroups_begin() {
   forget(pids_is_known); forget(pids_max); forget(pids_now); forget(pids_events); forget(pids_tier);
-  forget(pids_limited); forget(pids_suspected);
+  forget(pids_limited); forget(pids_suspected); forget(pids_above);
   pids_n = 0; pids_finite = 0; pids_absent = 0; pids_outside = 0; pids_is_whole = 0;
   find_controllers();
   if (pids_key != "") { pids_add("/"); }
@@ -85,9 +85,13 @@ function pids_read(path,    directory, max, now, room) {
     if (pids_events[path] > 0) { pids_tier[path] = 3; }
     return;
   }
+  now = first_line(slurp(directory "/pids.current", 1));
+  if (now == "") {
+    slurp(directory "/pids.max", 1);
+    if (readable <= 0) { pids_absent++; return; }
+  }
   pids_finite++;
   pids_max[path] = max;
-  now = first_line(slurp(directory "/pids.current", 1));
   pids_now[path] = now;
   pids_events[path] = pids_count(directory "/" pids_counter_file(directory));
   room = max - now;

@@ -104,23 +104,24 @@ function share(name) {
 function take_sample(    i, text) {
   sample_n++;
   printed = 0; suppressed = 0; cut_kinds = ""; forget(cut);
-  forget(hot_cgroup); forget(hot_uid); forget(named_uid); forget(largest_n);
+  forget(hot_cgroup); forget(hot_uid); forget(named_uid); named_n = 0; forget(largest_n);
   hot_cgroups_n = 0; hot_uids_n = 0;
   kinds_left = KINDS;
   share_end = BUDGET;
   each_begin();
+  each_early();
   if (WALKS) { walk(); }
   each_end();
   each_after();
   share_end = BUDGET;
   if (WALKS) { print_walk(); }
   print_names();
-  text = slurp(ROOT "/proc/self/schedstat", 1);
+  text = spent_us();
   kind = "end";
   share_end = BUDGET + 1000;
   emit("printed=" (printed + 1) "\tsuppressed=" (suppressed + 0) "\ttruncated=" cut_kinds \
     pair("uptime", after("\n" slurp(ROOT "/proc/uptime", 1), "\n"), readable > 0) \
-    pair("cpu_us", sprintf("%.0f", text / 1000), text != "") \
+    pair("cpu_us", sprintf("%.0f", text), text > 0) \
     pair("awk", (("version" in PROCINFO) ? "gawk" : ARGV[0]), 1) cut_pairs());
   # One write for all of it where the output is not buffered (mawk -W interactive).
   printf "%s", answer;
@@ -139,15 +140,23 @@ function cut_pairs(    i, count, names, pairs) {
 # PIDs cannot be listed again without a fork. But the kernel gives them out in order: those born since the last look
 # lie between the PID that was newest then and /proc/loadavg's newest now.
 function walk(    text, i, count, parts, last, top) {
-  tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; unscanned = 0; alive_n = 0;
+  tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; alive_n = 0;
   forget(met);
   text = first_line(slurp(ROOT "/proc/loadavg", 1));
   count = split(text, parts, " ");
   tasks_total = count == 5 ? substr(parts[4], index(parts[4], "/") + 1) : "";
   last = count == 5 ? parts[5] + 0 : newest_pid;
-  for (i = 1; i <= known_n; i++) { visit(known[i], 0); }
+  unvisited = 0;
+  text = spent_us();
+  for (i = 1; i <= known_n; i++) {
+    visit(known[i], 0);
+    if (i % 500 == 0 && spent_us() - text > WALK_US) { unvisited = known_n - i; break; }
+  }
+  # Kept for the next sample, as the PIDs left out of a scan are kept in mind: what was missed once stays missed.
+  for (i = known_n - unvisited + 1; i <= known_n; i++) { alive[++alive_n] = known[i]; }
   for (i = 1; i <= suspect_n; i++) { visit(suspects[i], 1); }
-  if (last >= newest_pid) { scan(newest_pid + 1, last); }
+  if (unvisited) { unscanned += (last > newest_pid ? last - newest_pid : 0); }
+  else if (last >= newest_pid) { scan(newest_pid + 1, last); }
   else {
     top = slurp(ROOT "/proc/sys/kernel/pid_max", 1) + 0;
     scan(newest_pid + 1, top - 1);
@@ -157,6 +166,9 @@ function walk(    text, i, count, parts, last, top) {
   known_n = alive_n;
   for (i = 1; i <= alive_n; i++) { known[i] = alive[i]; }
 }
+
+# CPU time of this process so far, which is that of the login shell too: 0 where the kernel does not say.
+function spent_us() { return int(slurp(ROOT "/proc/self/schedstat", 1) / 1000); }
 
 function scan(first, last) {
   if (last - first >= SCAN_LIMIT) {
@@ -214,9 +226,14 @@ function status_number(key,    i) {
 }
 
 # The present process's limits, read once: `soft` and `hard` of the line that begins with `key` (of at most 26
-# characters), as printed ("unlimited" or a count); 0 when they cannot be read.
+# characters), as printed ("unlimited" or a count); 0 when they cannot be read. `is_unreadable` says that this is not
+# because the process has ended.
 function limit(key,    i) {
-  if (!(has_limits)) { limits_text = slurp(ROOT "/proc/" pid "/limits", 11); has_limits = 1; }
+  if (!(has_limits)) {
+    has_limits = 1;
+    limits_text = slurp(ROOT "/proc/" pid "/limits", 11);
+    is_unreadable = limits_text == "" && is_there();
+  }
   i = index(limits_text, key);
   if (!(i)) { return 0; }
   if (substr(limits_text, i + 27, 1) == "u") { soft = "unlimited"; hard = soft; return 1; }
@@ -228,8 +245,11 @@ function limit(key,    i) {
 function print_walk() {
   kind = "walk";
   emit("processes=" processes_seen "\ttasks=" tasks_seen pair("total", tasks_total, tasks_total != "") \
-    "\tkernel_threads=" kernel_threads_seen "\tgone=" gone "\tunscanned=" unscanned);
+    "\tkernel_threads=" kernel_threads_seen "\tgone=" gone "\tunscanned=" (unscanned + 0) "\tunvisited=" unvisited);
 }
+
+# The present process has not ended.
+function is_there() { return slurp(ROOT "/proc/" pid "/status", 1) != ""; }
 
 # --- control groups ------------------------------------------------------------------------------------------------
 
@@ -345,7 +365,10 @@ function heat_uid(number) {
 # --- names -----------------------------------------------------------------------------------------------------------
 
 # Notes that a printed record names this user.
-function name_uid(number) { named_uid[number] = 1; return number; }
+function name_uid(number) {
+  if (!(number in named_uid)) { named_uid[number] = 1; named[++named_n] = number; }
+  return number;
+}
 
 function name_path(text,    i) {
   i = index(text, "/user-");
@@ -356,18 +379,25 @@ function name_path(text,    i) {
   return shown(text);
 }
 
-function print_names(    line, file, parts) {
-  kind = "name";
+# A user whose name is not in /etc/passwd has none here; the file is read again only for users not asked for before.
+function print_names(    i, line, file, parts, wanted, wanted_n) {
+  for (i = 1; i <= named_n; i++) {
+    if (!(named[i] in login_of)) { login_of[named[i]] = ""; wanted[named[i]] = 1; wanted_n++; }
+  }
   file = ROOT "/etc/passwd";
   RS = "\n";
-  while ((getline line < file) > 0) {
-    if (split(line, parts, ":") >= 3 && parts[3] in named_uid) {
-      emit(parts[3] "\t" shown(parts[1]));
-      delete named_uid[parts[3]];
+  while (wanted_n > 0 && (getline line < file) > 0) {
+    if (split(line, parts, ":") >= 3 && parts[3] in wanted && login_of[parts[3]] == "") {
+      login_of[parts[3]] = parts[1];
+      wanted_n--;
     }
   }
   close(file);
   RS = BLOCK;
+  kind = "name";
+  for (i = 1; i <= named_n; i++) {
+    if (login_of[named[i]] != "") { emit(named[i] "\t" shown(login_of[named[i]])); }
+  }
 }
 
 # --- further samples -------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from triagebook.runbooks.engine.facts import Collection, Unreadable
-from triagebook.tools.collector import collect
+from triagebook.tools.collector import collect, program
 
 
 def _facts(host: Any, tools: Any, awk: str) -> Any:
@@ -200,3 +200,35 @@ def test_vsyscall_is_no_mapping(tree: Callable[..., Any], tools: Any, awk: str) 
         ("full", 100, 0),
         ("full too", 99, 1),
     ]
+
+
+def test_a_walk_that_takes_too_long_is_ended_and_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid in range(1000, 2200):
+        host.process(pid)
+    host.write("proc/self/schedstat", "9000000 0 1\n")
+    ran = tools.run(host.root, awk, bounds=program.Bounds(walk_us=-1))
+    facts: Any = collect.parse(tools.kinds, ran.samples)
+    assert facts["kernel_limits"].visible_tasks == 500
+    for kind, field in (("pids_cgroups", "limited"), ("tasks_by_uid", "limited"), ("process_groups", "groups")):
+        assert "701 processes were not looked at (CPU time is bounded)" in getattr(facts[kind], field).partial
+    assert ran.samples[0].end["cpu_us"] == "9000"
+
+
+def test_limits_that_may_not_be_read_are_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, uid=1000)
+    (host.root / "proc/500/limits").unlink()
+    facts = _facts(host, tools, awk)
+    assert facts["tasks_by_uid"].limited.partial == "limits of 1 processes could not be read"
+    assert facts["address_spaces"].limited.partial == "limits of 1 processes could not be read"
+
+
+def test_own_hits_of_a_memory_limit_come_before_those_below(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, cgroup="/a.slice/b.service")
+    host.memory("/a.slice", 10, 1000, hits=50, kills=1, high=900)
+    host.write("sys/fs/cgroup/a.slice/memory.events.local", "low 0\nhigh 0\nmax 2\noom 0\noom_kill 0\n")
+    host.memory("/a.slice/b.service", 10, "max", hits=48)
+    (item,) = _facts(host, tools, awk)["memory_cgroups"].limited.items
+    assert (item.path, item.limit_hits, item.oom_kills, item.high_bytes) == ("/a.slice", 2, 1, 900)
