@@ -14,7 +14,8 @@ app = typer.Typer(
     help="Diagnose a Linux host by a versioned runbook, and fix it once a person has approved.",
 )
 
-Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, localhost or replay:CASE; none is this machine")]
+Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP, localhost or replay:CASE; none is this machine")]
+SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
 RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VERSION")]
 
 
@@ -33,7 +34,9 @@ def diagnose(
     save: Annotated[str, typer.Option(help="Write the diagnosis and all facts to this file")] = "",
     accept_unknown: Annotated[list[str] | None, typer.Option(help="A check whose unknown is a stated caveat")] = None,
     transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
-    ssh_config: Annotated[str, typer.Option("-F", help="The ssh configuration file to use")] = "",
+    ssh_config: SshConfig = "",
+    at_once: Annotated[int, typer.Option(help="Hosts at once, of many; 0: as many as is sensible", min=0, max=1000)] = 0,
+    max_errors: Annotated[int, typer.Option(help="Ask no further host after so many failed; 0: go on", min=0)] = 0,
 ) -> None:
     """Say what refuses allocations on a host: a limit or a shortage, which one, and who uses it up.
 
@@ -53,14 +56,41 @@ def diagnose(
         accepted=tuple(accept_unknown or ()),
         transport=transport,
         ssh_config=ssh_config,
+        at_once=at_once,
+        max_errors=max_errors,
     )
     raise typer.Exit(face.run(options))
 
 
+@app.command()
+def watch(
+    hosts: Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP or localhost; none is this machine")] = None,
+    *,
+    every: Annotated[
+        float, typer.Option(help="Seconds between two samples; longer where one costs the host too much", min=1)
+    ] = 10.0,
+    runbook: RunbookOption = "",
+    samples: Annotated[int, typer.Option(help="Stop after so many; 0: no end", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per sample, a line each")] = False,
+    textfile: Annotated[str, typer.Option(help="Keep metrics in this file for node_exporter's textfile collector")] = "",
+    transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
+    ssh_config: SshConfig = "",
+) -> None:
+    """Keep hosts open and go on looking: refusals as they happen, where use is heading, when it will be full.
+
+    While it runs, diagnose of the same host goes through its open session, even where nothing can fork any more.
+    """
+    from triagebook.bot import watch as face  # noqa: PLC0415
+
+    chosen = tuple(hosts or ["localhost"])
+    raise typer.Exit(face.run(face.Options(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config)))
+
+
 def _mount() -> None:
-    from triagebook.bot import runbook_commands  # noqa: PLC0415
+    from triagebook.bot import host_commands, runbook_commands  # noqa: PLC0415
 
     app.add_typer(runbook_commands.app, name="runbook")
+    app.add_typer(host_commands.app, name="host")
 
 
 _mount()

@@ -61,7 +61,7 @@ class OpensshSession:
 
     def __init__(self, host: str, command: tuple[str, ...], deadlines: Deadlines) -> None:
         self._host, self._command, self._deadlines = host, command, deadlines
-        self._total_until = time.monotonic() + deadlines.total_s
+        self._total_until = time.monotonic() + (deadlines.session_s or deadlines.total_s)
         self._running: list[tuple[PipeProcess, OpensshLog]] = []
         self.login = Login("exec", "ok")
         self.path = Path("openssh")

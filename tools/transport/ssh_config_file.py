@@ -100,6 +100,14 @@ def read_options(context: Context, files: Sequence[tuple[Path, bool]]) -> Option
     return options
 
 
+def aliases(files: Sequence[tuple[Path, bool]], user: str, home: Path) -> tuple[str, ...]:
+    """The names after `Host`, in order, without patterns and what is negated; Include is followed. Raises UsageError."""
+    reading = _Reading(Context("", None, user, home), Options())
+    for file, is_required in files:
+        reading.file(file, is_required=is_required)
+    return tuple(dict.fromkeys(name for name in reading.named if not set("*?!") & set(name)))
+
+
 class _Reading:
     """One pass over the files. `has_final` is set when a `Match final` asks for another."""
 
@@ -108,6 +116,7 @@ class _Reading:
         self.options = options
         self.has_final = False
         self.is_final = False
+        self.named: list[str] = []  # after Host, wherever it stands
 
     def file(self, file: Path, *, is_required: bool, depth: int = 0, is_active: bool = True) -> None:
         if depth > MAX_INCLUDES:
@@ -124,6 +133,7 @@ class _Reading:
         outer = is_active
         for number, keyword, words in lines:
             if keyword == "host":
+                self.named += words
                 is_active = outer and matches_list(self.context.host, words)
             elif keyword == "match":
                 is_active = self._match(words, f"{file}:{number}") and outer
