@@ -10,14 +10,13 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools import setup
 from triagebook.tools.drift import Limits, compare, limits_of
 from triagebook.tools.fleet import fleet
-from triagebook.tools.inventory_sources import expand
 from triagebook.tools.service import Question
 
 
 def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, ssh_config: str) -> int:
     """Ask, compare, print, and return the exit status."""
     settings = setup.settings()
-    targets = expand(hosts, settings.inventory, setup.config_file(settings, ssh_config))
+    targets = setup.targets(settings, hosts, ssh_config)
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
     name = runbook or setup.default_runbook(settings, service.catalog)
     probes = service.catalog.load(name).probes

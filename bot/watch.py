@@ -21,7 +21,6 @@ from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools import setup
 from triagebook.tools.collector import collect
-from triagebook.tools.inventory_sources import expand
 from triagebook.tools.target_name import TargetName
 from triagebook.tools.watch.door import Door
 from triagebook.tools.watch.host_watch import HostWatch
@@ -50,7 +49,7 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
     """Watch until interrupted, or until each host was looked at `samples` times."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
-    targets = expand(options.hosts, settings.inventory, setup.config_file(settings, options.ssh_config))
+    targets = setup.targets(settings, options.hosts, options.ssh_config)
     if len(targets) > MOST_HOSTS or any(target.kind == "replay" for target in targets):
         raise UsageError(f"watch takes up to {MOST_HOSTS} hosts, and no recorded case")
     catalog = setup.runbooks(settings)

@@ -3,7 +3,7 @@
 The one door for every face. Deciding is the engine's; reading the host is the collector's; this is the loop between.
 """
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -118,7 +118,7 @@ class _Run:
     def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float, progress: Progress) -> None:
         self.runbook, self.question, self.started, self.clock, self.progress = runbook, question, started, clock, progress
         self.samples: list[SampleTime] = []
-        self.id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self.id = f"{started:%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
 
     def observed(
         self, collection: Any, kinds: Sequence[str], now: Callable[[], datetime], pause: Callable[[float], None]

@@ -1,13 +1,13 @@
 """Putting the parts together for a person's command line: catalogue, transports, service, watch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from triagebook.runbooks.engine.catalog import Catalog, catalog
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.service import Service
 from triagebook.tools.settings import Settings, read_settings
-from triagebook.tools.target_name import TargetName
+from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.transport.base import Deadlines, Transport
 
 TRANSPORTS = ("ssh", "openssh")
@@ -39,6 +39,8 @@ def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "")
     ordinary = transports(settings, transport=transport, ssh_config=ssh_config)
 
     def transport_for(target: TargetName) -> Transport:
+        if settings.runtime is None or not settings.runtime.is_dir():
+            return ordinary(target)
         socket = standing_socket(settings, target, ssh_config)
         if socket is None or not socket.exists():
             return ordinary(target)
@@ -80,6 +82,16 @@ def _make(kind: str, settings: Settings, config: Path | None, deadlines: Deadlin
 
     ways = settings.state / "ways.json" if settings.state else None
     return SshTransport(config_file=config, ways_file=ways, deadlines=deadlines)
+
+
+def targets(settings: Settings, words: Sequence[str], ssh_config: str = "") -> tuple[TargetName, ...]:
+    """The hosts a person named, each once; `@GROUP` and the names of inventory files among them. Raises UsageError."""
+    has_files = any(source != "ssh_config" and not source.startswith("ansible:") for source in settings.inventory)
+    if not has_files and not any(word.startswith("@") for word in words):
+        return tuple(parse_target(word) for word in dict.fromkeys(words))
+    from triagebook.tools.inventory_sources import expand  # noqa: PLC0415 - where an inventory is asked
+
+    return expand(words, settings.inventory, config_file(settings, ssh_config))
 
 
 def config_file(settings: Settings, ssh_config: str) -> Path | None:

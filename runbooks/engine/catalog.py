@@ -112,7 +112,7 @@ class Catalog:
         key = hashlib.sha256(CACHE_FORMAT.encode() + b"\0" + content + _vocabulary_stamp()).hexdigest()
         cached = _from_cache(self.cache / f"{key}.json") if self.cache else None
         if cached is not None:
-            return replace(cached, digest=canonical.digest(cached), source=source)
+            return replace(cached, source=source)
         runbook = load_text(content.decode("utf-8", "replace"), source)
         if (runbook.id, runbook.version) != (entry.id, entry.version):
             raise RunbookError(f"{source}:1: id: {runbook.name} stands in the folder of {entry.name}")
@@ -145,8 +145,11 @@ def _vocabulary_stamp() -> bytes:
 
 
 def _from_cache(file: Path) -> model.Runbook | None:
+    """The cache holds the canonical bytes, so their hash is the digest: a changed cache is a changed runbook."""
     try:
-        return canonical.rebuild(model.Runbook, json.loads(file.read_bytes()))
+        content = file.read_bytes()
+        runbook = canonical.rebuild(model.Runbook, json.loads(content))
+        return replace(runbook, digest=canonical.digest_of(content))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -14,6 +14,7 @@ from triagebook.tools.collector import files, program
 from triagebook.tools.collector.stream import Stream
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
 
+_SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _ANSWER_CAP = 1 << 20
 _WATCH_CAP = 1 << 40  # each sample has its own cap
 _NOTES_KEPT = 12
@@ -232,10 +233,11 @@ def start(
 
 
 @cache
-def joined(kinds: tuple[str, ...]) -> str:
-    """The program for these kinds, as it is sent."""
-    prelude = Path(__file__).with_name("prelude.awk").read_text(encoding="ascii")
-    return program.join(prelude, {kind: catalog.awk_of(kind) for kind in kinds})
+def joined(kinds: tuple[str, ...], root: str = "", bounds: program.Bounds | None = None) -> str:
+    """The program for these kinds, as it is sent; it reads below `root`."""
+    folder = Path(__file__).parent
+    shared = "".join((folder / name).read_text(encoding="ascii") for name in _SHARED)
+    return program.join(shared, {kind: catalog.awk_of(kind) for kind in kinds}, root=root, bounds=bounds)
 
 
 def parse(kinds: Sequence[str], samples: Sequence[Sample]) -> dict[str, object]:

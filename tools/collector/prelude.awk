@@ -1,6 +1,6 @@
-# What every kind shares: reading files, walking the processes once, printing tagged and bounded records, taking
-# further samples on request. program.py puts the kinds behind this text, writes constants() and the each_*() calls,
-# and squeezes all of it into one line. Keep to: no single quote, no doubled backslash, "!" only before "=" or "(",
+# What every kind shares: reading files, printing tagged and bounded records, taking further samples on request; the
+# walk over the processes is in processes.awk, control groups in cgroups.awk. program.py puts the kinds behind these
+# texts, writes constants() and the each_*() calls, and squeezes all of it into one line. Keep to: no single quote, no doubled backslash, "!" only before "=" or "(",
 # every statement ends in ";" "{" or "}", a comment has its own line. Text cut out of a file compares as text ("9" is
 # more than "1137"): add 0 to it before comparing it with a number.
 
@@ -51,12 +51,12 @@ function first_line(text,    end) {
 # What follows `key` in `text`, to the end of that line; `found` says whether there was one.
 function after(text, key) {
   found = index(text, key);
-  return found ? first_line(substr(text, found + length(key), 600)) : "";
+  return found ? first_line(substr(text, found + length(key))) : "";
 }
 
-# A value fit to print: at most 400 bytes, control characters as \xNN. Bytes from 0x80 up stay (UTF-8).
+# A value fit to print: at most 400 bytes (the end of a path tells more than its middle), control characters as \xNN. Bytes from 0x80 up stay (UTF-8).
 function shown(value,    i, c, safe) {
-  if (length(value) > 400) { value = substr(value, 1, 400) "~"; }
+  if (length(value) > 400) { value = substr(value, 1, 300) "~" substr(value, length(value) - 98); }
   if (value ~ "^[ -~]*$") { return value; }
   if (CONTROLS == "") {
     for (i = 1; i < 32; i++) { CONTROLS = CONTROLS sprintf("%c", i); }
@@ -133,208 +133,6 @@ function cut_pairs(    i, count, names, pairs) {
   count = split(cut_kinds, names, ",");
   for (i = 1; i <= count; i++) { pairs = pairs "\tcut." names[i] "=" cut[names[i]]; }
   return pairs;
-}
-
-# --- the processes -------------------------------------------------------------------------------------------------
-
-# PIDs cannot be listed again without a fork. But the kernel gives them out in order: those born since the last look
-# lie between the PID that was newest then and /proc/loadavg's newest now.
-function walk(    text, i, count, parts, last, top) {
-  tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; alive_n = 0;
-  forget(met);
-  text = first_line(slurp(ROOT "/proc/loadavg", 1));
-  count = split(text, parts, " ");
-  tasks_total = count == 5 ? substr(parts[4], index(parts[4], "/") + 1) : "";
-  last = count == 5 ? parts[5] + 0 : newest_pid;
-  unvisited = 0;
-  text = spent_us();
-  for (i = 1; i <= known_n; i++) {
-    visit(known[i], 0);
-    if (i % 500 == 0 && spent_us() - text > WALK_US) { unvisited = known_n - i; break; }
-  }
-  # Kept for the next sample, as the PIDs left out of a scan are kept in mind: what was missed once stays missed.
-  for (i = known_n - unvisited + 1; i <= known_n; i++) { alive[++alive_n] = known[i]; }
-  for (i = 1; i <= suspect_n; i++) { visit(suspects[i], 1); }
-  if (unvisited) { unscanned += (last > newest_pid ? last - newest_pid : 0); }
-  else if (last >= newest_pid) { scan(newest_pid + 1, last); }
-  else {
-    top = slurp(ROOT "/proc/sys/kernel/pid_max", 1) + 0;
-    scan(newest_pid + 1, top - 1);
-    scan(300, last);
-  }
-  newest_pid = last;
-  known_n = alive_n;
-  for (i = 1; i <= alive_n; i++) { known[i] = alive[i]; }
-}
-
-# CPU time of this process so far, which is that of the login shell too: 0 where the kernel does not say.
-function spent_us() { return int(slurp(ROOT "/proc/self/schedstat", 1) / 1000); }
-
-function scan(first, last) {
-  if (last - first >= SCAN_LIMIT) {
-    unscanned += last - first + 1 - SCAN_LIMIT;
-    first = last - SCAN_LIMIT + 1;
-  }
-  for (; first <= last; first++) {
-    if (!(first in met)) { visit(first, 1); }
-  }
-}
-
-# Reads one process into globals and asks the kinds. A thread has a directory too, though none is listed: with
-# `is_guess` only a PID that is its own Tgid counts.
-function visit(candidate, is_guess) {
-  if (candidate in met) { return; }
-  met[candidate] = 1;
-  read_status(candidate);
-  threads = status_number("Threads:");
-  if (threads < 1) {
-    if (!(is_guess)) { gone++; }
-    return;
-  }
-  if (is_guess && status_number("Tgid:") != candidate + 0) { return; }
-  pid = candidate;
-  alive[++alive_n] = pid;
-  uid = substr(status, index(status, "Uid:") + 5, 11);
-  uid = substr(uid, 1, index(uid, "\t") - 1);
-  state = substr(status, index(status, "State:") + 7, 1);
-  vm_size = status_number("VmSize:");
-  is_kernel_thread = (vm_size < 0 && state != "Z");
-  has_cgroup = 0; has_limits = 0;
-  tasks_seen += threads; processes_seen++;
-  if (is_kernel_thread) { kernel_threads_seen++; }
-  each_process();
-}
-
-# Sets `comm` and `status`: what the kernel says behind the name, so that no name can pass for a line of it. In line
-# mode reading ends with the line of CapEff, whose place the first process with memory tells.
-function read_status(candidate,    i, parts) {
-  status = slurp(ROOT "/proc/" candidate "/status", status_lines);
-  if (RS == "\n") {
-    i = index(status, "\nCapEff:");
-    if (i && status_lines == 0 && index(status, "\nVmSize:")) { status_lines = split(substr(status, 1, i), parts, "\n"); }
-    if (i == 0 && status_lines > 0) { status = slurp(ROOT "/proc/" candidate "/status", 0); }
-  }
-  i = index(status, "\n");
-  comm = substr(status, 7, i - 7);
-  status = substr(status, i + 1);
-}
-
-# A number of the present process's status (kB where that says so); -1 when the line is missing.
-function status_number(key,    i) {
-  i = index(status, key);
-  return i ? substr(status, i + length(key), 24) + 0 : -1;
-}
-
-# The present process's limits, read once: `soft` and `hard` of the line that begins with `key` (of at most 26
-# characters), as printed ("unlimited" or a count); 0 when they cannot be read. `is_unreadable` says that this is not
-# because the process has ended.
-function limit(key,    i) {
-  if (!(has_limits)) {
-    has_limits = 1;
-    limits_text = slurp(ROOT "/proc/" pid "/limits", 11);
-    is_unreadable = limits_text == "" && is_there();
-  }
-  i = index(limits_text, key);
-  if (!(i)) { return 0; }
-  if (substr(limits_text, i + 27, 1) == "u") { soft = "unlimited"; hard = soft; return 1; }
-  soft = substr(limits_text, i + 27, 20); soft = substr(soft, 1, index(soft " ", " ") - 1);
-  hard = substr(limits_text, i + 48, 20); hard = substr(hard, 1, index(hard " ", " ") - 1);
-  return soft != "" && hard != "";
-}
-
-function print_walk() {
-  kind = "walk";
-  emit("processes=" processes_seen "\ttasks=" tasks_seen pair("total", tasks_total, tasks_total != "") \
-    "\tkernel_threads=" kernel_threads_seen "\tgone=" gone "\tunscanned=" (unscanned + 0) "\tunvisited=" unvisited);
-}
-
-# The present process has not ended.
-function is_there() { return slurp(ROOT "/proc/" pid "/status", 1) != ""; }
-
-# --- control groups ------------------------------------------------------------------------------------------------
-
-# Where the present process stands: `pids_path`, `memory_path` ("" where that controller is not), and `path`.
-function read_cgroup(    text) {
-  if (has_cgroup) { return; }
-  has_cgroup = 1;
-  find_controllers();
-  text = "\n" slurp(ROOT "/proc/" pid "/cgroup", 0);
-  pids_path = pids_key == "" ? "" : after(text, pids_key);
-  memory_path = memory_key == pids_key ? pids_path : (memory_key == "" ? "" : after(text, memory_key));
-  path = pids_path != "" ? pids_path : (memory_path != "" ? memory_path : after(text, "\n0::"));
-}
-
-# Decides per controller: a v1 hierarchy that names it, else the v2 hierarchy if that has it at its root.
-function find_controllers(    text) {
-  if (has_controllers) { return; }
-  has_controllers = 1;
-  self_cgroup = "\n" slurp(ROOT "/proc/self/cgroup", 0) "\n";
-  pids_key = controller_key("pids");
-  memory_key = controller_key("memory");
-  has_unified = index(self_cgroup, "\n0::") > 0;
-  find_mounts();
-  if (has_unified && unified_mount != "") {
-    text = " " first_line(slurp(ROOT unified_mount "/cgroup.controllers", 1)) " ";
-    if (pids_key == "" && index(text, " pids ")) { pids_key = "\n0::"; }
-    if (memory_key == "" && index(text, " memory ")) { memory_key = "\n0::"; }
-  }
-  if (pids_key == "\n0::") { pids_mount = unified_mount; pids_root = unified_root; }
-  if (memory_key == "\n0::") { memory_mount = unified_mount; memory_root = unified_root; }
-}
-
-# "\n8:pids:" of "8:pids:/path": the same prefix in every process's file.
-function controller_key(name,    i, count, lines, parts) {
-  count = split(self_cgroup, lines, "\n");
-  for (i = 1; i <= count; i++) {
-    if (split(lines[i], parts, ":") >= 3 && index("," parts[2] ",", "," name ",")) {
-      return "\n" parts[1] ":" parts[2] ":";
-    }
-  }
-  return "";
-}
-
-# The first mount of each hierarchy: mount point and the part of the hierarchy it shows. mountinfo is long on hosts
-# of containers, so reading ends when nothing is missing.
-function find_mounts(    line, file, parts, tail, missing) {
-  file = ROOT "/proc/self/mountinfo";
-  missing = (pids_key != "") + (memory_key != "") + has_unified;
-  RS = "\n";
-  while (missing > 0 && (getline line < file) > 0) {
-    tail = index(line, " - cgroup");
-    if (tail) {
-      split(line, parts, " ");
-      tail = substr(line, tail + 3);
-      if (index(tail, "cgroup2 ") == 1) {
-        if (unified_mount == "") {
-          unified_mount = parts[5]; unified_root = parts[4]; unified_options = tail; missing--;
-        }
-      } else {
-        tail = "," substr(tail, index(tail, " rw") + 1) ",";
-        if (pids_key != "" && pids_mount == "" && index(tail, ",pids,")) {
-          pids_mount = parts[5]; pids_root = parts[4]; missing--;
-        }
-        if (memory_key != "" && memory_mount == "" && index(tail, ",memory,")) {
-          memory_mount = parts[5]; memory_root = parts[4]; missing--;
-        }
-      }
-    }
-  }
-  close(file);
-  RS = BLOCK;
-}
-
-# A process of another cgroup namespace has a path that climbs out of this one.
-function is_outside(path) { return path == "/.." || index(path, "/../") == 1; }
-
-# The directory of a cgroup, "" when it lies outside of what is mounted here.
-function cgroup_directory(mount, root, path) {
-  if (mount == "" || is_outside(path)) { return ""; }
-  if (root != "/") {
-    if (path == root) { return ROOT mount; }
-    if (index(path, root "/") != 1) { return ""; }
-    return ROOT mount substr(path, length(root) + 1);
-  }
-  return ROOT mount (path == "/" ? "" : path);
 }
 
 # --- lists of the largest --------------------------------------------------------------------------------------------

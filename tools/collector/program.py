@@ -4,7 +4,6 @@ The program is an operand of `sh -c`, so it passes the login shell (sh, bash, zs
 no single quote, no newline, no doubled backslash (fish reads it as one), no "!" that csh would take for history.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +24,8 @@ class Bounds:
 
 def hooks(awk: str, kind: str) -> tuple[str, ...]:
     """The phases for which a kind's awk defines `KIND_PHASE()`."""
-    return tuple(phase for phase in PHASES if re.search(rf"^function {re.escape(kind)}_{phase}\(", awk, re.MULTILINE))
+    lines = f"\n{awk}"
+    return tuple(phase for phase in PHASES if f"\nfunction {kind}_{phase}(" in lines)
 
 
 def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample: int = 1, bounds: Bounds | None = None) -> str:

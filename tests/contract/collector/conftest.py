@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import Sample, parse_samples
-from triagebook.tools.collector import program
+from triagebook.tools.collector import collect, program
 from triagebook.tools.transport.base import Exit, Login, LoginFailed
 from triagebook.tools.transport.base import Path as WayTaken
 
@@ -279,17 +279,11 @@ class Run:
         return parse_samples(self.answer.decode("utf-8", errors="replace"))
 
 
-def joined(kinds: Sequence[str], root: str = "", bounds: program.Bounds | None = None) -> str:
-    """The program over another root."""
-    prelude = (Path(program.__file__).parent / "prelude.awk").read_text(encoding="ascii")
-    return program.join(prelude, {kind: catalog.awk_of(kind) for kind in kinds}, root=root, bounds=bounds)
-
-
 class Paced:
     """The program running over a tree, a sample at a time."""
 
     def __init__(self, root: str, awk: str, kinds: Sequence[str], bounds: program.Bounds | None = None) -> None:
-        argv = program.command(joined(kinds, root, bounds), program.launcher(root=root, awk=awk))
+        argv = program.command(collect.joined(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.answer = b""
 
@@ -413,7 +407,6 @@ class Tools:
     awks: tuple[str, ...] = AWKS
     run: Callable[..., Run] = run
     paced: type[Paced] = Paced
-    joined: Callable[..., str] = joined
     transport: type[PipeTransport] = PipeTransport
     session: type[PipeSession] = PipeSession
 

@@ -149,6 +149,26 @@ def test_files_that_are_missing_are_never_zero(tree: Callable[..., Any], tools: 
     assert "the number of all tasks could not be read" in facts["tasks_by_uid"].limited.partial
 
 
+def test_a_limit_that_should_be_there_and_cannot_be_read_is_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, cgroup="/a.service")
+    host.process(501, cgroup="/b.service")
+    host.pids("/b.service", 1, 1000)
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == ""
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory pids\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == "limits of 1 cgroups could not be read"
+
+
+def test_a_limit_far_down_a_long_path_is_found(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    long = "/" + "/".join(["x" * 200] * 5) + "/deep.service"
+    host.process(500, cgroup=long)
+    host.pids(long, 10, 10)
+    (item,) = _facts(host, tools, awk)["pids_cgroups"].limited.items
+    assert (item.room, len(item.path), item.unit) == (0, 400, "deep.service")
+
+
 def test_exempt_processes_have_no_nproc_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.process(500, "root", uid=0, nproc=(1, 1))
@@ -207,7 +227,13 @@ def test_a_walk_that_takes_too_long_is_ended_and_said(tree: Callable[..., Any], 
     for pid in range(1000, 2200):
         host.process(pid)
     host.write("proc/self/schedstat", "9000000 0 1\n")
-    ran = tools.run(host.root, awk, bounds=program.Bounds(walk_us=-1))
+    paced = tools.paced(str(host.root), awk, tools.kinds, program.Bounds(walk_us=-1))
+    paced.read_sample(1)
+    paced.ask()
+    paced.read_sample(2)
+    ran = paced.end()
+    for sample in ran.samples:
+        assert sample.of("walk")[0][-1] == "unvisited=701"
     facts: Any = collect.parse(tools.kinds, ran.samples)
     assert facts["kernel_limits"].visible_tasks == 500
     for kind, field in (("pids_cgroups", "limited"), ("tasks_by_uid", "limited"), ("process_groups", "groups")):
