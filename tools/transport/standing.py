@@ -5,6 +5,7 @@ answers. Without a live socket, or when the watch has no session or reads other 
 the result says why. Both ends check that the other belongs to the same user.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,13 +13,14 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
 from triagebook.tools.transport.base import Exit, Login, LoginFailed, Path, Process, Transport
 
 MOST_BYTES = 1 << 21
+LONGEST_ADDRESS = 108  # sun_path of unix(7), with its NUL
 CONNECT_S = 1.0
 ANSWER_S = 45.0
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred, unix(7)
@@ -28,6 +30,19 @@ def socket_path(folder: FilePath, reach: str, way: str) -> FilePath:
     """Where the watch of that host listens. `way` is what else decides where the name leads: the ssh_config in use."""
     name = hashlib.sha256(f"{reach}\0{way}".encode()).hexdigest()[:24]
     return folder / f"watch-{name}.sock"
+
+
+@contextlib.contextmanager
+def address_of(path: FilePath) -> Iterator[str]:
+    """What bind(2) and connect(2) are given: a socket's address holds 107 bytes, and home folders may be deep."""
+    if len(os.fsencode(path)) < LONGEST_ADDRESS:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def program_digest(argv: Sequence[str]) -> str:
@@ -91,7 +106,8 @@ class StandingTransport:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(CONNECT_S)
-            connection.connect(str(self._path))
+            with address_of(self._path) as address:
+                connection.connect(address)
             if peer_uid(connection) != os.getuid():
                 raise PermissionError(f"{self._path} is served by another user")
         except BaseException:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.transport.standing import peer_uid, read_line, write_line
+from triagebook.tools.transport.standing import address_of, peer_uid, read_line, write_line
 from triagebook.tools.watch.host_watch import Ask, HostWatch
 
 REQUEST_S = 60.0
@@ -38,7 +38,8 @@ class Door:
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             before = os.umask(0o177)
             try:
-                listener.bind(str(self.path))
+                with address_of(self.path) as address:
+                    listener.bind(address)
             finally:
                 os.umask(before)
             listener.listen(AT_ONCE)
@@ -99,7 +100,8 @@ def _remove_stale(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
-            probe.connect(str(path))
+            with address_of(path) as address:
+                probe.connect(address)
         except OSError:
             path.unlink(missing_ok=True)
             return
