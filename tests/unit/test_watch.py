@@ -153,6 +153,8 @@ def test_a_sample_that_costs_the_host_more_than_its_share_slows_the_watch() -> N
         paces.append(watch._pace(session))
         session.again()
     assert paces == [1.0, 5.0, 5.0]  # 5 ms a sample: every 5 s is a thousandth of a CPU
+    watch._sample_ms = 900.0
+    assert watch._pace(session) == 60.0
 
 
 def test_an_ask_is_answered_between_samples_and_a_malformed_one_refused() -> None:

@@ -96,9 +96,16 @@ class StandingTransport:
             return StandingProcess(session, session.ask({"ask": "sample", "n": 1, "program": program_digest(argv)}), cap_bytes)
         except (OSError, ValueError) as error:
             session.close()
+            return self._otherwise_launch(host, argv, cap_bytes, f"the running watch could not be asked: {error}")
+
+    def _otherwise_launch(self, host: str, argv: Sequence[str], cap_bytes: int, why: str) -> Process:
+        try:
             process = self._otherwise.launch(host, argv, cap_bytes=cap_bytes)
-            process.session.path.notes.append(f"the running watch could not be asked: {error}")
-            return process
+        except LoginFailed as failed:
+            login = failed.login
+            raise LoginFailed(Login(login.phase, login.outcome, f"{failed} ({why})")) from failed
+        process.session.path.notes.append(why)
+        return process
 
     def _connect(self) -> socket.socket:
         if self._path.lstat().st_uid != os.getuid():

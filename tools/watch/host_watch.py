@@ -32,6 +32,7 @@ from triagebook.tools.watch.observation import (
 from triagebook.tools.watch.series import Course
 
 CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost
+SLOWEST_S = 60.0  # but a host in trouble is not left unseen for longer
 BREATH_S = 5.0  # signs of life are answered at least this often
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 SILENT_SAMPLES = 3  # so many that did not come, and a second session is tried beside the first
@@ -169,14 +170,14 @@ class HostWatch:
         return pace_s
 
     def _pace(self, collection: Collection) -> float:
-        """As asked, or slower where a sample costs the host so much that the share would be exceeded."""
+        """As asked, or slower, down to one a minute, where a sample costs the host more than the share."""
         spent = collection.cost.cpu_ms
         if spent is not None:
             if self._cpu_ms:
                 latest = max(0.0, spent - self._cpu_ms)
                 self._sample_ms = latest if not self._sample_ms else 0.7 * self._sample_ms + 0.3 * latest
             self._cpu_ms = spent
-        return max(self.every_s, self._sample_ms / 1000 / CPU_SHARE)
+        return max(self.every_s, min(self._sample_ms / 1000 / CPU_SHARE, SLOWEST_S))
 
     def _lost(self, login: LoginResult) -> None:
         headline = unreachable_headline(self.runbook, login)
