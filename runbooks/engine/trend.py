@@ -48,7 +48,7 @@ def trend_of(points: Sequence[Point]) -> Trend | None:
     spread_at = sum((point.at_s - mean_at) ** 2 for point in points)
     spread_used = sum((point.used - mean_used) ** 2 for point in points)
     together = sum((point.at_s - mean_at) * (point.used - mean_used) for point in points)
-    if spread_at <= 0 or spread_used <= 0 or together <= 0:  # no time, no change, or a fall
+    if together <= 0:  # no change, a fall, or a clock that stands still
         return None
     slope, r2 = together / spread_at, together**2 / (spread_at * spread_used)
     first, last = points[0], points[-1]

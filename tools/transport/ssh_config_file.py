@@ -31,6 +31,9 @@ KEPT = frozenset(
 )
 
 
+PLAIN_HOST = "host of names"  # a Host line without patterns: most lines of a long file, for each host of a fleet
+
+
 @dataclass(frozen=True)
 class Context:
     """Whom the blocks are matched against: the name as written, a user given with it, and the local account."""
@@ -132,7 +135,10 @@ class _Reading:
             return
         outer = is_active
         for number, keyword, words in lines:
-            if keyword == "host":
+            if keyword == PLAIN_HOST:
+                self.named += words
+                is_active = outer and self.context.host in words
+            elif keyword == "host":
                 self.named += words
                 is_active = outer and matches_list(self.context.host, words)
             elif keyword == "match":
@@ -197,6 +203,8 @@ def _parsed(file: Path, mtime_ns: int, size: int) -> tuple[tuple[int, str, list[
     found = []
     for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), 1):
         keyword, words = _split(line, f"{file}:{number}")
+        if keyword == "host" and not set("*?!") & set("".join(words)):
+            keyword = PLAIN_HOST
         if keyword:
             found.append((number, keyword, words))
     return tuple(found)
