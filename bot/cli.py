@@ -19,7 +19,8 @@ app = typer.Typer(
     help="Diagnose a Linux host by a versioned runbook, and fix it once a person has approved.",
 )
 
-Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, localhost or replay:CASE; none is this machine")]
+Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP, localhost or replay:CASE; none is this machine")]
+SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
 RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VERSION")]
 
 
@@ -38,7 +39,9 @@ def diagnose(
     save: Annotated[str, typer.Option(help="Write the diagnosis and all facts to this file")] = "",
     accept_unknown: Annotated[list[str] | None, typer.Option(help="A check whose unknown is a stated caveat")] = None,
     transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
-    ssh_config: Annotated[str, typer.Option("-F", help="The ssh configuration file to use")] = "",
+    ssh_config: SshConfig = "",
+    at_once: Annotated[int, typer.Option(help="Hosts at once, of many; 0: as many as is sensible", min=0, max=1000)] = 0,
+    max_errors: Annotated[int, typer.Option(help="Ask no further host after so many failed; 0: go on", min=0)] = 0,
 ) -> None:
     """Say what refuses allocations on a host: a limit or a shortage, which one, and who uses it up.
 
@@ -58,14 +61,41 @@ def diagnose(
         accepted=tuple(accept_unknown or ()),
         transport=transport,
         ssh_config=ssh_config,
+        at_once=at_once,
+        max_errors=max_errors,
     )
     raise typer.Exit(face.run(options))
+
+
+@app.command()
+def watch(
+    hosts: Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP or localhost; none is this machine")] = None,
+    *,
+    every: Annotated[
+        float, typer.Option(help="Seconds between two samples; longer where one costs the host too much", min=1)
+    ] = 10.0,
+    runbook: RunbookOption = "",
+    samples: Annotated[int, typer.Option(help="Stop after so many; 0: no end", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per sample, a line each")] = False,
+    textfile: Annotated[str, typer.Option(help="Keep metrics in this file for node_exporter's textfile collector")] = "",
+    transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
+    ssh_config: SshConfig = "",
+) -> None:
+    """Keep hosts open and go on looking: refusals as they happen, where use is heading, when it will be full.
+
+    While it runs, diagnose of the same host goes through its open session, even where nothing can fork any more.
+    """
+    from triagebook.bot import watch as face  # noqa: PLC0415
+
+    chosen = tuple(hosts or ["localhost"])
+    raise typer.Exit(face.run(face.Options(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config)))
 
 
 GROUPS = {
     "runbook": ("runbook_commands", "Look at, check and write runbooks."),
     "fix": ("fix_commands", "Propose, decide on and carry out fixes."),
     "audit": ("audit_commands", "The audit log."),
+    "host": ("host_commands", "The hosts there are, and how they differ."),
     "policy": ("policy_commands", "Who may do what."),
 }
 COMMANDS = {"serve": ("serve_command", "Decide, sign and record for everybody else on this machine.")}

@@ -27,6 +27,7 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Facts, Needs, needs
+from triagebook.runbooks.probes.records import Sample
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
 from triagebook.tools.target_name import TargetName
@@ -44,7 +45,7 @@ class Question:
     inputs: Mapping[str, object] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
     sample_s: float = 2.0
-    samples: int = 0  # 0: as many as could change the answer; 2: always compare
+    samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Service:
     transport_for: Callable[[TargetName], Transport]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], None] = time.sleep
+    loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
 
     def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
         """One host, one answer. A host that gives no session is an answer too (`unreachable`).
@@ -73,7 +75,7 @@ class Service:
         Raises RunbookError or UsageError; never LoginFailed.
         """
         started, clock = self.now(), time.perf_counter()
-        runbook = self.catalog.load(question.runbook)
+        runbook = self.loaded.get(question.runbook) or self.catalog.load(question.runbook)
         check_inputs(runbook, question)
         run = _Run(runbook, question, started, clock, progress or (lambda _stage, _diagnosis: None))
         if question.target.kind == "replay":
@@ -81,7 +83,7 @@ class Service:
         kinds = lookups.collected_kinds(runbook)
         run.progress("connecting", None)
         try:
-            collection = collect.start(self.transport_for(question.target), question.target.text, kinds)
+            collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
         except LoginFailed as error:
             return run.unreachable(error)
         try:
@@ -104,6 +106,12 @@ def check_inputs(runbook: model.Runbook, question: Question) -> None:
             raise UsageError(f"{runbook.name} has no check {name!r}{did_you_mean(name, ids)}", reason="check")
 
 
+def history_of(runbook: model.Runbook, kinds: Sequence[str], samples: Sequence[Sample]) -> tuple[Facts, ...]:
+    """The facts after each sample, by the runbook's names for its probes."""
+    steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
+    return tuple({name: step[kind] for name, kind in runbook.probes.items() if kind in step} for step in steps)
+
+
 class _Run:
     """One diagnosis under way."""
 
@@ -119,14 +127,14 @@ class _Run:
         collected_ms = (time.perf_counter() - self.clock) * 1000
         self.samples.append(SampleTime(1, _stamp(now())))
         extra: list[FactEntry] = []
-        history = self._history(collection, kinds)
+        history = history_of(self.runbook, kinds, collection.samples)
         wanted = self._needs(history)
         if wanted.sample:
             self.progress("first", self._diagnosis(history, collection, extra, collected_ms))
             pause(self.question.sample_s)
             collection.again(wanted.suspects)
             self.samples.append(SampleTime(2, _stamp(now())))
-            history = self._history(collection, kinds)
+            history = history_of(self.runbook, kinds, collection.samples)
             wanted = self._needs(history)
         if wanted.lookups:
             self.progress("asking", None)
@@ -134,13 +142,10 @@ class _Run:
         return Answer(self._diagnosis(history, collection, extra, collected_ms), history)
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
+        if self.question.samples == 1:
+            return Needs()
         wanted = needs(self.runbook, history[-1], len(history), self.question.inputs)
         return replace(wanted, sample=True) if self.question.samples > len(history) else wanted
-
-    def _history(self, collection: Any, kinds: Sequence[str]) -> tuple[Facts, ...]:
-        samples = collection.samples
-        steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
-        return tuple({name: step[kind] for name, kind in self.runbook.probes.items() if kind in step} for step in steps)
 
     def _diagnosis(self, history: Sequence[Facts], collection: Any, extra: Sequence[FactEntry], collected_ms: float) -> Diagnosis:
         decided = time.perf_counter()

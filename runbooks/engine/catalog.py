@@ -17,7 +17,7 @@ from triagebook.runbooks.engine.document import read_document
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.nearest import did_you_mean
 
-CACHE_FORMAT = "1"
+CACHE_FORMAT = "2"
 _NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?$")
 
 

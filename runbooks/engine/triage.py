@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from triagebook.runbooks.engine import model, rules, symptoms
 from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
+from triagebook.runbooks.engine.trend import Trend
 
 Facts = Mapping[str, object]
 
@@ -21,6 +22,7 @@ class Finding:
     element: object | None
     state: model.State | None = None
     because: str = ""
+    trend: Trend | None = None  # set by `heading`, where somebody goes on looking
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session,
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _ANSWER_CAP = 1 << 20
 _WATCH_CAP = 1 << 40  # each sample has its own cap
+_NOTES_KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,19 @@ class Collection:
         self._read(n, self._patience.sample_s)
 
     def forget(self, keep: int = 2) -> None:
-        """Keep the newest samples only: a watch would fill memory."""
+        """Keep the newest samples and notes only: a watch would fill memory."""
         self.samples = self.samples[-keep:]
+        del self._notes[:-_NOTES_KEPT]
+
+    def breathe(self) -> None:
+        """Between samples: answer the host's signs of life, and notice that the connection broke (`has_ended`)."""
+        if not self._is_by_files:
+            self._stream.breathe()
+
+    @property
+    def has_ended(self) -> bool:
+        """The program is gone: no further sample will come."""
+        return not self._is_by_files and self._stream.has_ended
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Output | Unreadable:
         """Run one more program on the same session. That it cannot be started is evidence, so it is an answer."""

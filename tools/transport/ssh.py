@@ -61,6 +61,8 @@ class SshTransport:
         from triagebook.tools.transport.opening import Exec  # noqa: PLC0415 - imports paramiko: after the SYN
 
         arrival = self._connected().arrive(config, Exec(render(argv), cap_bytes), attempt, dialing)
+        if self._deadlines.session_s is not None:
+            attempt.total_until = time.monotonic() + self._deadlines.session_s
         session = SshSession(arrival, attempt)
         return SshProcess(session, arrival.channel, attempt)
 
