@@ -94,6 +94,7 @@ def watch(
 GROUPS = {
     "runbook": ("runbook_commands", "Look at, check and write runbooks."),
     "fix": ("fix_commands", "Propose, decide on and carry out fixes."),
+    "lock": ("lock_commands", "Hosts that a fix has to itself."),
     "audit": ("audit_commands", "The audit log."),
     "host": ("host_commands", "The hosts there are, and how they differ."),
     "policy": ("policy_commands", "Who may do what."),
@@ -118,7 +119,7 @@ def main() -> None:
     try:
         app()
     except TriagebookError as error:
-        sys.stderr.write(f"triagebook: {error}\n")
+        sys.stderr.write(f"triagebook: {_told(error)}\n")
         sys.exit({"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error)))
     except BrokenPipeError:
         sys.exit(141)
@@ -126,6 +127,13 @@ def main() -> None:
         sys.exit(130)
     finally:
         gc.freeze()  # the interpreter's last collection would look at everything for nothing: 25 ms
+
+
+def _told(error: TriagebookError) -> str:
+    """The message; a refusal with the reason code that the audit log has too."""
+    from triagebook.runbooks.engine.errors import RefusedError  # noqa: PLC0415
+
+    return f"{error.reason}: {error}" if isinstance(error, RefusedError) else str(error)
 
 
 def _status_of(error: TriagebookError) -> int:
