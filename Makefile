@@ -27,6 +27,9 @@ types: $(VENV)/.dev .cache/src/triagebook
 unit: $(VENV)/.dev system-packages
 	@$(BIN)/pytest -q
 
+lab: $(VENV)/.dev ## All scenarios on all guest releases (root, QEMU); exit 3 where they cannot run
+	@$(BIN)/python -m tests.lab.rounds
+
 lock: ## Write the lock files anew (needs uv); no file names a registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
 		--group build -o requirements.txt pyproject.toml

@@ -106,7 +106,7 @@ class SshSession:
             try:
                 return read_files(self.connection, channel, paths, cap_bytes, self._attempt.total_until)
             finally:
-                self.connection.close_channel(channel)
+                self.connection.channels.close(channel)
 
     def close(self) -> None:
         """End the session; ends its processes' input."""
@@ -151,7 +151,7 @@ class SshProcess:
         until = self._allowance.for_end(timeout_s)
         is_timed_out = False
         try:
-            connection.end_input(channel)
+            connection.channels.end_input(channel)
             connection.wait(lambda: channel.is_closed, until)
         except TimedOut:
             is_timed_out = True
@@ -162,7 +162,7 @@ class SshProcess:
         return Exit(channel.status, bytes(channel.err), channel.is_truncated, ended=ended, detail=channel.cut or channel.signal)
 
     def _abandon(self) -> None:
-        self._connection.close_channel(self._channel)
+        self._connection.channels.close(self._channel)
         with contextlib.suppress(TimedOut, Cut):
             self._connection.flush(time.monotonic() + CLOSE_S)
 

@@ -121,15 +121,17 @@ def test_a_key_that_worked_among_several_is_remembered_and_flown_with(place: Gro
         third = launch(config, ways_file=memory)
         assert "one flight failed" in " ".join(third.session.path.notes)
         assert reached(third) == "ssh:stock"
-    assert server.log().count("Accepted publickey") == 3
+        assert reached(launch(config, ways_file=memory)) == "ssh:one-flight"
+    assert server.log().count("Accepted publickey") == 4
 
 
-def test_a_refused_key_is_never_offered_again_in_the_same_run(place: Ground, tmp_path: Path) -> None:
+@pytest.mark.parametrize("may_fly", [True, False])
+def test_a_refused_key_is_never_offered_again_in_the_same_run(may_fly: bool, place: Ground, tmp_path: Path) -> None:
     stranger = make_key(tmp_path / "stranger")
     with place.sshd({"LogLevel": "DEBUG"}) as server:
         config = Path(server.config)
         config.write_text(config.read_text().replace(str(place.user_key), str(stranger)))
-        transport = SshTransport(config_file=config)
+        transport = SshTransport(config_file=config, may_fly=may_fly)
         for _ in range(3):
             with pytest.raises(LoginFailed) as caught:
                 transport.launch("box", ["true"])
