@@ -109,7 +109,7 @@ def judged(found: Found) -> list[Target]:
         Target("at 100 ms, whole process / ansible, 17 tasks, pipelining", 1 / 65, wall(100, ours, peers.ANSIBLE_TASKS)),
         Target("at 0 ms, whole process / OpenSSH, one batch", 1.2, wall(0, ours, peers.SSH_BATCH)),
         Target("at 0 ms, inside a process / OpenSSH, one batch", 0.4, wall(0, WARM, peers.SSH_BATCH)),
-        Target("round trips of a diagnosis, from the slope", 3.6, slope(found.single, WARM)),
+        Target("round trips, whole process (slope of wall time)", 3.6, slope(found.single, ours)),
     ]
     count = max(found.fleets, default=0)
     fleet = found.fleets.get(count, {})
@@ -137,7 +137,8 @@ def slope(single: Mapping[int, Mapping[str, Figures]], name: str) -> float | Non
     if len(points) < 2:
         return None
     mean_x, mean_y = (sum(column) / len(points) for column in zip(*points, strict=True))
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _y in points)
+    spread = sum((x - mean_x) ** 2 for x, _y in points)
+    return float(sum((x - mean_x) * (y - mean_y) for x, y in points) / spread)
 
 
 def _versions(near: Hosts) -> str:
@@ -146,7 +147,7 @@ def _versions(near: Hosts) -> str:
     names = ["asyncssh", "parallel-ssh", "fabric", "ansible-core", "pyinfra", "linux-mcp-server"]
     code = f"from importlib.metadata import version; print(', '.join(n + ' ' + version(n) for n in {names}))"
     others = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    own = f"from importlib.metadata import version; print('paramiko', version('paramiko'))"
+    own = "from importlib.metadata import version; print('paramiko', version('paramiko'))"
     stock = subprocess.run([sys.executable, "-c", own], capture_output=True, text=True, check=True).stdout.strip()
     return f"{asked}; Python {platform.python_version()}; {stock}; {others}; {len(near.ports)} sshd"
 

@@ -20,7 +20,6 @@ class Sample:
     cpu_s: float
     memory_mib: float
     status: int
-    said: str = ""  # the end of standard error, where the status is not one that was expected
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,13 @@ class Figures:
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Figures":
         """The median of each figure on its own."""
-        columns = ([sample.wall_s for sample in samples], [sample.cpu_s for sample in samples], [s.memory_mib for s in samples])
-        return cls(*(statistics.median(column) for column in columns), rounds=len(samples))
+        median = statistics.median
+        return cls(
+            wall_s=median(sample.wall_s for sample in samples),
+            cpu_s=median(sample.cpu_s for sample in samples),
+            memory_mib=median(sample.memory_mib for sample in samples),
+            rounds=len(samples),
+        )
 
 
 class Failed(Exception):

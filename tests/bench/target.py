@@ -59,13 +59,17 @@ def _processes(argv: Sequence[str], env: dict[str, str]) -> int | None:
         return len(re.findall(r"\b(?:clone3?|v?fork)\(", Path(trace.name).read_text()))
 
 
+def _end(sleeper: "subprocess.Popen[bytes]") -> None:
+    sleeper.terminate()
+    sleeper.wait()
+
+
 @contextmanager
 def _crowd() -> Iterator[None]:
     """Processes that sleep, each ended by its pid; and empty cgroups where they can be made."""
     with ExitStack() as stack:
-        sleepers = [subprocess.Popen(["sleep", "3600"]) for _ in range(SLEEPERS)]
-        stack.callback(lambda: [sleeper.wait() for sleeper in sleepers])
-        stack.callback(lambda: [sleeper.terminate() for sleeper in sleepers])
+        for _ in range(SLEEPERS):
+            stack.callback(_end, subprocess.Popen(["sleep", "3600"]))
         for root in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")):
             if not (root / "cgroup.procs").exists():
                 continue

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.bench.measure import Failed, Sample, environment
 from tests.bench.peers import ROOT, Network
@@ -28,7 +29,7 @@ class Warm:
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        answer = json.loads(line) if line else {"status": "ended"}
+        answer: dict[str, Any] = json.loads(line) if line else {"status": "ended"}
         if answer["status"] not in {"healthy", "cause_found", "warning", "inconclusive"}:
             raise Failed(f"inside a process: {answer['status']}")
         return Sample(answer["wall_s"], answer["cpu_s"], 0.0, 0)
