@@ -28,7 +28,7 @@ from triagebook.runbooks.engine.diagnosis import (
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.runbooks.engine.triage import Facts, Needs, needs
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Needs, needs
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
 from triagebook.tools.target_name import TargetName
@@ -123,6 +123,7 @@ class _Run:
     def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float, progress: Progress) -> None:
         self.runbook, self.question, self.started, self.clock, self.progress = runbook, question, started, clock, progress
         self.samples: list[SampleTime] = []
+        self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
         self.id = f"{started:%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
 
     def observed(
@@ -148,6 +149,7 @@ class _Run:
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
         wanted = needs(self.runbook, history[-1], len(history), self.question.inputs)
+        self.outcomes = wanted.outcomes
         return replace(wanted, sample=True) if self.question.samples > len(history) else wanted
 
     def _history(self, collection: Any, kinds: Sequence[str]) -> tuple[Facts, ...]:
@@ -177,7 +179,7 @@ class _Run:
     def _conclude(self, history: Sequence[Facts]) -> "Conclusion":
         from triagebook.runbooks.engine.conclude import conclude  # noqa: PLC0415
 
-        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted)
+        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted, outcomes=self.outcomes)
 
     def _skew(self, history: Sequence[Facts]) -> float | None:
         now_s = getattr(self._host(history), "now_s", None)

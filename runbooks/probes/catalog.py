@@ -98,4 +98,9 @@ def _import(name: str) -> ModuleType:
 
 
 def _awk_path(kind: str) -> Path | None:
-    return next((path for folder in package.__path__ if (path := Path(folder) / f"{kind}.awk").is_file()), None)
+    return _awk_in(tuple(package.__path__), kind)
+
+
+@lru_cache(maxsize=256)
+def _awk_in(folders: tuple[str, ...], kind: str) -> Path | None:
+    return next((path for folder in folders if (path := Path(folder) / f"{kind}.awk").is_file()), None)

@@ -19,6 +19,7 @@ def main() -> int:
     run.add_argument("--rtt", type=int, nargs="*", default=[20, 100], help="round-trip times beside 0, in ms")
     run.add_argument("--fleet", type=int, default=500)
     run.add_argument("--slow-fleet", type=int, default=100, help="for peers with a process per host")
+    run.add_argument("--fleet-rounds", type=int, default=3)
     run.add_argument("--into", type=Path, default=ROOT / "docs")
     watch = commands.add_parser("guard", help="quick: has a ratio got worse by half?")
     watch.add_argument("--record", action="store_true")
@@ -31,7 +32,7 @@ def main() -> int:
     if options.rtt and (why := link.why_not()):
         print(f"bench: {why}; without them", file=sys.stderr)
         options.rtt = []
-    full(Plan(options.rounds, tuple(options.rtt), options.fleet, options.slow_fleet), options.into)
+    full(Plan(options.rounds, tuple(options.rtt), options.fleet, options.slow_fleet, options.fleet_rounds), options.into)
     return 0
 
 

@@ -32,6 +32,7 @@ class Plan:
     rtts: tuple[int, ...]
     fleet: int
     slow_fleet: int
+    fleet_rounds: int
 
 
 @dataclass
@@ -64,7 +65,7 @@ def full(plan: Plan, into: Path) -> None:
         found.starts = start.cpu_ms(networks[0])
         found.costs = target.costs(networks[0].home)
         for network in networks:
-            found.single[network.rtt_ms] = _single(network, plan.rounds if network.rtt_ms == 0 else max(3, plan.rounds - 2))
+            found.single[network.rtt_ms] = _single(network, plan.rounds)
         _fleets(found, networks[0], plan)
         found.without_silent_s = silent.seconds_until_the_rest_is_answered(networks[0], SILENT_FLEET, 0)
         found.with_silent_s = silent.seconds_until_the_rest_is_answered(networks[0], SILENT_FLEET, SILENT_FLEET // 10)
@@ -87,10 +88,15 @@ def _single(network: Network, rounds: int) -> Mapping[str, Figures]:
 
 def _fleets(found: Found, network: Network, plan: Plan) -> None:
     tell(f"{plan.fleet} hosts")
-    found.fleets[plan.fleet] = in_turn(peers.fleet(network, plan.fleet), 3, seldom=(peers.SSH_MANY,), tell=tell)
+    found.fleets[plan.fleet] = in_turn(
+        peers.fleet(network, plan.fleet), plan.fleet_rounds, seldom=(peers.SSH_MANY,), has_warm_up=False, tell=tell
+    )
     tell(f"{plan.slow_fleet} hosts")
     found.fleets[plan.slow_fleet] = in_turn(
-        {peers.TRIAGEBOOK: network.triagebook(plan.slow_fleet), **peers.slow_fleet(network, plan.slow_fleet)}, 1, tell=tell
+        {peers.TRIAGEBOOK: network.triagebook(plan.slow_fleet), **peers.slow_fleet(network, plan.slow_fleet)},
+        1,
+        has_warm_up=False,
+        tell=tell,
     )
 
 

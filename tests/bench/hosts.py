@@ -32,7 +32,7 @@ class Hosts:
 
     def task(self, commands: Sequence[str], count: int = 1, workers: int = 50) -> Path:
         """The file that tests/bench/clients read: where to go and what to run."""
-        path = self.folder / f"task-{self.address}-{count}-{len(commands)}.json"
+        path = self.folder / f"task-{self.address}-{count}-{len(commands)}-{workers}.json"
         task = {
             "hosts": [[self.address, self.port(index)] for index in range(count)],
             "user": self.user,

@@ -96,14 +96,19 @@ def private_mib(pid: int) -> float:
 
 
 def in_turn(
-    peers: Mapping[str, Callable[[], Sample]], rounds: int, *, seldom: Sequence[str] = (), tell: Callable[[str], None]
+    peers: Mapping[str, Callable[[], Sample]],
+    rounds: int,
+    *,
+    seldom: Sequence[str] = (),
+    has_warm_up: bool = True,
+    tell: Callable[[str], None],
 ) -> dict[str, Figures]:
     """A B C, A B C, ...: a first round that does not count, then `rounds`; `seldom` ones have no first and every second round.
 
     A peer that fails is left out, and `tell` gets the reason.
     """
     samples: dict[str, list[Sample]] = {name: [] for name in peers}
-    for number in range(rounds + 1):
+    for number in range(0 if has_warm_up else 1, rounds + 1):
         for name, measure in peers.items():
             if name not in samples or (name in seldom and number % 2 == 0):
                 continue

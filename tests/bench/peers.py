@@ -21,7 +21,7 @@ TRIAGEBOOK = "triagebook"
 SSH_BATCH = "OpenSSH, one batch"
 SSH_EACH = "OpenSSH, a connection per command"
 PARAMIKO = "paramiko"
-PARAMIKO_THREADS = "paramiko, threads"
+PARAMIKO_THREADS = "paramiko, a thread per host"
 ANSIBLE_TASKS = "ansible, 17 tasks, pipelining"
 SSH_MANY = "OpenSSH, a process per host"
 
@@ -48,10 +48,12 @@ class Network:
         """One run of it, as a function."""
         return lambda: run([*self.enter, *argv], environment(self.home, **env), expected=expected)
 
-    def script(self, name: str, commands: Sequence[str], count: int = 1, *, own: bool = False) -> Callable[[], Sample]:
+    def script(
+        self, name: str, commands: Sequence[str], count: int = 1, *, own: bool = False, at_once: int = 50
+    ) -> Callable[[], Sample]:
         """One of tests/bench/clients; `own`: run by our Python, which has the newest paramiko."""
         python = sys.executable if own else str(VENV / "bin" / "python")
-        return self.peer([python, str(CLIENTS / f"with_{name}.py"), str(self.hosts.task(commands, count))])
+        return self.peer([python, str(CLIENTS / f"with_{name}.py"), str(self.hosts.task(commands, count, at_once))])
 
     def triagebook(self, count: int = 1) -> Callable[[], Sample]:
         """Our own command line, on so many hosts."""
@@ -97,7 +99,8 @@ def fleet(network: Network, count: int, *, at_once: int = 50) -> dict[str, Calla
     many = f"seq {count} | xargs -P {at_once} -I@ {shlex.join(network.ssh)} bench@ {shlex.quote(guide.BATCH)}"
     return {
         TRIAGEBOOK: network.triagebook(count),
-        PARAMIKO_THREADS: network.script("paramiko", [guide.BATCH], count, own=True),
+        PARAMIKO_THREADS: network.script("paramiko", [guide.BATCH], count, own=True, at_once=count),
+        "paramiko, 50 threads": network.script("paramiko", [guide.BATCH], count, own=True),
         "asyncssh": network.script("asyncssh", [guide.BATCH], count),
         "parallel-ssh": network.script("pssh", [guide.BATCH], count),
         SSH_MANY: network.peer(["sh", "-c", many]),
