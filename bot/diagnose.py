@@ -52,22 +52,22 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
     if options.save and len(questions) > 1:
         raise UsageError("--save takes one host at a time")
     style = Style(colour=_wants_colour(out), explain=options.explain)
-    answers: list[Answer] = []
+    diagnoses: list[Diagnosis] = []  # not the answers: the facts of a fleet would stay in memory
     failed = 0
     for result in _ask(service, questions, err):
         if isinstance(result, TriagebookError):
             failed += 1
             err.write(f"triagebook: {result}\n")
             continue
-        answers.append(result)
+        diagnoses.append(result.diagnosis)
+        if options.save:
+            save_answer(Path(options.save), result)
         if options.as_json:
             out.write(json.dumps(as_json(result.diagnosis), ensure_ascii=False) + "\n")
             out.flush()
-    if options.save and answers:
-        save_answer(Path(options.save), answers[0])
     if not options.as_json:
-        _print([answer.diagnosis for answer in answers], style, out)
-    return exit_status([answer.diagnosis for answer in answers], failed=failed)
+        _print(diagnoses, style, out)
+    return exit_status(diagnoses, failed=failed)
 
 
 def _ask(service: Service, questions: Sequence[Question], err: TextIO) -> Iterator[Answer | TriagebookError]:
@@ -81,8 +81,8 @@ def _ask(service: Service, questions: Sequence[Question], err: TextIO) -> Iterat
 
     service.catalog.load(questions[0].runbook)  # once, not by every thread at the same moment
     with ThreadPoolExecutor(min(AT_ONCE, len(questions))) as pool:
-        waiting = {pool.submit(service.diagnose, question): question for question in questions}
-        for number, future in enumerate(as_completed(waiting), 1):
+        # nobody else keeps the futures, so what has been told is forgotten
+        for number, future in enumerate(as_completed([pool.submit(service.diagnose, question) for question in questions]), 1):
             if err.isatty():
                 err.write(f"\r{number}/{len(questions)} hosts ")
             try:
