@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 HOST ?=
 ARGS ?=
 
-.PHONY: diagnose test check lint types unit lab bench lock system-packages clean
+.PHONY: diagnose test check lint types unit lab bench bench-guard bench-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -22,13 +22,28 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 
 types: $(VENV)/.dev .cache/src/triagebook
-	@$(BIN)/mypy --no-error-summary -p triagebook
+	@$(BIN)/mypy --no-error-summary -p triagebook -p tests.bench
 
 unit: $(VENV)/.dev system-packages
 	@$(BIN)/pytest -q
 
 lab: $(VENV)/.dev ## All scenarios on all guest releases (root, QEMU); exit 3 where they cannot run
 	@$(BIN)/python -m tests.lab.rounds
+
+bench: $(VENV)/.run .cache/bench/.ready ## Time triagebook beside its peers; writes docs/performance.md. As root also over slow links
+	@$(BIN)/python -m tests.bench run $(ARGS)
+
+bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/bench/ratios.json?
+	@$(BIN)/python -m tests.bench guard
+
+.cache/bench/.ready: tests/bench/requirements.txt
+	@test -x .cache/bench/venv/bin/python || $(PYTHON) -m venv .cache/bench/venv
+	@.cache/bench/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: --no-deps -r $<
+	@touch $@
+
+bench-lock: ## Write the lock file of the peers anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
+		-o tests/bench/requirements.txt tests/bench/requirements.in
 
 lock: ## Write the lock files anew (needs uv); no file names a registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \

@@ -47,7 +47,10 @@ def diagnose(
 
     Exit status: 0 healthy, 1 cause found, 2 usage, 3 inconclusive, 4 unreachable or failed, 5 refused, 6 warning.
     """
-    from triagebook.bot import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
+    from triagebook.tools import dial  # noqa: PLC0415 - light start: --help needs none of it
+
+    dialing = dial.dial(hosts or (), ssh_config) if transport == "ssh" else None
+    from triagebook.bot import diagnose as face  # noqa: PLC0415 - TCP is under way before this
 
     inputs: dict[str, Any] = {"symptom": symptom, "unit": unit, "user": user, "pid": pid}
     options = face.Options(
@@ -63,6 +66,7 @@ def diagnose(
         ssh_config=ssh_config,
         at_once=at_once,
         max_errors=max_errors,
+        dialing=dialing,
     )
     raise typer.Exit(face.run(options))
 

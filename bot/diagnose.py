@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from triagebook.bot.render.text import Style, render
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
@@ -14,6 +14,9 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools import setup
 from triagebook.tools.save import save_answer
 from triagebook.tools.service import Question, Service
+
+if TYPE_CHECKING:
+    from triagebook.tools.transport.ssh import SshTransport
 
 EXIT_STATUS: Mapping[str, int] = {
     "healthy": 0,
@@ -43,6 +46,7 @@ class Options:
     ssh_config: str = ""
     at_once: int = 0
     max_errors: int = 0
+    dialing: "SshTransport | None" = None
 
 
 def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) -> int:
@@ -52,7 +56,7 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
     targets = setup.targets(settings, options.hosts, options.ssh_config)
     if not targets:
         raise UsageError(f"no hosts in {', '.join(options.hosts)}")
-    service = setup.service(settings, transport=options.transport, ssh_config=options.ssh_config)
+    service = setup.service(settings, transport=options.transport, ssh_config=options.ssh_config, dialing=options.dialing)
     runbook = options.runbook or setup.default_runbook(settings, service.catalog)
     questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
     if options.save and len(questions) > 1:

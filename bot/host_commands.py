@@ -20,11 +20,11 @@ def list_hosts(
 ) -> None:
     """List the hosts: of your inventory files, ssh_config and Ansible, as the configuration has them."""
     from triagebook.runbooks.engine.text import safe_text  # noqa: PLC0415
-    from triagebook.tools import setup  # noqa: PLC0415
+    from triagebook.tools import dial, setup  # noqa: PLC0415
     from triagebook.tools.inventory_sources import load  # noqa: PLC0415
 
     settings = setup.settings()
-    inventory = load(settings.inventory, setup.config_file(settings, ssh_config))
+    inventory = load(settings.inventory, dial.config_file(settings, ssh_config))
     for entry in inventory.of(group.removeprefix("@")):
         groups = inventory.groups_of(entry.name)
         if as_json:

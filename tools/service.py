@@ -3,16 +3,18 @@
 The one door for every face. Deciding is the engine's; reading the host is the collector's; this is the loop between.
 """
 
+import importlib
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.catalog import Catalog
-from triagebook.runbooks.engine.conclude import Conclusion, conclude, unreachable_headline
 from triagebook.runbooks.engine.diagnosis import (
     Diagnosis,
     FactEntry,
@@ -26,14 +28,18 @@ from triagebook.runbooks.engine.diagnosis import (
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.runbooks.engine.triage import Facts, Needs, needs
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Needs, needs
 from triagebook.runbooks.probes.records import Sample
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
 from triagebook.tools.target_name import TargetName
 from triagebook.tools.transport.base import LoginFailed, Transport
 
+if TYPE_CHECKING:
+    from triagebook.runbooks.engine.conclude import Conclusion
+
 MAX_ROUNDS = 3
+CONCLUDING = "triagebook.runbooks.engine.conclude"  # with the templates: 45 ms, while the host is waited for
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class Service:
             return run.replayed(self.catalog)
         kinds = lookups.collected_kinds(runbook)
         run.progress("connecting", None)
+        import_meanwhile(CONCLUDING)
         try:
             collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
         except LoginFailed as error:
@@ -90,6 +97,12 @@ class Service:
             return run.observed(collection, kinds, self.now, self.pause)
         finally:
             collection.close()
+
+
+def import_meanwhile(module: str) -> None:
+    """Begin an import on a thread of its own; the `import` that needs the module waits for it."""
+    if module not in sys.modules:
+        threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 def check_inputs(runbook: model.Runbook, question: Question) -> None:
@@ -118,6 +131,7 @@ class _Run:
     def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float, progress: Progress) -> None:
         self.runbook, self.question, self.started, self.clock, self.progress = runbook, question, started, clock, progress
         self.samples: list[SampleTime] = []
+        self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
         self.id = f"{started:%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
 
     def observed(
@@ -145,6 +159,7 @@ class _Run:
         if self.question.samples == 1:
             return Needs()
         wanted = needs(self.runbook, history[-1], len(history), self.question.inputs)
+        self.outcomes = wanted.outcomes
         return replace(wanted, sample=True) if self.question.samples > len(history) else wanted
 
     def _diagnosis(self, history: Sequence[Facts], collection: Any, extra: Sequence[FactEntry], collected_ms: float) -> Diagnosis:
@@ -166,8 +181,10 @@ class _Run:
         login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
         return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncated(history))
 
-    def _conclude(self, history: Sequence[Facts]) -> Conclusion:
-        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted)
+    def _conclude(self, history: Sequence[Facts]) -> "Conclusion":
+        from triagebook.runbooks.engine.conclude import conclude  # noqa: PLC0415
+
+        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted, outcomes=self.outcomes)
 
     def _skew(self, history: Sequence[Facts]) -> float | None:
         now_s = getattr(self._host(history), "now_s", None)
@@ -179,7 +196,7 @@ class _Run:
 
     def _compose(
         self,
-        conclusion: Conclusion,
+        conclusion: "Conclusion",
         history: Sequence[Facts],
         extra: Sequence[FactEntry],
         *,
@@ -232,6 +249,8 @@ class _Run:
 
     def unreachable(self, error: LoginFailed) -> Answer:
         """No session: how far the way in went, and what that tells."""
+        from triagebook.runbooks.engine.conclude import Conclusion, unreachable_headline  # noqa: PLC0415
+
         login = LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 1000))
         meaning = next((item for item in self.runbook.logins if item.outcome == login.outcome), None)
         error_class = asked(self.runbook, self.question.inputs)["symptom_class"]

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.catalog import Catalog, catalog
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.dial import config_file
 from triagebook.tools.service import Service
 from triagebook.tools.settings import Settings, read_settings
 from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.transport.base import Deadlines, Transport
+
+if TYPE_CHECKING:
+    from triagebook.tools.transport.ssh import SshTransport
 
 TRANSPORTS = ("ssh", "openssh")
 STANDING = Deadlines(session_s=10 * 365 * 86400.0)  # a watch ends when its host or its person does
@@ -34,9 +39,12 @@ def runbooks(settings: Settings) -> Catalog:
     return catalog(settings.runbook_paths, settings.cache / "runbooks" if settings.cache else None)
 
 
-def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "") -> Service:
-    """A service for this person: their ssh configuration, their keys, their known hosts. A running watch is asked first."""
-    ordinary = transports(settings, transport=transport, ssh_config=ssh_config)
+def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "", dialing: "SshTransport | None" = None) -> Service:
+    """A service for this person: their ssh configuration, their keys, their known hosts. A running watch is asked first.
+
+    `dialing` is the transport that has begun to connect (`dial.dial`).
+    """
+    ordinary = transports(settings, transport=transport, ssh_config=ssh_config, dialing=dialing)
 
     def transport_for(target: TargetName) -> Transport:
         if settings.runtime is None or not settings.runtime.is_dir():
@@ -52,13 +60,18 @@ def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "")
 
 
 def transports(
-    settings: Settings, *, transport: str = "ssh", ssh_config: str = "", deadlines: Deadlines | None = None
+    settings: Settings,
+    *,
+    transport: str = "ssh",
+    ssh_config: str = "",
+    deadlines: Deadlines | None = None,
+    dialing: "SshTransport | None" = None,
 ) -> Callable[[TargetName], Transport]:
     """The ordinary way to each host. One transport serves them all. Raises UsageError: no such transport."""
     if transport not in TRANSPORTS:
         raise UsageError(f"unknown transport {transport!r} (one of: {', '.join(TRANSPORTS)})")
     config = config_file(settings, ssh_config)
-    made: dict[str, Transport] = {}
+    made: dict[str, Transport] = {"ssh": dialing} if dialing is not None else {}
 
     def transport_for(target: TargetName) -> Transport:
         kind = "local" if target.kind == "local" else transport
@@ -92,12 +105,6 @@ def targets(settings: Settings, words: Sequence[str], ssh_config: str = "") -> t
     from triagebook.tools.inventory_sources import expand  # noqa: PLC0415 - where an inventory is asked
 
     return expand(words, settings.inventory, config_file(settings, ssh_config))
-
-
-def config_file(settings: Settings, ssh_config: str) -> Path | None:
-    """The ssh_config in use, None for the person's own."""
-    chosen = ssh_config or settings.ssh_config
-    return Path(chosen).expanduser() if chosen else None
 
 
 def standing_socket(settings: Settings, target: TargetName, ssh_config: str) -> Path | None:

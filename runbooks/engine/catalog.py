@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Catalog:
 
     roots: tuple[Path, ...]
     cache: Path | None = None
+    _known: dict[tuple[str, str], model.Runbook] = field(default_factory=dict, repr=False, compare=False)  # by content
 
     def entries(self) -> tuple[Entry, ...]:
         """All versions, by id and ascending version."""
@@ -110,6 +111,11 @@ class Catalog:
         except OSError as error:
             raise RunbookError(f"{source}: {error.strerror}") from None
         key = hashlib.sha256(CACHE_FORMAT.encode() + b"\0" + content + _vocabulary_stamp()).hexdigest()
+        if (key, source) not in self._known:
+            self._known[key, source] = self._checked(entry, content, key, source)
+        return self._known[key, source]
+
+    def _checked(self, entry: Entry, content: bytes, key: str, source: str) -> model.Runbook:
         cached = _from_cache(self.cache / f"{key}.json") if self.cache else None
         if cached is not None:
             return replace(cached, source=source)

@@ -59,17 +59,18 @@ def conclude(
     accepted: Sequence[str] = (),
     error_class: str = "",
     trends: heading.Trends | None = None,
+    outcomes: Sequence[CheckOutcome] = (),
 ) -> Conclusion:
     """Decide on the last of `history` (facts after each sample). `accepted`: checks whose unknown is a stated caveat.
 
-    `error_class` overrides the routing of the symptom's text; `trends` is for those who go on looking. Raises
-    RunbookError when a rule or template fails.
+    `outcomes` is the triage of that last one where it was done already (`needs`). `error_class` overrides the routing of
+    the symptom's text; `trends` is for those who go on looking. Raises RunbookError when a rule or template fails.
     """
     asked = symptoms.asked(runbook, inputs, error_class)
     error_class = asked["symptom_class"]
     history = [{**facts, "inputs": asked} for facts in history]
     facts = history[-1]
-    outcomes = heading.with_trends(triage(runbook, facts, len(history)), trends or {})
+    outcomes = heading.with_trends(tuple(outcomes) or triage(runbook, facts, len(history)), trends or {})
     ranked = _ranked(runbook, outcomes, facts, error_class)
     omitted, ranked = max(0, len(ranked) - MAX_VERDICTS), ranked[:MAX_VERDICTS]
     unknown = tuple(_unknown(result) for result in outcomes if result.outcome == "unknown")

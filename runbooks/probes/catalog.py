@@ -63,10 +63,15 @@ def facts_types() -> Mapping[str, type[Any]]:
 
 
 def stamp() -> bytes:
-    """Changes whenever a module of this package does, and so with any fact dataclass."""
+    """Changes whenever a module of this package does, and so with any fact dataclass. Read once: so is the code."""
+    return _stamp_of(tuple(package.__path__))
+
+
+@lru_cache(maxsize=8)
+def _stamp_of(folders: tuple[str, ...]) -> bytes:
     digest = hashlib.sha256()
-    for name in sorted(_modules()):
-        for path in (path for folder in package.__path__ if (path := Path(folder) / f"{name}.py").is_file()):
+    for name in sorted(_modules_in(folders)):
+        for path in (path for folder in folders if (path := Path(folder) / f"{name}.py").is_file()):
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.digest()
 

@@ -139,9 +139,7 @@ class Collection:
         )
 
     def close(self) -> None:
-        """End the program (by closing its input) and the session."""
-        if not self._is_by_files:
-            self._finish()
+        """End the session, and with it the program: its input ends. Nobody waits for its last word, a round trip away."""
         self.session.close()
 
     def _read_first(self) -> None:

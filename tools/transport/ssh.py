@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
+from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.transport import ssh_config
 from triagebook.tools.transport.allowance import Allowance
 from triagebook.tools.transport.attempt import Attempt
@@ -19,6 +20,10 @@ from triagebook.tools.transport.faults import Cut, NotAgreed, TimedOut
 from triagebook.tools.transport.ways import Ways
 
 if TYPE_CHECKING:
+    from triagebook.tools.transport.ssh_config import HostConfig
+    from triagebook.tools.transport.stream import Dialing
+
+    _Dialed = tuple[HostConfig, Attempt, Dialing | None]
     from triagebook.tools.transport.channel import Channel
     from triagebook.tools.transport.connection import Connection
     from triagebook.tools.transport.connector import Arrival, Connector
@@ -52,12 +57,21 @@ class SshTransport:
         self._may_fly = may_fly
         self._connector: Connector | None = None
         self._lock = threading.Lock()
+        self._dialed: dict[str, _Dialed] = {}
+
+    def dial(self, host: str) -> None:
+        """Begin the TCP connection to a host that `launch` will be asked for soon. What fails here, `launch` tells."""
+        with contextlib.suppress(TriagebookError):
+            self._dialed[host] = self._dial(host)
+
+    def _dial(self, host: str) -> "_Dialed":
+        config = ssh_config.look_up(ssh_config.parse_target(host), self._config_file)
+        attempt = Attempt(config.alias, self._deadlines)
+        return config, attempt, attempt.dial(config)
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Connect and start the first process. Raises LoginFailed, UsageError."""
-        config = ssh_config.look_up(ssh_config.parse_target(host), self._config_file)
-        attempt = Attempt(config.alias, self._deadlines)
-        dialing = attempt.dial(config)
+        config, attempt, dialing = self._dialed.pop(host) if host in self._dialed else self._dial(host)
         from triagebook.tools.transport.opening import Exec  # noqa: PLC0415 - imports paramiko: after the SYN
 
         arrival = self._connected().arrive(config, Exec(render(argv), cap_bytes), attempt, dialing)
