@@ -28,7 +28,7 @@ def test_every_test_the_coverage_page_names_exists() -> None:
             assert any(re.fullmatch(case.replace("*", ".*"), known) for known in cases), case
 
 
-NEEDS_A_HOST_OR_SERVER = r"web01|db01|@web|^triagebook (serve|fix|audit|policy|watch)"
+NEEDS_A_HOST_OR_SERVER = r"web01|db01|@web|host list|^triagebook (serve|fix|audit|policy|watch)"
 README_COMMANDS = [
     line.split("#")[0].split()[1:]
     for line in (ROOT / "README.md").read_text().splitlines()
