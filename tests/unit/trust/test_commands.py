@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import typer
 from triagebook.bot import asking, fix_commands
+from triagebook.bot.cli import app, mount
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import UsageError
@@ -14,8 +15,8 @@ from triagebook.tools.trust.lease import kept
 from typer.testing import CliRunner
 
 from tests.trust import policies, samples
-from tests.trust.cli_main import app
 
+mount(["fix", "lock", "audit", "policy", "serve"])
 RUN = CliRunner()
 
 
