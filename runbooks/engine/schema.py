@@ -190,7 +190,8 @@ def json_schema() -> dict[str, Any]:
 
 
 def _explain(document: Document, error: ValidationError) -> RunbookError:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])  # a typo also leaves a key missing
     path: PathKey = tuple(part for part in first["loc"] if isinstance(part, int) or not part.startswith("function-"))
     if first["type"] == "extra_forbidden":
         return document.error(path, f"unknown key {path[-1]!r}{did_you_mean(str(path[-1]), _keys_at(path[:-1]))}")

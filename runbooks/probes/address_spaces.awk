@@ -59,7 +59,7 @@ function address_spaces_end(    i, tier) {
     for (i = 1; i <= sized_n; i++) { if (sized_tier[i] == tier) { space_print("size", sized_pid[i], sized[i]); } }
   }
   for (i = 1; i <= largest_n["fork"]; i++) { space_print("large", largest["fork", i], space_data[largest["fork", i]]); }
-  split("", space_comm); split("", space_uid); split("", space_size); split("", space_data);
+  forget(space_comm); forget(space_uid); forget(space_size); forget(space_data);
 }
 
 # Counts a process's maps. Near ones and suspects are printed, unreadable ones too (the twelve largest by name).

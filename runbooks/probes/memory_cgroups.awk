@@ -1,6 +1,6 @@
 # The memory controller's limits: memory.max and its events, on v1 limit_in_bytes, usage_in_bytes and failcnt.
 function memory_cgroups_begin() {
-  split("", memcg_is_known); split("", memcg_max); split("", memcg_now); split("", memcg_hits); split("", memcg_kills);
+  forget(memcg_is_known); forget(memcg_max); forget(memcg_now); forget(memcg_hits); forget(memcg_kills);
   memcg_n = 0; memcg_finite = 0; memcg_absent = 0; memcg_outside = 0; memcg_near = 0;
   find_controllers();
   if (memory_key != "") { memcg_enter("/"); }
@@ -33,7 +33,7 @@ function memory_cgroups_end(    i, path, tier, tiers) {
   for (tier = 2; tier > 0; tier--) {
     for (i = 1; i <= memcg_n; i++) { if (tiers[i] == tier) { memcg_print(memcg_list[i]); } }
   }
-  split("", memcg_hits_before); split("", memcg_kills_before);
+  forget(memcg_hits_before); forget(memcg_kills_before);
   for (i = 1; i <= memcg_n; i++) {
     path = memcg_list[i];
     if (memcg_hits[path] != "") { memcg_hits_before[path] = memcg_hits[path]; }

@@ -1,8 +1,8 @@
 # The pids controller's limits: every cgroup that holds a process, and its ancestors. Refusals are counted in
 # pids.events.local (this limit's own; cgroup v2 of newer kernels) or in pids.events of the cgroup that forked.
 function pids_cgroups_begin() {
-  split("", pids_is_known); split("", pids_max); split("", pids_now); split("", pids_events); split("", pids_tier);
-  split("", pids_limited); split("", pids_suspected);
+  forget(pids_is_known); forget(pids_max); forget(pids_now); forget(pids_events); forget(pids_tier);
+  forget(pids_limited); forget(pids_suspected);
   pids_n = 0; pids_finite = 0; pids_absent = 0; pids_outside = 0; pids_is_whole = 0;
   find_controllers();
   if (pids_key != "") { pids_add("/"); }
@@ -54,7 +54,7 @@ function pids_cgroups_end(    i, path, tier, above) {
       if (pids_tier[path] == tier && (pids_max[path] != "" || pids_events[path] > 0)) { pids_print(path, tier); }
     }
   }
-  split("", pids_before);
+  forget(pids_before);
   for (i = 1; i <= pids_n; i++) {
     if (pids_events[pids_list[i]] != "") { pids_before[pids_list[i]] = pids_events[pids_list[i]]; }
   }

@@ -1,8 +1,8 @@
 # Processes added up by cgroup, user and command name: the ten largest by tasks and by memory, and the five largest in
 # every cgroup and of every user that another kind found near a limit.
 function process_groups_begin() {
-  split("", group_tasks); split("", group_processes); split("", group_rss); split("", group_top);
-  split("", group_printed);
+  forget(group_tasks); forget(group_processes); forget(group_rss); forget(group_top);
+  forget(group_printed);
   group_n = 0;
 }
 

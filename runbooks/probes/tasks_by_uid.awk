@@ -1,7 +1,7 @@
 # Tasks of each real UID, and the least nproc limit that one of its processes has. Exempt processes (UID 0, or
 # CAP_SYS_RESOURCE or CAP_SYS_ADMIN, in the first user namespace) count as tasks, but their limit does not.
 function tasks_by_uid_begin() {
-  split("", uid_tasks); split("", uid_processes); split("", uid_soft); split("", uid_suspected); split("", uid_unread);
+  forget(uid_tasks); forget(uid_processes); forget(uid_soft); forget(uid_suspected); forget(uid_unread);
   uid_n = 0; uid_unread_n = 0; uid_limited_n = 0; uid_near_n = 0;
   is_first_namespace = is_whole_map(slurp(ROOT "/proc/self/uid_map", 0));
 }

@@ -31,7 +31,13 @@ def run(argv: Sequence[str], *, timeout_s: float = 600, cwd: Path | None = None)
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '/usr/bin:/bin')}:{SBIN}"}
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=timeout_s, cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
             check=False,
         )
     except subprocess.TimeoutExpired:

@@ -78,7 +78,9 @@ def argv(release: Release, image: Path, accelerator: str, extra: tuple[str, ...]
     kernel = image / release.kernel_suite
     # tb-size: the emulator's code cache would otherwise grow with the host's memory
     # cx16=off: QEMU 7.2 emulates cmpxchg16b wrongly; kernel 6.12 then panics in kmem_cache_alloc, now and then
-    model = ("-accel", "tcg,tb-size=96", "-cpu", "max,cx16=off,la57=off") if accelerator == "tcg" else ("-accel", "kvm", "-cpu", "host")
+    model = (
+        ("-accel", "tcg,tb-size=96", "-cpu", "max,cx16=off,la57=off") if accelerator == "tcg" else ("-accel", "kvm", "-cpu", "host")
+    )
     command_line = "console=ttyS0 quiet net.ifnames=0 mitigations=off psi=1 panic=-1"
     return (
         "qemu-system-x86_64", *model, "-machine", "pc", "-m", f"{MEMORY_MIB}M", "-smp", "1", "-nodefaults", "-no-user-config",

@@ -15,9 +15,7 @@ MIB = 1024 * 1024
 APPUSER, ACME = 1003, 1002
 FULL = ("now", "at_limit")
 
-WORKER = Expected(
-    "pids_cgroup", FULL, Culprit("unit", unit="worker.service", path="/system.slice/worker.service"), "pids.max", 24
-)
+WORKER = Expected("pids_cgroup", FULL, Culprit("unit", unit="worker.service", path="/system.slice/worker.service"), "pids.max", 24)
 APPUSER_NPROC = Expected("user_nproc", FULL, Culprit("user", user="appuser"), "RLIMIT_NPROC", 20)
 
 SCENARIOS: dict[str, Scenario] = {
@@ -47,9 +45,7 @@ SCENARIOS: dict[str, Scenario] = {
             Fork(EAGAIN, inside="api"),
             Counter("{pids}/acme.slice/pids.current", r"^(\d+)", 30),
         ),
-        expected=(
-            Expected("pids_cgroup", FULL, Culprit("unit", unit="acme.slice", path="/acme.slice"), "pids.max", 30),
-        ),
+        expected=(Expected("pids_cgroup", FULL, Culprit("unit", unit="acme.slice", path="/acme.slice"), "pids.max", 30),),
         program="api",
         unit="acme-api.service",
         user="acme",
@@ -63,9 +59,7 @@ SCENARIOS: dict[str, Scenario] = {
             Expected(
                 "pids_cgroup",
                 FULL,
-                Culprit(
-                    "unit", unit="queue@orders.service", path="/system.slice/system-queue.slice/queue@orders.service"
-                ),
+                Culprit("unit", unit="queue@orders.service", path="/system.slice/system-queue.slice/queue@orders.service"),
                 "pids.max",
                 20,
             ),
@@ -119,9 +113,7 @@ SCENARIOS: dict[str, Scenario] = {
         symptom=FORK_EAGAIN,
         steps=(Unit("report.service"),),
         proofs=(Victim("report", "fork", EAGAIN), Fork(EAGAIN, uid=ACME, limit=16), Fork(0, inside="report")),
-        expected=(
-            Expected("user_nproc", FULL, Culprit("user", user="acme", unit="report.service"), "RLIMIT_NPROC", 16),
-        ),
+        expected=(Expected("user_nproc", FULL, Culprit("user", user="acme", unit="report.service"), "RLIMIT_NPROC", 16),),
         program="report",
         unit="report.service",
         user="acme",
@@ -342,11 +334,7 @@ SCENARIOS: dict[str, Scenario] = {
         symptom=FORK_ENOMEM,
         steps=(Unit("orphan.service"),),
         proofs=(Victim("orphan", "fork", ENOMEM), Fork(0, inside="orphan"), Mmap(0, mib=64)),
-        expected=(
-            Expected(
-                "dead_pid_namespace", FULL, Culprit("process", unit="orphan.service", program="orphan"), "", None
-            ),
-        ),
+        expected=(Expected("dead_pid_namespace", FULL, Culprit("process", unit="orphan.service", program="orphan"), "", None),),
         program="orphan",
         unit="orphan.service",
     ),

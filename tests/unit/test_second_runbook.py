@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from triagebook.runbooks import probes
 from triagebook.runbooks.engine.cases import read_cases, run_case
 from triagebook.runbooks.engine.catalog import Catalog, catalog

@@ -9,12 +9,13 @@ from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.probes import catalog
-from triagebook.runbooks.probes.records import Sample, parse_samples
+from triagebook.runbooks.probes.records import END, Sample, parse_samples
 from triagebook.tools.collector import files, program
 from triagebook.tools.collector.stream import Stream
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
 
 _ANSWER_CAP = 1 << 20
+_WATCH_CAP = 1 << 40  # each sample has its own cap
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Collection:
 
         A sample that does not come is there, empty and incomplete, and `cost.notes` says why.
         """
-        n = len(self.samples) + 1
+        n = self.samples[-1].n + 1
         if self._is_by_files:
             self._add(files.read_sample(self._read_files, self.kinds, n))
             return
@@ -84,11 +85,15 @@ class Collection:
             return
         self._read(n, self._patience.sample_s)
 
+    def forget(self, keep: int = 2) -> None:
+        """Keep the newest samples only: a watch would fill memory."""
+        self.samples = self.samples[-keep:]
+
     def run(self, argv: Sequence[str], timeout_s: float) -> Output | Unreadable:
         """Run one more program on the same session. That it cannot be started is evidence, so it is an answer."""
         try:
             stream = Stream(self.session.start(tuple(argv), cap_bytes=_ANSWER_CAP), cap_bytes=_ANSWER_CAP)
-            stream.read_sample(0, timeout_s)  # no sample has this number: reads to the end
+            printed = stream.read_all(timeout_s)
             ended = stream.process.finish(self._patience.finish_s)
         except LoginFailed as failed:
             return Unreadable(f"{argv[0]} could not be started: {safe_text(failed.login.message or str(failed), 200)}")
@@ -98,7 +103,7 @@ class Collection:
             return Unreadable(f"{argv[0]}: {stream.why}")
         if ended.status in {126, 127}:
             return Unreadable(f"{argv[0]} cannot be run there (exit status {ended.status})")
-        return Output(stream.text(), ended)
+        return Output(printed, ended)
 
     @property
     def truncated(self) -> tuple[str, ...]:
@@ -113,10 +118,10 @@ class Collection:
         ends = [sample.end for sample in self.samples if sample.is_complete]
         cpu_us = ends[-1].get("cpu_us", "") if ends else ""
         return Cost(
-            bytes=self._bytes_before + len(self._stream.answer),
+            bytes=self._bytes_before + self._stream.received,
             cpu_ms=int(cpu_us) / 1000 if cpu_us.isdecimal() and len(cpu_us) < 16 else None,
             awk=ends[-1].get("awk", "") if ends else "",
-            collector="sftp" if self._is_by_files else "awk" if self._stream.has_begun else "none",
+            collector="sftp" if self._is_by_files else "awk" if self._stream.tag else "none",
             notes=tuple(self._notes),
         )
 
@@ -132,9 +137,9 @@ class Collection:
             return
         ended = self._finish()
         self._note(f"the program ended early: {_end(ended)}")
-        if self._stream.has_begun:
+        if self._stream.tag:
             self._try_again()
-        if not self.samples[0].is_complete and not self._stream.has_begun:
+        if not self.samples[0].is_complete and not self._stream.tag:
             self._fall_back()
 
     def _try_again(self) -> None:
@@ -144,7 +149,7 @@ class Collection:
         except (LoginFailed, OSError) as error:
             self._note(f"it could not be started again: {error}")
             return
-        self._bytes_before += len(self._stream.answer)
+        self._bytes_before += self._stream.received
         self._stream = Stream(process)
         before, self.samples = self.samples, ()
         self._read(1, self._patience.first_sample_s)
@@ -152,7 +157,8 @@ class Collection:
 
     def _fall_back(self) -> None:
         sample = files.read_sample(self._read_files, self.kinds, 1)
-        if all(field.endswith("?") for record in sample.records for field in record.fields[1:]):
+        values = [field for record in sample.records if record.kind != END for field in record.fields if "=" in field]
+        if not values:
             self._note("no file could be read either (SFTP)")
             return
         self._is_by_files = True
@@ -169,13 +175,13 @@ class Collection:
         return found
 
     def _read(self, n: int, timeout_s: float) -> None:
-        is_complete = self._stream.read_sample(n, timeout_s)
-        if not is_complete:
+        text = self._stream.read_sample(n, timeout_s)
+        if self._stream.why:
             self._note(f"sample {n}: {self._stream.why}")
         try:
-            samples = {sample.n: sample for sample in parse_samples(self._stream.text())}
+            samples = {sample.n: sample for sample in parse_samples(text)}
         except ParseError as error:
-            if is_complete or self._stream.has_begun:
+            if self._stream.tag:
                 self._note(str(error))
             samples = {}
         self._add(samples.get(n, Sample(n, (), is_complete=False)))
@@ -209,7 +215,7 @@ def start(
         LoginFailed: no session. UsageError: unknown host, unreadable key. RunbookError: an unknown kind.
     """
     argv = program.command(joined(tuple(kinds)), program.launcher(cpu_limit_s=cpu_limit_s))
-    process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP)
+    process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP if cpu_limit_s is not None else _WATCH_CAP)
     return Collection(process, kinds, patience or Patience(), argv)
 
 

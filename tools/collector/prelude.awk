@@ -40,6 +40,9 @@ function slurp(file, most,    text, part, lines) {
   return readable > 0 ? text : "";
 }
 
+# Empties an array; not every awk deletes a whole one.
+function forget(array) { split("", array); }
+
 function first_line(text,    end) {
   end = index(text, "\n");
   return end ? substr(text, 1, end - 1) : text;
@@ -100,8 +103,8 @@ function share(name) {
 
 function take_sample(    i, text) {
   sample_n++;
-  printed = 0; suppressed = 0; cut_kinds = ""; split("", cut);
-  split("", hot_cgroup); split("", hot_uid); split("", named_uid); split("", largest_n);
+  printed = 0; suppressed = 0; cut_kinds = ""; forget(cut);
+  forget(hot_cgroup); forget(hot_uid); forget(named_uid); forget(largest_n);
   hot_cgroups_n = 0; hot_uids_n = 0;
   kinds_left = KINDS;
   share_end = BUDGET;
@@ -119,7 +122,8 @@ function take_sample(    i, text) {
     pair("uptime", after("\n" slurp(ROOT "/proc/uptime", 1), "\n"), readable > 0) \
     pair("cpu_us", sprintf("%.0f", text / 1000), text != "") \
     pair("awk", (("version" in PROCINFO) ? "gawk" : ARGV[0]), 1) cut_pairs());
-  print substr(answer, 1, length(answer) - 1);
+  # One write for all of it where the output is not buffered (mawk -W interactive).
+  printf "%s", answer;
   fflush();
   answer = "";
 }
@@ -136,7 +140,7 @@ function cut_pairs(    i, count, names, pairs) {
 # lie between the PID that was newest then and /proc/loadavg's newest now.
 function walk(    text, i, count, parts, last, top) {
   tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; unscanned = 0; alive_n = 0;
-  split("", met);
+  forget(met);
   text = first_line(slurp(ROOT "/proc/loadavg", 1));
   count = split(text, parts, " ");
   tasks_total = count == 5 ? substr(parts[4], index(parts[4], "/") + 1) : "";
@@ -378,7 +382,7 @@ function next_pace(    line, got, i, count, words) {
   count = split(line, words, " ");
   if (count < 1 || words[1] != "sample") { return next_pace(); }
   suspect_n = 0;
-  split("", is_suspect);
+  forget(is_suspect);
   for (i = 2; i <= count && suspect_n < 64; i++) {
     if (length(words[i]) < 11 && words[i] ~ "^[0-9]+$") {
       suspects[++suspect_n] = words[i];

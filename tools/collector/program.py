@@ -5,17 +5,12 @@ no single quote, no newline, no doubled backslash (fish reads it as one), no "!"
 """
 
 import re
-import string
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-PHASES = ("begin", "process", "end", "after")
+from triagebook.tools.collector.squeeze import squeeze
 
-_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
-_AROUND = re.compile(r" *(==|!=|<=|>=|&&|\|\||\+\+|--|\+=|[=<>+*/?:;,{}~]) *")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LINE_END = re.compile(r"[;{}\\]$|^#|^$")
+PHASES = ("begin", "process", "end", "after")
 
 
 @dataclass(frozen=True)
@@ -55,46 +50,10 @@ def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample
     return squeeze("\n".join([prelude, *kinds.values(), *generated]))
 
 
-# What awk itself gives a meaning to; every other name is ours and may be shortened.
-_AWK_WORDS = frozenset(
-    {"BEGIN", "ARGC", "ARGV", "RS", "SUBSEP", "PROCINFO", "break", "close", "continue", "delete", "do", "else", "exit"}
-    | {"fflush", "for", "function", "getline", "if", "in", "index", "int", "length", "next", "print", "printf"}
-    | {"return", "split", "sprintf", "substr", "while"}
-)
-# Never given as a short name: words of some awk.
-_TAKEN = frozenset({"do", "if", "in", "or", "NR", "NF", "FS", "RS"})
-
-
 def _call(kind: str, phase: str, phases: tuple[str, ...]) -> str:
     # A share of the answer is opened once, in the phase where the kind prints.
     opens = phase == "end" or (phase == "after" and "end" not in phases)
     return (f'share("{kind}"); ' if opens else f'kind = "{kind}"; ' if phase == "after" else "") + f"{kind}_{phase}(); "
-
-
-def squeeze(awk: str) -> str:
-    """The same program on one line: without comments and indentation, names cut short (4 times fewer packets)."""
-    lines = [line.strip() for line in awk.splitlines()]
-    for line in lines:
-        if not _LINE_END.search(line):
-            raise ValueError(f"awk: a line must end in ';', '{{', '}}' or a backslash: {line!r}")
-    joined = " ".join(line.removesuffix("\\").rstrip() for line in lines if line and not line.startswith("#"))
-    parts = _STRING.split(joined)
-    code = [_AROUND.sub(r"\1", part) for part in parts[::2]]
-    short = _short_names(code)
-    parts[::2] = [_WORD.sub(lambda word: short.get(word[0], word[0]), part) for part in code]
-    program = "".join(parts)
-    program = re.sub(r"\}(?=function |BEGIN)", "};", program)
-    if not re.fullmatch(r"[ -~]*", program) or "'" in program or "\\\\" in program or re.search(r"![^=(]", program):
-        raise ValueError("awk: a quote, a doubled backslash, a bare '!' or a character outside ASCII")
-    return program
-
-
-def _short_names(code: Iterable[str]) -> dict[str, str]:
-    """A name of one or two letters for each of ours, the most frequent ones first."""
-    uses = Counter(word for part in code for word in _WORD.findall(part) if word not in _AWK_WORDS)
-    letters = string.ascii_letters
-    names = (name for name in (*letters, *(a + b for a in letters for b in letters)) if name not in _TAKEN)
-    return dict(zip(sorted(uses, key=lambda word: (-uses[word], word)), names, strict=False))
 
 
 def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 5) -> str:

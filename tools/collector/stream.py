@@ -6,50 +6,63 @@ from dataclasses import dataclass, field
 from triagebook.runbooks.probes.records import END, HEADER
 from triagebook.tools.transport.base import Process
 
-_HEADER_AREA = 1 << 16  # a login shell's greeting is shorter
+_LONGEST_END = 4096
 
 
 @dataclass
 class Stream:
-    """The answer of one program so far. `why` says why the last sample asked for is not complete."""
+    """What a process prints. `why` says why the last reading is not complete; `received` counts all bytes."""
 
     process: Process
     cap_bytes: int = 1 << 18
-    answer: bytearray = field(default_factory=bytearray)
+    received: int = 0
+    tag: str = ""
     has_ended: bool = False
     why: str = ""
+    _pending: bytearray = field(default_factory=bytearray)
 
-    def read_sample(self, n: int, timeout_s: float) -> bool:
-        """Read until sample `n` is complete; false when it does not become so, `why` says why.
+    def read_sample(self, n: int, timeout_s: float) -> str:
+        """The text up to the `end` record of sample `n`, or what there is of it: then `why` is set.
 
-        Never longer than `timeout_s` and never more than `cap_bytes` a sample. What was read stays in `answer`.
+        Never longer than `timeout_s` and never more than `cap_bytes`. Each sample's text begins with the header, so
+        that it is parsed by itself, and what was returned is forgotten: a watch may last for days.
         """
-        deadline, limit, searched = time.monotonic() + timeout_s, len(self.answer) + self.cap_bytes, 0
+        deadline, searched = time.monotonic() + timeout_s, 0
+        self.why = ""
         while True:
-            marker = self._marker(n)
-            start = self.answer.find(marker, searched) if marker else -1
-            if start >= 0 and self.answer.find(b"\n", start + len(marker)) >= 0:
-                self.why = ""
-                return True
-            if start < 0 and marker:
-                searched = max(0, len(self.answer) - len(marker))
-            if len(self.answer) >= limit:
-                self.why = f"the host sent more than {self.cap_bytes} bytes"
-                return False
-            if not self._receive(deadline - time.monotonic(), timeout_s):
-                return False
+            end = self._end_of(n, searched)
+            if end:
+                return self._take(end)
+            searched = max(0, len(self._pending) - _LONGEST_END)  # the line may be cut between two readings
+            if not self._receive(deadline, timeout_s):
+                return self._take(len(self._pending))
 
-    def text(self) -> str:
-        """The answer as text; bytes that are no UTF-8 are replaced."""
-        return self.answer.decode("utf-8", errors="replace")
+    def read_all(self, timeout_s: float) -> str:
+        """The text up to the end of the process's output, or what there is of it: then `has_ended` is false."""
+        deadline = time.monotonic() + timeout_s
+        while self._receive(deadline, timeout_s):
+            pass
+        return self._pending.decode("utf-8", errors="replace")
 
-    @property
-    def has_begun(self) -> bool:
-        """The program printed its first line."""
-        return bool(self._marker(1))
+    def _end_of(self, n: int, searched: int) -> int:
+        """Behind the `end` line of sample `n`; 0 when it is not there yet."""
+        if not self.tag:
+            header = HEADER.search(self._pending.decode("utf-8", errors="replace"))
+            self.tag = header[1] if header else ""
+        if not self.tag:
+            return 0
+        start = self._pending.find(f"\n{self.tag}\t{n}\t{END}\t".encode(), searched)
+        return self._pending.find(b"\n", start + 1) + 1 if start >= 0 else 0
 
-    def _receive(self, left_s: float, timeout_s: float) -> bool:
+    def _take(self, end: int) -> str:
+        text = self._pending[:end].decode("utf-8", errors="replace")
+        # The newline stays: it stands before the next sample's first record.
+        del self._pending[: max(0, end - 1)]
+        return text if not self.tag or HEADER.search(text) else f"triagebook/1 {self.tag}\n{text}"
+
+    def _receive(self, deadline: float, timeout_s: float) -> bool:
         try:
+            left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError
             chunk = self.process.read(left_s)
@@ -64,9 +77,9 @@ class Stream:
             self.why = "the program ended"
             self.has_ended = True
             return False
-        self.answer += chunk
+        self.received += len(chunk)
+        self._pending += chunk
+        if len(self._pending) > self.cap_bytes:
+            self.why = f"the host sent more than {self.cap_bytes} bytes"
+            return False
         return True
-
-    def _marker(self, n: int) -> bytes:
-        header = HEADER.search(self.answer[:_HEADER_AREA].decode("utf-8", errors="replace"))
-        return f"\n{header[1]}\t{n}\t{END}\t".encode() if header else b""

@@ -16,13 +16,13 @@ from triagebook.tools.transport.base import Login, LoginFailed
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.faults import Surprise
-from triagebook.tools.transport.handshake import CURVE25519, MLKEM
+from triagebook.tools.transport.handshake import CURVE25519
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.identities import Identity
 from triagebook.tools.transport.one_flight import fly
 from triagebook.tools.transport.opening import ChannelStream, Opening, Tunnel, wait_open
 from triagebook.tools.transport.ssh_config import HostConfig, Target
-from triagebook.tools.transport.stream import Dialing, ProxyCommandStream, Stream
+from triagebook.tools.transport.stream import Dialing, Stream
 from triagebook.tools.transport.ways import ONE_FLIGHT, STOCK, Way, Ways
 
 MAX_HOPS = 8
@@ -92,7 +92,7 @@ class Connector:
             if failed.login.outcome == "refused" and failed.login.phase == "auth" and visit.has_more_keys:
                 raise Surprise(failed.login.message) from failed
             raise
-        self._ways.remember(visit.config.user, visit.name, ONE_FLIGHT, key.fingerprint, _best_kex(connection) or kex)
+        self._ways.remember(visit.config.user, visit.name, ONE_FLIGHT, key.fingerprint, connection.handshake.best_kex() or kex)
         return Arrival(connection, channel, visit.config, ONE_FLIGHT)
 
     def _walk(self, visit: "_Visit", stream: Stream, opening: Opening, *, has_failed: bool) -> Arrival:
@@ -108,7 +108,7 @@ class Connector:
             channel = opening.queue(connection, is_ahead=False)
             wait_open(connection, channel, attempt.until)
             opening.start(connection, channel, attempt.until, is_ahead=False)
-        kex = _best_kex(connection)
+        kex = connection.handshake.best_kex()
         kind = ONE_FLIGHT if kex and taken and not has_failed else STOCK
         self._ways.remember(user, visit.name, kind, taken.fingerprint if taken else "", kex)
         return Arrival(connection, channel, visit.config, STOCK)
@@ -119,6 +119,8 @@ class Connector:
             return self._tunnel(config, attempt, depth)
         with attempt.phase("connect", attempt.connect_limit(config.connect_timeout_s)):
             if dialing is None:
+                from triagebook.tools.transport.proxy_command import ProxyCommandStream  # noqa: PLC0415 - seldom
+
                 return ProxyCommandStream(str(config.proxy_command))
             try:
                 return dialing.finish(attempt.until)
@@ -171,12 +173,6 @@ class _Visit:
     @property
     def has_more_keys(self) -> bool:
         return any(one.fingerprint not in self.refused for one in self.identities.usable)
-
-
-def _best_kex(connection: Connection) -> str:
-    """The key exchange to send ahead next time; post-quantum where the host has it."""
-    offered = connection.handshake.remote_kex_algorithms
-    return next((name for name in (MLKEM, CURVE25519) if name in offered), "")
 
 
 def _of_the_way(login: Login) -> Login:

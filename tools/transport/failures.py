@@ -12,12 +12,16 @@ from triagebook.tools.transport.faults import (
     HostKeyRefused,
     NotAgreed,
     NotSsh,
+    ProxyFailed,
     SessionRefused,
     TimedOut,
     Unresolved,
 )
 
-FAILURES = (TimedOut, Cut, Unresolved, NotSsh, NotAgreed, HostKeyRefused, AuthRefused, SessionRefused, OSError)
+FAILURES = (
+    *(TimedOut, Cut, Unresolved, ProxyFailed, NotSsh, NotAgreed, HostKeyRefused, AuthRefused, SessionRefused),
+    OSError,
+)
 
 # What sshd itself says before it drops a connection on purpose (sshd.c, since 8.5 and 9.8).
 DROPPED_ON_PURPOSE = ("Exceeded MaxStartups", "Not allowed at this time")
@@ -58,6 +62,8 @@ def _classify(phase: str, error: BaseException, waited_s: float) -> tuple[str, s
         return phase, "timeout", f"{_WAITED_FOR.get(phase, text)} within {waited_s:.3g} s"
     if isinstance(error, Unresolved):
         return "resolve", "refused", f"cannot resolve the host name: {text}"
+    if isinstance(error, ProxyFailed):
+        return "connect", "refused", text
     if isinstance(error, NotSsh):
         return "banner", "refused", _not_ssh(text)
     if isinstance(error, AuthRefused):

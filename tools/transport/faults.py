@@ -20,6 +20,10 @@ class Unresolved(Exception):
     """The host name has no address."""
 
 
+class ProxyFailed(Exception):
+    """The proxy command ended badly before the host said a word: the way is closed, the host unknown."""
+
+
 class NotSsh(Exception):
     """What answered said something else than an SSH identification; the text is what it said."""
 

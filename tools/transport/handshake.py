@@ -22,6 +22,7 @@ KEXINIT, NEWKEYS = 20, 21
 KEX_MESSAGES = range(30, 42)
 CURVE25519 = "curve25519-sha256"
 MLKEM = "mlkem768x25519-sha256"
+_SAME_AS = {CURVE25519: (CURVE25519, "curve25519-sha256@libssh.org")}  # two names of one method (RFC 8731)
 
 # Elliptic first: finite-field groups cost 20 to 70 ms of Python.
 _KEX = (
@@ -78,9 +79,9 @@ class Handshake(_Transport):  # type: ignore[misc]
         self._ahead: Any = None
         self.fingerprint = ""
         self.remote_kex_algorithms: tuple[str, ...] = ()
-        known = {**self._kex_info, CURVE25519: self._kex_info["curve25519-sha256@libssh.org"]}
+        known = {**self._kex_info, CURVE25519: self._kex_info[_SAME_AS[CURVE25519][1]]}
         self._kex_info = known
-        names = (eager,) if eager else tuple(name for name in _KEX if name in known)
+        names = _SAME_AS.get(eager, (eager,)) if eager else tuple(name for name in _KEX if name in known)
         self._preferred_kex = names
         self._preferred_keys = check.algorithms()
         self._preferred_pubkeys = ()
@@ -139,6 +140,11 @@ class Handshake(_Transport):  # type: ignore[misc]
     def is_eager(self) -> bool:
         """The one key exchange offered is sent before the host has said a word."""
         return self._eager is not None
+
+    def best_kex(self) -> str:
+        """The method to send ahead next time: post-quantum where the host has it. Empty where it has neither."""
+        offered = self.remote_kex_algorithms
+        return next((name for name in (MLKEM, CURVE25519) if any(same in offered for same in _SAME_AS.get(name, (name,)))), "")
 
     @property
     def is_running(self) -> bool:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from triagebook.tools.transport.wire import Malformed, Reader
 Signer = Callable[[bytes, str, float], bytes]
 _MAGIC = b"openssh-key-v1\0"
 MAX_KEY_FILE_BYTES = 1 << 20
+AGENT_LIST_S = 2.0  # an agent lists its keys at once; signing may wait for a touch
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def gather(config: HostConfig, until: float) -> Identities:
 
 def _held(agent: Agent, until: float, problems: list[str]) -> list[Identity]:
     try:
-        keys = agent.keys(until)
+        keys = agent.keys(min(until, time.monotonic() + AGENT_LIST_S))
     except AgentError as error:
         problems.append(str(error))
         return []

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
@@ -61,7 +62,7 @@ def look_up(host: str, port: int, files: Sequence[Path]) -> KnownHost:
     found: dict[str, list[KnownKey]] = {"trusted": [], "authority": [], "revoked": [], "portless": []}
     notes: list[str] = []
     for file in files:
-        for number, line in enumerate(_lines(file), 1):
+        for number, line in _candidates(file, name, plain):
             entry = _match(line, name, plain)
             if entry is None:
                 continue
@@ -81,14 +82,45 @@ def look_up(host: str, port: int, files: Sequence[Path]) -> KnownHost:
     )
 
 
-def _lines(file: Path) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Index:
+    """A file's lines, by the names they spell out; `others` are hashed, negated or have wildcards."""
+
+    lines: list[str]
+    by_name: dict[str, list[int]]
+    others: list[int]
+
+
+def _candidates(file: Path, *names: str) -> Iterator[tuple[int, str]]:
+    """Numbered lines that may speak of one of the names, in their order."""
     try:
-        text = file.read_text("utf-8", "replace")
+        state = file.stat()
+        index = _indexed(file, state.st_mtime_ns, state.st_size)
     except (FileNotFoundError, NotADirectoryError):
-        return iter(())
+        return
     except OSError as error:
         raise UsageError(f"cannot read the known hosts in {file}: {error.strerror}") from error
-    return iter(text.split("\n"))
+    exact = {number for name in names for number in index.by_name.get(name, ())}
+    for number in sorted({*exact, *index.others}):
+        yield number + 1, index.lines[number]
+
+
+@lru_cache(maxsize=8)
+def _indexed(file: Path, mtime_ns: int, size: int) -> _Index:
+    """Read once for a whole fleet, until the file changes."""
+    lines = file.read_text("utf-8", "replace").split("\n")
+    by_name: dict[str, list[int]] = {}
+    others: list[int] = []
+    for number, line in enumerate(lines):
+        field = line.lstrip(" \t").partition(" ")[0].lower()
+        if not field or field[0] in "#":
+            continue
+        if field[0] in "|@" or "*" in field or "?" in field or "!" in field or "\t" in field:
+            others.append(number)
+        else:
+            for name in field.split(","):
+                by_name.setdefault(name, []).append(number)
+    return _Index(lines, by_name, others)
 
 
 def _match(line: str, name: str, plain: str) -> tuple[str, str, str] | None:

@@ -5,7 +5,6 @@ The first value found for a keyword wins. `StrictHostKeyChecking` is read and ne
 transport is for it.
 """
 
-import getpass
 import os
 import pwd
 import re
@@ -70,11 +69,12 @@ class Account:
 
     @classmethod
     def own(cls) -> "Account":
+        """Raises UsageError where this process's user has no name, as in some containers."""
         try:
             entry = pwd.getpwuid(os.getuid())
-            return cls(entry.pw_name, Path(entry.pw_dir))
         except KeyError:
-            return cls(getpass.getuser(), Path.home())
+            raise UsageError(f"user id {os.getuid()} has no entry in /etc/passwd, so it has no ssh_config") from None
+        return cls(entry.pw_name, Path(entry.pw_dir))
 
 
 def parse_target(text: str) -> Target:

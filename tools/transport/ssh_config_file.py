@@ -4,6 +4,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
@@ -112,7 +113,8 @@ class _Reading:
         if depth > MAX_INCLUDES:
             raise UsageError(f"{file}: Include goes {MAX_INCLUDES} files deep: a circle?")
         try:
-            text = file.read_text("utf-8", "replace")
+            state = file.stat()
+            lines = _parsed(file, state.st_mtime_ns, state.st_size)
         except OSError as error:
             if is_required:
                 raise UsageError(f"cannot read {file}: {error.strerror}") from error
@@ -120,17 +122,15 @@ class _Reading:
                 self.options.remarks.append(f"cannot read {file}: {error.strerror}")
             return
         outer = is_active
-        for number, line in enumerate(text.split("\n"), 1):
-            where = f"{file}:{number}"
-            keyword, words = _split(line, where)
+        for number, keyword, words in lines:
             if keyword == "host":
                 is_active = outer and matches_list(self.context.host, words)
             elif keyword == "match":
-                is_active = self._match(words, where) and outer
+                is_active = self._match(words, f"{file}:{number}") and outer
             elif keyword == "include":
                 for path in self._included(words, file):
                     self.file(path, is_required=False, depth=depth + 1, is_active=is_active)
-            elif keyword and is_active:
+            elif is_active:
                 self.options.add(keyword, words)
 
     def _included(self, words: Sequence[str], file: Path) -> Iterator[Path]:
@@ -179,6 +179,17 @@ class _Reading:
 def _host_name(options: Options, context: Context) -> str:
     """`Match host` looks at HostName where it is set by then."""
     return (options.one("hostname") or "%h").replace("%h", context.host)
+
+
+@lru_cache(maxsize=64)
+def _parsed(file: Path, mtime_ns: int, size: int) -> tuple[tuple[int, str, list[str]], ...]:
+    """Line number, keyword and words. A fleet asks for many hosts of one file: it is read once, until it changes."""
+    found = []
+    for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), 1):
+        keyword, words = _split(line, f"{file}:{number}")
+        if keyword:
+            found.append((number, keyword, words))
+    return tuple(found)
 
 
 def _split(line: str, where: str) -> tuple[str, list[str]]:

@@ -1,10 +1,9 @@
-"""A byte stream to a host with deadlines that hold: a TCP socket, or the socket of a proxy command."""
+"""A byte stream to a host with deadlines that hold: a TCP connection."""
 
 import contextlib
 import os
 import select
 import socket
-import subprocess
 import threading
 import time
 from typing import Any, Protocol
@@ -68,27 +67,6 @@ class SocketStream:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-
-
-class ProxyCommandStream(SocketStream):
-    """The standard input and output of a `ProxyCommand`, started by the shell as ssh_config(5) says."""
-
-    def __init__(self, command: str) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True
-            )
-        super().__init__(ours, is_tcp=False)
-
-    def close(self) -> None:
-        super().close()
-        self._process.terminate()
-        try:
-            self._process.wait(1.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 class Dialing:

@@ -68,7 +68,11 @@ class Reader:
         return text.split(",") if text else []
 
     def mpint(self) -> int:
-        return int.from_bytes(self.string(), "big", signed=True)
+        """A non-negative integer; nothing here is ever negative."""
+        raw = self.string()
+        if raw[:1] >= b"\x80":
+            raise Malformed("a negative integer")
+        return int.from_bytes(raw, "big")
 
     def rest(self) -> bytes:
         return self.take(len(self._data) - self._at)

@@ -373,7 +373,7 @@ class PipeSession:
     files: Mapping[str, bytes] | None = None
     refuses: bool = False
     started: list[tuple[str, ...]] = field(default_factory=list)
-    login: Login = Login("session", "ok")
+    login: Login = field(default_factory=lambda: Login("session", "ok"))
     path: WayTaken = field(default_factory=lambda: WayTaken("pipes"))
     is_closed: bool = False
 

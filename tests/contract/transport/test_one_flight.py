@@ -1,0 +1,159 @@
+"""The one-flight path: how many segments it takes, and that each surprise ends in the stock order."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from triagebook.tools.transport.base import Deadlines, LoginFailed, Process
+from triagebook.tools.transport.ssh import SshTransport
+
+from tests.contract.transport import servers
+from tests.sshd import Ground, make_key, public
+
+
+def launch(config: Path, **options: object) -> Process:
+    return SshTransport(config_file=config, **options).launch("box", ["sh", "-c", "echo in; cat"])  # type: ignore[arg-type]
+
+
+def reached(process: Process) -> str:
+    """The way that was taken; the process answers."""
+    assert process.read(5) == b"in\n"
+    process.write(b"pace\n")
+    assert process.read(5) == b"pace\n"
+    assert process.finish(5).status == 0
+    process.session.close()
+    return process.session.path.transport
+
+
+def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_path: Path) -> None:
+    with place.sshd() as server:
+        relay = servers.Relay(server.port)
+        with servers.listening(relay) as port:
+            process = launch(servers.write_config(place, port, tmp_path))
+            assert len(relay.sent) == 2  # flights 2 and 3; flight 1 is TCP's
+            assert reached(process) == "ssh:one-flight"
+    assert process.session.path.notes == []
+
+
+def test_stock_order_waits_for_each_answer(place: Ground, tmp_path: Path) -> None:
+    with place.sshd() as server:
+        relay = servers.Relay(server.port)
+        with servers.listening(relay) as port:
+            process = launch(servers.write_config(place, port, tmp_path), may_fly=False)
+            assert len(relay.sent) >= 6
+            assert reached(process) == "ssh:stock"
+
+
+@pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes256-ctr"])
+@pytest.mark.parametrize("mac", ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512", "hmac-sha1"])
+def test_every_cipher_and_mac_works(cipher: str, mac: str, place: Ground) -> None:
+    with place.sshd({"Ciphers": cipher, "MACs": mac}) as server:
+        assert reached(launch(server.config)) == "ssh:one-flight"
+
+
+@pytest.mark.parametrize("kex", ["ecdh-sha2-nistp256", "diffie-hellman-group14-sha256", "diffie-hellman-group-exchange-sha256"])
+def test_a_host_without_the_key_exchange_is_reached_in_stock_order_and_remembered(kex: str, place: Ground, tmp_path: Path) -> None:
+    memory = tmp_path / "state" / "ways"
+    with place.sshd({"KexAlgorithms": kex}) as server:
+        first = launch(server.config, ways_file=memory)
+        assert "one flight failed" in " ".join(first.session.path.notes)
+        assert reached(first) == "ssh:stock"
+        second = launch(server.config, ways_file=memory)
+        assert second.session.path.notes == []
+        assert reached(second) == "ssh:stock"
+    assert stat.S_IMODE(memory.stat().st_mode) == 0o600
+
+
+def test_a_key_that_worked_among_several_is_remembered_and_flown_with(place: Ground, tmp_path: Path) -> None:
+    memory = tmp_path / "ways"
+    stranger = make_key(tmp_path / "stranger")
+    with place.sshd() as server:
+        config = Path(server.config)
+        config.write_text(config.read_text().replace("  IdentityFile", f"  IdentityFile {stranger}\n  IdentityFile"))
+        assert reached(launch(config, ways_file=memory)) == "ssh:stock"
+        assert reached(launch(config, ways_file=memory)) == "ssh:one-flight"
+        (server.folder / "authorized_keys").write_text(public(stranger) + "\n")
+        third = launch(config, ways_file=memory)
+        assert "one flight failed" in " ".join(third.session.path.notes)
+        assert reached(third) == "ssh:stock"
+    assert server.log().count("Accepted publickey") == 3
+
+
+def test_a_refused_key_is_never_offered_again_in_the_same_run(place: Ground, tmp_path: Path) -> None:
+    stranger = make_key(tmp_path / "stranger")
+    with place.sshd({"LogLevel": "DEBUG"}) as server:
+        config = Path(server.config)
+        config.write_text(config.read_text().replace(str(place.user_key), str(stranger)))
+        transport = SshTransport(config_file=config)
+        for _ in range(3):
+            with pytest.raises(LoginFailed) as caught:
+                transport.launch("box", ["true"])
+            assert (caught.value.login.phase, caught.value.login.outcome) == ("auth", "refused")
+        assert server.log().count("Failed publickey") == 1
+
+
+def test_several_processes_share_the_memory(place: Ground, tmp_path: Path) -> None:
+    memory = tmp_path / "ways"
+    memory.write_text('{"host": "half a line\n\x00\xff[]\n{}\n17\n')
+    with place.sshd() as server:
+        transport = SshTransport(config_file=server.config, ways_file=memory)
+        results: list[str] = []
+
+        def go() -> None:
+            results.append(reached(transport.launch("box", ["sh", "-c", "echo in; cat"])))
+
+        threads = [threading.Thread(target=go) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert results == ["ssh:one-flight"] * 8
+        assert reached(launch(server.config, ways_file=memory)) == "ssh:one-flight"
+
+
+def test_a_memory_that_cannot_be_written_is_no_failure(place: Ground, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with place.sshd() as server:
+        assert reached(launch(server.config, ways_file=tmp_path / "file" / "ways")) == "ssh:one-flight"
+
+
+def test_a_host_that_numbers_its_channels_otherwise_is_reached_in_stock_order(place: Ground, tmp_path: Path) -> None:
+    memory = tmp_path / "ways"
+    with servers.paramiko_server(place, first_channel=5) as port:
+        config = servers.write_config(place, port, tmp_path)
+        process = launch(config, ways_file=memory)
+        assert "calls its first channel 5, not 0" in " ".join(process.session.path.notes)
+        assert reached(process) == "ssh:stock"
+        assert launch(config, ways_file=memory).session.path.notes == []
+
+
+def test_paramikos_server_is_reached_in_one_flight(place: Ground, tmp_path: Path) -> None:
+    with servers.paramiko_server(place) as port:
+        assert reached(launch(servers.write_config(place, port, tmp_path))) == "ssh:one-flight"
+
+
+def test_asyncssh_which_opens_channels_late_is_reached_in_stock_order_and_remembered(place: Ground, tmp_path: Path) -> None:
+    memory = tmp_path / "ways"
+    with servers.asyncssh_server(place) as port:
+        config = servers.write_config(place, port, tmp_path)
+        first = launch(config, ways_file=memory)
+        assert "one flight failed" in " ".join(first.session.path.notes)
+        assert reached(first) == "ssh:stock"
+        second = launch(config, ways_file=memory)
+        assert (second.session.path.notes, reached(second)) == ([], "ssh:stock")
+
+
+@pytest.mark.skipif(not servers.DROPBEAR or os.getuid() != 0, reason="needs dropbear and root")
+def test_dropbear_is_reached_in_one_flight(place: Ground, tmp_path: Path) -> None:
+    with servers.dropbear(place, tmp_path) as (port, key):
+        assert reached(launch(servers.write_config(place, port, tmp_path, host_key=key))) == "ssh:one-flight"
+
+
+def test_a_silent_third_flight_ends_by_its_deadline(place: Ground, tmp_path: Path) -> None:
+    with place.sshd({"ForceCommand": "sleep 20"}) as server:
+        process = SshTransport(config_file=server.config, deadlines=Deadlines(first_byte_s=0.5)).launch("box", ["true"])
+        with pytest.raises(TimeoutError):
+            process.read(10)
+        process.session.close()

@@ -1,0 +1,124 @@
+"""What systemctl and journalctl say: fixed argv, and output in which nothing is taken for a fact that is none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.probes import kernel_log, unit_settings
+from triagebook.runbooks.probes.kernel_log import KernelLog
+
+SSH = """Id=ssh.service
+LoadState=loaded
+ActiveState=active
+SubState=running
+Result=success
+ExecMainStatus=0
+NRestarts=0
+MainPID=412
+TasksMax=1137
+TasksCurrent=1
+LimitNPROC=3790
+LimitAS=infinity
+Slice=system.slice
+User=
+DropInPaths=/etc/systemd/system/ssh.service.d/a.conf /run/systemd/b.conf
+FragmentPath=/lib/systemd/system/ssh.service
+"""
+
+
+def test_the_unit_is_one_word_behind_two_dashes() -> None:
+    argv = unit_settings.command("dev-disk-by\\x2dlabel-x.swap")
+    assert argv[:3] == ("systemctl", "show", "--no-pager")
+    assert argv[-2:] == ("--", "dev-disk-by\\x2dlabel-x.swap")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "",
+        "-.slice",
+        "--help.service",
+        "a b.service",
+        "a.service\nb.service",
+        "a;b.service",
+        "$(x).service",
+        "a.timer",
+        "a/b.service",
+    ],
+)
+def test_what_is_no_unit_name_is_refused(unit: str) -> None:
+    with pytest.raises(ValueError, match="not the name of a systemd unit"):
+        unit_settings.command(unit)
+
+
+def test_a_loaded_unit() -> None:
+    facts = unit_settings.parse(SSH)
+    assert isinstance(facts, unit_settings.UnitSettings)
+    assert (facts.unit, facts.tasks_max, facts.tasks_current, facts.limit_nproc) == ("ssh.service", 1137, 1, 3790)
+    assert facts.limit_as_bytes == Unreadable("not limited")
+    assert facts.effective_tasks_max == facts.user == Unreadable("not set")
+    assert facts.drop_in_paths == ("/etc/systemd/system/ssh.service.d/a.conf", "/run/systemd/b.conf")
+
+
+def test_an_unknown_unit_has_no_limit_although_systemd_prints_a_default() -> None:
+    facts = unit_settings.parse("Id=no.service\nLoadState=not-found\nActiveState=inactive\nTasksMax=1137\n")
+    assert isinstance(facts, unit_settings.UnitSettings)
+    assert (facts.load_state, facts.tasks_max) == ("not-found", Unreadable("the unit is not-found"))
+
+
+def test_no_limit_and_not_set_are_told_apart_in_old_and_new_words() -> None:
+    for unlimited in ("infinity", "18446744073709551615"):
+        facts = unit_settings.parse(f"LoadState=loaded\nTasksMax={unlimited}\nTasksCurrent=[not set]\n")
+        assert isinstance(facts, unit_settings.UnitSettings)
+        assert (facts.tasks_max, facts.tasks_current) == (Unreadable("not limited"), Unreadable("not set"))
+    facts = unit_settings.parse("LoadState=loaded\nTasksCurrent=18446744073709551615\n")
+    assert isinstance(facts, unit_settings.UnitSettings)
+    assert facts.tasks_current == Unreadable("not set")
+
+
+def test_no_systemd_is_unreadable() -> None:
+    words = "System has not been booted with systemd as init system (PID 1). Can't operate.\n"
+    assert unit_settings.parse(words) == unit_settings.parse("") == Unreadable("systemctl showed no unit")
+
+
+JOURNAL = """2026-07-31T10:00:00+0000 db01 kernel: Linux version 6.1.0-42-amd64 (debian-kernel@lists.debian.org)
+2026-07-31T10:05:01+0000 db01 kernel: cgroup: fork rejected by pids controller in /system.slice/web.service
+2026-07-31T10:06:01+0000 db01 kernel: __vm_enough_memory: pid: 520, comm: evil\x1b[2J no, no enough memory for the allocation
+2026-07-31T10:06:02+0000 db01 kernel: __vm_enough_memory: pid: 520, comm: x, bytes: 8192 not enough memory for the allocation
+2026-07-31T10:07:00+0000 db01 kernel: mmap: t (520): VmData 105033728 exceed data ulimit 102400000.
+2026-07-31T10:08:00+0000 db01 kernel: java: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO)
+2026-07-31T10:09:00+0000 db01 kernel: Memory cgroup out of memory: Killed process 812 (java) total-vm:1kB
+2026-07-31T10:09:01+0000 db01 kernel: Out of memory: Killed process 813 (java) total-vm:1kB
+"""
+
+
+def test_events_are_counted_by_sort() -> None:
+    facts = kernel_log.parse(JOURNAL)
+    assert isinstance(facts, KernelLog)
+    counts = (facts.forks_rejected, facts.commits_refused, facts.data_limits_exceeded, facts.page_allocations_failed)
+    assert (*counts, facts.oom_kills) == (1, 2, 1, 1, 2)
+    assert len(facts.lines) == 7
+    assert "evil\\x1b[2J" in facts.lines[1]
+
+
+def test_a_journal_with_the_boot_line_alone_has_no_events() -> None:
+    assert kernel_log.parse(JOURNAL.splitlines()[0] + "\n") == KernelLog(0, 0, 0, 0, 0, ())
+
+
+@pytest.mark.parametrize("stdout", ["", "-- No entries --\n", "No journal files were found.\n-- No entries --\n"])
+def test_a_journal_that_may_not_be_read_is_not_empty(stdout: str) -> None:
+    assert isinstance(kernel_log.parse(stdout), Unreadable)
+
+
+def test_the_log_has_one_subject() -> None:
+    assert kernel_log.command("kernel")[:3] == ("env", "LC_ALL=C", "journalctl")
+    with pytest.raises(ValueError, match="not a log"):
+        kernel_log.command("--file=/etc/shadow")
+
+
+@given(st.text(max_size=300))
+def test_any_output_is_read(stdout: str) -> None:
+    kernel_log.parse(stdout)
+    kernel_log.parse(f"x kernel: {stdout}")
+    unit_settings.parse(stdout)
+    unit_settings.parse(f"LoadState=loaded\nTasksMax={stdout}\nDropInPaths={stdout}")

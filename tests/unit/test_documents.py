@@ -1,0 +1,55 @@
+"""Documents that are made from the product are current, and the README's commands do what it says."""
+
+import json
+import re
+
+import pytest
+from triagebook.runbooks.engine.published import diagnosis_schema, runbook_schema
+
+from tests.command import ROOT, Triagebook
+
+
+@pytest.mark.parametrize(("name", "made"), [("diagnosis", diagnosis_schema), ("runbook", runbook_schema)])
+def test_the_published_schemas_are_those_of_the_code(name: str, made: object) -> None:
+    assert callable(made)
+    assert json.loads((ROOT / "docs" / "schema" / f"{name}.json").read_text()) == made()
+
+
+def test_every_test_the_coverage_page_names_exists() -> None:
+    page = (ROOT / "docs" / "coverage.md").read_text()
+    cases = {file.stem for file in (ROOT / "runbooks").glob("*/*/cases/*.yaml")}
+    sources = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    for name in re.findall(r"`((?:tests/[\w/.]+)?(?:::)?test_\w+|tests/[\w/.]+)`", page):
+        path, _, test = name.rpartition("::") if "::" in name else (name, "", "") if name.startswith("tests/") else ("", "", name)
+        assert not path or (ROOT / path).exists(), name
+        assert not test or f"def {test}(" in sources, name
+    for row in re.findall(r"cases? ((?:`[\w*-]+`(?:, | to )?)+)", page):
+        for case in re.findall(r"`([\w*-]+)`", row):
+            assert any(re.fullmatch(case.replace("*", ".*"), known) for known in cases), case
+
+
+README_COMMANDS = [
+    line.split("#")[0].split()[1:]
+    for line in (ROOT / "README.md").read_text().splitlines()
+    if line.startswith("triagebook ") and not re.search(r"web01|db01", line)
+]
+
+
+@pytest.mark.parametrize("arguments", README_COMMANDS, ids=" ".join)
+def test_a_command_of_the_readme_runs(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    run = Triagebook(tmp_path_factory.mktemp("home"))(*arguments)
+    assert run.status in {0, 1}, run.err
+    assert run.out
+    assert not run.err
+
+
+def test_a_new_runbook_passes_its_own_checks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("home")
+    triagebook = Triagebook(home)
+    assert triagebook("runbook", "new", "my-runbook", str(home / "books")).status == 0
+    (home / ".config" / "triagebook").mkdir(parents=True)
+    (home / ".config" / "triagebook" / "config.yaml").write_text(f"runbook_paths: [{home}/books]\n")
+    assert triagebook("runbook", "lint", "my-runbook").out == "no complaints\n"
+    assert triagebook("runbook", "test", "my-runbook").out == "3 passed, 0 failed\n"
+    again = triagebook("runbook", "new", "my-runbook", str(home / "books"))
+    assert (again.status, "File exists" in again.err) == (2, True)

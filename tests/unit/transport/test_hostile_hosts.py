@@ -1,0 +1,155 @@
+"""What a host may send at any step never raises anything but the faults that are evidence."""
+
+import contextlib
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from triagebook.tools.transport import certificates
+from triagebook.tools.transport.attempt import Attempt
+from triagebook.tools.transport.base import Deadlines, LoginFailed
+from triagebook.tools.transport.channel import Channel
+from triagebook.tools.transport.connection import Connection
+from triagebook.tools.transport.failures import FAILURES
+from triagebook.tools.transport.faults import BadPacket, Cut, NotAgreed, Surprise, TimedOut
+from triagebook.tools.transport.handshake import CURVE25519
+from triagebook.tools.transport.host_keys import HostKeyCheck
+from triagebook.tools.transport.known_hosts import KnownHost
+from triagebook.tools.transport.plain import plain
+from triagebook.tools.transport.public_keys import fingerprint, is_signed_by
+from triagebook.tools.transport.sftp import read_files
+from triagebook.tools.transport.wire import Malformed, Reader, mpint, string, uint32
+
+CHECK = HostKeyCheck("h", "h", 22, KnownHost("h", ()))
+
+
+class Pipe:
+    """A stream that gives its bytes and then closes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def send(self, data: bytes, until: float) -> None:
+        pass
+
+    def receive(self, until: float) -> bytes:
+        data, self.data = self.data, b""
+        if not data:
+            raise Cut("connection closed by the host")
+        return data
+
+    def close(self) -> None:
+        pass
+
+
+def packet(payload: bytes) -> bytes:
+    padding = 4 + (-(len(payload) + 9)) % 8
+    return uint32(len(payload) + padding + 1) + bytes((padding,)) + payload + bytes(padding)
+
+
+NAMES = st.lists(
+    st.sampled_from(["curve25519-sha256", "ssh-ed25519", "aes128-gcm@openssh.com", "hmac-sha2-256", "none", "", "x"]), max_size=3
+)
+KEXINIT = st.builds(
+    lambda lists, tail: b"\x14" + bytes(16) + b"".join(string(",".join(names)) for names in lists) + tail,
+    st.lists(NAMES, min_size=10, max_size=10),
+    st.sampled_from([bytes(5), b"", b"\x01" + bytes(4)]),
+)
+REPLY = st.builds(
+    lambda *parts: b"\x1f" + b"".join(map(string, parts)), st.binary(max_size=80), st.binary(max_size=40), st.binary(max_size=90)
+)
+ANY = st.builds(lambda kind, rest: bytes((kind,)) + rest, st.integers(0, 255), st.binary(max_size=60))
+
+
+@pytest.mark.parametrize("eager", [None, CURVE25519])
+@settings(max_examples=150, deadline=None)
+@given(payloads=st.lists(st.one_of(KEXINIT, REPLY, ANY), max_size=5), tail=st.binary(max_size=40))
+def test_a_key_exchange_with_a_hostile_host_fails_as_evidence(eager: str | None, payloads: list[bytes], tail: bytes) -> None:
+    connection = Connection(Pipe(b"SSH-2.0-x\r\n" + b"".join(map(packet, payloads)) + tail), CHECK, eager)
+    attempt = Attempt("h", Deadlines())
+    with pytest.raises(LoginFailed):
+        _exchange(connection, attempt)
+
+
+def _exchange(connection: Connection, attempt: Attempt) -> None:
+    with attempt.phase("kex"):
+        connection.greet(time.monotonic() + 1)
+        connection.exchange_keys(time.monotonic() + 1)
+
+
+@settings(max_examples=300)
+@given(kind=st.integers(50, 120), rest=st.binary(max_size=60), number=st.integers(0, 2))
+def test_messages_after_the_login_are_handled_or_refused(kind: int, rest: bytes, number: int) -> None:
+    connection = Connection(Pipe(packet(bytes((kind,)) + uint32(number) + rest)), CHECK)
+    connection.handshake.initial_kex_done = True
+    channel = connection.open_channel("session", cap_bytes=100)
+    with pytest.raises((Cut, NotAgreed, Surprise, BadPacket)):
+        connection.wait(lambda: False, time.monotonic() + 1)
+    assert channel.is_closed or connection.is_dead or isinstance(channel, Channel)
+
+
+def test_more_than_the_window_and_the_cap_is_dropped_and_counted() -> None:
+    channel = Channel(0, 10)
+    channel.feed(b"x" * 8)
+    channel.feed(b"y" * 8)
+    channel.feed_error(b"z" * 30)
+    assert (bytes(channel.out), len(channel.err), channel.dropped, channel.is_truncated) == (b"xxxxxxxxyy", 10, 26, True)
+    assert channel.take() == b"xxxxxxxxyy"
+    channel.feed(b"w")
+    assert channel.take() == b""
+
+
+@settings(max_examples=200)
+@given(answers=st.lists(st.binary(max_size=40), max_size=6), tail=st.binary(max_size=20))
+def test_a_hostile_sftp_server_is_a_fault(answers: list[bytes], tail: bytes) -> None:
+    data = b"".join(string(answer) for answer in answers) + tail
+
+    class Served(Connection):
+        def write(self, channel: Channel, data: bytes, until: float) -> None:
+            pass
+
+        def wait(self, is_reached: object, until: float) -> None:
+            channel.out, channel.is_eof = bytearray(b"" if channel.is_eof else data), True
+
+    channel = Channel(0, 1 << 20)
+    with contextlib.suppress(Cut, NotAgreed):
+        read_files(Served(Pipe(b""), CHECK), channel, ["/a", "/b"], 100, 0.0)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=100))
+def test_keys_signatures_and_certificates_of_nonsense_are_no_proof(blob: bytes, signature: bytes) -> None:
+    for algorithm in ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"):
+        named = string(algorithm.replace("rsa-sha2-512", "ssh-rsa"))
+        assert not is_signed_by(named + blob, algorithm, b"x", string(algorithm) + string(signature))
+        assert not is_signed_by(named + string(blob) + string(signature), algorithm, b"x", string(algorithm) + string(signature))
+        with pytest.raises(Malformed):
+            certificates.parse(string(f"{algorithm}-cert-v01@openssh.com") + blob)
+    assert fingerprint(blob).startswith("SHA256:")
+
+
+@given(st.integers(0, 2**80))
+def test_an_integer_is_read_as_written(value: int) -> None:
+    assert Reader(mpint(value)).mpint() == value
+
+
+@given(st.text(max_size=500))
+def test_text_of_a_host_is_one_printable_line(text: str) -> None:
+    assert plain(text).isprintable()
+    assert plain(text.encode("utf-8", "replace"), 20).isprintable()
+    assert len(plain("x" * 1000)) < 210
+
+
+def test_bidirectional_and_control_characters_are_escaped() -> None:
+    assert plain("a\u202eb\x1b[31m\nc\td") == "a\\u202eb\\x1b[31m c d"
+
+
+def test_every_fault_has_a_class(tmp_path: Path) -> None:
+    for fault in (*FAILURES, TimedOut):
+        attempt = Attempt("h", Deadlines())
+        for phase in ("connect", "banner", "kex", "auth", "session", "exec"):
+            with pytest.raises(LoginFailed) as caught, attempt.phase(phase):
+                raise fault("connection closed by the host")
+            assert caught.value.login.outcome in ("refused", "no_banner", "no_session", "cut", "timeout", "host_key")
+            assert caught.value.login.message.startswith("h: ")
