@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 HOST ?=
 ARGS ?=
@@ -26,6 +26,9 @@ types: $(VENV)/.dev .cache/src/triagebook
 
 unit: $(VENV)/.dev system-packages
 	@$(BIN)/pytest -q
+
+lab: $(VENV)/.dev ## All scenarios on all guest releases (root, QEMU); exit 3 where they cannot run
+	@$(BIN)/python -m tests.lab.rounds
 
 lock: ## Write the lock files anew (needs uv); no file names a registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \

@@ -110,6 +110,7 @@ def _ranked(runbook: model.Runbook, outcomes: Sequence[CheckOutcome], facts: Fac
         for finding in result.of("matched"):
             verdict = _verdict(result.check, finding, facts, error_class)
             key = (
+                bool(verdict.belongs_to) and verdict.strength == "possible",  # a mere possibility elsewhere stands last
                 verdict.explains_symptom == "no",
                 bool(verdict.belongs_to),  # "not this, but" never stands before a cause of this runbook
                 model.ACTIVE.index(verdict.active),

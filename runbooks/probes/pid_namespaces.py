@@ -34,6 +34,11 @@ class PidNamespaces:
     """The nested groups without a living init; the healthy ones are counted."""
 
     orphaned: Collection[NestedGroup]
+    orphans: int | Unreadable = fact("groups", "NSpid of /proc/*/status")
+    orphan_path: str | Unreadable = fact("", "/proc/*/cgroup")  # of the first such group
+    orphan_unit: str | Unreadable = fact("", "/proc/*/cgroup")
+    orphan_pid: int | Unreadable = fact("", "/proc/*/status")
+    orphan_processes: int | Unreadable = fact("processes", "NSpid of /proc/*/status")
 
 
 FACTS = PidNamespaces
@@ -51,7 +56,16 @@ def parse(samples: Sequence[Sample]) -> PidNamespaces:
         "" if len(items) == len(records) else "a record could not be read",
     )
     healthy = integer(pairs.get("inits"))
-    return PidNamespaces(Collection(items, partial, healthy if isinstance(healthy, int) else 0))
+    first = items[0] if items else None
+    none = Unreadable(partial or "there is none")
+    return PidNamespaces(
+        Collection(items, partial, healthy if isinstance(healthy, int) else 0),
+        orphans=Unreadable(partial) if partial and not items else len(items),
+        orphan_path=first.path if first else none,
+        orphan_unit=first.unit if first else none,
+        orphan_pid=first.pid if first else none,
+        orphan_processes=first.processes if first else none,
+    )
 
 
 def _group(fields: Sequence[str], names: Mapping[int, str]) -> NestedGroup | None:

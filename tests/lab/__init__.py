@@ -9,7 +9,8 @@
         symptoms = machine.prove()                        # the failing calls, made in the guest: errno and text
         machine.ssh_config, machine.alias("diag"), machine.alias("root")    # for `ssh -F` and for the product
         machine.ssh("diag", "cat /proc/loadavg")          # a new login by this machine's ssh
-        machine.agent.run("systemctl", "status")          # as root, out of band; also .do("read", PATH), ("write", PATH, TEXT)
+        machine.agent.run("systemctl", "status")          # as root, out of band
+        machine.agent.do("read", "/proc/loadavg")         # the same without a fork; also ("write", PATH, TEXT)
         machine.clear()                                   # mended, ready for the next scenario
         machine = lab.reset(machine)                      # or thrown away and resumed anew
 
@@ -18,7 +19,7 @@
 
 from .errors import LabError, NotAvailable, NotProven, NotStarted
 from .lifecycle import attach, down, machine, reset, running, up
-from .machine import Machine
+from .machines import Machine
 from .proofs import Symptom
 from .releases import RELEASES, Release
 from .scenario import Context, Culprit, Expected, Scenario

@@ -1,7 +1,7 @@
 """The small command: `python -m tests.lab --help`."""
 
 import argparse
-import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
@@ -45,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     start = verb("up", _up, "start a machine: resume its snapshot, or build and boot it first")
     start.add_argument("release", nargs="?", default=DEFAULT, choices=tuple(RELEASES))
     start.add_argument("--name", default="", help="another name, to run several of one release")
-    of_machine("fault", _fault, "inject a scenario and prove its symptom").add_argument("scenario", choices=tuple(SCENARIOS))
+    fault = of_machine("fault", _fault, "inject a scenario and prove its symptom")
+    fault.add_argument("scenario", choices=tuple(SCENARIOS))
     of_machine("clear", _clear, "take the scenario out again")
     of_machine("prove", _prove, "try the failing calls of the scenario again")
     login = of_machine("ssh", _ssh, "log in")
@@ -84,8 +85,7 @@ def _fault(arguments: argparse.Namespace) -> int:
 
 def _prove(arguments: argparse.Namespace) -> int:
     for symptom in lifecycle.attach(arguments.machine).prove():
-        errno = "-" if symptom.errno is None else str(symptom.errno)
-        _say(f"{symptom.by}: {symptom.call}: {errno} {symptom.text or 'no error'} ({symptom.detail})")
+        _say(str(symptom))
     return 0
 
 
@@ -96,7 +96,8 @@ def _clear(arguments: argparse.Namespace) -> int:
 
 def _ssh(arguments: argparse.Namespace) -> int:
     machine = lifecycle.attach(arguments.machine)
-    os.execvp("ssh", ["ssh", "-F", str(machine.ssh_config), machine.alias(arguments.login), *arguments.words])
+    argv = ("ssh", "-F", str(machine.ssh_config), machine.alias(arguments.login), *arguments.words)
+    return subprocess.run(argv, check=False).returncode
 
 
 def _reset(arguments: argparse.Namespace) -> int:
@@ -137,7 +138,8 @@ def _build(_arguments: argparse.Namespace) -> int:
 def _try(arguments: argparse.Namespace) -> int:
     failed = run = 0
     with lifecycle.machine(arguments.release, f"try-{arguments.release}") as machine:
-        _say(f"{machine.name}: up in {machine.state.resume_s} s ({machine.state.accelerator}); seconds: inject prove clear")
+        _say(f"{machine.name}: up in {machine.state.resume_s} s ({machine.state.accelerator})")
+        _say(f"{'scenario':20} inject  prove  clear  (seconds)")
         for trial in trials(machine, arguments.scenarios or tuple(SCENARIOS)):
             _say(trial.line())
             run += 1

@@ -1,4 +1,4 @@
-"""The host's end of the channel to `guest/agent.c`. Needs no network, no login and, but for `run`, no fork in the guest."""
+"""The host's end of the channel to `guest/agent.c`: no network, no login and, but for `run`, no fork in the guest."""
 
 import itertools
 import os

@@ -1,12 +1,14 @@
 """The cache directory: everything built, and the state of running machines.
 
-Layout: `packages-CODENAME/` `keys/` `image-CODENAME-KEY/` (disk, kernels, initial ramdisks) `snapshots/RELEASE/` (disk and
-RAM after the first boot) `run/NAME/` (a running machine) `probe.json` (whether KVM works).
+Layout: `packages-CODENAME/` `keys/` `image-CODENAME-KEY/` (disk, kernels, initial ramdisks) `snapshot-RELEASE-KEY/`
+(disk and RAM after the first boot) `run/NAME/` (a running machine) `probe.json` (whether KVM works).
 """
 
 import fcntl
 import hashlib
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 GUEST = HERE / "guest"
 REPOSITORY = HERE.parents[1]
+KEPT_SECONDS = 24 * 3600
 
 
 def directory() -> Path:
@@ -44,3 +47,15 @@ def lock(name: str) -> Iterator[None]:
     with (directory() / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def use(entry: Path) -> Path:
+    """Mark an entry as used now, and drop those of the same kind (`KIND-KEY`) that nobody used for a day.
+
+    Two checkouts may share a cache: what is merely not ours may be in use.
+    """
+    os.utime(entry)
+    for other in entry.parent.glob(f"{entry.name.rpartition('-')[0]}-*"):
+        if other.is_dir() and time.time() - other.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
+    return entry

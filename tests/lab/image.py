@@ -20,11 +20,11 @@ FAULTS = (
 )  # fmt: skip
 ACCOUNTS = {"diag": 1001, "acme": 1002, "appuser": 1003}
 MASKED = (
-    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "getty.target",
-    "serial-getty@ttyS0.service", "systemd-modules-load.service", "systemd-tmpfiles-clean.timer",
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
+    "getty.target", "serial-getty@ttyS0.service", "systemd-modules-load.service", "systemd-tmpfiles-clean.timer",
 )  # fmt: skip
 JOURNALD = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\nRateLimitBurst=0\n"
-TABLE_MIB = 64
+TABLE_MIB = 96
 DISK_MIB = 768
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
@@ -41,7 +41,7 @@ def build(codename: str) -> Path:
             programs.require_root()
             packages = _fetch_packages(codename)
             _make(image, packages, kernel_suites(codename))
-    return image
+    return cache.use(image)
 
 
 def _fetch_packages(codename: str) -> Path:
@@ -59,8 +59,9 @@ def _fetch_packages(codename: str) -> Path:
     source_list.write_text(sources.for_guest(codename))
     hook = f"sh {cache.GUEST / 'kernels.sh'} {where} {' '.join(suites)}"
     programs.run((
-        "mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(PACKAGES)}", '--aptopt=Acquire::Languages "none"',
-        *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED), f"--customize-hook={hook}",
+        "mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(PACKAGES)}",
+        '--aptopt=Acquire::Languages "none"', *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
+        f"--customize-hook={hook}",
         codename, str(where / "rootfs.tar"), str(source_list),
     ))  # fmt: skip
     stamp.write_text(recipe)
@@ -75,8 +76,8 @@ def _make(image: Path, packages: Path, suites: tuple[str, ...]) -> None:
         for path in (root, ready, programs_built):
             path.mkdir()
         for name in ("agent", "fault", "init"):
-            argv = ("gcc", "-O2", "-static", "-pthread", "-o", str(programs_built / name), str(cache.GUEST / f"{name}.c"))
-            programs.run(argv)
+            source = cache.GUEST / f"{name}.c"
+            programs.run(("gcc", "-O2", "-static", "-pthread", "-o", str(programs_built / name), str(source)))
         programs.run(("tar", "--extract", "--numeric-owner", "-f", str(packages / "rootfs.tar"), "-C", str(root)))
         _furnish(root, programs_built)
         disk = ready / "disk.ext4"
@@ -85,14 +86,7 @@ def _make(image: Path, packages: Path, suites: tuple[str, ...]) -> None:
         programs.run(("mke2fs", "-q", "-t", "ext4", "-O", features, "-d", str(root), str(disk), f"{DISK_MIB}M"))
         for suite in suites:
             ramdisk.unpack(packages / suite, programs_built / "init", ready / suite)
-        _forget_older(image)
         ready.rename(image)
-
-
-def _forget_older(image: Path) -> None:
-    for path in cache.directory().glob(f"{image.name.rpartition('-')[0]}-*"):
-        if path.is_dir():
-            shutil.rmtree(path)
 
 
 def _furnish(root: Path, built: Path) -> None:

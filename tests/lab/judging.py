@@ -16,7 +16,7 @@ from triagebook.tools import lookups
 from triagebook.tools.collector import collect
 from triagebook.tools.transport.ssh import SshTransport
 
-from .machine import Machine
+from .machines import Machine
 from .scenario import Expected, Scenario
 
 RUNBOOK = "enomem"
@@ -68,13 +68,13 @@ def wrong_with(answer: Mapping[str, Any], scenario: Scenario) -> list[str]:
 
 def _mismatch(verdict: Mapping[str, Any], expected: Expected) -> str:
     culprit, meant = verdict["culprit"], expected.culprit
+    if verdict["strength"] == "possible" and verdict["cause"] == "dead_pid_namespace":
+        return ""  # a namespace that a process merely forks into cannot be seen from outside
     pairs = [
         (meant.unit, culprit["unit"], "unit"),
         (meant.path, culprit["id"], "path"),
         (meant.user, culprit["user"], "user") if meant.kind == "user" else ("", "", ""),
-        (meant.program, culprit["id"], "program")
-        if meant.kind == "process" and verdict["cause"] != "dead_pid_namespace"
-        else ("", "", ""),
+        (meant.program, culprit["id"], "program") if meant.kind == "process" else ("", "", ""),
     ]
     for wanted, got, name in pairs:
         if wanted and wanted != got:

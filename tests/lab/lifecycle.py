@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import cache, keys, qemu, snapshot
 from .errors import LabError, NotStarted
-from .machine import Machine
+from .machines import Machine
 from .releases import RELEASES
 from .state import State
 
@@ -49,8 +49,9 @@ def _resume(release_name: str, name: str, saved: snapshot.Snapshot) -> Machine:
     keys.write_ssh_config(where, name, port)
     machine = Machine(name, state)
     try:
-        qemu.wait_until(lambda: not process.is_alive() or _is_loaded(sockets / "qmp"), RESUME_SECONDS, f"{name}: no resume")
-        qemu.control(sockets / "qmp", "cont")
+        control = sockets / "qmp"
+        qemu.wait_until(lambda: not process.is_alive() or _is_loaded(control), RESUME_SECONDS, f"{name}: no resume")
+        qemu.control(control, "cont")
         qemu.wait_until(machine.agent.is_there, RESUME_SECONDS, f"{name}: the agent does not answer, see {where}")
         machine.agent.set_clock()
         qemu.wait_until(lambda: qemu.has_banner(port), RESUME_SECONDS, f"{name}: sshd does not answer, see {where}")

@@ -66,11 +66,12 @@ def require() -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise NotAvailable(f"lab: not run, missing here: {', '.join(absent)} (root on Debian would install them)")
     sys.stderr.write(f"lab: installing {' '.join(wanted)}\n")
-    install = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "--no-install-recommends", "-y", *wanted)
+    apt_get = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y")
+    install = (*apt_get, "install", "--no-install-recommends", *wanted)
     try:
         run(install)
     except LabError:
-        run(("apt-get", "-qq", "update"))
+        run((*apt_get, "update"))
         run(install)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from .errors import LabError
 
 if TYPE_CHECKING:
-    from .machine import Machine
+    from .machines import Machine
 
 EAGAIN, ENOMEM = 11, 12
 PROGRAMS = "/usr/local/bin"
@@ -28,6 +28,10 @@ class Symptom:
     text: str
     detail: str
     is_as_expected: bool
+
+    def __str__(self) -> str:
+        errno = "" if self.errno is None else f" {self.errno}"
+        return f"{self.by}: {self.call}:{errno} {self.text or 'no error'} ({self.detail})"
 
 
 class Proof(Protocol):
@@ -63,9 +67,9 @@ class Victim:
 
 @dataclass(frozen=True)
 class Fork:
-    """The agent tries to make `count` children at once: as root, or as `uid`; charged to its own cgroup or to that of `inside`.
+    """The agent tries to make `count` children at once: as root, or as `uid` with that RLIMIT_NPROC.
 
-    With an errno expected, fewer than `count` must have succeeded, and at least `at_least`.
+    They are charged to its own cgroup, or to that of the program `inside`. `at_least` so many must succeed.
     """
 
     errno: int
@@ -121,7 +125,7 @@ class Login:
 class Counter:
     """A number in a file of the guest; it must be `at_least`, or rise by that while watched.
 
-    `{pids}` and `{memory}` in the path stand for the roots of these controllers, `{inside}` for the cgroup of that program.
+    `{pids}` and `{memory}` in the path stand for the roots of these controllers, `{inside}` for that program's cgroup.
     The pattern's one group is the number. `v1` is the path to read instead on cgroup v1.
     """
 

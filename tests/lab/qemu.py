@@ -39,7 +39,10 @@ class Process:
         if not self.is_alive():
             return
         os.kill(self.pid, signal.SIGKILL)
-        wait_until(lambda: _reaped(self.pid) or not self.is_alive(), 10, f"QEMU {self.pid} does not end")
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:  # another command started it
+            wait_until(lambda: not self.is_alive(), 10, f"QEMU {self.pid} does not end")
 
 
 def _stat(pid: int) -> list[str]:
@@ -57,13 +60,6 @@ def _command(pid: int) -> str:
         return ""
 
 
-def _reaped(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return False
-
-
 def wait_until(is_so: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
     """Poll ten times a second. Raises NotStarted with `otherwise`."""
     end = time.monotonic() + timeout_s
@@ -78,13 +74,12 @@ def argv(release: Release, image: Path, accelerator: str, extra: tuple[str, ...]
     kernel = image / release.kernel_suite
     # tb-size: the emulator's code cache would otherwise grow with the host's memory
     # cx16=off: QEMU 7.2 emulates cmpxchg16b wrongly; kernel 6.12 then panics in kmem_cache_alloc, now and then
-    model = (
-        ("-accel", "tcg,tb-size=96", "-cpu", "max,cx16=off,la57=off") if accelerator == "tcg" else ("-accel", "kvm", "-cpu", "host")
-    )
+    emulated = ("-accel", "tcg,tb-size=96", "-cpu", "max,cx16=off,la57=off")
+    model = emulated if accelerator == "tcg" else ("-accel", "kvm", "-cpu", "host")
     command_line = "console=ttyS0 quiet net.ifnames=0 mitigations=off psi=1 panic=-1"
     return (
-        "qemu-system-x86_64", *model, "-machine", "pc", "-m", f"{MEMORY_MIB}M", "-smp", "1", "-nodefaults", "-no-user-config",
-        "-display", "none", "-no-reboot", "-kernel", str(kernel / "vmlinuz"), "-initrd", str(kernel / "initrd"),
+        "qemu-system-x86_64", *model, "-machine", "pc", "-m", f"{MEMORY_MIB}M", "-smp", "1", "-nodefaults",
+        "-no-user-config", "-display", "none", "-no-reboot", "-kernel", str(kernel / "vmlinuz"), "-initrd", str(kernel / "initrd"),
         "-append", " ".join((command_line, *release.kernel_arguments)), *extra,
     )  # fmt: skip
 
@@ -93,7 +88,8 @@ def devices(disk: Path, sockets: Path, port: int) -> tuple[str, ...]:
     """Disk, network with a loopback port to the guest's sshd, agent channel, console log, control socket."""
     return (
         "-drive", f"file={disk},if=virtio,format=qcow2,cache=unsafe",
-        "-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22", "-device", "virtio-net-pci,netdev=net0",
+        "-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22",
+        "-device", "virtio-net-pci,netdev=net0",
         "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={sockets}/agent,server=on,wait=off",
         "-device", "virtserialport,chardev=agent,name=lab.agent", "-device", "virtio-rng-pci",
         "-serial", f"file:{disk.parent}/console.log", "-qmp", f"unix:{sockets}/qmp,server=on,wait=off",

@@ -7,6 +7,8 @@ cgroup whose limit refused; with `asker` (before, and always on v1) in the cgrou
 from dataclasses import dataclass
 from typing import Literal
 
+HYBRID = ("systemd.unified_cgroup_hierarchy=0",)
+
 
 @dataclass(frozen=True)
 class Release:
@@ -35,7 +37,7 @@ RELEASES: dict[str, Release] = {
     "debian-12-backports": Release("debian-12-backports", "bookworm", "bookworm-backports", 2, "owner"),
     "debian-13": Release("debian-13", "trixie", "trixie", 2, "owner"),
     # systemd's hybrid layout: the controllers on cgroup v1, an empty v2 tree beside them
-    "debian-12-hybrid": Release("debian-12-hybrid", "bookworm", "bookworm", 1, "asker", ("systemd.unified_cgroup_hierarchy=0",)),
+    "debian-12-hybrid": Release("debian-12-hybrid", "bookworm", "bookworm", 1, "asker", HYBRID),
 }
 
 

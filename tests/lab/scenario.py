@@ -22,7 +22,7 @@ class Culprit:
 
 @dataclass(frozen=True)
 class Expected:
-    """One cause that a diagnosis must name. `limit_value` is in the limit's own unit (tasks, bytes, kB, percent, maps)."""
+    """One cause that a diagnosis must name. `limit_value` is in tasks, bytes, kB, percent or maps."""
 
     cause: str
     active: tuple[str, ...]
@@ -35,7 +35,8 @@ class Expected:
 class Scenario:
     """`expected` is empty for a healthy host. Every proof must hold; the first is *the* symptom.
 
-    `logins` says who gets in by a new login: True, False, or None where it changes from try to try.
+    `diag_login` and `root_login` say who gets in by a new login: True, False, or None where it changes from try to try.
+    `visible_to_diag` is False where only root can read what proves the cause.
     `unit`, `user` and `program` are what an operator would give as inputs of the diagnosis.
     """
 
@@ -47,13 +48,14 @@ class Scenario:
     program: str = ""
     unit: str = ""
     user: str = ""
+    visible_to_diag: bool = True
     diag_login: bool | None = True
     root_login: bool | None = True
 
 
 @dataclass(frozen=True)
 class Context:
-    """A scenario as it now stands in a guest: `pid` is that of the faulty program, `cgroup` its path (without the root)."""
+    """A scenario as it now stands in a guest: the pid and the pids cgroup (below the root) of the faulty program."""
 
     scenario_id: str
     scenario: Scenario

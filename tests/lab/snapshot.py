@@ -14,7 +14,7 @@ from .errors import NotStarted
 from .releases import Release
 
 BOOT_SECONDS = 240
-WARM_UP = "id; cat /proc/meminfo; awk 1 /proc/loadavg; ls /proc/1; systemctl show -p TasksMax ssh; busybox true; dash -c true"
+WARM_UP = "id; cat /proc/meminfo; awk 1 /proc/loadavg; ls /; systemctl show -p TasksMax ssh; busybox true; dash -c :"
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ def of(release: Release) -> Snapshot:
     built = image.build(release.codename)
     accelerator = qemu.accelerator(built, release)
     recipe = cache.digest(built.name, repr(release), accelerator, Path(qemu.__file__), Path(__file__))
-    where = cache.directory() / "snapshots" / release.name
+    where = cache.directory() / f"snapshot-{release.name}-{recipe}"
     with cache.lock(f"snapshot-{release.name}"):
-        stored = where / recipe
+        stored = where / "snapshot.json"
         if not stored.exists():
             shutil.rmtree(where, ignore_errors=True)
             stored.write_text(json.dumps(asdict(_save(release, built, accelerator, where))))
-        return Snapshot(**json.loads(stored.read_text()))
+        return Snapshot(**json.loads(cache.use(where).joinpath(stored.name).read_text()))
 
 
 def _save(release: Release, built: Path, accelerator: str, where: Path) -> Snapshot:
@@ -59,7 +59,8 @@ def _save(release: Release, built: Path, accelerator: str, where: Path) -> Snaps
         process = qemu.start(command, where / "qemu.log")
         try:
             agent = Agent(sockets / "agent")
-            qemu.wait_until(lambda: agent.is_there() or not process.is_alive(), BOOT_SECONDS, f"{release.name}: no agent")
+            answers_or_died = lambda: agent.is_there() or not process.is_alive()  # noqa: E731
+            qemu.wait_until(answers_or_died, BOOT_SECONDS, f"{release.name}: the agent does not answer")
             if not process.is_alive():
                 raise NotStarted(f"lab: {release.name}: the guest died while booting, see {where}/console.log")
             agent.set_clock()

@@ -77,5 +77,5 @@ def for_guest(codename: str) -> str:
         elif source.suite == f"{here}-security":
             lines.append(f"deb {option}{source.uri} {codename}-security main")
     if not lines:
-        raise NotAvailable("lab: not run, no Debian package sources here (set TRIAGEBOOK_LAB_SOURCES to a sources.list)")
+        raise NotAvailable("lab: not run, no Debian package sources (set TRIAGEBOOK_LAB_SOURCES)")
     return "\n".join(dict.fromkeys(lines)) + "\n"

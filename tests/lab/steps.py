@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .machine import Machine
+    from .machines import Machine
 
 BASELINE = {
     "kernel.pid_max": "/proc/sys/kernel/pid_max",
@@ -18,6 +18,15 @@ BASELINE = {
     "vm.overcommit_kbytes": "/proc/sys/vm/overcommit_kbytes",
     "vm.max_map_count": "/proc/sys/vm/max_map_count",
 }
+
+
+def restore_order(sysctls: dict[str, str]) -> list[str]:
+    """In which order to write settings back: strict overcommit ends first.
+
+    Of ratio and kbytes only the one in force is written, because writing one zeroes the other (proc(5)).
+    """
+    unused = "vm.overcommit_ratio" if sysctls["vm.overcommit_kbytes"] != "0" else "vm.overcommit_kbytes"
+    return sorted((name for name in sysctls if name != unused), key=lambda name: name != "vm.overcommit_memory")
 
 
 class Step(Protocol):
@@ -127,4 +136,5 @@ class Cgroup:
 
     def undo(self, machine: "Machine") -> None:
         where = machine.cgroup_directory(f"/{self.name}")
-        machine.agent.check("sh", "-c", f"for try in 1 2 3 4 5 6 7 8 9; do rmdir {where} && exit; sleep 0.3; done; exit 1")
+        wait = f"for try in 1 2 3 4 5 6 7 8 9; do rmdir {where} && exit; sleep 0.3; done; exit 1"
+        machine.agent.check("sh", "-c", wait)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from . import lifecycle
 from .errors import LabError
-from .machine import Machine
+from .machines import Machine
 from .proofs import Symptom
 
 
@@ -23,7 +23,7 @@ class Trial:
 
     def line(self) -> str:
         """One line of a table."""
-        seen = " | ".join(f"{s.by}: {s.call}: {'-' if s.errno is None else s.errno} {s.text or s.detail}" for s in self.symptoms)
+        seen = " | ".join(str(symptom) for symptom in self.symptoms)
         times = f"{self.inject_s:6.1f} {self.prove_s:6.1f} {self.clear_s:6.1f}"
         return f"{self.scenario_id:20} {times}  {'FAILED ' + self.failure if self.failure else seen}"
 

@@ -45,7 +45,7 @@ class ServiceDiagnoser:
         commands, undo = lines(by_hand.Change(values, verdict, facts))
         order = {f"param_{name}": str(value) for name, value in values.items()} | {"before": before_of(verdict)}
         return Rendering(
-            changes=changes_of(verdict, values),
+            changes=changes_of(verdict, offered, values),
             commands=tuple(shlex.join(argv) for argv in commands),
             undo_commands=tuple(shlex.join(argv) for argv in undo),
             order=order,

@@ -19,16 +19,16 @@ class DiagnosedRenderer:
                 raise PlanError(f"{offered.id}: this server renders {name} only at {bound.default!r}, not {values[name]!r}")
         verdict = find_verdict(diagnosis, offered)
         order = {f"param_{name}": str(value) for name, value in values.items()} | {"before": before_of(verdict)}
-        return Rendering(changes_of(verdict, values), offered.commands, offered.undo_commands, order)
+        return Rendering(changes_of(verdict, offered, values), offered.commands, offered.undo_commands, order)
 
 
-def changes_of(verdict: Verdict, values: Mapping[str, Value]) -> tuple[Change, ...]:
-    """The limit's present value and what the one number among the parameters will make of it."""
-    numbers = [str(value) for value in values.values() if isinstance(value, int)]
-    if verdict.limit is None or len(numbers) != 1:
+def changes_of(verdict: Verdict, offered: OfferedRemediation, values: Mapping[str, Value]) -> tuple[Change, ...]:
+    """The limit's present value and what the one bounded number among the parameters will make of it."""
+    bounded = [name for name, bound in offered.params.items() if bound.type == "int" and bound.min is not None]
+    if verdict.limit is None or len(bounded) != 1:
         return ()
-    what = f"{verdict.limit.name} of {verdict.culprit.unit or verdict.culprit.id}".strip()
-    return (Change(what, before_of(verdict), numbers[0]),)
+    what = f"{verdict.limit.name} of {verdict.culprit.unit or verdict.culprit.id}"
+    return (Change(what, before_of(verdict), str(values[bounded[0]])),)
 
 
 def before_of(verdict: Verdict) -> str:

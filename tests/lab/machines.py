@@ -12,7 +12,7 @@ from .releases import RELEASES, Release
 from .scenario import Context
 from .scenarios import SCENARIOS
 from .state import State
-from .steps import BASELINE
+from .steps import BASELINE, restore_order
 
 PROOF_SECONDS = 90
 CLEAR_SECONDS = 30
@@ -46,7 +46,13 @@ class Machine:
         argv = ("ssh", "-F", str(self.ssh_config), "-o", f"ConnectTimeout={timeout_s:.0f}", self.alias(user), command)
         try:
             return subprocess.run(
-                argv, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False, errors="replace"
+                argv,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                errors="replace",
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(argv, -1, "", f"no end after {timeout_s:.0f} s")
@@ -75,7 +81,9 @@ class Machine:
         """The scenario that is in the guest, and where its faulty program is now."""
         scenario = SCENARIOS[self.state.scenario]
         pids = self.agent.pids(f"{PROGRAMS}/{scenario.program}") if scenario.program else ()
-        return Context(self.state.scenario, scenario, pids[0] if pids else None, self._cgroup_of(pids[0]) if pids else "")
+        if not pids:
+            return Context(self.state.scenario, scenario, None, "")
+        return Context(self.state.scenario, scenario, pids[0], self._cgroup_of(pids[0]))
 
     def prove(self) -> tuple[Symptom, ...]:
         """Try every failing call that the scenario promises; the first is its symptom.
@@ -95,7 +103,7 @@ class Machine:
                 symptom = proof.prove(self)
             symptoms.append(symptom)
         if not all(symptom.is_as_expected for symptom in symptoms):
-            listed = "\n".join(f"  {symptom}" for symptom in symptoms)
+            listed = "\n".join(f"  {'as' if symptom.is_as_expected else 'NOT AS'} expected: {symptom}" for symptom in symptoms)
             raise NotProven(f"lab: {self.name}: {self.state.scenario}: not as promised:\n{listed}")
         return tuple(symptoms)
 
@@ -106,14 +114,14 @@ class Machine:
         """
         if not self.state.scenario:
             return
-        for name in _restore_order(self.state.sysctls):
+        for name in restore_order(self.state.sysctls):
             self.agent.do("write", BASELINE[name], self.state.sysctls[name])
         qemu.wait_until(lambda: not self.agent.do("slay", PROGRAMS), CLEAR_SECONDS, "a faulty program does not end")
         for step in reversed(SCENARIOS[self.state.scenario].steps):
             step.undo(self)
         for name in self.agent.do("list", "/run/lab").split():
             self.agent.ask("unlink", f"/run/lab/{name}")
-        qemu.wait_until(lambda: qemu.has_banner(self.state.port), CLEAR_SECONDS, "sshd does not answer after the clearing")
+        qemu.wait_until(lambda: qemu.has_banner(self.state.port), CLEAR_SECONDS, "sshd does not answer")
         self.state.scenario = ""
         self.state.write(self.directory)
 
@@ -134,11 +142,3 @@ class Machine:
             if controllers == "" if self.release.cgroup_version == 2 else "pids" in controllers.split(","):
                 return path
         raise LabError(f"lab: process {pid} is in no pids cgroup")
-
-
-def _restore_order(sysctls: dict[str, str]) -> list[str]:
-    """Which settings to write back: strict overcommit ends first; of ratio and kbytes only the one in force,
-
-    because writing one zeroes the other (proc(5))."""
-    unused = "vm.overcommit_ratio" if sysctls.get("vm.overcommit_kbytes", "0") != "0" else "vm.overcommit_kbytes"
-    return sorted((name for name in sysctls if name != unused), key=lambda name: name != "vm.overcommit_memory")

@@ -1,0 +1,132 @@
+"""All scenarios on all releases, two guests at a time: `python -m tests.lab.rounds [--release R]... [--record DIR] [SCENARIO...]`.
+
+Prints a line for each answer, then `N passed, N failed` as its last one. Exit 1 when an answer is wrong, 3 when the laboratory
+cannot run here.
+"""
+
+import argparse
+import queue
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+from . import RELEASES, SCENARIOS, LabError, NotAvailable, down, reset, up
+from .judging import Judgement, judge
+from .machines import Machine
+
+AT_ONCE = 2  # guests: a processor each, and 512 MB
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario on one release."""
+
+    release: str
+    scenario: str
+    seconds: float
+    judgements: tuple[Judgement, ...]
+    error: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Something was said, and nothing of it is wrong."""
+        return not self.error and bool(self.judgements) and not any(judgement.wrong for judgement in self.judgements)
+
+
+class Rounds:
+    """Works off (release, scenario) pairs; a worker keeps its guest while the release stays the same."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.rows: list[Row] = []
+        self.boots: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._queues: list[queue.SimpleQueue[tuple[str, str]]] = []
+        releases = list(dict.fromkeys(release for release, _scenario in pairs))
+        for number in range(AT_ONCE):
+            mine: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+            for release in releases:
+                here = [pair for pair in pairs if pair[0] == release]
+                for pair in here[number::AT_ONCE]:
+                    mine.put(pair)
+            self._queues.append(mine)
+
+    def run(self) -> None:
+        """Until all are done."""
+        workers = [threading.Thread(target=self._work, args=(number,)) for number in range(AT_ONCE)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def _work(self, number: int) -> None:
+        machine: Machine | None = None
+        while not self._queues[number].empty():
+            release, scenario = self._queues[number].get()
+            started = time.monotonic()
+            judgements: tuple[Judgement, ...] = ()
+            error = ""
+            try:
+                machine = self._fresh(machine, release, f"round{number}-{release}")
+                judgements = tuple(judge(machine, scenario, SCENARIOS[scenario]))
+            except (LabError, AssertionError, OSError) as failure:
+                error = f"{type(failure).__name__}: {failure}"
+            self._note(Row(release, scenario, time.monotonic() - started, judgements, error))
+        if machine is not None:
+            down(machine.name)
+
+    def _fresh(self, machine: Machine | None, release: str, name: str) -> Machine:
+        if machine is not None and machine.state.release == release:
+            return reset(machine)
+        if machine is not None:
+            down(machine.name)
+        started = up(release, name)
+        with self._lock:
+            state = started.state
+            self.boots[release] = f"{state.accelerator}, first boot {state.boot_s} s, resumed in {state.resume_s} s"
+        return started
+
+    def _note(self, row: Row) -> None:
+        with self._lock:
+            self.rows.append(row)
+            for judgement in row.judgements:
+                word = "ok   " if not judgement.wrong else "WRONG"
+                print(
+                    f"{word} {row.release:<20} {row.scenario:<18} {judgement.how:<9} {judgement.seconds:5.1f} s  {judgement.said}",
+                    flush=True,
+                )
+                for wrong in judgement.wrong:
+                    print(f"        {wrong}", flush=True)
+            if row.error:
+                print(f"ERROR {row.release:<20} {row.scenario:<18} {row.error}", flush=True)
+
+
+def main(argv: list[str]) -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--release", action="append", choices=sorted(RELEASES))
+    parser.add_argument("scenario", nargs="*", help="all when absent")
+    given = parser.parse_args(argv)
+    releases = given.release or list(RELEASES)
+    scenarios = given.scenario or list(SCENARIOS)
+    for name in scenarios:
+        if name not in SCENARIOS:
+            parser.error(f"no scenario {name!r}; there are {', '.join(SCENARIOS)}")
+    rounds = Rounds([(release, scenario) for release in releases for scenario in scenarios])
+    try:
+        up_first = up(releases[0], "round-probe")
+        down(up_first.name)
+    except NotAvailable as why:
+        print(why)
+        return 3
+    rounds.run()
+    for release, boot in rounds.boots.items():
+        print(f"{release}: {boot}")
+    failed = [row for row in rounds.rows if not row.is_right]
+    print(f"{len(rounds.rows)} scenarios on {len(releases)} releases")
+    print(f"{len(rounds.rows) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""Eight broken guests of one release, diagnosed by the product's command line. `make lab` runs all, on all releases."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import lab
+from tests.lab.judging import judge, verdicts_of, wrong_with
+
+EIGHT = (
+    "healthy",
+    "unit-tasksmax",
+    "slice-tasksmax",
+    "user-nproc",
+    "threads-max",
+    "overcommit-ratio",
+    "max-map-count",
+    "two-at-once",
+)
+
+
+@pytest.fixture(scope="module")
+def guest() -> Iterator[list[lab.Machine]]:
+    """A guest, in a list so that a test may put a fresh one in its place."""
+    try:
+        machine = lab.up("debian-12", "product")
+    except lab.NotAvailable as why:
+        pytest.skip(str(why))
+    kept = [machine]
+    yield kept
+    lab.down(kept[0].name)
+
+
+@pytest.mark.lab
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("scenario", EIGHT)
+def test_a_real_broken_guest_is_diagnosed_rightly(guest: list[lab.Machine], scenario: str) -> None:
+    guest[0] = lab.reset(guest[0])
+    judgements = judge(guest[0], scenario, lab.SCENARIOS[scenario])
+    assert judgements
+    assert [wrong for judgement in judgements for wrong in judgement.wrong] == []
+
+
+def test_the_judge_tells_a_wrong_answer_from_a_right_one() -> None:
+    scenario = lab.SCENARIOS["unit-tasksmax"]
+    culprit = {"id": "/system.slice/worker.service", "unit": "worker.service", "user": ""}
+    right = {
+        "cause": "pids_cgroup",
+        "active": "now",
+        "strength": "certain",
+        "culprit": culprit,
+        "limit": {"value": 24},
+        "consumers": [],
+    }
+    answer = {"status": "cause_found", "verdict": right, "also": []}
+    assert wrong_with(answer, scenario) == []
+    assert verdicts_of(answer) == [right]
+    for wrong in (
+        {**right, "cause": "pid_max"},
+        {**right, "active": "past"},
+        {**right, "limit": {"value": 25}},
+        {**right, "culprit": {**culprit, "unit": "other.service"}},
+    ):
+        assert wrong_with({**answer, "verdict": wrong}, scenario)
+    assert wrong_with({**answer, "also": [{**right, "cause": "overcommit", "active": "at_limit"}]}, scenario)
+    assert wrong_with({"status": "healthy", "verdict": None, "also": []}, scenario)
+    assert wrong_with(answer, lab.SCENARIOS["healthy"])
