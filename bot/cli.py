@@ -58,9 +58,22 @@ def diagnose(
 
 
 def _mount() -> None:
-    from triagebook.bot import runbook_commands  # noqa: PLC0415
+    from triagebook.bot import (  # noqa: PLC0415
+        audit_commands,
+        fix_commands,
+        mcp_command,
+        policy_commands,
+        runbook_commands,
+        serve_command,
+    )
 
     app.add_typer(runbook_commands.app, name="runbook")
+    app.add_typer(fix_commands.app, name="fix")
+    app.add_typer(fix_commands.lock_app, name="lock")
+    app.add_typer(audit_commands.app, name="audit")
+    app.add_typer(policy_commands.app, name="policy")
+    app.command()(serve_command.serve)
+    app.command()(mcp_command.mcp)
 
 
 _mount()

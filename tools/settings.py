@@ -7,7 +7,8 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
 
-KEYS = ("runbook_paths", "default_runbook", "ssh_config")
+KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory")
+INVENTORY = "inventory.yaml"
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Settings:
     runbook_paths: tuple[Path, ...] = ()
     default_runbook: str = ""
     ssh_config: str = ""
+    inventory: Path | None = None  # tools/inventory.py; the default lies beside this file
     cache: Path | None = None
     state: Path | None = None
 
@@ -28,7 +30,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     cache = _folder(environment, "XDG_CACHE_HOME", home / ".cache")
     state = _folder(environment, "XDG_STATE_HOME", home / ".local" / "state")
     if not config.is_file():
-        return Settings(cache=cache, state=state)
+        return Settings(inventory=config.with_name(INVENTORY), cache=cache, state=state)
     from triagebook.runbooks.engine.document import read_document  # noqa: PLC0415 - only where a file exists
     from triagebook.runbooks.engine.nearest import did_you_mean  # noqa: PLC0415
 
@@ -45,6 +47,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         runbook_paths=tuple(Path(item).expanduser() for item in paths),
         default_runbook=str(document.data.get("default_runbook") or ""),
         ssh_config=str(document.data.get("ssh_config") or ""),
+        inventory=Path(str(document.data.get("inventory") or config.with_name(INVENTORY))).expanduser(),
         cache=cache,
         state=state,
     )

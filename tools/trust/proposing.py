@@ -18,6 +18,7 @@ from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.target_name import parse_target
 from triagebook.tools.times import parse_rfc3339, rfc3339
+from triagebook.tools.trust.asking import require_quota
 from triagebook.tools.trust.trust import Attempt, Trust, new_fix_id, require
 
 UNCOVERED_EXPIRY = timedelta(minutes=15)  # of a plan that only breaking the glass can approve
@@ -42,6 +43,7 @@ def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
     require(trust, tried, Question("diagnose", host, proposal.runbook))
     _require_any_risk(trust, tried, Question("propose", host, proposal.runbook))
     _require_room(trust, tried)
+    require_quota(trust, tried)
     diagnosis = trust.diagnoser.diagnose(host, proposal.runbook, proposal.inputs)
     tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
     plan = _planned(trust, tried, proposal, diagnosis)

@@ -1,0 +1,30 @@
+"""The server on standard input and output: one OS user's own process."""
+
+from pathlib import Path
+
+from triagebook.tools import setup
+from triagebook.tools.inventory import read_inventory
+from triagebook.tools.mcp_server.callers import os_caller
+from triagebook.tools.mcp_server.diagnosing import Diagnosing
+from triagebook.tools.mcp_server.gates import OwnGate, SocketFixes
+from triagebook.tools.mcp_server.server import Parts, build
+from triagebook.tools.server.client import default_socket
+
+
+def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> Parts:
+    """What this person's server is built with. Raises UsageError."""
+    settings = setup.settings()
+    service = setup.service(settings, transport=transport, ssh_config=ssh_config)
+    hosts = read_inventory(inventory or settings.inventory)
+    diagnosing = Diagnosing(service, OwnGate(), hosts, lambda: setup.default_runbook(settings, service.catalog))
+    caller = os_caller()
+    return Parts(lambda: caller, diagnosing, SocketFixes(socket or default_socket()))
+
+
+def run(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> None:
+    """Serve until standard input ends."""
+    made = parts(inventory=inventory, transport=transport, ssh_config=ssh_config, socket=socket)
+    try:
+        build(made).run("stdio")
+    finally:
+        made.diagnosing.close()
