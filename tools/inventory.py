@@ -80,11 +80,11 @@ def read_inventory(file: Path | None) -> Inventory:
         if key not in {"apiVersion", "hosts"}:
             raise UsageError(str(document.error((key,), f"unknown key{did_you_mean(key, ('apiVersion', 'hosts'))}")))
     hosts = {}
-    for name, members in data["hosts"].items():
+    for name, given in data["hosts"].items():
         where = ("hosts", name)
         if not re.fullmatch(NAME, str(name)) or name in NOT_HOSTS:
             raise UsageError(str(document.error(where, f"{name!r} is not a host name: letters, digits, '.', '_', '-'")))
-        members = members or {}
+        members = given or {}
         if not isinstance(members, dict) or set(members) - {"about", "groups"}:
             raise UsageError(str(document.error(where, "expected the keys about, groups")))
         groups = members.get("groups") or []

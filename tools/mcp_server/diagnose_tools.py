@@ -41,6 +41,7 @@ class DiagnoseTools:
         self,
         ctx: Context[Any, Any],
         host: of.Host,
+        *,
         runbook: of.Runbook = "",
         symptom: of.Symptom = "",
         unit: of.Unit = "",
@@ -49,7 +50,8 @@ class DiagnoseTools:
     ) -> Annotated[CallToolResult, DiagnosisAnswer]:
         """Find out why one Linux host refuses memory, processes or threads, by a tested runbook, in one read-only SSH session.
         Gives one verdict with its evidence, what was ruled out, and what could not be judged: never treat that as fine. Use it
-        first, instead of running commands. Pass the symptom word for word, and the unit, user or pid when known. It changes nothing."""
+        first, instead of running commands. Pass the symptom word for word, and the unit, user or pid when known. It changes
+        nothing."""
         caller = self.box.who()
         inputs = _inputs(symptom=symptom, unit=unit, user=user, pid=pid)
         asked = self.box.diagnosing.diagnose(caller, host, runbook, inputs, _tell(ctx, LAST))

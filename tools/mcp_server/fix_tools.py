@@ -121,7 +121,8 @@ def _answered(fix: Json) -> CallToolResult:
 
 
 def _lines(answer: FixAnswer) -> Iterator[str]:
-    yield f"{answer.fix_id} is {answer.state.upper()}: {answer.remediation} on {answer.host} by {answer.runbook}, risk {answer.risk}"
+    about = f"{answer.remediation} on {answer.host} by {answer.runbook}, risk {answer.risk}"
+    yield f"{answer.fix_id} is {answer.state.upper()}: {about}"
     yield f"Undo: {'captured before the change' if answer.can_be_undone else 'NONE, it cannot be taken back'}"
     yield f"Asked by {answer.requester}; approvals {answer.approvals}; expires {answer.expires_at}"
     yield f"Digest: {answer.digest}"
