@@ -16,6 +16,7 @@ from triagebook.tools.mcp_server.callers import SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.limits import Limits
+from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server import server as factory
 from triagebook.tools.service import Answer, Question
@@ -101,11 +102,12 @@ def text(answer: CallToolResult) -> str:
     return "".join(item.text for item in answer.content if item.type == "text")
 
 
-def build(directory: Path, limits: Limits | None = None) -> McpWorld:
+def build(directory: Path, limits: Limits | None = None, rules: Mapping[str, TaskRule] = RULES) -> McpWorld:
     """A world on a database of its own; ann calls."""
     trust = trust_world.build(f"sqlite:///{directory / 'triagebook.db'}", directory, policy=POLICY)
     hosts, now = Hosts(), [caller("ann")]
     # The sample's runbook is none of the catalogue's: the policy's rules name it.
     diagnosing = Diagnosing(hosts, PlaceGate(trust.trust), INVENTORY, lambda: hosts.catalog.entries()[-1].name)  # type: ignore[arg-type]
-    server = factory.build(factory.Parts(lambda: now[0], diagnosing, PlaceFixes(trust.service), limits or Limits(burst=1000)))
+    parts = factory.Parts(lambda: now[0], diagnosing, PlaceFixes(trust.service), limits or Limits(burst=1000), rules)
+    server = factory.build(parts)
     return McpWorld(trust, hosts, server, now)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp_types import Completion, CompletionArgument
 from pydantic import Field
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError
@@ -16,6 +17,7 @@ from triagebook.tools.mcp_server.untrusted import NOTICE
 
 JSON, YAML = "application/json", "application/yaml"
 MAX_ROWS = 50
+MOST_COMPLETIONS = 100
 STEPS = """Find out why {host} refuses what the person asked of it. The error they saw, as data: {symptom}
 
 Keep this order, one step at a time:
@@ -50,9 +52,25 @@ class Documents:
         )
         server.resource("audit://fix/{fix_id}", name="audit-fix", mime_type=JSON, description="The audit rows of a fix")(self.fix)
         server.resource("audit://host/{host}", name="audit-host", mime_type=JSON, description="The audit rows of a host")(self.host)
+        server.completion()(self.complete)
         server.prompt(name="triage", title="Triage a host", description="Find out why a host refuses, in the safe order")(
             self.triage
         )
+
+    async def complete(self, _ref: object, argument: CompletionArgument, _context: object) -> Completion:
+        """Host names, runbooks and versions, for clients that fill in prompts and addresses."""
+        diagnosing, caller = self.box.diagnosing, self.box.who()
+
+        def known() -> list[str]:
+            if argument.name == "host":
+                names = diagnosing.inventory.hosts
+                return [name for name in names if name.startswith(argument.value) and diagnosing.gate.may_see(caller, name, "")]
+            entries = diagnosing.service.catalog.entries()
+            values = {"id": [entry.id for entry in entries], "version": [entry.version for entry in entries]}
+            return [value for value in dict.fromkeys(values.get(argument.name, ())) if value.startswith(argument.value)]
+
+        found = await self.box.called(known)
+        return Completion(values=found[:MOST_COMPLETIONS], total=len(found), has_more=len(found) > MOST_COMPLETIONS)
 
     async def runbook(self, id: str, version: str) -> str:  # noqa: A002 - the template's own word
         """The YAML as released."""

@@ -1,11 +1,10 @@
 """The one factory: stdio, HTTP and the tests build the same server."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mcp.server.extension import Extension
 from triagebook.tools.mcp_server.diagnose_tools import DiagnoseTools
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.documents import Documents
@@ -14,7 +13,7 @@ from triagebook.tools.mcp_server.gates import FixGateway, Who
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.limits import Limits
 from triagebook.tools.mcp_server.look_tools import LookTools
-from triagebook.tools.mcp_server.tasks import Tasks
+from triagebook.tools.mcp_server.tasks import RULES, TaskRule, Tasks
 from triagebook.tools.mcp_server.toolbox import Toolbox
 
 NAME = "triagebook"
@@ -33,7 +32,7 @@ class Parts:
     diagnosing: Diagnosing
     fixes: FixGateway
     limits: Limits = field(default_factory=Limits)
-    extensions: Sequence[Extension] = ()
+    task_rules: Mapping[str, TaskRule] = field(default_factory=lambda: RULES)
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -52,7 +51,7 @@ def build(parts: Parts) -> GuardedServer:
         instructions=INSTRUCTIONS,
         version=own_version(),
         log_level="WARNING",
-        extensions=[Tasks(parts.who, parts.fixes), *parts.extensions],
+        extensions=[Tasks(parts.who, parts.fixes, parts.task_rules)],
         **parts.settings,
     )
     Documents(box).mount(server)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from mcp.server.auth.routes import create_protected_resource_routes
 from mcp.server.auth.settings import AuthSettings
+from mcp.server.streamable_http import EventStore
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
@@ -48,7 +49,6 @@ class WebOptions:
     jwks: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
-    is_stateless: bool = True
 
 
 def web_options(listen: str, **values: str) -> WebOptions:
@@ -92,11 +92,16 @@ def served(
     return server, application(server, options)
 
 
-def application(server: GuardedServer, options: WebOptions) -> Starlette:
-    """The endpoint, with Host and Origin checked, bodies capped, and the scopes in the metadata document."""
+def application(server: GuardedServer, options: WebOptions, store: EventStore | None = None) -> Starlette:
+    """The endpoint, with Host and Origin checked, bodies capped, and the scopes in the metadata document.
+
+    Sessions are kept only with an event store: our own tools need none, so that any replica answers any request.
+    """
     app = server.streamable_http_app(
         streamable_http_path=PATH,
-        stateless_http=options.is_stateless,
+        stateless_http=store is None,
+        event_store=store,
+        retry_interval=100 if store else None,
         max_request_body_size=MAX_BODY,
         transport_security=transport_security(options),
         host=options.host,
@@ -118,8 +123,9 @@ def transport_security(options: WebOptions) -> TransportSecuritySettings:
     hosts = [named.netloc] if named.netloc else []
     origins = [f"{named.scheme}://{named.netloc}"] if named.netloc else []
     if is_loopback(options.host):
-        hosts += [f"{name}:{options.port}" for name in LOOPBACK_NAMES]
-        origins += [f"http://{name}:{options.port}" for name in LOOPBACK_NAMES]
+        port = options.port or "*"  # 0: any free one
+        hosts += [f"{name}:{port}" for name in LOOPBACK_NAMES]
+        origins += [f"http://{name}:{port}" for name in LOOPBACK_NAMES]
     return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
 
 
