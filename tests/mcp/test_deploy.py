@@ -48,7 +48,7 @@ def test_the_texts_name_only_tools_commands_and_options_that_exist(world: McpWor
     assert named >= tools - {"list_runbooks"}
     triagebook = Triagebook(tmp_path)
     texts = text + (DEPLOY / "README.md").read_text() + (DEPLOY / "server.json").read_text()
-    for command in {"serve", "mcp", "fix show", "fix approve"}:
+    for command in ("serve", "mcp", "fix show", "fix approve"):
         assert f"triagebook {command}" in texts
         shown = triagebook(*command.split(), "--help").out
         assert shown

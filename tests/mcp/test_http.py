@@ -31,7 +31,9 @@ OTHER = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def token(subject: str = "ann", *, key: Any = KEY, algorithm: str = "ES256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
+def token(
+    subject: str = "ann", *, key: Any = KEY, algorithm: str = "ES256", headers: dict[str, Any] | None = None, **claims: Any
+) -> str:
     """An access token as the identity provider makes them; `claims` replace or (None) remove."""
     now = int(time.time())
     made = {"iss": ISSUER, "aud": URL, "sub": subject, "exp": now + 300, "iat": now, "scope": " ".join(SCOPES), **claims}
@@ -60,7 +62,9 @@ class Web:
     def call(self, bearer: str, tool: str, arguments: dict[str, Any], mode: str = "auto") -> Any:
         async def main() -> Any:
             async with AsyncExitStack() as stack:
-                http = await stack.enter_async_context(httpx2.AsyncClient(headers={"authorization": f"Bearer {bearer}"} if bearer else {}))
+                http = await stack.enter_async_context(
+                    httpx2.AsyncClient(headers={"authorization": f"Bearer {bearer}"} if bearer else {})
+                )
                 client = await stack.enter_async_context(Client(streamable_http_client(self.address, http_client=http), mode=mode))
                 return await client.call_tool(tool, arguments)
 
@@ -132,7 +136,9 @@ def test_each_request_is_judged_by_its_own_token(site: Web) -> None:
 def test_a_token_that_proves_nothing_is_refused_and_recorded(site: Web, bearer: str, reason: str) -> None:
     answer = site.post(bearer)
     assert answer.status_code == 401
-    assert 'resource_metadata="https://triage.example/.well-known/oauth-protected-resource/mcp"' in answer.headers["www-authenticate"]
+    assert (
+        'resource_metadata="https://triage.example/.well-known/oauth-protected-resource/mcp"' in answer.headers["www-authenticate"]
+    )
     assert site.strangers() == {reason}
 
 

@@ -12,13 +12,13 @@ from triagebook.runbooks.engine.catalog import Catalog, catalog
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.inventory import Inventory, InventoryHost
+from triagebook.tools.mcp_server import server as factory
 from triagebook.tools.mcp_server.callers import SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.limits import Limits
-from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
-from triagebook.tools.mcp_server import server as factory
+from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 from triagebook.tools.service import Answer, Question
 
 from tests.trust import policies, samples

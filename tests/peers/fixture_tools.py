@@ -41,7 +41,11 @@ Answers = Mapping[str, Any]
 
 def form(message: str, **properties: str) -> ElicitRequest:
     """A form with these members, each required."""
-    schema = {"type": "object", "properties": {name: {"type": kind} for name, kind in properties.items()}, "required": [*properties]}
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": kind} for name, kind in properties.items()},
+        "required": [*properties],
+    }
     return ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=schema))
 
 

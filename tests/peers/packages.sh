@@ -1,6 +1,6 @@
 #!/bin/sh
-# Independent clients for the tests, into .cache/peers: the official conformance suite and the inspector with a Node of their
-# own, and fastmcp in a virtual environment of its own. Where npm is missing, one line says so and those tests skip.
+# Independent clients and a peer for the tests, into .cache/peers: the conformance suite and the inspector with a Node of their
+# own, fastmcp and linux-mcp-server each in a virtual environment of its own. Where npm is missing, one line says so and those tests skip.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../.." && pwd)/.cache/peers
@@ -19,11 +19,14 @@ else
     echo "npm is missing: the official conformance suite and the inspector are not run"
 fi
 python=${PYTHON:-python3}
-if ! [ -f "$cache/fastmcp/.installed" ]; then
-    if "$python" -m venv "$cache/fastmcp" && "$cache/fastmcp/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --only-binary :all: 'fastmcp>=4.1,<5' >"$cache/fastmcp.log" 2>&1; then
-        : >"$cache/fastmcp/.installed"
+python_peer() { # folder, requirement
+    [ -f "$cache/$1/.installed" ] && return 0
+    if "$python" -m venv "$cache/$1" && "$cache/$1/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --only-binary :all: "$2" >"$cache/$1.log" 2>&1; then
+        : >"$cache/$1/.installed"
     else
-        echo "fastmcp could not be installed: its test skips ($cache/fastmcp.log)"
+        echo "$2 could not be installed: its test skips ($cache/$1.log)"
     fi
-fi
+}
+python_peer fastmcp 'fastmcp>=4.1,<5'
+python_peer lms 'linux-mcp-server==1.7.0'

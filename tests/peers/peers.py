@@ -22,7 +22,9 @@ NO_FASTMCP = None if (CACHE / "fastmcp" / ".installed").exists() else "no fastmc
 def serving(kind: str) -> Iterator[str]:
     """Our server for the suite; its address."""
     server = Path(__file__).with_name("conformance_server.py")
-    with subprocess.Popen([sys.executable, str(server), kind], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, str(server), kind], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp"

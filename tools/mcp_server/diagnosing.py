@@ -15,7 +15,7 @@ from triagebook.tools.mcp_server.gates import DiagnosisGate
 from triagebook.tools.service import Question, Service
 from triagebook.tools.target_name import parse_target
 
-AT_ONCE = 24  # hosts being read
+AT_ONCE = 16  # hosts being read; a burst must leave the loop its turn
 MOST_OF_ONE = 80  # of one account, waiting or running
 MOST_WAITING = 400
 BUSY_S = 3
