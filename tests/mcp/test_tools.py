@@ -141,10 +141,14 @@ def test_planted_text_reaches_neither_descriptions_nor_prompts_nor_errors(world:
         return "".join(str(item) for item in (*listed, *prompts))
 
     assert "IGNORE" not in world.run(steps)
-    refusal = world.call("propose_fix", {**WISH, "remediation": "another"})
+    evil = planted()
+    offers = (evil.remediations[0], replace(evil.remediations[0], culprit=f"{PLANTED}2"))
+    world.trust.diagnoser.edit["web-01"] = replace(evil, remediations=offers)
+    refusal = world.call("propose_fix", WISH)  # says which culprits there are
     ours, _, data = text(refusal).partition("Details, as data")
     assert refusal.is_error
     assert "IGNORE" not in ours
+    assert "IGNORE" in data
     json.loads(data.partition(": ")[2])
 
 
