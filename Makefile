@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 HOST ?=
 ARGS ?=
 
-.PHONY: diagnose test check lint types unit peers conformance lab bench lock system-packages clean
+.PHONY: diagnose test check lint types unit peers conformance lab bench bench-guard bench-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -22,7 +22,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 
 types: $(VENV)/.dev .cache/src/triagebook
-	@$(BIN)/mypy --no-error-summary -p triagebook
+	@$(BIN)/mypy --no-error-summary -p triagebook -p tests.bench
 
 unit: $(VENV)/.dev system-packages peers
 	@$(BIN)/pytest -q
@@ -35,6 +35,21 @@ peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be 
 
 conformance: $(VENV)/.dev peers ## The official MCP conformance suite, both revisions
 	@$(BIN)/pytest -q tests/peers/test_conformance.py
+
+bench: $(VENV)/.run .cache/bench/.ready ## Time triagebook beside its peers; writes docs/performance.md. As root also over slow links
+	@$(BIN)/python -m tests.bench run $(ARGS)
+
+bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/bench/ratios.json?
+	@$(BIN)/python -m tests.bench guard
+
+.cache/bench/.ready: tests/bench/requirements.txt
+	@test -x .cache/bench/venv/bin/python || $(PYTHON) -m venv .cache/bench/venv
+	@.cache/bench/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: --no-deps -r $<
+	@touch $@
+
+bench-lock: ## Write the lock file of the peers anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
+		-o tests/bench/requirements.txt tests/bench/requirements.in
 
 lock: ## Write the lock files anew (needs uv); no file names a registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \

@@ -1,10 +1,15 @@
 """The command line: `triagebook`. It parses and prints; everything else is behind `tools/service.py`."""
 
+import gc
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from triagebook.runbooks.engine.errors import TriagebookError
+
+GARBAGE_THRESHOLD = 20_000  # imports make tens of thousands of objects and no garbage; Python's own 700 costs 10 ms of a start
 
 app = typer.Typer(
     add_completion=False,
@@ -14,7 +19,8 @@ app = typer.Typer(
     help="Diagnose a Linux host by a versioned runbook, and fix it once a person has approved.",
 )
 
-Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, localhost or replay:CASE; none is this machine")]
+Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP, localhost or replay:CASE; none is this machine")]
+SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
 RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VERSION")]
 
 
@@ -28,18 +34,23 @@ def diagnose(
     user: Annotated[str, typer.Option(help="The user it happened to")] = "",
     pid: Annotated[int, typer.Option(help="The process it happened to", min=0)] = 0,
     sample: Annotated[float, typer.Option(help="Seconds between two samples, where a second one is taken", min=0.1, max=60)] = 2.0,
-    explain: Annotated[bool, typer.Option(help="Show every check and every fact it rests on")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every check and every fact it rests on")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per host, a line each")] = False,
     save: Annotated[str, typer.Option(help="Write the diagnosis and all facts to this file")] = "",
     accept_unknown: Annotated[list[str] | None, typer.Option(help="A check whose unknown is a stated caveat")] = None,
     transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
-    ssh_config: Annotated[str, typer.Option("-F", help="The ssh configuration file to use")] = "",
+    ssh_config: SshConfig = "",
+    at_once: Annotated[int, typer.Option(help="Hosts at once, of many; 0: as many as is sensible", min=0, max=1000)] = 0,
+    max_errors: Annotated[int, typer.Option(help="Ask no further host after so many failed; 0: go on", min=0)] = 0,
 ) -> None:
     """Say what refuses allocations on a host: a limit or a shortage, which one, and who uses it up.
 
     Exit status: 0 healthy, 1 cause found, 2 usage, 3 inconclusive, 4 unreachable or failed, 5 refused, 6 warning.
     """
-    from triagebook.bot import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
+    from triagebook.tools import dial  # noqa: PLC0415 - light start: --help needs none of it
+
+    dialing = dial.dial(hosts or (), ssh_config) if transport == "ssh" else None
+    from triagebook.bot import diagnose as face  # noqa: PLC0415 - TCP is under way before this
 
     inputs: dict[str, Any] = {"symptom": symptom, "unit": unit, "user": user, "pid": pid}
     options = face.Options(
@@ -53,46 +64,88 @@ def diagnose(
         accepted=tuple(accept_unknown or ()),
         transport=transport,
         ssh_config=ssh_config,
+        at_once=at_once,
+        max_errors=max_errors,
+        dialing=dialing,
     )
     raise typer.Exit(face.run(options))
 
 
-def _mount() -> None:
-    from triagebook.bot import (  # noqa: PLC0415
-        audit_commands,
-        fix_commands,
-        mcp_command,
-        policy_commands,
-        runbook_commands,
-        serve_command,
-    )
+@app.command()
+def watch(
+    hosts: Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP or localhost; none is this machine")] = None,
+    *,
+    every: Annotated[
+        float, typer.Option(help="Seconds between two samples; longer where one costs the host too much", min=1)
+    ] = 10.0,
+    runbook: RunbookOption = "",
+    samples: Annotated[int, typer.Option(help="Stop after so many; 0: no end", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per sample, a line each")] = False,
+    textfile: Annotated[str, typer.Option(help="Keep metrics in this file for node_exporter's textfile collector")] = "",
+    transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
+    ssh_config: SshConfig = "",
+) -> None:
+    """Keep hosts open and go on looking: refusals as they happen, where use is heading, when it will be full.
 
-    app.add_typer(runbook_commands.app, name="runbook")
-    app.add_typer(fix_commands.app, name="fix")
-    app.add_typer(fix_commands.lock_app, name="lock")
-    app.add_typer(audit_commands.app, name="audit")
-    app.add_typer(policy_commands.app, name="policy")
-    app.command()(serve_command.serve)
-    app.command()(mcp_command.mcp)
+    While it runs, diagnose of the same host goes through its open session, even where nothing can fork any more.
+    """
+    from triagebook.bot import watch as face  # noqa: PLC0415
+
+    chosen = tuple(hosts or ["localhost"])
+    raise typer.Exit(face.run(face.Options(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config)))
 
 
-_mount()
+GROUPS = {
+    "runbook": ("runbook_commands", "Look at, check and write runbooks."),
+    "fix": ("fix_commands", "Propose, decide on and carry out fixes."),
+    "lock": ("lock_commands", "Hosts that a fix has to itself."),
+    "audit": ("audit_commands", "The audit log."),
+    "host": ("host_commands", "The hosts there are, and how they differ."),
+    "policy": ("policy_commands", "Who may do what."),
+}
+COMMANDS = {
+    "serve": ("serve_command", "Decide, sign and record for everybody else on this machine."),
+    "mcp": ("mcp_command", "Serve tools to an assistant over standard input and output."),
+}
+
+
+def mount(words: Sequence[str]) -> None:
+    """Add the groups and commands; only those that are called are imported (a start costs 15 ms for each of the others)."""
+    for name, (module, text) in GROUPS.items():
+        group = import_module(f"triagebook.bot.{module}").app if name in words else typer.Typer(help=text)
+        app.add_typer(group, name=name)
+    for name, (module, text) in COMMANDS.items():
+        command = getattr(import_module(f"triagebook.bot.{module}"), name) if name in words else lambda: None
+        app.command(name=name, help=None if name in words else text)(command)
 
 
 def main() -> None:
     """Entry point. Expected failures become one line on standard error and their exit status."""
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    mount(sys.argv[1:])
     try:
         app()
     except TriagebookError as error:
-        sys.stderr.write(f"triagebook: {error}\n")
+        sys.stderr.write(f"triagebook: {_told(error)}\n")
         sys.exit({"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error)))
     except BrokenPipeError:
         sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        gc.freeze()  # the interpreter's last collection would look at everything for nothing: 25 ms
+
+
+def _told(error: TriagebookError) -> str:
+    """The message; a refusal with the reason code that the audit log has too."""
+    from triagebook.runbooks.engine.errors import RefusedError  # noqa: PLC0415
+
+    return f"{error.reason}: {error}" if isinstance(error, RefusedError) else str(error)
 
 
 def _status_of(error: TriagebookError) -> int:
-    from triagebook.runbooks.engine.errors import RunbookError, UsageError  # noqa: PLC0415
+    from triagebook.runbooks.engine.errors import RefusedError, RunbookError, UsageError  # noqa: PLC0415
 
+    if isinstance(error, RefusedError):
+        return 5
     return 2 if isinstance(error, (UsageError, RunbookError)) else 4

@@ -3,24 +3,31 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from triagebook.bot.render.fleet import render_table
 from triagebook.bot.render.text import Style, render
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
-from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools import setup
 from triagebook.tools.save import save_answer
-from triagebook.tools.service import Answer, Question, Service
-from triagebook.tools.target_name import parse_target
+from triagebook.tools.service import Question, Service
 
-EXIT_STATUS: Mapping[str, int] = {"healthy": 0, "cause_found": 1, "inconclusive": 3, "unreachable": 4, "warning": 6}
+if TYPE_CHECKING:
+    from triagebook.tools.transport.ssh import SshTransport
+
+EXIT_STATUS: Mapping[str, int] = {
+    "healthy": 0,
+    "cause_found": 1,
+    "inconclusive": 3,
+    "unreachable": 4,
+    "warning": 6,
+    "failed": 4,
+    "not_asked": 4,
+}
 WORST_FIRST = (4, 3, 1, 6, 0)
-AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -37,55 +44,47 @@ class Options:
     accepted: tuple[str, ...] = ()
     transport: str = "ssh"
     ssh_config: str = ""
+    at_once: int = 0
+    max_errors: int = 0
+    dialing: "SshTransport | None" = None
 
 
 def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Diagnose, print, and return the exit status."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
-    targets = [parse_target(host) for host in dict.fromkeys(options.hosts)]
-    service = setup.service(settings, transport=options.transport, ssh_config=options.ssh_config)
+    targets = setup.targets(settings, options.hosts, options.ssh_config)
+    if not targets:
+        raise UsageError(f"no hosts in {', '.join(options.hosts)}")
+    service = setup.service(settings, transport=options.transport, ssh_config=options.ssh_config, dialing=options.dialing)
     runbook = options.runbook or setup.default_runbook(settings, service.catalog)
     questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
     if options.save and len(questions) > 1:
         raise UsageError("--save takes one host at a time")
-    style = Style(colour=_wants_colour(out), explain=options.explain)
-    answers: list[Answer] = []
-    failed = 0
-    for result in _ask(service, questions, err):
-        if isinstance(result, TriagebookError):
-            failed += 1
-            err.write(f"triagebook: {result}\n")
-            continue
-        answers.append(result)
-        if options.as_json:
-            out.write(json.dumps(as_json(result.diagnosis), ensure_ascii=False) + "\n")
-            out.flush()
-    if options.save and answers:
-        save_answer(Path(options.save), answers[0])
-    if not options.as_json:
-        _print([answer.diagnosis for answer in answers], style, out)
-    return exit_status([answer.diagnosis for answer in answers], failed=failed)
-
-
-def _ask(service: Service, questions: Sequence[Question], err: TextIO) -> Iterator[Answer | TriagebookError]:
-    """Answers as they come. A single question's own failure is raised: nothing else would say it better."""
     if len(questions) == 1:
-        show = _live_line(err, questions[0].target.text)
-        yield service.diagnose(questions[0], show)
-        show("done", None)
-        return
-    with ThreadPoolExecutor(min(AT_ONCE, len(questions))) as pool:
-        waiting = {pool.submit(service.diagnose, question): question for question in questions}
-        for number, future in enumerate(as_completed(waiting), 1):
-            if err.isatty():
-                err.write(f"\r{number}/{len(questions)} hosts ")
-            try:
-                yield future.result()
-            except TriagebookError as error:
-                yield error
-    if err.isatty():
-        err.write("\r\x1b[K")
+        return _one(service, questions[0], options, out, err)
+    from triagebook.bot import fleet  # noqa: PLC0415 - for many hosts only
+
+    return fleet.run(service, questions, options, out, err)
+
+
+def _one(service: Service, question: Question, options: Options, out: TextIO, err: TextIO) -> int:
+    show = _live_line(err, question.target.text)
+    answer = service.diagnose(question, show)
+    show("done", None)
+    if options.save:
+        save_answer(Path(options.save), answer)
+    if options.as_json:
+        write_json(out, as_json(answer.diagnosis))
+    else:
+        out.write(render(answer.diagnosis, style_of(options, out)))
+    return exit_status([answer.diagnosis.status])
+
+
+def write_json(out: TextIO, value: object) -> None:
+    """One line."""
+    out.write(json.dumps(value, ensure_ascii=False) + "\n")
+    out.flush()
 
 
 class _live_line:  # noqa: N801 - used as a function
@@ -103,18 +102,13 @@ class _live_line:  # noqa: N801 - used as a function
         self.err.flush()
 
 
-def _print(diagnoses: Sequence[Diagnosis], style: Style, out: TextIO) -> None:
-    if len(diagnoses) == 1:
-        out.write(render(diagnoses[0], style))
-    elif diagnoses:
-        out.write(render_table(diagnoses, style))
-
-
-def exit_status(diagnoses: Iterable[Diagnosis], *, failed: int = 0) -> int:
+def exit_status(statuses: Iterable[str]) -> int:
     """For several hosts the first present of 4, 3, 1, 6, 0."""
-    present = {EXIT_STATUS[diagnosis.status] for diagnosis in diagnoses} | ({4} if failed else set())
+    present = {EXIT_STATUS[status] for status in statuses}
     return next((status for status in WORST_FIRST if status in present), 4)
 
 
-def _wants_colour(out: TextIO) -> bool:
-    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def style_of(options: Options, out: TextIO) -> Style:
+    """Colour on a terminal that wants it."""
+    colour = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Style(colour=colour, explain=options.explain)

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import typer
 from triagebook.bot.asking import FixArgument, JsonOption, SocketOption, asked, assignments, put, typed
-from triagebook.bot.render.plan import render_fix, render_fixes, table
+from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Propose, decide on and carry out fixes.")
-lock_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hosts that a fix has to itself.")
 DigestOption = Annotated[str, typer.Option(help="The digest of the plan you saw; without it you are shown the plan and asked")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needs --digest")]
 
@@ -101,29 +100,6 @@ def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption
     put({"do": "apply", "fix": fix}, socket, as_json, render_fix)
 
 
-@lock_app.command(name="list")
-def locks(*, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """Locked hosts, by what, since when, and why."""
-    put({"do": "locks"}, socket, as_json, _render_locks)
-
-
-@lock_app.command(name="break")
-def break_lock(
-    host: Annotated[str, typer.Argument()],
-    *,
-    why: Annotated[str, typer.Option(help="Recorded loudly", prompt=True)],
-    as_json: JsonOption = False,
-    socket: SocketOption = None,
-) -> None:
-    """Free a host whose fix nobody can settle. Look at the host first."""
-    put(
-        {"do": "break_lock", "host": host, "why": why},
-        socket,
-        as_json,
-        lambda lock: f"{lock['host']} is free; {lock['fix']} held it.\n",
-    )
-
-
 def _seen(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:
     """The digest of the plan the person saw: the one given, or the one shown now and said yes to."""
     if digest:
@@ -135,8 +111,3 @@ def _seen(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> st
     if not typer.confirm(f"{verb} exactly this?", err=True):
         raise typer.Exit(1)
     return str(found["digest"])
-
-
-def _render_locks(found: list[dict[str, str]]) -> str:
-    columns = ("host", "fix", "person", "taken_at", "reason")
-    return table(columns, [[lock[name] for name in columns] for lock in found]) if found else "No host is locked.\n"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def mcp(
     *,
-    inventory: Annotated[Path | None, typer.Option(help="The hosts an assistant may name (default: beside config.yaml)")] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(help="The hosts an assistant may name (default: the configured inventory)")
+    ] = None,
     transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
     ssh_config: Annotated[str, typer.Option("-F", help="The ssh configuration file to use")] = "",
     socket: SocketOption = None,
@@ -36,15 +38,17 @@ def web_face(listen: str, **values: str) -> "Callable[[Place], AbstractContextMa
     with _needs_mcp():
         from triagebook.tools.mcp_server import web  # noqa: PLC0415
     from triagebook.tools import setup  # noqa: PLC0415
-    from triagebook.tools.inventory import read_inventory  # noqa: PLC0415
+    from triagebook.tools.inventory_sources import SSH_CONFIG, load  # noqa: PLC0415
+    from triagebook.tools.mcp_server.names import Names  # noqa: PLC0415
 
     options = web.web_options(listen, **values)
     settings = setup.settings()
-    service, hosts = setup.service(settings), read_inventory(settings.inventory)
+    service = setup.service(settings)
+    names = Names(load([source for source in settings.inventory if source != SSH_CONFIG]))  # a service has no ssh_config of its own
 
     @contextmanager
     def face(place: "Place") -> Iterator[None]:
-        _, app = web.served(options, place, service, hosts, lambda: setup.default_runbook(settings, service.catalog))
+        _, app = web.served(options, place, service, names, lambda: setup.default_runbook(settings, service.catalog))
         with web.listening(options, app) as port:
             sys.stderr.write(f"triagebook serve: MCP on {options.host}:{port}{web.PATH}\n")
             sys.stderr.flush()

@@ -179,6 +179,8 @@ def record(
     ssh_config: Annotated[str, typer.Option("-F")] = "",
 ) -> None:
     """Make a case from a live host: its facts, names replaced, and what is said today. Review it before sharing."""
+    from triagebook.runbooks.engine import factbook  # noqa: PLC0415
+    from triagebook.runbooks.engine.diagnosis import as_json  # noqa: PLC0415
     from triagebook.tools import setup  # noqa: PLC0415
     from triagebook.tools.record import record_case  # noqa: PLC0415
     from triagebook.tools.save import write_whole  # noqa: PLC0415
@@ -192,5 +194,7 @@ def record(
     answer = service.diagnose(Question(parse_target(host), name, inputs, samples=samples))
     if not answer.history:
         raise RunbookError(f"nothing to record: {answer.diagnosis.headline}")
-    write_whole(case, record_case(answer, about))
+    facts = [{probe: factbook.dump(value) for probe, value in step.items()} for step in answer.history]
+    said = as_json(answer.diagnosis)
+    write_whole(case, record_case(facts, said, about=about or answer.diagnosis.headline, symptom=symptom))
     typer.echo(f"{case}: {answer.diagnosis.headline}")

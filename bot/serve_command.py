@@ -89,8 +89,8 @@ def parts() -> "Parts":
 
     settings = setup.settings()
     service = setup.service(settings)
-    diagnoser = ServiceDiagnoser(service, lambda: setup.default_runbook(settings, service.catalog))
-    return Parts(diagnoser, diagnoser)
+    diagnoser = ServiceDiagnoser(service)
+    return Parts(diagnoser, diagnoser, default_runbook=lambda: setup.default_runbook(settings, service.catalog))
 
 
 def _mode(text: str) -> int:

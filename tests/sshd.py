@@ -9,6 +9,7 @@ Every process started here is ended by its pid. Nothing outside a temporary fold
 
 import contextlib
 import getpass
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from pathlib import Path
 
 SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), shutil.which("sshd"))
 WHY_NOT = None if SSHD and shutil.which("ssh-keygen") else "no sshd here (as root, `make test` installs openssh-server)"
+_GROUNDS = itertools.count()  # one account for each ground of this process
 KEY_TYPES = {"ed25519": (), "ecdsa": ("-b", "256"), "rsa": ("-b", "3072")}
 
 
@@ -164,6 +166,18 @@ class Ground:
                     os.kill(pid, signal.SIGTERM)
 
 
+def remove_account(user: str) -> None:
+    """With what is left of its processes (a `sleep` whose connection went): userdel refuses to go on otherwise."""
+    for _ in range(50):
+        left = subprocess.run(["pgrep", "-u", user], capture_output=True, text=True, check=False).stdout.split()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        if not left and subprocess.run(["userdel", user], check=False, capture_output=True).returncode == 0:
+            return
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def ground() -> Iterator[Ground]:
     """Keys and an account for as long as the block lasts. Without root the account is your own."""
@@ -172,7 +186,7 @@ def ground() -> Iterator[Ground]:
     user, is_made = getpass.getuser(), False
     try:
         if os.getuid() == 0:
-            user, is_made = f"tb{os.getpid()}", True
+            user, is_made = f"tb{os.getpid()}x{next(_GROUNDS)}", True
             argv = ["useradd", "--no-log-init", "-m", "-d", str(folder / "home"), "-s", "/bin/sh", "-p", "*", user]
             subprocess.run(argv, check=True, capture_output=True)
             Path("/run/sshd").mkdir(exist_ok=True)
@@ -181,5 +195,5 @@ def ground() -> Iterator[Ground]:
         yield place
     finally:
         if is_made:
-            subprocess.run(["userdel", user], check=False, capture_output=True)
+            remove_account(user)
         shutil.rmtree(folder, ignore_errors=True)

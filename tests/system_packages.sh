@@ -13,6 +13,7 @@ need original-awk original-awk
 need strace strace
 need shellcheck shellcheck
 need dropbear dropbear-bin
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing:$missing"

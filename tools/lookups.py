@@ -13,8 +13,13 @@ TIMEOUT_S = 20.0
 
 
 def collected_kinds(runbook: model.Runbook) -> tuple[str, ...]:
-    """The kinds the collector's program reads; those that need a program are left for the last round."""
-    return tuple(kind for kind in dict.fromkeys(runbook.probes.values()) if probes.is_collected(kind))
+    """The kinds the collector's program reads; those that need a program are left for the last round.
+
+    In the order of the probes' names: a runbook from the cache has no other order, and the same runbook must make the
+    same program each time.
+    """
+    kinds = dict.fromkeys(runbook.probes[name] for name in sorted(runbook.probes))
+    return tuple(kind for kind in kinds if probes.is_collected(kind))
 
 
 def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEntry]:

@@ -2,53 +2,58 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from triagebook.runbooks.engine import factbook
-from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.tools.service import Answer
 
 _IDENTITIES = {"hostname": "host01", "boot_id": "00000000-0000-0000-0000-000000000000", "machine_id": "0" * 32}
 _CONTAINER_ID = re.compile(r"\b[0-9a-f]{32,64}\b")
 _SYSTEM_USERS = {"root", "nobody", "daemon", "messagebus", "postgres", "www-data", "sshd", "systemd-network", "systemd-resolve"}
 
 
-def record_case(answer: Answer, about: str, recorded: Mapping[str, str] | None = None) -> str:
-    """The case file's text. Facts of the first sample stand under `first` where they differ."""
-    history = [{name: factbook.dump(value) for name, value in step.items()} for step in answer.history]
-    replace = _replacements(history)
-    history = [_redact(step, replace) for step in history]
-    data: dict[str, Any] = {"about": about or answer.diagnosis.headline}
+def record_case(
+    facts: Sequence[Mapping[str, Any]],
+    said: Mapping[str, Any],
+    *,
+    about: str,
+    recorded: Mapping[str, str] | None = None,
+    symptom: str = "",
+) -> str:
+    """The case file's text. `facts` after each sample as `factbook` dumps them, `said` a diagnosis as JSON.
+
+    Facts of the first sample stand under `first` where they differ.
+    """
+    names = _replacements(list(facts))
+    history = [_redact(dict(step), names) for step in facts]
+    data: dict[str, Any] = {"about": about}
     if recorded:
         data["recorded"] = dict(recorded)
     data["samples"] = len(history)
-    if answer.diagnosis.symptom:
-        data["inputs"] = {"symptom": answer.diagnosis.symptom.text}
+    if symptom:
+        data["inputs"] = {"symptom": symptom}
     data["facts"] = history[-1]
     if len(history) > 1:
         data["first"] = _difference(history[-1], history[0])
-    data["expect"] = _redact(expectation(answer.diagnosis), replace)
+    data["expect"] = _redact(expectation(said), names)
     return _yaml(data)
 
 
-def expectation(diagnosis: Diagnosis) -> dict[str, Any]:
+def expectation(said: Mapping[str, Any]) -> dict[str, Any]:
     """What is said today, as a case expects it."""
-    verdict = diagnosis.verdict
-    expect: dict[str, Any] = {"status": diagnosis.status, "cause": verdict.cause if verdict else None}
+    verdict = said["verdict"]
+    expect: dict[str, Any] = {"status": said["status"], "cause": verdict["cause"] if verdict else None}
     if verdict:
-        expect |= {"active": verdict.active, "strength": verdict.strength, "culprit": verdict.culprit.id}
-    expect["also"] = [item.cause for item in diagnosis.also]
-    expect["checks"] = {check.id: check.outcome for check in diagnosis.checks}
+        expect |= {"active": verdict["active"], "strength": verdict["strength"], "culprit": verdict["culprit"]["id"]}
+    expect["also"] = [item["cause"] for item in said["also"]]
+    expect["checks"] = {check["id"]: check["outcome"] for check in said["checks"]}
     return expect
 
 
-def _replacements(history: list[dict[str, Any]]) -> dict[str, str]:
+def _replacements(history: list[Mapping[str, Any]]) -> dict[str, str]:
     """People's login names become user1, user2, ...; a host's own name becomes host01."""
     found: dict[str, str] = {}
 
     def walk(value: Any) -> None:
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             name, uid = value.get("user"), value.get("uid")
             if isinstance(name, str) and name and name not in _SYSTEM_USERS and not name.isdigit() and (uid is None or uid >= 1000):
                 found.setdefault(name, f"user{len(found) + 1}")

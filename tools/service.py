@@ -3,16 +3,18 @@
 The one door for every face. Deciding is the engine's; reading the host is the collector's; this is the loop between.
 """
 
-import secrets
+import importlib
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.catalog import Catalog
-from triagebook.runbooks.engine.conclude import Conclusion, conclude, unreachable_headline
 from triagebook.runbooks.engine.diagnosis import (
     Diagnosis,
     FactEntry,
@@ -26,13 +28,18 @@ from triagebook.runbooks.engine.diagnosis import (
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.runbooks.engine.triage import Facts, Needs, needs
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Needs, needs
+from triagebook.runbooks.probes.records import Sample
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
 from triagebook.tools.target_name import TargetName
 from triagebook.tools.transport.base import LoginFailed, Transport
 
+if TYPE_CHECKING:
+    from triagebook.runbooks.engine.conclude import Conclusion
+
 MAX_ROUNDS = 3
+CONCLUDING = "triagebook.runbooks.engine.conclude"  # with the templates: 45 ms, while the host is waited for
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Question:
     inputs: Mapping[str, object] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
     sample_s: float = 2.0
-    samples: int = 0  # 0: as many as could change the answer; 2: always compare
+    samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ class Service:
     transport_for: Callable[[TargetName], Transport]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], None] = time.sleep
+    loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
 
     def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
         """One host, one answer. A host that gives no session is an answer too (`unreachable`).
@@ -73,21 +81,28 @@ class Service:
         Raises RunbookError or UsageError; never LoginFailed.
         """
         started, clock = self.now(), time.perf_counter()
-        runbook = self.catalog.load(question.runbook)
+        runbook = self.loaded.get(question.runbook) or self.catalog.load(question.runbook)
         check_inputs(runbook, question)
         run = _Run(runbook, question, started, clock, progress or (lambda _stage, _diagnosis: None))
         if question.target.kind == "replay":
             return run.replayed(self.catalog)
         kinds = lookups.collected_kinds(runbook)
         run.progress("connecting", None)
+        import_meanwhile(CONCLUDING)
         try:
-            collection = collect.start(self.transport_for(question.target), question.target.text, kinds)
+            collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
         except LoginFailed as error:
             return run.unreachable(error)
         try:
             return run.observed(collection, kinds, self.now, self.pause)
         finally:
             collection.close()
+
+
+def import_meanwhile(module: str) -> None:
+    """Begin an import on a thread of its own; the `import` that needs the module waits for it."""
+    if module not in sys.modules:
+        threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 def check_inputs(runbook: model.Runbook, question: Question) -> None:
@@ -104,13 +119,20 @@ def check_inputs(runbook: model.Runbook, question: Question) -> None:
             raise UsageError(f"{runbook.name} has no check {name!r}{did_you_mean(name, ids)}", reason="check")
 
 
+def history_of(runbook: model.Runbook, kinds: Sequence[str], samples: Sequence[Sample]) -> tuple[Facts, ...]:
+    """The facts after each sample, by the runbook's names for its probes."""
+    steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
+    return tuple({name: step[kind] for name, kind in runbook.probes.items() if kind in step} for step in steps)
+
+
 class _Run:
     """One diagnosis under way."""
 
     def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float, progress: Progress) -> None:
         self.runbook, self.question, self.started, self.clock, self.progress = runbook, question, started, clock, progress
         self.samples: list[SampleTime] = []
-        self.id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
+        self.id = f"{started:%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
 
     def observed(
         self, collection: Any, kinds: Sequence[str], now: Callable[[], datetime], pause: Callable[[float], None]
@@ -119,14 +141,14 @@ class _Run:
         collected_ms = (time.perf_counter() - self.clock) * 1000
         self.samples.append(SampleTime(1, _stamp(now())))
         extra: list[FactEntry] = []
-        history = self._history(collection, kinds)
+        history = history_of(self.runbook, kinds, collection.samples)
         wanted = self._needs(history)
         if wanted.sample:
             self.progress("first", self._diagnosis(history, collection, extra, collected_ms))
             pause(self.question.sample_s)
             collection.again(wanted.suspects)
             self.samples.append(SampleTime(2, _stamp(now())))
-            history = self._history(collection, kinds)
+            history = history_of(self.runbook, kinds, collection.samples)
             wanted = self._needs(history)
         if wanted.lookups:
             self.progress("asking", None)
@@ -134,13 +156,11 @@ class _Run:
         return Answer(self._diagnosis(history, collection, extra, collected_ms), history)
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
+        if self.question.samples == 1:
+            return Needs()
         wanted = needs(self.runbook, history[-1], len(history), self.question.inputs)
+        self.outcomes = wanted.outcomes
         return replace(wanted, sample=True) if self.question.samples > len(history) else wanted
-
-    def _history(self, collection: Any, kinds: Sequence[str]) -> tuple[Facts, ...]:
-        samples = collection.samples
-        steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
-        return tuple({name: step[kind] for name, kind in self.runbook.probes.items() if kind in step} for step in steps)
 
     def _diagnosis(self, history: Sequence[Facts], collection: Any, extra: Sequence[FactEntry], collected_ms: float) -> Diagnosis:
         decided = time.perf_counter()
@@ -161,8 +181,10 @@ class _Run:
         login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
         return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncated(history))
 
-    def _conclude(self, history: Sequence[Facts]) -> Conclusion:
-        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted)
+    def _conclude(self, history: Sequence[Facts]) -> "Conclusion":
+        from triagebook.runbooks.engine.conclude import conclude  # noqa: PLC0415
+
+        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted, outcomes=self.outcomes)
 
     def _skew(self, history: Sequence[Facts]) -> float | None:
         now_s = getattr(self._host(history), "now_s", None)
@@ -174,7 +196,7 @@ class _Run:
 
     def _compose(
         self,
-        conclusion: Conclusion,
+        conclusion: "Conclusion",
         history: Sequence[Facts],
         extra: Sequence[FactEntry],
         *,
@@ -227,6 +249,8 @@ class _Run:
 
     def unreachable(self, error: LoginFailed) -> Answer:
         """No session: how far the way in went, and what that tells."""
+        from triagebook.runbooks.engine.conclude import Conclusion, unreachable_headline  # noqa: PLC0415
+
         login = LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 1000))
         meaning = next((item for item in self.runbook.logins if item.outcome == login.outcome), None)
         error_class = asked(self.runbook, self.question.inputs)["symptom_class"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from triagebook.runbooks.engine.errors import UsageError
 
 KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory")
-INVENTORY = "inventory.yaml"
 
 
 @dataclass(frozen=True)
@@ -18,9 +17,10 @@ class Settings:
     runbook_paths: tuple[Path, ...] = ()
     default_runbook: str = ""
     ssh_config: str = ""
-    inventory: Path | None = None  # tools/inventory.py; the default lies beside this file
     cache: Path | None = None
     state: Path | None = None
+    runtime: Path | None = None  # sockets
+    inventory: tuple[str, ...] = ()  # files of ours, `ssh_config`, `ansible:PATH`
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -29,8 +29,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     config = _folder(environment, "XDG_CONFIG_HOME", home / ".config") / "config.yaml"
     cache = _folder(environment, "XDG_CACHE_HOME", home / ".cache")
     state = _folder(environment, "XDG_STATE_HOME", home / ".local" / "state")
+    runtime = _runtime(environment, state)
+    beside = config.with_name("inventory.yaml")
+    default = (*([str(beside)] if beside.is_file() else []), "ssh_config")
     if not config.is_file():
-        return Settings(inventory=config.with_name(INVENTORY), cache=cache, state=state)
+        return Settings(cache=cache, state=state, runtime=runtime, inventory=default)
     from triagebook.runbooks.engine.document import read_document  # noqa: PLC0415 - only where a file exists
     from triagebook.runbooks.engine.nearest import did_you_mean  # noqa: PLC0415
 
@@ -43,14 +46,24 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     paths = document.data.get("runbook_paths") or []
     if not isinstance(paths, list) or not all(isinstance(item, str) for item in paths):
         raise UsageError(str(document.error(("runbook_paths",), "expected a list of folders")))
+    inventory = document.data.get("inventory") or list(default)
+    if not isinstance(inventory, list) or not all(isinstance(item, str) and item for item in inventory):
+        raise UsageError(str(document.error(("inventory",), "expected a list: files, ssh_config, ansible:PATH")))
     return Settings(
         runbook_paths=tuple(Path(item).expanduser() for item in paths),
         default_runbook=str(document.data.get("default_runbook") or ""),
         ssh_config=str(document.data.get("ssh_config") or ""),
-        inventory=Path(str(document.data.get("inventory") or config.with_name(INVENTORY))).expanduser(),
         cache=cache,
         state=state,
+        runtime=runtime,
+        inventory=tuple(inventory),
     )
+
+
+def _runtime(environment: Mapping[str, str], state: Path) -> Path:
+    """XDG_RUNTIME_DIR is there for those who logged in; a service has its state folder."""
+    folder = environment.get("XDG_RUNTIME_DIR", "")
+    return Path(folder) / "triagebook" if folder.startswith("/") else state / "run"
 
 
 def _folder(environment: Mapping[str, str], variable: str, default: Path) -> Path:

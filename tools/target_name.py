@@ -22,6 +22,12 @@ class TargetName:
     kind: Literal["local", "remote", "replay"]
     host: str
     user: str = ""
+    by: str = ""  # what ssh is told, where an inventory says another name or address
+
+    @property
+    def reach(self) -> str:
+        """What the transport is told."""
+        return self.by or self.text
 
 
 def parse_target(text: str) -> TargetName:

@@ -2,33 +2,49 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS, Style
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 
-ORDER = ("unreachable", "inconclusive", "cause_found", "warning", "healthy")
+ORDER = ("failed", "unreachable", "inconclusive", "cause_found", "warning", "healthy", "not_asked")
+WORDS = {**STATUS_WORDS, "failed": "FAILED", "not_asked": "NOT ASKED"}
 MAX_NAMES = 12
+MAX_LINES = 400
 
 
-def group_key(diagnosis: Diagnosis) -> tuple[str, str]:
-    """Hosts with the same key stand together: status, and the cause or the way the login failed."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the table keeps of one host: little, because a fleet has many."""
+
+    host: str
+    status: str
+    what: str
+    line: str = ""
+
+
+def row_of(diagnosis: Diagnosis) -> Row:
+    """Hosts with the same `what` stand together: the cause, or the way the login failed."""
     verdict = diagnosis.verdict
+    line = "" if diagnosis.status == "healthy" else diagnosis.headline
     if diagnosis.status == "unreachable":
-        return diagnosis.status, f"{diagnosis.login.phase}: {diagnosis.login.outcome}"
-    return diagnosis.status, f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}" if verdict else ""
+        return Row(diagnosis.host.name, diagnosis.status, f"{diagnosis.login.phase}: {diagnosis.login.outcome}", line)
+    return Row(diagnosis.host.name, diagnosis.status, f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}" if verdict else "", line)
 
 
-def render_table(diagnoses: Sequence[Diagnosis], style: Style) -> str:
+def render_table(rows: Sequence[Row], style: Style) -> str:
     """The groups, worst first, then a line for every host that is not healthy."""
-    groups: dict[tuple[str, str], list[Diagnosis]] = defaultdict(list)
-    for diagnosis in diagnoses:
-        groups[group_key(diagnosis)].append(diagnosis)
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        groups[row.status, row.what].append(row.host)
     lines = []
-    for key in sorted(groups, key=lambda item: (ORDER.index(item[0]), item[1])):
-        names = [item.host.name for item in groups[key]]
+    for (status, what), names in sorted(groups.items(), key=lambda item: (ORDER.index(item[0][0]), item[0][1])):
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-        what = f"  {key[1]}" if key[1] else ""
-        lines.append(f"{len(names):>5}  {style.paint(STATUS_WORDS[key[0]], '1'):<14}{what}  {', '.join(names[:MAX_NAMES])}{more}")
+        named = f"  {what}" if what else ""
+        lines.append(f"{len(names):>5}  {style.paint(WORDS[status], '1'):<14}{named}  {', '.join(names[:MAX_NAMES])}{more}")
     lines.append("")
-    lines += [f"{item.host.name}: {item.headline}" for item in diagnoses if item.status != "healthy"]
+    told = sorted((row for row in rows if row.line), key=lambda row: ORDER.index(row.status))
+    lines += [f"{row.host}: {row.line}" for row in told[:MAX_LINES]]
+    if len(told) > MAX_LINES:
+        lines.append(f"and {len(told) - MAX_LINES} more (--json has them)")
     return "\n".join(lines).rstrip() + "\n"

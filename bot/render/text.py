@@ -46,7 +46,8 @@ def render(diagnosis: Diagnosis, style: Style) -> str:
         lines += ["", *_verdict(diagnosis.verdict, diagnosis.facts, style)]
     if diagnosis.also:
         lines += ["", "Also:"]
-        lines += [f"  {_word(verdict)}: {verdict.summary}{_not_explaining(verdict)}" for verdict in diagnosis.also[:6]]
+        for verdict in diagnosis.also[:6]:
+            lines += _wrapped(f"{_word(verdict)}: {verdict.summary}{_not_explaining(verdict)}", "  ", "    ")
         if len(diagnosis.also) > 6:
             lines.append(f"  and {len(diagnosis.also) - 6} more (--json has them)")
     lines += _judged(diagnosis, style)

@@ -30,7 +30,12 @@ def canonical(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """`sha256:HEX` of the canonical bytes."""
-    return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+    return digest_of(canonical(value))
+
+
+def digest_of(content: bytes) -> str:
+    """`sha256:HEX` of bytes that are canonical already."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 @lru_cache(maxsize=128)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from triagebook.runbooks.engine.document import read_document
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.nearest import did_you_mean
 
-CACHE_FORMAT = "1"
+CACHE_FORMAT = "2"
 _NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?$")
 
 
@@ -46,6 +46,7 @@ class Catalog:
 
     roots: tuple[Path, ...]
     cache: Path | None = None
+    _known: dict[tuple[str, str], model.Runbook] = field(default_factory=dict, repr=False, compare=False)  # by content
 
     def entries(self) -> tuple[Entry, ...]:
         """All versions, by id and ascending version."""
@@ -110,9 +111,14 @@ class Catalog:
         except OSError as error:
             raise RunbookError(f"{source}: {error.strerror}") from None
         key = hashlib.sha256(CACHE_FORMAT.encode() + b"\0" + content + _vocabulary_stamp()).hexdigest()
+        if (key, source) not in self._known:
+            self._known[key, source] = self._checked(entry, content, key, source)
+        return self._known[key, source]
+
+    def _checked(self, entry: Entry, content: bytes, key: str, source: str) -> model.Runbook:
         cached = _from_cache(self.cache / f"{key}.json") if self.cache else None
         if cached is not None:
-            return replace(cached, digest=canonical.digest(cached), source=source)
+            return replace(cached, source=source)
         runbook = load_text(content.decode("utf-8", "replace"), source)
         if (runbook.id, runbook.version) != (entry.id, entry.version):
             raise RunbookError(f"{source}:1: id: {runbook.name} stands in the folder of {entry.name}")
@@ -145,8 +151,11 @@ def _vocabulary_stamp() -> bytes:
 
 
 def _from_cache(file: Path) -> model.Runbook | None:
+    """The cache holds the canonical bytes, so their hash is the digest: a changed cache is a changed runbook."""
     try:
-        return canonical.rebuild(model.Runbook, json.loads(file.read_bytes()))
+        content = file.read_bytes()
+        runbook = canonical.rebuild(model.Runbook, json.loads(content))
+        return replace(runbook, digest=canonical.digest_of(content))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -114,6 +114,8 @@ class _Checker:
         if check.limit:
             self.expression(check.limit.value, "limit", "value")
             self.expression(check.limit.used, "limit", "used")
+            if check.limit.holds:
+                self.expression(check.limit.holds, "limit", "holds")
         for index, text in enumerate(check.evidence):
             if rules.paths(text) != (text,):
                 raise self.document.error((*self.path, "evidence", index), f"{text!r} is not the path of a fact")

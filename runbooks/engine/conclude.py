@@ -4,22 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from triagebook.runbooks.engine import citing, model, offers, rules, symptoms, template
+from triagebook.runbooks.engine import citing, heading, model, naming, offers, rules, symptoms, template
 from triagebook.runbooks.engine.diagnosis import (
     CheckResult,
-    Consumer,
-    Culprit,
     FactEntry,
     Findings,
-    LimitValue,
     LoginResult,
     OfferedRemediation,
     Status,
     Unknown,
-    Usage,
     Verdict,
 )
-from triagebook.runbooks.engine.facts import Collection, Unreadable, source_of
+from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound, element_name, triage
 
 MAX_UNKNOWN_NAMES = 8
@@ -62,16 +58,19 @@ def conclude(
     *,
     accepted: Sequence[str] = (),
     error_class: str = "",
+    trends: heading.Trends | None = None,
+    outcomes: Sequence[CheckOutcome] = (),
 ) -> Conclusion:
     """Decide on the last of `history` (facts after each sample). `accepted`: checks whose unknown is a stated caveat.
 
-    `error_class` overrides the routing of the symptom's text. Raises RunbookError when a rule or template fails.
+    `outcomes` is the triage of that last one where it was done already (`needs`). `error_class` overrides the routing of
+    the symptom's text; `trends` is for those who go on looking. Raises RunbookError when a rule or template fails.
     """
     asked = symptoms.asked(runbook, inputs, error_class)
     error_class = asked["symptom_class"]
     history = [{**facts, "inputs": asked} for facts in history]
     facts = history[-1]
-    outcomes = triage(runbook, facts, len(history))
+    outcomes = heading.with_trends(tuple(outcomes) or triage(runbook, facts, len(history)), trends or {})
     ranked = _ranked(runbook, outcomes, facts, error_class)
     omitted, ranked = max(0, len(ranked) - MAX_VERDICTS), ranked[:MAX_VERDICTS]
     unknown = tuple(_unknown(result) for result in outcomes if result.outcome == "unknown")
@@ -92,7 +91,7 @@ def conclude(
         unknown=unknown,
         facts=tuple(cited.values()),
         remediations=offers.offered(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
-        next=_next(runbook, ranked, facts),
+        next=(*_postponed(ranked, trends or {}), *_next(runbook, ranked, facts)),
         caveats=caveats,
         error_class=error_class,
         omitted=omitted,
@@ -124,19 +123,19 @@ def _ranked(runbook: model.Runbook, outcomes: Sequence[CheckOutcome], facts: Fac
 def _verdict(check: model.Check, finding: Finding, facts: Facts, error_class: str) -> Verdict:
     here = bound(facts, finding)
     state = cast(model.State, finding.state)
-    limit, usage = _limit(check, here)
+    limit, usage = naming.limit_of(check, here)
     return Verdict(
         cause=check.id,
         nature=cast(Any, check.nature),
         strength=cast(Any, state.strength),
         active=cast(Any, state.active),
         explains_symptom=cast(Any, _explains(check, here, error_class)),
-        summary=template.render(state.says or check.says, here),
-        culprit=_culprit(check, here),
+        summary=heading.summary(check, finding, facts) or template.render(state.says or check.says, here),
+        culprit=naming.culprit_of(check, here),
         limit=limit,
         usage=usage,
         since=template.render(check.since, here) if check.since else "",
-        consumers=_consumers(check, here),
+        consumers=naming.consumers_of(check, here),
         evidence=tuple(citing.fact_id(path, check, finding.element) for path in check.evidence),
         belongs_to=check.belongs_to,
     )
@@ -154,61 +153,6 @@ def _explains(check: model.Check, here: Facts, error_class: str) -> str:
             if isinstance(concerned, Unreadable) and by_class == "yes":
                 by_class = "unknown"
     return by_class
-
-
-def _limit(check: model.Check, here: Facts) -> tuple[LimitValue | None, Usage | None]:
-    if check.limit is None:
-        return None, None
-    value, used = rules.evaluate(check.limit.value, here), rules.evaluate(check.limit.used, here)
-    limit = usage = None
-    if isinstance(value, (int, float)):
-        unit, source = _source(check.limit.value, here)
-        limit = LimitValue(check.limit.name, value, unit, source)
-    if isinstance(used, (int, float)):
-        usage = Usage(used, *_source(check.limit.used, here))
-    return limit, usage
-
-
-def _source(expression: str, here: Facts) -> tuple[str, str]:
-    """Unit and file of the first fact an expression names."""
-    for path in rules.paths(expression):
-        owner_path, _, name = path.rpartition(".")
-        owner = rules.resolve(owner_path, here) if owner_path else None
-        if owner is not None and not isinstance(owner, (Unreadable, Mapping)):
-            where = source_of(owner, name)
-            return where.unit, where.path
-    return "", ""
-
-
-def _culprit(check: model.Check, here: Facts) -> Culprit:
-    values = {name: rules.evaluate(text, here) for name, text in check.culprit.items()}
-    known = {name: value for name, value in values.items() if not isinstance(value, Unreadable)}
-    pid = known.get("pid", 0)
-    return Culprit(
-        kind=cast(Any, str(known.get("kind", "host"))),
-        id=str(known.get("id", "")),
-        unit=str(known.get("unit", "")),
-        user=str(known.get("user", "")),
-        pid=pid if isinstance(pid, int) else 0,
-    )
-
-
-def _consumers(check: model.Check, here: Facts) -> tuple[Consumer, ...]:
-    if check.consumers is None:
-        return ()
-    collection = rules.resolve(check.consumers.each, here)
-    if not isinstance(collection, Collection):
-        return ()
-    found = []
-    for that in collection.items:
-        scope = {**here, "that": that}
-        if rules.evaluate(check.consumers.where, scope) is not True:
-            continue
-        count = rules.evaluate(check.consumers.count, scope)
-        if isinstance(count, (int, float)):
-            names = {name: getattr(that, name, "") for name in ("unit", "user", "comm")}
-            found.append(Consumer(pid=int(getattr(that, "pid", 0)), count=count, **names))
-    return tuple(sorted(found, key=lambda item: -item.count)[:5])
 
 
 def _status(verdicts: Sequence[Verdict], unknown: Sequence[Unknown]) -> Status:
@@ -251,12 +195,23 @@ def _result(result: CheckOutcome, facts: Facts) -> CheckResult:
     outcome = result.outcome
     if outcome == "matched":
         first = result.of("matched")[0]
-        says = template.render((first.state and first.state.says) or result.check.says, bound(facts, first))
+        says = heading.summary(result.check, first, facts)
+        says = says or template.render((first.state and first.state.says) or result.check.says, bound(facts, first))
     elif outcome == "unknown":
         says = f"could not be judged: {_unknown(result).because}"
     else:
         says = f"cleared ({counts.cleared} looked at)" if result.check.each else "cleared"
     return CheckResult(result.check.id, cast(Any, outcome), counts, says)
+
+
+def _postponed(ranked: Sequence[_Ranked], trends: heading.Trends) -> tuple[str, ...]:
+    """What matched for another reason and goes on growing: raising its limit would only buy time."""
+    sentences = []
+    for item in ranked:
+        trend, verdict = trends.get(heading.key_of(item.check, item.finding.element)), item.verdict
+        if trend is not None and item.finding.trend is None and verdict.active not in _REACHED:
+            sentences.append(heading.sentence(verdict.culprit, verdict.limit, verdict.usage, trend))
+    return tuple(sentences)
 
 
 def _next(runbook: model.Runbook, ranked: Sequence[_Ranked], facts: Facts) -> tuple[str, ...]:

@@ -43,11 +43,15 @@ class State:
 
 @dataclass(frozen=True)
 class Limit:
-    """The one limit a verdict names: its name, the fact with its value and the fact with what is used of it."""
+    """The one limit a verdict names: its name, the fact with its value and the fact with what is used of it.
+
+    `holds` is CEL: only then has the limit force (empty: always), and only then is its trend worth a word.
+    """
 
     name: str
     value: str
     used: str
+    holds: str = ""
 
 
 @dataclass(frozen=True)

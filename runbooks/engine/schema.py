@@ -59,6 +59,7 @@ class LimitDoc(_Strict):
     name: Sentence
     value: Expression
     used: Expression
+    holds: Annotated[str, Field(max_length=500)] = ""
 
 
 class ConsumersDoc(_Strict):
@@ -239,7 +240,7 @@ def _check(doc: CheckDoc) -> model.Check:
         each=doc.each,
         states=tuple(model.State(state.active, state.strength, state.when, state.samples, state.says) for state in doc.states),
         culprit={str(name): text for name, text in doc.culprit.items()},
-        limit=model.Limit(doc.limit.name, doc.limit.value, doc.limit.used) if doc.limit else None,
+        limit=model.Limit(doc.limit.name, doc.limit.value, doc.limit.used, doc.limit.holds) if doc.limit else None,
         evidence=tuple(doc.evidence),
         says=doc.says,
         next=_advice(doc.next),

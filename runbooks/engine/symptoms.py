@@ -10,6 +10,8 @@ MAX_SYMPTOM = 2000
 
 def classify(runbook: model.Runbook, text: str) -> str:
     """The class of the first symptom of the runbook that matches, '' if none does."""
+    if not text:
+        return ""
     for symptom in runbook.symptoms:
         if rules.matches(symptom.match, text[:MAX_SYMPTOM]):
             return symptom.error_class

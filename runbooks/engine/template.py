@@ -86,7 +86,8 @@ def _compile(template: str) -> tuple[Any, tuple[str, ...]]:
                 raise RunbookError(f"{type(node).__name__} is not allowed in a template; it is for sentences only")
             if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
                 raise RunbookError(f"a template may not reach {node.attr!r}")
-        return _environment().from_string(template), tuple(_paths(tree))
+        named = tuple(_paths(tree))  # before the compiler, which may change the tree
+        return _environment().from_string(tree), named
     except (TemplateError, RecursionError) as error:
         raise RunbookError(f"not a template: {error}") from None
 

@@ -5,10 +5,11 @@ could not read all leave the check unknown, with the reason, unless something el
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine import model, rules, symptoms
 from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
+from triagebook.runbooks.engine.trend import Trend
 
 Facts = Mapping[str, object]
 
@@ -21,6 +22,7 @@ class Finding:
     element: object | None
     state: model.State | None = None
     because: str = ""
+    trend: Trend | None = None  # set by `heading`, where somebody goes on looking
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Needs:
     sample: bool = False
     suspects: tuple[int, ...] = ()
     lookups: tuple[tuple[str, str, str], ...] = ()  # (probe name, kind, subject)
+    outcomes: tuple[CheckOutcome, ...] = field(default=(), compare=False, repr=False)  # what this was seen from
 
     def __bool__(self) -> bool:
         return self.sample or bool(self.lookups)
@@ -121,6 +124,7 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
         sample=samples == 1 and bool(matched) and compares,
         suspects=tuple(suspects)[:MAX_SUSPECTS],
         lookups=tuple(lookups)[:MAX_LOOKUPS],
+        outcomes=outcomes,
     )
 
 

@@ -29,7 +29,7 @@ function address_spaces_process(    data) {
   data = status_number("VmData:");
   space_data[pid] = data;
   if (largest_n["fork"] < 5 || data > largest_value["fork", 5]) { space_keep(); keep_largest("fork", pid, data, 5); }
-  if (!(limit("\nMax address space "))) { sized_unread++; return; }
+  if (!(limit("\nMax address space "))) { sized_unread += is_unreadable; return; }
   space_limit("as", vm_size);
   if (limit("\nMax data size ")) { space_limit("data", data); }
 }
@@ -71,7 +71,8 @@ function space_count(number,    file, maps, got) {
   close(file);
   RS = BLOCK;
   if (maps == 0) {
-    if (got == 0) { map_gone++; return; }
+    pid = number;
+    if (got == 0 || !(is_there())) { map_gone++; return; }
     if (++map_denied <= 12) { map_pid[++map_counted_n] = number; map_maps[map_counted_n] = "?"; }
     return;
   }

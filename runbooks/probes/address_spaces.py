@@ -176,12 +176,11 @@ def _sized(process: _Process, fields: Sequence[str]) -> SizedProcess | None:
 
 def _uncounted(pairs: Mapping[str, str | Unreadable]) -> tuple[str, ...]:
     """Why maps of a process large enough may be unknown. The twelve largest denied ones are elements themselves."""
-    denied, skipped, gone = (_count(pairs, key) for key in ("map_denied", "map_skipped", "map_gone"))
+    denied, skipped = (_count(pairs, key) for key in ("map_denied", "map_skipped"))
     return (
         "vm.max_map_count could not be read" if isinstance(pairs.get("max_map_count"), Unreadable) else "",
         f"maps of {denied} processes could not be read (permission denied)" if denied else "",
         f"maps of {skipped} processes were not counted (bounded)" if skipped else "",
-        f"{gone} processes ended before their maps were counted" if gone else "",
     )
 
 

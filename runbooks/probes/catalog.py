@@ -63,10 +63,15 @@ def facts_types() -> Mapping[str, type[Any]]:
 
 
 def stamp() -> bytes:
-    """Changes whenever a module of this package does, and so with any fact dataclass."""
+    """Changes whenever a module of this package does, and so with any fact dataclass. Read once: so is the code."""
+    return _stamp_of(tuple(package.__path__))
+
+
+@lru_cache(maxsize=8)
+def _stamp_of(folders: tuple[str, ...]) -> bytes:
     digest = hashlib.sha256()
-    for name in sorted(_modules()):
-        for path in (path for folder in package.__path__ if (path := Path(folder) / f"{name}.py").is_file()):
+    for name in sorted(_modules_in(folders)):
+        for path in (path for folder in folders if (path := Path(folder) / f"{name}.py").is_file()):
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.digest()
 
@@ -93,4 +98,9 @@ def _import(name: str) -> ModuleType:
 
 
 def _awk_path(kind: str) -> Path | None:
-    return next((path for folder in package.__path__ if (path := Path(folder) / f"{kind}.awk").is_file()), None)
+    return _awk_path_in(tuple(package.__path__), kind)
+
+
+@lru_cache(maxsize=256)
+def _awk_path_in(folders: tuple[str, ...], kind: str) -> Path | None:
+    return next((path for folder in folders if (path := Path(folder) / f"{kind}.awk").is_file()), None)

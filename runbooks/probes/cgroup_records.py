@@ -66,7 +66,7 @@ def clear_limits(pairs: Mapping[str, str | Unreadable]) -> int:
 def why_partial(sample: Sample | None, kind: str, controller: str) -> str:
     """Why a limit may be missing: a cut answer, a partial view, no controller, files that could not be read."""
     pairs = pairs_of(sample, kind, "all")
-    counts = {key: integer(pairs.get(key)) for key in ("cgroups", "finite", "absent", "outside")}
+    counts = {key: integer(pairs.get(key)) for key in ("cgroups", "absent", "outside", "denied")}
     reasons = [cut(sample, kind), hidden(sample)]
     if pairs and pairs.get("mode") == "none":
         reasons.append(f"no {controller} controller of cgroups was found")
@@ -77,6 +77,9 @@ def why_partial(sample: Sample | None, kind: str, controller: str) -> str:
         reasons.append(f"{outside} cgroups lie outside of this cgroup namespace")
     if isinstance(absent, int) and isinstance(cgroups, int) and absent and absent >= cgroups - 1:
         reasons.append(f"none of {absent} cgroups has a limit file that could be read")
+    denied = counts["denied"]
+    if isinstance(denied, int) and denied:
+        reasons.append(f"limits of {denied} cgroups could not be read")
     if "reason" in pairs:
         reasons.append(str(pairs["reason"]))
     return because(*reasons)

@@ -1,6 +1,6 @@
 # Processes of nested PID namespaces whose init is not to be found or is a zombie. Which namespace a process is in
 # cannot be read without readlink; its chain of parents, else an init in the same branch of cgroups, stands for it.
-function pid_namespaces_begin() { nested_n = 0; inits_n = 0; forget(nested_depth); forget(nested_last); }
+function pid_namespaces_begin() { nested_n = 0; inits_n = 0; forget(nested_depth); forget(nested_last); forget(nested_parent); }
 
 function pid_namespaces_process(    line, parts) {
   line = after(status, "NSpid:\t");

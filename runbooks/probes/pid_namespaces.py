@@ -1,6 +1,6 @@
 """PID namespaces seen from outside: groups of processes in a nested namespace, and whether its init lives.
 
-Source: pid_namespaces(7), NSpid of proc_pid_status(5). A namespace whose init died refuses fork with ENOMEM.
+Source: pid_namespaces(7), NSpid of proc_pid_status(5). A namespace whose init died refuses every fork ("Cannot allocate memory").
 """
 
 from collections.abc import Mapping, Sequence

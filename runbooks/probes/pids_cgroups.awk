@@ -2,8 +2,8 @@
 # pids.events.local (this limit's own; cgroup v2 of newer kernels) or in pids.events of the cgroup that forked.
 function pids_cgroups_begin() {
   forget(pids_is_known); forget(pids_max); forget(pids_now); forget(pids_events); forget(pids_tier);
-  forget(pids_limited); forget(pids_suspected);
-  pids_n = 0; pids_finite = 0; pids_absent = 0; pids_outside = 0; pids_is_whole = 0;
+  forget(pids_limited); forget(pids_suspected); forget(pids_above);
+  pids_n = 0; pids_finite = 0; pids_absent = 0; pids_outside = 0; pids_is_whole = 0; pids_denied = 0;
   find_controllers();
   if (pids_key != "") { pids_add("/"); }
 }
@@ -47,7 +47,7 @@ function pids_cgroups_end(    i, path, tier, above) {
   emit("all\tmode=" (pids_key == "" ? "none" : (pids_key == "\n0::" ? "v2" : "v1")) \
     "\tmeaning=" (pids_events_file == "pids.events.local" ? "local" : "forking") \
     "\tmount=" pids_mount "\troot=" pids_root "\tcgroups=" pids_n "\tfinite=" pids_finite "\tabsent=" pids_absent \
-    "\toutside=" pids_outside "\twhole=" pids_is_whole "\tnear=" pids_near());
+    "\toutside=" pids_outside "\twhole=" pids_is_whole "\tdenied=" pids_denied "\tnear=" pids_near());
   for (tier = 3; tier > 0; tier--) {
     for (i = 1; i <= pids_n; i++) {
       path = pids_list[i];
@@ -73,8 +73,8 @@ function pids_read(path,    directory, max, now, room) {
   if (directory == "") { pids_outside++; return; }
   max = first_line(slurp(directory "/pids.max", 1));
   if (readable <= 0) {
-    if (path != "/") { pids_absent++; }
-    else if (pids_root == "/") { pids_is_whole = 1; }
+    if (path != "/") { pids_absent++; pids_denied += pids_should_be(directory); }
+    else { pids_is_whole = 1; }
     pids_limited[path] = pids_limited[pids_above[path]];
     return;
   }
@@ -85,15 +85,28 @@ function pids_read(path,    directory, max, now, room) {
     if (pids_events[path] > 0) { pids_tier[path] = 3; }
     return;
   }
+  now = first_line(slurp(directory "/pids.current", 1));
+  if (now == "") {
+    slurp(directory "/pids.max", 1);
+    if (readable <= 0) { pids_absent++; return; }
+  }
   pids_finite++;
   pids_max[path] = max;
-  now = first_line(slurp(directory "/pids.current", 1));
   pids_now[path] = now;
   pids_events[path] = pids_count(directory "/" pids_counter_file(directory));
   room = max - now;
   if (now == "" || room <= 0 || pids_events[path] > 0) { pids_tier[path] = 3; }
   else if (now * 10 >= max * 9) { pids_tier[path] = 2; }
   else if (now * 2 >= max + 0 || room <= 64 || path in pids_suspected) { pids_tier[path] = 1; }
+}
+
+# A cgroup whose limit cannot be read has none (the controller is off there) or has vanished; else it was denied.
+function pids_should_be(directory) {
+  if (pids_key == "\n0::") {
+    return index(" " first_line(slurp(directory "/cgroup.controllers", 1)) " ", " pids ") > 0;
+  }
+  slurp(directory "/cgroup.procs", 1);
+  return readable >= 0;
 }
 
 # Which counter this kernel keeps, decided on the first cgroup that has one.

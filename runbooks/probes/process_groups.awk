@@ -3,6 +3,7 @@
 function process_groups_begin() {
   forget(group_tasks); forget(group_processes); forget(group_rss); forget(group_top);
   forget(group_printed);
+  forget(group_path); forget(group_uid); forget(group_comm); forget(group_pid);
   group_n = 0;
 }
 

@@ -131,11 +131,13 @@ def hidden(sample: Sample | None) -> str:
     for tasks that come and go during the walk.
     """
     walk = pairs_of(sample, "walk")
-    tasks, total, unscanned = (integer(walk.get(key)) for key in ("tasks", "total", "unscanned"))
+    tasks, total, unscanned, unvisited = (integer(walk.get(key)) for key in ("tasks", "total", "unscanned", "unvisited"))
     if isinstance(tasks, Unreadable):
         return "the processes were not read"
     if isinstance(total, Unreadable):
         return "the number of all tasks could not be read"
+    if isinstance(unvisited, int) and unvisited:
+        return f"{unvisited} processes were not looked at (CPU time is bounded)"
     if tasks * 10 < total * 9 and total - tasks > 16:
         return f"{tasks} of {total} tasks are visible (hidepid, or a PID namespace)"
     if isinstance(unscanned, int) and unscanned:

@@ -12,7 +12,7 @@ function tasks_by_uid_process() {
   uid_processes[uid]++;
   if (is_kernel_thread || state == "Z") { return; }
   if (uid == "0" ? is_first_namespace : is_capable()) { return; }
-  if (!(limit("\nMax processes "))) { uid_unread_n++; return; }
+  if (!(limit("\nMax processes "))) { uid_unread_n += is_unreadable; return; }
   if (pid in is_suspect) { uid_suspected[uid] = 1; }
   if (soft == "unlimited") { return; }
   if (uid in uid_soft && soft + 0 > uid_soft[uid] + 0) { return; }

@@ -1,6 +1,7 @@
 """The small command: `python -m tests.lab --help`."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ DEFAULT = "debian-12"
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0: done; 1: it failed; 2: usage; 3: this machine cannot run it."""
     arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `try` ends its machine
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from triagebook.runbooks.engine import factbook
 from triagebook.runbooks.engine.catalog import catalog
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.tools import lookups
 from triagebook.tools.collector import collect
+from triagebook.tools.transport.base import Deadlines
 from triagebook.tools.transport.ssh import SshTransport
 
 from .machines import Machine
@@ -25,6 +27,8 @@ CAPACITY = {"kernel.pid_max": -300}  # numbers below 300 are not given out again
 UNCOMPARED = {"vm.overcommit_ratio", "vm.overcommit_kbytes", "MemAvailable", ""}  # the verdict names CommitLimit, in bytes
 SAMPLE_S = 2.0
 LOGIN_ATTEMPTS = 4
+PATIENT = Deadlines(banner_s=30, kex_s=30, auth_s=60, exec_s=60, first_byte_s=60, total_s=600)  # an emulated processor
+Said = tuple[dict[str, Any], Sequence[Mapping[str, Any]], float]  # the diagnosis, facts after each sample, seconds
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Judgement:
     said: str
     seconds: float
     wrong: tuple[str, ...]
+    answer: Mapping[str, Any]
+    facts: Sequence[Mapping[str, Any]] = ()  # after each sample; empty when no session was had
 
 
 def verdicts_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -57,7 +63,7 @@ def wrong_with(answer: Mapping[str, Any], scenario: Scenario) -> list[str]:
     wrong += [
         f"names {verdict['cause']} {verdict['active']} ({verdict['culprit']['id']})"
         for verdict in said
-        if verdict["active"] in REACHED and verdict["cause"] not in causes
+        if verdict["active"] in REACHED and verdict["cause"] not in causes and verdict["strength"] != "possible"
     ]
     if said and scenario.expected and said[0]["cause"] not in causes:
         wrong.append(f"the first verdict is {said[0]['cause']}")
@@ -100,10 +106,12 @@ def summary(answer: Mapping[str, Any]) -> str:
     return "; ".join(said[:3]) or answer["status"]
 
 
-def by_command(machine: Machine, who: str, scenario: Scenario, *, symptom: bool = True) -> tuple[dict[str, Any], float]:
+def by_command(machine: Machine, who: str, scenario: Scenario, *, symptom: bool = True) -> Said:
     """The product's own command line over ssh, as that account."""
     command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", "diagnose", machine.alias(who)]
-    command += ["-F", str(machine.ssh_config), "--json", "--sample", str(SAMPLE_S)]
+    saved = Path(machine.ssh_config).with_name("saved.json")
+    saved.unlink(missing_ok=True)
+    command += ["-F", str(machine.ssh_config), "--json", "--sample", str(SAMPLE_S), "--save", str(saved)]
     command += ["--symptom", scenario.symptom] if symptom else []
     for attempt in range(LOGIN_ATTEMPTS):
         started = time.monotonic()
@@ -111,9 +119,10 @@ def by_command(machine: Machine, who: str, scenario: Scenario, *, symptom: bool 
         if not done.stdout.strip():
             raise AssertionError(f"no answer (exit {done.returncode}): {done.stderr[-500:]}")
         answer: dict[str, Any] = json.loads(done.stdout)
+        facts = json.loads(saved.read_text())["facts"]
         # nearly full: the last few numbers may be taken at that moment, and the next login gets through
         if answer["status"] != "unreachable" or scenario.diag_login is not True or attempt + 1 == LOGIN_ATTEMPTS:
-            return answer, time.monotonic() - started
+            return answer, facts, time.monotonic() - started
         time.sleep(SAMPLE_S)
     raise AssertionError("unreachable code")
 
@@ -124,10 +133,10 @@ class Standing:
     def __init__(self, machine: Machine, who: str) -> None:
         self.runbook = catalog().load(RUNBOOK)
         self.kinds = lookups.collected_kinds(self.runbook)
-        transport = SshTransport(config_file=Path(machine.ssh_config))
+        transport = SshTransport(config_file=Path(machine.ssh_config), deadlines=PATIENT)
         self.collection = collect.start(transport, machine.alias(who), self.kinds, cpu_limit_s=None)
 
-    def diagnose(self, scenario: Scenario) -> tuple[dict[str, Any], float]:
+    def diagnose(self, scenario: Scenario) -> Said:
         """Two further samples, concluded as the service would."""
         started = time.monotonic()
         self.collection.again()
@@ -140,7 +149,8 @@ class Standing:
         ]
         concluded = conclude(self.runbook, history, {"symptom": scenario.symptom})
         answer = {name: as_json(getattr(concluded, name)) for name in ("status", "verdict", "also", "checks", "unknown")}
-        return answer, time.monotonic() - started
+        facts = [{name: factbook.dump(value) for name, value in step.items()} for step in history]
+        return answer, facts, time.monotonic() - started
 
     def close(self) -> None:
         """End the session."""
@@ -154,13 +164,14 @@ def judge(machine: Machine, scenario_id: str, scenario: Scenario) -> Sequence[Ju
     try:
         machine.inject(scenario_id)
         if standing is not None:
-            answer, seconds = standing.diagnose(scenario)
-            judgements.append(Judgement("standing", summary(answer), seconds, tuple(wrong_with(answer, scenario))))
-        answer, seconds = by_command(machine, "diag", scenario)
-        judgements.append(Judgement("diag", summary(answer), seconds, tuple(_as_diag(answer, scenario_id, scenario))))
+            answer, facts, seconds = standing.diagnose(scenario)
+            judgements.append(Judgement("standing", summary(answer), seconds, tuple(wrong_with(answer, scenario)), answer, facts))
+        answer, facts, seconds = by_command(machine, "diag", scenario)
+        wrong = tuple(_as_diag(answer, scenario_id, scenario))
+        judgements.append(Judgement("diag", summary(answer), seconds, wrong, answer, facts))
         if scenario_id == "max-map-count":
-            answer, seconds = by_command(machine, "root", scenario)
-            judgements.append(Judgement("root", summary(answer), seconds, tuple(wrong_with(answer, scenario))))
+            answer, facts, seconds = by_command(machine, "root", scenario)
+            judgements.append(Judgement("root", summary(answer), seconds, tuple(wrong_with(answer, scenario)), answer, facts))
     finally:
         if standing is not None:
             standing.close()

@@ -92,8 +92,7 @@ def measured(directory: Path, rounds: int = ROUNDS) -> dict[str, Any]:
         config = directory / "ssh_config"
         config.write_text("Host box*\n" + box.config.read_text().partition("\n")[2])
         inventory = directory / "inventory.yaml"
-        hosts = "".join(f"  {name}: {{groups: [all]}}\n" for name in ["box", *names])
-        inventory.write_text(f"apiVersion: triagebook/inventory/v1\nhosts:\n{hosts}")
+        inventory.write_text(f"hosts: [{', '.join(['box', *names])}]\n")
         options = ["mcp", "-F", str(config), "--inventory", str(inventory)]
         command_line = Triagebook(directory / "home")
 

@@ -21,7 +21,7 @@ rules:
 approvals:
   - {{name: the other one, needs: [{{from: [approver]}}], expires_in: 15m}}
 """
-INVENTORY = "apiVersion: triagebook/inventory/v1\nhosts:\n  web-01: {about: front end, groups: [web]}\n  box: {}\n"
+INVENTORY = "hosts: [web-01, box]\ngroups: {web: [web-01]}\n"
 COMMAND = (sys.executable, "-c", "from triagebook.bot.cli import main; main()")
 
 
@@ -52,7 +52,7 @@ def approve(socket: Path, fix: str, digest: str) -> int:
 
 
 def _approve(socket: Path, fix: str, digest: str) -> None:
-    from triagebook.bot.cli import app
+    from triagebook.bot.cli import app, mount
 
     for parent in (socket.parent, *socket.parents):
         if parent.owner() == getpass.getuser() and str(parent) != "/" and parent.stat().st_mode & 0o001 == 0:
@@ -60,4 +60,5 @@ def _approve(socket: Path, fix: str, digest: str) -> None:
     os.setgroups([])
     os.setgid(pwd.getpwnam(OTHER).pw_gid)
     os.setuid(pwd.getpwnam(OTHER).pw_uid)
+    mount(["fix"])
     app(["fix", "approve", fix, "--digest", digest, "--yes", "--socket", str(socket)])

@@ -11,12 +11,13 @@ from mcp_types import CallToolResult
 from triagebook.runbooks.engine.catalog import Catalog, catalog
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.identity import Account, Actor
-from triagebook.tools.inventory import Inventory, InventoryHost
+from triagebook.tools.inventory import Entry, Inventory
 from triagebook.tools.mcp_server import server as factory
 from triagebook.tools.mcp_server.callers import SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.limits import Limits
+from triagebook.tools.mcp_server.names import Names
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 from triagebook.tools.service import Answer, Question
@@ -31,7 +32,8 @@ POLICY = (
     .replace("cid: {accounts: [{os: cid}]}", 'cid: {accounts: [{os: cid}, {mcp: "https://idp.example/", subject: cid}]}')
     .replace("dan: {accounts: [{os: dan}]}", 'dan: {accounts: [{os: dan}, {mcp: "https://idp.example/", subject: dan}]}')
 )
-INVENTORY = Inventory({name: InventoryHost(name, groups=("web",)) for name in ("web-01", "web-02", "vault-1")}, "inventory.yaml")
+_HOSTS = ("web-01", "web-02", "vault-1")
+INVENTORY = Names(Inventory({name: Entry(name) for name in _HOSTS}, {"web": (_HOSTS, ())}))
 
 
 def caller(subject: str, scopes: tuple[str, ...] = SCOPES) -> Caller:

@@ -219,3 +219,27 @@ time.sleep(60)
         process.wait()
     verdict = diagnosis["verdict"]
     assert (verdict["cause"], verdict["active"], verdict["culprit"]["pid"]) == ("max_map_count", "at_limit", process.pid)
+
+
+def test_a_recorded_host_is_a_case_that_passes_and_names_nobody(triagebook: Triagebook, tmp_path: Path) -> None:
+    book = tmp_path / "books" / "recorded" / "1.0.0"
+    source = Path(__file__).parents[2] / "runbooks" / "enomem" / "1.0.0" / "runbook.yaml"
+    (book / "cases").mkdir(parents=True)
+    (book / "runbook.yaml").write_text(source.read_text().replace("id: enomem", "id: recorded"))
+    config = triagebook.home / ".config" / "triagebook"
+    config.mkdir(parents=True)
+    (config / "config.yaml").write_text(f"runbook_paths: [{tmp_path}/books]\n")
+    try:
+        with limited_cgroup("triagebook-recorded", 5) as group, forker_in(group) as process:
+            refused(process)
+            case = book / "cases" / "here.yaml"
+            run = triagebook("runbook", "record", "localhost", str(case), "--runbook", "recorded", "--about", "a full group")
+        assert run.status == 0, run.err
+        assert triagebook("runbook", "test", "recorded").out == "1 passed, 0 failed\n"
+        text = case.read_text()
+        assert 'culprit: "/triagebook-recorded"' in text
+        assert 'hostname: "host01"' in text
+        assert Path("/proc/sys/kernel/random/boot_id").read_text().strip() not in text
+    finally:
+        (config / "config.yaml").unlink()
+        config.rmdir()

@@ -53,6 +53,7 @@ def main() -> int:
     parts = Parts(
         diagnoser=Machines(),
         renderer=UnitRenderer(),
+        default_runbook=lambda: "forks",
         executor=(lambda _keys: executor) if executor else None,
         clock=lambda: datetime.now(UTC) + shift,
         step=step,

@@ -171,7 +171,7 @@ def test_the_one_who_asked_is_refused_whatever_the_environment_says(
     forged = {name: uid if name.endswith("ID") else bob for name in variables}
     run = machine.run("ann", "fix", "approve", str(proposed["id"]), "--digest", str(proposed["digest"]), **forged)
     assert run.returncode == 5
-    assert run.stderr.startswith("self_approval: ")
+    assert run.stderr.startswith("triagebook: self_approval: ")
     assert machine.json("bob", "fix", "show", str(proposed["id"]))["state"] == "proposed"
 
 
@@ -185,15 +185,15 @@ def test_no_argument_says_who_asks(machine: Machine, proposed: dict[str, object]
 def test_breaking_the_glass_without_a_rule_is_refused(machine: Machine, proposed: dict[str, object]) -> None:
     arguments = ("--digest", str(proposed["digest"]), "--break-glass", "pager")
     run = machine.run("ann", "fix", "approve", str(proposed["id"]), *arguments)
-    assert run.stderr.startswith("no_break_glass: ")
+    assert run.stderr.startswith("triagebook: no_break_glass: ")
 
 
 def test_an_account_without_a_person_sees_and_decides_nothing(machine: Machine, proposed: dict[str, object]) -> None:
     run = machine.run("eve", "fix", "approve", str(proposed["id"]), "--digest", str(proposed["digest"]))
-    assert run.stderr.startswith("not_found: ")
+    assert run.stderr.startswith("triagebook: not_found: ")
     assert machine.run("eve", "fix", "list", "--json").stdout == "[]\n"
-    assert machine.run("eve", "fix", "propose", CASE, "raise_tasks_max").stderr.startswith("no_rule: ")
-    assert machine.run("eve", "audit", "verify").stderr.startswith("unmapped_account: ")
+    assert machine.run("eve", "fix", "propose", CASE, "raise_tasks_max").stderr.startswith("triagebook: no_rule: ")
+    assert machine.run("eve", "audit", "verify").stderr.startswith("triagebook: unmapped_account: ")
 
 
 def test_no_other_account_reads_the_keys_or_the_database(machine: Machine) -> None:
@@ -211,7 +211,7 @@ def test_a_recorded_case_is_never_fixed(machine: Machine, proposed: dict[str, ob
     fix = str(proposed["id"])
     machine.json("bob", "fix", "approve", fix, "--digest", str(proposed["digest"]))
     run = machine.run("ann", "fix", "apply", fix)
-    assert run.stderr.startswith("replay: ")
+    assert run.stderr.startswith("triagebook: replay: ")
     assert "systemctl set-property --runtime acme.slice TasksMax=48" in run.stderr
 
 

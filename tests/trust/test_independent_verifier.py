@@ -12,6 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.audit.event import Event, encode
 from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_proof, leaf_hash
 from triagebook.tools.audit.note import Checkpoint, sign, vkey_of
+from triagebook.tools.audit.rows import Row
+from triagebook.tools.store import audit_rows
+
+from .policies import actor
+from .world import World
 
 PACKAGE = "aics-tlog==0.2.1"
 CACHE = Path(__file__).parents[2] / ".cache" / "aics-tlog"
@@ -136,3 +141,28 @@ def test_it_rejects_a_tampered_checkpoint(ask: Ask) -> None:
 
 def test_it_rejects_another_key(ask: Ask) -> None:
     assert ask(**{**_question(), "vkey": _question()["vkey"]})["checkpoint"] is False
+
+
+def test_it_accepts_what_audit_show_answers_and_rejects_it_tampered(ask: Ask, world: World) -> None:
+    world.apply(world.approved())
+    row, proof = world.service.audit_show(actor("dan"), 1, old_size=2)
+    old_root = edge_of([leaf_hash(item.leaf) for item in _rows(world)[:2]]).root()
+    question = {
+        "note": proof.checkpoint,
+        "vkey": proof.vkey,
+        "leaf": _base64(proof.leaf.encode()),
+        "index": proof.index,
+        "inclusion": [_base64(bytes.fromhex(node)) for node in proof.inclusion],
+        "old_size": proof.old_size,
+        "old_root": _base64(old_root),
+        "consistency": [_base64(bytes.fromhex(node)) for node in proof.consistency],
+    }
+    assert (row.action, row.person) == ("approve", "bob")
+    assert ask(**question) == {"checkpoint": True, "inclusion": True, "consistency": True}
+    tampered = _base64(proof.leaf.replace("bob", "eve").encode())
+    assert ask(**{**question, "leaf": tampered}) == {"checkpoint": True, "inclusion": False, "consistency": True}
+
+
+def _rows(world: World) -> list[Row]:
+    with world.store.read() as transaction:
+        return list(audit_rows.rows(transaction))

@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from triagebook.runbooks.engine.diagnosis import Reading
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.fixes import plan_of
-from triagebook.tools.store import fix_rows
+from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.trust.proposing import Proposal
 
 from . import policies, samples
@@ -212,6 +213,19 @@ def test_a_reason_is_one_inert_bounded_line_without_secrets(world: World) -> Non
     assert len(plan.reason) == 300
 
 
+def test_a_secret_that_a_host_says_is_not_stored(world: World) -> None:
+    found = samples.diagnosis("web-01")
+    assert found.verdict is not None
+    fact = replace(found.facts[0], readings=(Reading(1, "java -Dx --password=CaNaRy"),))
+    verdict = replace(found.verdict, summary="java --api-key CaNaRy is at its limit")
+    world.diagnoser.edit["web-01"] = replace(found, verdict=verdict, facts=(fact, found.facts[1]))
+    plan = world.service.show(actor("dan"), world.approved()).plan
+    assert plan is not None
+    assert (plan.summary, plan.facts[0].value) == ("java --api-key *** is at its limit", "java -Dx --password=***")
+    with world.store.read() as transaction:
+        assert "CaNaRy" not in str([fix_rows.listed(transaction, 9), list(audit_rows.rows(transaction))])
+
+
 def test_a_vote_counts_once_and_a_denied_plan_stays_denied(world: World) -> None:
     world.diagnoser.edit["web-01"] = _medium()
     fix_id = world.propose("cid")
@@ -290,6 +304,7 @@ def test_a_recorded_case_is_proposed_and_approved_but_never_fixed(world: World) 
         ("ann", "-oProxyCommand=x", "host_name"),
         ("mcp:ann", "localhost", "host_name"),
         ("slack:U0ANN", "localhost", "host_name"),
+        ("slack:U0ANN", "10.0.0.1:2222", "host_name"),
     ],
 )
 def test_who_may_not_propose_is_refused_before_or_after_the_diagnosis(world: World, who: str, host: str, reason: str) -> None:

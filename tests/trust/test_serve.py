@@ -1,8 +1,10 @@
 import json
 import os
 import pwd
+import signal
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +83,23 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(server: Server, starter: Star
     assert not server.socket.exists()
     again = starter.start(policy=str(starter.directory / "policy.yaml"))
     assert again.ask("show", fix=fix["id"])["digest"] == fix["digest"]
+
+
+def test_a_clean_stop_lets_an_execution_end(starter: Starter) -> None:
+    policy = starter.directory / "policy.yaml"
+    policy.write_text(policies.TEXT.replace("{os: ann}", f"{{os: {ME}}}"))
+    asked = {"policy": str(policy), "effects": str(starter.directory / "effects")}
+    server = starter.start(steps=("execute.before_effect",), **asked)
+    fix = server.ask("propose", **PROPOSAL)
+    server.ask("approve", fix=fix["id"], digest=fix["digest"], break_glass="test")
+    states: list[str] = []
+    apply = threading.Thread(target=lambda: states.append(server.ask("apply", fix=fix["id"])["state"]))
+    apply.start()
+    server.await_step()
+    server.process.send_signal(signal.SIGTERM)
+    os.write(server.answers, b".")
+    apply.join(30)
+    assert (states, server.stop()) == (["validated"], 0)
 
 
 def _lax_data(directory: Path) -> None:

@@ -182,6 +182,7 @@ def build(
         executor,
         instance,
         lease,
+        default_runbook=lambda: "forks",
         step=step,
     )
     return World(FixService(trust), trust, store, clock, diagnoser, executor)

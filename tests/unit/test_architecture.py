@@ -15,6 +15,7 @@ MAY_IMPORT = {"bot": {"bot", "tools", "runbooks"}, "tools": {"tools", "runbooks"
 SDK_HOMES = {
     "paramiko": ("tools/transport/",),
     "sqlalchemy": ("tools/store/",),
+    "psycopg": ("tools/store/",),
     "alembic": ("tools/store/",),
     "mcp": ("tools/mcp_server/",),
     "slack_bolt": ("bot/slack/",),

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from triagebook.bot.render.fleet import render_table
+from triagebook.bot.render.fleet import render_table, row_of
 from triagebook.bot.render.text import Style, gauge, render
 from triagebook.runbooks.engine.catalog import catalog
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -27,6 +27,7 @@ def test_every_case_is_told_whole_and_plain(case: str) -> None:
     assert re.sub(r"\s+", " ", diagnosis.headline) in re.sub(r"\s+", " ", text)
     for verdict in (diagnosis.verdict, *diagnosis.also[:6]):
         assert verdict is None or verdict.cause in text
+        assert verdict is None or re.sub(r"\s+", " ", verdict.summary) in re.sub(r"\s+", " ", text)
     for unknown in diagnosis.unknown:
         assert unknown.check in text
     assert "Unreadable(" not in text
@@ -68,7 +69,7 @@ def test_many_hosts_are_grouped_by_verdict_worst_first() -> None:
         replay(case) for case in ("healthy", "unit-tasksmax", "unit-tasksmax-now", "pids-near", "max-map-count-unreadable")
     ]
     diagnoses += [replace(diagnoses[0], host=replace(diagnoses[0].host, name=f"web{number:02}")) for number in range(20)]
-    table = render_table(diagnoses, Style())
+    table = render_table([row_of(diagnosis) for diagnosis in diagnoses], Style())
     lines = table.splitlines()
     assert lines[0].split()[:2] == ["1", "INCONCLUSIVE"]
     assert "   21  HEALTHY" in table

@@ -14,8 +14,10 @@ from triagebook.tools.collector import files, program
 from triagebook.tools.collector.stream import Stream
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
 
+_SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _ANSWER_CAP = 1 << 20
 _WATCH_CAP = 1 << 40  # each sample has its own cap
+_NOTES_KEPT = 12
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,19 @@ class Collection:
         self._read(n, self._patience.sample_s)
 
     def forget(self, keep: int = 2) -> None:
-        """Keep the newest samples only: a watch would fill memory."""
+        """Keep the newest samples and notes only: a watch would fill memory."""
         self.samples = self.samples[-keep:]
+        del self._notes[:-_NOTES_KEPT]
+
+    def breathe(self) -> None:
+        """Between samples: answer the host's signs of life, and notice that the connection broke (`has_ended`)."""
+        if not self._is_by_files:
+            self._stream.breathe()
+
+    @property
+    def has_ended(self) -> bool:
+        """The program is gone: no further sample will come."""
+        return not self._is_by_files and self._stream.has_ended
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Output | Unreadable:
         """Run one more program on the same session. That it cannot be started is evidence, so it is an answer."""
@@ -126,9 +139,7 @@ class Collection:
         )
 
     def close(self) -> None:
-        """End the program (by closing its input) and the session."""
-        if not self._is_by_files:
-            self._finish()
+        """End the session, and with it the program: its input ends. Nobody waits for its last word, a round trip away."""
         self.session.close()
 
     def _read_first(self) -> None:
@@ -220,10 +231,11 @@ def start(
 
 
 @cache
-def joined(kinds: tuple[str, ...]) -> str:
-    """The program for these kinds, as it is sent."""
-    prelude = Path(__file__).with_name("prelude.awk").read_text(encoding="ascii")
-    return program.join(prelude, {kind: catalog.awk_of(kind) for kind in kinds})
+def joined(kinds: tuple[str, ...], root: str = "", bounds: program.Bounds | None = None) -> str:
+    """The program for these kinds, as it is sent; it reads below `root`."""
+    folder = Path(__file__).parent
+    shared = "".join((folder / name).read_text(encoding="ascii") for name in _SHARED)
+    return program.join(shared, {kind: catalog.awk_of(kind) for kind in kinds}, root=root, bounds=bounds)
 
 
 def parse(kinds: Sequence[str], samples: Sequence[Sample]) -> dict[str, object]:

@@ -4,7 +4,6 @@ The program is an operand of `sh -c`, so it passes the login shell (sh, bash, zs
 no single quote, no newline, no doubled backslash (fish reads it as one), no "!" that csh would take for history.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,16 +14,18 @@ PHASES = ("begin", "process", "end", "after")
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one sample may cost the host: bytes printed, PIDs guessed, lines of /proc/PID/maps read."""
+    """What one sample may cost the host: bytes printed, PIDs guessed, lines of /proc/PID/maps read, CPU of the walk."""
 
     answer_bytes: int = 13_800
     scanned_pids: int = 20_000
     map_lines: int = 300_000
+    walk_us: int = 1_500_000
 
 
 def hooks(awk: str, kind: str) -> tuple[str, ...]:
     """The phases for which a kind's awk defines `KIND_PHASE()`."""
-    return tuple(phase for phase in PHASES if re.search(rf"^function {re.escape(kind)}_{phase}\(", awk, re.MULTILINE))
+    lines = f"\n{awk}"
+    return tuple(phase for phase in PHASES if f"\nfunction {kind}_{phase}(" in lines)
 
 
 def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample: int = 1, bounds: Bounds | None = None) -> str:
@@ -41,12 +42,15 @@ def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample
     shares = sum("end" in phases or "after" in phases for phases in found.values())
     constants = (
         f'ROOT = "{root}"; FIRST_SAMPLE = {first_sample}; KINDS = {shares}; WALKS = {int(walks)}; '
-        f"BUDGET = {bounds.answer_bytes}; SCAN_LIMIT = {bounds.scanned_pids}; MAP_LINES = {bounds.map_lines};"
+        f"BUDGET = {bounds.answer_bytes}; SCAN_LIMIT = {bounds.scanned_pids}; MAP_LINES = {bounds.map_lines}; "
+        f"WALK_US = {bounds.walk_us};"
     )
     generated = [f"function constants() {{ {constants} }}"]
+    early = [kind for kind in kinds if "end" in found[kind] and "process" not in found[kind]]
+    generated.append(f"function each_early() {{ {''.join(_call(kind, 'end', found[kind]) for kind in early)}}}")
     for phase in PHASES:
-        calls = "".join(_call(kind, phase, found[kind]) for kind in kinds if phase in found[kind])
-        generated.append(f"function each_{phase}() {{ {calls}}}")
+        those = [kind for kind in kinds if phase in found[kind] and (phase != "end" or kind not in early)]
+        generated.append(f"function each_{phase}() {{ {''.join(_call(kind, phase, found[kind]) for kind in those)}}}")
     return squeeze("\n".join([prelude, *kinds.values(), *generated]))
 
 

@@ -14,6 +14,8 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LINE_END = re.compile(r"[;{}\\]$|^#|^$")
 _FUNCTION = re.compile(r"function ([A-Za-z0-9_]+)\(([^)]*)\)(\{)")
 _STAND_IN = "\x00{}\x01"  # for a string, while the code around it is changed
+_OPERATOR = re.compile("(==|!=|<=|>=|&&|\\|\\||\\+\\+|--|[-+]=|[=<>+*/?:;,{}~]|\x00[0-9]+\x01)")  # or a stand-in
+_BRACE = re.compile("[{}]")
 
 # What awk itself gives a meaning to; every other name is ours and may be cut short.
 _AWK_WORDS = frozenset(
@@ -47,8 +49,7 @@ def squeeze(awk: str) -> str:
 
 def _without_spaces(code: str) -> str:
     """Without the spaces that separate nothing. One before "(" stays: it tells `a (b)` from a call."""
-    code = re.sub(r" *(==|!=|<=|>=|&&|\|\||\+\+|--|[-+]=|[=<>+*/?:;,{}~]) *", r"\1", code)
-    code = re.sub(r" *\x00([0-9]+)\x01 *", "\x00\\1\x01", code)
+    code = "".join(piece.strip(" ") for piece in _OPERATOR.split(code))
     code = re.sub(r"(?<=[A-Za-z0-9_)\]]) - (?=[A-Za-z0-9_(])", "-", code)
     code = re.sub(r"\b(if|while|for) \(", r"\1(", code)
     code = re.sub(r";+\}", "}", code)
@@ -79,8 +80,8 @@ def _short_names(code: str) -> str:
 def _matching(code: str, start: int) -> int:
     """Where the block that opens at `start` ends."""
     depth = 0
-    for index in range(start, len(code)):
-        depth += (code[index] == "{") - (code[index] == "}")
+    for brace in _BRACE.finditer(code, start):
+        depth += 1 if brace[0] == "{" else -1
         if depth == 0:
-            return index + 1
+            return brace.end()
     raise ValueError("awk: a block is not closed")

@@ -7,6 +7,7 @@ from triagebook.runbooks.probes.records import END, HEADER
 from triagebook.tools.transport.base import Process
 
 _LONGEST_END = 4096
+_BREATH_S = 0.005
 
 
 @dataclass
@@ -36,6 +37,11 @@ class Stream:
             searched = max(0, len(self._pending) - _LONGEST_END)  # the line may be cut between two readings
             if not self._receive(deadline, timeout_s):
                 return self._take(len(self._pending))
+
+    def breathe(self) -> None:
+        """Take what is there, without waiting for more."""
+        if not self.has_ended:
+            self._receive(time.monotonic() + _BREATH_S, _BREATH_S)
 
     def read_all(self, timeout_s: float) -> str:
         """The text up to the end of the process's output, or what there is of it: then `has_ended` is false."""

@@ -13,7 +13,6 @@ class HostAnswer:
     """A host one may ask about."""
 
     name: str
-    about: str
     groups: tuple[str, ...]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from triagebook.tools.inventory import NAME
 
-HOST_PATTERN = rf"^(replay:)?{NAME}$"
+HOST_PATTERN = rf"^(replay:)?{NAME.pattern}$"
 Host = Annotated[
     str,
     Field(

@@ -66,7 +66,7 @@ class DiagnoseTools:
         caller = self.box.who()
 
         async def named() -> tuple[str, ...]:
-            return self.box.diagnosing.inventory.named(hosts)
+            return self.box.diagnosing.names.named(hosts)
 
         names = await self.box.answered(caller, "diagnose_fleet", named())
         tell, done = _tell(ctx, len(names)), 0

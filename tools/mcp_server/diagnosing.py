@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import anyio.to_thread
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.inventory import Inventory
 from triagebook.tools.mcp_server.callers import Caller
 from triagebook.tools.mcp_server.gates import DiagnosisGate
+from triagebook.tools.mcp_server.names import Names
 from triagebook.tools.service import Question, Service
-from triagebook.tools.target_name import parse_target
 
 AT_ONCE = 16  # hosts being read; a burst must leave the loop its turn
 MOST_OF_ONE = 80  # of one account, waiting or running
@@ -40,8 +39,8 @@ class _Flight:
 class Diagnosing:
     """The one way by which tools get a diagnosis."""
 
-    def __init__(self, service: Service, gate: DiagnosisGate, inventory: Inventory, default_runbook: Callable[[], str]) -> None:
-        self.service, self.gate, self.inventory, self._default = service, gate, inventory, default_runbook
+    def __init__(self, service: Service, gate: DiagnosisGate, names: Names, default_runbook: Callable[[], str]) -> None:
+        self.service, self.gate, self.names, self._default = service, gate, names, default_runbook
         self._pool = ThreadPoolExecutor(AT_ONCE, "diagnose")  # its own: slow hosts never hold up the other tools
         self._flights: dict[tuple[object, ...], _Flight] = {}
         self._callers: Counter[str] = Counter()
@@ -49,12 +48,12 @@ class Diagnosing:
 
     async def diagnose(self, caller: Caller, host: str, runbook: str, inputs: Mapping[str, object], tell: Tell) -> Diagnosis:
         """One host. Raises what the gate and the service raise; `busy` above the caps."""
-        name = self.inventory.require(host)
+        name = self.names.require(host)
         runbook = self.service.catalog.find(runbook or self._default()).name
         self._admit(caller)
         try:
             await anyio.to_thread.run_sync(self.gate.allow, caller, name, runbook)
-            found = await self._joined(Question(parse_target(name), runbook, inputs), tell)
+            found = await self._joined(Question(self.names.target(name), runbook, inputs), tell)
             await anyio.to_thread.run_sync(self.gate.record, caller, found)
         finally:
             self._callers[caller.key] -= 1

@@ -63,7 +63,7 @@ class Documents:
 
         def known() -> list[str]:
             if argument.name == "host":
-                names = diagnosing.inventory.hosts
+                names = diagnosing.names.inventory.hosts
                 return [name for name in names if name.startswith(argument.value) and diagnosing.gate.may_see(caller, name, "")]
             entries = diagnosing.service.catalog.entries()
             values = {"id": [entry.id for entry in entries], "version": [entry.version for entry in entries]}
@@ -109,7 +109,7 @@ class Documents:
 
     def triage(self, host: PromptHost, symptom: PromptSymptom = "") -> str:
         """The order of work, for one host and symptom."""
-        name = json.dumps(self.box.diagnosing.inventory.require(host))
+        name = json.dumps(self.box.diagnosing.names.require(host))
         return STEPS.format(host=name, symptom=json.dumps(safe_text(symptom, 500), ensure_ascii=False))
 
     async def _rows(self, *, fix: str = "", host: str = "") -> str:

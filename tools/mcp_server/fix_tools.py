@@ -65,7 +65,7 @@ class FixTools:
         }
 
         def proposed() -> Json:
-            self.box.diagnosing.inventory.require(host)
+            self.box.diagnosing.names.require(host)
             return self.box.fixes.propose(caller, wish)
 
         return _answered(await self.box.answered(caller, "propose", self.box.called(proposed)))

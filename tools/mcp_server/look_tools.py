@@ -42,10 +42,9 @@ class LookTools:
         caller, diagnosing = self.box.who(), self.box.diagnosing
 
         def seen() -> list[HostAnswer]:
-            hosts = diagnosing.inventory.hosts.values()
-            return [
-                HostAnswer(host.name, host.about, host.groups) for host in hosts if diagnosing.gate.may_see(caller, host.name, "")
-            ]
+            inventory = diagnosing.names.inventory
+            allowed = [name for name in inventory.hosts if diagnosing.gate.may_see(caller, name, "")]
+            return [HostAnswer(name, inventory.groups_of(name)) for name in allowed]
 
         found = await self.box.answered(caller, "list_hosts", self.box.called(seen))
         page = found[offset : offset + PAGE]
@@ -53,7 +52,7 @@ class LookTools:
         to_try = f"replay:{self.a_case} is a recorded host, to try things out; nothing is contacted." if self.a_case else ""
         answer = HostsAnswer(tuple(page), len(found), following, to_try)
         lines = [f"{len(found)} hosts."]
-        lines += [f"{host.name}{': ' + host.about if host.about else ''}" for host in page]
+        lines += [f"{host.name}{' (' + ', '.join(host.groups) + ')' if host.groups else ''}" for host in page]
         lines += [f"More from offset {following}."] if following is not None else []
         return result(answer, _capped([*lines, to_try]))
 

@@ -19,11 +19,11 @@ from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
-from triagebook.tools.inventory import Inventory
 from triagebook.tools.mcp_server.callers import NOBODY, READ, SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.gates import Who
 from triagebook.tools.mcp_server.guard import GuardedServer
+from triagebook.tools.mcp_server.names import Names
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server.server import Parts, build
 from triagebook.tools.mcp_server.tokens import Issuer, JwtVerifier, token_caller
@@ -83,11 +83,11 @@ def is_loopback(host: str) -> bool:
 
 
 def served(
-    options: WebOptions, place: Place, service: Service, inventory: Inventory, default_runbook: Any
+    options: WebOptions, place: Place, service: Service, names: Names, default_runbook: Any
 ) -> tuple[GuardedServer, Starlette]:
     """The server and its ASGI application."""
     who, settings = _who(options, place)
-    diagnosing = Diagnosing(service, PlaceGate(place.trust), inventory, default_runbook)
+    diagnosing = Diagnosing(service, PlaceGate(place.trust), names, default_runbook)
     server = build(Parts(who, diagnosing, PlaceFixes(place.service), settings=settings))
     return server, application(server, options)
 

@@ -47,6 +47,7 @@ class Parts:
     diagnoser: Diagnoser
     renderer: Renderer
     executor: Callable[[Keys], Executor] | None = None
+    default_runbook: Callable[[], str] = lambda: ""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     step: Step = SILENT
 
@@ -118,6 +119,7 @@ def opened(options: ServeOptions, parts: Parts) -> Iterator[Place]:
             executor=parts.executor(keys) if parts.executor else None,
             instance=secrets.token_hex(8),
             lease=timedelta(seconds=options.lease_s),
+            default_runbook=parts.default_runbook,
             step=parts.step,
         )
         yield Place(FixService(trust), trust, keys)

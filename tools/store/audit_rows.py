@@ -20,6 +20,11 @@ from triagebook.tools.store.schema import audit, checkpoints, tree_head
 from triagebook.tools.times import to_micros
 
 PAGE = 1000
+# Built once: SQLAlchemy spends more on building a statement than SQLite on running it.
+_HEAD = select(tree_head.c.size, tree_head.c.edge, tree_head.c.last_leaf)
+_LOCKED_HEAD = _HEAD.with_for_update()
+_INSERT = insert(audit)
+_SET_HEAD = update(tree_head).where(tree_head.c.id == 1)
 
 
 def append(transaction: Transaction, event: Event) -> int:
@@ -28,27 +33,24 @@ def append(transaction: Transaction, event: Event) -> int:
     leaf = encode(event, head.edge.size, head.last_leaf)
     hashed = leaf_hash(leaf)
     edge = head.edge.append(hashed)
-    transaction.connection.execute(
-        insert(audit).values(
-            idx=head.edge.size,
-            leaf=leaf.decode(),
-            leaf_hash=hashed,
-            at=to_micros(event.at),
-            action=event.action,
-            host=event.host,
-            fix=event.fix,
-            person=event.person,
-        )
-    )
-    values = {"size": edge.size, "edge": edge.encode(), "last_leaf": hashed}
-    transaction.connection.execute(update(tree_head).where(tree_head.c.id == 1).values(values))
+    row = {
+        "idx": head.edge.size,
+        "leaf": leaf.decode(),
+        "leaf_hash": hashed,
+        "at": to_micros(event.at),
+        "action": event.action,
+        "host": event.host,
+        "fix": event.fix,
+        "person": event.person,
+    }
+    transaction.connection.execute(_INSERT, row)
+    transaction.connection.execute(_SET_HEAD, {"size": edge.size, "edge": edge.encode(), "last_leaf": hashed})
     return head.edge.size
 
 
 def read_head(transaction: Transaction, *, for_update: bool = False) -> Head:
     """The head of the tree. TrustError when its row is missing or does not fit itself."""
-    statement = select(tree_head.c.size, tree_head.c.edge, tree_head.c.last_leaf)
-    row = transaction.connection.execute(statement.with_for_update() if for_update else statement).one_or_none()
+    row = transaction.connection.execute(_LOCKED_HEAD if for_update else _HEAD).one_or_none()
     if row is None:
         raise TrustError("audit: the tree_head row is gone", reason="audit_broken")
     try:

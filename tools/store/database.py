@@ -90,7 +90,7 @@ def open_engine(url: str) -> Engine:
     """An engine with the settings durability rests on."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=20, pool_pre_ping=True)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=20)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise TrustError(f"database: expected sqlite:///FILE or postgresql://..., got {parsed.drivername!r}")
     return _sqlite_engine(parsed)

@@ -16,9 +16,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from triagebook.tools.fixes import STATES
 from triagebook.tools.store.triggers import attach_triggers
+
+_UNFINISHED = text("state IN ('proposed', 'approved', 'running', 'reverting', 'unknown')")
 
 metadata = MetaData(
     naming_convention={
@@ -49,7 +52,8 @@ fixes = Table(
     Column("lease_until", BigInteger, nullable=False),  # 0: no lease
     Column("outcome", Text, nullable=False),
     CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in STATES)), name="state"),
-    Index("ix_fixes_state", "state"),
+    # partial and by time, not by state: PostgreSQL would prefer an index on `state` to the primary key in a compare-and-set
+    Index("ix_fixes_unfinished", "created_at", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
     Index("ix_fixes_host", "host"),
 )
 

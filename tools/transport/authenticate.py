@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.transport.agent import AgentError
-from triagebook.tools.transport.connection import (
+from triagebook.tools.transport.connection import Connection
+from triagebook.tools.transport.faults import AuthRefused
+from triagebook.tools.transport.identities import Identity
+from triagebook.tools.transport.messages import (
     SERVICE_REQUEST,
     USERAUTH_FAILURE,
     USERAUTH_PK_OK,
     USERAUTH_REQUEST,
     USERAUTH_SUCCESS,
-    Connection,
 )
-from triagebook.tools.transport.faults import AuthRefused
-from triagebook.tools.transport.identities import Identity
 from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.public_keys import CERT_SUFFIX, RSA_HASHES
 from triagebook.tools.transport.wire import Reader, string

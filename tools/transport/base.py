@@ -19,9 +19,10 @@ class Deadlines:
     banner_s: float = 8.0
     kex_s: float = 10.0
     auth_s: float = 15.0
-    exec_s: float = 10.0
+    exec_s: float = 20.0  # a busy host starts a user's manager before the session
     first_byte_s: float = 20.0
     total_s: float = 60.0
+    session_s: float | None = None  # for a watch: how long a session may last once it is open; None is within `total_s`
 
 
 @dataclass(frozen=True)

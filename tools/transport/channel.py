@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 
 WINDOW_BYTES = 2 << 20  # what the host may send ahead of our leave
 MAX_DATA_BYTES = 32768
+MAX_ERROR_BYTES = 1 << 20  # of standard error, whatever the cap: a watch has none
 MAX_DROPPED_BYTES = 64 << 20  # beyond the cap: a host that goes on longer than this is cut off
 
 
 @dataclass
 class Channel:
-    """State of one channel. Output beyond `cap_bytes` (each of both streams) is dropped and marks it truncated."""
+    """State of one channel. Output beyond `cap_bytes` (each of both streams; errors beyond MAX_ERROR_BYTES as well) is
+    dropped and marks it truncated.
+    """
 
     number: int
     cap_bytes: int
@@ -50,7 +53,7 @@ class Channel:
 
     def feed_error(self, data: bytes) -> None:
         """Standard error."""
-        room = self.cap_bytes - len(self.err)
+        room = min(self.cap_bytes, MAX_ERROR_BYTES) - len(self.err)
         self.err += data[:room]
         self._count(len(data), max(0, len(data) - room))
 

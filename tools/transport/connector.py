@@ -5,6 +5,7 @@ Two orders. *One flight*: with one key known to work, everything up to the start
 second, once, and is remembered.
 """
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from triagebook.tools.transport.authenticate import authenticate
 from triagebook.tools.transport.base import Login, LoginFailed
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
-from triagebook.tools.transport.faults import Surprise
+from triagebook.tools.transport.faults import KeyRefused, Surprise
 from triagebook.tools.transport.handshake import CURVE25519
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.identities import Identity
@@ -26,6 +27,7 @@ from triagebook.tools.transport.stream import Dialing, Stream
 from triagebook.tools.transport.ways import ONE_FLIGHT, STOCK, Way, Ways
 
 MAX_HOPS = 8
+REFUSED_KEPT_S = 600.0
 
 
 @dataclass
@@ -38,14 +40,33 @@ class Arrival:
     order: str  # one-flight | stock
 
 
+class RefusedKeys:
+    """Fingerprints by account and host that were refused in this run: they are not offered again.
+
+    A run that does not end (a service) tries again after REFUSED_KEPT_S: keys get authorized.
+    """
+
+    def __init__(self) -> None:
+        self._refused: dict[tuple[str, str], tuple[float, set[str]]] = {}
+
+    def at(self, user: str, name: str) -> set[str]:
+        """The set to look in and to add to."""
+        now = time.monotonic()
+        since, refused = self._refused.get((user, name), (now, set()))
+        if now - since > REFUSED_KEPT_S or not refused:
+            since, refused = now, set()
+        self._refused[user, name] = since, refused
+        return refused
+
+
 class Connector:
-    """Logs in to hosts; shared by many threads. Keeps which keys were refused where, for as long as it lives."""
+    """Logs in to hosts; shared by many threads."""
 
     def __init__(self, config_file: Path | None, ways: Ways, *, may_fly: bool) -> None:
         self._config_file = config_file
         self._ways = ways
         self._may_fly = may_fly
-        self._refused: dict[tuple[str, str], set[str]] = {}
+        self._refused = RefusedKeys()
 
     def config(self, target: Target) -> HostConfig:
         return ssh_config.look_up(target, self._config_file)
@@ -71,15 +92,17 @@ class Connector:
         try:
             way = self._ways.get(config.user, visit.name)
             key = visit.sure_key(way) if self._may_fly else None
+            can_fly = True
             if key is not None:
                 try:
                     return self._fly(visit, stream, opening, key, (way and way.kex) or CURVE25519)
                 except Surprise as surprise:
                     attempt.note(f"one flight failed, went in stock order: {surprise}")
                     self._ways.forget(config.user, visit.name)
+                    can_fly = isinstance(surprise, KeyRefused)
                 stream.close()
                 stream = self._stream(config, attempt, attempt.dial(config), depth)
-            return self._walk(visit, stream, opening, has_failed=key is not None)
+            return self._walk(visit, stream, opening, can_fly=can_fly)
         except BaseException:
             stream.close()
             raise
@@ -90,12 +113,12 @@ class Connector:
             channel = fly(connection, visit.config.user, key, opening, visit.attempt, visit.refused)
         except LoginFailed as failed:
             if failed.login.outcome == "refused" and failed.login.phase == "auth" and visit.has_more_keys:
-                raise Surprise(failed.login.message) from failed
+                raise KeyRefused(failed.login.message) from failed
             raise
         self._ways.remember(visit.config.user, visit.name, ONE_FLIGHT, key.fingerprint, connection.handshake.best_kex() or kex)
         return Arrival(connection, channel, visit.config, ONE_FLIGHT)
 
-    def _walk(self, visit: "_Visit", stream: Stream, opening: Opening, *, has_failed: bool) -> Arrival:
+    def _walk(self, visit: "_Visit", stream: Stream, opening: Opening, *, can_fly: bool) -> Arrival:
         attempt, limits, user = visit.attempt, visit.attempt.deadlines, visit.config.user
         connection = Connection(stream, visit.check)
         with attempt.phase("banner", limits.banner_s):
@@ -109,7 +132,7 @@ class Connector:
             wait_open(connection, channel, attempt.until)
             opening.start(connection, channel, attempt.until, is_ahead=False)
         kex = connection.handshake.best_kex()
-        kind = ONE_FLIGHT if kex and taken and not has_failed else STOCK
+        kind = ONE_FLIGHT if kex and taken and can_fly else STOCK
         self._ways.remember(user, visit.name, kind, taken.fingerprint if taken else "", kex)
         return Arrival(connection, channel, visit.config, STOCK)
 
@@ -148,7 +171,7 @@ class Connector:
 class _Visit:
     """What one login needs: whom to trust, and with which keys to try. Made while TCP connects."""
 
-    def __init__(self, config: HostConfig, attempt: Attempt, refused: dict[tuple[str, str], set[str]]) -> None:
+    def __init__(self, config: HostConfig, attempt: Attempt, refused: RefusedKeys) -> None:
         """Read known_hosts and gather keys. Raises UsageError."""
         self.config, self.attempt = config, attempt
         host, port = (config.host_key_alias, 22) if config.host_key_alias else (config.host, config.port)
@@ -156,7 +179,7 @@ class _Visit:
         self.name = known.name
         self.check = HostKeyCheck(host, config.host, config.port, known)
         self.identities = identities.gather(config, attempt.total_until)
-        self.refused = refused.setdefault((config.user, known.name), set())
+        self.refused = refused.at(config.user, known.name)
         attempt.note(*known.notes, *self.identities.problems)
 
     def sure_key(self, way: Way | None) -> Identity | None:

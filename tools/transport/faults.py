@@ -50,3 +50,7 @@ class SessionRefused(Exception):
 
 class Surprise(Exception):
     """What was sent ahead did not fit; the stock order may do better."""
+
+
+class KeyRefused(Surprise):
+    """The one key that was sent ahead was refused, and there are others to try."""

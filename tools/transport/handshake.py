@@ -152,6 +152,11 @@ class Handshake(_Transport):  # type: ignore[misc]
         return self.local_kex_init is not None
 
     @property
+    def is_renewing(self) -> bool:
+        """The host has asked for new keys, and they are not agreed yet."""
+        return self.is_running and self.initial_kex_done
+
+    @property
     def are_keys_ours(self) -> bool:
         """Our NEWKEYS is queued: what is sent from here on is encrypted for the verified host."""
         return bool(self._expected_packet == (NEWKEYS,)) or self.initial_kex_done

@@ -24,7 +24,7 @@ class LocalSession:
 
     def __init__(self, host: str, deadlines: Deadlines) -> None:
         self._host, self._deadlines = host, deadlines
-        self._total_until = time.monotonic() + deadlines.total_s
+        self._total_until = time.monotonic() + (deadlines.session_s or deadlines.total_s)
         self._pipes: list[PipeProcess] = []
         self.login = Login("exec", "ok")
         self.path = Path("local")

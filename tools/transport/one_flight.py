@@ -17,9 +17,10 @@ from triagebook.tools.transport.attempt import Attempt
 from triagebook.tools.transport.authenticate import queue_request, queue_service_request, why_refused
 from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.transport.channel import Channel
-from triagebook.tools.transport.connection import USERAUTH_SUCCESS, Connection
+from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.faults import AuthRefused, Cut, NotAgreed, Surprise, TimedOut
 from triagebook.tools.transport.identities import Identity
+from triagebook.tools.transport.messages import USERAUTH_SUCCESS
 from triagebook.tools.transport.opening import Opening, wait_open
 
 

@@ -22,19 +22,19 @@ class Exec:
     def queue(self, connection: Connection, *, is_ahead: bool) -> Channel:
         """Queue the opening; ahead of the host's confirmation also the request, with a guess of its channel number."""
         guess = FIRST_CHANNEL if is_ahead else None
-        channel = connection.open_channel("session", cap_bytes=self.cap_bytes, guess=guess)
+        channel = connection.channels.open("session", cap_bytes=self.cap_bytes, guess=guess)
         if is_ahead:
-            connection.request(channel, self.request, string(self.command))
+            connection.channels.request(channel, self.request, string(self.command))
         return channel
 
     def start(self, connection: Connection, channel: Channel, until: float, *, is_ahead: bool) -> None:
         """Make the request (unless it was sent ahead) and wait for the answer. Raises SessionRefused, TimedOut, Cut."""
         if not is_ahead:
-            connection.request(channel, self.request, string(self.command))
+            connection.channels.request(channel, self.request, string(self.command))
         connection.wait(lambda: channel.answer is not None or channel.is_closed, until)
         _raise_if_cut(channel)
         if not channel.answer:
-            connection.close_channel(channel)
+            connection.channels.close(channel)
             raise SessionRefused(f"{self.request} request failed on channel {channel.number} (Channel closed)")
 
 
@@ -48,7 +48,7 @@ class Tunnel:
     def queue(self, connection: Connection, *, is_ahead: bool) -> Channel:
         """Queue the opening."""
         there = string(self.host) + uint32(self.port)
-        return connection.open_channel("direct-tcpip", there, string("127.0.0.1"), uint32(0), cap_bytes=sys.maxsize)
+        return connection.channels.open("direct-tcpip", there, string("127.0.0.1"), uint32(0), cap_bytes=sys.maxsize)
 
     def start(self, connection: Connection, channel: Channel, until: float, *, is_ahead: bool) -> None:
         """Nothing more to ask."""

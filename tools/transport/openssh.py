@@ -17,7 +17,7 @@ from triagebook.tools.transport.base import Deadlines, Exit, Login, LoginFailed,
 from triagebook.tools.transport.openssh_log import OpensshLog
 from triagebook.tools.transport.pipes import LocalProcess, PipeProcess
 from triagebook.tools.transport.ssh import render
-from triagebook.tools.transport.ssh_config import parse_target
+from triagebook.tools.transport.ssh_config import Target, parse_target
 
 # What the user's configuration may say and a diagnosis must not do. LogLevel: the marks of openssh_log.
 _OPTIONS = (
@@ -45,15 +45,17 @@ class OpensshTransport:
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "OpensshProcess":
         """Log in and start the first process. Raises LoginFailed, UsageError."""
-        parse_target(host)  # no option can hide in it
+        target = parse_target(host)  # no option can hide in it
         if self._config_file and not os.access(self._config_file, os.R_OK):
             raise UsageError(f"cannot read {self._config_file}")
-        return OpensshSession(host, self._command(host), self._deadlines).start(argv, cap_bytes=cap_bytes)
+        return OpensshSession(host, self._command(target), self._deadlines).start(argv, cap_bytes=cap_bytes)
 
-    def _command(self, host: str) -> tuple[str, ...]:
+    def _command(self, target: Target) -> tuple[str, ...]:
+        port = ("-p", str(target.port)) if target.port else ()
+        host = f"{target.user}@{target.host}" if target.user is not None else target.host
         file = ("-F", str(self._config_file)) if self._config_file else ()
         options = (*_OPTIONS, f"ConnectTimeout={math.ceil(self._deadlines.connect_s + self._deadlines.banner_s)}")
-        return (self._program, *file, "-T", *(word for option in options for word in ("-o", option)), "--", host)
+        return (self._program, *file, *port, "-T", *(word for option in options for word in ("-o", option)), "--", host)
 
 
 class OpensshSession:
@@ -61,7 +63,7 @@ class OpensshSession:
 
     def __init__(self, host: str, command: tuple[str, ...], deadlines: Deadlines) -> None:
         self._host, self._command, self._deadlines = host, command, deadlines
-        self._total_until = time.monotonic() + deadlines.total_s
+        self._total_until = time.monotonic() + (deadlines.session_s or deadlines.total_s)
         self._running: list[tuple[PipeProcess, OpensshLog]] = []
         self.login = Login("exec", "ok")
         self.path = Path("openssh")

@@ -16,9 +16,10 @@ from triagebook.tools.transport.base import Login, LoginFailed
 from triagebook.tools.transport.failures import DROPPED_ON_PURPOSE
 from triagebook.tools.transport.plain import plain
 
+_PROXIED = "debug1: Executing proxy command"
 _MARKS = (  # a line that begins so, and the phase that begins with it
     ("debug1: Connection established", "banner"),
-    ("debug1: Executing proxy command", "banner"),
+    (_PROXIED, "banner"),
     ("debug1: Remote protocol version", "kex"),
     ("debug1: SSH2_MSG_NEWKEYS received", "auth"),
     ("debug1: Authentication succeeded", "session"),
@@ -32,6 +33,7 @@ _FAILURES: tuple[tuple[str, str | None, str], ...] = (
     (r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for", "host_key", "host_key"),
     (r"during banner exchange", "banner", "timeout"),
     (r"connect to (host|address) .*timed out|^Connection timed out", "connect", "timeout"),
+    (r"connect to (host|address) .*Connection reset", "banner", "no_banner"),  # it was established, then reset
     (r"^ssh: connect to ", "connect", "refused"),
     (r"Permission denied|Too many authentication failures", "auth", "refused"),
     (r"exec request failed|open failed|shell request failed", "session", "no_session"),
@@ -55,7 +57,7 @@ class OpensshLog:
         self.folder: Path | None = None
         self.phase = "connect"
         self.is_running = False
-        self.is_shared = False
+        self._is_proxied = False
         self.host_key = ""
         self.timings_ms: dict[str, float] = {}
 
@@ -80,11 +82,11 @@ class OpensshLog:
         self._rest = self._rest[-65536:]
 
     def _line(self, line: str) -> None:
+        self._is_proxied = self._is_proxied or line.startswith(_PROXIED)
         for beginning, phase in _MARKS:
             if line.startswith(beginning) and _ORDER.index(phase) > _ORDER.index(self.phase):
                 self._enter(phase)
         if line.startswith(_RUNNING):
-            self.is_shared = "mux" in line
             self._enter("exec")
             self.is_running = True
         elif line.startswith("debug1: Server host key: "):
@@ -125,6 +127,8 @@ class OpensshLog:
         return self._login(self.phase, "no_session" if self.phase == "session" else "cut", text)
 
     def _login(self, phase: str, outcome: str, text: str) -> LoginFailed:
-        if outcome == "cut" and phase in ("connect", "banner"):
-            phase, outcome = "banner", "no_banner"
+        if (phase, outcome) == ("banner", "cut"):
+            outcome = "no_banner"
+        if outcome == "no_banner" and self._is_proxied:  # the proxy may have failed: no evidence about the host
+            phase, outcome = "connect", "refused"
         return LoginFailed(Login(phase, outcome, f"{self._host}: {text}"))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from triagebook.tools.transport.allowance import Allowance
 from triagebook.tools.transport.base import Exit, Session
 
+MAX_ERROR_BYTES = 1 << 20  # of standard error, whatever the cap: a watch has none
 MAX_DROPPED_BYTES = 64 << 20  # beyond the cap: a process that goes on longer than this is ended
 GRACE_S = 0.5  # between the end of its input, SIGTERM and SIGKILL
 
@@ -110,7 +111,7 @@ class PipeProcess:
         self._drop(len(data) - room)
 
     def _feed_error(self, data: bytes) -> None:
-        room = self._cap_bytes - len(self.err)
+        room = min(self._cap_bytes, MAX_ERROR_BYTES) - len(self.err)
         self.err += data[:room]
         self._drop(len(data) - room)
 

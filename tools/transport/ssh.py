@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
+from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.transport import ssh_config
 from triagebook.tools.transport.allowance import Allowance
 from triagebook.tools.transport.attempt import Attempt
@@ -19,6 +20,10 @@ from triagebook.tools.transport.faults import Cut, NotAgreed, TimedOut
 from triagebook.tools.transport.ways import Ways
 
 if TYPE_CHECKING:
+    from triagebook.tools.transport.ssh_config import HostConfig
+    from triagebook.tools.transport.stream import Dialing
+
+    _Dialed = tuple[HostConfig, Attempt, Dialing | None]
     from triagebook.tools.transport.channel import Channel
     from triagebook.tools.transport.connection import Connection
     from triagebook.tools.transport.connector import Arrival, Connector
@@ -52,15 +57,26 @@ class SshTransport:
         self._may_fly = may_fly
         self._connector: Connector | None = None
         self._lock = threading.Lock()
+        self._dialed: dict[str, _Dialed] = {}
+
+    def dial(self, host: str) -> None:
+        """Begin the TCP connection to a host that `launch` will be asked for soon. What fails here, `launch` tells."""
+        with contextlib.suppress(TriagebookError):
+            self._dialed[host] = self._dial(host)
+
+    def _dial(self, host: str) -> "_Dialed":
+        config = ssh_config.look_up(ssh_config.parse_target(host), self._config_file)
+        attempt = Attempt(config.alias, self._deadlines)
+        return config, attempt, attempt.dial(config)
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Connect and start the first process. Raises LoginFailed, UsageError."""
-        config = ssh_config.look_up(ssh_config.parse_target(host), self._config_file)
-        attempt = Attempt(config.alias, self._deadlines)
-        dialing = attempt.dial(config)
+        config, attempt, dialing = self._dialed.pop(host) if host in self._dialed else self._dial(host)
         from triagebook.tools.transport.opening import Exec  # noqa: PLC0415 - imports paramiko: after the SYN
 
         arrival = self._connected().arrive(config, Exec(render(argv), cap_bytes), attempt, dialing)
+        if self._deadlines.session_s is not None:
+            attempt.total_until = time.monotonic() + self._deadlines.session_s
         session = SshSession(arrival, attempt)
         return SshProcess(session, arrival.channel, attempt)
 
@@ -106,7 +122,7 @@ class SshSession:
             try:
                 return read_files(self.connection, channel, paths, cap_bytes, self._attempt.total_until)
             finally:
-                self.connection.close_channel(channel)
+                self.connection.channels.close(channel)
 
     def close(self) -> None:
         """End the session; ends its processes' input."""
@@ -151,7 +167,7 @@ class SshProcess:
         until = self._allowance.for_end(timeout_s)
         is_timed_out = False
         try:
-            connection.end_input(channel)
+            connection.channels.end_input(channel)
             connection.wait(lambda: channel.is_closed, until)
         except TimedOut:
             is_timed_out = True
@@ -162,7 +178,7 @@ class SshProcess:
         return Exit(channel.status, bytes(channel.err), channel.is_truncated, ended=ended, detail=channel.cut or channel.signal)
 
     def _abandon(self) -> None:
-        self._connection.close_channel(self._channel)
+        self._connection.channels.close(self._channel)
         with contextlib.suppress(TimedOut, Cut):
             self._connection.flush(time.monotonic() + CLOSE_S)
 

@@ -31,6 +31,9 @@ KEPT = frozenset(
 )
 
 
+PLAIN_HOST = "host of names"  # a Host line without patterns: most lines of a long file, for each host of a fleet
+
+
 @dataclass(frozen=True)
 class Context:
     """Whom the blocks are matched against: the name as written, a user given with it, and the local account."""
@@ -100,6 +103,14 @@ def read_options(context: Context, files: Sequence[tuple[Path, bool]]) -> Option
     return options
 
 
+def aliases(files: Sequence[tuple[Path, bool]], user: str, home: Path) -> tuple[str, ...]:
+    """The names after `Host`, in order, without patterns and what is negated; Include is followed. Raises UsageError."""
+    reading = _Reading(Context("", None, user, home), Options())
+    for file, is_required in files:
+        reading.file(file, is_required=is_required)
+    return tuple(dict.fromkeys(name for name in reading.named if not set("*?!") & set(name)))
+
+
 class _Reading:
     """One pass over the files. `has_final` is set when a `Match final` asks for another."""
 
@@ -108,6 +119,7 @@ class _Reading:
         self.options = options
         self.has_final = False
         self.is_final = False
+        self.named: list[str] = []  # after Host, wherever it stands
 
     def file(self, file: Path, *, is_required: bool, depth: int = 0, is_active: bool = True) -> None:
         if depth > MAX_INCLUDES:
@@ -123,7 +135,11 @@ class _Reading:
             return
         outer = is_active
         for number, keyword, words in lines:
-            if keyword == "host":
+            if keyword == PLAIN_HOST:
+                self.named += words
+                is_active = outer and self.context.host in words
+            elif keyword == "host":
+                self.named += words
                 is_active = outer and matches_list(self.context.host, words)
             elif keyword == "match":
                 is_active = self._match(words, f"{file}:{number}") and outer
@@ -187,6 +203,8 @@ def _parsed(file: Path, mtime_ns: int, size: int) -> tuple[tuple[int, str, list[
     found = []
     for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), 1):
         keyword, words = _split(line, f"{file}:{number}")
+        if keyword == "host" and not set("*?!") & set("".join(words)):
+            keyword = PLAIN_HOST
         if keyword:
             found.append((number, keyword, words))
     return tuple(found)

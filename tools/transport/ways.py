@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ONE_FLIGHT, STOCK = "one-flight", "stock"
-KEPT_S = 14 * 86400.0  # then a host may show again what it can
+KEPT_S = {ONE_FLIGHT: 14 * 86400.0, STOCK: 86400.0}  # then a host may show again what it can
 MAX_FILE_BYTES = 8 << 20
 
 
@@ -45,7 +45,7 @@ class Ways:
     def get(self, user: str, name: str) -> Way | None:
         """What is known of `user` at `name` (as known_hosts calls the host); None where it is too old."""
         way = self._known.get(f"{user}@{name}")
-        return way if way is not None and self._clock() - way.at < KEPT_S else None
+        return way if way is not None and self._clock() - way.at < KEPT_S.get(way.kind, 0.0) else None
 
     def remember(self, user: str, name: str, kind: str, key: str, kex: str) -> None:
         """Keep it; a file that cannot be written is no failure."""
@@ -54,7 +54,7 @@ class Ways:
         with self._lock:
             before = self._known.get(place)
             self._known[place] = way
-            if self._file is not None and not (before and before.is_same(way) and way.at - before.at < KEPT_S / 2):
+            if self._file is not None and not (before and before.is_same(way) and way.at - before.at < KEPT_S[kind] / 2):
                 with contextlib.suppress(OSError):
                     _append(self._file, json.dumps({"host": place, **asdict(way)}) + "\n")
 

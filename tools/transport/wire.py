@@ -13,8 +13,8 @@ def uint32(value: int) -> bytes:
 
 
 def string(value: bytes | str) -> bytes:
-    """A length and that many bytes; text as UTF-8."""
-    raw = value.encode() if isinstance(value, str) else value
+    """A length and that many bytes; text as UTF-8, and bytes that Python read as text (os.fsdecode) as they were."""
+    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     return struct.pack(">I", len(raw)) + raw
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
@@ -23,12 +23,11 @@ class ServiceDiagnoser:
     """Diagnoses by the one service that the faces use; keeps the last facts of each answer to render a plan from."""
 
     service: Service
-    default_runbook: Callable[[], str]
     facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
 
     def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
         """One host, one answer. Raises RunbookError or UsageError."""
-        answer = self.service.diagnose(Question(parse_target(host), runbook or self.default_runbook(), inputs))
+        answer = self.service.diagnose(Question(parse_target(host), runbook, inputs))
         self.facts[answer.diagnosis.id] = answer.history[-1] if answer.history else {}
         while len(self.facts) > KEPT:
             self.facts.popitem(last=False)

@@ -1,7 +1,8 @@
 """Proposing: the server diagnoses the host itself, then writes down exactly what would be done, for others to decide."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -21,6 +22,7 @@ from triagebook.tools.times import parse_rfc3339, rfc3339
 from triagebook.tools.trust.asking import require_quota
 from triagebook.tools.trust.trust import Attempt, Trust, new_fix_id, require
 
+_INVENTORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 UNCOVERED_EXPIRY = timedelta(minutes=15)  # of a plan that only breaking the glass can approve
 
 
@@ -39,12 +41,12 @@ class Proposal:
 
 def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
     """Diagnose, plan, store. Raises RefusedError, PlanError, and what the diagnosing raises."""
-    host = _checked_host(tried, proposal.host)
-    require(trust, tried, Question("diagnose", host, proposal.runbook))
-    _require_any_risk(trust, tried, Question("propose", host, proposal.runbook))
+    host, runbook = _checked_host(tried, proposal.host), proposal.runbook or trust.default_runbook()
+    require(trust, tried, Question("diagnose", host, runbook))
+    _require_any_risk(trust, tried, Question("propose", host, runbook))
     _require_room(trust, tried)
     require_quota(trust, tried)
-    diagnosis = trust.diagnoser.diagnose(host, proposal.runbook, proposal.inputs)
+    diagnosis = trust.diagnoser.diagnose(host, runbook, proposal.inputs)
     tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
     plan = _planned(trust, tried, proposal, diagnosis)
     fix = _fix(tried, plan)
@@ -67,19 +69,16 @@ def _checked_host(tried: Attempt, text: str) -> str:
     target = parse_target(text)
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
-    if target.kind == "local" and tried.actor.channel != "cli":
-        raise RefusedError(f"{text}: only a terminal on it may ask about the server's own machine", reason="host_name")
+    is_odd = target.kind == "local" or (target.kind == "remote" and not _INVENTORY.fullmatch(text))
+    if is_odd and tried.actor.channel != "cli":
+        raise RefusedError(f"{text}: here only names of the inventory may be asked about", reason="host_name")
     return target.text
 
 
 def _require_any_risk(trust: Trust, tried: Attempt, question: Question) -> None:
     """Do not diagnose a host for somebody who may propose nothing there, whatever the risk."""
-    decisions = [
-        may(trust.policy, tried.identity, Question(question.action, question.host, question.runbook, risk)) for risk in RISKS
-    ]
-    if question.runbook and not any(decision.is_allowed for decision in decisions):
-        raise RefusedError(decisions[0].says, reason=decisions[0].reason)
-    if not tried.identity.is_known:
+    decisions = [may(trust.policy, tried.identity, replace(question, risk=risk)) for risk in RISKS]
+    if not any(decision.is_allowed for decision in decisions):
         raise RefusedError(decisions[0].says, reason=decisions[0].reason)
 
 
@@ -110,7 +109,13 @@ def _planned(trust: Trust, tried: Attempt, proposal: Proposal, diagnosis: Diagno
         expires_at=rfc3339(expires_at),
         target_id=trust.executor.target_id(diagnosis.host.name) if trust.executor and not is_replay else "",
     )
-    return propose(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters))
+    return _without_secrets(propose(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters)))
+
+
+def _without_secrets(plan: Plan) -> Plan:
+    """What a host said in words, redacted before it is stored. Names that are acted on stay what they are."""
+    facts = tuple(replace(fact, value=redact(fact.value)) for fact in plan.facts)
+    return replace(plan, summary=redact(plan.summary), facts=facts)
 
 
 def _expiry(trust: Trust, tried: Attempt, question: Question) -> timedelta:

@@ -35,6 +35,7 @@ class Trust:
     instance: str
     lease: timedelta = timedelta(seconds=60)
     most_open: int = 20  # plans of one person that wait or are approved
+    default_runbook: Callable[[], str] = lambda: ""
     step: Step = SILENT
 
 

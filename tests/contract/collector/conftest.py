@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import Sample, parse_samples
-from triagebook.tools.collector import program
+from triagebook.tools.collector import collect, program
 from triagebook.tools.transport.base import Exit, Login, LoginFailed
 from triagebook.tools.transport.base import Path as WayTaken
 
@@ -279,17 +279,11 @@ class Run:
         return parse_samples(self.answer.decode("utf-8", errors="replace"))
 
 
-def joined(kinds: Sequence[str], root: str = "", bounds: program.Bounds | None = None) -> str:
-    """The program over another root."""
-    prelude = (Path(program.__file__).parent / "prelude.awk").read_text(encoding="ascii")
-    return program.join(prelude, {kind: catalog.awk_of(kind) for kind in kinds}, root=root, bounds=bounds)
-
-
 class Paced:
     """The program running over a tree, a sample at a time."""
 
     def __init__(self, root: str, awk: str, kinds: Sequence[str], bounds: program.Bounds | None = None) -> None:
-        argv = program.command(joined(kinds, root, bounds), program.launcher(root=root, awk=awk))
+        argv = program.command(collect.joined(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.answer = b""
 
@@ -323,6 +317,15 @@ class Paced:
 def run(root: Path | str, awk: str = AWKS[0], kinds: Sequence[str] = KINDS, bounds: program.Bounds | None = None) -> Run:
     """One sample of the tree."""
     return Paced(str(root), awk, kinds, bounds).end()
+
+
+def cpu_ms(argv: Sequence[str]) -> float:
+    """CPU time of a command from start to end."""
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return (usage.ru_utime + usage.ru_stime) * 1000
 
 
 @pytest.fixture
@@ -413,7 +416,7 @@ class Tools:
     awks: tuple[str, ...] = AWKS
     run: Callable[..., Run] = run
     paced: type[Paced] = Paced
-    joined: Callable[..., str] = joined
+    cpu_ms: Callable[[Sequence[str]], float] = cpu_ms
     transport: type[PipeTransport] = PipeTransport
     session: type[PipeSession] = PipeSession
 

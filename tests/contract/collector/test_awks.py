@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from triagebook.tools.collector import collect
+from triagebook.tools.collector import collect, program
 
 
 def _fill(tree: Any) -> None:
@@ -86,6 +86,58 @@ def test_what_a_process_calls_itself_stays_one_field(tree: Callable[..., Any], t
         assert all(character.isprintable() for field in record.fields for character in field)
     paths = {fields[1] for fields in sample.of("pids_cgroups") if fields[0] == "at"}
     assert "/system.slice/we\\x1bird\\x01.service" in paths
+
+
+def test_nothing_but_text_leaves_the_host(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    _fill(host)
+    long = "/system.slice/" + "/".join(["x" * 200] * 5)
+    host.process(840, "deep", uid=33, cgroup=long)
+    host.pids(long, 10, 10)
+    answer = tools.run(host.root, awk).answer
+    assert not [byte for byte in answer if byte < 32 and byte not in b"\n\t"]
+    assert b"\x7f" not in answer
+    assert max(len(field) for field in answer.split(b"\t")) < 420
+    assert b"evil\\x1b[2J" in answer
+
+
+def test_an_answer_keeps_within_its_bounds_and_says_what_is_missing(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    _fill(host)
+    for pid in range(2000, 2060):
+        host.process(pid, f"batch-{pid}", cgroup=f"/batch-{pid}.service")
+        host.pids(f"/batch-{pid}.service", 10, 10)
+    (sample,) = tools.run(host.root, awk, bounds=program.Bounds(answer_bytes=6000)).samples
+    facts: Any = collect.parse(tools.kinds, [sample])
+    assert "pids_cgroups" in sample.end["truncated"].split(",")
+    printed = [fields for fields in sample.of("pids_cgroups") if fields[0] == "at"]
+    assert len(printed) + int(sample.end["cut.pids_cgroups"]) == 64
+    assert facts["pids_cgroups"].limited.partial.startswith(f"{sample.end['cut.pids_cgroups']} more are not in the answer")
+    assert facts["process_groups"].groups.items
+    assert int(sample.end["suppressed"]) > 10
+
+
+def test_those_who_fill_a_limit_are_named_however_small(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.name(1000, "alice")
+    for pid in range(2000, 2040):
+        host.process(pid, f"large-{pid}", threads=50, rss_kb=90_000, cgroup="/large.service")
+    host.process(3000, "leaker", cgroup="/small.slice/inner/deep")
+    host.pids("/small.slice", 10, 10)
+    host.process(3001, "alices", uid=1000, nproc=(1, 1), rss_kb=1)
+    host.process(3002, "reaped", uid=1000, state="Z (zombie)", cgroup="/small.slice/inner/deep")
+    groups = collect.parse(tools.kinds, tools.run(host.root, awk).samples)["process_groups"].groups  # type: ignore[attr-defined]
+    assert {"leaker", "alices", "reaped"} <= {group.comm for group in groups.items}
+    assert groups.counted == 43 + 1 - len(groups.items)
+
+
+def test_kernel_threads_are_tasks_but_no_consumers(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(2, "kthreadd", is_kernel=True)
+    (sample,) = tools.run(host.root, awk).samples
+    facts: Any = collect.parse(tools.kinds, [sample])
+    assert {group.comm for group in facts["process_groups"].groups.items} == {"systemd"}
+    assert facts["kernel_limits"].visible_tasks == 2
 
 
 def test_this_machine_reads_as_its_own_kernel_says(tools: Any, awk: str) -> None:

@@ -1,5 +1,7 @@
 """A collection over a transport: samples, programs of the last round, and hosts that misbehave."""
 
+import socket
+import subprocess
 import time
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.probes.records import Sample
-from triagebook.tools.collector import collect
+from triagebook.tools.collector import collect, program
 from triagebook.tools.collector.collect import Patience
 from triagebook.tools.collector.squeeze import squeeze
 
@@ -58,6 +60,21 @@ def test_the_argv_is_plain_words_for_any_login_shell(tools: Any) -> None:
         assert "\\\\" not in word
         assert word.isascii()
     assert len(" ".join(argv)) < 18_000
+
+
+def test_pace_lines_come_through_a_socket_too(tools: Any, awk: str) -> None:
+    """sshd may give a process a socket for its standard input, which cannot be opened by a path."""
+    ours, theirs = socket.socketpair()
+    argv = program.command(collect.joined(("meminfo",)), program.launcher(awk=awk))
+    with subprocess.Popen(argv, stdin=theirs.fileno(), stdout=subprocess.PIPE) as process:
+        theirs.close()
+        assert process.stdout is not None
+        for n in (1, 2):
+            while f"\t{n}\tend\t".encode() not in process.stdout.readline():
+                pass
+            ours.send(b"sample\n")
+        ours.close()
+        assert b"\t3\tend\t" in process.stdout.read()
 
 
 def test_an_unknown_kind_is_refused_before_anything_is_started(tools: Any) -> None:

@@ -23,17 +23,24 @@ def _grow(host: Any, processes: int, cgroups: int) -> None:
         host.process(1000 + n, f"worker-{n % 40}", uid=n % 20, threads=3, cgroup=f"/system.slice/unit-{unit:05}.service")
 
 
-def _limit_ms(awk: str) -> float:
-    return 30 if awk.startswith("mawk") else 60
+def _reading_alone_ms(tools: Any, root: Path, awk: str) -> float:
+    """What it takes the same awk, now, to do no more than read the three files of each process."""
+    reading = (
+        "BEGIN{for(i=1;i<ARGC;i++){for(j=1;j<4;j++){"
+        f'f="{root}/proc/"ARGV[i](j==1?"/status":j==2?"/limits":"/cgroup");while((getline l<f)>0){{n++}}close(f)}}}}}}'
+    )
+    argv = program.command(reading, program.launcher(root=str(root), awk=awk))
+    return min(float(tools.cpu_ms(argv)) for _ in range(7))
 
 
 def test_600_processes_in_200_cgroups_cost_little(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     _grow(host, 600, 200)
-    runs = [tools.run(host.root, awk) for _ in range(5)]
-    best = min(ran.cpu_ms for ran in runs)
-    print(f"{awk}: {best:.1f} ms CPU, {len(runs[0].answer)} bytes")  # noqa: T201 - the figure is the point
-    assert best <= _limit_ms(awk)
+    runs = [tools.run(host.root, awk) for _ in range(7)]
+    best, reading = min(ran.cpu_ms for ran in runs), _reading_alone_ms(tools, host.root, awk)
+    print(f"{awk}: {best:.1f} ms CPU, reading alone {reading:.1f} ms, {len(runs[0].answer)} bytes")  # noqa: T201 - the figure is the point
+    # 30 ms is the aim for mawk; on a busy machine every cycle costs more, so reading alone is the measure there.
+    assert best <= max(30, 3 * reading)
     assert len(runs[0].answer) <= 14 * 1024
     (sample,) = runs[0].samples
     assert sample.end["truncated"] == ""
@@ -75,7 +82,7 @@ def test_5000_processes_and_10000_cgroups_are_still_answered(crowded: Path, tree
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_nothing_forks_from_the_login_shell_on(tools: Any, tmp_path: Path, awk: str, shell: str) -> None:
     """The login shell runs the line as sshd has it: `exec` and the quoted argv."""
-    argv = program.command(tools.joined(tools.kinds), program.launcher(awk=awk))
+    argv = program.command(collect.joined(tools.kinds), program.launcher(awk=awk))
     words = " ".join("'" + word + "'" for word in argv)
     trace = tmp_path / "trace"
     done = subprocess.run(
@@ -96,7 +103,7 @@ def test_a_kind_without_processes_costs_no_walk(tree: Callable[..., Any], tools:
     host.process(500)
     (sample,) = tools.run(host.root, kinds=("host", "meminfo")).samples
     assert not sample.of("walk")
-    assert "function each_process" not in tools.joined(("meminfo",))
+    assert "function each_process" not in collect.joined(("meminfo",))
     assert "the processes were not read" in collect.parse(["pids_cgroups"], [sample])["pids_cgroups"].limited.partial  # type: ignore[attr-defined]
 
 
@@ -109,7 +116,7 @@ def test_cpu_is_bounded_on_the_host(tree: Callable[..., Any]) -> None:
 
 
 def test_a_lower_hard_limit_is_no_obstacle(tools: Any) -> None:
-    argv = program.command(tools.joined(("meminfo",)), program.launcher())
+    argv = program.command(collect.joined(("meminfo",)), program.launcher())
     done = subprocess.run(["prlimit", "--cpu=3:3", *argv], input=b"", capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\tend\t" in done.stdout

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from triagebook.runbooks.engine.facts import Collection, Unreadable
-from triagebook.tools.collector import collect
+from triagebook.tools.collector import collect, program
 
 
 def _facts(host: Any, tools: Any, awk: str) -> Any:
@@ -149,6 +149,26 @@ def test_files_that_are_missing_are_never_zero(tree: Callable[..., Any], tools: 
     assert "the number of all tasks could not be read" in facts["tasks_by_uid"].limited.partial
 
 
+def test_a_limit_that_should_be_there_and_cannot_be_read_is_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, cgroup="/a.service")
+    host.process(501, cgroup="/b.service")
+    host.pids("/b.service", 1, 1000)
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == ""
+    host.write("sys/fs/cgroup/a.service/cgroup.controllers", "memory pids\n")
+    assert _facts(host, tools, awk)["pids_cgroups"].limited.partial == "limits of 1 cgroups could not be read"
+
+
+def test_a_limit_far_down_a_long_path_is_found(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    long = "/" + "/".join(["x" * 200] * 5) + "/deep.service"
+    host.process(500, cgroup=long)
+    host.pids(long, 10, 10)
+    (item,) = _facts(host, tools, awk)["pids_cgroups"].limited.items
+    assert (item.room, len(item.path), item.unit) == (0, 400, "deep.service")
+
+
 def test_exempt_processes_have_no_nproc_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.process(500, "root", uid=0, nproc=(1, 1))
@@ -179,12 +199,72 @@ def test_namespaces_whose_init_lives_are_not_named(tree: Callable[..., Any], too
     host.process(802, "exec", cgroup=box, nspid="802\t30", parent=1)
     host.process(900, "init", cgroup="/b.service", nspid="900\t1", state="Z (zombie)")
     host.process(901, "left", cgroup="/b.service", nspid="901\t5", parent=900)
+    host.process(903, "root of a box", cgroup="/d.scope", nspid="903\t1")
+    host.process(904, "joined below", cgroup="/d.scope/inner", nspid="904\t8", parent=1)
     host.process(950, "alone", cgroup="/c.service", nspid="950\t5\t3")
     items = _facts(host, tools, awk)["pid_namespaces"].orphaned.items
     assert {(item.path, item.pid, item.processes, item.has_init, item.is_init_zombie) for item in items} == {
         ("/b.service", 900, 2, True, True),
         ("/c.service", 950, 1, False, False),
     }
+
+
+def test_the_least_limit_of_a_user_stands_for_it(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, "free", uid=1000, threads=3, nproc=(3790, 3790))
+    host.process(501, "bound", uid=1000, threads=2, nproc=(8, "unlimited"))
+    host.process(502, "bound more", uid=1000, threads=4, nproc=(8, "unlimited"))
+    host.process(503, "free too", uid=1000, nproc=(4000, 4000))
+    (item,) = _facts(host, tools, awk)["tasks_by_uid"].limited.items
+    assert (item.pid, item.comm, item.tasks, item.processes, item.soft, item.limited_processes, item.room) == (
+        *(502, "bound more", 10, 4, 8, 2, -2),
+    )
+    assert isinstance(item.hard, Unreadable)
+
+
+def test_the_largest_number_of_cgroup_v1_is_no_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v1")
+    host.process(500, cgroup="/a.service")
+    host.memory("/a.service", 1000, 9223372036854771712, hits=1)
+    host.process(501, cgroup="/b.service")
+    host.memory("/b.service", 1000, 10_000)
+    assert _facts(host, tools, awk)["memory_cgroups"].limited == Collection((), "", 1)
+
+
+def test_address_limits_are_judged_by_half_and_by_64_mib(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    gib = 1 << 30
+    host.process(2, "kthreadd", is_kernel=True)
+    host.process(500, "over half", size_kb=3 << 20, maps=1, space=(5 * gib, "unlimited"))
+    host.process(501, "under half", size_kb=2 << 20, maps=1, space=(5 * gib, "unlimited"))
+    host.process(502, "small limit", size_kb=100, space=(60 << 20, 60 << 20))
+    host.process(503, "data", size_kb=4 << 20, maps=1, data_kb=900 << 10, data=(gib, gib))
+    spaces = _facts(host, tools, awk)["address_spaces"]
+    assert [(item.comm, item.resource) for item in spaces.limited.items] == [
+        ("small limit", "as"),
+        ("data", "data"),
+        ("over half", "as"),
+    ]
+    assert (spaces.limited.counted, spaces.mapped.counted) == (1, 5)
+
+
+def test_maps_are_counted_within_a_bound(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid in (500, 501, 502):
+        host.process(pid, size_kb=400_000 - pid, maps=600)
+    ran = tools.run(host.root, awk, bounds=program.Bounds(map_lines=1000))
+    spaces: Any = collect.parse(tools.kinds, ran.samples)["address_spaces"]
+    assert spaces.mapped == Collection((), "maps of 2 processes were not counted (bounded)", 2)
+
+
+def test_who_uses_most_memory_is_named(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid in range(500, 520):
+        host.process(pid, f"busy-{pid}", threads=40, rss_kb=100)
+    host.process(600, "large", rss_kb=900_000)
+    facts = _facts(host, tools, awk)["process_groups"]
+    assert facts.top_memory_pid == 600
+    assert facts.top_tasks_pid == 500
 
 
 def test_vsyscall_is_no_mapping(tree: Callable[..., Any], tools: Any, awk: str) -> None:
@@ -200,3 +280,41 @@ def test_vsyscall_is_no_mapping(tree: Callable[..., Any], tools: Any, awk: str) 
         ("full", 100, 0),
         ("full too", 99, 1),
     ]
+
+
+def test_a_walk_that_takes_too_long_is_ended_and_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid in range(1000, 2200):
+        host.process(pid)
+    host.write("proc/self/schedstat", "9000000 0 1\n")
+    paced = tools.paced(str(host.root), awk, tools.kinds, program.Bounds(walk_us=-1))
+    paced.read_sample(1)
+    paced.ask()
+    paced.read_sample(2)
+    ran = paced.end()
+    for sample in ran.samples:
+        assert sample.of("walk")[0][-1] == "unvisited=701"
+    facts: Any = collect.parse(tools.kinds, ran.samples)
+    assert facts["kernel_limits"].visible_tasks == 500
+    for kind, field in (("pids_cgroups", "limited"), ("tasks_by_uid", "limited"), ("process_groups", "groups")):
+        assert "701 processes were not looked at (CPU time is bounded)" in getattr(facts[kind], field).partial
+    assert ran.samples[0].end["cpu_us"] == "9000"
+
+
+def test_limits_that_may_not_be_read_are_said(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, uid=1000)
+    (host.root / "proc/500/limits").unlink()
+    facts = _facts(host, tools, awk)
+    assert facts["tasks_by_uid"].limited.partial == "limits of 1 processes could not be read"
+    assert facts["address_spaces"].limited.partial == "limits of 1 processes could not be read"
+
+
+def test_own_hits_of_a_memory_limit_come_before_those_below(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(500, cgroup="/a.slice/b.service")
+    host.memory("/a.slice", 10, 1000, hits=50, kills=1, high=900)
+    host.write("sys/fs/cgroup/a.slice/memory.events.local", "low 0\nhigh 0\nmax 2\noom 0\noom_kill 0\n")
+    host.memory("/a.slice/b.service", 10, "max", hits=48)
+    (item,) = _facts(host, tools, awk)["memory_cgroups"].limited.items
+    assert (item.path, item.limit_hits, item.oom_kills, item.high_bytes) == ("/a.slice", 2, 1, 900)

@@ -55,8 +55,8 @@ def unprivileged() -> dict[str, object]:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A fresh server until the block ends; its files are removed."""
+def running(*, is_durable: bool = False) -> Iterator[Server]:
+    """A fresh server until the block ends; its files are removed. Tests need no synced disk, measurements do."""
     found = binaries()
     assert found is not None
     account = unprivileged()
@@ -83,13 +83,14 @@ def running() -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    argv = (found / "postgres", "-D", "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", "")
+    synced = () if is_durable else ("-c", "fsync=off")
+    argv = (found / "postgres", "-D", "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", "", *synced)
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **start)  # type: ignore[call-overload]
     try:
         _wait(process, port)
         yield Server(port, password, found)
     finally:
-        process.send_signal(signal.SIGINT)  # fast shutdown
+        process.send_signal(signal.SIGQUIT)  # at once: its files are thrown away
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

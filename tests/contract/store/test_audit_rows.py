@@ -35,6 +35,21 @@ def test_rows_form_one_tree_also_when_eight_threads_append(store: Store) -> None
     assert [decode(row.leaf)[1:] for row in rows] == list(enumerate([b"", *hashes[:-1]]))
 
 
+def test_appending_costs_the_same_whatever_the_length_of_the_log(store: Store) -> None:
+    from sqlalchemy import event
+
+    statements: list[str] = []
+    event.listen(store._engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    counts = []
+    for _ in range(130):
+        statements.clear()
+        with store.write() as transaction:
+            audit_rows.append(transaction, samples.event())
+        counts.append(len(statements))
+    assert max(counts) == min(counts)
+    assert not [text for text in statements if "FROM audit" in text]
+
+
 def test_a_secret_is_never_stored(store: Store) -> None:
     with store.write() as transaction:
         event = samples.event("propose", host="web-01")

@@ -1,12 +1,8 @@
 """Servers for the contract of the transports."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from tests import sshd
 

@@ -82,28 +82,47 @@ def saying(text: bytes, *, then: Callable[[socket.socket], None] = closing) -> C
 
 
 class Relay:
-    """A TCP relay that keeps what the client sent."""
+    """A TCP relay that keeps what the client sent, and may put a packet into the host's side of the key exchange."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, *, inject: bytes = b"", is_first: bool = False) -> None:
+        self._port, self._inject, self._is_first = port, inject, is_first
         self.sent: list[bytes] = []
-        self.replied = bytearray()
 
     def __call__(self, client: socket.socket) -> None:
         with socket.create_connection((LOOPBACK, self._port)) as server:
-            back = threading.Thread(target=self.pump, args=(server, client, self.replied.extend), daemon=True)
+            back = threading.Thread(target=self._answer, args=(server, client), daemon=True)
             back.start()
             self.pump(client, server, self.sent.append)
             back.join(5)
 
+    def _answer(self, server: socket.socket, client: socket.socket) -> None:
+        if self._inject:
+            with contextlib.suppress(OSError):
+                client.sendall(_line(server))
+                kexinit = b"" if self._is_first else _packet(server)
+                client.sendall(kexinit + self._inject)
+        self.pump(server, client, len)
+
     @staticmethod
-    def pump(source: socket.socket, sink: socket.socket, keep: Callable[[bytes], object]) -> None:
+    def pump(source: Any, sink: Any, keep: Callable[[bytes], object]) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(65536):
                 keep(piece)
                 sink.sendall(piece)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+
+def _line(source: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        line += source.recv(1)
+    return line
+
+
+def _packet(source: socket.socket) -> bytes:
+    length = source.recv(4, socket.MSG_WAITALL)
+    return length + source.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
 
 
 class _Server(asyncssh.SSHServer):
@@ -214,12 +233,18 @@ def _run(channel: Any, command: bytes) -> None:
 
 
 @contextlib.contextmanager
-def paramiko_server(place: Ground, *, first_channel: int = 0) -> Iterator[int]:
-    """paramiko's server; `first_channel` is what it calls the first channel of a connection."""
+def paramiko_server(place: Ground, *, first_channel: int = 0, signs_with: Path | None = None) -> Iterator[int]:
+    """paramiko's server; `first_channel` is what it calls the first channel of a connection.
+
+    With `signs_with` it shows the place's host key and does not own it.
+    """
 
     def handle(connection: socket.socket) -> None:
         transport = paramiko.Transport(connection)
-        transport.add_server_key(paramiko.Ed25519Key(filename=str(place.host_key())))
+        key = paramiko.Ed25519Key(filename=str(place.host_key()))
+        if signs_with:
+            key.sign_ssh_data = paramiko.Ed25519Key(filename=str(signs_with)).sign_ssh_data
+        transport.add_server_key(key)
         transport._channel_counter = first_channel
         with contextlib.suppress(paramiko.SSHException, EOFError):
             transport.start_server(server=_ParamikoServer())

@@ -179,6 +179,16 @@ def test_a_certificate_of_an_unknown_authority_is_refused(kind: str, place: Grou
         refusal(kind, server)
 
 
+def test_a_host_that_shows_a_key_it_does_not_own_is_refused(kind: str, place: Ground, tmp_path: Path) -> None:
+    with servers.paramiko_server(place, signs_with=make_key(tmp_path / "own")) as port, pytest.raises(LoginFailed) as caught:
+        transport(kind, servers.write_config(place, port, tmp_path)).launch("box", ["true"])
+    if kind == "openssh":
+        assert "incorrect signature" in str(caught.value)
+    else:
+        assert (caught.value.login.phase, caught.value.login.outcome) == ("host_key", "host_key")
+        assert "does not own the key" in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", ["ssh:one-flight"], indirect=True)
 def test_nothing_of_the_third_flight_leaves_before_the_host_key_is_verified(kind: str, place: Ground, tmp_path: Path) -> None:
     with place.sshd() as server:

@@ -46,6 +46,49 @@ def test_stock_order_waits_for_each_answer(place: Ground, tmp_path: Path) -> Non
             assert reached(process) == "ssh:stock"
 
 
+@pytest.mark.parametrize("may_fly", [True, False])
+def test_a_host_that_renews_its_keys_often_loses_no_byte(may_fly: bool, place: Ground) -> None:
+    with place.sshd({"RekeyLimit": "64K", "LogLevel": "DEBUG1"}) as server:
+        transport = SshTransport(config_file=server.config, may_fly=may_fly)
+        process = transport.launch("box", ["sh", "-c", "head -c 1000000 /dev/zero >&2; exec cat"], cap_bytes=10_000_000)
+        sent = bytes(range(256)) * 4000
+        for start in range(0, len(sent), 50_000):
+            process.write(sent[start : start + 50_000])
+        received = b""
+        while len(received) < len(sent):
+            received += process.read(5)
+        assert received == sent
+        ended = process.finish(5)
+        assert (ended.status, len(ended.stderr)) == (0, 1_000_000)
+        process.session.close()
+        assert server.log().count("rekey") > 5
+
+
+@pytest.mark.parametrize("may_fly", [True, False])
+def test_strict_key_exchange_is_agreed_with_openssh(may_fly: bool, place: Ground) -> None:
+    with place.sshd() as server:
+        process = SshTransport(config_file=server.config, may_fly=may_fly).launch("box", ["true"])
+        assert process.session.connection.handshake.is_strict
+        process.finish(5)
+        process.session.close()
+
+
+IGNORE = bytes.fromhex("0000000c 0a 02 00000000") + bytes(6)
+
+
+@pytest.mark.parametrize("may_fly", [True, False])
+@pytest.mark.parametrize("place_of_it", ["before KEXINIT", "after KEXINIT"])
+def test_a_packet_put_into_the_first_key_exchange_is_noticed(
+    may_fly: bool, place_of_it: str, place: Ground, tmp_path: Path
+) -> None:
+    with place.sshd() as server:
+        relay = servers.Relay(server.port, inject=IGNORE, is_first=place_of_it == "before KEXINIT")
+        with servers.listening(relay) as port, pytest.raises(LoginFailed) as caught:
+            launch(servers.write_config(place, port, tmp_path), may_fly=may_fly)
+    assert (caught.value.login.phase, caught.value.login.outcome) == ("kex", "refused")
+    assert "Accepted" not in server.log()
+
+
 @pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes256-ctr"])
 @pytest.mark.parametrize("mac", ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512", "hmac-sha1"])
 def test_every_cipher_and_mac_works(cipher: str, mac: str, place: Ground) -> None:
@@ -78,15 +121,17 @@ def test_a_key_that_worked_among_several_is_remembered_and_flown_with(place: Gro
         third = launch(config, ways_file=memory)
         assert "one flight failed" in " ".join(third.session.path.notes)
         assert reached(third) == "ssh:stock"
-    assert server.log().count("Accepted publickey") == 3
+        assert reached(launch(config, ways_file=memory)) == "ssh:one-flight"
+    assert server.log().count("Accepted publickey") == 4
 
 
-def test_a_refused_key_is_never_offered_again_in_the_same_run(place: Ground, tmp_path: Path) -> None:
+@pytest.mark.parametrize("may_fly", [True, False])
+def test_a_refused_key_is_never_offered_again_in_the_same_run(may_fly: bool, place: Ground, tmp_path: Path) -> None:
     stranger = make_key(tmp_path / "stranger")
     with place.sshd({"LogLevel": "DEBUG"}) as server:
         config = Path(server.config)
         config.write_text(config.read_text().replace(str(place.user_key), str(stranger)))
-        transport = SshTransport(config_file=config)
+        transport = SshTransport(config_file=config, may_fly=may_fly)
         for _ in range(3):
             with pytest.raises(LoginFailed) as caught:
                 transport.launch("box", ["true"])

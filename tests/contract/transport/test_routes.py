@@ -131,12 +131,11 @@ def test_a_proxy_command_is_the_way(kind: str, place: Ground, tmp_path: Path) ->
         talk(launch(kind, box.config))
 
 
-@pytest.mark.parametrize("kind", KINDS[:2], indirect=True)
 def test_a_proxy_command_that_fails_is_no_evidence_about_the_host(kind: str, place: Ground) -> None:
     with place.sshd(extra_config="  ProxyCommand sh -c 'exit 3'\n") as box, pytest.raises(LoginFailed) as caught:
         launch(kind, box.config)
     assert (caught.value.login.phase, caught.value.login.outcome) == ("connect", "refused")
-    assert "proxy command ended with status 3" in caught.value.login.message
+    assert kind == "openssh" or "proxy command ended with status 3" in caught.value.login.message
 
 
 @contextlib.contextmanager

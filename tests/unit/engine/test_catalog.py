@@ -83,3 +83,11 @@ def test_the_cache_gives_the_same_runbook_and_a_spoiled_one_is_ignored(tmp_path:
     assert cached.load("enomem").digest == plain.digest
     file.write_text("{")
     assert cached.load("enomem").digest == plain.digest
+
+
+def test_a_runbook_makes_the_same_program_from_its_file_and_from_the_cache(tmp_path: Path) -> None:
+    from triagebook.tools.lookups import collected_kinds
+
+    first, second = (collected_kinds(catalog(cache=tmp_path).load("enomem")) for _ in range(2))
+    assert list(tmp_path.iterdir())
+    assert first == second

@@ -1,7 +1,7 @@
 """The parser of the collector's answer: it takes any text, and raises nothing but ParseError."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
@@ -85,6 +85,7 @@ LINE = st.one_of(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(LINE, max_size=25), st.booleans(), st.text(max_size=20))
 def test_any_text_is_read_or_refused_and_any_sample_gives_facts(lines: list[str], has_header: bool, rest: str) -> None:
     text = (f"triagebook/1 {TAG}\n" if has_header else "") + "\n".join(lines) + rest
@@ -96,6 +97,7 @@ def test_any_text_is_read_or_refused_and_any_sample_gives_facts(lines: list[str]
         catalog.load(kind).parse(samples)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from(KINDS), st.booleans())
 def test_a_kind_without_records_says_so_in_every_fact(kind: str, is_complete: bool) -> None:
     for samples in ((), (Sample(1, (), is_complete),), (Sample(1, (), True), Sample(2, (), is_complete))):

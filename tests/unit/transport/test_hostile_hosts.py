@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triagebook.tools.transport import certificates
+from triagebook.tools.transport import certificates, connector
 from triagebook.tools.transport.attempt import Attempt
 from triagebook.tools.transport.base import Deadlines, LoginFailed
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.failures import FAILURES
-from triagebook.tools.transport.faults import BadPacket, Cut, NotAgreed, Surprise, TimedOut
+from triagebook.tools.transport.faults import BadPacket, Cut, NotAgreed, NotSsh, Surprise, TimedOut
 from triagebook.tools.transport.handshake import CURVE25519
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.known_hosts import KnownHost
@@ -30,9 +30,10 @@ class Pipe:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self.sent = b""
 
     def send(self, data: bytes, until: float) -> None:
-        pass
+        self.sent += data
 
     def receive(self, until: float) -> bytes:
         data, self.data = self.data, b""
@@ -84,10 +85,43 @@ def _exchange(connection: Connection, attempt: Attempt) -> None:
 def test_messages_after_the_login_are_handled_or_refused(kind: int, rest: bytes, number: int) -> None:
     connection = Connection(Pipe(packet(bytes((kind,)) + uint32(number) + rest)), CHECK)
     connection.handshake.initial_kex_done = True
-    channel = connection.open_channel("session", cap_bytes=100)
+    channel = connection.channels.open("session", cap_bytes=100)
     with pytest.raises((Cut, NotAgreed, Surprise, BadPacket)):
         connection.wait(lambda: False, time.monotonic() + 1)
     assert channel.is_closed or connection.is_dead or isinstance(channel, Channel)
+
+
+def test_what_a_host_said_before_it_closed_is_read_though_nothing_can_be_sent() -> None:
+    class Closed(Pipe):
+        def send(self, data: bytes, until: float) -> None:
+            raise Cut("broken pipe")
+
+    with pytest.raises(NotSsh, match="Exceeded MaxStartups"):
+        Connection(Closed(b"Exceeded MaxStartups\r\n"), CHECK).greet(0.0)
+    with pytest.raises(Cut, match="closed by the host"):
+        Connection(Closed(b""), CHECK).greet(0.0)
+
+
+def test_messages_wait_while_the_host_renews_the_keys() -> None:
+    pipe = Pipe(b"")
+    connection = Connection(pipe, CHECK)
+    connection.handshake.initial_kex_done, connection.handshake.local_kex_init = True, b"ours"
+    connection.send(94, b"data")
+    connection.flush(0.0)
+    assert pipe.sent == b""
+    connection.handshake.local_kex_init = None
+    connection._send_delayed()
+    connection.flush(0.0)
+    assert pipe.sent == packet(b"\x5edata")
+
+
+def test_a_refused_key_is_tried_again_by_a_run_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = connector.RefusedKeys()
+    refused.at("ann", "web1").add("SHA256:k")
+    assert refused.at("ann", "web1") == {"SHA256:k"}
+    assert refused.at("bob", "web1") == set()
+    monkeypatch.setattr(connector, "REFUSED_KEPT_S", -1.0)
+    assert refused.at("ann", "web1") == set()
 
 
 def test_more_than_the_window_and_the_cap_is_dropped_and_counted() -> None:

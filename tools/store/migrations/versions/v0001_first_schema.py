@@ -87,7 +87,8 @@ def _fixes() -> None:
         sa.Column("outcome", sa.Text, nullable=False),
         sa.CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in _STATES)), name="state"),
     )
-    op.create_index("ix_fixes_state", "fixes", ["state"])
+    unfinished = sa.text("state IN ('proposed', 'approved', 'running', 'reverting', 'unknown')")
+    op.create_index("ix_fixes_unfinished", "fixes", ["created_at"], sqlite_where=unfinished, postgresql_where=unfinished)
     op.create_index("ix_fixes_host", "fixes", ["host"])
     op.create_table(
         "votes",

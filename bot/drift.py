@@ -1,0 +1,46 @@
+"""`triagebook host drift`: one look at each host, compared as they come."""
+
+import json
+import sys
+
+from triagebook.bot.render.drift import render_drift
+from triagebook.bot.render.text import Style
+from triagebook.runbooks.engine.diagnosis import as_json as plain
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools import setup
+from triagebook.tools.drift import Limits, compare, limits_of
+from triagebook.tools.fleet import fleet
+from triagebook.tools.service import Question
+
+
+def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, ssh_config: str) -> int:
+    """Ask, compare, print, and return the exit status."""
+    settings = setup.settings()
+    targets = setup.targets(settings, hosts, ssh_config)
+    service = setup.service(settings, transport=transport, ssh_config=ssh_config)
+    name = runbook or setup.default_runbook(settings, service.catalog)
+    probes = service.catalog.load(name).probes
+    found: list[Limits] = []
+    missing: list[str] = []
+    for outcome in fleet(service, name).ask(Question(target, name, samples=1) for target in targets):
+        target = outcome.question.target.text
+        if outcome.answer is None or not outcome.answer.history:
+            missing.append(target)
+            why = outcome.error or (outcome.answer.diagnosis.headline if outcome.answer else "not asked")
+            sys.stderr.write(f"triagebook: {target}: {why}\n")
+            continue
+        last = outcome.answer.history[-1]
+        found.append(limits_of(target, {kind: last[probe] for probe, kind in probes.items() if probe in last}))
+    if not found and not missing:
+        raise UsageError("no hosts to compare")
+    order = {target.text: number for number, target in enumerate(targets)}
+    rows = compare(sorted(found, key=lambda limits: order[limits.host]))
+    if as_json:
+        for row in rows:
+            sys.stdout.write(
+                json.dumps({"schema": "triagebook/drift/v1", "hosts": len(found), **plain(row)}, ensure_ascii=False) + "\n"
+            )
+    elif found:
+        style = Style(colour=sys.stdout.isatty())
+        sys.stdout.write(render_drift(rows, len(found), style))
+    return 4 if missing else 6 if any(row.outliers for row in rows) else 0

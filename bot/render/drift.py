@@ -1,0 +1,53 @@
+"""Drift as text: the settings in which hosts differ, outliers first, then what is unknown, then what is equal."""
+
+from collections.abc import Sequence
+
+from triagebook.bot.render.text import Style
+from triagebook.runbooks.engine.quantities import quantity
+from triagebook.tools.drift import Row, Value
+
+MAX_NAMES = 8
+
+
+def render_drift(rows: Sequence[Row], hosts: int, style: Style) -> str:
+    """The comparison of so many hosts that answered."""
+    lines = []
+    for row in rows:
+        if row.outliers:
+            usual = f"{row.usual_hosts} of {hosts} have {_value(row.usual, row.unit)}" if row.usual is not None else "no majority"
+            lines.append(f"{style.paint(row.setting, '1')}: {usual}{f'   {row.source}' if row.source else ''}")
+            lines += [f"  {style.paint(_shown(value, row.unit), '33')}  {_names(names)}" for value, names in row.others.items()]
+            lines += _unknown(row)
+    unclear = [row for row in rows if row.unknown and not row.outliers]
+    if unclear:
+        lines += (
+            ["", "Not known everywhere, equal where it is known:"] if lines else ["Not known everywhere, equal where it is known:"]
+        )
+        for row in unclear:
+            lines.append(
+                f"  {row.setting}: {_value(row.usual, row.unit) if row.usual is not None else 'unknown'} on {row.usual_hosts}"
+            )
+            lines += [f"  {line}" for line in _unknown(row)]
+    equal = [f"{row.setting} {_value(row.usual, row.unit)}" for row in rows if not row.unknown and not row.outliers]
+    if equal:
+        lines += [*([""] if lines else []), f"Equal on all {hosts}: {', '.join(equal)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _unknown(row: Row) -> list[str]:
+    return [f"  unknown ({reason})  {_names(names)}" for reason, names in row.unknown.items()]
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return f"{len(names)}: {', '.join(names[:MAX_NAMES])}{more}"
+
+
+def _value(value: Value | None, unit: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "unknown" if value is None else '""' if value == "" else quantity(value, unit)
+
+
+def _shown(text: str, unit: str) -> str:
+    return _value(int(text) if text.isdecimal() else text, unit)

@@ -1,0 +1,82 @@
+"""A watch on a terminal: lines for what happens, and below them, redrawn, where every host stands and one chart."""
+
+import shutil
+from collections.abc import Sequence
+from typing import TextIO
+
+from triagebook.bot.render.chart import chart
+from triagebook.bot.render.text import STATUS_WORDS, Style
+from triagebook.runbooks.engine.quantities import as_duration, quantity
+from triagebook.tools.watch.observation import Heading, Observation, Seen
+
+MAX_HOSTS = 12
+MAX_TRENDS = 3
+
+
+def events(observation: Observation, *, is_first: bool) -> list[str]:
+    """What happened with this sample, a line each; nothing when nothing did."""
+    stamp = f"{observation.at[11:19]}  {observation.host}"
+    lines = [f"{stamp}  {STATUS_WORDS[observation.status]}: {observation.headline}"] if is_first else []
+    lines += [f"{stamp}  {text}" for text in observation.changes]
+    if observation.status == "unreachable" and not is_first and observation.changes:
+        lines.append(f"{stamp}  {observation.headline}")
+    for refusal in observation.refusals:
+        count = f"{refusal.count} refused: " if refusal.count else ""
+        lines.append(f"{stamp}  REFUSED  {count}{refusal.summary}")
+    return lines
+
+
+def trend_line(heading: Heading) -> str:
+    """`x.service TasksMax (pids.max): 18 of 24, +72/h, full in about 5 min (r2 0.97, 12 samples)`."""
+    trend, unit = heading.trend, heading.limit.unit
+    plain = "" if unit != "bytes" else unit
+    return (
+        f"{heading.what} {heading.limit.name}: {quantity(trend.used, plain)} of {quantity(trend.limit, unit)}, "
+        f"+{quantity(round(trend.slope_per_s * 3600, 1), plain)}/h, full in about {as_duration(trend.seconds_to_limit)} "
+        f"(r2 {trend.r2:.2f}, {trend.readings} samples){' - postponed, not cured' if trend.was_raised else ''}"
+    )
+
+
+class Screen:
+    """Event lines above, the state of all hosts below. Only for a terminal: elsewhere events are enough."""
+
+    def __init__(self, out: TextIO, style: Style) -> None:
+        self._out, self._style = out, style
+        self._latest: dict[str, Seen] = {}
+        self._drawn = 0
+
+    def show(self, seen: Seen, lines: Sequence[str]) -> None:
+        """Print what happened and draw the state anew."""
+        self._latest[seen.observation.host] = seen
+        width = shutil.get_terminal_size().columns
+        block = [line[: width - 1] for line in self._block(width)]
+        erase = f"\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
+        self._out.write(erase + "".join(f"{line}\n" for line in (*lines, *block)))
+        self._out.flush()
+        self._drawn = len(block)
+
+    def _block(self, width: int) -> list[str]:
+        hosts = sorted(self._latest.values(), key=_worst_first)
+        lines = [""]
+        for seen in hosts[:MAX_HOSTS]:
+            one = seen.observation
+            cost = f", {one.cost.cpu_ms:.0f} ms CPU there so far" if one.cost.cpu_ms is not None else ""
+            pace = f"next in {one.cost.pace_s:g} s"
+            lines.append(f"{one.at[11:19]}  {one.host}  {STATUS_WORDS[one.status]}  sample {one.sample}, {pace}{cost}")
+            lines += [f"    {trend_line(item)}" for item in one.trends[:MAX_TRENDS]]
+        if len(hosts) > MAX_HOSTS:
+            lines.append(f"and {len(hosts) - MAX_HOSTS} more hosts")
+        drawn = max(hosts, key=lambda seen: seen.course[-1][0] / seen.course[-1][1] if seen.course else 0.0)
+        if drawn.course:
+            used, limit = drawn.course[-1]
+            lines += [
+                "",
+                f"{drawn.observation.host}: {drawn.course_of}, {used / limit * 100:.0f} % in use",
+                *chart(drawn.course, width),
+            ]
+        return lines
+
+
+def _worst_first(seen: Seen) -> tuple[int, str]:
+    order = ("unreachable", "cause_found", "inconclusive", "warning", "healthy")
+    return order.index(seen.observation.status), seen.observation.host

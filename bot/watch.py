@@ -1,0 +1,181 @@
+"""`triagebook watch`: hosts kept open and looked at again and again, until you stop it."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from triagebook.bot.render.text import Style
+from triagebook.bot.render.watch import Screen, events, trend_line
+from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.diagnosis import as_json
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.tools import setup
+from triagebook.tools.collector import collect
+from triagebook.tools.target_name import TargetName
+from triagebook.tools.watch.door import Door
+from triagebook.tools.watch.host_watch import HostWatch
+from triagebook.tools.watch.observation import Seen
+from triagebook.tools.watch.textfile import Textfile
+
+MOST_HOSTS = 200
+END_S = 3.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked on the command line. `samples` 0: no end."""
+
+    hosts: tuple[str, ...]
+    runbook: str = ""
+    every_s: float = 10.0
+    samples: int = 0
+    as_json: bool = False
+    textfile: str = ""
+    transport: str = "ssh"
+    ssh_config: str = ""
+
+
+def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) -> int:
+    """Watch until interrupted, or until each host was looked at `samples` times."""
+    out, err = out or sys.stdout, err or sys.stderr
+    settings = setup.settings()
+    targets = setup.targets(settings, options.hosts, options.ssh_config)
+    if len(targets) > MOST_HOSTS or any(target.kind == "replay" for target in targets):
+        raise UsageError(f"watch takes up to {MOST_HOSTS} hosts, and no recorded case")
+    catalog = setup.runbooks(settings)
+    runbook = catalog.load(options.runbook or setup.default_runbook(settings, catalog))
+    way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, deadlines=setup.STANDING)
+    seen: queue.Queue[Seen | None] = queue.Queue(maxsize=4 * len(targets) + 4)
+    watches = [_watch(target, runbook, way, seen, options) for target in targets]
+    doors = []
+    for target, watch in zip(targets, watches, strict=True):
+        path = setup.standing_socket(settings, target, options.ssh_config)
+        if path is not None:
+            doors.append(Door(path, watch))
+    face = _Face(options, out)
+    threads: list[threading.Thread] = []
+    with _until_stopped(watches):
+        try:
+            for door in doors:
+                _open(door, err)
+            threads += [_start(watch, options.samples, seen, err) for watch in watches]
+            face.follow(seen, len(threads))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            _end(watches, doors, seen, threads)
+            face.close()
+    return 0
+
+
+def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queue.Queue, options: Options) -> HostWatch:  # type: ignore[type-arg]
+    holder: list[HostWatch] = []
+
+    def connect() -> collect.Collection:
+        return collect.start(way(target), target.reach, holder[0].kinds, cpu_limit_s=None)
+
+    watch = HostWatch(target.text, runbook, connect, seen.put, every_s=options.every_s, now=lambda: datetime.now(UTC))
+    holder.append(watch)
+    return watch
+
+
+def _open(door: Door, err: TextIO) -> None:
+    try:
+        door.open()
+    except UsageError as error:
+        err.write(f"triagebook: this watch lends its session to no diagnose: {error}\n")
+
+
+def _start(watch: HostWatch, samples: int, seen: "queue.Queue[Seen | None]", err: TextIO) -> threading.Thread:
+    def work() -> None:
+        try:
+            watch.run(samples)
+        except TriagebookError as error:
+            err.write(f"triagebook: {watch.host}: {error}\n")
+        finally:
+            seen.put(None)
+
+    thread = threading.Thread(target=work, daemon=True, name=f"watch of {watch.host}")
+    thread.start()
+    return thread
+
+
+@contextlib.contextmanager
+def _until_stopped(watches: list[HostWatch]) -> Iterator[None]:
+    """SIGTERM ends a watch as Ctrl-C does: sockets are taken away and sessions closed."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(watches: list[HostWatch], doors: list[Door], seen: "queue.Queue[Seen | None]", threads: list[threading.Thread]) -> None:
+    """Sessions are closed by their own threads; one that hangs in a login is left behind."""
+    for door in doors:
+        door.close()
+    for watch in watches:
+        watch.stop()
+    until = time.monotonic() + END_S
+    while any(thread.is_alive() for thread in threads) and time.monotonic() < until:
+        with contextlib.suppress(queue.Empty):  # drained, so that nobody waits at a full queue
+            seen.get(timeout=0.05)
+
+
+class _Face:
+    """Prints observations as lines of text or JSON; keeps the metrics file."""
+
+    def __init__(self, options: Options, out: TextIO) -> None:
+        self._as_json, self._out = options.as_json, out
+        self._textfile = Textfile(Path(options.textfile)) if options.textfile else None
+        colour = out.isatty() and not os.environ.get("NO_COLOR")
+        is_screen = not options.as_json and out.isatty() and os.environ.get("TERM") != "dumb"
+        self._screen = Screen(out, Style(colour=colour)) if is_screen else None
+        self._told: dict[str, tuple[str, ...]] = {}
+
+    def follow(self, seen: "queue.Queue[Seen | None]", watches: int) -> None:
+        """Until all watches have ended."""
+        while watches:
+            item = seen.get()
+            if item is None:
+                watches -= 1
+            else:
+                self._show(item)
+
+    def _show(self, item: Seen) -> None:
+        if self._textfile is not None:
+            self._textfile.put(item, datetime.now(UTC).timestamp())
+        observation = item.observation
+        if self._as_json:
+            self._out.write(json.dumps(as_json(observation), ensure_ascii=False) + "\n")
+            self._out.flush()
+            return
+        lines = events(observation, is_first=observation.host not in self._told)
+        before = self._told.get(observation.host, ())
+        self._told[observation.host] = tuple(heading.what for heading in observation.trends)
+        if self._screen is not None:
+            self._screen.show(item, lines)
+            return
+        fresh = [heading for heading in observation.trends if heading.what not in before]
+        lines += [f"{observation.at[11:19]}  {observation.host}  TREND  {trend_line(heading)}" for heading in fresh]
+        self._out.write("".join(f"{line}\n" for line in lines))
+        self._out.flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._textfile is not None:
+            self._textfile.close()

@@ -1,0 +1,68 @@
+"""A host where nothing can fork any more, diagnosed through the session of a watch that began before."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import lab
+from tests.lab.judging import wrong_with
+from tests.scenario.watching import watching
+
+
+@pytest.fixture(scope="module")
+def guest() -> Iterator[list[lab.Machine]]:
+    """A guest, in a list so that a test may put a fresh one in its place."""
+    try:
+        machine = lab.up("debian-12", "watch")
+    except lab.NotAvailable as why:
+        pytest.skip(str(why))
+    kept = [machine]
+    yield kept
+    lab.down(kept[0].name)
+
+
+def diagnosed(home: Path, machine: lab.Machine, symptom: str) -> dict[str, Any]:
+    """What `triagebook diagnose` says, by a process of its own."""
+    command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", "diagnose", machine.alias("diag")]
+    done = subprocess.run(
+        [*command, "-F", str(machine.ssh_config), "--json", "--symptom", symptom],
+        env={"HOME": str(home), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+@pytest.mark.lab
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scenario_id", ["threads-max", "pid-max"])
+def test_a_host_exhausted_after_the_watch_began_is_diagnosed_in_full(
+    guest: list[lab.Machine], tmp_path: Path, scenario_id: str
+) -> None:
+    machine = guest[0] = lab.reset(guest[0])
+    scenario = lab.SCENARIOS[scenario_id]
+    arguments = (machine.alias("diag"), "-F", str(machine.ssh_config), "--every", "5")
+    with watching(tmp_path, *arguments, XDG_RUNTIME_DIR=str(tmp_path)) as watch:
+        watch.wait(lambda lines: any(line["status"] != "unreachable" for line in lines), 120)
+        machine.inject(scenario_id)
+        assert machine.ssh("diag", "true").returncode != 0, "a new login still works: nothing is exhausted"
+        answer = diagnosed(tmp_path, machine, scenario.symptom)
+        assert answer["target"]["transport"] == "watch", answer["headline"]
+        assert wrong_with(answer, scenario) == []
+        assert answer["verdict"]["consumers"], "who uses it up"
+        assert {check["id"]: check["outcome"] for check in answer["checks"]}[answer["verdict"]["cause"]] == "matched"
+        seen = watch.wait(lambda lines: lines[-1]["status"] == "cause_found", 120)
+        assert seen[-1]["verdict"]["cause"] == answer["verdict"]["cause"]
+        assert "unreachable" not in {line["status"] for line in seen}
+        machine.clear()
+        watch.wait(lambda lines: lines[-1]["status"] not in {"cause_found", "unreachable"}, 180)

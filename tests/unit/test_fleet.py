@@ -1,0 +1,140 @@
+"""A fleet: every host exactly once, a ramp, an error budget, deadlines that hold, and one silent host that costs nothing."""
+
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.fleet import Bounds, Fleet, Outcome
+from triagebook.tools.service import Answer, Question
+from triagebook.tools.target_name import parse_target
+
+
+def questions(count: int) -> list[Question]:
+    return [Question(parse_target(f"h{number:04}"), "book") for number in range(count)]
+
+
+def answer(question: Question, status: str = "healthy") -> Any:
+    return SimpleNamespace(diagnosis=SimpleNamespace(status=status, host=SimpleNamespace(name=question.target.text)), history=())
+
+
+def names(outcomes: list[Outcome]) -> list[str]:
+    return sorted(outcome.question.target.text for outcome in outcomes)
+
+
+def test_no_host_is_lost_doubled_or_mixed_up() -> None:
+    def ask(question: Question) -> Answer:
+        time.sleep(0.001)
+        return answer(question)  # type: ignore[no-any-return]
+
+    outcomes = list(Fleet(ask, Bounds(at_once=50)).ask(questions(600)))
+    assert names(outcomes) == [f"h{number:04}" for number in range(600)]
+    assert all(outcome.answer and outcome.answer.diagnosis.host.name == outcome.question.target.text for outcome in outcomes)
+
+
+def test_it_begins_with_one_host_and_never_exceeds_what_is_allowed() -> None:
+    running, most = [0], [0]
+    lock, release = threading.Lock(), threading.Event()
+    early: list[int] = []
+
+    def ask(question: Question) -> Answer:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        release.wait(5)
+        time.sleep(0.005)
+        with lock:
+            running[0] -= 1
+        return answer(question)  # type: ignore[no-any-return]
+
+    def look() -> None:
+        early.append(running[0])
+        release.set()
+
+    threading.Timer(0.15, look).start()  # before the ramp doubles for the first time
+    list(Fleet(ask, Bounds(at_once=12)).ask(questions(200)))
+    assert early == [1]
+    assert 6 < most[0] <= 12
+
+
+def test_silent_hosts_cost_the_others_nothing() -> None:
+    release = threading.Event()
+
+    def ask(question: Question) -> Answer:
+        if int(question.target.text[1:]) % 10 == 0:
+            release.wait(20)
+        return answer(question)  # type: ignore[no-any-return]
+
+    started, others = time.monotonic(), 0
+    for outcome in Fleet(ask, Bounds(at_once=100)).ask(questions(300)):
+        others += int(outcome.question.target.text[1:]) % 10 != 0
+        if others == 270:
+            took_s = time.monotonic() - started
+            release.set()
+    assert took_s < 5
+
+
+def test_a_host_beyond_its_deadline_is_given_up_and_the_rest_goes_on() -> None:
+    release = threading.Event()
+
+    def ask(question: Question) -> Answer:
+        if question.target.text == "h0003":
+            release.wait(20)
+        return answer(question)  # type: ignore[no-any-return]
+
+    started = time.monotonic()
+    outcomes = list(Fleet(ask, Bounds(at_once=4, host_s=0.5)).ask(questions(20)))
+    release.set()
+    assert time.monotonic() - started < 8
+    (late,) = [outcome for outcome in outcomes if outcome.error]
+    assert late.question.target.text == "h0003"
+    assert late.error is not None
+    assert late.error.reason == "deadline"
+    assert names(outcomes) == [f"h{number:04}" for number in range(20)]
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "failed"])
+def test_a_used_up_budget_starts_no_further_host_and_says_who_was_not_asked(kind: str) -> None:
+    asked = []
+
+    def ask(question: Question) -> Answer:
+        asked.append(question.target.text)
+        if kind == "failed":
+            raise TriagebookError("no")
+        return answer(question, "unreachable")  # type: ignore[no-any-return]
+
+    outcomes = list(Fleet(ask, Bounds(at_once=4, max_errors=3)).ask(questions(500)))
+    assert names(outcomes) == [f"h{number:04}" for number in range(500)]
+    assert sum(outcome.is_asked for outcome in outcomes) == len(asked) <= 3 + 4
+    assert not outcomes[-1].is_asked
+
+
+def test_a_fault_of_ours_at_one_host_does_not_lose_the_others() -> None:
+    def ask(question: Question) -> Answer:
+        if question.target.text == "h0001":
+            raise ZeroDivisionError("oops")
+        return answer(question)  # type: ignore[no-any-return]
+
+    outcomes = list(Fleet(ask).ask(questions(5)))
+    assert [str(outcome.error) for outcome in outcomes if outcome.error] == ["h0001: ZeroDivisionError: oops"]
+    assert len(outcomes) == 5
+
+
+def test_questions_are_taken_one_by_one_so_that_memory_does_not_grow_with_them() -> None:
+    ahead = [0, 0, 0]  # taken, ended, most ahead
+
+    def coming() -> Any:
+        for question in questions(400):
+            ahead[0] += 1
+            ahead[2] = max(ahead[2], ahead[0] - ahead[1])
+            yield question
+
+    for _ in Fleet(answer, Bounds(at_once=8)).ask(coming()):
+        ahead[1] += 1
+    assert ahead[2] <= 10
+
+
+def test_nobody_to_ask_is_no_answer() -> None:
+    assert list(Fleet(answer).ask([])) == []

@@ -1,0 +1,56 @@
+"""TCP before everything else: `dial` begins it, `launch` goes on with it."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools import dial
+from triagebook.tools.transport.base import Deadlines, LoginFailed
+from triagebook.tools.transport.ssh import SshTransport
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        yield server
+
+
+def config(folder: Path, port: int) -> Path:
+    path = folder / "ssh_config"
+    path.write_text(f"Host box\n  HostName 127.0.0.1\n  Port {port}\n  IdentityAgent none\n")
+    return path
+
+
+def test_a_dialed_host_is_connected_to_once_and_before_it_is_launched(listener: socket.socket, tmp_path: Path) -> None:
+    transport = SshTransport(config_file=config(tmp_path, listener.getsockname()[1]))
+    transport.dial("box")
+    connection, _address = listener.accept()
+    connection.close()
+    with pytest.raises(LoginFailed, match="box"):
+        transport.launch("box", ("true",))
+    listener.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        listener.accept()
+
+
+def test_what_fails_at_dialing_is_told_by_launch(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    transport = SshTransport(config_file=config(tmp_path, port), deadlines=Deadlines(connect_s=2))
+    transport.dial("box")
+    with pytest.raises(LoginFailed) as failed:
+        transport.launch("box", ("true",))
+    assert (failed.value.login.phase, failed.value.login.outcome) == ("connect", "refused")
+
+
+@pytest.mark.parametrize("hosts", [(), ("localhost",), ("replay:unit-tasksmax",), ("web01", "web02")])
+def test_only_a_single_remote_host_is_dialed_ahead(hosts: tuple[str, ...]) -> None:
+    assert dial.dial(hosts, "") is None
+
+
+def test_what_is_no_host_is_refused_before_anything_is_dialed() -> None:
+    with pytest.raises(UsageError):
+        dial.dial(("-oProxyCommand=x",), "")

@@ -1,0 +1,85 @@
+# Where control groups are mounted, and where the present process stands. See prelude.awk for how to write it.
+
+# Where the present process stands: `pids_path`, `memory_path` ("" where that controller is not), and `path`.
+function read_cgroup(    text) {
+  if (has_cgroup) { return; }
+  has_cgroup = 1;
+  find_controllers();
+  text = "\n" slurp(ROOT "/proc/" pid "/cgroup", 0);
+  pids_path = pids_key == "" ? "" : after(text, pids_key);
+  memory_path = memory_key == pids_key ? pids_path : (memory_key == "" ? "" : after(text, memory_key));
+  path = pids_path != "" ? pids_path : (memory_path != "" ? memory_path : after(text, "\n0::"));
+}
+
+# Decides per controller: a v1 hierarchy that names it, else the v2 hierarchy if that has it at its root.
+function find_controllers(    text) {
+  if (has_controllers) { return; }
+  has_controllers = 1;
+  self_cgroup = "\n" slurp(ROOT "/proc/self/cgroup", 0) "\n";
+  pids_key = controller_key("pids");
+  memory_key = controller_key("memory");
+  has_unified = index(self_cgroup, "\n0::") > 0;
+  find_mounts();
+  if (has_unified && unified_mount != "") {
+    text = " " first_line(slurp(ROOT unified_mount "/cgroup.controllers", 1)) " ";
+    if (pids_key == "" && index(text, " pids ")) { pids_key = "\n0::"; }
+    if (memory_key == "" && index(text, " memory ")) { memory_key = "\n0::"; }
+  }
+  if (pids_key == "\n0::") { pids_mount = unified_mount; pids_root = unified_root; }
+  if (memory_key == "\n0::") { memory_mount = unified_mount; memory_root = unified_root; }
+}
+
+# "\n8:pids:" of "8:pids:/path": the same prefix in every process's file.
+function controller_key(name,    i, count, lines, parts) {
+  count = split(self_cgroup, lines, "\n");
+  for (i = 1; i <= count; i++) {
+    if (split(lines[i], parts, ":") >= 3 && index("," parts[2] ",", "," name ",")) {
+      return "\n" parts[1] ":" parts[2] ":";
+    }
+  }
+  return "";
+}
+
+# The first mount of each hierarchy: mount point and the part of the hierarchy it shows. mountinfo is long on hosts
+# of containers, so reading ends when nothing is missing.
+function find_mounts(    line, file, parts, tail, missing) {
+  file = ROOT "/proc/self/mountinfo";
+  missing = (pids_key != "") + (memory_key != "") + has_unified;
+  RS = "\n";
+  while (missing > 0 && (getline line < file) > 0) {
+    tail = index(line, " - cgroup");
+    if (tail) {
+      split(line, parts, " ");
+      tail = substr(line, tail + 3);
+      if (index(tail, "cgroup2 ") == 1) {
+        if (unified_mount == "") {
+          unified_mount = parts[5]; unified_root = parts[4]; unified_options = tail; missing--;
+        }
+      } else {
+        tail = "," substr(tail, index(tail, " rw") + 1) ",";
+        if (pids_key != "" && pids_mount == "" && index(tail, ",pids,")) {
+          pids_mount = parts[5]; pids_root = parts[4]; missing--;
+        }
+        if (memory_key != "" && memory_mount == "" && index(tail, ",memory,")) {
+          memory_mount = parts[5]; memory_root = parts[4]; missing--;
+        }
+      }
+    }
+  }
+  close(file);
+  RS = BLOCK;
+}
+
+# A process of another cgroup namespace has a path that climbs out of this one.
+function is_outside(path) { return path == "/.." || index(path, "/../") == 1; }
+
+# The directory of a cgroup, "" when it lies outside of what is mounted here.
+function cgroup_directory(mount, root, path) {
+  if (mount == "" || is_outside(path)) { return ""; }
+  if (root != "/") {
+    if (path == root) { return ROOT mount; }
+    if (index(path, root "/") != 1) { return ""; }
+    return ROOT mount substr(path, length(root) + 1);
+  }
+  return ROOT mount (path == "/" ? "" : path);
+}

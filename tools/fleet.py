@@ -1,0 +1,167 @@
+"""Asking many hosts: whole sessions on worker threads, a ramp, an error budget, a hard deadline for each host.
+
+Answers come as they arrive and are not kept here: memory does not grow with the number of hosts. A host that goes
+silent costs a thread until its deadline, and the others nothing.
+"""
+
+import queue
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.tools.service import Answer, Question, Service
+
+AT_ONCE = 200
+RAMP_S = 0.25  # the number at once doubles this often, and grows by one with each answer
+OVERDUE_S = 1.0  # how often those that overran their deadline are looked for
+FILES_A_HOST = 4
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """`max_errors`: so many hosts unreachable or failed, and no further one is asked (0: no budget)."""
+
+    at_once: int = AT_ONCE
+    max_errors: int = 0
+    host_s: float = 90.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One host's end: an answer, a failure, or that it was not asked (the budget was used up)."""
+
+    question: Question
+    answer: Answer | None = None
+    error: TriagebookError | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """False when the error budget stopped the fleet before this host."""
+        return self.answer is not None or self.error is not None
+
+    @property
+    def is_error(self) -> bool:
+        """It counts against the budget."""
+        return self.error is not None or (self.answer is not None and self.answer.diagnosis.status == "unreachable")
+
+
+class Fleet:
+    """One run over many questions. `ask` yields an Outcome for each of them, exactly one, in the order they end."""
+
+    def __init__(self, ask: Callable[[Question], Answer], bounds: Bounds | None = None) -> None:
+        self._one, self._bounds = ask, bounds or Bounds()
+        self._at_once = max(1, min(self._bounds.at_once, _files_allow()))
+        self._ended: queue.Queue[tuple[int, Outcome]] = queue.Queue()
+        self._waiting: queue.SimpleQueue[tuple[int, Question] | None] = queue.SimpleQueue()
+        self._running: dict[int, tuple[Question, float]] = {}  # by the main thread alone
+        self._workers = self._idle = self._errors = 0
+        self._allowed, self._doubled, self._looked = 1.0, 0.0, 0.0
+
+    def ask(self, questions: Iterable[Question]) -> Iterator[Outcome]:
+        """See the class. Stops its workers when the caller stops iterating."""
+        self._doubled = time.monotonic()
+        coming = enumerate(questions)
+        try:
+            while True:
+                self._start(coming)
+                if not self._running:
+                    break
+                outcome = self._next()
+                if outcome is not None:
+                    yield outcome
+            yield from (Outcome(item) for _number, item in coming)
+        finally:
+            for _ in range(self._workers):
+                self._waiting.put(None)
+
+    def _start(self, coming: Iterator[tuple[int, Question]]) -> None:
+        """Start as many as are allowed now. Nothing more once the budget is used up."""
+        self._ramp()
+        while len(self._running) < int(self._allowed) and not self._is_spent:
+            item = next(coming, None)
+            if item is None:
+                break
+            self._running[item[0]] = (item[1], time.monotonic() + self._bounds.host_s)
+            self._waiting.put(item)
+            if self._idle > 0:
+                self._idle -= 1
+            else:
+                self._workers += 1
+                threading.Thread(target=self._work, daemon=True, name=f"fleet-{self._workers}").start()
+
+    def _ramp(self) -> None:
+        """A slow network or one silent host must not hold the ramp: it grows with time as well as with answers."""
+        now = time.monotonic()
+        while self._allowed < self._at_once and now - self._doubled >= RAMP_S:
+            self._allowed, self._doubled = self._allowed * 2, self._doubled + RAMP_S
+        self._allowed = min(self._allowed, float(self._at_once))
+
+    @property
+    def _is_spent(self) -> bool:
+        return 0 < self._bounds.max_errors <= self._errors
+
+    def _next(self) -> Outcome | None:
+        """The next end, or None when nothing ended in a while."""
+        if time.monotonic() - self._looked > OVERDUE_S and (late := self._overdue()) is not None:
+            return late
+        try:
+            number, outcome = self._ended.get(timeout=RAMP_S if self._allowed < self._at_once else OVERDUE_S)
+        except queue.Empty:
+            return None
+        self._idle += 1
+        if self._running.pop(number, None) is None:
+            return None  # given up before
+        return self._counted(outcome)
+
+    def _overdue(self) -> Outcome | None:
+        """A host whose thread does not come back: it is given up, the thread is left behind."""
+        now = time.monotonic()
+        number = next((key for key, (_question, until) in self._running.items() if now > until), None)
+        if number is None:
+            self._looked = now
+            return None
+        question, _until = self._running.pop(number)
+        text = f"{question.target.text}: no answer within {self._bounds.host_s:g} s; given up"
+        return self._counted(Outcome(question, error=TriagebookError(text, reason="deadline")))
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        self._errors += outcome.is_error
+        self._allowed = min(self._allowed + 1, float(self._at_once))
+        return outcome
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            number, question = item
+            try:
+                self._ended.put((number, Outcome(question, self._one(question))))
+            except TriagebookError as error:
+                self._ended.put((number, Outcome(question, error=error)))
+            except Exception as error:  # noqa: BLE001 - a fault of ours at one host must not lose the others
+                fault = TriagebookError(f"{question.target.text}: {type(error).__name__}: {error}", reason="fault")
+                self._ended.put((number, Outcome(question, error=fault)))
+            del item, question
+
+
+def fleet(service: Service, runbook: str, bounds: Bounds | None = None) -> Fleet:
+    """A fleet of that service's hosts; the runbook is read once for all of them. Raises RunbookError."""
+    return Fleet(replace(service, loaded={**service.loaded, runbook: service.catalog.load(runbook)}).diagnose, bounds)
+
+
+@lru_cache(maxsize=1)
+def _files_allow() -> int:
+    """How many hosts the limit on open files leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        except (OSError, ValueError):
+            pass
+    found = (soft - 64) // FILES_A_HOST
+    if found < 1:
+        raise UsageError("the limit on open files leaves no room to ask a host (ulimit -n)")
+    return found

@@ -1,0 +1,127 @@
+"""The channels of one connection: their numbers, what the host says on them, and the requests on them (RFC 4254, 5)."""
+
+from collections.abc import Callable
+
+from triagebook.tools.transport.channel import MAX_DATA_BYTES, MAX_DROPPED_BYTES, WINDOW_BYTES, Channel
+from triagebook.tools.transport.faults import NotAgreed, Surprise
+from triagebook.tools.transport.messages import (
+    CHANNEL_CLOSE,
+    CHANNEL_DATA,
+    CHANNEL_EOF,
+    CHANNEL_EXTENDED_DATA,
+    CHANNEL_FAILURE,
+    CHANNEL_OPEN,
+    CHANNEL_OPEN_CONFIRMATION,
+    CHANNEL_OPEN_FAILURE,
+    CHANNEL_REQUEST,
+    CHANNEL_SUCCESS,
+    CHANNEL_WINDOW_ADJUST,
+)
+from triagebook.tools.transport.plain import plain
+from triagebook.tools.transport.wire import Malformed, Reader, string, uint32
+
+
+class Channels:
+    """All that are open. `send` queues a message of the connection."""
+
+    def __init__(self, send: Callable[..., None]) -> None:
+        self._send = send
+        self._table: dict[int, Channel] = {}
+        self._next_number = 0
+
+    def cut(self, why: str) -> None:
+        """The connection is gone."""
+        for channel in self._table.values():
+            if not channel.is_closed:
+                channel.is_closed, channel.cut = True, why
+
+    def leave(self) -> None:
+        """Queue the end of every one."""
+        for channel in self._table.values():
+            self.end_input(channel)
+            self.close(channel)
+
+    def open(self, kind: str, *fields: bytes, cap_bytes: int, guess: int | None = None) -> Channel:
+        """Queue the opening. With a `guess` of the host's number, requests may be queued before its confirmation."""
+        channel = Channel(self._next_number, cap_bytes, remote=guess)
+        self._next_number += 1
+        self._table[channel.number] = channel
+        opening = uint32(channel.number) + uint32(WINDOW_BYTES) + uint32(MAX_DATA_BYTES)
+        self._send(CHANNEL_OPEN, string(kind), opening, *fields)
+        return channel
+
+    def request(self, channel: Channel, name: str, *fields: bytes) -> None:
+        """Queue a request on the channel that wants an answer; `channel.answer` gets it."""
+        channel.answer = None
+        self._send(CHANNEL_REQUEST, uint32(remote_number(channel)), string(name), b"\x01", *fields)
+
+    def end_input(self, channel: Channel) -> None:
+        """Queue the end of file of its standard input."""
+        if not (channel.is_eof_sent or channel.is_close_sent or channel.is_closed or channel.remote is None):
+            channel.is_eof_sent = True
+            self._send(CHANNEL_EOF, uint32(channel.remote))
+
+    def close(self, channel: Channel) -> None:
+        """Queue the channel's close."""
+        if not (channel.is_close_sent or channel.is_closed or channel.remote is None):
+            channel.is_close_sent = True
+            self._send(CHANNEL_CLOSE, uint32(channel.remote))
+
+    def handle(self, kind: int, reader: Reader) -> None:
+        channel = self._table.get(reader.uint32())
+        if channel is None:
+            raise NotAgreed("a message for a channel that does not exist")
+        if kind == CHANNEL_DATA:
+            channel.feed(reader.string())
+            self._make_room(channel)
+        elif kind == CHANNEL_EXTENDED_DATA:
+            reader.uint32()
+            channel.feed_error(reader.string())
+            self._make_room(channel)
+        elif kind == CHANNEL_OPEN_CONFIRMATION:
+            self._confirm(channel, reader)
+        elif kind == CHANNEL_OPEN_FAILURE:
+            code, text = reader.uint32(), plain(reader.string())
+            channel.refusal, channel.is_closed, channel.is_close_sent = f"{text} (reason {code})", True, True
+            del self._table[channel.number]
+        elif kind == CHANNEL_WINDOW_ADJUST:
+            channel.window += reader.uint32()
+        elif kind == CHANNEL_EOF:
+            channel.is_eof = True
+        elif kind == CHANNEL_CLOSE:
+            self.close(channel)
+            channel.is_closed = True
+            del self._table[channel.number]
+        elif kind == CHANNEL_REQUEST:
+            self._handle_request(channel, reader)
+        else:
+            channel.answer = kind == CHANNEL_SUCCESS
+
+    def _confirm(self, channel: Channel, reader: Reader) -> None:
+        remote = reader.uint32()
+        if channel.remote is not None and channel.remote != remote:
+            raise Surprise(f"the host calls its first channel {remote}, not {channel.remote}")
+        channel.remote, channel.window = remote, reader.uint32()
+        channel.max_packet = max(1, min(MAX_DATA_BYTES, reader.uint32()))
+        channel.is_open = True
+
+    def _handle_request(self, channel: Channel, reader: Reader) -> None:
+        name, wants_reply = reader.string(), reader.boolean()
+        if name == b"exit-status":
+            channel.status = reader.uint32()
+        elif name == b"exit-signal":
+            channel.signal = plain(reader.string())
+        if wants_reply and channel.remote is not None:
+            self._send(CHANNEL_FAILURE, uint32(channel.remote))
+
+    def _make_room(self, channel: Channel) -> None:
+        if channel.dropped > MAX_DROPPED_BYTES:
+            self.close(channel)
+        elif (granted := channel.grant()) and channel.remote is not None:
+            self._send(CHANNEL_WINDOW_ADJUST, uint32(channel.remote), uint32(granted))
+
+
+def remote_number(channel: Channel) -> int:
+    if channel.remote is None:
+        raise Malformed("the channel is not open")
+    return channel.remote

@@ -1,0 +1,195 @@
+"""A way to a host that is open already: the session of a running `triagebook watch`, asked over its Unix socket.
+
+Where nothing can fork on the host no new login works; the watch's collector, started while the host was well, still
+answers. Without a live socket, or when the watch has no session or reads other facts, the ordinary way is taken and
+the result says why. Both ends check that the other belongs to the same user.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from triagebook.tools.transport.base import Exit, Login, LoginFailed, Path, Process, Transport
+
+MOST_BYTES = 1 << 21
+LONGEST_ADDRESS = 108  # sun_path of unix(7), with its NUL
+CONNECT_S = 1.0
+ANSWER_S = 45.0
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred, unix(7)
+
+
+def socket_path(folder: FilePath, reach: str, way: str) -> FilePath:
+    """Where the watch of that host listens. `way` is what else decides where the name leads: the ssh_config in use."""
+    name = hashlib.sha256(f"{reach}\0{way}".encode()).hexdigest()[:24]
+    return folder / f"watch-{name}.sock"
+
+
+@contextlib.contextmanager
+def address_of(path: FilePath) -> Iterator[str]:
+    """What bind(2) and connect(2) are given: a socket's address holds 107 bytes, and home folders may be deep."""
+    if len(os.fsencode(path)) < LONGEST_ADDRESS:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def program_digest(argv: Sequence[str]) -> str:
+    """What the collector reads: the last operand is its program."""
+    return hashlib.sha256(argv[-1].encode()).hexdigest()
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """The user at the other end, by the kernel."""
+    _pid, uid, _gid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(uid)
+
+
+def read_line(connection: socket.socket, until: float) -> dict[str, Any]:
+    """One JSON object, newline-terminated. Raises OSError, TimeoutError, ValueError."""
+    data = bytearray()
+    while not data.endswith(b"\n"):
+        connection.settimeout(max(0.001, until - time.monotonic()))
+        piece = connection.recv(65536)
+        if not piece:
+            raise ConnectionResetError("the watch hung up")
+        data += piece
+        if len(data) > MOST_BYTES:
+            raise ValueError("too long a message")
+    found = json.loads(data)
+    if not isinstance(found, dict):
+        raise ValueError("not a message")
+    return found
+
+
+def write_line(connection: socket.socket, message: Mapping[str, object]) -> None:
+    """Send one. Raises OSError."""
+    connection.settimeout(CONNECT_S)
+    connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+class StandingTransport:
+    """Asks the watch behind `path`; `otherwise` is the ordinary way."""
+
+    def __init__(self, path: FilePath, otherwise: Transport) -> None:
+        self._path, self._otherwise = path, otherwise
+
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> Process:
+        """The first sample of the watch's collector, or the ordinary way. Raises LoginFailed, UsageError."""
+        try:
+            connection = self._connect()
+        except OSError:
+            return self._otherwise.launch(host, argv, cap_bytes=cap_bytes)
+        session = StandingSession(connection)
+        try:
+            return StandingProcess(session, session.ask({"ask": "sample", "n": 1, "program": program_digest(argv)}), cap_bytes)
+        except (OSError, ValueError) as error:
+            session.close()
+            return self._otherwise_launch(host, argv, cap_bytes, f"the running watch could not be asked: {error}")
+
+    def _otherwise_launch(self, host: str, argv: Sequence[str], cap_bytes: int, why: str) -> Process:
+        try:
+            process = self._otherwise.launch(host, argv, cap_bytes=cap_bytes)
+        except LoginFailed as failed:
+            login = failed.login
+            raise LoginFailed(Login(login.phase, login.outcome, f"{failed} ({why})")) from failed
+        process.session.path.notes.append(why)
+        return process
+
+    def _connect(self) -> socket.socket:
+        if self._path.lstat().st_uid != os.getuid():
+            raise PermissionError(f"{self._path} is another user's")
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(CONNECT_S)
+            with address_of(self._path) as address:
+                connection.connect(address)
+            if peer_uid(connection) != os.getuid():
+                raise PermissionError(f"{self._path} is served by another user")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class StandingSession:
+    """The watch's session, as far as it lends it: samples, and the fixed commands of the last round."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._tag = secrets.token_hex(6)  # of the records, as the collector's own would be
+        self.login = Login("exec", "ok")
+        self.path = Path("watch")
+
+    def ask(self, request: Mapping[str, object]) -> str:
+        """The text the watch answers with. Raises OSError, ValueError: it could not, and why."""
+        started = time.monotonic()
+        write_line(self._connection, {**request, "tag": self._tag})
+        answer = read_line(self._connection, time.monotonic() + ANSWER_S)
+        if not isinstance(answer.get("text"), str):
+            raise ValueError(str(answer.get("error", "no answer"))[:200])
+        self.path.host_key = str(answer.get("host_key", self.path.host_key))[:100]
+        self.path.timings_ms["watch"] = round((time.monotonic() - started) * 1000, 1)
+        return str(answer["text"])
+
+    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "StandingProcess":
+        """Run one of the fixed commands on the watch's session. Raises LoginFailed: it could not be started."""
+        try:
+            text = self.ask({"ask": "run", "argv": list(argv)})
+        except (OSError, ValueError) as error:
+            raise LoginFailed(Login("exec", "no_session", str(error))) from None
+        return StandingProcess(self, text, cap_bytes, goes_on=False)
+
+    def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:
+        """Not by this way."""
+        return dict.fromkeys(paths, "the session of a watch reads no files")
+
+    def close(self) -> None:
+        """Hang up; the watch's session stays open."""
+        self._connection.close()
+
+
+class StandingProcess:
+    """The watch's collector as if it were ours alone, or the finished output of a command."""
+
+    def __init__(self, session: StandingSession, text: str, cap_bytes: int, *, goes_on: bool = True) -> None:
+        self.session = session
+        self._pending, self._room, self._goes_on = text.encode(), cap_bytes, goes_on
+        self._n = 1
+
+    def read(self, timeout_s: float) -> bytes:
+        """What was answered; then the end of file: nothing more comes unless it is asked for."""
+        data, self._pending = self._pending[: self._room], b""
+        self._room -= len(data)
+        return data
+
+    def write(self, data: bytes) -> None:
+        """A pace line: one more sample, with its suspects. Raises OSError."""
+        if not self._goes_on:
+            raise BrokenPipeError(32, "it has ended")
+        suspects = [int(word) for word in data.decode("ascii").split()[1:]]
+        self._n += 1
+        try:
+            self._pending += self.session.ask({"ask": "sample", "n": self._n, "suspects": suspects}).encode()
+        except ValueError as error:
+            raise BrokenPipeError(32, f"the watch: {error}") from None
+
+    def finish(self, timeout_s: float) -> Exit:
+        """Nothing runs here that could be waited for."""
+        return Exit(0, b"")
+
+
+def sample_text(n: int, tag: str, records: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """One sample as the collector prints it, numbered and tagged for the one who asks."""
+    return f"triagebook/1 {tag}\n" + "".join("\t".join((tag, str(n), kind, *fields)) + "\n" for kind, fields in records)

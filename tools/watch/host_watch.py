@@ -1,0 +1,216 @@
+"""The watch of one host: a session kept open, a sample when it is due or asked for, a new session when it broke.
+
+One thread drives it, so the session has one owner; whoever wants a sample puts an Ask into its queue. A session that
+merely goes silent is kept: on a host where nothing can fork it is the only one there will be.
+"""
+
+import queue
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.conclude import Conclusion, conclude, unreachable_headline
+from triagebook.runbooks.engine.diagnosis import LoginResult
+from triagebook.runbooks.engine.heading import Use, uses
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools import lookups
+from triagebook.tools.collector.collect import Collection
+from triagebook.tools.service import history_of
+from triagebook.tools.transport.base import LoginFailed
+from triagebook.tools.watch.observation import (
+    Heading,
+    Observation,
+    Seen,
+    WatchCost,
+    changes_between,
+    refusals_between,
+)
+from triagebook.tools.watch.series import Course
+
+CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost
+SLOWEST_S = 60.0  # but a host in trouble is not left unseen for longer
+BREATH_S = 5.0  # signs of life are answered at least this often
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
+SILENT_SAMPLES = 3  # so many that did not come, and a second session is tried beside the first
+MAX_ASKS = 16
+
+
+@dataclass
+class Ask:
+    """Somebody wants the collector: `request` as the door read it, the answer goes into `reply`."""
+
+    request: Mapping[str, Any]
+    reply: "queue.Queue[Mapping[str, object]]" = field(default_factory=lambda: queue.Queue(1))
+
+
+class HostWatch:
+    """See the module. `connect` opens a session and takes its first sample; `emit` gets each Seen."""
+
+    def __init__(
+        self,
+        host: str,
+        runbook: model.Runbook,
+        connect: Callable[[], Collection],
+        emit: Callable[[Seen], None],
+        *,
+        every_s: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.host, self.runbook, self.every_s = host, runbook, every_s
+        self.kinds = lookups.collected_kinds(runbook)
+        self.asks: queue.Queue[Ask | None] = queue.Queue(MAX_ASKS)
+        self.collection: Collection | None = None
+        self._connect, self._emit, self._now = connect, emit, now
+        self._course = Course()
+        self._before: Conclusion | None = None
+        self._uses: tuple[Use, ...] = ()
+        self._number = self._silent = 0
+        self._retry_s, self._cpu_ms, self._sample_ms = FIRST_RETRY_S, 0.0, 0.0
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """End it, from another thread: at the latest when the sample under way has come."""
+        self._is_stopped = True
+        try:
+            self.asks.put_nowait(None)
+        except queue.Full:
+            return  # it is awake anyway
+
+    def run(self, samples: int = 0) -> None:
+        """Until `stop`, or until so many looks were taken (0: no end)."""
+        try:
+            while not self._is_stopped and not (samples and self._number >= samples):
+                self._number += 1
+                pace_s = self._look() if self.collection is not None else self._open()
+                if not (samples and self._number >= samples):
+                    self._wait(pace_s)
+        finally:
+            if self.collection is not None:
+                self.collection.close()
+
+    def _open(self) -> float:
+        """Try for a session. Returns the seconds until the next look, or the next try."""
+        try:
+            self.collection = self._connect()
+        except LoginFailed as error:
+            self._lost(LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 500)))
+            pace_s, self._retry_s = self._retry_s * random.uniform(0.8, 1.2), min(LAST_RETRY_S, self._retry_s * 2)  # noqa: S311
+            return pace_s
+        self._retry_s, self._cpu_ms, self._sample_ms, self._silent = FIRST_RETRY_S, 0.0, 0.0, 0
+        return self._tell(self.collection)
+
+    def _look(self) -> float:
+        """One more sample of the open session."""
+        collection = self.collection
+        assert collection is not None  # noqa: S101 - `run` asks before
+        collection.again()
+        collection.forget()
+        if collection.has_ended:
+            self._drop("the session broke")
+            return 0.0
+        self._silent = 0 if collection.samples[-1].is_complete else self._silent + 1
+        if self._silent >= SILENT_SAMPLES:
+            self._try_beside()
+        return self._tell(self.collection or collection)
+
+    def _try_beside(self) -> None:
+        """The session may be dead without a word (a host that was reset). A new one takes its place only if it comes."""
+        self._silent = 0
+        try:
+            fresh = self._connect()
+        except LoginFailed:
+            return
+        if self.collection is not None:
+            self.collection.close()
+        self.collection, self._cpu_ms = fresh, 0.0
+
+    def _drop(self, why: str) -> None:
+        if self.collection is not None:
+            self.collection.close()
+        self.collection = None
+        self._lost(LoginResult("session", "cut", why))
+
+    def _tell(self, collection: Collection) -> float:
+        """Conclude on the newest sample and emit. Returns the seconds until the next one."""
+        pace_s = self._pace(collection)
+        cost = WatchCost(collection.cost.cpu_ms, collection.cost.bytes, round(pace_s, 1), collection.cost.notes[-2:])
+        if not collection.samples[-1].is_complete:
+            why = collection.cost.notes[-1] if collection.cost.notes else "it was cut"
+            headline = f"The sample did not come; the session is kept ({safe_text(why, 200)})."
+            self._emit(Seen(Observation(self.host, self._stamp(), self._number, "inconclusive", headline, cost=cost)))
+            return pace_s
+        whole = tuple(sample for sample in collection.samples[-2:] if sample.is_complete)
+        history = history_of(self.runbook, self.kinds, whole)
+        found = uses(self.runbook, history[-1])
+        self._course.add(time.monotonic(), found)
+        trends = self._course.trends()
+        conclusion = conclude(self.runbook, history, {}, trends=trends)
+        headings = [Heading(use.key[0], use.label, use.limit, trends[use.key]) for use in found if use.key in trends]
+        observation = Observation(
+            host=self.host,
+            at=self._stamp(),
+            sample=self._number,
+            status=conclusion.status,
+            headline=conclusion.headline,
+            verdict=conclusion.verdict,
+            also=conclusion.also,
+            changes=changes_between(self._before, conclusion),
+            refusals=refusals_between(self._uses, found, conclusion),
+            trends=tuple(sorted(headings, key=lambda item: item.trend.seconds_to_limit)),
+            cost=cost,
+        )
+        self._before, self._uses = conclusion, found
+        fullest = max(found, key=lambda use: use.used / use.limit.value, default=None)
+        course = self._course.of(fullest.key) if fullest else ()
+        self._emit(Seen(observation, found, course, f"{fullest.label}, {fullest.limit.name}" if fullest else ""))
+        return pace_s
+
+    def _pace(self, collection: Collection) -> float:
+        """As asked, or slower, down to one a minute, where a sample costs the host more than the share."""
+        spent = collection.cost.cpu_ms
+        if spent is not None:
+            if self._cpu_ms:
+                latest = max(0.0, spent - self._cpu_ms)
+                self._sample_ms = latest if not self._sample_ms else 0.7 * self._sample_ms + 0.3 * latest
+            self._cpu_ms = spent
+        return max(self.every_s, min(self._sample_ms / 1000 / CPU_SHARE, SLOWEST_S))
+
+    def _lost(self, login: LoginResult) -> None:
+        headline = unreachable_headline(self.runbook, login)
+        changes = (f"{self._before.status} -> unreachable",) if self._before is not None else ()
+        self._before = None
+        cost = WatchCost(None, 0, round(self._retry_s, 1))
+        self._emit(
+            Seen(
+                Observation(
+                    self.host, self._stamp(), self._number, "unreachable", headline, login=login, changes=changes, cost=cost
+                )
+            )
+        )
+
+    def _wait(self, seconds: float) -> None:
+        """Until the next look is due; asks are answered, and the host's signs of life, in between."""
+        until = time.monotonic() + seconds
+        while not self._is_stopped and (left := until - time.monotonic()) > 0:
+            try:
+                ask = self.asks.get(timeout=min(left, BREATH_S))
+            except queue.Empty:
+                if self.collection is not None:
+                    self.collection.breathe()
+                    if self.collection.has_ended:
+                        return  # the next look tells
+                continue
+            if ask is not None:
+                ask.reply.put(self._answer(ask.request))
+
+    def _answer(self, request: Mapping[str, Any]) -> Mapping[str, object]:
+        from triagebook.tools.watch.lending import answer  # noqa: PLC0415 - only when somebody asks
+
+        return answer(self.collection, request)
+
+    def _stamp(self) -> str:
+        return self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

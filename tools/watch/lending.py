@@ -1,0 +1,62 @@
+"""What a watch lends of its open session to a `diagnose` of the same host: samples, and the fixed commands of lookups."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.probes import catalog as probes
+from triagebook.tools.collector.collect import Collection, joined
+from triagebook.tools.transport.standing import program_digest, sample_text
+
+RUN_S = 20.0
+MOST_SUSPECTS = 8
+
+
+def answer(collection: Collection | None, request: Mapping[str, Any]) -> Mapping[str, object]:
+    """The reply to one request: `text`, or `error` in words. A malformed request is refused, never fatal."""
+    if collection is None:
+        return {"error": "it has no session at this time"}
+    if request.get("ask") == "sample":
+        return _sample(collection, request)
+    if request.get("ask") == "run":
+        return _run(collection, request)
+    return {"error": "not a request it knows"}
+
+
+def _sample(collection: Collection, request: Mapping[str, Any]) -> Mapping[str, object]:
+    if request.get("program", "") not in ("", program_digest([joined(collection.kinds)])):
+        return {"error": "it reads other facts (another runbook or version)"}
+    suspects = [pid for pid in request.get("suspects", ()) if isinstance(pid, int) and 0 < pid < 1 << 23]
+    n, tag = request.get("n"), request.get("tag")
+    if not isinstance(n, int) or not isinstance(tag, str) or not 0 < n < 1_000_000 or not tag.isalnum():
+        return {"error": "malformed request"}
+    collection.again(suspects[:MOST_SUSPECTS])
+    collection.forget()
+    sample = collection.samples[-1]
+    if not sample.is_complete:
+        return {"error": (collection.cost.notes or ("the sample did not come",))[-1]}
+    text = sample_text(n, tag, [(record.kind, record.fields) for record in sample.records])
+    return {"text": text, "host_key": collection.session.path.host_key}
+
+
+def _run(collection: Collection, request: Mapping[str, Any]) -> Mapping[str, object]:
+    argv = request.get("argv")
+    if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv) or not _is_lookup(tuple(argv)):
+        return {"error": "only the commands of lookups are run through a watch"}
+    output = collection.run(argv, RUN_S)
+    return {"error": output.reason} if isinstance(output, Unreadable) else {"text": output.stdout}
+
+
+def _is_lookup(argv: tuple[str, ...]) -> bool:
+    """Exactly the argv that a kind of the vocabulary makes for one of its words, or for its own subject."""
+    for kind in probes.kinds():
+        if probes.is_collected(kind):
+            continue
+        module = probes.load(kind)
+        for subject in {*argv, "kernel"}:
+            try:
+                if tuple(module.command(subject)) == argv:
+                    return True
+            except ValueError:
+                continue
+    return False
