@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 HOST ?=
 ARGS ?=
 
-.PHONY: diagnose test check lint types unit lab bench bench-guard bench-lock lock system-packages clean
+.PHONY: diagnose test check lint types unit peers conformance lab bench bench-guard bench-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -24,11 +24,17 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev .cache/src/triagebook
 	@$(BIN)/mypy --no-error-summary -p triagebook -p tests.bench
 
-unit: $(VENV)/.dev system-packages
+unit: $(VENV)/.dev system-packages peers
 	@$(BIN)/pytest -q
 
 lab: $(VENV)/.dev ## All scenarios on all guest releases (root, QEMU); exit 3 where they cannot run
 	@$(BIN)/python -m tests.lab.rounds
+
+peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
+	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh
+
+conformance: $(VENV)/.dev peers ## The official MCP conformance suite, both revisions
+	@$(BIN)/pytest -q tests/peers/test_conformance.py
 
 bench: $(VENV)/.run .cache/bench/.ready ## Time triagebook beside its peers; writes docs/performance.md. As root also over slow links
 	@$(BIN)/python -m tests.bench run $(ARGS)

@@ -103,7 +103,10 @@ GROUPS = {
     "host": ("host_commands", "The hosts there are, and how they differ."),
     "policy": ("policy_commands", "Who may do what."),
 }
-COMMANDS = {"serve": ("serve_command", "Decide, sign and record for everybody else on this machine.")}
+COMMANDS = {
+    "serve": ("serve_command", "Decide, sign and record for everybody else on this machine."),
+    "mcp": ("mcp_command", "Serve tools to an assistant over standard input and output."),
+}
 
 
 def mount(words: Sequence[str]) -> None:

@@ -34,6 +34,14 @@ def serve(
     join: Annotated[
         bool, typer.Option(help="First start of another replica on a database in use; copy the keys over before")
     ] = False,
+    mcp: Annotated[str, typer.Option(metavar="HOST:PORT", help="Serve assistants over HTTP too, such as 127.0.0.1:8765")] = "",
+    mcp_url: Annotated[str, typer.Option(help="The address assistants use, https://NAME/mcp; tokens must be made for it")] = "",
+    mcp_issuer: Annotated[
+        str, typer.Option(help="Whose tokens count (OAuth 2.1); without one only loopback, and nobody is known")
+    ] = "",
+    mcp_jwks: Annotated[str, typer.Option(help="The issuer's keys: an https URL or a file")] = "",
+    mcp_tls_cert: Annotated[str, typer.Option(help="A certificate chain, where no proxy ends TLS")] = "",
+    mcp_tls_key: Annotated[str, typer.Option(help="Its private key")] = "",
 ) -> None:
     """Decide, sign and record for everybody else on this machine. Ends cleanly on SIGTERM."""
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - SQLAlchemy is loaded here only
@@ -58,11 +66,19 @@ def serve(
         join=join,
     )
 
+    beside = []
+    if mcp:
+        from triagebook.bot.mcp_command import web_face  # noqa: PLC0415
+
+        beside.append(
+            web_face(mcp, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, tls_certificate=mcp_tls_cert, tls_key=mcp_tls_key)
+        )
+
     def ready() -> None:
         sys.stderr.write(f"triagebook serve: ready on {socket}\n")
         sys.stderr.flush()
 
-    run(options, parts(), ready)
+    run(options, parts(), ready, beside)
 
 
 def parts() -> "Parts":

@@ -95,6 +95,11 @@ def _policy_check(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.policy_check(actor, question, account=account, requester=requester)
 
 
+def _note_refusal(service: FixService, actor: Actor, members: Members) -> Call:
+    action, reason, says = members.text("action", limit=40), members.text("reason", limit=40), members.text("says", limit=300)
+    return lambda: service.note_refusal(actor, action, reason, says)
+
+
 REQUESTS: Mapping[str, Handler] = {
     "propose": _propose,
     "show": _show,
@@ -110,6 +115,7 @@ REQUESTS: Mapping[str, Handler] = {
     "audit_verify": _audit_verify,
     "audit_export": _audit_export,
     "policy_check": _policy_check,
+    "note_refusal": _note_refusal,
 }
 
 

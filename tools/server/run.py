@@ -12,7 +12,7 @@ import socket
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,8 +61,15 @@ class Place:
     keys: Keys
 
 
-def serve(options: ServeOptions, parts: Parts, ready: Callable[[], None] = lambda: None) -> None:
-    """Run until SIGTERM or SIGINT. Raises TrustError or PolicyError before anything is served."""
+def serve(
+    options: ServeOptions,
+    parts: Parts,
+    ready: Callable[[], None] = lambda: None,
+    beside: Sequence[Callable[[Place], contextlib.AbstractContextManager[object]]] = (),
+) -> None:
+    """`beside` are other faces in this process: entered before `ready`, left before the log says it stops.
+
+    Run until SIGTERM or SIGINT. Raises TrustError or PolicyError before anything is served."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the keys
     private_directory(options.data)
@@ -75,11 +82,15 @@ def serve(options: ServeOptions, parts: Parts, ready: Callable[[], None] = lambd
         stopping = threading.Event()
         sweeper = threading.Thread(target=_sweep, args=(place.service, options.sweep_s, stopping), daemon=True)
         sweeper.start()
-        _tell_systemd("READY=1")
-        ready()
+        faces = contextlib.ExitStack()
         try:
+            for face in beside:
+                faces.enter_context(face(place))
+            _tell_systemd("READY=1")
+            ready()
             listener.run()
         finally:
+            faces.close()
             _tell_systemd("STOPPING=1")
             stopping.set()
             listener.close(options.patience_s)

@@ -70,10 +70,12 @@ def rows(transaction: Transaction, start: int = 0, stop: int | None = None) -> I
         start = page[-1].idx + 1
 
 
-def newest_rows(transaction: Transaction, limit: int, *, fix: str = "", host: str = "", person: str = "") -> list[Row]:
-    """The newest rows first, of one fix, host or person where given."""
+def newest_rows(
+    transaction: Transaction, limit: int, *, fix: str = "", host: str = "", person: str = "", action: str = ""
+) -> list[Row]:
+    """The newest rows first, of one fix, host, person or action where given."""
     statement = select(audit).order_by(audit.c.idx.desc()).limit(limit)
-    for column, value in ((audit.c.fix, fix), (audit.c.host, host), (audit.c.person, person)):
+    for column, value in ((audit.c.fix, fix), (audit.c.host, host), (audit.c.person, person), (audit.c.action, action)):
         statement = statement.where(column == value) if value else statement
     return [_row(item) for item in transaction.connection.execute(statement)]
 

@@ -19,6 +19,7 @@ from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.target_name import parse_target
 from triagebook.tools.times import parse_rfc3339, rfc3339
+from triagebook.tools.trust.asking import require_quota
 from triagebook.tools.trust.trust import Attempt, Trust, new_fix_id, require
 
 _INVENTORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,6 +45,7 @@ def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
     require(trust, tried, Question("diagnose", host, runbook))
     _require_any_risk(trust, tried, Question("propose", host, runbook))
     _require_room(trust, tried)
+    require_quota(trust, tried)
     diagnosis = trust.diagnoser.diagnose(host, runbook, proposal.inputs)
     tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
     plan = _planned(trust, tried, proposal, diagnosis)

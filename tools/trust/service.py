@@ -11,7 +11,7 @@ from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import RULED, Question
 from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
-from triagebook.tools.trust import applying, auditing, proposing, sweeping, voting
+from triagebook.tools.trust import applying, asking, auditing, proposing, sweeping, voting
 from triagebook.tools.trust.auditing import AuditProof, AuditReport
 from triagebook.tools.trust.proposing import Proposal
 from triagebook.tools.trust.trust import Attempt, Trust, attempt, require
@@ -136,6 +136,10 @@ class FixService:
             return PolicyAnswer(
                 decision.is_allowed, decision.reason, decision.says, str(identity.account), identity.person, identity.service
             )
+
+    def note_refusal(self, actor: Actor, action: str, reason: str, says: str) -> None:
+        """A face said no before it asked: recorded as any refusal."""
+        asking.record_refusal(self._trust, actor, action, reason, says)
 
     def sweep(self) -> None:
         """Let time do its work: expiry, leases, unknown executions, counts. Call it every few seconds."""

@@ -1,0 +1,59 @@
+"""The official conformance suite against our server factory, on both revisions, and against the product as it is.
+
+With the suite's fixture tools mounted nothing may fail. Without them everything that fails is a fixture the product does not
+have, named in the baseline; an entry that passes fails the run, so the baseline cannot rot.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.peers import peers
+
+pytestmark = pytest.mark.skipif(peers.NO_NODE is not None, reason=str(peers.NO_NODE))
+REVISIONS = ("2026-07-28", "2025-11-25")
+TASKS = (
+    "tasks-lifecycle",
+    "tasks-capability-negotiation",
+    "tasks-wire-fields",
+    "tasks-request-state-removal",
+    "tasks-mrtr-input",
+    "tasks-request-headers",
+    "tasks-dispatch-and-envelope",
+    "tasks-required-task-error",
+    "tasks-mrtr-composition",
+)
+
+
+def suite(address: str, out: Path, *options: str) -> str:
+    done = peers.node(str(peers.CONFORMANCE), "server", "--url", address, *options, "-o", str(out))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_our_factory_passes_the_whole_suite(revision: str, tmp_path: Path) -> None:
+    with peers.serving("fixtures") as address:
+        said = suite(address, tmp_path, "--suite", "all", "--spec-version", revision)
+    (passed, failed), *_ = re.findall(r"Total: (\d+) passed, (\d+) failed", said)
+    assert (int(passed) > 80, int(failed)) == (True, 0)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_product_fails_only_what_the_baseline_names(revision: str, tmp_path: Path) -> None:
+    baseline = Path(__file__).with_name(f"baseline-{revision}.yml")
+    with peers.serving("product") as address:
+        suite(address, tmp_path, "--suite", "all", "--spec-version", revision, "--expected-failures", str(baseline))
+
+
+@pytest.mark.timeout(300)
+def test_tasks_pass_every_scenario_of_the_extension(tmp_path: Path) -> None:
+    with peers.serving("fixtures") as address:
+        for scenario in TASKS:
+            said = suite(address, tmp_path, "--scenario", scenario)
+            passed, total, failed = map(int, re.findall(r"Passed: (\d+)/(\d+), (\d+) failed", said)[-1])
+            assert passed == total > 0, scenario
+            assert failed == 0, scenario

@@ -1,0 +1,209 @@
+"""What the tools answer: frozen data, its JSON Schema is each tool's output schema. No `slots`: that would lose the schema.
+
+Every text here is ours (words of a runbook, of the policy, of the inventory), except inside `untrusted`.
+"""
+
+from dataclasses import dataclass
+
+from triagebook.tools.mcp_server.untrusted import Untrusted
+
+
+@dataclass(frozen=True)
+class HostAnswer:
+    """A host one may ask about."""
+
+    name: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HostsAnswer:
+    """A page of the inventory."""
+
+    hosts: tuple[HostAnswer, ...]
+    total: int
+    next_offset: int | None
+    to_try: str
+
+
+@dataclass(frozen=True)
+class RunbookAnswer:
+    """A runbook: what it explains, what it takes, what it looks at and offers."""
+
+    name: str
+    title: str
+    digest: str
+    inputs: tuple[str, ...]
+    checks: tuple[str, ...]
+    remediations: tuple[str, ...]
+    resource: str
+
+
+@dataclass(frozen=True)
+class RunbooksAnswer:
+    """Every runbook and version."""
+
+    runbooks: tuple[RunbookAnswer, ...]
+
+
+@dataclass(frozen=True)
+class LimitAnswer:
+    """The limit that refuses, in its unit."""
+
+    name: str
+    value: float
+    used: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class CauseAnswer:
+    """One cause: how pressing (`now` < `at_limit` < `past` < `near` < `trend`), how sure, does it explain the symptom."""
+
+    cause: str
+    active: str
+    strength: str
+    explains_symptom: str
+    belongs_to: str
+    limit: LimitAnswer | None
+
+
+@dataclass(frozen=True)
+class ParameterAnswer:
+    """A number one may choose, within bounds computed from this host."""
+
+    name: str
+    default: int
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class OfferAnswer:
+    """A change the diagnosis supports. Pass `remediation` to propose_fix."""
+
+    remediation: str
+    title: str
+    cause: str
+    risk: str
+    disruption: str
+    can_be_undone: bool
+    parameters: tuple[ParameterAnswer, ...]
+
+
+@dataclass(frozen=True)
+class DiagnosisAnswer:
+    """The verdict on one host. `cause` is null when none was established; `not_judged` is never "fine"."""
+
+    diagnosis_id: str
+    host: str
+    runbook: str
+    runbook_digest: str
+    status: str
+    cause: CauseAnswer | None
+    also: tuple[CauseAnswer, ...]
+    ruled_out: tuple[str, ...]
+    not_judged: tuple[str, ...]
+    offers: tuple[OfferAnswer, ...]
+    next_actions: tuple[str, ...]
+    duration_ms: int
+    samples: int
+    resource: str
+    untrusted: Untrusted
+
+
+@dataclass(frozen=True)
+class FleetHost:
+    """One host of a group; `diagnosis_id` for get_diagnosis."""
+
+    host: str
+    diagnosis_id: str
+
+
+@dataclass(frozen=True)
+class FleetGroup:
+    """Hosts with the same answer."""
+
+    status: str
+    cause: str
+    active: str
+    count: int
+    hosts: tuple[FleetHost, ...]
+
+
+@dataclass(frozen=True)
+class FleetFailure:
+    """Hosts that could not be asked at all, by reason code."""
+
+    reason: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FleetAnswer:
+    """Many hosts, grouped by verdict, worst first."""
+
+    asked: int
+    groups: tuple[FleetGroup, ...]
+    failures: tuple[FleetFailure, ...]
+    next_actions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SectionAnswer:
+    """A page of one section of a diagnosis, each item as JSON text in `untrusted`."""
+
+    diagnosis_id: str
+    host: str
+    section: str
+    total: int
+    next_offset: int | None
+    resource: str
+    untrusted: Untrusted
+
+
+@dataclass(frozen=True)
+class FixAnswer:
+    """A fix and what may happen to it next. `waits_for_person`: somebody else must decide, outside of this connection."""
+
+    fix_id: str
+    state: str
+    waits_for_person: bool
+    host: str
+    runbook: str
+    remediation: str
+    action: str
+    risk: str
+    can_be_undone: bool
+    requester: str
+    approvals: str
+    expires_at: str
+    digest: str
+    next_actions: tuple[str, ...]
+    untrusted: Untrusted
+
+
+@dataclass(frozen=True)
+class AuditRowAnswer:
+    """One row of the audit log; `resource` has its detail."""
+
+    index: int
+    at: str
+    action: str
+    outcome: str
+    reason: str
+    account: str
+    person: str
+    channel: str
+    host: str
+    fix_id: str
+    severity: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class AuditAnswer:
+    """The newest rows first that this account may read."""
+
+    rows: tuple[AuditRowAnswer, ...]
+    next_actions: tuple[str, ...]

@@ -1,0 +1,188 @@
+"""A diagnosis for a model: what is ours as typed members, what the host made as fenced text, all of it in two kilobytes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict, as_json
+from triagebook.runbooks.engine.quantities import as_count, quantity
+from triagebook.tools.mcp_server.answers import CauseAnswer, DiagnosisAnswer, LimitAnswer, OfferAnswer, ParameterAnswer
+from triagebook.tools.mcp_server.untrusted import fenced, untrusted
+
+MAX_BYTES = 2048  # of a text answer
+MAX_ALSO, MAX_OFFERS = 6, 4
+STATUS: Mapping[str, str] = {
+    "cause_found": "A cause is established.",
+    "warning": "No cause now; a limit was near or reached earlier.",
+    "healthy": "Every cause of this runbook was looked at and ruled out.",
+    "inconclusive": "INCONCLUSIVE: some causes could not be judged. This is not a clean bill.",
+    "unreachable": "The host gave no session. How the login failed is the only evidence.",
+}
+
+
+def uri_of(diagnosis: Diagnosis) -> str:
+    """Where the whole diagnosis is read."""
+    return f"diagnosis://{diagnosis.id}"
+
+
+def answer_of(diagnosis: Diagnosis) -> DiagnosisAnswer:
+    """The typed answer."""
+    verdict = diagnosis.verdict
+    return DiagnosisAnswer(
+        diagnosis_id=diagnosis.id,
+        host=diagnosis.host.name,
+        runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}",
+        runbook_digest=diagnosis.runbook.digest,
+        status=diagnosis.status,
+        cause=_cause(verdict) if verdict else None,
+        also=tuple(map(_cause, diagnosis.also[:MAX_ALSO])),
+        ruled_out=tuple(check.id for check in diagnosis.checks if check.outcome == "cleared"),
+        not_judged=tuple(item.check for item in diagnosis.unknown),
+        offers=tuple(_offer(offer) for offer in _distinct(diagnosis.remediations)),
+        next_actions=tuple(next_actions(diagnosis)),
+        duration_ms=diagnosis.duration_ms,
+        samples=len(diagnosis.samples),
+        resource=uri_of(diagnosis),
+        untrusted=untrusted(_told(diagnosis)),
+    )
+
+
+def text_of(answer: DiagnosisAnswer) -> str:
+    """The same in at most `MAX_BYTES` bytes: verdict, what is ruled out and not judged, offers, what next, then the data."""
+    lines = list(_lines(answer))
+    ours = "\n".join(lines)
+    data = fenced(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)
+    return f"{ours}\n{data}" if data else ours
+
+
+def next_actions(diagnosis: Diagnosis) -> Iterator[str]:
+    """What a careful assistant does now."""
+    host = diagnosis.host.name
+    if diagnosis.status == "unreachable":
+        yield "Explain how the login failed; do not guess a cause."
+        return
+    if diagnosis.unknown:
+        yield "Say what could not be judged and why; never count it as fine."
+    if diagnosis.verdict is not None:
+        yield f"Explain the cause with its evidence; details: get_diagnosis, or read {uri_of(diagnosis)}."
+    if diagnosis.remediations:
+        first = diagnosis.remediations[0].id
+        yield f"If the person wants it: propose_fix(host={host!r}, remediation={first!r}). Another person then approves elsewhere."
+
+
+def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
+    """What one section says, a line each, as made by the host."""
+    if section == "verdicts":
+        verdicts = [verdict for verdict in (diagnosis.verdict, *diagnosis.also) if verdict]
+        return [("verdict", f"{item.cause}, {item.active}, {item.strength}: {item.summary}") for item in verdicts]
+    if section == "checks":
+        return [("check", f"{check.id} {check.outcome}: {check.says}") for check in diagnosis.checks]
+    if section == "facts":
+        return [("fact", f"{_fact(entry)}  {entry.source}".rstrip()) for entry in diagnosis.facts]
+    if section == "unknown":
+        return [("not_judged", _not_judged(item)) for item in diagnosis.unknown]
+    if section == "fixes":
+        return [pair for offer in diagnosis.remediations for pair in _by_hand(offer)]
+    if section == "cost":
+        entries = [*as_json(diagnosis.target).items(), *diagnosis.timings_ms.items(), *as_json(diagnosis.login).items()]
+        return [(name, value) for name, value in entries if value not in ("", None, [])]
+    return list(_told(diagnosis))
+
+
+def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
+    yield f"{answer.status.upper()} on {answer.host} by {answer.runbook}. {STATUS[answer.status]}"
+    if answer.cause is not None:
+        yield f"Cause: {_said(answer.cause)}"
+        limit = answer.cause.limit
+        if limit is not None:
+            used = f"{quantity(limit.used, 'bytes' if limit.unit == 'bytes' else '')} of " if limit.used is not None else ""
+            yield f"Limit: {limit.name}: {used}{quantity(limit.value, limit.unit)}"
+    for cause in answer.also[:3]:
+        yield f"Also: {_said(cause)}"
+    if answer.ruled_out:
+        yield f"Ruled out: {', '.join(answer.ruled_out)}"
+    if answer.not_judged:
+        yield f"NOT judged: {', '.join(answer.not_judged)}"
+    for offer in answer.offers:
+        bounds = ", ".join(f"{item.name} {item.least} to {item.most} (default {item.default})" for item in offer.parameters)
+        undo = "can be undone" if offer.can_be_undone else "CANNOT be undone"
+        yield f"Offer: {offer.remediation} (risk {offer.risk}, {undo}{'; ' + bounds if bounds else ''})"
+    for action in answer.next_actions:
+        yield f"Next: {action}"
+    yield f"Everything: {answer.resource}"
+
+
+def _said(cause: CauseAnswer) -> str:
+    parts = [cause.cause, cause.active, cause.strength]
+    if cause.belongs_to:
+        parts.append(f"another matter: runbook {cause.belongs_to}")
+    elif cause.explains_symptom != "yes":
+        known = "does not explain the symptom given" if cause.explains_symptom == "no" else "explains the symptom: not known"
+        parts.append(known)
+    return ", ".join(parts)
+
+
+def _cause(verdict: Verdict) -> CauseAnswer:
+    limit = None
+    if verdict.limit is not None:
+        used = verdict.usage.value if verdict.usage else None
+        limit = LimitAnswer(verdict.limit.name, verdict.limit.value, used, verdict.limit.unit)
+    return CauseAnswer(verdict.cause, verdict.active, verdict.strength, verdict.explains_symptom, verdict.belongs_to, limit)
+
+
+def _distinct(offers: Sequence[OfferedRemediation]) -> list[OfferedRemediation]:
+    """One of each remediation; the culprits stand in the data."""
+    return list({offer.id: offer for offer in reversed(offers)}.values())[::-1][:MAX_OFFERS]
+
+
+def _offer(offer: OfferedRemediation) -> OfferAnswer:
+    numbers = tuple(
+        ParameterAnswer(name, bound.default, bound.min, bound.max)
+        for name, bound in offer.params.items()
+        if isinstance(bound.default, int) and bound.min is not None and bound.max is not None
+    )
+    return OfferAnswer(offer.id, offer.title, offer.cause, offer.risk, offer.disruption, offer.undo != "none", numbers)
+
+
+def _told(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
+    """What the host made, most telling first: what does not fit is cut from the end."""
+    yield "headline", diagnosis.headline
+    if diagnosis.status == "unreachable":
+        yield "login", f"{diagnosis.login.phase}: {diagnosis.login.message}"
+    verdict = diagnosis.verdict
+    if verdict is not None:
+        if verdict.summary not in diagnosis.headline:
+            yield "summary", verdict.summary
+        yield "culprit", f"{verdict.culprit.kind} {verdict.culprit.id}"
+        yield from (("evidence", line) for line in _evidence(diagnosis, verdict))
+    yield from (("not_judged", _not_judged(item)) for item in diagnosis.unknown)
+    for offer in diagnosis.remediations:
+        yield "offer_culprit", f"{offer.id}: {offer.culprit}"
+    if verdict is not None:
+        for user in verdict.consumers:
+            yield "used_by", f"{as_count(user.count)} by {user.comm} (PID {user.pid}, {user.user or '?'}, {user.unit or '?'})"
+        yield "since", verdict.since
+    yield from (("advice", advice) for advice in diagnosis.next)
+    yield from (("also", other.summary) for other in diagnosis.also[:MAX_ALSO])
+    yield from (("cut_short", item) for item in diagnosis.truncated)
+    yield "kernel", diagnosis.host.kernel
+    if diagnosis.host.hostname != diagnosis.host.name:
+        yield "hostname", diagnosis.host.hostname
+
+
+def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[str]:
+    entries = {entry.id: entry for entry in diagnosis.facts}
+    return (_fact(entries[name]) for name in verdict.evidence if name in entries)
+
+
+def _fact(entry: FactEntry) -> str:
+    values = " -> ".join(dict.fromkeys(quantity(reading.value, entry.unit) for reading in entry.readings))
+    return f"{entry.id} = {values or 'not readable: ' + entry.unreadable}"
+
+
+def _not_judged(item: Unknown) -> str:
+    return f"{item.check}: {item.because}{' (' + ', '.join(item.which) + ')' if item.which else ''}"
+
+
+def _by_hand(offer: OfferedRemediation) -> Iterator[tuple[str, object]]:
+    yield "fix", f"{offer.id} for {offer.culprit}: {offer.title}"
+    yield from (("command", line) for line in offer.commands)
+    yield from (("undo_command", line) for line in offer.undo_commands or ("none: it cannot be taken back",))

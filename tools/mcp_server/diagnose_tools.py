@@ -1,0 +1,160 @@
+"""Tools that ask hosts: `diagnose` and `diagnose_fleet`, and `get_diagnosis` for all that their short answer leaves out."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.mcp_server import arguments as of
+from triagebook.tools.mcp_server.answers import DiagnosisAnswer, FleetAnswer, FleetFailure, FleetGroup, FleetHost, SectionAnswer
+from triagebook.tools.mcp_server.brief import MAX_BYTES, answer_of, section_of, text_of, uri_of
+from triagebook.tools.mcp_server.diagnosing import LAST, Tell
+from triagebook.tools.mcp_server.toolbox import ASKS_HOSTS, LOOKS, Toolbox, result, tool
+from triagebook.tools.mcp_server.untrusted import fenced, untrusted
+
+ORDER = ("unreachable", "inconclusive", "cause_found", "warning", "healthy")
+PAGE = 20
+SHOWN = 12  # names of a group in the text
+
+
+@dataclass(frozen=True)
+class DiagnoseTools:
+    """Nothing here changes a host."""
+
+    box: Toolbox
+
+    def tools(self) -> list[Tool]:
+        """As they are listed."""
+        return [
+            tool(self.diagnose, "Diagnose a host", ASKS_HOSTS),
+            tool(self.diagnose_fleet, "Diagnose many hosts", ASKS_HOSTS),
+            tool(self.get_diagnosis, "Read a diagnosis again, or more of it", LOOKS),
+        ]
+
+    async def diagnose(
+        self,
+        ctx: Context[Any, Any],
+        host: of.Host,
+        *,
+        runbook: of.Runbook = "",
+        symptom: of.Symptom = "",
+        unit: of.Unit = "",
+        user: of.User = "",
+        pid: of.Pid = 0,
+    ) -> Annotated[CallToolResult, DiagnosisAnswer]:
+        """Find out why one Linux host refuses memory, processes or threads, by a tested runbook, in one read-only SSH session.
+        Gives one verdict with its evidence, what was ruled out, and what could not be judged: never treat that as fine. Use it
+        first, instead of running commands. Pass the symptom word for word, and the unit, user or pid when known. It changes
+        nothing."""
+        caller = self.box.who()
+        inputs = _inputs(symptom=symptom, unit=unit, user=user, pid=pid)
+        asked = self.box.diagnosing.diagnose(caller, host, runbook, inputs, _tell(ctx, LAST))
+        answer = answer_of(await self.box.answered(caller, "diagnose", asked))
+        return result(answer, text_of(answer))
+
+    async def diagnose_fleet(
+        self, ctx: Context[Any, Any], hosts: of.Hosts, runbook: of.Runbook = "", symptom: of.Symptom = ""
+    ) -> Annotated[CallToolResult, FleetAnswer]:
+        """Diagnose up to 64 hosts at once and group them by verdict, worst first. Use it for "which of these have the problem?";
+        then get_diagnosis for one of them. Hosts that could not be asked are listed apart, with the reason. It changes nothing."""
+        caller = self.box.who()
+
+        async def named() -> tuple[str, ...]:
+            return self.box.diagnosing.names.named(hosts)
+
+        names = await self.box.answered(caller, "diagnose_fleet", named())
+        tell, done = _tell(ctx, len(names)), 0
+
+        async def silent(_step: int, _says: str) -> None:
+            return
+
+        async def one(name: str) -> Diagnosis | TriagebookError:
+            nonlocal done
+            try:
+                return await self.box.diagnosing.diagnose(caller, name, runbook, _inputs(symptom=symptom), silent)
+            except TriagebookError as error:
+                return error
+            finally:
+                done += 1
+                await tell(done, "hosts done")
+
+        found = await asyncio.gather(*(one(name) for name in names))
+        answer = _fleet(names, found)
+        return result(answer, _fleet_text(answer))
+
+    async def get_diagnosis(
+        self, diagnosis_id: of.DiagnosisId, section: of.SectionName = "brief", offset: of.Offset = 0, limit: of.Limit = PAGE
+    ) -> Annotated[CallToolResult, SectionAnswer]:
+        """Read a kept diagnosis again: its brief, or a page of its verdicts, checks, facts, unknowns, fixes (exact commands by
+        hand and their undo) or cost. It asks no host. All of it at once: the resource diagnosis://DIAGNOSIS_ID."""
+        caller = self.box.who()
+        found = await self.box.answered(caller, "get_diagnosis", self.box.diagnosing.kept(caller, diagnosis_id))
+        items = section_of(found, section)
+        page = items[offset : offset + limit]
+        shown = untrusted(page, most=limit)
+        following = offset + len(page) if offset + len(page) < len(items) else None
+        uri = uri_of(found)
+        answer = SectionAnswer(found.id, found.host.name, section, len(items), following, uri, shown)
+        if section == "brief":
+            return result(answer, text_of(answer_of(found)))
+        more = f" The next page begins at offset {following}." if following is not None else ""
+        head = f"{section} of {found.id} on {found.host.name}: {len(page)} of {len(items)}.{more} Everything: {uri}"
+        return result(answer, f"{head}\n{fenced(shown, MAX_BYTES - len(head) - 1)}")
+
+
+def _inputs(**given: object) -> Mapping[str, object]:
+    return {name: value for name, value in given.items() if value}
+
+
+def _tell(ctx: Context[Any, Any], total: int) -> Tell:
+    async def tell(step: int, says: str) -> None:
+        with suppress(Exception):  # a client that hung up hears nothing; the run goes on for whoever joined it
+            await ctx.report_progress(step, total, says)
+
+    return tell
+
+
+def _fleet(names: Sequence[str], found: Sequence[Diagnosis | TriagebookError]) -> FleetAnswer:
+    groups: dict[tuple[str, str, str], list[FleetHost]] = {}
+    failures: dict[str, list[str]] = {}
+    for name, item in zip(names, found, strict=True):
+        if isinstance(item, TriagebookError):
+            failures.setdefault(item.reason, []).append(name)
+            continue
+        verdict = item.verdict
+        outcome = item.login.outcome if item.status == "unreachable" else ""
+        key = (item.status, verdict.cause if verdict else outcome, verdict.active if verdict else "")
+        groups.setdefault(key, []).append(FleetHost(name, item.id))
+    ordered = sorted(groups.items(), key=lambda pair: (ORDER.index(pair[0][0]), pair[0]))
+    actions = ["Say what could not be judged or reached; never count it as fine."] if _is_unclear(groups, failures) else []
+    if any(status in {"cause_found", "warning"} for status, _, _ in groups):
+        actions.append("get_diagnosis for one host of each group, and explain it.")
+    return FleetAnswer(
+        asked=len(names),
+        groups=tuple(FleetGroup(*key, len(members), tuple(members)) for key, members in ordered),
+        failures=tuple(FleetFailure(reason, tuple(members)) for reason, members in sorted(failures.items())),
+        next_actions=tuple(actions),
+    )
+
+
+def _is_unclear(groups: Mapping[tuple[str, str, str], object], failures: Mapping[str, object]) -> bool:
+    return bool(failures) or any(status in {"unreachable", "inconclusive"} for status, _, _ in groups)
+
+
+def _fleet_text(answer: FleetAnswer) -> str:
+    lines = [f"{answer.asked} hosts asked."]
+    for group in answer.groups:
+        what = " ".join(part for part in (group.cause, group.active) if part)
+        names = ", ".join(f"{host.host} ({host.diagnosis_id})" for host in group.hosts[:SHOWN])
+        more = f" and {group.count - SHOWN} more" if group.count > SHOWN else ""
+        lines.append(f"{group.count} {group.status.upper()}{' ' + what if what else ''}: {names}{more}")
+    lines += [f"{len(item.hosts)} NOT ASKED [{item.reason}]: {', '.join(item.hosts[:SHOWN])}" for item in answer.failures]
+    lines += [f"Next: {action}" for action in answer.next_actions]
+    text = "\n".join(lines)
+    return text if len(text) <= MAX_BYTES else text[: MAX_BYTES - 40] + "\n... cut; the structured answer has all."

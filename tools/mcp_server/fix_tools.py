@@ -1,0 +1,149 @@
+"""Tools about fixes: ask for one, look at it, carry out what a person approved elsewhere. There is no tool that approves."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult
+from triagebook.tools.mcp_server import arguments as of
+from triagebook.tools.mcp_server.answers import FixAnswer
+from triagebook.tools.mcp_server.brief import MAX_BYTES
+from triagebook.tools.mcp_server.callers import Caller
+from triagebook.tools.mcp_server.gates import Json
+from triagebook.tools.mcp_server.toolbox import CHANGES_HOSTS, LOOKS, WRITES_DOWN, Toolbox, result, tool
+from triagebook.tools.mcp_server.untrusted import Untrusted, fenced, untrusted
+
+WAIT = "Wait: ask fix_status at most every 15 seconds, and do not press anybody."
+NEXT: Mapping[str, tuple[str, ...]] = {
+    "proposed": ("Show the person the exact change, commands, risk, disruption and undo.", "{decide}", WAIT),
+    "approved": ("If the person still wants it: apply_fix, once.",),
+    "running": ("It is under way. " + WAIT,),
+    "reverting": ("It is being undone. " + WAIT,),
+    "validated": ("It took effect and the cause is gone. Diagnose again and tell the person what else is found.",),
+    "unresolved": ("It was applied, but whether it helped could not be judged. Diagnose again.",),
+    "unknown": ("Nobody can say yet how it ended. Do not apply anything else to this host; ask fix_status later.",),
+    "failed": ("Explain the outcome; diagnose again before proposing anything.",),
+}
+OVER = ("It is over: nothing will be done by it. Diagnose again, and propose anew if the cause still holds.",)
+
+
+@dataclass(frozen=True)
+class FixTools:
+    """Everything is decided and recorded by the service behind the gateway."""
+
+    box: Toolbox
+
+    def tools(self) -> list[Tool]:
+        """As they are listed."""
+        return [
+            tool(self.propose_fix, "Propose a fix", WRITES_DOWN),
+            tool(self.fix_status, "Look at a fix", LOOKS),
+            tool(self.apply_fix, "Carry out a fix that a person approved", CHANGES_HOSTS),
+        ]
+
+    async def propose_fix(
+        self,
+        host: of.Host,
+        remediation: of.Remediation,
+        runbook: of.Runbook = "",
+        parameters: of.Parameters = {},  # noqa: B006 - only read
+        culprit: of.Culprit = "",
+        reason: of.Reason = "",
+    ) -> Annotated[CallToolResult, FixAnswer]:
+        """Ask for a fix that a diagnosis offers. The server diagnoses the host again, and writes down the exact change, its risk
+        and its undo, for another person to decide on in the terminal or Slack. It changes nothing on the host, and you cannot
+        approve it. Only after you explained the diagnosis and the person wants the fix."""
+        caller = self.box.who()
+        wish = {
+            "host": host,
+            "remediation": remediation,
+            "runbook": runbook,
+            "parameters": parameters,
+            "culprit": culprit,
+            "reason": reason,
+        }
+
+        def proposed() -> Json:
+            self.box.diagnosing.names.require(host)
+            return self.box.fixes.propose(caller, wish)
+
+        return _answered(await self.box.answered(caller, "propose", self.box.called(proposed)))
+
+    async def fix_status(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
+        """Where a fix stands: waiting for a person, approved, running, how it ended; its exact change, commands, undo, expiry."""
+        caller = self.box.who()
+        return _answered(await self.box.answered(caller, "fix_status", self.box.called(self.box.fixes.show, caller, fix_id)))
+
+    async def apply_fix(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
+        """Carry out a fix whose state is approved, once: the server checks everything again, changes exactly what was approved,
+        validates it by fresh facts and undoes it when it did harm. Refused unless another person approved it elsewhere. Then
+        tell the person how it ended."""
+        caller = self.box.who()
+        return _answered(await self.box.answered(caller, "apply", self.applied(caller, fix_id)))
+
+    async def applied(self, caller: Caller, fix_id: str) -> Json:
+        """The service's own word."""
+        return await self.box.called(self.box.fixes.apply, caller, fix_id)
+
+
+def fix_answer(fix: Json) -> FixAnswer:
+    """A fix as the service shows it. Where its stored plan was changed there is none to be shown, and nothing to be done."""
+    plan: Mapping[str, Any] = fix["plan"] or {}
+    state = str(fix["state"])
+    decide = (
+        f"Another person than {plan.get('requester', 'the one who asked')} decides, outside of this conversation: "
+        f"`triagebook fix show {fix['id']}` and `triagebook fix approve {fix['id']}` in a terminal, or Slack."
+    )
+    return FixAnswer(
+        fix_id=fix["id"],
+        state=state,
+        waits_for_person=state == "proposed",
+        host=plan.get("host", ""),
+        runbook=f"{plan['runbook_id']}@{plan['runbook_version']}" if plan else "",
+        remediation=plan.get("remediation", ""),
+        action=plan.get("action", ""),
+        risk=plan.get("risk", ""),
+        can_be_undone=plan.get("undo") == "captured",
+        requester=plan.get("requester", ""),
+        approvals=fix["approvals"],
+        expires_at=fix["expires_at"],
+        digest=fix["digest"],
+        next_actions=tuple(line.replace("{decide}", decide) for line in NEXT.get(state, OVER)),
+        untrusted=_told(fix, plan),
+    )
+
+
+def _answered(fix: Json) -> CallToolResult:
+    answer = fix_answer(fix)
+    ours = "\n".join(_lines(answer))
+    return result(answer, f"{ours}\n{fenced(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)}")
+
+
+def _lines(answer: FixAnswer) -> Iterator[str]:
+    about = f"{answer.remediation} on {answer.host} by {answer.runbook}, risk {answer.risk}"
+    yield f"{answer.fix_id} is {answer.state.upper()}: {about}"
+    yield f"Undo: {'captured before the change' if answer.can_be_undone else 'NONE, it cannot be taken back'}"
+    yield f"Asked by {answer.requester}; approvals {answer.approvals}; expires {answer.expires_at}"
+    yield f"Digest: {answer.digest}"
+    for action in answer.next_actions:
+        yield f"Next: {action}"
+
+
+def _told(fix: Json, plan: Mapping[str, Any]) -> Untrusted:
+    """Names of units and users are the host's, the reason is a stranger's, the outcome quotes the host."""
+
+    def pairs() -> Iterator[tuple[str, object]]:
+        yield "problem", fix["problem"]
+        yield "outcome", fix["outcome"]
+        for change in plan.get("changes", ()):
+            yield "change", f"{change['what']}: {change['now']} -> {change['then']}"
+        yield from (("command", line) for line in plan.get("commands", ()))
+        yield from (("undo_command", line) for line in plan.get("undo_commands", ()))
+        yield "because", plan.get("summary", "")
+        yield "disruption", plan.get("disruption", "")
+        yield "culprit", plan.get("culprit", "")
+        yield "unverified_reason", plan.get("reason", "")
+        yield from (("rests_on", f"{fact['id']} = {fact['value']}") for fact in plan.get("facts", ()))
+
+    return untrusted(pairs())

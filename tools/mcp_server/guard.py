@@ -1,0 +1,91 @@
+"""The server, with a guard before every call, read and prompt: rate, scope, no argument that the schema does not know.
+
+A refusal here goes into the audit log like one of the services, under the account that the transport proved.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import anyio.to_thread
+from mcp.server import MCPServer
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, UsageError
+from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.mcp_server.callers import ACTION_OF, READ, Caller, scope_of
+from triagebook.tools.mcp_server.failures import refusal_text, tool_error
+from triagebook.tools.mcp_server.gates import FixGateway, Who
+from triagebook.tools.mcp_server.limits import Limits
+
+SILENT = frozenset({"no_server"})
+
+
+class GuardedServer(MCPServer[Any]):
+    """An MCP server that asks who calls before anything else."""
+
+    def __init__(self, who: Who, fixes: FixGateway, limits: Limits, tools: list[Tool], **settings: Any) -> None:
+        super().__init__(tools=tools, **settings)
+        self.who, self._fixes, self._limits = who, fixes, limits
+        self._arguments = {tool.name: frozenset(tool.parameters.get("properties", {})) for tool in tools}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Guard, then call."""
+        caller = self.who()
+        try:
+            self._check(caller, scope_of(name))
+            self._check_call(name, arguments)
+        except TriagebookError as error:
+            await self._note(caller, ACTION_OF.get(name, name), error)
+            raise tool_error(error) from error
+        return await super().call_tool(name, arguments, context)
+
+    async def read_resource(
+        self, uri: Any, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Guard, then read. What may be read is decided by the reader, by host."""
+        caller = self.who()
+        try:
+            self._check(caller, READ)
+        except TriagebookError as error:
+            await self._note(caller, "read", error)
+            raise ResourceError(refusal_text(error.reason, str(error))) from error
+        return await super().read_resource(uri, context)
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Guard, then render."""
+        self._limits.take(self.who().key)
+        return await super().get_prompt(name, arguments, context)
+
+    def _check(self, caller: Caller, scope: str) -> None:
+        self._limits.take(caller.key)
+        if not caller.has(scope):
+            raise RefusedError(f"this token lacks the scope {scope}", reason="scope_missing")
+
+    def _check_call(self, name: str, arguments: dict[str, Any]) -> None:
+        known = self._arguments.get(name)
+        if known is None:
+            if self._tool_manager.get_tool(name) is not None:  # mounted later: its own schema decides
+                return
+            raise UsageError(f"no tool {safe_text(name, 60)!r}{did_you_mean(name[:60], self._arguments)}", reason="unknown_tool")
+        for argument in arguments:
+            if argument not in known:
+                raise UsageError(f"{name} takes no argument {safe_text(argument, 60)!r}", reason="unknown_argument")
+
+    async def _note(self, caller: Caller, action: str, error: TriagebookError) -> None:
+        """Into the audit log. Where there is none (no server), there is nothing to protect either."""
+        if error.reason == "rate_limit" and not self._limits.is_news(caller.key):
+            return
+        known = action if action in self._arguments or action in {"read", *ACTION_OF.values()} else "read"
+        try:
+            await anyio.to_thread.run_sync(self._fixes.note_refusal, caller, known, error.reason, str(error))
+        except TriagebookError as failure:
+            if failure.reason not in SILENT:
+                raise ToolError(refusal_text(failure.reason, str(failure))) from failure

@@ -1,0 +1,33 @@
+"""The server on standard input and output: one OS user's own process."""
+
+from pathlib import Path
+
+from triagebook.tools import setup
+from triagebook.tools.dial import config_file
+from triagebook.tools.inventory_sources import load
+from triagebook.tools.mcp_server.callers import os_caller
+from triagebook.tools.mcp_server.diagnosing import Diagnosing
+from triagebook.tools.mcp_server.gates import OwnGate, SocketFixes
+from triagebook.tools.mcp_server.names import Names
+from triagebook.tools.mcp_server.server import Parts, build
+from triagebook.tools.server.client import default_socket
+
+
+def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> Parts:
+    """What this person's server is built with. Raises UsageError."""
+    settings = setup.settings()
+    service = setup.service(settings, transport=transport, ssh_config=ssh_config)
+    sources = (str(inventory),) if inventory else settings.inventory
+    names = Names(load(sources, config_file(settings, ssh_config)))
+    diagnosing = Diagnosing(service, OwnGate(), names, lambda: setup.default_runbook(settings, service.catalog))
+    caller = os_caller()
+    return Parts(lambda: caller, diagnosing, SocketFixes(socket or default_socket()))
+
+
+def run(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> None:
+    """Serve until standard input ends."""
+    made = parts(inventory=inventory, transport=transport, ssh_config=ssh_config, socket=socket)
+    try:
+        build(made).run("stdio")
+    finally:
+        made.diagnosing.close()
