@@ -52,7 +52,7 @@ class Documents:
         )
         server.resource("audit://fix/{fix_id}", name="audit-fix", mime_type=JSON, description="The audit rows of a fix")(self.fix)
         server.resource("audit://host/{host}", name="audit-host", mime_type=JSON, description="The audit rows of a host")(self.host)
-        server.completion()(self.complete)
+        server.completion()(self.complete)  # type: ignore[no-untyped-call] # the SDK leaves it untyped
         server.prompt(name="triage", title="Triage a host", description="Find out why a host refuses, in the safe order")(
             self.triage
         )

@@ -150,7 +150,7 @@ class Tasks(Extension):
             fix = await anyio.to_thread.run_sync(self._fixes.show, caller, fix_id)
         except TriagebookError:
             return True  # the call itself says why
-        return fix["state"] != "proposed"
+        return bool(fix["state"] != "proposed")
 
 
 def _notice(fix_id: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ async def main() -> None:
             await session.initialize()
             for name, arguments in calls:
                 result = await session.call_tool(name, {"host": sys.argv[2], **arguments})
-                if result.isError:
+                if result.isError:  # type: ignore[attr-defined] # mcp 1.x, in the environment of that peer
                     sys.exit(f"{name}: {result.content}")
 
 
