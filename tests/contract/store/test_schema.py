@@ -1,12 +1,15 @@
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.store import migrations
 from triagebook.tools.store.database import open_engine, open_store
-from triagebook.tools.store.migrate import migrate
+from triagebook.tools.store.migrate import HEAD, migrate
 from triagebook.tools.store.schema import metadata
 
 from . import postgres
@@ -71,3 +74,21 @@ def test_another_database_is_refused(url: str) -> None:
 def test_the_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     migrate(f"sqlite:///{tmp_path / 'a.db'}")
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {"a.db": "0o600"}
+
+
+def test_the_newest_migration_is_the_one_that_needs_no_alembic() -> None:
+    folder = Path(migrations.__file__).parent / "versions"
+    revisions = [
+        line.split('"')[1]
+        for file in sorted(folder.glob("v*.py"))
+        for line in file.read_text().splitlines()
+        if line.startswith("revision")
+    ]
+    assert revisions[-1] == HEAD
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    migrate(url)
+    code = f"import sys; from triagebook.tools.store.migrate import migrate; migrate({url!r}); print('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
