@@ -152,7 +152,7 @@ class ScratchHost:
         for folder, _, names in os.walk(self.root):
             for path in (Path(folder), *(Path(folder) / name for name in names)):
                 name = str(path.relative_to(self.root))
-                if name.split("/")[0] not in ("state", "run", "bin", "helper") and name != ".":
+                if name.split("/")[0] not in ("state", "run", "bin", "helper", "traps") and name != ".":
                     kept[name] = (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
         return kept
 

@@ -463,7 +463,7 @@ prune() {
 sweep() { # ENTRY: the temporary name it recorded
   [ -e "$1/temporary" ] || return 0
   IFS= read -r _left <"$1/temporary"
-  case $_left in */.triagebook."${1##*/}".tmp) rm -f "$_left" ;; esac
+  case $_left in */.triagebook."${1##*/}".tmp) [ ! -e "$_left" ] || rm -f "$_left" ;; esac
 }
 
 # ------------------------------------------------------------------------------------------------------ our own files
@@ -752,16 +752,20 @@ restore_unit_tasks_max() {
   [ ! -e "$ENTRY/made_control" ] || rmdir "$RUNTIME_UNITS"
   is_as_before || return 1
   unit || return 0 # the unit is gone, and its limit with it
-  # While the file of the other step is there, that one decides the present value.
-  if [ -n "$(other_step_file)" ]; then AFTER=$(tasks_max_now); else within_2s tasks_max_is "$BEFORE"; fi
+  within_2s is_tasks_max_configured
 }
 
-other_step_file() {
-  _mine=$STEP
-  if [ "$STEP" = live ]; then STEP=persist; else STEP=live; fi
-  _other=$(tasks_max_file)
-  STEP=$_mine
-  [ ! -e "$_other" ] || printf '%s\n' "$_other"
+# What is left decides now: the value before, or what the file of the other step or an administrator says.
+is_tasks_max_configured() {
+  AFTER=$(tasks_max_now)
+  [ "$AFTER" = "$BEFORE" ] || [ "$AFTER" = "$U_TASKS_MAX" ]
+}
+
+# Which value comes back is known only when our file is gone: if that is below present use, it is set again.
+is_back_below_use() {
+  [ "$ACTION" = unit_tasks_max ] && has_cgroup || return 1
+  _current=$(cat "$(cgroup_path)/pids.current")
+  ! is_less "$_current" "$AFTER"
 }
 
 undo_guard_unit_tasks_max() {
@@ -1366,6 +1370,10 @@ undo() {
   mark undoing || refuse journal_unwritable
   PHASE=undoing FAILURE=undo_interrupted
   if "restore_$ACTION"; then
+    if is_back_below_use && "apply_$ACTION" && mark applied; then
+      PHASE=start
+      refuse undo_unsafe "in use $_current"
+    fi
     mark undone || JOURNAL=incomplete
     set -- undone ok
   else
