@@ -13,7 +13,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
-
 from triagebook.runbooks.engine.errors import TriagebookError
 
 FORMAT = "triagebook-order-v1"  # the order's first line and the signature's namespace
@@ -125,7 +124,7 @@ class OrderKey:
 
     @classmethod
     def load(cls, path: Path) -> "OrderKey":
-        """Read an unencrypted OpenSSH Ed25519 key. Raises OrderError when it is something else, or readable by others."""
+        """Read an unencrypted OpenSSH Ed25519 key. Raises OrderError for anything else, or a key others may read."""
         if path.stat().st_mode & 0o077:
             raise OrderError(f"{path}: others may read this key; chmod 600")
         key = load_ssh_private_key(path.read_bytes(), password=None)

@@ -8,10 +8,10 @@ from tests.target.scratch_host import ScratchHost
 UNIT = "shop@1.service"
 SCRIPT = """#!/bin/sh
 root=ROOT unit=UNIT
+files() { ls -d $root/etc/units/$unit.d/*.conf $root/run-units/control/$unit.d/*.conf 2>/dev/null; }
 merged() { # SETTING DEFAULT: the last by file name wins
   value=$2
-  for file in $(ls -d $root/etc/units/$unit.d/*.conf $root/run-units/control/$unit.d/*.conf 2>/dev/null | sed 's,.*/,& &,;s,^[^ ]* ,&,' |
-    awk '{ n = split($NF, part, "/"); print part[n], $NF }' | sort | awk '{ print $2 }'); do
+  for file in $(files | awk -F/ '{ print $NF, $0 }' | sort | cut -d' ' -f2); do
     found=$(sed -n "s/^$1=//p" "$file")
     [ -z "$found" ] || value=$found
   done
@@ -25,7 +25,7 @@ case $1 in
     echo ActiveState=active
     echo ControlGroup=/system.slice/$unit
     echo "TasksMax=$(merged TasksMax 20)"
-    echo "DropInPaths=$(ls $root/etc/units/$unit.d/*.conf $root/run-units/control/$unit.d/*.conf 2>/dev/null | tr '\\n' ' ')"
+    echo "DropInPaths=$(files | tr '\\n' ' ')"
     echo "InvocationID=$(cat $root/invocation)"
     pair=$(merged LimitNPROC 50)
     echo "LimitNPROCSoft=${pair%:*}"

@@ -1,6 +1,7 @@
-"""A scratch host: the helper on paths of its own, with real ssh-keygen, flock, mkdir and files, and kernel values in plain files.
+"""A scratch host: the helper on paths of its own, with real ssh-keygen, flock, mkdir and files.
 
-Lives under /run because the helper trusts a file only when every folder above it is root's alone, which /tmp is not.
+Kernel values are plain files. It lives under /run because the helper trusts a file only when every folder above it
+is root's alone, which /tmp is not.
 """
 
 import os
@@ -11,9 +12,9 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from triagebook.tools.orders import Change, Envelope, OrderKey, render, status_request
 from triagebook.tools.target import build
 
@@ -42,7 +43,7 @@ class ScratchHost:
         self.helper = self.root / "helper"
         self._lay_out()
 
-    def __enter__(self) -> "ScratchHost":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -152,7 +153,7 @@ class ScratchHost:
         for folder, _, names in os.walk(self.root):
             for path in (Path(folder), *(Path(folder) / name for name in names)):
                 name = str(path.relative_to(self.root))
-                if name.split("/")[0] not in ("state", "run", "bin", "helper", "traps") and name != ".":
+                if name.split("/", maxsplit=1)[0] not in ("state", "run", "bin", "helper", "traps") and name != ".":
                     kept[name] = (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
         return kept
 

@@ -1,11 +1,11 @@
 """Persistent steps and unit changes on a scratch host: what is written, what undo leaves, what is refused."""
 
 import pytest
+from triagebook.tools.orders import fields_of, undo_of
 
 from tests.target import fake_systemctl
 from tests.target.fake_systemctl import UNIT
 from tests.target.scratch_host import ScratchHost
-from triagebook.tools.orders import fields_of, undo_of
 
 LIVE = fields_of("unit_tasks_max", ("live", UNIT, "20", "400"))
 PERSIST = fields_of("unit_tasks_max", ("persist", UNIT, "400", "400"))
@@ -174,7 +174,9 @@ def test_a_kernel_value_is_made_permanent_only_after_it_was_tried_live(host: Scr
 
 
 def test_our_older_file_for_a_key_comes_back_byte_by_byte(host: ScratchHost) -> None:
-    file = host.write("etc/sysctl.d/99-zz-triagebook-vm.max_map_count.conf", "vm.max_map_count = 65530\n# kept\n", 0o640)
+    file = host.write(
+        "etc/sysctl.d/99-zz-triagebook-vm.max_map_count.conf", "vm.max_map_count = 65530\n# kept\n", 0o640
+    )
     before = host.snapshot()
     live = host.apply(fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144")))
     kept = host.apply(fields_of("sysctl", ("persist", "vm.max_map_count", "262144", "262144")))
@@ -195,7 +197,9 @@ def test_our_older_file_for_a_key_comes_back_byte_by_byte(host: ScratchHost) -> 
         ("etc/sysctl.d/10-early.conf", "vm.max_map_count = 65530\n", "ok"),
     ],
 )
-def test_a_file_that_would_win_at_the_next_boot_is_refused_by_name(host: ScratchHost, name: str, text: str, reason: str) -> None:
+def test_a_file_that_would_win_at_the_next_boot_is_refused_by_name(
+    host: ScratchHost, name: str, text: str, reason: str
+) -> None:
     host.write("proc/sys/vm/max_map_count", "262144\n")
     host.write(name, text)
     answer = host.apply(fields_of("sysctl", ("persist", "vm.max_map_count", "262144", "262144")))
@@ -225,7 +229,9 @@ def test_strict_overcommit_comes_back_only_with_room(host: ScratchHost, committe
 
 @pytest.mark.parametrize(("tasks", "result"), [(7580 - 300, "refused"), (7580 - 301, "undone")])
 @pytest.mark.parametrize("key", ["kernel.threads-max", "kernel.pid_max"])
-def test_a_task_limit_of_the_host_comes_back_only_with_room(host: ScratchHost, key: str, tasks: int, result: str) -> None:
+def test_a_task_limit_of_the_host_comes_back_only_with_room(
+    host: ScratchHost, key: str, tasks: int, result: str
+) -> None:
     host.write("proc/sys/kernel/pid_max", "7580\n")
     applied = host.apply(fields_of("sysctl", ("live", key, "7580", "15000")))
     assert applied["result"] == "applied"
@@ -254,6 +260,10 @@ def test_a_value_the_kernel_does_not_take_is_put_back(host: ScratchHost) -> None
     value.unlink()
     value.symlink_to("/dev/null")  # takes anything and keeps nothing
     host.write("proc/sys/vm/max_map_count.real", "65530\n")
-    host.write("bin/cat", f"#!/bin/sh\ncase $1 in */max_map_count) exec /bin/cat {value}.real ;; esac\nexec /bin/cat \"$@\"\n", 0o755)
+    host.write(
+        "bin/cat",
+        f'#!/bin/sh\ncase $1 in */max_map_count) exec /bin/cat {value}.real ;; esac\nexec /bin/cat "$@"\n',
+        0o755,
+    )
     answer = host.apply(fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144")))
     assert (answer["result"], answer["reason"], answer["journal"]) == ("failed", "not_taken", "restored")

@@ -1,20 +1,47 @@
-"""The helper killed with -9 before each program it starts: never a half-written file, never a second run, an honest journal."""
+"""The helper killed with -9 before each program it starts.
 
-import os
+Never a half-written file, never a second run, always an honest journal.
+"""
+
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from triagebook.tools.orders import fields_of, undo_of
 
 from tests.target import fake_systemctl
 from tests.target.fake_systemctl import UNIT
 from tests.target.scratch_host import ScratchHost, parsed
-from triagebook.tools.orders import Change, fields_of, undo_of
 
-PROGRAMS = ("awk", "cat", "chmod", "cmp", "cp", "date", "find", "flock", "grep", "head", "id", "mkdir", "mktemp", "mv", "rm", "rmdir")
-PROGRAMS += ("sed", "sort", "ssh-keygen", "stat", "sync", "tail", "tr", "wc")
+PROGRAMS = [
+    "awk",
+    "cat",
+    "chmod",
+    "cmp",
+    "cp",
+    "date",
+    "find",
+    "flock",
+    "grep",
+    "head",
+    "id",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "rm",
+    "rmdir",
+    "sed",
+    "sort",
+    "ssh-keygen",
+    "stat",
+    "sync",
+    "tail",
+    "tr",
+    "wc",
+]
 WRAPPER = """#!/bin/dash
 until [ -s ROOT/pid ]; do :; done
 echo >>ROOT/calls
@@ -60,7 +87,9 @@ class KillableHost(ScratchHost):
         self.write("pid", "")
         self.path("traps").rename(self.path("armed"))
         argv = (*self.shell, str(self.helper))
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True) as process:
+        with subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True
+        ) as process:
             self.write("pid", f"{process.pid}\n")
             stdout, _ = process.communicate(data, timeout=60)
         wait_for_session(process.pid)
@@ -82,7 +111,7 @@ class KillableHost(ScratchHost):
 
 
 def wait_for_session(session: int) -> None:
-    """Until no process of it runs: what a killed helper had started ends a moment later, and holds the lock till then."""
+    """Until no process of it runs: what a killed helper had started ends a moment later, with the lock."""
     deadline = time.monotonic() + 10
     while is_running(session):
         assert time.monotonic() < deadline, f"session {session} did not end"
@@ -101,11 +130,11 @@ def is_running(session: int) -> bool:
 
 
 @pytest.fixture
-def killable() -> KillableHost:  # type: ignore[misc]
+def killable() -> Iterator[KillableHost]:
     """One host, dash: it is the most impatient of the three."""
     with KillableHost("dash") as host:
         host.wrap()
-        yield host  # type: ignore[misc]
+        yield host
 
 
 def assert_files_whole(host: KillableHost) -> None:
@@ -116,7 +145,9 @@ def assert_files_whole(host: KillableHost) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_killed_at_any_point_of_a_change_the_host_is_whole_and_the_journal_honest(killable: KillableHost, name: str) -> None:
+def test_killed_at_any_point_of_a_change_the_host_is_whole_and_the_journal_honest(
+    killable: KillableHost, name: str
+) -> None:
     before, states = killable.config(), []
     for call in POINTS:
         order_id = f"{call:032x}"
@@ -150,7 +181,11 @@ def without_temporaries(files: dict[str, tuple[int, bytes]]) -> dict[str, tuple[
     """Without what never has its final name, and the folder made for it."""
     kept = {name: value for name, value in files.items() if "/.triagebook." not in name}
     used = {str(parent) for name, (_, content) in kept.items() if content for parent in Path(name).parents}
-    return {name: value for name, value in kept.items() if not name.endswith((".d", "control")) or name in used or "units" not in name}
+    return {
+        name: value
+        for name, value in kept.items()
+        if not name.endswith((".d", "control")) or name in used or "units" not in name
+    }
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -184,7 +219,9 @@ def test_a_temporary_file_that_a_killed_run_left_is_swept_by_the_next_order(kill
 
 def test_a_connection_cut_after_the_order_was_sent_does_not_stop_it(killable: KillableHost) -> None:
     order = killable.key.seal(killable.order(CHANGES["sysctl live"], id="a" * 32))
-    with subprocess.Popen((*killable.shell, str(killable.helper)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as process:
+    with subprocess.Popen(
+        (*killable.shell, str(killable.helper)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.close()

@@ -6,13 +6,14 @@ import secrets
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from triagebook.tools.orders import OrderKey, fields_of, undo_of
 
 from tests.target.scratch_host import BOOT, ScratchHost, programs
-from triagebook.tools.orders import OrderKey, fields_of, undo_of
 
 RAISE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 
@@ -135,7 +136,9 @@ def test_an_order_from_the_future_is_refused(host: ScratchHost) -> None:
 
 def test_an_order_with_a_long_life_is_refused(host: ScratchHost) -> None:
     now = int(time.time())
-    order = host.order(RAISE, issued=now, expires=now + 100).replace(b"expires=%d" % (now + 100), b"expires=%d" % (now + 200))
+    order = host.order(RAISE, issued=now, expires=now + 100).replace(
+        b"expires=%d" % (now + 100), b"expires=%d" % (now + 200)
+    )
     assert refused(host, sealed(host, order)) == "life_too_long"
 
 
@@ -261,12 +264,14 @@ class PidsCgroup:
 
         (self.path / "pids.max").write_text(f"{room}\n")
         argv = ("sh", "-c", f"echo $$ >{self.path}/cgroup.procs && exec " + " ".join((*host.shell, str(host.helper))))
-        done = subprocess.run(argv, input=data, capture_output=True, timeout=120, check=False, env={"PATH": os.environ["PATH"]})
+        done = subprocess.run(
+            argv, input=data, capture_output=True, timeout=120, check=False, env={"PATH": os.environ["PATH"]}
+        )
         return parsed(done.stdout)
 
 
 @pytest.fixture
-def pids_cgroup() -> "PidsCgroup":  # type: ignore[misc]
+def pids_cgroup() -> Iterator[PidsCgroup]:
     """A cgroup of our own, removed at the end."""
     root = Path("/sys/fs/cgroup/pids")
     path = (root if root.is_dir() else root.parent) / f"triagebook-test-{secrets.token_hex(4)}"
@@ -277,7 +282,7 @@ def pids_cgroup() -> "PidsCgroup":  # type: ignore[misc]
     if not (path / "pids.max").exists():
         path.rmdir()
         pytest.skip("the pids controller is not enabled here")
-    yield PidsCgroup(path)  # type: ignore[misc]
+    yield PidsCgroup(path)
     path.rmdir()
 
 
@@ -346,7 +351,12 @@ def test_bytes_after_the_signature_are_refused(host: ScratchHost) -> None:
 def test_a_connection_cut_in_the_middle_of_the_order_is_refused(host: ScratchHost) -> None:
     good = sealed(host, host.order(RAISE))
     for cut in (1, 10, 100, len(good) - 60, len(good) - 1):
-        assert refused(host, good[:cut]) in ("no_final_newline", "signature_missing", "signature_malformed", "characters")
+        assert refused(host, good[:cut]) in (
+            "no_final_newline",
+            "signature_missing",
+            "signature_malformed",
+            "characters",
+        )
 
 
 @pytest.mark.parametrize(
@@ -397,7 +407,12 @@ def test_an_undo_needs_its_own_signature(host: ScratchHost) -> None:
 def test_status_needs_no_signature_and_says_who_the_host_is(host: ScratchHost) -> None:
     before = host.snapshot()
     answer = host.status()
-    assert (answer["result"], answer["target"], answer["boot"], answer["journal"]) == ("status", host.target, BOOT, "none")
+    assert (answer["result"], answer["target"], answer["boot"], answer["journal"]) == (
+        "status",
+        host.target,
+        BOOT,
+        "none",
+    )
     assert host.snapshot() == before
     assert not host.path("state").exists()
 
@@ -413,8 +428,17 @@ def test_a_status_request_is_parsed_as_strictly_as_an_order(host: ScratchHost) -
 
 def test_nothing_of_the_environment_reaches_the_helper(host: ScratchHost) -> None:
     argv = (shutil.which(host.shell[0]) or "", *host.shell[1:], str(host.helper))
-    evil = {"PATH": "/nonexistent", "ENV": "/nonexistent", "IFS": "=", "BASH_ENV": "/nonexistent", "CDPATH": "/", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(argv, input=sealed(host, host.order(RAISE)), capture_output=True, env=evil, timeout=60, check=False)
+    evil = {
+        "PATH": "/nonexistent",
+        "ENV": "/nonexistent",
+        "IFS": "=",
+        "BASH_ENV": "/nonexistent",
+        "CDPATH": "/",
+        "LC_ALL": "C.UTF-8",
+    }
+    done = subprocess.run(
+        argv, input=sealed(host, host.order(RAISE)), capture_output=True, env=evil, timeout=60, check=False
+    )
     assert b"result=applied" in done.stdout
 
 
@@ -422,5 +446,3 @@ def test_no_folder_of_a_run_is_left(host: ScratchHost) -> None:
     host.apply(RAISE)
     host.send(b"nonsense\n")
     assert sorted(path.name for path in host.path("run").iterdir()) == ["lock"]
-
-
