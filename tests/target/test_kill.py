@@ -16,32 +16,8 @@ from tests.target import fake_systemctl
 from tests.target.fake_systemctl import UNIT
 from tests.target.scratch_host import ScratchHost, parsed
 
-PROGRAMS = [
-    "awk",
-    "cat",
-    "chmod",
-    "cmp",
-    "cp",
-    "date",
-    "find",
-    "flock",
-    "grep",
-    "head",
-    "id",
-    "mkdir",
-    "mktemp",
-    "mv",
-    "rm",
-    "rmdir",
-    "sed",
-    "sort",
-    "ssh-keygen",
-    "stat",
-    "sync",
-    "tail",
-    "tr",
-    "wc",
-]
+PROGRAMS = ("awk", "cat", "chmod", "cmp", "cp", "date", "find", "flock", "grep", "head", "id", "mkdir", "mktemp")
+MORE_PROGRAMS = ("mv", "rm", "rmdir", "sed", "sort", "ssh-keygen", "stat", "sync", "tail", "tr", "wc", "systemctl")
 WRAPPER = """#!/bin/dash
 until [ -s ROOT/pid ]; do :; done
 echo >>ROOT/calls
@@ -75,7 +51,7 @@ class KillableHost(ScratchHost):
         fake_systemctl.install(self)
         fake_systemctl.use(self, 15)
         self.install(PATH=f"{self.root}/armed:{self.root}/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        for name in (*PROGRAMS, "systemctl"):
+        for name in (*PROGRAMS, *MORE_PROGRAMS):
             real = str(self.path("bin/systemctl")) if name == "systemctl" else shutil.which(name)
             text = WRAPPER.replace("ROOT", str(self.root)).replace("NAME", str(real))
             self.write(f"traps/{name}", text.replace("SIGNAL", signal).replace("AFTERWARDS", afterwards), 0o755)
