@@ -51,7 +51,7 @@ def _tasks_max(change: Change) -> Lines:
 
 
 def _prlimit(change: Change, resource: str) -> Lines:
-    pid, limit = change.params["pid"], change.params["limit"]
+    pid, limit = change.params.get("pid", change.verdict.culprit.pid), change.params["limit"]
     before = change.verdict.limit.value if change.verdict.limit else None
     undo = [("prlimit", "--pid", str(pid), f"--{resource}={before:.0f}:")] if before else []
     return [("prlimit", "--pid", str(pid), f"--{resource}={limit}:")], undo
@@ -64,8 +64,8 @@ def _sysctl(change: Change) -> Lines:
 
 
 def _swap_file(change: Change) -> Lines:
-    path, size = str(change.params["path"]), change.params["size_bytes"]
-    make = [("fallocate", "-l", str(size), path), ("chmod", "600", path), ("mkswap", path), ("swapon", path)]
+    path, size = str(change.params["path"]), change.params["size_mib"]
+    make = [("fallocate", "-l", f"{size}MiB", path), ("chmod", "600", path), ("mkswap", path), ("swapon", path)]
     return make, [("swapoff", path), ("rm", path)]
 
 

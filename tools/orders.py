@@ -108,6 +108,11 @@ def undo_of(order_id: str) -> Change:
     return Change("undo", (("undoes", order_id),))
 
 
+def number_of(execution: str) -> str:
+    """The order's number for one execution of a fix: the same whenever it is asked for, so that a crash does not lose it."""
+    return hashlib.sha256(f"triagebook order {execution}".encode()).hexdigest()[:32]
+
+
 def status_request(order_id: str = "none") -> bytes:
     """What to send for the helper's read-only answer: who it is, and what it did with that order. Not signed."""
     return f"format={FORMAT}\naction=status\nid={order_id}\n".encode("ascii")

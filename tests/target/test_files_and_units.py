@@ -121,9 +121,7 @@ def test_a_change_that_does_not_take_is_put_back(unit_host: ScratchHost) -> None
         (("live", "a/b.service", "20", "400"), "order_value", "unit"),
     ],
 )
-def test_a_task_limit_out_of_bounds_is_refused(
-    unit_host: ScratchHost, change: tuple[str, ...], reason: str, detail: str
-) -> None:
+def test_a_task_limit_out_of_bounds_is_refused(unit_host: ScratchHost, change: tuple[str, ...], reason: str, detail: str) -> None:
     before = unit_host.snapshot()
     answer = unit_host.apply(fields_of("unit_tasks_max", change))
     assert (answer["result"], answer["reason"], answer["detail"]) == ("refused", reason, detail)
@@ -174,9 +172,7 @@ def test_a_kernel_value_is_made_permanent_only_after_it_was_tried_live(host: Scr
 
 
 def test_our_older_file_for_a_key_comes_back_byte_by_byte(host: ScratchHost) -> None:
-    file = host.write(
-        "etc/sysctl.d/99-zz-triagebook-vm.max_map_count.conf", "vm.max_map_count = 65530\n# kept\n", 0o640
-    )
+    file = host.write("etc/sysctl.d/99-zz-triagebook-vm.max_map_count.conf", "vm.max_map_count = 65530\n# kept\n", 0o640)
     before = host.snapshot()
     live = host.apply(fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144")))
     kept = host.apply(fields_of("sysctl", ("persist", "vm.max_map_count", "262144", "262144")))
@@ -197,9 +193,7 @@ def test_our_older_file_for_a_key_comes_back_byte_by_byte(host: ScratchHost) -> 
         ("etc/sysctl.d/10-early.conf", "vm.max_map_count = 65530\n", "ok"),
     ],
 )
-def test_a_file_that_would_win_at_the_next_boot_is_refused_by_name(
-    host: ScratchHost, name: str, text: str, reason: str
-) -> None:
+def test_a_file_that_would_win_at_the_next_boot_is_refused_by_name(host: ScratchHost, name: str, text: str, reason: str) -> None:
     host.write("proc/sys/vm/max_map_count", "262144\n")
     host.write(name, text)
     answer = host.apply(fields_of("sysctl", ("persist", "vm.max_map_count", "262144", "262144")))
@@ -229,9 +223,7 @@ def test_strict_overcommit_comes_back_only_with_room(host: ScratchHost, committe
 
 @pytest.mark.parametrize(("tasks", "result"), [(7580 - 300, "refused"), (7580 - 301, "undone")])
 @pytest.mark.parametrize("key", ["kernel.threads-max", "kernel.pid_max"])
-def test_a_task_limit_of_the_host_comes_back_only_with_room(
-    host: ScratchHost, key: str, tasks: int, result: str
-) -> None:
+def test_a_task_limit_of_the_host_comes_back_only_with_room(host: ScratchHost, key: str, tasks: int, result: str) -> None:
     host.write("proc/sys/kernel/pid_max", "7580\n")
     applied = host.apply(fields_of("sysctl", ("live", key, "7580", "15000")))
     assert applied["result"] == "applied"

@@ -63,9 +63,7 @@ class KillableHost(ScratchHost):
         self.write("pid", "")
         self.path("traps").rename(self.path("armed"))
         argv = (*self.shell, str(self.helper))
-        with subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True
-        ) as process:
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True) as process:
             self.write("pid", f"{process.pid}\n")
             stdout, _ = process.communicate(data, timeout=60)
         wait_for_session(process.pid)
@@ -121,9 +119,7 @@ def assert_files_whole(host: KillableHost) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_killed_at_any_point_of_a_change_the_host_is_whole_and_the_journal_honest(
-    killable: KillableHost, name: str
-) -> None:
+def test_killed_at_any_point_of_a_change_the_host_is_whole_and_the_journal_honest(killable: KillableHost, name: str) -> None:
     before, states = killable.config(), []
     for call in POINTS:
         order_id = f"{call:032x}"
@@ -158,9 +154,7 @@ def without_temporaries(files: dict[str, tuple[int, bytes]]) -> dict[str, tuple[
     kept = {name: value for name, value in files.items() if "/.triagebook." not in name}
     used = {str(parent) for name, (_, content) in kept.items() if content for parent in Path(name).parents}
     return {
-        name: value
-        for name, value in kept.items()
-        if not name.endswith((".d", "control")) or name in used or "units" not in name
+        name: value for name, value in kept.items() if not name.endswith((".d", "control")) or name in used or "units" not in name
     }
 
 

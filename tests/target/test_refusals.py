@@ -136,9 +136,7 @@ def test_an_order_from_the_future_is_refused(host: ScratchHost) -> None:
 
 def test_an_order_with_a_long_life_is_refused(host: ScratchHost) -> None:
     now = int(time.time())
-    order = host.order(RAISE, issued=now, expires=now + 100).replace(
-        b"expires=%d" % (now + 100), b"expires=%d" % (now + 200)
-    )
+    order = host.order(RAISE, issued=now, expires=now + 100).replace(b"expires=%d" % (now + 100), b"expires=%d" % (now + 200))
     assert refused(host, sealed(host, order)) == "life_too_long"
 
 
@@ -264,9 +262,7 @@ class PidsCgroup:
 
         (self.path / "pids.max").write_text(f"{room}\n")
         argv = ("sh", "-c", f"echo $$ >{self.path}/cgroup.procs && exec " + " ".join((*host.shell, str(host.helper))))
-        done = subprocess.run(
-            argv, input=data, capture_output=True, timeout=120, check=False, env={"PATH": os.environ["PATH"]}
-        )
+        done = subprocess.run(argv, input=data, capture_output=True, timeout=120, check=False, env={"PATH": os.environ["PATH"]})
         return parsed(done.stdout)
 
 
@@ -436,9 +432,7 @@ def test_nothing_of_the_environment_reaches_the_helper(host: ScratchHost) -> Non
         "CDPATH": "/",
         "LC_ALL": "C.UTF-8",
     }
-    done = subprocess.run(
-        argv, input=sealed(host, host.order(RAISE)), capture_output=True, env=evil, timeout=60, check=False
-    )
+    done = subprocess.run(argv, input=sealed(host, host.order(RAISE)), capture_output=True, env=evil, timeout=60, check=False)
     assert b"result=applied" in done.stdout
 
 

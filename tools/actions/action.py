@@ -19,9 +19,7 @@ Params = Mapping[str, str | int]
 Step = Literal["live", "persist"]
 UNIT_TYPES = ("service", "scope", "slice", "socket", "mount", "swap")
 PATTERNS = {  # the same grammar as in the helper
-    "unit": re.compile(
-        r"(?![-.@])(?!.*\.\.)(?!.*@\.)(?:[A-Za-z0-9:_.@-]|\\x[0-9a-f]{2}){1,250}\.(?:" + "|".join(UNIT_TYPES) + ")"
-    ),
+    "unit": re.compile(r"(?![-.@])(?!.*\.\.)(?!.*@\.)(?:[A-Za-z0-9:_.@-]|\\x[0-9a-f]{2}){1,250}\.(?:" + "|".join(UNIT_TYPES) + ")"),
     "user": re.compile(r"(?!.*\.\.)[a-z_][a-z0-9_.-]{0,31}"),
     "path": re.compile(r"(?!.*\.\.)(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*/triagebook\.swap"),
 }

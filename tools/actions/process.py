@@ -68,9 +68,7 @@ def _block(text: str) -> RunningProcess | None:
     rest = head[4].split("\n", 1)[0].split()
     if len(rest) < 19 or not rest[0].isdigit() or not rest[18].isdigit():
         return None
-    return RunningProcess(
-        int(head[1]), head[2], head[3], int(rest[0]), int(rest[18]), int(uid[1]), int(threads[1]), limits
-    )
+    return RunningProcess(int(head[1]), head[2], head[3], int(rest[0]), int(rest[18]), int(uid[1]), int(threads[1]), limits)
 
 
 def _limit(text: str, title: str) -> str:

@@ -32,9 +32,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
             undo_commands=(("sed", "-i", f"\\|^{path} none swap|d", "/etc/fstab"),),
         )
     if filesystem not in FILESYSTEMS:
-        raise UsageError(
-            f"{path} would lie on {filesystem}; swap files work on {', '.join(FILESYSTEMS)}", reason="filesystem"
-        )
+        raise UsageError(f"{path} would lie on {filesystem}; swap files work on {', '.join(FILESYSTEMS)}", reason="filesystem")
     if free_kb < int(size_mib) * 1024 * 11 // 10:
         raise UsageError(f"{path}: {free_kb} kB are free, {size_mib} MiB and a tenth are needed", reason="disk_space")
     no_copy: tuple[Argv, ...] = (("chattr", "+C", path),) if filesystem == "btrfs" else ()

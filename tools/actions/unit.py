@@ -7,7 +7,7 @@ from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.tools.actions.action import Argv
 
 _SHOW = (
-    "systemctl show -p LoadState -p ActiveState -p ControlGroup -p TasksMax -p InvocationID"
+    "systemctl show -p LoadState -p ActiveState -p ControlGroup -p TasksMax -p InvocationID -p MainPID"
     ' -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft "$1" || exit\n'
     'group=$(systemctl show -p ControlGroup "$1") && group=${group#*=} && [ -n "$group" ] || exit 0\n'
     "for top in /sys/fs/cgroup/pids /sys/fs/cgroup; do\n"
@@ -26,6 +26,7 @@ class LoadedUnit:
     tasks_max: str
     invocation: str
     limits: dict[str, str]  # resource -> SOFT:HARD
+    main_pid: str = ""  # of a service
 
 
 def capture(unit: str) -> Argv:
@@ -50,10 +51,10 @@ def parse(unit: str, text: str) -> LoadedUnit:
     if not re.fullmatch(r"max|\d+", tasks_max):
         raise ParseError(f"{unit}: TasksMax={tasks_max!r}")
     limits = {
-        name: f"{_limit(shown, key + 'Soft')}:{_limit(shown, key)}"
-        for name, key in (("nproc", "LimitNPROC"), ("as", "LimitAS"))
+        name: f"{_limit(shown, key + 'Soft')}:{_limit(shown, key)}" for name, key in (("nproc", "LimitNPROC"), ("as", "LimitAS"))
     }
-    return LoadedUnit(unit, shown.get("ActiveState") == "active", tasks_max, shown.get("InvocationID", ""), limits)
+    is_active, main_pid = shown.get("ActiveState") == "active", shown.get("MainPID", "")
+    return LoadedUnit(unit, is_active, tasks_max, shown.get("InvocationID", ""), limits, main_pid)
 
 
 def _limit(shown: dict[str, str], key: str) -> str:

@@ -51,8 +51,7 @@ ACTION = Action(
     },
     steps=("persist",),
     undo="captured",
-    disruption="None now: running processes keep their limit until the service is restarted."
-    " (process_limit raises theirs.)",
+    disruption="None now: running processes keep their limit until the service is restarted. (process_limit raises theirs.)",
     privilege="root",
     capture=_capture,
     plan=_plan,

@@ -74,18 +74,14 @@ def _sudo_allows(remote: Remote, account: str, wanted: tuple[str, ...]) -> Findi
     listed = remote.ask("sudo", "-l", "-U", account).stdout
     rules = tuple(line.strip() for line in listed.splitlines() if line.strip().startswith("("))
     is_met = rules == wanted
-    return Finding(
-        f"sudo {account}", is_met, f"allows {', '.join(rules) or 'nothing'}" + ("" if is_met else f"; wanted {wanted}")
-    )
+    return Finding(f"sudo {account}", is_met, f"allows {', '.join(rules) or 'nothing'}" + ("" if is_met else f"; wanted {wanted}"))
 
 
 def _keys_outside(remote: Remote, account: str) -> Finding:
     shown = remote.ask("/usr/sbin/sshd", "-T", "-C", f"user={account},host=localhost,addr=127.0.0.1").stdout
     said = dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
     is_met = said.get("authorizedkeysfile") == f"{layout.KEYS}/%u" and said.get("authenticationmethods") == "publickey"
-    return Finding(
-        f"keys {account}", is_met, f"authorized keys in {said.get('authorizedkeysfile', 'nothing sshd would say')}"
-    )
+    return Finding(f"keys {account}", is_met, f"authorized keys in {said.get('authorizedkeysfile', 'nothing sshd would say')}")
 
 
 def prove_diagnoser(session: Remote, *, is_collector_installed: bool = False) -> tuple[Finding, ...]:
@@ -130,7 +126,5 @@ def prove_fixer(session: Remote, target: str) -> tuple[Finding, ...]:
     same = refused.stdout.splitlines()[:2] == ["triagebook=helper-v1", "result=status"]
     return (
         answered,
-        Finding(
-            "fixer passes no argument", same, "arguments do not reach the helper" if same else refused.stdout[:120]
-        ),
+        Finding("fixer passes no argument", same, "arguments do not reach the helper" if same else refused.stdout[:120]),
     )

@@ -34,9 +34,7 @@ class Installed:
     missing: tuple[Finding, ...]
 
 
-def install(
-    remote: Remote, preparation: Preparation, *, now: Callable[[], datetime], new_target: Callable[[], str]
-) -> Installed:
+def install(remote: Remote, preparation: Preparation, *, now: Callable[[], datetime], new_target: Callable[[], str]) -> Installed:
     """Prepare the host, or say what it lacks.
 
     Raises:

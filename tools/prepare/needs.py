@@ -66,9 +66,7 @@ def _openssh(remote: Remote) -> Finding:
         return Finding("openssh", False, "missing: the OpenSSH client programs (ssh-keygen -Y verify)")
     said = f"OpenSSH {version[0]}.{version[1]}"
     if version < OLDEST_OPENSSH:
-        return Finding(
-            "openssh", False, f"{said} is older than 8.1 and cannot verify an order: this host can be diagnosed only"
-        )
+        return Finding("openssh", False, f"{said} is older than 8.1 and cannot verify an order: this host can be diagnosed only")
     return Finding("openssh", True, said)
 
 
@@ -86,20 +84,12 @@ def _clock(remote: Remote, now: Callable[[], datetime]) -> Finding:
 
 def _sshd_includes(remote: Remote) -> Finding:
     folder = layout.SSHD.rpartition("/")[0]
-    found = remote.succeeds(
-        "grep", "-qiE", rf"^[[:space:]]*Include[[:space:]]+\"?{folder}/\*\.conf", "/etc/ssh/sshd_config"
-    )
-    says = (
-        f"sshd reads {folder}"
-        if found
-        else f"/etc/ssh/sshd_config has no `Include {folder}/*.conf`: add it as its first line"
-    )
+    found = remote.succeeds("grep", "-qiE", rf"^[[:space:]]*Include[[:space:]]+\"?{folder}/\*\.conf", "/etc/ssh/sshd_config")
+    says = f"sshd reads {folder}" if found else f"/etc/ssh/sshd_config has no `Include {folder}/*.conf`: add it as its first line"
     return Finding("sshd_include", found, says)
 
 
 def _owned_by_root(remote: Remote, path: str) -> Finding:
     said = remote.ask("stat", "-c", "%u %a", path).stdout.split()
     is_met = len(said) == 2 and said[0] == "0" and not int(said[1], 8) & 0o022
-    return Finding(
-        f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there"
-    )
+    return Finding(f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there")
