@@ -67,6 +67,7 @@ GROUPS = {
     "fix": ("fix_commands", "Propose, decide on and carry out fixes."),
     "audit": ("audit_commands", "The audit log."),
     "policy": ("policy_commands", "Who may do what."),
+    "host": ("host_commands", "Prepare hosts for fixes, and prove it."),
 }
 COMMANDS = {"serve": ("serve_command", "Decide, sign and record for everybody else on this machine.")}
 
