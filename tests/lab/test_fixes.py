@@ -31,7 +31,7 @@ class Trial:
 
 TRIALS = (
     Trial("unit-tasksmax", "raise_tasks_max", {"limit": 400}, relief="stop", compared="group"),
-    Trial("max-map-count", "raise_max_map_count", who="root"),
+    Trial("max-map-count", "raise_max_map_count", who="root", relief="slay"),
     Trial("user-nproc", "raise_user_nproc", {"limit": 400}, compared="process"),
     Trial("limit-as", "raise_address_space", compared="process"),
     Trial("threads-max-near", "raise_threads_max", relief="slay"),

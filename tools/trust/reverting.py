@@ -31,6 +31,7 @@ def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> F
     """Store the plan that undoes a fix. Raises RefusedError: no undo, not in place, another host or boot, not allowed."""
     with trust.store.read() as transaction:
         fix = found(trust, tried, transaction, fix_id)
+    require(trust, tried, Question("propose", fix.host, fix.runbook, fix.risk))
     plan = plan_of(fix)
     if fix.state not in IN_PLACE:
         raise RefusedError(f"{fix.id}: it is {fix.state}; only a change that is in place can be reverted", reason="not_in_place")
@@ -40,7 +41,6 @@ def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> F
         raise RefusedError(
             f"{fix.id}: this server cannot change hosts; by hand: {'; '.join(plan.undo_commands)}", reason="cannot_apply"
         )
-    require(trust, tried, Question("propose", fix.host, fix.runbook, plan.risk))
     require_room(trust, tried)
     fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
     same_boot = plan if plan.order.get("step") == "live" else replace(plan, boot_id=fresh.host.boot_id)
