@@ -10,10 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 from triagebook.runbooks.engine.errors import TriagebookError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FORMAT = "triagebook-order-v1"  # the order's first line and the signature's namespace
 SIGNER = "triagebook"  # the principal in a host's signers file
@@ -121,7 +123,7 @@ def status_request(order_id: str = "none") -> bytes:
 class OrderKey:
     """The private key that signs orders. It prints as `***`."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: "Ed25519PrivateKey") -> None:
         self._key = key
 
     def __repr__(self) -> str:
@@ -130,6 +132,9 @@ class OrderKey:
     @classmethod
     def load(cls, path: Path) -> "OrderKey":
         """Read an unencrypted OpenSSH Ed25519 key. Raises OrderError for anything else, or a key others may read."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - heavy
+        from cryptography.hazmat.primitives.serialization import load_ssh_private_key  # noqa: PLC0415
+
         if path.stat().st_mode & 0o077:
             raise OrderError(f"{path}: others may read this key; chmod 600")
         key = load_ssh_private_key(path.read_bytes(), password=None)
@@ -139,6 +144,8 @@ class OrderKey:
 
     def public(self) -> str:
         """`ssh-ed25519 AAAA...`, for a host's signers file."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+
         return self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
 
     def sign(self, order: bytes) -> bytes:

@@ -65,14 +65,12 @@ class Fixing:
         started = time.monotonic()
         return self.service.apply(ASKS, fix.id), time.monotonic() - started
 
-    def state(self, *, group: str = "", pids: tuple[int, ...] = ()) -> Mapping[str, str]:
+    def state(self, *, group: str = "") -> Mapping[str, str]:
         """Everything a fix here could change: files by their hash, live values as the kernel has them."""
         found = {path: self.machine.agent.do("read", path).strip() for path in LIVE}
         if group:
             found["pids.max"] = self.machine.agent.do("read", f"{self.machine.cgroup_directory(group)}/pids.max").strip()
-        for pid in pids:
-            found[f"limits of {pid}"] = self.machine.agent.do("read", f"/proc/{pid}/limits")
-        found["files"] = self.machine.agent.run("sh", "-c", FILES)
+        found["files"] = self.machine.agent.check("sh", "-c", FILES)
         return found
 
 
