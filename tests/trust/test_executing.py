@@ -119,6 +119,15 @@ def test_each_answer_has_its_ending(answers: list[str], found: Diagnosis, state:
     assert all(b"-----END SSH SIGNATURE-----" in message for message in helper.heard)
 
 
+def test_a_permanent_step_is_not_taken_for_one_without_effect() -> None:
+    asked = job()
+    asked = replace(asked, plan=replace(asked.plan, order={**asked.plan.order, "step": "persist"}))
+    helper = Helper([APPLIED])
+    ending = executor(helper, samples.diagnosis(current_limit=100)).execute(asked)
+    assert (ending.state, len(helper.heard)) == ("unresolved", 1)
+    assert "next start" in ending.detail["remains"]
+
+
 def test_harm_is_put_back() -> None:
     helper = Helper([APPLIED, UNDONE])
     ending = executor(helper, WELL, "the main process changed").execute(job())

@@ -68,7 +68,8 @@ class HostExecutor:
         """Fresh diagnoses within the time that the remediation gives itself."""
         name = f"{plan.runbook_id}@{plan.runbook_version}"
         remediation = self.catalog.load(name).remediations[plan.remediation]
-        return validated(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), remediation.validates_within_s, self.pause)
+        within_s = remediation.validates_within_s if plan.order.get("step") == "live" else 0  # waiting would not change it
+        return validated(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), within_s, self.pause)
 
     def undo(self, job: Job, number: str) -> HelperAnswer | Ending:
         """Order the helper to put back what the order `number` changed; its answer, or why there is none."""
@@ -122,7 +123,9 @@ def concluded(plan: Plan, found: Validation, detail: Mapping[str, str]) -> Endin
 
 def remains(plan: Plan) -> str:
     """What is left to do after this step."""
-    if plan.order.get("step") == "live" and plan.undo != "none":
+    if plan.order.get("step") == "persist":
+        return "running processes keep what they have: it holds from the next start on"
+    if plan.undo != "none":
         return "it holds until the next boot or restart: making it permanent is a step of its own"
     return "nothing on the host"
 

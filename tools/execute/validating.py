@@ -49,4 +49,6 @@ def judged(plan: Plan, diagnosis: Diagnosis) -> Validation:
 
 def _is_without_effect(plan: Plan, verdict: Verdict) -> bool:
     before, value = plan.order.get("before", "").partition(":")[0], plan.order.get("value", "")
+    if plan.order.get("step") != "live":  # it holds from the next start on
+        return False
     return verdict.limit is not None and before.isdigit() and before != value and verdict.limit.value == int(before)
