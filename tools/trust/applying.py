@@ -1,6 +1,7 @@
 """Applying: check everything again, claim once, anchor, then let the executor change the host; record how it ended."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -67,8 +68,10 @@ def _executor(trust: Trust, plan: Plan) -> Executor:
 
 def _fresh(trust: Trust, tried: Attempt, fix: Fix, plan: Plan, executor: Executor) -> Diagnosis:
     """Diagnose again; a plan that no longer holds becomes stale, with its audit row, and nothing runs."""
-    fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
-    stale = other_host(plan, fresh, executor.target_id(plan.host))
+    with ThreadPoolExecutor(1) as pool:  # two logins at once: somebody waits for this change
+        target = pool.submit(executor.target_id, plan.host)
+        fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    stale = other_host(plan, fresh, target.result())
     if stale is None and plan.action != UNDO:  # an undo is decided by the helper's journal; the cause is gone by then
         stale = _stale_facts(trust, plan, fresh)
     if stale is None:
