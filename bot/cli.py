@@ -100,8 +100,9 @@ GROUPS = {
     "fix": ("fix_commands", "Propose, decide on and carry out fixes."),
     "lock": ("lock_commands", "Hosts that a fix has to itself."),
     "audit": ("audit_commands", "The audit log."),
-    "host": ("host_commands", "The hosts there are, and how they differ."),
+    "host": ("host_commands", "The hosts there are, what they differ in, and preparing them."),
     "policy": ("policy_commands", "Who may do what."),
+    "host": ("host_commands", "The hosts there are, what they differ in, and preparing them."),
 }
 COMMANDS = {
     "serve": ("serve_command", "Decide, sign and record for everybody else on this machine."),

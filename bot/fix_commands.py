@@ -100,6 +100,18 @@ def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption
     put({"do": "apply", "fix": fix}, socket, as_json, render_fix)
 
 
+@app.command()
+def revert(
+    fix: FixArgument,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the approver; shown as unverified")] = "",
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """Write down the plan that puts back what an applied fix changed. It is approved and applied like any other."""
+    put({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix)
+
+
 def _seen(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:
     """The digest of the plan the person saw: the one given, or the one shown now and said yes to."""
     if digest:

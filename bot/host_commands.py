@@ -1,12 +1,14 @@
-"""`triagebook host`: which hosts there are, and in what they differ."""
+"""`triagebook host`: which hosts there are, and in what they differ; `prepare_commands` adds preparing them for fixes."""
 
 import json
 import sys
 from typing import Annotated
 
 import typer
+from triagebook.bot import prepare_commands
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The hosts of the inventory.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The hosts there are, what they differ in, and preparing them.")
+app.add_typer(prepare_commands.app)
 Json = Annotated[bool, typer.Option("--json", help="As JSON")]
 SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
 

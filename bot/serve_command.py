@@ -10,9 +10,11 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.client import SOCKET
 
 if TYPE_CHECKING:
+    from triagebook.tools.keys import Keys
     from triagebook.tools.server.run import Parts
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
+SSH_CONFIG = "ssh_config"
 
 
 def serve(
@@ -42,6 +44,12 @@ def serve(
     mcp_jwks: Annotated[str, typer.Option(help="The issuer's keys: an https URL or a file")] = "",
     mcp_tls_cert: Annotated[str, typer.Option(help="A certificate chain, where no proxy ends TLS")] = "",
     mcp_tls_key: Annotated[str, typer.Option(help="Its private key")] = "",
+    ssh_config: Annotated[
+        Path | None,
+        typer.Option("--ssh-config", "-F", help="How hosts are diagnosed; without it DATA/ssh_config, never a person's own"),
+    ] = None,
+    fix_ssh_config: Annotated[Path | None, typer.Option(help="How helpers are reached; without it the same file")] = None,
+    fix_account: Annotated[str, typer.Option(help="The account on hosts that may run the helper")] = "triagebook-fix",
 ) -> None:
     """Decide, sign and record for everybody else on this machine. Ends cleanly on SIGTERM."""
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - SQLAlchemy is loaded here only
@@ -78,19 +86,39 @@ def serve(
         sys.stderr.write(f"triagebook serve: ready on {socket}\n")
         sys.stderr.flush()
 
-    run(options, parts(), ready, beside)
+    config = ssh_config or data / SSH_CONFIG
+    run(options, parts(config, fix_ssh_config or config, fix_account), ready, beside)
 
 
-def parts() -> "Parts":
-    """What the server is built with: this product's own diagnosing, and no executor yet."""
+def parts(ssh_config: Path, fix_ssh_config: Path, fix_account: str) -> "Parts":
+    """What the server is built with: this product's own diagnosing, rendering and executing."""
     from triagebook.tools import setup  # noqa: PLC0415
+    from triagebook.tools.execute.capture import HostCapture  # noqa: PLC0415
+    from triagebook.tools.execute.executor import HostExecutor  # noqa: PLC0415
+    from triagebook.tools.execute.harm import Harm  # noqa: PLC0415
+    from triagebook.tools.execute.helper_link import PATIENCE, HelperLink  # noqa: PLC0415
+    from triagebook.tools.execute.renderer import HostRenderer  # noqa: PLC0415
+    from triagebook.tools.orders import OrderKey  # noqa: PLC0415
     from triagebook.tools.server.run import Parts  # noqa: PLC0415
+    from triagebook.tools.transport.ssh import SshTransport  # noqa: PLC0415
     from triagebook.tools.trust.diagnosing import ServiceDiagnoser  # noqa: PLC0415
 
     settings = setup.settings()
-    service = setup.service(settings)
+    service = setup.service(settings, ssh_config=str(_existing(ssh_config)))
     diagnoser = ServiceDiagnoser(service)
-    return Parts(diagnoser, diagnoser, default_runbook=lambda: setup.default_runbook(settings, service.catalog))
+    capture = HostCapture(service.transport_for)
+    link = HelperLink(SshTransport(config_file=_existing(fix_ssh_config), deadlines=PATIENCE, may_fly=False), fix_account)
+
+    def executor(keys: "Keys") -> HostExecutor:
+        return HostExecutor(OrderKey(keys.orders), link, diagnoser, service.catalog, Harm(capture))
+
+    runbook = lambda: setup.default_runbook(settings, service.catalog)  # noqa: E731 - asked for at each proposal
+    return Parts(diagnoser, HostRenderer(capture, diagnoser), executor, default_runbook=runbook)
+
+
+def _existing(config: Path) -> Path:
+    """The file, or one that says nothing: what a person's own ssh does is no business of a server."""
+    return config if config.is_file() else Path(os.devnull)
 
 
 def _mode(text: str) -> int:

@@ -1,6 +1,8 @@
-"""What a person would type for an offered change, and to undo it: fixed argv per action, quoted once by shlex.
+"""What a person would type for an offered change, and to undo it, from the facts of a diagnosis alone.
 
-Only printed. What the product itself executes is an order of typed fields (`tools/actions`), never these lines.
+Where the facts tell what a typed action (`tools/actions`) would read, the lines are that action's own; where they do
+not (all limits of a process, the filesystem of a swap file), the nearest fixed argv. A plan is rendered from the host
+itself (`tools/execute/renderer.py`). Only printed: what is executed is an order of typed fields, never these lines.
 """
 
 import shlex
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from triagebook.runbooks.engine.conclude import Conclusion
 from triagebook.runbooks.engine.conclude import with_commands as _with_commands
 from triagebook.runbooks.engine.diagnosis import OfferedRemediation, Verdict
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.triage import Facts
 
@@ -43,40 +46,58 @@ class Change:
 Lines = tuple[Sequence[Argv], Sequence[Argv]]
 
 
-def _tasks_max(change: Change) -> Lines:
-    unit, limit = str(change.params["unit"]), change.params["limit"]
-    before = change.verdict.limit.value if change.verdict.limit else None
-    undo = [("systemctl", "set-property", "--runtime", unit, f"TasksMax={before:.0f}")] if before else []
-    return [("systemctl", "set-property", "--runtime", unit, f"TasksMax={limit}")], undo
+def _by_action(name: str, change: Change, *outputs: str) -> Lines:
+    """The lines of the typed action itself, given what its commands would have read."""
+    from triagebook.tools.actions import ACTIONS as TYPED  # noqa: PLC0415 - only where something is offered
+
+    action = TYPED[name]
+    planned = action.planned(change.params, "live" if "live" in action.steps else "persist", outputs)
+    return planned.commands, planned.undo_commands
+
+
+def _unit(change: Change, name: str, setting: str) -> Lines:
+    if change.verdict.limit is None:
+        raise UsageError(f"{name}: the limit itself was not read")
+    value = f"{change.verdict.limit.value:.0f}"
+    limits = dict.fromkeys(("TasksMax", "LimitNPROC", "LimitNPROCSoft", "LimitAS", "LimitASSoft"), "infinity")
+    shown = {"LoadState": "loaded", "ActiveState": "active", **limits, setting: value, f"{setting}Soft": value}
+    return _by_action(name, change, "".join(f"{key}={text}\n" for key, text in shown.items()))
+
+
+def _unit_limit(change: Change) -> Lines:
+    return _unit(change, "unit_limit", {"nproc": "LimitNPROC", "as": "LimitAS"}[str(change.params["resource"])])
 
 
 def _prlimit(change: Change, resource: str) -> Lines:
-    pid, limit = change.params["pid"], change.params["limit"]
+    pid, limit = change.params.get("pid", change.verdict.culprit.pid), change.params["limit"]
     before = change.verdict.limit.value if change.verdict.limit else None
     undo = [("prlimit", "--pid", str(pid), f"--{resource}={before:.0f}:")] if before else []
     return [("prlimit", "--pid", str(pid), f"--{resource}={limit}:")], undo
 
 
 def _sysctl(change: Change) -> Lines:
-    key, value = str(change.params["key"]), change.params["value"]
+    key = str(change.params["key"])
     before = change.before(SYSCTL_FACTS[key])
-    return [("sysctl", "-w", f"{key}={value}")], [("sysctl", "-w", f"{key}={before}")] if before is not None else []
+    if before is None:
+        return [("sysctl", "-w", f"{key}={change.params['value']}")], []
+    other = (change.before("overcommit_bytes") or 0) // 1024  # overcommit_kbytes, which a written ratio makes zero
+    return _by_action("sysctl", change, f"{before}\n{other}\n" if key == "vm.overcommit_ratio" else f"{before}\n")
 
 
 def _swap_file(change: Change) -> Lines:
-    path, size = str(change.params["path"]), change.params["size_bytes"]
-    make = [("fallocate", "-l", str(size), path), ("chmod", "600", path), ("mkswap", path), ("swapon", path)]
+    path, size = str(change.params["path"]), change.params["size_mib"]
+    make = [("fallocate", "-l", f"{size}MiB", path), ("chmod", "600", path), ("mkswap", path), ("swapon", path)]
     return make, [("swapoff", path), ("rm", path)]
 
 
 def _signal(change: Change) -> Lines:
-    return [("kill", f"-{change.params['signal']}", str(change.params["pid"]))], []
+    return [("kill", "-s", str(change.params["signal"]), str(change.params["pid"]))], []
 
 
 ACTIONS: Mapping[str, Callable[[Change], Lines]] = {
-    "unit_tasks_max": _tasks_max,
+    "unit_tasks_max": lambda change: _unit(change, "unit_tasks_max", "TasksMax"),
     "user_nproc": lambda change: _prlimit(change, "nproc"),
-    "unit_limit": lambda change: _prlimit(change, str(change.params["resource"])),
+    "unit_limit": _unit_limit,
     "process_limit": lambda change: _prlimit(change, str(change.params["resource"])),
     "sysctl": _sysctl,
     "swap_file": _swap_file,
@@ -89,5 +110,8 @@ def with_commands(offer: OfferedRemediation, conclusion: Conclusion, history: Se
     verdicts = [item for item in (conclusion.verdict, *conclusion.also) if item is not None]
     verdict = next(item for item in verdicts if item.cause == offer.cause and item.culprit.id == offer.culprit)
     params = {name: bounds.default for name, bounds in offer.params.items()}
-    commands, undo = ACTIONS[offer.action](Change(params, verdict, history[-1]))
+    try:
+        commands, undo = ACTIONS[offer.action](Change(params, verdict, history[-1]))
+    except TriagebookError as error:  # an offer at its bounds, or a fact that is missing: the offer stands, without lines
+        return _with_commands(offer, [f"# cannot be written down from these facts: {error}"], [])
     return _with_commands(offer, [shlex.join(argv) for argv in commands], [shlex.join(argv) for argv in undo])

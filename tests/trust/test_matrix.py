@@ -18,6 +18,7 @@ ASKED = {
     "deny": {"fix": "FIX", "digest": "DIGEST"},
     "withdraw": {"fix": "FIX"},
     "apply": {"fix": "APPROVED"},
+    "revert": {"fix": "APPLIED"},
     "locks": {},
     "break_lock": {"host": "web-01", "why": "test"},
     "audit_list": {},
@@ -35,6 +36,7 @@ approve       self_approval    ok               not_an_approver   service_cannot
 deny          self_approval    ok               not_an_approver   service_cannot_approve mcp_cannot_approve unmapped_account
 withdraw      ok               not_the_requester not_the_requester ok                   ok                  not_the_requester
 apply         ok               ok               no_rule           no_rule               ok                  unmapped_account
+revert        ok               ok               no_rule           ok                    ok                  unmapped_account
 locks         ok               ok               ok                ok                    ok                  ok
 break_lock    not_found        not_found        no_rule           no_rule               not_found           unmapped_account
 audit_list    ok               ok               ok                ok                    ok                  unmapped_account
@@ -57,6 +59,9 @@ def test_the_table_has_every_request() -> None:
 def test_every_request_by_every_sort_of_actor(world: World, request_name: str, who: str, expected: str) -> None:
     fix_id = world.propose()
     places = {"FIX": fix_id, "DIGEST": world.digest(fix_id), "APPROVED": world.approved() if request_name == "apply" else ""}
+    if request_name == "revert":
+        places["APPLIED"] = world.approved()
+        world.apply(places["APPLIED"])
     asked = {name: places.get(str(value), value) for name, value in ASKED[request_name].items()}
     lines = list(answers(world.service, lambda _channel: actor(who), Members({"do": request_name, **asked})))
     assert (lines[-1].get("error") or {"reason": "ok"})["reason"] == expected  # type: ignore[index]

@@ -42,7 +42,7 @@ def test_the_verdict_stands_before_the_evidence_and_the_changes_last() -> None:
     ]
     assert order == sorted(order)
     assert "by hand:  systemctl set-property --runtime worker.service TasksMax=64" in text
-    assert "undo:     systemctl set-property --runtime worker.service TasksMax=24" in text
+    assert "undo:     rm /run/systemd/system.control/worker.service.d/50-TasksMax.conf" in text
 
 
 def test_memory_and_commit_figures_carry_their_units() -> None:

@@ -59,6 +59,11 @@ def _apply(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.apply(actor, fix)
 
 
+def _revert(service: FixService, actor: Actor, members: Members) -> Call:
+    fix, reason = members.text("fix"), members.text("reason", "")
+    return lambda: service.revert(actor, fix, reason)
+
+
 def _locks(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.locks(actor)
 
@@ -108,6 +113,7 @@ REQUESTS: Mapping[str, Handler] = {
     "deny": _deny,
     "withdraw": _withdraw,
     "apply": _apply,
+    "revert": _revert,
     "locks": _locks,
     "break_lock": _break_lock,
     "audit_list": _audit_list,

@@ -1,6 +1,7 @@
 """Applying: check everything again, claim once, anchor, then let the executor change the host; record how it ended."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -15,6 +16,7 @@ from triagebook.tools.target_name import parse_target
 from triagebook.tools.trust.freshness import Stale, cause_gone, changed_before, other_host
 from triagebook.tools.trust.lease import kept
 from triagebook.tools.trust.ports import Ending, Executor, Job
+from triagebook.tools.trust.reverting import UNDO, mark_reverted
 from triagebook.tools.trust.trust import Attempt, Trust, require
 from triagebook.tools.trust.views import question_of
 from triagebook.tools.trust.voting import counts, found
@@ -66,8 +68,12 @@ def _executor(trust: Trust, plan: Plan) -> Executor:
 
 def _fresh(trust: Trust, tried: Attempt, fix: Fix, plan: Plan, executor: Executor) -> Diagnosis:
     """Diagnose again; a plan that no longer holds becomes stale, with its audit row, and nothing runs."""
-    fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
-    stale = other_host(plan, fresh, executor.target_id(plan.host)) or _stale_facts(trust, plan, fresh)
+    with ThreadPoolExecutor(1) as pool:  # two logins at once: somebody waits for this change
+        target = pool.submit(executor.target_id, plan.host)
+        fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    stale = other_host(plan, fresh, target.result())
+    if stale is None and plan.action != UNDO:  # an undo is decided by the helper's journal; the cause is gone by then
+        stale = _stale_facts(trust, plan, fresh)
     if stale is None:
         return fresh
     with trust.store.write("stale") as transaction:
@@ -134,7 +140,9 @@ class _Execution:
         with self.trust.store.write("settle") as transaction:
             running = fix_rows.read(transaction, self.fix.id, for_update=True)
             if running is not None and running.state == "running":
-                fix_rows.settle(transaction, running, ending.state, self.owner, ending.says, event)
+                done = fix_rows.settle(transaction, running, ending.state, self.owner, ending.says, event)
+                if done and self.plan.action == UNDO and ending.state == "validated":
+                    mark_reverted(self.trust, event, transaction, self.plan, f"by {self.fix.id}")
 
     def _renew(self) -> bool:
         now = self.trust.clock()

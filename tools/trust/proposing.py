@@ -44,7 +44,7 @@ def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
     host, runbook = _checked_host(tried, proposal.host), proposal.runbook or trust.default_runbook()
     require(trust, tried, Question("diagnose", host, runbook))
     _require_any_risk(trust, tried, Question("propose", host, runbook))
-    _require_room(trust, tried)
+    require_room(trust, tried)
     require_quota(trust, tried)
     diagnosis = trust.diagnoser.diagnose(host, runbook, proposal.inputs)
     tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
@@ -82,7 +82,8 @@ def _require_any_risk(trust: Trust, tried: Attempt, question: Question) -> None:
         raise RefusedError(decisions[0].says, reason=decisions[0].reason)
 
 
-def _require_room(trust: Trust, tried: Attempt) -> None:
+def require_room(trust: Trust, tried: Attempt) -> None:
+    """Not more open plans than one person may have. RefusedError `too_many_open`."""
     with trust.store.read() as transaction:
         count = fix_rows.open_count(transaction, tried.identity.person)
     if count >= trust.most_open:
@@ -95,7 +96,7 @@ def _planned(trust: Trust, tried: Attempt, proposal: Proposal, diagnosis: Diagno
     runbook = f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
     question = Question("propose", diagnosis.host.name, runbook, offered.risk)
     require(trust, tried, question)
-    expires_at = tried.at + _expiry(trust, tried, Question("approve", question.host, runbook, offered.risk))
+    expires_at = tried.at + expiry_of(trust, tried, Question("approve", question.host, runbook, offered.risk))
     is_replay = parse_target(diagnosis.host.name).kind == "replay"
     if not is_replay and not (diagnosis.host.machine_id and diagnosis.host.boot_id):
         raise PlanError(f"{diagnosis.host.name}: its machine id or boot id could not be read: a plan must know its host")
@@ -118,7 +119,8 @@ def _without_secrets(plan: Plan) -> Plan:
     return replace(plan, summary=redact(plan.summary), facts=facts)
 
 
-def _expiry(trust: Trust, tried: Attempt, question: Question) -> timedelta:
+def expiry_of(trust: Trust, tried: Attempt, question: Question) -> timedelta:
+    """How long a plan may wait, by the terms that cover it. RefusedError `no_approval_rule`."""
     terms = trust.policy.terms_for(question)
     if terms is not None:
         return timedelta(seconds=terms.expires_in_s)

@@ -11,7 +11,7 @@ from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import RULED, Question
 from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
-from triagebook.tools.trust import applying, asking, auditing, proposing, sweeping, voting
+from triagebook.tools.trust import applying, asking, auditing, proposing, reverting, sweeping, voting
 from triagebook.tools.trust.auditing import AuditProof, AuditReport
 from triagebook.tools.trust.proposing import Proposal
 from triagebook.tools.trust.trust import Attempt, Trust, attempt, require
@@ -83,6 +83,11 @@ class FixService:
         with attempt(self._trust, actor, "apply") as tried:
             applying.applied(self._trust, tried, fix_id)
             return self._view(tried, fix_id)
+
+    def revert(self, actor: Actor, fix_id: str, reason: str = "") -> FixView:
+        """Store the plan that puts back what a fix changed; it is approved and applied like any other."""
+        with attempt(self._trust, actor, "revert") as tried:
+            return self._view(tried, reverting.proposed_revert(self._trust, tried, fix_id, reason).id)
 
     def locks(self, actor: Actor) -> tuple[LockView, ...]:
         """Locked hosts among those this identity may diagnose."""

@@ -8,6 +8,7 @@ from triagebook.tools.fixes import LEASED, OPEN, Fix, plan_of
 from triagebook.tools.store import fix_rows, refusal_rows
 from triagebook.tools.trust.applying import result_event
 from triagebook.tools.trust.ports import Ending, Job
+from triagebook.tools.trust.reverting import UNDO, mark_reverted
 from triagebook.tools.trust.trust import Trust
 
 BATCH = 500
@@ -35,6 +36,7 @@ def _settle(trust: Trust, fix: Fix) -> None:
     """Ask the executor what became of an unknown execution; it stays unknown while that cannot be told."""
     if trust.executor is None:
         return
+    job: Job | None = None
     try:
         job = Job(
             fix.id, plan_of(fix), fix.plan_digest, f"{fix.id}.{fix.owner.rpartition('.')[2]}", None, trust.checkpointer.publish()
@@ -48,7 +50,9 @@ def _settle(trust: Trust, fix: Fix) -> None:
         return
     event = result_event(_event(fix, trust.clock(), "result"), ending)
     with trust.store.write("resolve") as transaction:
-        fix_rows.resolve(transaction, fix, ending.state, ending.says, event)
+        done = fix_rows.resolve(transaction, fix, ending.state, ending.says, event)
+        if done and job is not None and job.plan.action == UNDO and ending.state == "validated":
+            mark_reverted(trust, event, transaction, job.plan, f"by {fix.id}")
 
 
 def _listed(trust: Trust, states: frozenset[str]) -> list[Fix]:

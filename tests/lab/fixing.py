@@ -1,0 +1,106 @@
+"""A place of trust for a lab guest: host install by the command line, and the server's own parts in this process."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from triagebook.bot.serve_command import parts
+from triagebook.tools.identity import Account, Actor
+from triagebook.tools.keys import open_keys
+from triagebook.tools.private_files import private_directory
+from triagebook.tools.server.options import KEYS, ServeOptions
+from triagebook.tools.server.run import opened
+from triagebook.tools.trust.proposing import Proposal
+from triagebook.tools.trust.service import FixService
+from triagebook.tools.trust.views import FixView
+
+from . import keys, programs
+from .machines import Machine
+
+ASKS, DECIDES = Actor(Account("os", "", "ann"), "cli"), Actor(Account("os", "", "bob"), "cli")
+POLICY = """\
+apiVersion: triagebook/policy/v1
+persons:
+  ann: {accounts: [{os: ann}]}
+  bob: {accounts: [{os: bob}]}
+groups: {sre: [ann, bob]}
+rules:
+  - {name: all, allow: [diagnose, propose, apply, read_audit], who: ["group:sre"]}
+approvals:
+  - {name: one, needs: [{from: ["group:sre"]}], expires_in: 15m}
+"""
+LIVE = (
+    "/proc/sys/vm/max_map_count",
+    "/proc/sys/vm/overcommit_memory",
+    "/proc/sys/vm/overcommit_ratio",
+    "/proc/sys/vm/overcommit_kbytes",
+    "/proc/sys/kernel/pid_max",
+    "/proc/sys/kernel/threads-max",
+)
+FILES = (
+    "find /etc/systemd/system /run/systemd/system.control /etc/sysctl.d /etc/security/limits.d /etc/fstab -type f"
+    " -exec sha256sum {} + 2>/dev/null | sort; find /etc/systemd/system /run/systemd -maxdepth 2 -type d -path '*.d' | sort"
+)
+
+
+@dataclass
+class Fixing:
+    """Two persons, a service, and a guest."""
+
+    machine: Machine
+    service: FixService
+    host: str
+
+    def proposed(self, remediation: str, culprit: str = "", **parameters: int | str) -> FixView:
+        proposal = Proposal(self.host, remediation, runbook="enomem", parameters=parameters, culprit=culprit)
+        return self.service.propose(ASKS, proposal)
+
+    def applied(self, fix: FixView) -> tuple[FixView, float]:
+        """Approved by the other person, then applied; with the seconds from approval to the end."""
+        self.service.approve(DECIDES, fix.id, fix.digest)
+        started = time.monotonic()
+        return self.service.apply(ASKS, fix.id), time.monotonic() - started
+
+    def state(self, *, group: str = "") -> Mapping[str, str]:
+        """Everything a fix here could change: files by their hash, live values as the kernel has them."""
+        found = {path: self.machine.agent.do("read", path).strip() for path in LIVE}
+        if group:
+            found["pids.max"] = self.machine.agent.do("read", f"{self.machine.cgroup_directory(group)}/pids.max").strip()
+        found["files"] = self.machine.agent.check("sh", "-c", FILES)
+        return found
+
+
+def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The command line."""
+    command = (sys.executable, "-c", "from triagebook.bot.cli import main; main()", *arguments)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@contextmanager
+def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
+    """The guest prepared by `host install`, and a server's parts that reach it as the two accounts."""
+    data = folder / "data"
+    private_directory(data)
+    signer = folder / "orders.pub"
+    signer.write_text(open_keys(data / KEYS).orders_public() + "\n")
+    key = folder / "fixer"
+    if not key.exists():
+        programs.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)))
+    config = folder / "fix_ssh_config"
+    text = machine.ssh_config.read_text()
+    config.write_text(text.replace(str(keys.client_key()), str(key)))
+    public = keys.client_key().with_suffix(".pub")
+    done = triagebook(
+        *("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), "--signer", str(signer)),
+        *("--fix-key", f"{key}.pub", "--diagnose-key", str(public)),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    policy = folder / "policy.yaml"
+    policy.write_text(POLICY)
+    options = ServeOptions(data=data, socket=folder / "socket", policy=policy)
+    with opened(options, parts(machine.ssh_config, config, "triagebook-fix")) as place:
+        yield Fixing(machine, place.service, host)

@@ -1,0 +1,127 @@
+"""What every typed change has: its parameters, what to read before it, and the exact change made of both.
+
+An action is pure. `capture` says which read-only commands tell the present state (run as the diagnosing account, fixed
+argv); `plan` turns their output into the change: the order's fields, now -> then, and the commands a person would type.
+The helper on the host reads everything again and refuses what has moved.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.tools.orders import Change
+
+Argv = tuple[str, ...]
+Params = Mapping[str, str | int]
+Step = Literal["live", "persist"]
+UNIT_TYPES = ("service", "scope", "slice", "socket", "mount", "swap")
+PATTERNS = {  # the same grammar as in the helper
+    "unit": re.compile(r"(?![-.@])(?!.*\.\.)(?!.*@\.)(?:[A-Za-z0-9:_.@-]|\\x[0-9a-f]{2}){1,250}\.(?:" + "|".join(UNIT_TYPES) + ")"),
+    "user": re.compile(r"(?!.*\.\.)[a-z_][a-z0-9_.-]{0,31}"),
+    "path": re.compile(r"(?!.*\.\.)(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*/triagebook\.swap"),
+}
+# A file is written by a constant script; its path and lines are arguments, never shell text.
+WRITE = ("sh", "-c", 'umask 022; file=$1; shift; printf "%s\\n" "$@" >"$file"', "sh")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One typed parameter. `type`: int | pid | unit | user | path | word."""
+
+    type: str
+    minimum: int = 0
+    maximum: int = 10**15
+    words: tuple[str, ...] = ()
+
+    def checked(self, name: str, value: object) -> str:
+        """The value as an order carries it. Raises UsageError naming what is wrong."""
+        text = str(value)
+        if self.type in ("int", "pid"):
+            if isinstance(value, bool) or not re.fullmatch(r"0|[1-9][0-9]{0,15}", text):
+                raise UsageError(f"{name}: {text!r} is not a whole number")
+            if not self.minimum <= int(text) <= self.maximum:
+                raise UsageError(f"{name}: {text} is not within {self.minimum} and {self.maximum}")
+        elif self.type == "word":
+            if text not in self.words:
+                raise UsageError(f"{name}: {text!r} is none of {', '.join(self.words)}")
+        elif not PATTERNS[self.type].fullmatch(text):
+            raise UsageError(f"{name}: {text!r} is not a {self.type} that an order may carry")
+        return text
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """The exact change on one host: what the helper is ordered to do, and the same for a person's eyes and hands."""
+
+    order: Change
+    what: str  # "task limit of shop.service"
+    now: str
+    then: str
+    commands: tuple[Argv, ...]
+    undo_commands: tuple[Argv, ...]
+
+    def as_shell(self) -> tuple[str, ...]:
+        """The commands as a person types them, as root."""
+        return tuple(shlex.join(argv) for argv in self.commands)
+
+    def undo_as_shell(self) -> tuple[str, ...]:
+        """The commands that put it back."""
+        return tuple(shlex.join(argv) for argv in self.undo_commands)
+
+
+@dataclass(frozen=True)
+class Action:
+    """A typed change: what it needs, what it disturbs, how it is undone."""
+
+    name: str
+    parameters: Mapping[str, Parameter]
+    steps: tuple[Step, ...]
+    undo: Literal["captured", "none"]
+    disruption: str
+    privilege: str
+    capture: Callable[[Params, Step], tuple[Argv, ...]]
+    plan: Callable[[Params, Step, Sequence[str]], PlannedChange]
+    optional: frozenset[str] = field(default=frozenset())
+
+    def checked(self, params: Params) -> dict[str, str]:
+        """The parameters as text, each of its type and within its bounds. Raises UsageError."""
+        if unknown := sorted(params.keys() - self.parameters.keys()):
+            raise UsageError(f"{self.name} has no parameter {unknown[0]!r}; it has {', '.join(self.parameters)}")
+        if missing := [name for name in self.parameters if name not in params and name not in self.optional]:
+            raise UsageError(f"{self.name} needs {missing[0]!r}")
+        return {name: self.parameters[name].checked(name, value) for name, value in params.items()}
+
+    def planned(self, params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
+        """The change on a host whose `capture` commands printed `outputs`.
+
+        Raises:
+            UsageError: a parameter or step this action does not have, or a state it does not apply to.
+            ParseError: outputs that are not what the commands print.
+        """
+        if step not in self.steps:
+            raise UsageError(f"{self.name} has no step {step!r}; it has {', '.join(self.steps)}")
+        if len(outputs) != len(self.capture(params, step)):
+            raise ParseError(f"{self.name}: {len(outputs)} outputs for {len(self.capture(params, step))} commands")
+        return self.plan(self.checked(params), step, outputs)
+
+
+def is_less(one: str, other: str) -> bool:
+    """Compare limits, of which one may be the word for none."""
+    if one in ("max", "unlimited"):
+        return False
+    return other in ("max", "unlimited") or int(one) < int(other)
+
+
+def raised_pair(pair: str, value: str) -> str:
+    """SOFT:HARD with that soft limit; the hard one rises only if it must."""
+    hard = pair.partition(":")[2]
+    return f"{value}:{value if is_less(hard, value) else hard}"
+
+
+def refuse_unless_higher(what: str, before: str, value: str) -> None:
+    """A change here only ever raises a limit. Raises UsageError."""
+    if not is_less(before, value):
+        raise UsageError(f"{what} is {before}: {value} would not raise it", reason="not_higher")

@@ -1,0 +1,65 @@
+"""Raise RLIMIT_AS or RLIMIT_NPROC of one running process. Its children inherit it; it ends with the process."""
+
+from collections.abc import Sequence
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.actions import process
+from triagebook.tools.actions.action import (
+    Action,
+    Argv,
+    Parameter,
+    Params,
+    PlannedChange,
+    Step,
+    raised_pair,
+    refuse_unless_higher,
+)
+from triagebook.tools.actions.process import RunningProcess
+from triagebook.tools.orders import fields_of
+
+_UNITS = {"as": "bytes", "nproc": "processes"}
+
+
+def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+    return (process.capture_one(str(params["pid"])),)
+
+
+def one_of(pid: str, output: str) -> RunningProcess:
+    """The process of that number. Raises UsageError when it has ended."""
+    for found in process.parse(output):
+        if found.pid == int(pid):
+            return found
+    raise UsageError(f"process {pid} has ended", reason="process_gone")
+
+
+def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
+    pid, resource, limit = str(params["pid"]), str(params["resource"]), str(params["limit"])
+    found = one_of(pid, outputs[0])
+    before = found.limits[resource]
+    refuse_unless_higher(f"the {resource} limit of process {pid}", before.partition(":")[0], limit)
+    after = raised_pair(before, limit)
+    values = (step, pid, str(found.start), str(found.uid), resource, before, limit)
+    return PlannedChange(
+        order=fields_of("process_limit", values),
+        what=f"{resource} limit (soft:hard, {_UNITS[resource]}) of process {pid} ({found.comm}), while it runs",
+        now=before,
+        then=after,
+        commands=(("prlimit", "--pid", pid, f"--{resource}={after}"),),
+        undo_commands=(("prlimit", "--pid", pid, f"--{resource}={before}"),),
+    )
+
+
+ACTION = Action(
+    name="process_limit",
+    parameters={
+        "pid": Parameter("pid", 2, 4194304),
+        "resource": Parameter("word", words=("nproc", "as")),
+        "limit": Parameter("int", 1, 2**47),
+    },
+    steps=("live",),
+    undo="captured",
+    disruption="None: the process goes on and is not told.",
+    privilege="root",
+    capture=_capture,
+    plan=_plan,
+)

@@ -1,0 +1,43 @@
+"""End one process. Cannot be undone.
+
+SIGTERM first; SIGKILL only after a SIGTERM to the same process, as a plan of its own.
+"""
+
+from collections.abc import Sequence
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.actions import process
+from triagebook.tools.actions.action import Action, Argv, Parameter, Params, PlannedChange, Step
+from triagebook.tools.actions.process_limit import one_of
+from triagebook.tools.orders import fields_of
+
+
+def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+    return (process.capture_one(str(params["pid"])),)
+
+
+def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
+    pid, signal = str(params["pid"]), str(params["signal"])
+    found = one_of(pid, outputs[0])
+    if found.state == "Z":
+        raise UsageError(f"process {pid} is a zombie: act on its parent {found.parent}", reason="zombie")
+    return PlannedChange(
+        order=fields_of("process_signal", (step, pid, str(found.start), str(found.uid), signal)),
+        what=f"process {pid} ({found.comm}) of user {found.uid}",
+        now="running",
+        then="asked to end (SIGTERM)" if signal == "TERM" else "ended at once (SIGKILL), its unsaved work lost",
+        commands=(("kill", "-s", signal, pid),),
+        undo_commands=(),
+    )
+
+
+ACTION = Action(
+    name="process_signal",
+    parameters={"pid": Parameter("pid", 2, 4194304), "signal": Parameter("word", words=("TERM", "KILL"))},
+    steps=("live",),
+    undo="none",
+    disruption="The process ends, and what it was doing is lost. It cannot be undone.",
+    privilege="root",
+    capture=_capture,
+    plan=_plan,
+)

@@ -1,0 +1,66 @@
+"""What is read about a unit before it is changed. Its cgroup file is the truth about its limit."""
+
+import re
+from dataclasses import dataclass
+
+from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.tools.actions.action import Argv
+
+_SHOW = (
+    "systemctl show -p LoadState -p ActiveState -p ControlGroup -p TasksMax -p InvocationID -p MainPID"
+    ' -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft "$1" || exit\n'
+    'group=$(systemctl show -p ControlGroup "$1") && group=${group#*=} && [ -n "$group" ] || exit 0\n'
+    "for top in /sys/fs/cgroup/pids /sys/fs/cgroup; do\n"
+    '  [ ! -r "$top$group/pids.max" ] || { read -r max <"$top$group/pids.max" && echo "pids.max=$max"; exit; }\n'
+    "done"
+)
+_UNLIMITED = ("infinity", "18446744073709551615")  # systemd up to 24x prints the number
+
+
+@dataclass(frozen=True)
+class LoadedUnit:
+    """A unit that systemd knows. `tasks_max` is the enforced limit, or the configured one while it is inactive."""
+
+    name: str
+    is_active: bool
+    tasks_max: str
+    invocation: str
+    limits: dict[str, str]  # resource -> SOFT:HARD
+    main_pid: str = ""  # of a service
+
+
+def capture(unit: str) -> Argv:
+    """One constant script; the unit is an argument."""
+    return ("sh", "-c", _SHOW, "sh", unit)
+
+
+def parse(unit: str, text: str) -> LoadedUnit:
+    """Read what `capture` printed.
+
+    Raises:
+        UsageError: systemd has not loaded such a unit (it prints defaults even then).
+        ParseError: not the output of `systemctl show`.
+    """
+    shown: dict[str, str] = dict(re.findall(r"(?m)^([A-Za-z.]+)=(.*)$", text))
+    if "LoadState" not in shown:
+        raise ParseError(f"{unit}: no LoadState in what systemctl printed")
+    if shown["LoadState"] != "loaded":
+        raise UsageError(f"{unit}: systemd has not loaded it ({shown['LoadState']})", reason="unit_not_loaded")
+    configured = "max" if shown.get("TasksMax") in _UNLIMITED else shown.get("TasksMax", "")
+    tasks_max = shown.get("pids.max", configured)
+    if not re.fullmatch(r"max|\d+", tasks_max):
+        raise ParseError(f"{unit}: TasksMax={tasks_max!r}")
+    limits = {
+        name: f"{_limit(shown, key + 'Soft')}:{_limit(shown, key)}" for name, key in (("nproc", "LimitNPROC"), ("as", "LimitAS"))
+    }
+    is_active, main_pid = shown.get("ActiveState") == "active", shown.get("MainPID", "")
+    return LoadedUnit(unit, is_active, tasks_max, shown.get("InvocationID", ""), limits, main_pid)
+
+
+def _limit(shown: dict[str, str], key: str) -> str:
+    value = shown.get(key, "")
+    if value in _UNLIMITED:
+        return "unlimited"
+    if not value.isdigit():
+        raise ParseError(f"{key}={value!r}")
+    return value

@@ -1,0 +1,58 @@
+"""Raise LimitNPROC= or LimitAS= of a service by a drop-in. It holds from the service's next start, not before."""
+
+from collections.abc import Sequence
+
+from triagebook.tools.actions import unit as units
+from triagebook.tools.actions.action import (
+    WRITE,
+    Action,
+    Argv,
+    Parameter,
+    Params,
+    PlannedChange,
+    Step,
+    raised_pair,
+    refuse_unless_higher,
+)
+from triagebook.tools.orders import fields_of
+
+_SETTINGS = {"nproc": "LimitNPROC", "as": "LimitAS"}
+
+
+def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+    return (units.capture(str(params["unit"])),)
+
+
+def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
+    name, resource, limit = str(params["unit"]), str(params["resource"]), str(params["limit"])
+    setting = _SETTINGS[resource]
+    before = units.parse(name, outputs[0]).limits[resource]
+    refuse_unless_higher(f"{setting} of {name}", before.partition(":")[0], limit)
+    after = raised_pair(before, limit)
+    folder = f"/etc/systemd/system/{name}.d"
+    file = f"{folder}/zz-triagebook-{setting}.conf"
+    line = f"{setting}={after}".replace("unlimited", "infinity")
+    return PlannedChange(
+        order=fields_of("unit_limit", (step, name, resource, before, limit)),
+        what=f"{setting} of {name} (soft:hard) from its next start, in {file}",
+        now=before,
+        then=after,
+        commands=(("mkdir", "-p", folder), (*WRITE, file, "[Service]", line), ("systemctl", "daemon-reload")),
+        undo_commands=(("rm", file), ("systemctl", "daemon-reload")),
+    )
+
+
+ACTION = Action(
+    name="unit_limit",
+    parameters={
+        "unit": Parameter("unit"),
+        "resource": Parameter("word", words=("nproc", "as")),
+        "limit": Parameter("int", 1, 2**47),
+    },
+    steps=("persist",),
+    undo="captured",
+    disruption="None now: running processes keep their limit until the service is restarted. (process_limit raises theirs.)",
+    privilege="root",
+    capture=_capture,
+    plan=_plan,
+)

@@ -1,0 +1,39 @@
+"""Restart a service once, to free what it leaked or to let new limits hold. Cannot be undone; its counters go."""
+
+from collections.abc import Sequence
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.actions import unit as units
+from triagebook.tools.actions.action import Action, Argv, Parameter, Params, PlannedChange, Step
+from triagebook.tools.orders import fields_of
+
+
+def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+    return (units.capture(str(params["unit"])),)
+
+
+def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
+    name = str(params["unit"])
+    invocation = units.parse(name, outputs[0]).invocation
+    if not name.endswith(".service") or len(invocation) != 32:
+        raise UsageError(f"{name} is not a service that was started", reason="unit_not_active")
+    return PlannedChange(
+        order=fields_of("unit_restart", (step, name, invocation)),
+        what=f"{name}",
+        now=f"running as invocation {invocation}",
+        then="restarted",
+        commands=(("systemctl", "restart", name),),
+        undo_commands=(),
+    )
+
+
+ACTION = Action(
+    name="unit_restart",
+    parameters={"unit": Parameter("unit")},
+    steps=("live",),
+    undo="none",
+    disruption="The service is away while it stops and starts; its connections end, its counters begin at zero.",
+    privilege="root",
+    capture=_capture,
+    plan=_plan,
+)

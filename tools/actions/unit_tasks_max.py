@@ -1,0 +1,69 @@
+"""Raise a unit's task limit (TasksMax, pids.max). No restart: systemd applies both steps to the running unit."""
+
+from collections.abc import Sequence
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.actions import unit as units
+from triagebook.tools.actions.action import (
+    WRITE,
+    Action,
+    Argv,
+    Parameter,
+    Params,
+    PlannedChange,
+    Step,
+    is_less,
+    refuse_unless_higher,
+)
+from triagebook.tools.orders import fields_of
+
+_CONTAINER = ("docker-", "libpod-", "cri-containerd-", "crio-", "kubepods")
+
+
+def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+    return (units.capture(str(params["unit"])),)
+
+
+def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
+    name, limit = str(params["unit"]), str(params["limit"])
+    if name.startswith(_CONTAINER):
+        raise UsageError(f"{name} belongs to a container runtime: set its own pids limit", reason="container_unit")
+    unit = units.parse(name, outputs[0])
+    if step == "live":
+        if not unit.is_active:
+            raise UsageError(f"{name} is not active: it has no live limit", reason="unit_not_active")
+        refuse_unless_higher(f"the task limit of {name}", unit.tasks_max, limit)
+    elif is_less(limit, unit.tasks_max):
+        raise UsageError(f"{name} has {unit.tasks_max} already: {limit} would lower it", reason="not_higher")
+    file = f"/run/systemd/system.control/{name}.d/50-TasksMax.conf"
+    commands: tuple[Argv, ...] = (("systemctl", "set-property", "--runtime", name, f"TasksMax={limit}"),)
+    if step == "persist":
+        folder = f"/etc/systemd/system/{name}.d"
+        file = f"{folder}/zz-triagebook-TasksMax.conf"
+        section = name.rpartition(".")[2].capitalize()
+        commands = (
+            ("mkdir", "-p", folder),
+            (*WRITE, file, f"[{section}]", f"TasksMax={limit}"),
+            ("systemctl", "daemon-reload"),
+        )
+    return PlannedChange(
+        order=fields_of("unit_tasks_max", (step, name, unit.tasks_max, limit)),
+        what=f"task limit of {name}" + (", until the next boot" if step == "live" else f", in {file}"),
+        now=unit.tasks_max,
+        then=limit,
+        commands=commands,
+        undo_commands=(("rm", file), ("systemctl", "daemon-reload")),
+    )
+
+
+ACTION = Action(
+    name="unit_tasks_max",
+    parameters={"unit": Parameter("unit"), "limit": Parameter("int", 1, 4194304)},
+    steps=("live", "persist"),
+    undo="captured",
+    disruption="None: the running unit keeps its processes. The persistent step and an undo reload systemd's "
+    "unit files, which also applies edits others made to them.",
+    privilege="root",
+    capture=_capture,
+    plan=_plan,
+)

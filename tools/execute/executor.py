@@ -1,0 +1,143 @@
+"""Changes a host: signs the order, sends it once, validates by fresh facts, puts back only what did not take or did harm.
+
+No outcome is guessed: an answer that was cut is `unknown`, and the helper's journal with fresh facts settles it later.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from triagebook.runbooks.engine.catalog import Catalog
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools import orders
+from triagebook.tools.execute.harm import Harm
+from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink
+from triagebook.tools.execute.recovering import recovered
+from triagebook.tools.execute.validating import Validation, validated
+from triagebook.tools.orders import Change, Envelope, OrderKey
+from triagebook.tools.transport.base import LoginFailed
+from triagebook.tools.trust.ports import Diagnoser, Ending, EndState, Job
+
+MAX_SKEW_S = 30.0
+UNDO_ACTION = "undo"
+
+
+@dataclass(frozen=True)
+class HostExecutor:
+    """The Executor of a server: its key, its way to helpers, its way to diagnose."""
+
+    key: OrderKey
+    link: HelperLink
+    diagnoser: Diagnoser
+    catalog: Catalog
+    harm: Harm
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pause: Callable[[float], None] = time.sleep
+    seen_missing: dict[str, float] = field(default_factory=dict)  # orders no journal has, and since when
+
+    def target_id(self, host: str) -> str:
+        """What the host's helper calls itself. RefusedError `not_prepared`."""
+        return self.link.status(host).target
+
+    def execute(self, job: Job) -> Ending:
+        """Carry out a plan, once."""
+        plan, number = job.plan, orders.number_of(job.order_id)
+        if (refusal := clock_refusal(job.fresh)) is not None:
+            return refusal
+        change = Change(plan.action, tuple((name, plan.order[name]) for name in orders.FIELDS[plan.action]))
+        ending = self._sent(job, number, change)
+        if isinstance(ending, Ending):
+            return ending
+        detail = {"order": number, "before": ending.before, "after": ending.after, "journal": ending.journal}
+        if plan.action == UNDO_ACTION:
+            return Ending("validated", f"put back: {_changes(plan)}", detail)
+        harmed = self.harm.found(job)
+        found = self.validate(plan) if not harmed else Validation("standing", harmed, is_without_effect=False)
+        if harmed or found.is_without_effect:
+            return self._put_back(job, number, harmed or f"the new value did not take effect; {found.says}", detail)
+        return concluded(plan, found, detail)
+
+    def recover(self, job: Job) -> Ending | None:
+        """Settle an unknown execution; None while it cannot be told."""
+        return recovered(self, job)
+
+    def validate(self, plan: Plan) -> Validation:
+        """Fresh diagnoses within the time that the remediation gives itself."""
+        name = f"{plan.runbook_id}@{plan.runbook_version}"
+        remediation = self.catalog.load(name).remediations[plan.remediation]
+        within_s = remediation.validates_within_s if plan.order.get("step") == "live" else 0  # waiting would not change it
+        return validated(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), within_s, self.pause)
+
+    def undo(self, job: Job, number: str) -> HelperAnswer | Ending:
+        """Order the helper to put back what the order `number` changed; its answer, or why there is none."""
+        return self._sent(job, secrets.token_hex(16), orders.undo_of(number))
+
+    def _put_back(self, job: Job, number: str, why: str, detail: Mapping[str, str]) -> Ending:
+        if job.plan.undo == "none":
+            return Ending("unresolved", f"{why}; it has no undo", detail)
+        answer = self.undo(job, number)
+        if isinstance(answer, Ending):
+            ended: EndState = "unknown" if answer.state == "unknown" else "unresolved"
+            return Ending(ended, f"{why}; and it was not put back: {answer.says}", {**detail, **answer.detail})
+        return Ending("reverted", f"{why}; put back to {answer.after}", {**detail, "undo": answer.id, "undone_to": answer.after})
+
+    def _sent(self, job: Job, number: str, change: Change) -> HelperAnswer | Ending:
+        """The helper's `applied` or `undone`; anything else is an ending already."""
+        plan, issued = job.plan, int(self.now().timestamp())
+        envelope = Envelope(number, job.plan_digest, plan.target_id, plan.boot_id, issued, issued + orders.LIFE_S)
+        sealed = self.key.seal(orders.render(envelope, change))
+        detail = {"order": number}
+        try:
+            answer = self.link.ask(plan.host, sealed)
+        except LoginFailed as error:
+            return Ending("failed", f"nothing was sent: {error}", detail)
+        except AnswerLost as error:
+            return Ending("unknown", f"the order was sent and its answer was lost: {error}", detail)
+        if answer.id != number and answer.result not in {"refused"}:
+            return Ending("unknown", f"the helper answered about another order ({answer.id or 'none'})", detail)
+        return answer if answer.result in {"applied", "undone"} else _refused(answer, detail)
+
+
+def clock_refusal(fresh: Diagnosis | None) -> Ending | None:
+    """A host whose clock is off would refuse the order, or take it too late."""
+    skew = fresh.target.clock_skew_s if fresh else None
+    if skew is None:
+        return Ending("failed", "nothing was sent: the host's clock could not be read")
+    if abs(skew) > MAX_SKEW_S:
+        return Ending(
+            "failed", f"nothing was sent: the host's clock is {skew:+.0f} s off, more than {MAX_SKEW_S:.0f}; synchronise it"
+        )
+    return None
+
+
+def concluded(plan: Plan, found: Validation, detail: Mapping[str, str]) -> Ending:
+    """The ending of a change that is in place, with what was, what is, and what remains to be done."""
+    told = {**detail, "validation": found.says, "remains": remains(plan)}
+    if found.outcome == "cleared":
+        return Ending("validated", f"{_changes(plan)}; {found.says}", told)
+    return Ending("unresolved", f"{_changes(plan)} is in place; {found.says}", told)
+
+
+def remains(plan: Plan) -> str:
+    """What is left to do after this step."""
+    if plan.order.get("step") == "persist":
+        return "running processes keep what they have: it holds from the next start on"
+    if plan.undo != "none":
+        return "it holds until the next boot or restart: making it permanent is a step of its own"
+    return "nothing on the host"
+
+
+def _refused(answer: HelperAnswer, detail: Mapping[str, str]) -> Ending:
+    told = {**detail, "reason": answer.reason, "journal": answer.journal}
+    if answer.result == "refused":
+        return Ending("failed", f"the helper refused it, nothing was changed: {answer.says()}", told)
+    if answer.result == "failed":
+        return Ending("reverted", f"it did not take effect and the helper put it back: {answer.says()}", told)
+    return Ending("unknown", f"the helper does not know how it ended: {answer.says()}", told)
+
+
+def _changes(plan: Plan) -> str:
+    return "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes)

@@ -1,0 +1,100 @@
+"""Talking to a host's helper: one message on its standard input, one answer. Nothing here is ever sent twice."""
+
+import re
+from dataclasses import dataclass
+
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
+from triagebook.tools.orders import status_request
+from triagebook.tools.prepare.layout import FIXER, HELPER
+from triagebook.tools.target_name import parse_target
+from triagebook.tools.transport.base import Deadlines, LoginFailed, Transport
+
+ARGV = ("sudo", "-n", HELPER)
+VERSION = "helper-v1"
+FIELDS = (
+    "result", "reason", "detail", "id", "action", "step", "before", "after", "journal", "running", "target", "boot", "now",
+)  # fmt: skip
+ANSWER_S = 900.0  # a swap file on a slow disk
+PATIENCE = Deadlines(exec_s=30, first_byte_s=ANSWER_S, total_s=ANSWER_S + 60)
+CAP_BYTES = 1 << 16
+
+
+class AnswerLost(TriagebookError):
+    """The message left, and no whole answer came back: nobody knows what the helper did."""
+
+    reason = "answer_lost"
+
+
+@dataclass(frozen=True)
+class HelperAnswer:
+    """What the helper said: result, reason, and its journal's word for the order that was asked about."""
+
+    result: str
+    reason: str
+    detail: str
+    id: str
+    action: str
+    step: str
+    before: str
+    after: str
+    journal: str
+    running: str
+    target: str
+    boot: str
+    now: str
+
+    def says(self) -> str:
+        """Reason and detail, for people."""
+        return f"{self.reason} ({self.detail})" if self.detail else self.reason
+
+
+def parse(text: str) -> HelperAnswer:
+    """A whole answer. AnswerLost for anything else."""
+    lines = text.split("\n")
+    if lines[:1] != [f"triagebook={VERSION}"] or lines[-2:] != [f"end={VERSION}", ""]:
+        raise AnswerLost(f"no whole answer of the helper: {_shown(text)}")
+    pairs = dict(line.partition("=")[::2] for line in lines[1:-2])
+    if tuple(pairs) != FIELDS or len(pairs) != len(lines) - 3:
+        raise AnswerLost(f"not the answer of {VERSION}: {_shown(text)}")
+    return HelperAnswer(**pairs)
+
+
+@dataclass(frozen=True)
+class HelperLink:
+    """Reaches helpers as the fixing account. `transport` keeps to the stock order: a repeated flight would repeat an order."""
+
+    transport: Transport
+    account: str = FIXER
+
+    def ask(self, host: str, message: bytes) -> HelperAnswer:
+        """Send once. LoginFailed: nothing was sent; AnswerLost: it was sent, and what became of it is not known."""
+        name = parse_target(host).host
+        process = self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
+        try:
+            process.write(message)
+            ended = process.finish(ANSWER_S)
+            output = b"".join(iter(lambda: process.read(ANSWER_S), b""))
+        except (OSError, LoginFailed) as error:
+            raise AnswerLost(f"{host}: {error}") from error
+        finally:
+            process.session.close()
+        try:
+            return parse(output.decode("ascii", "replace"))
+        except AnswerLost as error:
+            said = _shown(ended.stderr.decode("utf-8", "replace"))
+            raise AnswerLost(f"{host}: {ended.ended} {ended.detail}: {error} {said}".strip()) from None
+
+    def status(self, host: str, order: str = "none") -> HelperAnswer:
+        """The helper's read-only answer. RefusedError `not_prepared` when it does not say which target it is."""
+        try:
+            answer = self.ask(host, status_request(order))
+        except (LoginFailed, AnswerLost) as error:
+            message = f"{host}: its helper cannot be asked: {error}; prepare it by `triagebook host install {host}`"
+            raise RefusedError(message, reason="not_prepared") from None
+        if answer.result != "status" or not re.fullmatch(r"[0-9a-f]{32}", answer.target):
+            raise RefusedError(f"{host}: its helper refuses: {answer.says()}", reason="not_prepared")
+        return answer
+
+
+def _shown(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:200]

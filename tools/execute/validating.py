@@ -1,0 +1,54 @@
+"""Is the cause gone? Judged by fresh diagnoses alone, until the time that the remediation gives itself has passed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis, Verdict
+from triagebook.runbooks.engine.plan import Plan
+
+BETWEEN_S = 2.0
+OVER = {"past", "trend"}  # counted before the change, or foreseen: not refused any more
+
+
+@dataclass(frozen=True)
+class Validation:
+    """outcome: cleared | standing | unknown. `is_without_effect`: the limit still reads as it did before the change."""
+
+    outcome: str
+    says: str
+    is_without_effect: bool = False
+
+
+def validated(plan: Plan, diagnose: Callable[[], Diagnosis], within_s: float, pause: Callable[[float], None]) -> Validation:
+    """Look until the cause is gone or the time is over; the last look counts."""
+    until = time.monotonic() + within_s
+    while True:
+        found = judged(plan, diagnose())
+        if found.outcome == "cleared" or time.monotonic() >= until:
+            return found
+        pause(BETWEEN_S)
+
+
+def judged(plan: Plan, diagnosis: Diagnosis) -> Validation:
+    """One look at the plan's cause. A host that cannot be read is `unknown`, never `standing`."""
+    if diagnosis.status == "unreachable":
+        return Validation("unknown", f"the host could not be reached to validate: {diagnosis.headline}")
+    verdicts = [item for item in (diagnosis.verdict, *diagnosis.also) if item is not None]
+    same = [item for item in verdicts if (item.cause, item.culprit.id) == (plan.cause, plan.culprit)]
+    standing = [item for item in same if item.active not in OVER]
+    if standing:
+        return Validation("standing", f"it still holds: {standing[0].summary}", _is_without_effect(plan, standing[0]))
+    unknown = [item for item in diagnosis.unknown if item.check == plan.cause]
+    if unknown and not same:
+        return Validation("unknown", f"whether {plan.cause} is gone could not be judged: {unknown[0].because}")
+    others = [item for item in verdicts if item not in same and item.active in {"now", "at_limit"}]
+    also = f"; another was found: {others[0].summary}" if others else ""
+    return Validation("cleared", f"{plan.cause} is cleared and refuses no more{also}")
+
+
+def _is_without_effect(plan: Plan, verdict: Verdict) -> bool:
+    before, value = plan.order.get("before", "").partition(":")[0], plan.order.get("value", "")
+    if plan.order.get("step") != "live":  # it holds from the next start on
+        return False
+    return verdict.limit is not None and before.isdigit() and before != value and verdict.limit.value == int(before)

@@ -1,0 +1,176 @@
+"""Orders: what the helper on a host gets, and their signature. Pure but for the key.
+
+An order is `key=value` lines in one fixed order, each ended by LF, then an SSHSIG signature of exactly those bytes.
+The helper (`tools/target/helper.sh`) checks all of this again; both sides refuse what the other would refuse.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triagebook.runbooks.engine.errors import TriagebookError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+FORMAT = "triagebook-order-v1"  # the order's first line and the signature's namespace
+SIGNER = "triagebook"  # the principal in a host's signers file
+INPUT_MAX_BYTES = 8192
+LIFE_S = 120
+ENVELOPE = ("format", "id", "plan", "target", "boot", "issued", "expires")
+FIELDS = {  # after the envelope and `action`, in this order
+    "unit_tasks_max": ("step", "unit", "before", "value"),
+    "user_nproc": ("step", "user", "uid", "processes", "before", "value"),
+    "sysctl": ("step", "key", "before", "value"),
+    "process_limit": ("step", "pid", "start", "uid", "resource", "before", "value"),
+    "unit_limit": ("step", "unit", "resource", "before", "value"),
+    "swap_file": ("step", "path", "size_mib"),
+    "process_signal": ("step", "pid", "start", "uid", "signal"),
+    "unit_restart": ("step", "unit", "before"),
+    "undo": ("undoes",),
+}
+_VALUE = re.compile(r"(?!-)[A-Za-z0-9._:@,/\\-]{1,4096}")
+_ENVELOPE_VALUES = {
+    "id": re.compile(r"[0-9a-f]{32}"),
+    "plan": re.compile(r"[0-9a-f]{64}"),
+    "target": re.compile(r"[0-9a-f]{32}"),
+    "boot": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+}
+
+
+class OrderError(TriagebookError):
+    """A field that no order may carry. It is a fault of ours: plans are checked before they are approved."""
+
+    reason = "order"
+
+
+@dataclass(frozen=True)
+class Change:
+    """The part of an order that a plan fixes and its digest covers: the action and its fields, in order."""
+
+    action: str
+    fields: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse anything that the helper's grammar would refuse."""
+        if self.action not in FIELDS:
+            raise OrderError(f"no action {self.action!r}")
+        names = tuple(name for name, _ in self.fields)
+        if names != FIELDS[self.action]:
+            raise OrderError(f"{self.action}: fields {', '.join(names)}; wanted {', '.join(FIELDS[self.action])}")
+        for name, value in self.fields:
+            if not _VALUE.fullmatch(value) or ".." in value:
+                raise OrderError(f"{self.action}: {name}={value!r} has a character that no order carries")
+
+    def text(self) -> str:
+        """The lines, as they stand in the order."""
+        return "".join(f"{name}={value}\n" for name, value in (("action", self.action), *self.fields))
+
+    def digest(self, *, target: str, boot: str) -> str:
+        """SHA-256 (hex) of all that the order will say but for its number, its plan and its times."""
+        return hashlib.sha256(f"target={target}\nboot={boot}\n{self.text()}".encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Which order this is, for which plan (its digest), on which host and boot, and when it may be carried out."""
+
+    id: str
+    plan: str
+    target: str
+    boot: str
+    issued: int  # seconds since the epoch, by our clock
+    expires: int
+
+
+def render(envelope: Envelope, change: Change) -> bytes:
+    """The order's bytes, to be signed as they are.
+
+    Raises:
+        OrderError: an envelope that the helper would refuse, or an order too long for it.
+    """
+    for name, pattern in _ENVELOPE_VALUES.items():
+        if not pattern.fullmatch(getattr(envelope, name)):
+            raise OrderError(f"{name}={getattr(envelope, name)!r} is not of the form {pattern.pattern}")
+    if not 0 < envelope.issued < envelope.expires <= envelope.issued + LIFE_S:
+        raise OrderError(f"an order lives up to {LIFE_S} s: issued {envelope.issued}, expires {envelope.expires}")
+    lines = {"format": FORMAT, **vars(envelope)}
+    order = ("".join(f"{name}={lines[name]}\n" for name in ENVELOPE) + change.text()).encode("ascii")
+    if len(order) > INPUT_MAX_BYTES - 512:  # an Ed25519 signature in armour takes about 300
+        raise OrderError(f"an order of {len(order)} bytes is too long")
+    return order
+
+
+def undo_of(order_id: str) -> Change:
+    """The change that puts back what an earlier order changed; the helper has kept what was there before."""
+    return Change("undo", (("undoes", order_id),))
+
+
+def number_of(execution: str) -> str:
+    """The order's number for one execution of a fix: the same whenever it is asked for, so that a crash does not lose it."""
+    return hashlib.sha256(f"triagebook order {execution}".encode()).hexdigest()[:32]
+
+
+def status_request(order_id: str = "none") -> bytes:
+    """What to send for the helper's read-only answer: who it is, and what it did with that order. Not signed."""
+    return f"format={FORMAT}\naction=status\nid={order_id}\n".encode("ascii")
+
+
+class OrderKey:
+    """The private key that signs orders. It prints as `***`."""
+
+    def __init__(self, key: "Ed25519PrivateKey") -> None:
+        self._key = key
+
+    def __repr__(self) -> str:
+        return "OrderKey(***)"
+
+    @classmethod
+    def load(cls, path: Path) -> "OrderKey":
+        """Read an unencrypted OpenSSH Ed25519 key. Raises OrderError for anything else, or a key others may read."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - heavy
+        from cryptography.hazmat.primitives.serialization import load_ssh_private_key  # noqa: PLC0415
+
+        if path.stat().st_mode & 0o077:
+            raise OrderError(f"{path}: others may read this key; chmod 600")
+        key = load_ssh_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise OrderError(f"{path}: not an Ed25519 key")
+        return cls(key)
+
+    def public(self) -> str:
+        """`ssh-ed25519 AAAA...`, for a host's signers file."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+
+        return self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+
+    def sign(self, order: bytes) -> bytes:
+        """The armoured signature that `ssh-keygen -Y verify -n triagebook-order-v1` accepts (PROTOCOL.sshsig)."""
+        digest = hashlib.sha512(order).digest()
+        signed = b"SSHSIG" + _strings(FORMAT.encode(), b"", b"sha512", digest)
+        signature = _strings(b"ssh-ed25519", self._key.sign(signed))
+        public = base64.b64decode(self.public().split()[1])
+        blob = b"SSHSIG" + (1).to_bytes(4, "big") + _strings(public, FORMAT.encode(), b"", b"sha512", signature)
+        body = base64.b64encode(blob).decode("ascii")
+        lines = [body[start : start + 70] for start in range(0, len(body), 70)]
+        return "\n".join(("-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", "")).encode("ascii")
+
+    def seal(self, order: bytes) -> bytes:
+        """The order and its signature: the helper's whole standard input."""
+        return order + self.sign(order)
+
+
+def _strings(*parts: bytes) -> bytes:
+    """Each as an SSH string (RFC 4251, 5): length and bytes."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def fields_of(action: str, values: Sequence[str]) -> Change:
+    """A change from its values alone, in the fixed order. Raises OrderError."""
+    if len(values) != len(FIELDS.get(action, ())):
+        raise OrderError(f"{action}: {len(values)} values for {len(FIELDS.get(action, ()))} fields")
+    return Change(action, tuple(zip(FIELDS[action], values, strict=True)))
