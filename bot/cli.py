@@ -102,7 +102,6 @@ GROUPS = {
     "audit": ("audit_commands", "The audit log."),
     "host": ("host_commands", "The hosts there are, what they differ in, and preparing them."),
     "policy": ("policy_commands", "Who may do what."),
-    "host": ("host_commands", "The hosts there are, what they differ in, and preparing them."),
 }
 COMMANDS = {
     "serve": ("serve_command", "Decide, sign and record for everybody else on this machine."),
