@@ -70,6 +70,7 @@ def fixing(guest: lab.Machine, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.lab
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("trial", [*TRIALS, BY_CHANCE], ids=lambda trial: trial.scenario)
 def test_a_fix_is_applied_validated_and_taken_back(fixing: Fixing, guest: lab.Machine, trial: Trial) -> None:
@@ -100,6 +101,7 @@ def test_a_fix_is_applied_validated_and_taken_back(fixing: Fixing, guest: lab.Ma
 
 
 @pytest.mark.lab
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_an_undo_below_present_use_is_refused_and_the_change_stays(fixing: Fixing, guest: lab.Machine) -> None:
     fixing.host = guest.alias()
@@ -115,6 +117,7 @@ def test_an_undo_below_present_use_is_refused_and_the_change_stays(fixing: Fixin
 
 
 @pytest.mark.lab
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_host_is_prepared_again_and_left_as_it_was(fixing: Fixing, guest: lab.Machine) -> None:
     config = ("-F", str(guest.ssh_config))

@@ -44,6 +44,7 @@ def diagnosed(home: Path, machine: lab.Machine, symptom: str) -> dict[str, Any]:
 
 
 @pytest.mark.lab
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario_id", ["threads-max", "pid-max"])
 def test_a_host_exhausted_after_the_watch_began_is_diagnosed_in_full(

@@ -190,7 +190,7 @@ def test_breaking_the_glass_without_a_rule_is_refused(machine: Machine, proposed
 
 def test_an_account_without_a_person_sees_and_decides_nothing(machine: Machine, proposed: dict[str, object]) -> None:
     run = machine.run("eve", "fix", "approve", str(proposed["id"]), "--digest", str(proposed["digest"]))
-    assert run.stderr.startswith("triagebook: not_found: ")
+    assert run.stderr == f"triagebook: no fix {proposed['id']!r} that you may see\n"
     assert machine.run("eve", "fix", "list", "--json").stdout == "[]\n"
     assert machine.run("eve", "fix", "propose", CASE, "raise_tasks_max").stderr.startswith("triagebook: no_rule: ")
     assert machine.run("eve", "audit", "verify").stderr.startswith("triagebook: unmapped_account: ")
