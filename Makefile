@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 HOST ?=
 ARGS ?=
 
-.PHONY: diagnose test check lint types unit peers conformance lab bench bench-guard bench-lock lock system-packages clean
+.PHONY: diagnose test check lint types unit peers conformance lab bench bench-guard bench-lock peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -47,6 +47,10 @@ bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/
 	@test -x .cache/bench/venv/bin/python || $(PYTHON) -m venv .cache/bench/venv
 	@.cache/bench/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: --no-deps -r $<
 	@touch $@
+
+peers-lock: ## Write the lock files of the independent clients anew (needs uv)
+	cd tests/peers && for peer in fastmcp:3.11 lms:3.11 aics-tlog:3.12; do uv pip compile --quiet --universal --python-version $${peer#*:} \
+		--generate-hashes --no-header --no-annotate --no-emit-find-links -o $${peer%:*}.txt $${peer%:*}.in || exit 1; done
 
 bench-lock: ## Write the lock file of the peers anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \

@@ -19,14 +19,14 @@ else
     echo "npm is missing: the official conformance suite and the inspector are not run"
 fi
 python=${PYTHON:-python3}
-python_peer() { # folder, requirement
+python_peer() { # folder, lock file with versions and hashes
     [ -f "$cache/$1/.installed" ] && return 0
     if "$python" -m venv "$cache/$1" && "$cache/$1/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --only-binary :all: "$2" >"$cache/$1.log" 2>&1; then
+        --require-hashes --only-binary :all: --no-deps -r "$here/$2" >"$cache/$1.log" 2>&1; then
         : >"$cache/$1/.installed"
     else
         echo "$2 could not be installed: its test skips ($cache/$1.log)"
     fi
 }
-python_peer fastmcp 'fastmcp>=4.1,<5'
-python_peer lms 'linux-mcp-server==1.7.0'
+python_peer fastmcp fastmcp.txt
+python_peer lms lms.txt

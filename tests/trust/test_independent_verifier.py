@@ -18,7 +18,8 @@ from triagebook.tools.store import audit_rows
 from .policies import actor
 from .world import World
 
-PACKAGE = "aics-tlog==0.2.1"
+PACKAGE = "aics-tlog"
+LOCK = Path(__file__).parents[1] / "peers" / "aics-tlog.txt"
 CACHE = Path(__file__).parents[2] / ".cache" / "aics-tlog"
 SCRIPT = """
 import base64, json, sys
@@ -72,7 +73,7 @@ def ask() -> Ask:
             pytest.skip("aics-tlog needs Python >= 3.12, which is not here")
         shutil.rmtree(CACHE, ignore_errors=True)
         subprocess.run((base, "-m", "venv", CACHE), check=True)
-        install = (python, "-m", "pip", "install", "--quiet", PACKAGE)
+        install = (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", LOCK)
         if subprocess.run(install, check=False, capture_output=True).returncode:
             pytest.skip(f"{PACKAGE} could not be installed")
         (CACHE / "installed").touch()
