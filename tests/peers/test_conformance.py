@@ -27,7 +27,10 @@ TASKS = (
 
 
 def suite(address: str, out: Path, *options: str) -> str:
-    done = peers.node(str(peers.CONFORMANCE), "server", "--url", address, *options, "-o", str(out))
+    arguments = (str(peers.CONFORMANCE), "server", "--url", address, *options, "-o", str(out))
+    done = peers.node(*arguments)
+    if done.returncode:  # the suite gives each of its requests a second or so: a busy machine gets one more chance
+        done = peers.node(*arguments)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
     return done.stdout + done.stderr
 
