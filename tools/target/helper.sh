@@ -851,7 +851,7 @@ for_processes() { # FUNCTION
 }
 
 raise_one() { prlimit --pid "$L_PID" "--nproc=$(raised_pair "$L_PAIR" "$WANTED")"; }
-lower_one() { prlimit --pid "$L_PID" "--nproc=$L_PAIR"; }
+lower_one() { [ "$(limit_of "$L_PID" nproc)" = "$L_PAIR" ] || prlimit --pid "$L_PID" "--nproc=$L_PAIR"; }
 is_raised() {
   _now=$(limit_of "$L_PID" nproc)
   AFTER=$AFTER${AFTER:+,}$L_PID:$L_START:$_now
