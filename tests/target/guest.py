@@ -106,14 +106,22 @@ class Guest:
         outputs = [diagnoser.run(*argv) for argv in ACTIONS[action].capture(params, step)]
         return ACTIONS[action].planned(params, step, outputs)
 
-    def send(self, change: Change, order_id: str = "") -> Timed:
-        """Sign and send an order through the fixing account."""
+    def sealed(self, change: Change, order_id: str = "") -> bytes:
+        """A good order, signed."""
         assert self.installed is not None
         now = int(time.time())
         boot = self.root.run("cat", "/proc/sys/kernel/random/boot_id").strip()
         envelope = Envelope(order_id or secrets.token_hex(16), "c" * 64, self.installed.target, boot, now, now + 120)
+        return self.key.seal(render(envelope, change))
+
+    def send(self, change: Change, order_id: str = "") -> Timed:
+        """Sign and send an order through the fixing account."""
+        return self.send_bytes(self.sealed(change, order_id))
+
+    def send_bytes(self, data: bytes) -> Timed:
+        """What the helper answers through the fixing account's login."""
         began = time.monotonic()
-        ran = self.account(layout.FIXER, "fix").ask("helper", stdin=self.key.seal(render(envelope, change)))
+        ran = self.account(layout.FIXER, "fix").ask("helper", stdin=data)
         return Timed(parsed(ran.stdout.encode()), time.monotonic() - began)
 
     def status(self, order_id: str = "none") -> dict[str, str]:

@@ -184,3 +184,28 @@ def test_an_order_is_never_carried_out_twice(guest: Guest) -> None:
     assert guest.send(order, "a" * 32).answer["reason"] == "replayed"
     assert guest.status("a" * 32)["journal"] == "applied"
     assert guest.send(undo_of("a" * 32)).answer["result"] == "undone"
+
+
+def test_killed_at_ten_points_the_host_is_whole_and_the_journal_honest(guest: Guest) -> None:
+    guest.shell(f"systemctl start {NAME}")
+    change = guest.plan("unit_tasks_max", {"unit": NAME, "limit": 200}, "persist").order
+    before, states = guest.snapshot(), []
+    for point in range(10):
+        order_id = f"{point:032x}"
+        guest.root.run("dd", "of=/run/order", "status=none", stdin=guest.sealed(change, order_id))
+        points = f"sleep 0.{point}; sleep 0.{point}"
+        guest.shell(
+            f"/opt/triagebook/helper </run/order >/run/answer & pid=$!; {points}; kill -9 $pid; wait $pid; true"
+        )
+        guest.shell("until flock -n /run/triagebook/lock true; do sleep 0.1; done")  # its children hold the lock
+        state = guest.status(order_id)["journal"]
+        states.append(state)
+        left = guest.shell("cat /etc/systemd/system/*.d/zz-triagebook-*.conf 2>/dev/null; true")
+        assert left in ("", "[Service]\nTasksMax=200\n")
+        again = guest.send_bytes(guest.sealed(change, order_id)).answer
+        assert again["reason"] == ("ok" if state == "none" else "replayed")
+        undone = guest.send(undo_of(order_id)).answer
+        assert undone["result"] == ("refused" if state == "claimed" else "undone"), (state, undone)
+        assert guest.snapshot() == before, (point, state)
+    guest.shell("rm /run/order /run/answer")
+    assert len(set(states)) > 1, states

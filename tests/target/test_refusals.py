@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.orders import OrderKey, fields_of, undo_of
 
-from tests.target.scratch_host import BOOT, ScratchHost, programs
+from tests.target.scratch_host import BOOT, ScratchHost, parsed, programs
 
 RAISE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 
@@ -237,6 +237,35 @@ def fill(path: Path) -> None:
             return
 
 
+def test_an_order_whose_end_never_comes_is_given_up(host: ScratchHost) -> None:
+    host.install(INPUT_WAIT_S="1")
+    argv = (*host.shell, str(host.helper))
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(sealed(host, host.order(RAISE)))
+        process.stdin.flush()
+        answer = parsed(process.stdout.read())
+    assert (answer["reason"], host.sysctl("vm/max_map_count")) == ("input_slow", "65530")
+
+
+def test_a_full_run_folder_is_refused(host: ScratchHost) -> None:
+    run = host.path("run")
+    run.mkdir(mode=0o700)
+    programs(("mount", "-t", "tmpfs", "-o", "size=4k,mode=0700", "none", str(run)))
+    try:
+        fill(run / "filler")
+        assert refused(host, sealed(host, host.order(RAISE))) == "spool_unwritable"
+    finally:
+        programs(("umount", str(run)))
+
+
+def test_a_run_folder_that_others_may_write_is_refused(host: ScratchHost) -> None:
+    host.path("run").mkdir()
+    host.path("run").chmod(0o777)
+    assert refused(host, sealed(host, host.order(RAISE))) == "run_unsafe"
+
+
 def test_a_journal_folder_that_others_may_write_is_refused(host: ScratchHost) -> None:
     host.path("state/journal").mkdir(parents=True)
     host.path("state/journal").chmod(0o777)
@@ -260,8 +289,6 @@ class PidsCgroup:
 
     def send(self, host: ScratchHost, data: bytes, *, room: int) -> dict[str, str]:
         """The helper's answer when it runs in this cgroup."""
-        from tests.target.scratch_host import parsed
-
         (self.path / "pids.max").write_text(f"{room}\n")
         argv = ("sh", "-c", f"echo $$ >{self.path}/cgroup.procs && exec " + " ".join((*host.shell, str(host.helper))))
         done = subprocess.run(
