@@ -87,6 +87,9 @@ def test_a_revocation_file_that_cannot_be_read_is_refused(host: ScratchHost) -> 
         '* namespaces="triagebook-order-v1",valid-before="20990101000000Z" {key}',
         'triagebook cert-authority,namespaces="triagebook-order-v1",valid-before="20990101000000Z" {key}',
         'triagebook namespaces="triagebook-order-v1",valid-before="2099" {key}',
+        'triagebook namespaces="triagebook-order-v1",valid-before="20990101Z" {key}',
+        'triagebook namespaces="triagebook-order-v1",valid-before="2x990101000000Z" {key}',
+        'triagebook namespaces="triagebook-order-v1",valid-before="20990101000000Z" {key} "a"',
     ],
 )
 def test_a_key_that_is_not_bound_to_orders_and_a_time_is_refused(host: ScratchHost, line: str) -> None:
@@ -351,11 +354,18 @@ def altered(order: bytes) -> dict[str, tuple[bytes, str]]:
         "other format": (order.replace(b"order-v1", b"order-v2"), "order_value"),
         "9 KiB": (order + b"more=" + b"1" * 9216 + b"\n", "too_long"),
         "9 KiB of a value": (order.replace(b"262144", b"2" * 9216), "too_long"),
+        "id in capitals": (order.replace(b"\nid=", b"\nid=A"), "order_value"),
+        "short id": (lines[0] + b"id=abc\n" + b"".join(lines[2:]), "order_value"),
+        "id that climbs": (lines[0] + b"id=" + b"a/" * 16 + b"\n" + b"".join(lines[2:]), "order_value"),
+        "short plan": (b"".join([*lines[:2], b"plan=abc\n", *lines[3:]]), "order_value"),
+        "short boot": (b"".join([*lines[:4], b"boot=abc\n", *lines[5:]]), "order_value"),
+        "boot that is no id": (b"".join([*lines[:4], b"boot=" + b"x" * 36 + b"\n", *lines[5:]]), "order_value"),
+        "time that is no number": (b"".join([*lines[:5], b"issued=now\n", *lines[6:]]), "order_value"),
         "nothing": (b"", "signature"),
     }
 
 
-@pytest.mark.parametrize("name", altered(b"a=b\nc=d\n"))
+@pytest.mark.parametrize("name", altered(b"a=b\n" * 9))
 def test_an_order_with_a_line_altered_is_refused(host: ScratchHost, name: str) -> None:
     order, reason = altered(host.order(RAISE))[name]
     if name == "nothing":
@@ -409,6 +419,42 @@ def test_a_value_out_of_bounds_is_refused(host: ScratchHost, change: tuple[str, 
     answer = host.apply(fields_of(change[0], change[1:]))
     assert (answer["result"], answer["reason"], answer["detail"]) == ("refused", reason, detail)
     assert host.snapshot() == before
+
+
+@pytest.mark.parametrize("pair", ["30", "30:60:90", ":60", "30:", "x:60", "30:060", "max:max"])
+def test_a_limit_that_is_no_pair_is_refused(host: ScratchHost, pair: str) -> None:
+    change = fields_of("process_limit", ("live", "99", "1", "0", "nproc", pair, "200"))
+    assert refused(host, sealed(host, host.order(change))) == "order_value"
+
+
+@pytest.mark.parametrize(
+    "unit", ["-x.service", "a..b.service", "@x.service", ".x.service", "x", "x" * 256 + ".service", "a\\b.service"]
+)
+def test_a_unit_name_that_systemd_would_take_otherwise_is_refused(host: ScratchHost, unit: str) -> None:
+    order = host.order(fields_of("unit_tasks_max", ("live", "UNIT", "20", "200"))).replace(b"UNIT", unit.encode())
+    assert refused(host, sealed(host, order)) == "order_value"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "triagebook.swap",
+        "/etc/passwd",
+        "/a//triagebook.swap",
+        "/.a/triagebook.swap",
+        "/x-triagebook.swap",
+        "/-a/triagebook.swap",
+    ],
+)
+def test_a_swap_path_that_is_not_ours_is_refused(host: ScratchHost, path: str) -> None:
+    order = host.order(fields_of("swap_file", ("live", path, "64")))
+    assert refused(host, sealed(host, order)) == "order_value"
+
+
+@pytest.mark.parametrize("user", ["Shop", "1shop", "x" * 33, "a/b", "a@b"])
+def test_a_user_name_that_is_none_is_refused(host: ScratchHost, user: str) -> None:
+    order = host.order(fields_of("user_nproc", ("persist", user, "1001", "none", "30:60", "200")))
+    assert refused(host, sealed(host, order)) == "order_value"
 
 
 def test_threads_max_below_present_use_is_refused(host: ScratchHost) -> None:
