@@ -457,6 +457,25 @@ def test_a_user_name_that_is_none_is_refused(host: ScratchHost, user: str) -> No
     assert refused(host, sealed(host, order)) == "order_value"
 
 
+@pytest.mark.parametrize(
+    ("action", "values"),
+    [
+        ("process_limit", ("persist", "99", "1", "0", "nproc", "30:60", "200")),
+        ("process_signal", ("persist", "99", "1", "0", "TERM")),
+        ("unit_restart", ("persist", "shop.service", "0" * 32)),
+        ("unit_limit", ("live", "shop.service", "nproc", "30:60", "200")),
+        ("user_nproc", ("persist", "shop", "1001", "99:1:30:60", "30:60", "200")),
+        ("user_nproc", ("live", "shop", "1001", "none", "none", "200")),
+        ("user_nproc", ("live", "shop", "1001", "99:1:30:60", "30:60", "200")),
+        ("user_nproc", ("persist", "shop", "1001", "none", "none", "200")),
+    ],
+)
+def test_a_step_that_an_action_does_not_have_is_refused(
+    host: ScratchHost, action: str, values: tuple[str, ...]
+) -> None:
+    assert refused(host, sealed(host, host.order(fields_of(action, values)))) == "order_value"
+
+
 def test_threads_max_below_present_use_is_refused(host: ScratchHost) -> None:
     host.tasks(9000)
     assert host.apply(fields_of("sysctl", ("live", "kernel.threads-max", "7580", "8000")))["detail"] == "below_use"
