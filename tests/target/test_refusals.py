@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.orders import OrderKey, fields_of, undo_of
 
-from tests.target.scratch_host import BOOT, ScratchHost, programs
+from tests.target.scratch_host import BOOT, ScratchHost, parsed, programs
 
 RAISE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 
@@ -87,6 +87,9 @@ def test_a_revocation_file_that_cannot_be_read_is_refused(host: ScratchHost) -> 
         '* namespaces="triagebook-order-v1",valid-before="20990101000000Z" {key}',
         'triagebook cert-authority,namespaces="triagebook-order-v1",valid-before="20990101000000Z" {key}',
         'triagebook namespaces="triagebook-order-v1",valid-before="2099" {key}',
+        'triagebook namespaces="triagebook-order-v1",valid-before="20990101Z" {key}',
+        'triagebook namespaces="triagebook-order-v1",valid-before="2x990101000000Z" {key}',
+        'triagebook namespaces="triagebook-order-v1",valid-before="20990101000000Z" {key} "a"',
     ],
 )
 def test_a_key_that_is_not_bound_to_orders_and_a_time_is_refused(host: ScratchHost, line: str) -> None:
@@ -235,6 +238,35 @@ def fill(path: Path) -> None:
             return
 
 
+def test_an_order_whose_end_never_comes_is_given_up(host: ScratchHost) -> None:
+    host.install(INPUT_WAIT_S="1")
+    argv = (*host.shell, str(host.helper))
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(sealed(host, host.order(RAISE)))
+        process.stdin.flush()
+        answer = parsed(process.stdout.read())
+    assert (answer["reason"], host.sysctl("vm/max_map_count")) == ("input_slow", "65530")
+
+
+def test_a_full_run_folder_is_refused(host: ScratchHost) -> None:
+    run = host.path("run")
+    run.mkdir(mode=0o700)
+    programs(("mount", "-t", "tmpfs", "-o", "size=4k,mode=0700", "none", str(run)))
+    try:
+        fill(run / "filler")
+        assert refused(host, sealed(host, host.order(RAISE))) == "spool_unwritable"
+    finally:
+        programs(("umount", str(run)))
+
+
+def test_a_run_folder_that_others_may_write_is_refused(host: ScratchHost) -> None:
+    host.path("run").mkdir()
+    host.path("run").chmod(0o777)
+    assert refused(host, sealed(host, host.order(RAISE))) == "run_unsafe"
+
+
 def test_a_journal_folder_that_others_may_write_is_refused(host: ScratchHost) -> None:
     host.path("state/journal").mkdir(parents=True)
     host.path("state/journal").chmod(0o777)
@@ -258,8 +290,6 @@ class PidsCgroup:
 
     def send(self, host: ScratchHost, data: bytes, *, room: int) -> dict[str, str]:
         """The helper's answer when it runs in this cgroup."""
-        from tests.target.scratch_host import parsed
-
         (self.path / "pids.max").write_text(f"{room}\n")
         argv = ("sh", "-c", f"echo $$ >{self.path}/cgroup.procs && exec " + " ".join((*host.shell, str(host.helper))))
         done = subprocess.run(argv, input=data, capture_output=True, timeout=120, check=False, env={"PATH": os.environ["PATH"]})
@@ -320,11 +350,18 @@ def altered(order: bytes) -> dict[str, tuple[bytes, str]]:
         "other format": (order.replace(b"order-v1", b"order-v2"), "order_value"),
         "9 KiB": (order + b"more=" + b"1" * 9216 + b"\n", "too_long"),
         "9 KiB of a value": (order.replace(b"262144", b"2" * 9216), "too_long"),
+        "id in capitals": (order.replace(b"\nid=", b"\nid=A"), "order_value"),
+        "short id": (lines[0] + b"id=abc\n" + b"".join(lines[2:]), "order_value"),
+        "id that climbs": (lines[0] + b"id=" + b"a/" * 16 + b"\n" + b"".join(lines[2:]), "order_value"),
+        "short plan": (b"".join([*lines[:2], b"plan=abc\n", *lines[3:]]), "order_value"),
+        "short boot": (b"".join([*lines[:4], b"boot=abc\n", *lines[5:]]), "order_value"),
+        "boot that is no id": (b"".join([*lines[:4], b"boot=" + b"x" * 36 + b"\n", *lines[5:]]), "order_value"),
+        "time that is no number": (b"".join([*lines[:5], b"issued=now\n", *lines[6:]]), "order_value"),
         "nothing": (b"", "signature"),
     }
 
 
-@pytest.mark.parametrize("name", altered(b"a=b\nc=d\n"))
+@pytest.mark.parametrize("name", altered(b"a=b\n" * 9))
 def test_an_order_with_a_line_altered_is_refused(host: ScratchHost, name: str) -> None:
     order, reason = altered(host.order(RAISE))[name]
     if name == "nothing":
@@ -378,6 +415,59 @@ def test_a_value_out_of_bounds_is_refused(host: ScratchHost, change: tuple[str, 
     answer = host.apply(fields_of(change[0], change[1:]))
     assert (answer["result"], answer["reason"], answer["detail"]) == ("refused", reason, detail)
     assert host.snapshot() == before
+
+
+@pytest.mark.parametrize("pair", ["30", "30:60:90", ":60", "30:", "x:60", "30:060", "max:max"])
+def test_a_limit_that_is_no_pair_is_refused(host: ScratchHost, pair: str) -> None:
+    change = fields_of("process_limit", ("live", "99", "1", "0", "nproc", pair, "200"))
+    assert refused(host, sealed(host, host.order(change))) == "order_value"
+
+
+@pytest.mark.parametrize(
+    "unit", ["-x.service", "a..b.service", "@x.service", ".x.service", "x", "x" * 256 + ".service", "a\\b.service"]
+)
+def test_a_unit_name_that_systemd_would_take_otherwise_is_refused(host: ScratchHost, unit: str) -> None:
+    order = host.order(fields_of("unit_tasks_max", ("live", "UNIT", "20", "200"))).replace(b"UNIT", unit.encode())
+    assert refused(host, sealed(host, order)) == "order_value"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "triagebook.swap",
+        "/etc/passwd",
+        "/a//triagebook.swap",
+        "/.a/triagebook.swap",
+        "/x-triagebook.swap",
+        "/-a/triagebook.swap",
+    ],
+)
+def test_a_swap_path_that_is_not_ours_is_refused(host: ScratchHost, path: str) -> None:
+    order = host.order(fields_of("swap_file", ("live", path, "64")))
+    assert refused(host, sealed(host, order)) == "order_value"
+
+
+@pytest.mark.parametrize("user", ["Shop", "1shop", "x" * 33, "a/b", "a@b"])
+def test_a_user_name_that_is_none_is_refused(host: ScratchHost, user: str) -> None:
+    order = host.order(fields_of("user_nproc", ("persist", user, "1001", "none", "30:60", "200")))
+    assert refused(host, sealed(host, order)) == "order_value"
+
+
+@pytest.mark.parametrize(
+    ("action", "values"),
+    [
+        ("process_limit", ("persist", "99", "1", "0", "nproc", "30:60", "200")),
+        ("process_signal", ("persist", "99", "1", "0", "TERM")),
+        ("unit_restart", ("persist", "shop.service", "0" * 32)),
+        ("unit_limit", ("live", "shop.service", "nproc", "30:60", "200")),
+        ("user_nproc", ("persist", "shop", "1001", "99:1:30:60", "30:60", "200")),
+        ("user_nproc", ("live", "shop", "1001", "none", "none", "200")),
+        ("user_nproc", ("live", "shop", "1001", "99:1:30:60", "30:60", "200")),
+        ("user_nproc", ("persist", "shop", "1001", "none", "none", "200")),
+    ],
+)
+def test_a_step_that_an_action_does_not_have_is_refused(host: ScratchHost, action: str, values: tuple[str, ...]) -> None:
+    assert refused(host, sealed(host, host.order(fields_of(action, values)))) == "order_value"
 
 
 def test_threads_max_below_present_use_is_refused(host: ScratchHost) -> None:

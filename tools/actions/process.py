@@ -14,11 +14,12 @@ _TITLES = {"nproc": "Max processes", "as": "Max address space"}
 _OF_USER = """cd /proc || exit 1
 for pid in [0-9]*; do
   while read -r name real rest; do
-    [ "$name" != Uid: ] || { [ "$real" != "$1" ] || set -- "$@" "$pid/stat" "$pid/status" "$pid/limits"; break; }
+    [ "$name" != Uid: ] || { [ "$real" != "$1" ] || set -- "$@" "$pid/status" "$pid/limits" "$pid/stat"; break; }
   done 2>/dev/null <"$pid/status"
 done
 shift
-[ $# = 0 ] || exec cat "$@" 2>/dev/null"""
+[ $# = 0 ] || cat "$@" 2>/dev/null
+exit 0 # a process that ended meanwhile is no failure"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class RunningProcess:
 
 def capture_one(pid: str) -> Argv:
     """The files of one process."""
-    return ("cat", f"/proc/{pid}/stat", f"/proc/{pid}/status", f"/proc/{pid}/limits")
+    return ("cat", f"/proc/{pid}/status", f"/proc/{pid}/limits", f"/proc/{pid}/stat")
 
 
 def capture_user(uid: str) -> Argv:
@@ -46,12 +47,15 @@ def capture_user(uid: str) -> Argv:
 
 
 def parse(text: str) -> tuple[RunningProcess, ...]:
-    """Read concatenated stat, status and limits. A process of which a part is missing is left out.
+    """Read concatenated status, limits and stat. A process of which a part is missing is left out.
+
+    The name in status is escaped by the kernel, that in stat is not: so stat comes last, and what follows its last
+    bracket is the kernel's. A process can name itself out of the list, and no other.
 
     Raises:
         ParseError: text, but no process in it.
     """
-    blocks = re.split(r"(?m)^(?=\d+ \()", text)
+    blocks = re.split(r"(?m)^(?=Name:\t)", text)
     found = tuple(process for process in map(_block, blocks) if process is not None)
     if text.strip() and not found:
         raise ParseError(f"no process in {text[:80]!r}")
@@ -59,16 +63,14 @@ def parse(text: str) -> tuple[RunningProcess, ...]:
 
 
 def _block(text: str) -> RunningProcess | None:
-    head = re.match(r"(\d+) \((.*)\) ([A-Za-z]) (.*)", text, re.DOTALL)
-    uid = re.search(r"(?m)^Uid:\s+(\d+)", text)
-    threads = re.search(r"(?m)^Threads:\s+(\d+)", text)
+    numbers = {name: re.search(rf"(?m)^{name}:\s+(\d+)", text) for name in ("Pid", "PPid", "Uid", "Threads")}
+    comm = re.match(r"Name:\t(.*)", text)
     limits = {name: _limit(text, title) for name, title in _TITLES.items()}
-    if head is None or uid is None or threads is None or not all(limits.values()):
+    stat = text.rpartition(") ")[2].split()  # state is the third field, the start time the twenty-second
+    if comm is None or not all(numbers.values()) or not all(limits.values()) or len(stat) < 20 or not stat[19].isdigit():
         return None
-    rest = head[4].split("\n", 1)[0].split()
-    if len(rest) < 19 or not rest[0].isdigit() or not rest[18].isdigit():
-        return None
-    return RunningProcess(int(head[1]), head[2], head[3], int(rest[0]), int(rest[18]), int(uid[1]), int(threads[1]), limits)
+    pid, parent, uid, threads = (int(found[1]) for found in numbers.values() if found)
+    return RunningProcess(pid, comm[1], stat[0], parent, int(stat[19]), uid, threads, limits)
 
 
 def _limit(text: str, title: str) -> str:

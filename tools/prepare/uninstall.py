@@ -37,6 +37,16 @@ def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
         reload_sshd(remote)
     for account in (layout.FIXER, layout.DIAGNOSER):
         if remote.exists(made_account(account)):
-            remote.run("userdel", account)
+            _remove_account(remote, account)
     for path in (layout.PROGRAMS, layout.CONFIG, layout.STATE, "/run/triagebook"):
         remote.run("rm", "-rf", path)
+
+
+def _remove_account(remote: Remote, account: str) -> None:
+    """userdel refuses an account with a process: its sessions, and its user manager after them, are ended first."""
+    remote.ask("loginctl", "terminate-user", account)
+    for _ in range(10):
+        if remote.succeeds("userdel", account):
+            return
+        remote.run("sleep", "1")
+    remote.run("userdel", account)

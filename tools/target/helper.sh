@@ -13,6 +13,9 @@
 # Order of work: spool -> signature -> parse the verified file -> target, boot, clock -> lock -> fork probe -> claim
 # the id (mkdir, synced) -> guards -> capture -> change -> re-read -> journal -> answer.
 
+# shellcheck disable=SC2015 # `a && b || refuse`: b only tests, and refuse ends the program either way
+# shellcheck disable=SC2317 # reached by name: "check_$ACTION", and by the EXIT trap
+
 # >>> constants: tools/target/build.py replaces values here for tests; what is installed has these literals
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 CONFIG=/etc/triagebook
@@ -29,6 +32,7 @@ PAM=/etc/pam.d
 FSTAB=/etc/fstab
 MACHINE_ID=/etc/machine-id
 PRODUCT_ID=/sys/class/dmi/id/product_uuid
+INPUT_WAIT_S=30
 # <<< constants
 VERSION=helper-v1
 FORMAT=triagebook-order-v1 # also the signature's namespace
@@ -99,7 +103,10 @@ spool() {
   is_trusted "$RUN" || refuse run_unsafe
   SPOOL=$(mktemp -d "$RUN/spool.XXXXXX") || refuse spool_unwritable
   blank "$SPOOL/input" || refuse spool_unwritable
-  timeout 30 head -c $((INPUT_MAX + 1)) >"$SPOOL/input" || refuse input_cut
+  timeout "$INPUT_WAIT_S" head -c $((INPUT_MAX + 1)) >"$SPOOL/input" || {
+    [ $? -ne 124 ] || refuse input_slow # its end never came: nobody may hold a root process open
+    refuse spool_unwritable
+  }
   [ "$(wc -c <"$SPOOL/input")" -le "$INPUT_MAX" ] || refuse too_long
   [ -s "$SPOOL/input" ] || refuse empty
   # The space is for the two marker lines only; the order's own check below is narrower.
@@ -851,7 +858,7 @@ for_processes() { # FUNCTION
 }
 
 raise_one() { prlimit --pid "$L_PID" "--nproc=$(raised_pair "$L_PAIR" "$WANTED")"; }
-lower_one() { prlimit --pid "$L_PID" "--nproc=$L_PAIR"; }
+lower_one() { [ "$(limit_of "$L_PID" nproc)" = "$L_PAIR" ] || prlimit --pid "$L_PID" "--nproc=$L_PAIR"; }
 is_raised() {
   _now=$(limit_of "$L_PID" nproc)
   AFTER=$AFTER${AFTER:+,}$L_PID:$L_START:$_now
@@ -984,7 +991,7 @@ check_sysctl_file() {
   unset IFS
   set -f
   # procps applies this one after all of sysctl.d; the same value there does no harm
-  [ ! -e "$SYSCTL_CONF" ] || ! grep -E "$_pattern" "$SYSCTL_CONF" | grep -qvE "=[[:space:]]*$WANTED[[:space:]]*$" ||
+  [ ! -e "$SYSCTL_CONF" ] || ! grep -E "$_pattern" "$SYSCTL_CONF" | grep -qvE "=[[:space:]]*${WANTED}[[:space:]]*$" ||
     refuse overridden "$SYSCTL_CONF"
   blank "$ENTRY/persistent" || refuse journal_unwritable
   want_file <<EOF
