@@ -29,7 +29,7 @@ unit: $(VENV)/.dev system-packages peers
 
 lab: $(VENV)/.dev ## All scenarios on all guest releases (root, QEMU); exit 3 where they cannot run
 	@$(BIN)/python -m tests.lab.rounds
-	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m long tests/lab
+	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m long tests/lab tests/target
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh

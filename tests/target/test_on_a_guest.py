@@ -13,7 +13,7 @@ from triagebook.tools.prepare.uninstall import uninstall
 
 from tests.target.guest import Guest
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 UNIT = """[Service]
 User=appuser
 ExecStart=/bin/sh -c 'sleep 99999 & sleep 99999 & wait'

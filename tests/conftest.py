@@ -1,4 +1,4 @@
-"""Which of the laboratory's tests run: eight scenarios always, the long ones (marked `long`) with TRIAGEBOOK_LAB=all."""
+"""Which tests on virtual machines run: eight scenarios always, the long ones (marked `long`) with TRIAGEBOOK_LAB=all."""
 
 import os
 
