@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 HOST ?=
 ARGS ?=
+RELEASES ?=
 
-.PHONY: diagnose test check lint types unit peers conformance lab bench bench-guard bench-lock peers-lock lock system-packages clean
+.PHONY: diagnose test check lint types unit peers conformance lab lab-long bench bench-guard bench-lock peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -27,8 +28,10 @@ types: $(VENV)/.dev .cache/src/triagebook
 unit: $(VENV)/.dev system-packages peers
 	@$(BIN)/pytest -q
 
-lab: $(VENV)/.dev ## All scenarios on all guest releases (root, QEMU); exit 3 where they cannot run
-	@$(BIN)/python -m tests.lab.rounds
+lab: $(VENV)/.dev ## All scenarios on all guest releases, or RELEASES="--release debian-12"; exit 3 where they cannot run
+	@$(BIN)/python -m tests.lab.rounds $(RELEASES)
+
+lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes each
 	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m long tests/lab tests/target
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had

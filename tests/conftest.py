@@ -11,4 +11,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="long: run by `make lab`"))
+            item.add_marker(pytest.mark.skip(reason="long: run by `make lab-long`"))

@@ -31,6 +31,12 @@ class Row:
     seconds: float
     judgements: tuple[Judgement, ...]
     error: str = ""
+    is_again: bool = False
+
+    @property
+    def is_unheard(self) -> bool:
+        """The guest did not start, or took no login where it must: that says nothing of the product, and is tried once more."""
+        return bool(self.error) or any(item.wrong and item.said.startswith("unreachable") for item in self.judgements)
 
     @property
     def is_right(self) -> bool:
@@ -79,15 +85,23 @@ class Rounds:
         machine: Machine | None = None
         while not self._queues[number].empty():
             release, scenario = self._queues[number].get()
-            started = time.monotonic()
-            judgements: tuple[Judgement, ...] = ()
-            error = ""
-            try:
-                machine = self._fresh(machine, release, self._name(number, release))
-                judgements = tuple(judge(machine, scenario, SCENARIOS[scenario]))
-            except Exception as failure:  # noqa: BLE001 - whatever stops one scenario is its result; the others go on
-                error = f"{type(failure).__name__}: {failure}"
-            self._note(Row(release, scenario, time.monotonic() - started, judgements, error))
+            row: Row | None = None
+            while row is None or (row.is_unheard and not row.is_again):
+                machine, row = self._try(machine, release, scenario, number, is_again=row is not None)
+                self._note(row)
+
+    def _try(
+        self, machine: Machine | None, release: str, scenario: str, number: int, *, is_again: bool
+    ) -> tuple[Machine | None, Row]:
+        started = time.monotonic()
+        judgements: tuple[Judgement, ...] = ()
+        error = ""
+        try:
+            machine = self._fresh(machine, release, self._name(number, release))
+            judgements = tuple(judge(machine, scenario, SCENARIOS[scenario]))
+        except Exception as failure:  # noqa: BLE001 - whatever stops one scenario is its result; the others go on
+            error = f"{type(failure).__name__}: {failure}"
+        return machine, Row(release, scenario, time.monotonic() - started, judgements, error, is_again)
 
     def _fresh(self, machine: Machine | None, release: str, name: str) -> Machine:
         if machine is not None and machine.state.release == release:
@@ -102,6 +116,7 @@ class Rounds:
 
     def _note(self, row: Row) -> None:
         with self._lock:
+            self.rows = [known for known in self.rows if (known.release, known.scenario) != (row.release, row.scenario)]
             self.rows.append(row)
             for judgement in row.judgements:
                 word = "ok   " if not judgement.wrong else "WRONG"
