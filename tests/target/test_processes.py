@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_another_process_under_the_same_number_is_left_alone(real: ScratchHost, 
     assert send(real, limit(sleeper.pid, "nproc", 50, uid="0"))["reason"] == "process_changed"
     assert send(real, limit(sleeper.pid, "nproc", 50, before="31:60"))["reason"] == "changed"
     assert send(real, limit(sleeper.pid, "nproc", 30))["detail"] == "not_higher"
-    assert read(sleeper.pid) == before
+    assert replace(read(sleeper.pid), state=before.state) == before  # it may be asleep or about to be
 
 
 @needs_resource
@@ -207,4 +208,4 @@ def test_where_the_kernel_refuses_it_to_root_nothing_is_changed(real: ScratchHos
     listed = f"{sleeper.pid}:{before.start}:30:60"
     answers.append(send(real, fields_of("user_nproc", ("live", "shop", str(UID), listed, "none", "200"))))
     assert [(one["result"], one["reason"], one["journal"]) for one in answers] == [("failed", "not_applied", "restored")] * 2
-    assert read(sleeper.pid) == before
+    assert replace(read(sleeper.pid), state=before.state) == before  # it may be asleep or about to be
