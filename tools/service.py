@@ -38,7 +38,6 @@ from triagebook.tools.transport.base import LoginFailed, Transport
 if TYPE_CHECKING:
     from triagebook.runbooks.engine.conclude import Conclusion
 
-MAX_ROUNDS = 3
 CONCLUDING = "triagebook.runbooks.engine.conclude"  # with the templates: 45 ms, while the host is waited for
 
 
