@@ -26,6 +26,7 @@ ASKED = {
     "audit_verify": {},
     "audit_export": {},
     "policy_check": {"action": "propose", "host": "web-01"},
+    "note_refusal": {"action": "diagnose", "reason": "unknown_argument", "says": "no argument approved"},
 }
 # per request: the outcome for ann (who asked), bob (sre), dan (reads everything), a service, an assistant of ann's, a stranger
 TABLE = """
@@ -44,6 +45,7 @@ audit_show    not_found        ok               ok                not_found     
 audit_verify  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
 audit_export  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
 policy_check  ok               ok               ok                ok                    ok                  ok
+note_refusal  ok               ok               ok                ok                    ok                  ok
 """
 ACTORS = ("ann", "bob", "dan", "mcp:robot", "mcp:ann", "mallory")
 CELLS = [
