@@ -138,19 +138,29 @@ def test_other_processes_than_the_running_ones_of_that_user_are_refused(
     real: ScratchHost, sleeper: subprocess.Popen[bytes]
 ) -> None:
     write_id(real)
-    found = read(sleeper.pid)
+    found, own = read(sleeper.pid), read(os.getpid())
     gone, listed = f"{sleeper.pid}:1:30:60", f"{sleeper.pid}:{found.start}:30:60"
-    for change, reason in (
-        (("live", "shop", "0", listed, "none", "200"), "exempt"),
-        (("live", "other", str(UID), listed, "none", "200"), "other_user"),
-        (("live", "shop", str(UID), gone, "none", "200"), "process_gone"),
-        (("live", "shop", str(UID), listed, "none", "1"), "out_of_bounds"),
-        (("live", "shop", str(UID), "none", "none", "200"), "order_value"),
-        (("live", "shop", str(UID), f"{sleeper.pid}:x:30:60", "none", "200"), "order_value"),
-        (("live", "shop", str(UID), f"1:{found.start}:30:60", "none", "200"), "order_value"),
-        (("live", "shop", str(UID), ",".join([listed] * 33), "none", "200"), "order_value"),
+    half = int(Path("/proc/sys/kernel/threads-max").read_text()) // 2
+    for change, reason, detail in (
+        (("live", "shop", "0", listed, "none", "200"), "exempt", ""),
+        (("live", "other", str(UID), listed, "none", "200"), "other_user", ""),
+        (("live", "shop", str(UID), gone, "none", "200"), "process_gone", ""),
+        (("live", "shop", str(UID), listed, "none", "1"), "out_of_bounds", "below_use"),
+        (("live", "shop", str(UID), listed, "none", str(half + 1)), "out_of_bounds", "half_of_threads_max"),
+        (("live", "shop", str(UID), listed, "none", "30"), "out_of_bounds", "not_higher"),
+        (("live", "shop", str(UID), f"{sleeper.pid}:{found.start}:31:60", "none", "200"), "changed", str(sleeper.pid)),
+        (
+            ("live", "shop", str(UID), f"{own.pid}:{own.start}:{own.limits['nproc']}", "none", "200"),
+            "process_changed",
+            str(own.pid),
+        ),
+        (("live", "shop", str(UID), "none", "none", "200"), "order_value", "processes"),
+        (("live", "shop", str(UID), f"{sleeper.pid}:x:30:60", "none", "200"), "order_value", "processes"),
+        (("live", "shop", str(UID), f"1:{found.start}:30:60", "none", "200"), "order_value", "processes"),
+        (("live", "shop", str(UID), ",".join([listed] * 33), "none", "200"), "order_value", "processes"),
     ):
-        assert send(real, fields_of("user_nproc", change))["reason"] == reason, change
+        answer = send(real, fields_of("user_nproc", change))
+        assert (answer["result"], answer["reason"], answer["detail"]) == ("refused", reason, detail), change
 
 
 def test_a_users_limit_for_new_logins_is_a_file_of_our_own(host: ScratchHost) -> None:

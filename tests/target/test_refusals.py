@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.orders import OrderKey, fields_of, undo_of
 
-from tests.target.scratch_host import BOOT, ScratchHost, parsed, programs
+from tests.target.scratch_host import BOOT, MACHINE, ScratchHost, parsed, programs
 
 RAISE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 
@@ -171,6 +171,33 @@ def test_a_copied_disk_with_the_same_machine_id_is_refused(host: ScratchHost) ->
     target.write_text(target.read_text().replace("product=none", "product=1234-of-the-first-machine"))
     host.write("product_uuid", "5678-of-the-copy\n")
     assert refused(host, sealed(host, host.order(RAISE))) == "target_moved"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "target=abc\n",
+        "target={t}\n",
+        "target={t}X\nmachine={m}\nproduct=none\n",
+        "target={t}\nmachine=\nproduct=none\n",
+    ],
+)
+def test_a_target_file_that_is_not_whole_is_refused(host: ScratchHost, text: str) -> None:
+    host.write("etc/triagebook/target", text.format(t=host.target, m=MACHINE))
+    assert refused(host, sealed(host, host.order(RAISE))) in ("target_malformed", "target_moved")
+
+
+def test_a_target_file_that_others_may_write_is_refused(host: ScratchHost) -> None:
+    host.path("etc/triagebook/target").chmod(0o666)
+    assert refused(host, sealed(host, host.order(RAISE))) == "target_unsafe"
+
+
+def test_a_folder_of_settings_that_others_may_write_is_refused(host: ScratchHost) -> None:
+    host.write("proc/sys/vm/max_map_count", "262144\n")
+    host.path("etc/sysctl.d").chmod(0o777)
+    change = fields_of("sysctl", ("persist", "vm.max_map_count", "262144", "262144"))
+    assert refused(host, sealed(host, host.order(change))) == "file_unsafe"
 
 
 def test_an_order_from_before_a_reboot_is_refused(host: ScratchHost) -> None:
