@@ -1,0 +1,174 @@
+"""Messages a chat face keeps up to date: what each should say is here, and a sender brings the chat service to it.
+
+A message is changed by storing what it should say; who sends it, when, and after how many failures is another matter. So
+a chat service that is away loses nothing.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from triagebook.tools.store.chat_schema import messages
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.schema import fixes, votes
+from triagebook.tools.times import to_micros
+
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message, posted (`ts`) or not."""
+
+    id: str
+    kind: str
+    subject: str
+    channel: str
+    content: Mapping[str, Any]
+    parent: str = ""
+    thread_ts: str = ""
+    ts: str = ""
+    mark: str = ""
+    wanted: int = 1
+    shown: int = 0
+    tries: int = 0
+
+
+def new_id() -> str:
+    """An id nobody can guess."""
+    return secrets.token_hex(12)
+
+
+def add(transaction: Transaction, message: Message, now: datetime) -> None:
+    """Keep a message that is to be posted, or one that was (with its `ts`)."""
+    names = ("id", "kind", "subject", "channel", "parent", "thread_ts", "ts", "mark", "wanted", "shown", "tries")
+    values = {name: getattr(message, name) for name in names} | {"content": json.dumps(message.content)}
+    moment = to_micros(now)
+    transaction.connection.execute(insert(messages).values(**values, next_at=moment, lease_until=0, created_at=moment, problem=""))
+
+
+def want(
+    transaction: Transaction, message_id: str, content: Mapping[str, Any], *, mark: str = "", before: str | None = None
+) -> bool:
+    """From now on it should say this. `before`: only where its mark still is that one. False: it was not."""
+    where = messages.c.id == message_id
+    where = where & (messages.c.mark == before) if before is not None else where
+    values = {"content": json.dumps(content), "mark": mark, "wanted": messages.c.wanted + 1, "next_at": 0, "tries": 0}
+    return transaction.connection.execute(update(messages).where(where).values(values)).rowcount == 1
+
+
+def read(transaction: Transaction, message_id: str) -> Message | None:
+    """A message by its id."""
+    return _one(transaction, messages.c.id == message_id)
+
+
+def at(transaction: Transaction, channel: str, ts: str) -> Message | None:
+    """The message at a place of the chat service."""
+    return _one(transaction, (messages.c.channel == channel) & (messages.c.ts == ts))
+
+
+def of_subject(transaction: Transaction, subject: str) -> list[Message]:
+    """Every message about a fix or a run."""
+    rows = transaction.connection.execute(select(messages).where(messages.c.subject == subject).order_by(messages.c.created_at))
+    return [_message(row) for row in rows]
+
+
+def behind(transaction: Transaction, kind: str, now: datetime) -> list[tuple[Message, str]]:
+    """Messages about fixes that show another state than the database has, each with the mark it should have.
+
+    The mark is state, number of votes, time of the last change: whatever moves a fix changes one of them.
+    """
+    count = select(func.count()).select_from(votes).where(votes.c.fix_id == fixes.c.id).scalar_subquery()
+    statement = select(*messages.c, fixes.c.state, fixes.c.updated_at, count.label("votes")).join(
+        fixes, messages.c.subject == fixes.c.id
+    )
+    since = to_micros(now - timedelta(days=2))
+    statement = statement.where(messages.c.kind == kind, (fixes.c.updated_at > since) | (messages.c.created_at > since))
+    found = []
+    for row in transaction.connection.execute(statement):
+        mark = mark_of(row.state, row.votes, row.updated_at)
+        if mark != row.mark:
+            found.append((_message(row), mark))
+    return found
+
+
+def mark_of(state: str, vote_count: int, updated_at_micros: int) -> str:
+    """What a message shows of a fix."""
+    return f"{state}/{vote_count}/{updated_at_micros}"
+
+
+def claim(transaction: Transaction, now: datetime, lease: timedelta) -> list[Message]:
+    """Messages that are to be sent, as this sender's for a while. One in a thread waits until its parent is posted."""
+    moment = to_micros(now)
+    parent = messages.alias()
+    has_place = select(parent.c.id).where(parent.c.id == messages.c.parent, parent.c.ts != "").exists()
+    is_due = (
+        (messages.c.shown < messages.c.wanted)
+        & (messages.c.next_at <= moment)
+        & (messages.c.lease_until <= moment)
+        & (messages.c.problem == "")
+    )
+    wanted = select(messages.c.id).where(is_due, (messages.c.parent == "") | has_place).order_by(messages.c.created_at).limit(BATCH)
+    ids = list(transaction.connection.execute(wanted).scalars())
+    if not ids:
+        return []
+    statement = update(messages).where(messages.c.id.in_(ids), is_due).values(lease_until=to_micros(now + lease))
+    rows = transaction.connection.execute(statement.returning(*messages.c)).all()
+    return [_message(row) for row in sorted(rows, key=lambda row: row.created_at)]
+
+
+def sent(transaction: Transaction, message: Message, ts: str) -> None:
+    """The service shows this version, there."""
+    statement = update(messages).where(messages.c.id == message.id)
+    transaction.connection.execute(statement.values(ts=ts, shown=message.wanted, lease_until=0, tries=0))
+
+
+def later(transaction: Transaction, message: Message, next_at: datetime) -> None:
+    """It could not be sent now."""
+    values = {"next_at": to_micros(next_at), "lease_until": 0, "tries": messages.c.tries + 1}
+    transaction.connection.execute(update(messages).where(messages.c.id == message.id).values(values))
+
+
+def never(transaction: Transaction, message: Message, problem: str) -> None:
+    """The service will not take it, now or later."""
+    statement = update(messages).where(messages.c.id == message.id).values(problem=problem[:300], lease_until=0)
+    transaction.connection.execute(statement)
+
+
+def thread_of(transaction: Transaction, message: Message) -> str:
+    """The thread it is posted to; empty: none."""
+    parent = read(transaction, message.parent) if message.parent else None
+    if parent is None:
+        return message.thread_ts
+    return parent.thread_ts or parent.ts
+
+
+def forget(transaction: Transaction, before: datetime) -> None:
+    """Drop messages made before then."""
+    transaction.connection.execute(delete(messages).where(messages.c.created_at < to_micros(before)))
+
+
+def _one(transaction: Transaction, where: ColumnElement[bool]) -> Message | None:
+    row = transaction.connection.execute(select(messages).where(where).limit(1)).one_or_none()
+    return None if row is None else _message(row)
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        row.id,
+        row.kind,
+        row.subject,
+        row.channel,
+        json.loads(row.content),
+        parent=row.parent,
+        thread_ts=row.thread_ts,
+        ts=row.ts,
+        mark=row.mark,
+        wanted=row.wanted,
+        shown=row.shown,
+        tries=row.tries,
+    )
