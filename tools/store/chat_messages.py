@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from triagebook.tools.fixes import OPEN
 from triagebook.tools.store.chat_schema import messages
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import fixes, votes
@@ -43,12 +45,15 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def add(transaction: Transaction, message: Message, now: datetime) -> None:
-    """Keep a message that is to be posted, or one that was (with its `ts`)."""
+def add(transaction: Transaction, message: Message, now: datetime) -> bool:
+    """Keep a message that is to be posted, or one that was (with its `ts`). False: its id is there already."""
     names = ("id", "kind", "subject", "channel", "parent", "thread_ts", "ts", "mark", "wanted", "shown", "tries")
     values = {name: getattr(message, name) for name in names} | {"content": json.dumps(message.content)}
     moment = to_micros(now)
-    transaction.connection.execute(insert(messages).values(**values, next_at=moment, lease_until=0, created_at=moment, problem=""))
+    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(messages).values(**values, next_at=moment, lease_until=0, created_at=moment, problem="")
+    made = statement.on_conflict_do_nothing().returning(messages.c.id)
+    return transaction.connection.execute(made).first() is not None
 
 
 def want(
@@ -69,6 +74,13 @@ def read(transaction: Transaction, message_id: str) -> Message | None:
 def at(transaction: Transaction, channel: str, ts: str) -> Message | None:
     """The message at a place of the chat service."""
     return _one(transaction, (messages.c.channel == channel) & (messages.c.ts == ts))
+
+
+def newest_of(transaction: Transaction, channel: str, kind: str, since: datetime) -> Message | None:
+    """The newest message of a kind in a channel, made since then."""
+    where = (messages.c.channel == channel) & (messages.c.kind == kind) & (messages.c.created_at > to_micros(since))
+    row = transaction.connection.execute(select(messages).where(where).order_by(messages.c.created_at.desc()).limit(1)).first()
+    return None if row is None else _message(row)
 
 
 def of_subject(transaction: Transaction, subject: str) -> list[Message]:
@@ -96,6 +108,13 @@ def behind(transaction: Transaction, kind: str, now: datetime) -> list[tuple[Mes
     return found
 
 
+def without_card(transaction: Transaction, kind: str, limit: int = BATCH) -> list[str]:
+    """Open fixes that no message of this kind is about, by their ids."""
+    has_card = select(messages.c.id).where(messages.c.kind == kind, messages.c.subject == fixes.c.id).exists()
+    statement = select(fixes.c.id).where(fixes.c.state.in_(sorted(OPEN)), ~has_card).order_by(fixes.c.created_at).limit(limit)
+    return list(transaction.connection.execute(statement).scalars())
+
+
 def mark_of(state: str, vote_count: int, updated_at_micros: int) -> str:
     """What a message shows of a fix."""
     return f"{state}/{vote_count}/{updated_at_micros}"
@@ -119,6 +138,20 @@ def claim(transaction: Transaction, now: datetime, lease: timedelta) -> list[Mes
     statement = update(messages).where(messages.c.id.in_(ids), is_due).values(lease_until=to_micros(now + lease))
     rows = transaction.connection.execute(statement.returning(*messages.c)).all()
     return [_message(row) for row in sorted(rows, key=lambda row: row.created_at)]
+
+
+def is_due(transaction: Transaction, now: datetime) -> bool:
+    """Is there anything to send? A look that writes nothing."""
+    moment = to_micros(now)
+    is_open = (messages.c.shown < messages.c.wanted) & (messages.c.next_at <= moment) & (messages.c.problem == "")
+    statement = select(messages.c.id).where(is_open, messages.c.lease_until <= moment).limit(1)
+    return transaction.connection.execute(statement).first() is not None
+
+
+def age(transaction: Transaction, message: Message, now: datetime) -> timedelta:
+    """How long it has been waiting since it was made."""
+    made = transaction.connection.execute(select(messages.c.created_at).where(messages.c.id == message.id)).scalar_one()
+    return timedelta(microseconds=to_micros(now) - made)
 
 
 def sent(transaction: Transaction, message: Message, ts: str) -> None:

@@ -1,11 +1,12 @@
 """Diagnoses that were asked for in a chat: whose, where, what came of them. By these, repeats find the card there is."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from triagebook.tools.store.chat_schema import runs
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import from_micros, to_micros
@@ -28,17 +29,32 @@ class Run:
     headline: str = ""
     repeats: int = 0
     ended_at: datetime | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    diagnosis: str = ""  # as JSON, once it ended well
 
 
 def add(transaction: Transaction, run: Run) -> None:
     """Keep a run that begins."""
-    names = ("id", "person", "account", "channel", "host", "runbook", "message", "cause", "status", "headline", "repeats")
-    values: Mapping[str, Any] = {name: getattr(run, name) for name in names}
+    names = (
+        "id",
+        "person",
+        "account",
+        "channel",
+        "host",
+        "runbook",
+        "message",
+        "cause",
+        "status",
+        "headline",
+        "repeats",
+        "diagnosis",
+    )
+    values: Mapping[str, Any] = {name: getattr(run, name) for name in names} | {"inputs": json.dumps(dict(run.inputs))}
     transaction.connection.execute(insert(runs).values(**values, started_at=to_micros(run.started_at), ended_at=0))
 
 
 def end(transaction: Transaction, run_id: str, now: datetime, **values: str) -> None:
-    """It ended: `cause`, `status`, `headline`, `message`."""
+    """It ended: `cause`, `status`, `headline`, `diagnosis`, `message`."""
     transaction.connection.execute(update(runs).where(runs.c.id == run_id).values(ended_at=to_micros(now), **values))
 
 
@@ -46,6 +62,12 @@ def repeated(transaction: Transaction, run_id: str) -> int:
     """It was found once more; how often by now."""
     statement = update(runs).where(runs.c.id == run_id).values(repeats=runs.c.repeats + 1).returning(runs.c.repeats)
     return int(transaction.connection.execute(statement).scalar_one())
+
+
+def read(transaction: Transaction, run_id: str) -> Run | None:
+    """A run by its id."""
+    row = transaction.connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    return None if row is None else _run(row)
 
 
 def newest(transaction: Transaction, channel: str, host: str, runbook: str, since: datetime) -> Run | None:
@@ -74,11 +96,6 @@ def of_account(transaction: Transaction, account: str, limit: int) -> list[Run]:
     return [_run(row) for row in transaction.connection.execute(statement)]
 
 
-def under_way(transaction: Transaction) -> int:
-    """How many have not ended."""
-    return int(transaction.connection.execute(select(func.count()).select_from(runs).where(runs.c.ended_at == 0)).scalar_one())
-
-
 def forget(transaction: Transaction, before: datetime) -> None:
     """Drop runs that began before then."""
     transaction.connection.execute(delete(runs).where(runs.c.started_at < to_micros(before)))
@@ -99,4 +116,6 @@ def _run(row: Row[Any]) -> Run:
         headline=row.headline,
         repeats=row.repeats,
         ended_at=from_micros(row.ended_at) if row.ended_at else None,
+        inputs=json.loads(row.inputs),
+        diagnosis=row.diagnosis,
     )

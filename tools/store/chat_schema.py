@@ -77,6 +77,8 @@ runs = Table(
     Column("repeats", Integer, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger, nullable=False),  # 0: under way
+    Column("inputs", Text, nullable=False),
+    Column("diagnosis", Text, nullable=False),  # redacted
     Index("ix_chat_runs_asked", "channel", "started_at"),
     Index("ix_chat_runs_account", "account", "started_at"),
 )

@@ -142,9 +142,15 @@ class FixService:
                 decision.is_allowed, decision.reason, decision.says, str(identity.account), identity.person, identity.service
             )
 
-    def note_refusal(self, actor: Actor, action: str, reason: str, says: str) -> None:
+    def note_refusal(self, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
         """A face said no before it asked: recorded as any refusal."""
-        asking.record_refusal(self._trust, actor, action, reason, says)
+        asking.record_refusal(self._trust, actor, action, reason, says, fix_id)
+
+    def shown(self, fix_id: str) -> FixView | None:
+        """A fix for a place that the operator chose to show fixes in. No request of anybody: nothing is recorded."""
+        with self._trust.store.read() as transaction:
+            fix = fix_rows.read(transaction, fix_id)
+            return None if fix is None else view_of(self._trust.policy, fix, fix_rows.votes_of(transaction, fix.id))
 
     def sweep(self) -> None:
         """Let time do its work: expiry, leases, unknown executions, counts. Call it every few seconds."""

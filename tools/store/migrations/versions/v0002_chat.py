@@ -41,7 +41,7 @@ def upgrade() -> None:
         *_required(("person", sa.String(255)), ("account", sa.String(512)), ("channel", sa.String(64))),
         *_required(("host", sa.String(255)), ("runbook", sa.String(160)), ("cause", sa.String(64)), ("status", sa.String(16))),
         *_required(("headline", sa.Text), ("message", sa.String(32)), ("repeats", sa.Integer), ("started_at", sa.BigInteger)),
-        *_required(("ended_at", sa.BigInteger)),
+        *_required(("ended_at", sa.BigInteger), ("inputs", sa.Text), ("diagnosis", sa.Text)),
     )
     op.create_index("ix_chat_runs_asked", "chat_runs", ["channel", "started_at"])
     op.create_index("ix_chat_runs_account", "chat_runs", ["account", "started_at"])

@@ -1,0 +1,173 @@
+"""From Slack's hands to a worker: kept in the database first, acknowledged next, worked on once, whoever dies meanwhile."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from triagebook.bot.slack.delivery import Delivery, load
+from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.tools.store import chat_deliveries
+from triagebook.tools.store.chat_deliveries import Stored
+from triagebook.tools.store.database import Store
+
+LEASE = timedelta(seconds=20)
+RENEW_S = 5.0
+QUICK, SLOW = 6, 12  # workers for clicks and modals; for what reads or changes hosts
+MOST_WAITING = 200
+BUSY_S = 5
+Work = Callable[[Delivery], None]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What is done with deliveries of a kind. `is_slow` when a host is asked."""
+
+    work: Work
+    is_slow: bool = False
+
+
+@dataclass
+class _Entry:
+    delivery: Delivery
+    is_new: bool = False
+    is_kept: bool = False
+    problem: TrustError | None = None
+
+
+@dataclass
+class Inbox:
+    """The deliveries of one replica. `owner` names it in the leases."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    owner: str
+    handlers: Mapping[str, Handler]
+    most_waiting: int = MOST_WAITING
+    lease: timedelta = LEASE
+    renew_s: float = RENEW_S
+    _pending: list[_Entry] = field(default_factory=list)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _flushing: threading.Lock = field(default_factory=threading.Lock)
+    _running: set[str] = field(default_factory=set)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._pools = {
+            False: ThreadPoolExecutor(QUICK, "slack-quick"),
+            True: ThreadPoolExecutor(SLOW, "slack-slow"),
+        }
+        self._keeper = threading.Thread(target=self._keep, name="slack-inbox", daemon=True)
+
+    def start(self) -> None:
+        """Take over what others left, now and from time to time."""
+        self._keeper.start()
+
+    def accept(self, delivery: Delivery) -> bool:
+        """Keep it and have it worked on. False: it was here before. UsageError `busy`; TrustError: not kept, not acknowledged."""
+        with self._guard:
+            if len(self._running) >= self.most_waiting:
+                raise UsageError(f"busy, retry in {BUSY_S} s: {len(self._running)} requests are waiting", reason="busy")
+            entry = _Entry(delivery)
+            self._pending.append(entry)
+        with self._flushing:
+            if not entry.is_kept:
+                self._flush()
+        if entry.problem is not None:
+            raise entry.problem
+        if entry.is_new:
+            self._submit(delivery)
+        return entry.is_new
+
+    def stop(self, patience_s: float = 10.0) -> None:
+        """Begin nothing more; leave the rest to others."""
+        self._stopping.set()
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._keeper.join(patience_s)
+        with self.store.write("chat.release") as transaction:
+            chat_deliveries.release(transaction, self.owner, self.clock())
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Until nothing is under way; False when it still is."""
+        waited = threading.Event()
+        for _ in range(int(timeout_s / 0.02)):
+            with self._guard:
+                if not self._running:
+                    return True
+            waited.wait(0.02)
+        return False
+
+    def _flush(self) -> None:
+        """One transaction for everybody who waits: an insert costs a sync of the disk, however many rows it has."""
+        with self._guard:
+            entries, self._pending = self._pending, []
+        stored = {entry.delivery.key: entry.delivery for entry in entries}
+        items = [Stored(key, delivery.kind, delivery.dump()) for key, delivery in stored.items()]
+        try:
+            with self.store.write("chat.accept") as transaction:
+                new = chat_deliveries.add(transaction, items, self.owner, self.clock(), self.lease)
+        except TrustError as error:
+            for entry in entries:
+                entry.problem, entry.is_kept = error, True
+            return
+        seen: set[str] = set()
+        for entry in entries:
+            key = entry.delivery.key
+            entry.is_new, entry.is_kept = key in new and key not in seen, True
+            seen.add(key)
+
+    def _submit(self, delivery: Delivery) -> None:
+        handler = self.handlers[delivery.kind]
+        with self._guard:
+            self._running.add(delivery.key)
+        try:
+            self._pools[handler.is_slow].submit(self._work, delivery, handler)
+        except RuntimeError:  # stopping: another takes it over
+            with self._guard:
+                self._running.discard(delivery.key)
+
+    def _work(self, delivery: Delivery, handler: Handler) -> None:
+        is_done = True
+        try:
+            handler.work(delivery)
+        except TrustError as error:
+            log.error("%s: %s; it is tried again", delivery.kind, error)  # noqa: TRY400 - expected, no trace
+            is_done = False
+        except TriagebookError as error:
+            log.warning("%s: %s: %s", delivery.kind, error.reason, error)
+        except Exception:
+            log.exception("%s failed", delivery.kind)
+        finally:
+            with self._guard:
+                self._running.discard(delivery.key)
+        if is_done:
+            self._finish(delivery.key)
+
+    def _finish(self, key: str) -> None:
+        try:
+            with self.store.write("chat.finish") as transaction:
+                chat_deliveries.finish(transaction, key, self.owner, self.clock())
+        except TrustError as error:
+            log.error("%s", error)  # noqa: TRY400
+
+    def _keep(self) -> None:
+        while True:
+            try:
+                now = self.clock()
+                with self.store.write("chat.keep") as transaction:
+                    with self._guard:
+                        is_working = bool(self._running)
+                    if is_working:
+                        chat_deliveries.renew(transaction, self.owner, now, self.lease)
+                    found = chat_deliveries.take_over(transaction, self.owner, now, self.lease)
+                    chat_deliveries.forget(transaction, now)
+                for item in found:
+                    self._submit(load(item.body))
+            except TrustError as error:
+                log.error("%s", error)  # noqa: TRY400
+            if self._stopping.wait(self.renew_s):
+                return
