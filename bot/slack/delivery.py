@@ -15,7 +15,7 @@ from triagebook.tools.redact import redact
 
 Kind = Literal["command", "mention", "shortcut", "click", "change", "submit", "home"]
 MOST_TEXT = 3000
-MOST_VALUE = 500
+MOST_VALUE = 1000
 Body = Mapping[str, Any]
 
 
@@ -36,7 +36,7 @@ class Delivery:
     text: str = ""
     token: str = ""
     view: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # block id -> action id -> what was entered
 
     @property
     def actor(self) -> Actor:
@@ -149,15 +149,18 @@ def _key(kind: str, unique: object, body: Body) -> str:
     return f"{kind}:{str(unique)[:120]}"
 
 
-def _values(view: Body) -> dict[str, str]:
-    """The fields of a view by their action ids."""
-    found: dict[str, str] = {}
-    for block in ((view.get("state") or {}).get("values") or {}).values():
-        for name, element in block.items():
-            option = element.get("selected_option") or {}
-            value = element.get("value") or option.get("value") or ""
-            found[str(name)] = redact(str(value))[:MOST_VALUE]
+def _values(view: Body) -> dict[str, dict[str, Any]]:
+    """The fields of a view as Slack has them, without what we do not read."""
+    found: dict[str, dict[str, Any]] = {}
+    for block_id, block in ((view.get("state") or {}).get("values") or {}).items():
+        found[str(block_id)] = {str(name): _element(element) for name, element in block.items()}
     return found
+
+
+def _element(element: Body) -> dict[str, Any]:
+    if selected := element.get("selected_option"):
+        return {"selected_option": {"value": str(selected.get("value", ""))[:MOST_VALUE]}}
+    return {"value": redact(str(element.get("value") or ""))[:MOST_VALUE]}
 
 
 def _message_text(message: Body) -> str:
