@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from triagebook.bot.slack import mrkdwn
 from triagebook.bot.slack.blocks import context, prose, run
 from triagebook.bot.slack.limits import Card, card
-from triagebook.runbooks.engine.errors import LoginError, TriagebookError
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 
 MAPPED = "Ask whoever keeps the policy file to list your Slack account under a person."
 ELSE = "Look at what was said above; if it is not clear, show this message to whoever keeps the triagebook server."
 WHAT_TO_DO: Mapping[str, str] = {
-    "self_approval": "Another person must decide. In an emergency the policy may name a break-glass rule (triagebook fix approve --help).",
+    "self_approval": "Another person must decide. For emergencies a policy may have a break-glass rule (triagebook fix approve --help).",
     "not_an_approver": "Ask somebody of the groups that the card names under Approvals.",
     "empty_approver_set": "Ask whoever keeps the policy file to name enough approvers besides the requester.",
     "no_approval_rule": "Ask whoever keeps the policy file for approval terms that cover this host, runbook and risk.",
@@ -57,24 +57,21 @@ WHAT_TO_DO: Mapping[str, str] = {
 
 def refusal(error: TriagebookError, asked: str = "") -> Card:
     """An expected failure as an ephemeral message. `asked` says what was refused, such as `approve F-1`."""
-    return said_no(str(error), error.reason, asked, is_about_host=isinstance(error, LoginError))
+    return said_no(str(error), error.reason, asked, is_audited=isinstance(error, RefusedError))
 
 
-def said_no(says: str, reason: str, asked: str = "", *, is_about_host: bool = False) -> Card:
+def said_no(says: str, reason: str, asked: str = "", *, is_audited: bool = True) -> Card:
     """The same of its parts, for a refusal that the face itself makes."""
-    advice = what_to_do(reason, is_about_host=is_about_host)
+    advice = what_to_do(reason)
     what = f"Not done: {asked}" if asked else "Not done"
     blocks = [
         prose(run(f"⛔ {mrkdwn.plain(what, 200)}\n", bold=True), run(mrkdwn.plain(says, 1200))),
         prose(run("What to do: ", bold=True), run(advice)),
-        context(f"reason {mrkdwn.code(reason)} · only you see this · it is in the audit log"),
+        context(f"reason {mrkdwn.code(reason)} · only you see this{' · it is in the audit log' if is_audited else ''}"),
     ]
     return card(blocks, mrkdwn.fallback([f"{what}. {says}", f"What to do: {advice}", f"Reason: {reason}"]))
 
 
-def what_to_do(reason: str, *, is_about_host: bool = False) -> str:
+def what_to_do(reason: str) -> str:
     """Advice for a reason code; never empty."""
-    default = (
-        "Check that the host is up and that the server's account may log in (triagebook host check)." if is_about_host else ELSE
-    )
-    return WHAT_TO_DO.get(reason, default)
+    return WHAT_TO_DO.get(reason, ELSE)
