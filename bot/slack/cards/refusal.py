@@ -10,7 +10,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 MAPPED = "Ask whoever keeps the policy file to list your Slack account under a person."
 ELSE = "Look at what was said above; if it is not clear, show this message to whoever keeps the triagebook server."
 WHAT_TO_DO: Mapping[str, str] = {
-    "self_approval": "Another person must decide. For emergencies a policy may have a break-glass rule (triagebook fix approve --help).",
+    "self_approval": "Another person must decide. In an emergency: a break-glass rule of the policy (fix approve --help).",
     "not_an_approver": "Ask somebody of the groups that the card names under Approvals.",
     "empty_approver_set": "Ask whoever keeps the policy file to name enough approvers besides the requester.",
     "no_approval_rule": "Ask whoever keeps the policy file for approval terms that cover this host, runbook and risk.",
