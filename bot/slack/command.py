@@ -5,14 +5,13 @@ import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from triagebook.bot.slack.mrkdwn import words
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.nearest import did_you_mean
 
 INPUTS = ("unit", "user", "pid", "symptom")
 HELP = "help"
-_LINK = re.compile(r"<(?:https?://|mailto:)[^|>]*\|([^>]*)>|<https?://([^|>]*)>")  # what Slack makes of a name with dots
 _MENTION = re.compile(r"<[@!#][^>]*>")
-_QUOTES = str.maketrans("\u201c\u201d\u201e\u2018\u2019", "\"\"\"''")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MOST_SYMPTOM = 500
 
@@ -29,11 +28,11 @@ class Wish:
 
 def read_command(text: str, runbook: str = "") -> Wish:
     """The words behind a slash command that means `runbook` (empty: it may be named). Raises UsageError."""
-    words = _words(plain(text))
-    if words and words[0].lower() == HELP:
+    said = _words(plain(text))
+    if said and said[0].lower() == HELP:
         return Wish(is_help=True)
     named, inputs = [], {}
-    for word in words:
+    for word in said:
         key, equals, value = word.partition("=")
         if not equals:
             named.append(word)
@@ -44,18 +43,17 @@ def read_command(text: str, runbook: str = "") -> Wish:
     if len(named) > 1 and not runbook:
         runbook = named.pop(1)
     if len(named) > 1:
-        raise UsageError(f"one host at a time: {named[0]} or {named[1]}? An error text is given as symptom=\"...\"", reason="input")
+        raise UsageError(f'one host at a time: {named[0]} or {named[1]}? An error text is given as symptom="..."', reason="input")
     return Wish(named[0] if named else "", runbook, inputs)
 
 
 def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = ()) -> Wish:
     """A mention: the host it names and what else it says. More than words of a command is the symptom."""
-    words = plain(text).split(maxsplit=1)
-    if words and words[0].lower() == HELP and len(words) == 1:
+    first = next(iter(plain(text).split(maxsplit=1)), "")
+    if plain(text).lower() == HELP:
         return Wish(is_help=True)
     found = hosts_in(text, hosts)
     if not found:
-        first = words[0] if words else ""
         return Wish(first if _WORD.fullmatch(first) else "")
     rest = plain(text).replace(found[0], " ", 1)
     runbook, inputs, said = "", {}, []
@@ -75,15 +73,13 @@ def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = 
 
 def hosts_in(text: str, hosts: Collection[str]) -> tuple[str, ...]:
     """Names of the inventory that stand in a text, in its order; a name's last dots may be a sentence's end."""
-    words = dict.fromkeys(word.rstrip(".-") for word in _WORD.findall(plain(text)))
-    return tuple(word for word in words if word in hosts)
+    named = dict.fromkeys(word.rstrip(".-") for word in _WORD.findall(plain(text)))
+    return tuple(word for word in named if word in hosts)
 
 
 def plain(text: str) -> str:
-    """Without Slack's markup: links as their text, mentions gone, entities decoded, straight quotes."""
-    text = _LINK.sub(lambda match: match[1] or match[2], text)
-    text = _MENTION.sub(" ", text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return text.translate(_QUOTES).strip()
+    """Without mentions; Slack's other forms as the words they stand for."""
+    return words(_MENTION.sub(" ", text)).strip()
 
 
 def _words(text: str) -> list[str]:

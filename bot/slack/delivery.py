@@ -168,7 +168,9 @@ def _message_text(message: Body) -> str:
     parts = [str(message.get("text") or "")]
     for attachment in message.get("attachments") or ():
         parts += [str(attachment.get(name) or "") for name in ("title", "text", "fallback")]
-    parts += [str(file.get("preview") or "") for file in message.get("files") or () if str(file.get("mimetype", "")).startswith("text/")]
+    parts += [
+        str(file.get("preview") or "") for file in message.get("files") or () if str(file.get("mimetype", "")).startswith("text/")
+    ]
     return "\n".join(part for part in parts if part)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from triagebook.bot.render.chart import chart
 from triagebook.bot.slack import kept
 from triagebook.bot.slack.blocks import note, preformatted
 from triagebook.bot.slack.cards import names
@@ -20,7 +21,6 @@ from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.sender import FILE
 from triagebook.bot.slack.storm import Storm
-from triagebook.bot.render.chart import chart
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.tools.mcp_server.limits import Limits
@@ -217,7 +217,12 @@ class Diagnosing:
         self.desk.sender.wake()
 
     def _card(self, transaction: Transaction, run: Run, found: Diagnosis, asked: Asked) -> Mapping[str, Any]:
-        wanted = [names.RERUN, names.CLOSE, *([names.EVIDENCE] if found.facts else []), *([names.PROPOSE] if found.remediations else [])]
+        wanted = [
+            names.RERUN,
+            names.CLOSE,
+            *([names.EVIDENCE] if found.facts else []),
+            *([names.PROPOSE] if found.remediations else []),
+        ]
         data = {"run": run.id, "channel": run.channel}
         tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in wanted}
         return verdict(found, asked, tokens).payload() | {"instead_tell": asked.by}

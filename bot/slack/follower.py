@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.approval import BUTTONS, Told, approval, fallback
 from triagebook.bot.slack.desk import Desk
 from triagebook.runbooks.engine.errors import TrustError
@@ -114,9 +113,7 @@ class Follower:
             try:
                 self.round()
             except TrustError as error:
-                log.error("%s", error)  # noqa: TRY400 - expected, no trace
+                log.error("%s", error)
             except Exception:
                 log.exception("the cards do not follow")
             self._wake.wait(self.every_s)
-
-

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,16 +18,9 @@ RENEW_S = 5.0
 QUICK, SLOW = 6, 12  # workers for clicks and modals; for what reads or changes hosts
 MOST_WAITING = 200
 BUSY_S = 5
-Work = Callable[[Delivery], None]
+Continue = Callable[[], None]
+Work = Callable[[Delivery], Continue | None]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Handler:
-    """What is done with deliveries of a kind. `is_slow` when a host is asked."""
-
-    work: Work
-    is_slow: bool = False
 
 
 @dataclass
@@ -45,7 +38,7 @@ class Inbox:
     store: Store
     clock: Callable[[], datetime]
     owner: str
-    handlers: Mapping[str, Handler]
+    work: Work
     most_waiting: int = MOST_WAITING
     lease: timedelta = LEASE
     renew_s: float = RENEW_S
@@ -56,10 +49,8 @@ class Inbox:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._pools = {
-            False: ThreadPoolExecutor(QUICK, "slack-quick"),
-            True: ThreadPoolExecutor(SLOW, "slack-slow"),
-        }
+        self._quick = ThreadPoolExecutor(QUICK, "slack-quick")
+        self._slow = ThreadPoolExecutor(SLOW, "slack-slow")
         self._keeper = threading.Thread(target=self._keep, name="slack-inbox", daemon=True)
 
     def start(self) -> None:
@@ -85,7 +76,7 @@ class Inbox:
     def stop(self, patience_s: float = 10.0) -> None:
         """Begin nothing more; leave the rest to others."""
         self._stopping.set()
-        for pool in self._pools.values():
+        for pool in (self._quick, self._slow):
             pool.shutdown(wait=False, cancel_futures=True)
         self._keeper.join(patience_s)
         with self.store.write("chat.release") as transaction:
@@ -121,38 +112,44 @@ class Inbox:
             seen.add(key)
 
     def _submit(self, delivery: Delivery) -> None:
-        handler = self.handlers[delivery.kind]
         with self._guard:
             self._running.add(delivery.key)
+        self._hand_to(self._quick, delivery, lambda: self.work(delivery))
+
+    def _hand_to(self, pool: ThreadPoolExecutor, delivery: Delivery, step: Callable[[], Continue | None]) -> None:
         try:
-            self._pools[handler.is_slow].submit(self._work, delivery, handler)
+            pool.submit(self._step, delivery, step)
         except RuntimeError:  # stopping: another takes it over
             with self._guard:
                 self._running.discard(delivery.key)
 
-    def _work(self, delivery: Delivery, handler: Handler) -> None:
+    def _step(self, delivery: Delivery, step: Callable[[], Continue | None]) -> None:
+        """One step of the work; the next one, where there is one, is a slow worker's."""
+        following: Continue | None = None
         is_done = True
         try:
-            handler.work(delivery)
+            following = step()
         except TrustError as error:
-            log.error("%s: %s; it is tried again", delivery.kind, error)  # noqa: TRY400 - expected, no trace
+            log.error("%s: %s; it is tried again", delivery.kind, error)
             is_done = False
         except TriagebookError as error:
             log.warning("%s: %s: %s", delivery.kind, error.reason, error)
         except Exception:
             log.exception("%s failed", delivery.kind)
-        finally:
-            with self._guard:
-                self._running.discard(delivery.key)
+        if following is not None:
+            self._hand_to(self._slow, delivery, following)
+            return
         if is_done:
             self._finish(delivery.key)
+        with self._guard:
+            self._running.discard(delivery.key)
 
     def _finish(self, key: str) -> None:
         try:
             with self.store.write("chat.finish") as transaction:
                 chat_deliveries.finish(transaction, key, self.owner, self.clock())
         except TrustError as error:
-            log.error("%s", error)  # noqa: TRY400
+            log.error("%s", error)
 
     def _keep(self) -> None:
         while True:
@@ -168,6 +165,6 @@ class Inbox:
                 for item in found:
                     self._submit(load(item.body))
             except TrustError as error:
-                log.error("%s", error)  # noqa: TRY400
+                log.error("%s", error)
             if self._stopping.wait(self.renew_s):
                 return

@@ -101,7 +101,7 @@ class Sender:
             try:
                 is_more = self.round()
             except TrustError as error:
-                log.error("%s", error)  # noqa: TRY400
+                log.error("%s", error)
                 is_more = False
             if not is_more:
                 self._wake.wait(self.poll_s)

@@ -1,9 +1,9 @@
 """How the Slack face is set up: tokens from the environment or private files, the rest under `slack:` in config.yaml.
 
-    slack:
-      approvals: C0123456789     # the channel where plans wait for a decision
-      commands: {/triage: ""}    # further slash commands, each with the runbook it means ("": the default one)
-      storm: 10                  # so many new hosts within a minute in one channel become one table
+slack:
+  approvals: C0123456789     # the channel where plans wait for a decision
+  commands: {/triage: ""}    # further slash commands, each with the runbook it means ("": the default one)
+  storm: 10                  # so many new hosts within a minute in one channel become one table
 """
 
 import os

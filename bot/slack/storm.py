@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from triagebook.bot.render.fleet import Row
+from triagebook.bot.render.fleet import Row, row_of
 from triagebook.bot.slack import kept
 from triagebook.bot.slack.cards.fleet import fleet
 from triagebook.bot.slack.cards.wording import Asked
@@ -59,6 +59,4 @@ class Storm:
 
 
 def _row(run: Run) -> Row:
-    found = kept.load(run.diagnosis) if run.diagnosis else None
-    what = found.verdict.cause if found is not None and found.verdict else ""
-    return Row(run.host, run.status, what, run.headline)
+    return row_of(kept.load(run.diagnosis)) if run.diagnosis else Row(run.host, "failed", run.cause, run.headline)
