@@ -1,7 +1,7 @@
 """`triagebook mcp`: this person's assistant, over standard input and output."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ from triagebook.bot.asking import SocketOption
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
     from triagebook.tools.server.run import Place
 
 
@@ -33,8 +34,10 @@ def mcp(
     run(inventory=inventory, transport=transport, ssh_config=ssh_config, socket=socket)
 
 
-def web_face(listen: str, **values: str) -> "Callable[[Place], AbstractContextManager[object]]":
-    """The same server over HTTP, beside `triagebook serve`. Raises UsageError before anything is served."""
+def web_face(listen: str, mounted: "Mapping[str, ASGIApp]", **values: str) -> "Callable[[Place], AbstractContextManager[object]]":
+    """The same server over HTTP, beside `triagebook serve`; `mounted` are other faces' paths at the same address.
+
+    Raises UsageError before anything is served."""
     with _needs_mcp():
         from triagebook.tools.mcp_server import web  # noqa: PLC0415
     from triagebook.tools import setup  # noqa: PLC0415
@@ -49,6 +52,7 @@ def web_face(listen: str, **values: str) -> "Callable[[Place], AbstractContextMa
     @contextmanager
     def face(place: "Place") -> Iterator[None]:
         _, app = web.served(options, place, service, names, lambda: setup.default_runbook(settings, service.catalog))
+        web.mount(app, mounted)
         with web.listening(options, app) as port:
             sys.stderr.write(f"triagebook serve: MCP on {options.host}:{port}{web.PATH}\n")
             sys.stderr.flush()

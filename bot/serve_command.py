@@ -44,6 +44,12 @@ def serve(
     mcp_jwks: Annotated[str, typer.Option(help="The issuer's keys: an https URL or a file")] = "",
     mcp_tls_cert: Annotated[str, typer.Option(help="A certificate chain, where no proxy ends TLS")] = "",
     mcp_tls_key: Annotated[str, typer.Option(help="Its private key")] = "",
+    slack: Annotated[
+        bool, typer.Option("--slack", help="Serve a Slack workspace too, over a WebSocket that is opened from here")
+    ] = False,
+    slack_http: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Serve it over HTTP instead; may be the address of --mcp")
+    ] = "",
     ssh_config: Annotated[
         Path | None,
         typer.Option("--ssh-config", "-F", help="How hosts are diagnosed; without it DATA/ssh_config, never a person's own"),
@@ -74,19 +80,26 @@ def serve(
         join=join,
     )
 
+    config = ssh_config or data / SSH_CONFIG
     beside = []
+    mounted = {}
+    if slack or slack_http:
+        from triagebook.bot.slack_command import slack_face  # noqa: PLC0415
+
+        face = slack_face(slack_http, is_shared=bool(mcp) and mcp == slack_http, ssh_config=str(_existing(config)))
+        mounted = face.mounted
+        beside.append(face)
     if mcp:
         from triagebook.bot.mcp_command import web_face  # noqa: PLC0415
 
         beside.append(
-            web_face(mcp, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, tls_certificate=mcp_tls_cert, tls_key=mcp_tls_key)
+            web_face(mcp, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, tls_certificate=mcp_tls_cert, tls_key=mcp_tls_key)
         )
 
     def ready() -> None:
         sys.stderr.write(f"triagebook serve: ready on {socket}\n")
         sys.stderr.flush()
 
-    config = ssh_config or data / SSH_CONFIG
     run(options, parts(config, fix_ssh_config or config, fix_account), ready, beside)
 
 

@@ -43,9 +43,11 @@ class Deciding:
         action = ACTIONS[meaning.does]
         try:
             if meaning.does in {names.DENY, names.REVERT}:  # a form first: its trigger lives for three seconds
-                return self._form(delivery, meaning)
+                self._form(delivery, meaning)
+                return None
             if meaning.does == names.DETAILS:
-                return self._details(delivery, meaning)
+                self._details(delivery, meaning)
+                return None
             require_member(self.desk, delivery, action, meaning.fix)
             return self._done(delivery, meaning)
         except TrustError:

@@ -70,7 +70,7 @@ def of_command(body: Body) -> Delivery:
 
 def of_click(body: Body, kind: Kind = "click") -> Delivery:
     """A button, or a changed field of a view (`change`)."""
-    action = next(iter(body.get("actions") or ()), {})
+    action: Body = next(iter(body.get("actions") or ()), {})
     container, view = body.get("container") or {}, body.get("view") or {}
     return Delivery(
         kind=kind,
@@ -136,7 +136,7 @@ def of_event(body: Body, kind: Kind) -> Delivery:
     )
 
 
-def _who(body: Body) -> dict[str, str]:
+def _who(body: Body) -> dict[str, Any]:
     user = body.get("user") or {}
     team = str((body.get("team") or {}).get("id") or user.get("team_id") or "")
     return {"team": team, "user": str(user.get("id", "")), "user_team": str(user.get("team_id") or team)}

@@ -104,14 +104,14 @@ class Face:
         wait_s = RETRY_S / 4
         while not self._stopping.is_set():
             try:
-                handler.connect()
+                handler.connect()  # type: ignore[no-untyped-call]
                 break
             except Exception as error:  # noqa: BLE001 - the SDK raises whatever its socket did
                 log.error("Socket Mode: %s: %s", type(error).__name__, error)
                 self._stopping.wait(wait_s)
                 wait_s = min(LONGEST_S, wait_s * 2)
         self._stopping.wait()
-        handler.close()
+        handler.close()  # type: ignore[no-untyped-call]
 
 
 def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Credentials) -> Face:

@@ -58,7 +58,7 @@ class Endpoint:
 
 async def _body(receive: Receive) -> bytes | None:
     """The whole body; None when it is larger than Slack's ever are."""
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

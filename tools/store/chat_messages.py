@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.fixes import OPEN
 from triagebook.tools.store.chat_schema import messages
@@ -190,7 +190,7 @@ def _one(transaction: Transaction, where: ColumnElement[bool]) -> Message | None
     return None if row is None else _message(row)
 
 
-def _message(row: Row[Any]) -> Message:
+def _message(row: Any) -> Message:
     return Message(
         row.id,
         row.kind,
