@@ -10,8 +10,12 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.client import SOCKET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from triagebook.bot.slack.http import Endpoint
     from triagebook.tools.keys import Keys
-    from triagebook.tools.server.run import Parts
+    from triagebook.tools.server.run import Parts, Place
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
 SSH_CONFIG = "ssh_config"
@@ -44,9 +48,7 @@ def serve(
     mcp_jwks: Annotated[str, typer.Option(help="The issuer's keys: an https URL or a file")] = "",
     mcp_tls_cert: Annotated[str, typer.Option(help="A certificate chain, where no proxy ends TLS")] = "",
     mcp_tls_key: Annotated[str, typer.Option(help="Its private key")] = "",
-    slack: Annotated[
-        bool, typer.Option("--slack", help="Serve a Slack workspace too, over a WebSocket that is opened from here")
-    ] = False,
+    slack: Annotated[bool, typer.Option("--slack", help="Serve Slack too, over a WebSocket opened from here")] = False,
     slack_http: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Serve it over HTTP instead; may be the address of --mcp")
     ] = "",
@@ -81,8 +83,8 @@ def serve(
     )
 
     config = ssh_config or data / SSH_CONFIG
-    beside = []
-    mounted = {}
+    beside: list[Callable[[Place], AbstractContextManager[object]]] = []
+    mounted: Mapping[str, Endpoint] = {}
     if slack or slack_http:
         from triagebook.bot.slack_command import slack_face  # noqa: PLC0415
 
