@@ -54,7 +54,8 @@ class Follower:
         if not self.desk.ourselves.team:
             return
         with self.desk.store.read() as transaction:
-            new = chat_messages.without_card(transaction, CARD) if self.desk.settings.approvals else []
+            channel = self.desk.settings.approvals
+            new = chat_messages.without_card(transaction, CARD, channel) if channel else []
             behind = chat_messages.behind(transaction, CARD, self.desk.now())
         for fix_id in new:
             self.show(fix_id, self.desk.settings.approvals)
@@ -65,6 +66,8 @@ class Follower:
 
     def show(self, fix_id: str, channel: str, *, parent: str = "", thread_ts: str = "") -> None:
         """A card of a fix at this place; one a place, however often it is asked for."""
+        with self.desk.store.read() as transaction:
+            mark = chat_messages.mark_for(transaction, fix_id)
         fix = self.desk.fixes.shown(fix_id)
         if fix is None:
             return
@@ -72,7 +75,7 @@ class Follower:
         with self.desk.store.write("chat.card") as transaction:
             made = Message(message_id, CARD, fix_id, channel, {}, parent=parent, thread_ts=thread_ts, wanted=0)
             if chat_messages.add(transaction, made, self.desk.now()):
-                chat_messages.want(transaction, message_id, self._content(transaction, message_id, fix), mark="")
+                chat_messages.want(transaction, message_id, self._content(transaction, message_id, fix), mark=mark)
 
     def adopt(self, fix_id: str, channel: str, ts: str) -> None:
         """A copy that Slack shows and we did not know of: posted just before a process died. It follows from now on."""

@@ -103,12 +103,17 @@ class SlackWorld:
     face: Face
     gate: Gate
     driver: Driver
+    before: set[str] = field(default_factory=set)  # messages of earlier tests
+
+    def __post_init__(self) -> None:
+        self.before = {item["ts"] for channel in self.gate.emulator.channels for item in self.messages(channel)}
 
     def messages(self, channel: str) -> list[dict[str, Any]]:
         """What Slack shows in a channel, oldest first, without threads."""
         id_ = self.gate.emulator.channels[channel]
         found = self.gate.emulator.call("conversations.history", channel=id_, limit="200")["messages"]
-        roots = [{**item, "channel": id_} for item in found if item.get("thread_ts", item["ts"]) == item["ts"]]
+        mine = [item for item in found if item["ts"] not in self.before]
+        roots = [{**item, "channel": id_} for item in mine if item.get("thread_ts", item["ts"]) == item["ts"]]
         return sorted(roots, key=lambda item: float(item["ts"]))
 
     def thread(self, message: dict[str, Any]) -> list[dict[str, Any]]:

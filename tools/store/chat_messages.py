@@ -108,11 +108,21 @@ def behind(transaction: Transaction, kind: str, now: datetime) -> list[tuple[Mes
     return found
 
 
-def without_card(transaction: Transaction, kind: str, limit: int = BATCH) -> list[str]:
-    """Open fixes that no message of this kind is about, by their ids."""
-    has_card = select(messages.c.id).where(messages.c.kind == kind, messages.c.subject == fixes.c.id).exists()
+def without_card(transaction: Transaction, kind: str, channel: str, limit: int = BATCH) -> list[str]:
+    """Open fixes that no message of this kind in that channel is about, by their ids."""
+    is_card = (messages.c.kind == kind) & (messages.c.channel == channel)
+    has_card = select(messages.c.id).where(is_card, messages.c.subject == fixes.c.id).exists()
     statement = select(fixes.c.id).where(fixes.c.state.in_(sorted(OPEN)), ~has_card).order_by(fixes.c.created_at).limit(limit)
     return list(transaction.connection.execute(statement).scalars())
+
+
+def mark_for(transaction: Transaction, fix_id: str) -> str:
+    """The mark of what the database says of a fix; read before what is shown, so that a later move is noticed."""
+    count = select(func.count()).select_from(votes).where(votes.c.fix_id == fixes.c.id).scalar_subquery()
+    row = transaction.connection.execute(
+        select(fixes.c.state, count.label("votes"), fixes.c.updated_at).where(fixes.c.id == fix_id)
+    ).one()
+    return mark_of(row.state, row.votes, row.updated_at)
 
 
 def mark_of(state: str, vote_count: int, updated_at_micros: int) -> str:
