@@ -40,8 +40,7 @@ class SlackFace:
                 _say("Slack over Socket Mode")
                 yield
             return
-        self.endpoint.app = made.app
-        with face.running(made, None), self._listening():
+        with face.running(made, endpoint=self.endpoint), self._listening():
             yield
 
     @contextmanager

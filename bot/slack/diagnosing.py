@@ -19,7 +19,7 @@ from triagebook.bot.slack.cards.wording import Asked
 from triagebook.bot.slack.command import Wish
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
-from triagebook.bot.slack.sender import FILE
+from triagebook.bot.slack.sender import FILE, INSTEAD
 from triagebook.bot.slack.storm import Storm
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
@@ -134,7 +134,7 @@ class Diagnosing:
                 self.storm.refresh(transaction, storm)
                 return _Begun(run, is_storm=True)
             chat_runs.add(transaction, run)
-            content = running(host, question.runbook, asked).payload() | {"instead_tell": delivery.user}
+            content = running(host, question.runbook, asked).payload() | {INSTEAD: delivery.user}
             card = Message(run_id, CARD, run_id, delivery.channel, content, thread_ts=delivery.thread_ts)
             chat_messages.add(transaction, card, now)
         return _Begun(run)
@@ -163,7 +163,7 @@ class Diagnosing:
         def progress(stage: str, diagnosis: Diagnosis | None) -> None:
             if stage == "first" and diagnosis is not None and begun.earlier is None and not begun.is_storm:
                 first = verdict(kept.clean(diagnosis), asked, {}, "A second look is being taken.")
-                self.desk.want(begun.run.message, first.payload() | {"instead_tell": asked.by})
+                self.desk.want(begun.run.message, first.payload() | {INSTEAD: asked.by})
 
         return progress
 
@@ -225,7 +225,7 @@ class Diagnosing:
         ]
         data = {"run": run.id, "channel": run.channel}
         tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in wanted}
-        return verdict(found, asked, tokens).payload() | {"instead_tell": asked.by}
+        return verdict(found, asked, tokens).payload() | {INSTEAD: asked.by}
 
     def _thread(self, transaction: Transaction, run: Run, found: Diagnosis) -> None:
         """Each check, the evidence, the chart, and all of it as a file."""

@@ -17,6 +17,7 @@ from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.diagnosing import Diagnosing
 from triagebook.bot.slack.follower import Follower
 from triagebook.bot.slack.home import Home
+from triagebook.bot.slack.http import Endpoint
 from triagebook.bot.slack.inbox import Inbox
 from triagebook.bot.slack.modals import Modals
 from triagebook.bot.slack.proposing import Proposing
@@ -130,8 +131,10 @@ def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Cred
 
 
 @contextmanager
-def running(face: Face, credentials: Credentials | None) -> Iterator[Face]:
-    """Run for as long as the block lasts; over a WebSocket where credentials are given."""
+def running(face: Face, credentials: Credentials | None = None, endpoint: Endpoint | None = None) -> Iterator[Face]:
+    """Run for as long as the block lasts: over a WebSocket where credentials are given, or behind an HTTP endpoint."""
+    if endpoint is not None:
+        endpoint.app, face.follower.strangers = face.app, endpoint.refused.take
     face.start()
     if credentials is not None:
         face.listen(credentials)

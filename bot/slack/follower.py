@@ -3,8 +3,9 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from triagebook.bot.slack import mrkdwn
@@ -12,13 +13,15 @@ from triagebook.bot.slack.cards.approval import BUTTONS, Told, approval, fallbac
 from triagebook.bot.slack.desk import Desk
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.identity import parse_account
-from triagebook.tools.store import chat_messages
+from triagebook.tools.store import chat_messages, chat_runs, chat_tokens
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.database import Transaction
+from triagebook.tools.trust import asking
 from triagebook.tools.trust.views import FixView
 
 CARD = "approval"
 EVERY_S = 1.0
+KEPT, FORGET_EVERY = timedelta(days=30), timedelta(hours=1)
 TOLD_REQUESTER = frozenset(["approved", "denied", "expired", "validated", "unresolved", "failed", "stale", "unknown"])
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,8 @@ class Follower:
 
     desk: Desk
     every_s: float = EVERY_S
+    strangers: Callable[[], int] = lambda: 0  # requests that proved nothing since last asked
+    _forgot_at: datetime | None = None
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -48,6 +53,17 @@ class Follower:
         self._stopping.set()
         self._wake.set()
         self._thread.join(10)
+
+    def _forget(self) -> None:
+        """Once a while: cards, buttons and runs that nobody will press or look up any more."""
+        now = self.desk.now()
+        if self._forgot_at is not None and now - self._forgot_at < FORGET_EVERY:
+            return
+        self._forgot_at = now
+        with self.desk.store.write("chat.forget") as transaction:
+            for table in (chat_messages, chat_runs):
+                table.forget(transaction, now - KEPT)
+            chat_tokens.forget(transaction, now - KEPT)
 
     def round(self) -> None:
         """Cards for fixes that have none, and the present state for those that show another."""
@@ -115,6 +131,9 @@ class Follower:
             self._wake.clear()
             try:
                 self.round()
+                self._forget()
+                if count := self.strangers():
+                    asking.record_strangers(self.desk.trust, [("bad_signature", count)], "slack")
             except TrustError as error:
                 log.error("%s", error)
             except Exception:

@@ -4,6 +4,7 @@ A request is only read here; its signature, age and content are judged by Bolt, 
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,11 +19,30 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+class Refused:
+    """How many requests were not signed by Slack, or too long ago, since last asked."""
+
+    def __init__(self) -> None:
+        self._count, self._guard = 0, threading.Lock()
+
+    def add(self) -> None:
+        """One more."""
+        with self._guard:
+            self._count += 1
+
+    def take(self) -> int:
+        """How many; from now on none."""
+        with self._guard:
+            count, self._count = self._count, 0
+        return count
+
+
 class Endpoint:
     """An ASGI application for one path."""
 
     def __init__(self) -> None:
         self.app: App | None = None
+        self.refused = Refused()
         self._pool = ThreadPoolExecutor(WORKERS, "slack-http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +72,8 @@ class Endpoint:
             return
         request = BoltRequest(body=text, query=scope.get("query_string", b"").decode("latin-1"), headers=headers)
         answer = await asyncio.get_running_loop().run_in_executor(self._pool, app.dispatch, request)
+        if answer.status == 401:
+            self.refused.add()
         kind = answer.first_headers().get("content-type", "text/plain;charset=utf-8")
         await _answer(send, answer.status, answer.body.encode(), kind)
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ class Inbox:
     _pending: list[_Entry] = field(default_factory=list)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _flushing: threading.Lock = field(default_factory=threading.Lock)
-    _running: set[str] = field(default_factory=set)
+    _running: set[str] = field(default_factory=set)  # accepted here and not done
+    _working: set[str] = field(default_factory=set)  # of these, what a worker is at
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -74,23 +76,23 @@ class Inbox:
         return entry.is_new
 
     def stop(self, patience_s: float = 10.0) -> None:
-        """Begin nothing more; leave the rest to others."""
+        """Begin nothing more, let what runs end, leave the rest to others."""
         self._stopping.set()
         for pool in (self._quick, self._slow):
             pool.shutdown(wait=False, cancel_futures=True)
         self._keeper.join(patience_s)
+        deadline = time.monotonic() + patience_s
+        while self._working and time.monotonic() < deadline:
+            time.sleep(0.02)
         with self.store.write("chat.release") as transaction:
-            chat_deliveries.release(transaction, self.owner, self.clock())
+            chat_deliveries.release(transaction, self.owner, self.clock(), sorted(self._working))
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Until nothing is under way; False when it still is."""
-        waited = threading.Event()
-        for _ in range(int(timeout_s / 0.02)):
-            with self._guard:
-                if not self._running:
-                    return True
-            waited.wait(0.02)
-        return False
+        deadline = time.monotonic() + timeout_s
+        while self._running and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not self._running
 
     def _flush(self) -> None:
         """One transaction for everybody who waits: an insert costs a sync of the disk, however many rows it has."""
@@ -127,6 +129,8 @@ class Inbox:
         """One step of the work; the next one, where there is one, is a slow worker's."""
         following: Continue | None = None
         is_done = True
+        with self._guard:
+            self._working.add(delivery.key)
         try:
             following = step()
         except TrustError as error:
@@ -137,11 +141,14 @@ class Inbox:
         except Exception:
             log.exception("%s failed", delivery.kind)
         if following is not None:
+            with self._guard:
+                self._working.discard(delivery.key)
             self._hand_to(self._slow, delivery, following)
             return
         if is_done:
             self._finish(delivery.key)
         with self._guard:
+            self._working.discard(delivery.key)
             self._running.discard(delivery.key)
 
     def _finish(self, key: str) -> None:
@@ -157,9 +164,9 @@ class Inbox:
                 now = self.clock()
                 with self.store.write("chat.keep") as transaction:
                     with self._guard:
-                        is_working = bool(self._running)
-                    if is_working:
-                        chat_deliveries.renew(transaction, self.owner, now, self.lease)
+                        held = sorted(self._running)
+                    if held:
+                        chat_deliveries.renew(transaction, held, self.owner, now, self.lease)
                     found = chat_deliveries.take_over(transaction, self.owner, now, self.lease)
                     chat_deliveries.forget(transaction, now)
                 for item in found:

@@ -22,6 +22,7 @@ POLL_S = 1.0
 LONGEST_S = 30.0
 WORKERS = 4
 EPHEMERAL, FILE = "ephemeral", "file"
+INSTEAD = "instead_tell"  # who is told when there is no way into a message's channel
 STALE = timedelta(minutes=10)  # an answer for one person's eyes is of no use later
 PASSING = frozenset(
     ["ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"]
@@ -30,6 +31,7 @@ PASSING = frozenset(
 OURS = frozenset(["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"])
 NO_WAY_IN = frozenset(["not_in_channel", "channel_not_found", "is_archived", "user_not_in_channel", "restricted_action"])
 UNEDITABLE = frozenset(["message_not_found", "cant_update_message", "edit_window_closed"])
+TOO_MUCH = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"])
 log = logging.getLogger(__name__)
 
 
@@ -148,9 +150,7 @@ class Sender:
             chat_messages.sent(transaction, message, ts)
 
     def _deliver(self, message: Message) -> str:
-        content = dict(message.content)
-        for private in ("instead_tell",):
-            content.pop(private, None)
+        content = {name: value for name, value in message.content.items() if name != INSTEAD}
         with self.store.read() as transaction:
             thread = chat_messages.thread_of(transaction, message)
         place = {"channel": message.channel, **({"thread_ts": thread} if thread else {})}
@@ -160,17 +160,25 @@ class Sender:
             values = {"channel": place["channel"], "thread_ts": place.get("thread_ts"), **content}
             called(self.client.files_upload_v2, **values)
             return thread or "-"
+        try:
+            return self._shown(message, place, content)
+        except Never as never:
+            if str(never) not in TOO_MUCH or "blocks" not in content:
+                raise
+            log.error("Slack: %s: shown as text only", never)
+            return self._shown(message, place, {"text": content["text"]})
+
+    def _shown(self, message: Message, place: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+        """Posted, or edited; what cannot be edited any more is said below it."""
+        post = {**place, **content, "unfurl_links": False, "unfurl_media": False}
         if not message.ts:
-            answer = called(self.client.chat_postMessage, **place, **content, unfurl_links=False, unfurl_media=False)
-            return str(answer["ts"])
+            return str(called(self.client.chat_postMessage, **post)["ts"])
         try:
             called(self.client.chat_update, channel=message.channel, ts=message.ts, **content)
         except Never as never:
             if str(never) not in UNEDITABLE:
                 raise
-            thread = thread or message.ts
-            answer = called(self.client.chat_postMessage, channel=message.channel, thread_ts=thread, **content, unfurl_links=False)
-            return str(answer["ts"])
+            return str(called(self.client.chat_postMessage, **{"thread_ts": message.ts, **post})["ts"])
         return message.ts
 
     def _whisper(self, place: Mapping[str, Any], content: dict[str, Any]) -> str:
@@ -197,7 +205,7 @@ class Sender:
 
     def _give_up(self, message: Message, word: str) -> None:
         self._tell(f"{message.channel}: {word}")
-        user = str(message.content.get("instead_tell", ""))
+        user = str(message.content.get(INSTEAD, ""))
         with self.store.write("chat.never") as transaction:
             chat_messages.never(transaction, message, word)
             if word in NO_WAY_IN and user:

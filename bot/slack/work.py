@@ -122,7 +122,10 @@ class Work:
         if delivery.kind == "submit":
             return self._submitted(delivery, meaning)
         if meaning.does in ACTIONS:
-            return self.deciding.pressed(delivery, meaning)
+            following = self.deciding.pressed(delivery, meaning)
+            if delivery.view and not delivery.channel:  # pressed in the home tab, which shows what is no more
+                self.home.opened(delivery)
+            return following
         if meaning.does == names.PROPOSE:
             return self.proposing.pressed(delivery, meaning)
         run, found = self.proposing.found(delivery, meaning) if meaning.does != names.RERUN else (None, None)

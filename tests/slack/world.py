@@ -186,8 +186,7 @@ def _machine(trust: World, host: str) -> Diagnosis:
 def over_http(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorld]:
     trust, hosts, face = build(directory, gate, **options)
     endpoint = Endpoint()
-    endpoint.app = face.app
-    with faces.running(face, None), listening("127.0.0.1:0", endpoint, "slack-http") as port:
+    with faces.running(face, endpoint=endpoint), listening("127.0.0.1:0", endpoint, "slack-http") as port:
         world = SlackWorld(trust, hosts, face, gate, Driver(gate, Http(port)))
         until(lambda: face.desk.ourselves.team, "auth.test")
         yield world

@@ -40,16 +40,17 @@ def finish(transaction: Transaction, key: str, owner: str, now: datetime) -> boo
     return transaction.connection.execute(statement).rowcount == 1
 
 
-def renew(transaction: Transaction, owner: str, now: datetime, lease: timedelta) -> None:
-    """Prolong every lease of this owner."""
-    where = (deliveries.c.owner == owner) & (deliveries.c.done_at == 0)
+def renew(transaction: Transaction, keys: Sequence[str], owner: str, now: datetime, lease: timedelta) -> None:
+    """Prolong the leases of what this owner works on."""
+    where = deliveries.c.key.in_(keys) & (deliveries.c.owner == owner) & (deliveries.c.done_at == 0)
     transaction.connection.execute(update(deliveries).where(where).values(lease_until=to_micros(now + lease)))
 
 
-def release(transaction: Transaction, owner: str, now: datetime) -> None:
-    """Let another take over at once what this owner has not done."""
-    where = (deliveries.c.owner == owner) & (deliveries.c.done_at == 0)
-    transaction.connection.execute(update(deliveries).where(where).values(lease_until=to_micros(now)))
+def release(transaction: Transaction, owner: str, now: datetime, but: Sequence[str] = ()) -> None:
+    """Let another take over at once what this owner has not begun. It is not a try."""
+    where = (deliveries.c.owner == owner) & (deliveries.c.done_at == 0) & deliveries.c.key.not_in(but)
+    values = {"lease_until": to_micros(now), "tries": deliveries.c.tries - 1}
+    transaction.connection.execute(update(deliveries).where(where).values(values))
 
 
 def take_over(transaction: Transaction, owner: str, now: datetime, lease: timedelta) -> list[Stored]:
