@@ -33,8 +33,8 @@ class Emulator:
     users: Mapping[str, str]
     channels: Mapping[str, str]
 
-    def call(self, method: str, **values: Any) -> dict[str, Any]:
-        return call(self.url, READER, method, **values)
+    def call(self, method: str, *, as_bot: bool = False, **values: Any) -> dict[str, Any]:
+        return call(self.url, TOKEN if as_bot else READER, method, **values)
 
 
 def call(url: str, token: str, method: str, **values: Any) -> dict[str, Any]:

@@ -34,6 +34,9 @@ class Gate:
     url: str = ""
     calls: list[Call] = field(default_factory=list)
     is_down: bool = False
+    failing: set[str] = field(default_factory=set)  # methods
+    not_in: set[str] = field(default_factory=set)  # channels the bot is not in
+    picky: bool = False  # takes no blocks
     limited: dict[str, int] = field(default_factory=dict)  # method -> seconds of Retry-After, once
     users: dict[str, dict[str, Any]] = field(default_factory=dict)  # user id -> members of users.info to replace
     acknowledged: dict[str, Any] = field(default_factory=dict)  # envelope id -> payload
@@ -48,8 +51,8 @@ class Gate:
     def whispers(self, user: str) -> list[str]:
         """What this user alone was told, oldest first."""
         id_ = self.emulator.users[user]
-        told = [(call.values, call.answer) for call in list(self.calls) if call.answer.get("ok")]
-        return [values["text"] for values, _answer in told if values.get("user") == id_ or values.get("channel") == id_]
+        told = [call.values for call in [*self.of("chat.postEphemeral"), *self.of("chat.postMessage")]]
+        return [values["text"] for values in told if values.get("user") == id_ or values.get("channel") == id_]
 
     def views(self) -> list[dict[str, Any]]:
         """Views as they were opened or updated, oldest first."""
@@ -80,6 +83,12 @@ class Gate:
         values = await _values(request, body, kind)
         if self.is_down:
             return self._kept(method, values, {"ok": False, "error": "service_unavailable"}, 503)
+        if method in self.failing:
+            return self._kept(method, values, {"ok": False, "error": "internal_error"}, 500)
+        if values.get("channel") in self.not_in:
+            return self._kept(method, values, {"ok": False, "error": "not_in_channel"})
+        if self.picky and "blocks" in values:
+            return self._kept(method, values, {"ok": False, "error": "invalid_blocks"})
         if method in self.limited:
             after = self.limited.pop(method)
             answer = self._kept(method, values, {"ok": False, "error": "ratelimited"}, 429)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from .emulator import TOKEN
 from .gate import Gate
 
 HOSTS = tuple(f"web-{number:02}" for number in range(1, 61))
+HOUR = timedelta(hours=1)
 STRANGER_TEAM = "T0STRANGE"
 POLICY = """\
 apiVersion: triagebook/policy/v1
@@ -66,10 +68,12 @@ class SlackHosts:
     catalog: Catalog = field(default_factory=catalog)
     answers: dict[str, Diagnosis] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    inputs: list[Any] = field(default_factory=list)
     before: Callable[[Question], None] = lambda _question: None
 
     def diagnose(self, question: Question, progress: Callable[[str, Diagnosis | None], None] | None = None) -> Answer:
         self.asked.append(question.target.text)
+        self.inputs.append(question.inputs)
         self.before(question)
         return Answer(self.answer(question.target.text), ())
 
@@ -82,15 +86,11 @@ class RealClock(trust_world.Clock):
     """The real time, and what a test adds to it."""
 
     def __call__(self) -> Any:
-        from datetime import UTC, datetime, timedelta
-
         return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
 
     ahead_s: float = 0.0
 
     def pass_(self, **time: float) -> None:
-        from datetime import timedelta
-
         self.ahead_s += timedelta(**time).total_seconds()
 
 
@@ -107,6 +107,11 @@ class SlackWorld:
 
     def __post_init__(self) -> None:
         self.before = {item["ts"] for channel in self.gate.emulator.channels for item in self.messages(channel)}
+
+    @property
+    def books(self) -> list[str]:
+        """The runbooks by their ids."""
+        return [entry.id for entry in self.hosts.catalog.entries()]
 
     def messages(self, channel: str) -> list[dict[str, Any]]:
         """What Slack shows in a channel, oldest first, without threads."""
@@ -156,11 +161,11 @@ def until(ask: Callable[[], T | None], what: str, timeout_s: float = 15) -> T:
 
 
 def build(
-    directory: Path, gate: Gate, *, url: str = "", instance: str = "one", clock: Any = None
+    directory: Path, gate: Gate, *, url: str = "", instance: str = "one", clock: Any = None, policy_text: str = ""
 ) -> tuple[World, SlackHosts, Face]:
     """A place of trust and its face, not started."""
     url = url or f"sqlite:///{directory / 'triagebook.db'}"
-    trust = trust_world.build(url, directory, policy=policy(gate), instance=instance, clock=clock or RealClock())
+    trust = trust_world.build(url, directory, policy=policy_text or policy(gate), instance=instance, clock=clock or RealClock())
     hosts = SlackHosts()
     trust.trust.diagnoser.diagnose = lambda host, runbook, inputs: _machine(trust, host)  # type: ignore[method-assign]
     place = Place(
@@ -168,7 +173,7 @@ def build(
     )
     books = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
     settings = slack_settings({"approvals": gate.emulator.channels["approvals"]}, books)
-    names = Names(Inventory({name: Entry(name) for name in HOSTS}, {}))
+    names = Names(Inventory({name: Entry(name) for name in (*HOSTS, "db-01")}, {}))
     credentials = Credentials(TOKEN, "xapp-test", SECRET, f"{gate.url}/api/")
     made = faces.build(place, Hosts(hosts, names, lambda: hosts.catalog.entries()[-1].id), settings, credentials)  # type: ignore[arg-type]
     made.inbox.renew_s = 0.5
