@@ -119,8 +119,8 @@ class Diagnosing:
             before = chat_runs.read(transaction, run_id)
             if before is not None:  # taken over from a worker that died
                 return _Begun(before, is_storm=self.storm.is_one(transaction, before.message))
-            earlier = chat_runs.newest(transaction, delivery.channel, host, question.runbook, now - SAME)
-            if earlier is not None and (earlier.ended_at is not None or earlier.started_at > now - STUCK):
+            earlier = self._earlier(transaction, delivery.channel, host, question.runbook)
+            if earlier is not None:
                 run = replace(run, message="")
                 chat_runs.add(transaction, run)
                 text = f"Asked again by <@{delivery.user}>: looking anew."
@@ -138,6 +138,15 @@ class Diagnosing:
             card = Message(run_id, CARD, run_id, delivery.channel, content, thread_ts=delivery.thread_ts)
             chat_messages.add(transaction, card, now)
         return _Begun(run)
+
+    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str) -> Run | None:
+        """The run whose card this one belongs below: recent, on its way or ended, and shown."""
+        now = self.desk.now()
+        found = chat_runs.newest(transaction, channel, host, runbook, now - SAME)
+        if found is None or (found.ended_at is None and found.started_at <= now - STUCK):
+            return None
+        card = chat_messages.read(transaction, found.message)
+        return None if card is None or card.problem else found
 
     def _joined(self, question: Question, begun: _Begun, asked: Asked) -> Diagnosis:
         """The answer; whoever asks the same while it is being found gets the same one."""

@@ -71,9 +71,11 @@ class Gate:
         asyncio.run_coroutine_threadsafe(socket.send_json(envelope), self._loop).result(10)
 
     def hang_up(self) -> None:
-        """Close every WebSocket, as Slack does from time to time."""
+        """Close every WebSocket, as Slack does from time to time: it says so first."""
         assert self._loop is not None
         for socket in self._sockets:
+            told = socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
+            asyncio.run_coroutine_threadsafe(told, self._loop).result(10)
             asyncio.run_coroutine_threadsafe(socket.close(), self._loop).result(10)
 
     async def api(self, request: web.Request) -> web.StreamResponse:

@@ -111,7 +111,7 @@ def _marked(values: dict[str, str]) -> str:
         ("nosuch", "inventory"),
         ("web-01 colour=red", "input"),
         ("web-01 pid=all", "input"),
-        ("web-01 nosuchbook", "runbook"),
+        ("web-01 nosuchbook", "unknown_runbook"),
     ],
 )
 def test_what_cannot_be_asked_is_said_to_the_asker_alone(slacked: SlackWorld, text: str, expected: str) -> None:

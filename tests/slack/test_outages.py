@@ -68,6 +68,9 @@ def test_a_channel_without_us_is_said_to_the_asker(slacked: SlackWorld) -> None:
     slacked.gate.not_in.add(slacked.gate.emulator.channels["alerts"])
     slacked.driver.command("ann", "web-07", channel="alerts")
     assert "invite me there" in slacked.told("ann")
+    slacked.gate.not_in.clear()
+    slacked.driver.command("ann", "web-07", channel="alerts")
+    slacked.card("alerts", "CAUSE FOUND · web-07")
 
 
 def test_blocks_that_slack_refuses_are_shown_as_text(slacked: SlackWorld) -> None:

@@ -53,7 +53,7 @@ def test_who_asks_while_it_is_being_found_gets_the_same_answer(slacked: SlackWor
 
 def test_a_storm_is_one_table(slacked: SlackWorld) -> None:
     for number in range(1, 16):
-        slacked.driver.mention("ann", f"web-{number:02}", channel="alerts")
+        slacked.driver.command("ann", f"web-{number:02}", channel="alerts")
         if number == 10:
             slacked.idle()
     slacked.idle()

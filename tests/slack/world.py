@@ -21,6 +21,7 @@ from triagebook.tools.mcp_server.names import Names
 from triagebook.tools.server.run import Place
 from triagebook.tools.server.web import listening
 from triagebook.tools.service import Answer, Question
+from triagebook.tools.store import chat_messages
 
 from tests.trust import samples
 from tests.trust import world as trust_world
@@ -135,13 +136,9 @@ class SlackWorld:
         until(lambda: not self.behind(), "Slack to follow")
 
     def behind(self) -> bool:
-        from sqlalchemy import select
-        from triagebook.tools.store.chat_schema import messages
-
         self.face.follower.round()
         with self.trust.store.read() as transaction:
-            where = (messages.c.shown < messages.c.wanted) & (messages.c.problem == "")
-            return transaction.connection.execute(select(messages.c.id).where(where)).first() is not None
+            return chat_messages.is_due(transaction, self.trust.clock() + timedelta(days=1))
 
     def told(self, user: str) -> str:
         """The newest thing this user alone was told."""

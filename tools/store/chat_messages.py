@@ -38,6 +38,7 @@ class Message:
     wanted: int = 1
     shown: int = 0
     tries: int = 0
+    problem: str = ""
 
 
 def new_id() -> str:
@@ -132,30 +133,19 @@ def mark_of(state: str, vote_count: int, updated_at_micros: int) -> str:
 
 def claim(transaction: Transaction, now: datetime, lease: timedelta) -> list[Message]:
     """Messages that are to be sent, as this sender's for a while. One in a thread waits until its parent is posted."""
-    moment = to_micros(now)
-    parent = messages.alias()
-    has_place = select(parent.c.id).where(parent.c.id == messages.c.parent, parent.c.ts != "").exists()
-    is_due = (
-        (messages.c.shown < messages.c.wanted)
-        & (messages.c.next_at <= moment)
-        & (messages.c.lease_until <= moment)
-        & (messages.c.problem == "")
-    )
-    wanted = select(messages.c.id).where(is_due, (messages.c.parent == "") | has_place).order_by(messages.c.created_at).limit(BATCH)
+    due = _due(now)
+    wanted = select(messages.c.id).where(due, _has_place()).order_by(messages.c.created_at).limit(BATCH)
     ids = list(transaction.connection.execute(wanted).scalars())
     if not ids:
         return []
-    statement = update(messages).where(messages.c.id.in_(ids), is_due).values(lease_until=to_micros(now + lease))
+    statement = update(messages).where(messages.c.id.in_(ids), due).values(lease_until=to_micros(now + lease))
     rows = transaction.connection.execute(statement.returning(*messages.c)).all()
     return [_message(row) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
 def is_due(transaction: Transaction, now: datetime) -> bool:
     """Is there anything to send? A look that writes nothing."""
-    moment = to_micros(now)
-    is_open = (messages.c.shown < messages.c.wanted) & (messages.c.next_at <= moment) & (messages.c.problem == "")
-    statement = select(messages.c.id).where(is_open, messages.c.lease_until <= moment).limit(1)
-    return transaction.connection.execute(statement).first() is not None
+    return transaction.connection.execute(select(messages.c.id).where(_due(now), _has_place()).limit(1)).first() is not None
 
 
 def age(transaction: Transaction, message: Message, now: datetime) -> timedelta:
@@ -195,6 +185,18 @@ def forget(transaction: Transaction, before: datetime) -> None:
     transaction.connection.execute(delete(messages).where(messages.c.created_at < to_micros(before)))
 
 
+def _due(now: datetime) -> ColumnElement[bool]:
+    moment = to_micros(now)
+    is_behind = (messages.c.shown < messages.c.wanted) & (messages.c.problem == "")
+    return is_behind & (messages.c.next_at <= moment) & (messages.c.lease_until <= moment)
+
+
+def _has_place() -> ColumnElement[bool]:
+    """In a channel, or below a message that is posted."""
+    parent = messages.alias()
+    return (messages.c.parent == "") | select(parent.c.id).where(parent.c.id == messages.c.parent, parent.c.ts != "").exists()
+
+
 def _one(transaction: Transaction, where: ColumnElement[bool]) -> Message | None:
     row = transaction.connection.execute(select(messages).where(where).limit(1)).one_or_none()
     return None if row is None else _message(row)
@@ -214,4 +216,5 @@ def _message(row: Any) -> Message:
         wanted=row.wanted,
         shown=row.shown,
         tries=row.tries,
+        problem=row.problem,
     )
