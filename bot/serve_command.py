@@ -86,7 +86,7 @@ def serve(
     beside: list[Callable[[Place], AbstractContextManager[object]]] = []
     mounted: Mapping[str, Endpoint] = {}
     if slack or slack_http:
-        from triagebook.bot.slack_command import slack_face  # noqa: PLC0415
+        from triagebook.bot.slack_serving import slack_face  # noqa: PLC0415
 
         face = slack_face(slack_http, is_shared=bool(mcp) and mcp == slack_http, ssh_config=str(_existing(config)))
         mounted = face.mounted

@@ -10,11 +10,10 @@ from triagebook.bot.slack import delivery as of
 from triagebook.bot.slack.cards import names, views
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
+from triagebook.bot.slack.manifest import SHORTCUT
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.inventory import Inventory
 
-SHORTCUT = "diagnose_message"
-EVENTS = ("app_mention", "app_home_opened")
 CLICKS = (
     names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE, names.APPROVE, names.DENY, names.DETAILS, names.APPLY,
     names.WITHDRAW, names.REVERT, names.REPLAN,

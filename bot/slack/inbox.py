@@ -16,7 +16,7 @@ from triagebook.tools.store.database import Store
 
 LEASE = timedelta(seconds=20)
 RENEW_S = 5.0
-QUICK, SLOW = 6, 12  # workers for clicks and modals; for what reads or changes hosts
+QUICK, SLOW = 6, 16  # workers for clicks and modals; for what reads or changes hosts
 MOST_WAITING = 200
 BUSY_S = 5
 Continue = Callable[[], None]

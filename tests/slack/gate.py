@@ -36,6 +36,7 @@ class Gate:
     is_down: bool = False
     failing: set[str] = field(default_factory=set)  # methods
     not_in: set[str] = field(default_factory=set)  # channels the bot is not in
+    scopes: str = ""  # what Slack says of every token; the emulator does not say
     picky: bool = False  # takes no blocks
     limited: dict[str, int] = field(default_factory=dict)  # method -> seconds of Retry-After, once
     users: dict[str, dict[str, Any]] = field(default_factory=dict)  # user id -> members of users.info to replace
@@ -131,7 +132,8 @@ class Gate:
 
     def _kept(self, method: str, values: dict[str, str], answer: dict[str, Any], status: int = 200) -> web.Response:
         self.calls.append(Call(method, values, answer, status))
-        return web.json_response(answer, status=status)
+        headers = {"x-oauth-scopes": self.scopes} if self.scopes else {}
+        return web.json_response(answer, status=status, headers=headers)
 
 
 async def _values(request: web.Request, body: bytes, kind: str) -> dict[str, str]:

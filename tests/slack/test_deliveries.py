@@ -99,14 +99,14 @@ def test_a_face_that_stops_leaves_what_it_has_not_begun_to_the_next(tmp_path: Pa
     release = threading.Event()
     with worlds.over_http(tmp_path, through) as before:
         before.hosts.before = lambda _question: release.wait(10) and None
-        for number in range(1, 16):  # three more than there are slow workers
+        for number in range(1, 20):  # three more than there are slow workers
             before.driver.command("ann", f"web-{number:02}", channel="alerts")
-        until(lambda: len(before.hosts.asked) >= 12, "the workers")
+        until(lambda: len(before.hosts.asked) >= 16, "the workers")
         threading.Timer(0.5, release.set).start()
     with worlds.over_http(tmp_path, through) as after:
-        until(lambda: len(before.hosts.asked) + len(after.hosts.asked) >= 15, "the rest")
+        until(lambda: len(before.hosts.asked) + len(after.hosts.asked) >= 19, "the rest")
         after.idle()
-        assert sorted([*before.hosts.asked, *after.hosts.asked]) == [f"web-{number:02}" for number in range(1, 16)]
+        assert sorted([*before.hosts.asked, *after.hosts.asked]) == [f"web-{number:02}" for number in range(1, 20)]
 
 
 def test_an_envelope_that_comes_twice_and_a_socket_that_is_closed_lose_nothing(tmp_path: Path, through: Gate) -> None:
