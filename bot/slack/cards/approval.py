@@ -58,8 +58,9 @@ BUTTONS: Mapping[str, tuple[str, ...]] = {
     "stale": (names.REPLAN, names.DETAILS),
     "expired": (names.REPLAN, names.DETAILS),
 }
-FINAL_SHORT = frozenset({"denied", "withdrawn", "expired", "stale", "reverted", "failed", "unknown", "validated", "unresolved"})
+OVER = frozenset({"denied", "withdrawn", "expired", "stale", "reverted", "validated"})  # nobody needs the commands any more
 UNDO = "undo"
+SHORT = 60  # characters of a change that fits on one line
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def approval(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> Card:
     text = fallback(fix, told)
     if fix.plan is None:
         return card([header("⛔ DO NOT APPROVE"), prose(run(mrkdwn.plain(fix.problem))), _identity(fix, None)], text)
-    whole = [*_top(fix, fix.plan, told), *_plan(fix.plan), *_people(fix, fix.plan, told)]
+    whole = [*_top(fix, fix.plan, told), *_plan(fix.plan, is_over=fix.state in OVER), *_people(fix, fix.plan, told)]
     shown, is_whole = _fitted(fix, fix.plan, whole, tokens, text)
     return Card(tuple(shown), text, 0 if is_whole else 1)
 
@@ -153,14 +154,18 @@ def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
 def _changes(plan: Plan) -> list[str]:
     lines = []
     for item in plan.changes:
-        lines += [mrkdwn.exact(item.what), f"  now   {mrkdwn.exact(item.now)}", f"  then  {mrkdwn.exact(item.then)}"]
-    return lines
+        now, then = mrkdwn.exact(item.now), mrkdwn.exact(item.then)
+        is_short = len(now) + len(then) < SHORT
+        lines += [mrkdwn.exact(item.what), *([f"  {now} -> {then}"] if is_short else [f"  now   {now}", f"  then  {then}"])]
+    return lines or ["No single value: see the commands."]
 
 
-def _plan(plan: Plan) -> Iterator[Block]:
-    """Every line an approver says yes to. None of it may be left out, so none of it is a `Part`."""
+def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
+    """Every line an approver says yes to. None of it may be left out then, so none of it is a `Part`."""
     yield prose(run(mrkdwn.plain(plan.title), bold=True), run(f"\nbecause {mrkdwn.plain(plan.summary, 600)}"))
     yield preformatted("Change", _changes(plan))
+    if is_over:
+        return
     yield preformatted("Exact commands", [mrkdwn.exact(line) for line in plan.commands] or ["none"])
     if plan.undo_commands:
         yield preformatted("Undo", [mrkdwn.exact(line) for line in plan.undo_commands])

@@ -69,9 +69,12 @@ def use(verdict: Verdict) -> str:
 
 
 def value_of(entry: FactEntry) -> str:
-    """The readings of a fact, first to last, or why there are none."""
-    values = list(dict.fromkeys(quantity(reading.value, entry.unit) for reading in entry.readings))
-    return " -> ".join(values) if values else f"not readable: {entry.unreadable}"
+    """`47 -> 50 refusals`: the readings of a fact, first to last, or why there are none."""
+    values = list(dict.fromkeys(reading.value for reading in entry.readings))
+    if not values:
+        return f"not readable: {entry.unreadable}"
+    plain = "bytes" if entry.unit == "bytes" else ""
+    return " -> ".join([*(quantity(value, plain) for value in values[:-1]), quantity(values[-1], entry.unit)])
 
 
 def short(name: str) -> str:
