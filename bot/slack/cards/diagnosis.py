@@ -105,7 +105,7 @@ def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
     if limit is not None:
         said.insert(0, f"{gauge(used, limit.value)}  {use(verdict)} · {limit.name}".strip())
     yield prose(run("\n".join(mrkdwn.plain(text) for text in said)))
-    if lines := [*_used_by(verdict), *_evidence(diagnosis, verdict)]:
+    if lines := _evidence(diagnosis, verdict):
         yield Part(preformatted("Evidence", lines), 4, len(lines))
     if diagnosis.also:
         more = [f"and {len(diagnosis.also) - MAX_ALSO} more in the thread"] if len(diagnosis.also) > MAX_ALSO else []
@@ -114,7 +114,7 @@ def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
 
 
 def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
-    """The facts cited, but for those that the gauge has told; where the limit was read comes last."""
+    """Who uses it up, then the facts cited, but for those that the gauge has told; where the limit was read comes last."""
     entries = {entry.id: entry for entry in diagnosis.facts}
     limit, usage = verdict.limit, verdict.usage
     told = {(usage.source, usage.value)} if usage else set()
@@ -125,18 +125,14 @@ def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
         is_told = len(values) == 1 and (entry.source, *values) in told
         if entry.unreadable or (any(values) and not is_told):
             shown.append((short(entry.id), value_of(entry)))
-    lines = columns(shown[:MAX_EVIDENCE], NAME_WIDTH)
+    lines = columns([*_used_by(verdict), *shown[:MAX_EVIDENCE]], NAME_WIDTH)
     return [*lines, f"limit read from {mrkdwn.exact(limit.source, 120)}"] if limit and limit.source else lines
 
 
-def _used_by(verdict: Verdict) -> list[str]:
-    """Who uses it up: the first thing somebody asks at night."""
+def _used_by(verdict: Verdict) -> Iterator[tuple[str, str]]:
     unit = verdict.limit.unit if verdict.limit else ""
-    rows = [
-        (f"used by {item.comm}", f"{quantity(item.count, unit)} (PID {item.pid}, {item.unit or item.user or 'no unit'})")
-        for item in verdict.consumers[:MAX_CONSUMERS]
-    ]
-    return columns(rows, NAME_WIDTH)
+    for item in verdict.consumers[:MAX_CONSUMERS]:
+        yield f"by {item.comm}", f"{quantity(item.count, unit)} (PID {item.pid}, {item.unit or item.user or 'no unit'})"
 
 
 def _not_judged(diagnosis: Diagnosis) -> Iterator[Block]:

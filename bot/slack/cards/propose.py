@@ -9,13 +9,14 @@ from triagebook.bot.slack.blocks import Block, context, field, note, option, pre
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.views import modal, value_of
 from triagebook.bot.slack.cards.wording import undoing
-from triagebook.bot.slack.limits import OPTIONS, Part
+from triagebook.bot.slack.limits import Part
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds
 from triagebook.runbooks.engine.plan import MAX_REASON, Rendering
 from triagebook.runbooks.engine.quantities import as_bytes, as_count
 
 LIVE = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
 LEAST_REASON = 5
+MAX_OFFERS = 12  # a select of more would not fit; the command line proposes the rest
 BIG = 16 * 1024 * 1024  # a number from here on is also told in binary multiples when it is of bytes
 
 
@@ -44,7 +45,7 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
 
     Raises ValueError when the diagnosis offers nothing.
     """
-    offers = diagnosis.remediations[:OPTIONS]
+    offers = diagnosis.remediations[:MAX_OFFERS]
     if not offers:
         raise ValueError(f"{diagnosis.id}: it offers no fix")
     number = draft.offer if 0 <= draft.offer < len(offers) else 0
@@ -58,6 +59,8 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
         context(f"Risk *{mrkdwn.escape(offer.risk)}* · {undoing(offer.undo)}. Nothing changes now: another person decides."),
         note(f"Disturbs: {offer.disruption}"),
     ]
+    if more := len(diagnosis.remediations) - len(offers):
+        parts.append(note(f"{more} more offers are not listed here: triagebook fix propose"))
     return modal(names.PROPOSE_VIEW, "Propose a fix", parts, token, submit="Ask for approval")
 
 
@@ -76,7 +79,7 @@ def submitted(values: Mapping[str, Mapping[str, Any]]) -> Draft:
 
 def errors(diagnosis: Diagnosis, draft: Draft) -> dict[str, str]:
     """What is wrong with a submission, by block id, for `response_action: errors`. The service checks all of it again."""
-    if not 0 <= draft.offer < len(diagnosis.remediations):
+    if not 0 <= draft.offer < min(MAX_OFFERS, len(diagnosis.remediations)):
         return {names.OFFER: "This offer is not there any more. Diagnose the host again."}
     offer = diagnosis.remediations[draft.offer]
     found = {}
