@@ -1,5 +1,6 @@
 """The form in which a fix is asked for: which offer, numbers within their bounds, what would be done, and why."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, 
 from triagebook.runbooks.engine.plan import MAX_REASON, Rendering
 from triagebook.runbooks.engine.quantities import as_bytes, as_count
 
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 LIVE = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
 LEAST_REASON = 5
 MAX_OFFERS = 12  # a select of more would not fit; the command line proposes the rest
@@ -67,12 +69,12 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
 def submitted(values: Mapping[str, Mapping[str, Any]]) -> Draft:
     """Read `view.state.values`. A number that is none is left out: the service says what it must be."""
     chosen = value_of(values, names.OFFER)
-    number = int(chosen) if chosen.isdigit() else 0
+    number = int(chosen) if _WHOLE.fullmatch(chosen) else 0
     prefix = f"{names.PARAM}.{number}."
     parameters = {}
     for block in values:
         text = value_of(values, block)
-        if block.startswith(prefix) and text.lstrip("-").isdigit():
+        if block.startswith(prefix) and _WHOLE.fullmatch(text):
             parameters[block.removeprefix(prefix)] = int(text)
     return Draft(number, parameters, value_of(values, names.REASON))
 
