@@ -4,9 +4,12 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+from triagebook.bot.slack.mrkdwn import NAME, plain
 from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.quantities import quantity
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 220, 84, 34, 28  # pixels
+MOST_WIDE, MOST_BARS = 60, 120
 INK, GRID, BAR, HOT, LIMIT, PAPER = range(6)
 PALETTE = ((29, 28, 29), (221, 221, 221), (54, 117, 190), (204, 60, 40), (204, 60, 40), (255, 255, 255))
 FULL_FROM = 0.98
@@ -17,6 +20,17 @@ GLYPHS = {  # five columns a character, the lowest bit is the top row
     "/": "2010080402", "f": "087e090102", "o": "3844444438", "K": "7f08142241", "M": "7f020c027f", "G": "3e4149497a",
     "T": "01017f0101", "i": "00447d4000", "B": "7f49494936", "-": "0808080808",
 }  # fmt: skip
+
+
+def picture(diagnosis: Diagnosis) -> tuple[bytes, str]:
+    """The chart of a diagnosis and its text for those who cannot see it; both empty without two samples of the use."""
+    course, verdict = course_of(diagnosis), diagnosis.verdict
+    if not course or verdict is None or verdict.limit is None:
+        return b"", ""
+    limit, unit = verdict.limit, "bytes" if verdict.limit.unit == "bytes" else ""
+    label = f"{quantity(course[-1][0], unit)} / {quantity(limit.value, unit)}"
+    used = ", ".join(quantity(used, unit) for used, _limit in course)
+    return chart_png(course, label), f"{plain(limit.name, NAME)}: {used} of {quantity(limit.value, limit.unit)}"
 
 
 def course_of(diagnosis: Diagnosis) -> list[tuple[float, float]]:
@@ -34,7 +48,7 @@ def course_of(diagnosis: Diagnosis) -> list[tuple[float, float]]:
 
 def chart_png(course: Sequence[tuple[float, float]], label: str = "") -> bytes:
     """The picture; empty without a course. `label` keeps the characters of `GLYPHS`, such as `392 of 400`."""
-    shares = [max(0.0, used / limit) for used, limit in course if limit > 0][-120:]
+    shares = [max(0.0, used / limit) for used, limit in course if limit > 0][-MOST_BARS:]
     if not shares:
         return b""
     top = max(1.0, *shares)
@@ -43,7 +57,7 @@ def chart_png(course: Sequence[tuple[float, float]], label: str = "") -> bytes:
         y = _height(share, top)
         _box(rows, LEFT, y, WIDTH - 8, y + 1, GRID)
         _text(rows, text, LEFT - 8 - len(text) * 6 * SCALE, y - 7)
-    step = (WIDTH - 8 - LEFT) / len(shares)
+    step = min(MOST_WIDE, (WIDTH - 8 - LEFT) / len(shares))
     for number, share in enumerate(shares):
         left, right = LEFT + int(number * step) + 1, LEFT + int((number + 1) * step) - 1
         _box(rows, left, _height(share, top), max(right, left + 1), HEIGHT - BOTTOM, HOT if share >= FULL_FROM else BAR)

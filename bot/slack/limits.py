@@ -22,6 +22,8 @@ ELEMENTS, CONTEXT_ELEMENTS = 25, 10
 VIEW_TITLE, METADATA = 24, 3000
 CONFIRM: Mapping[str, int] = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 RICH = 3000  # characters of a rich text block, kept as for a section
+SHORTER = (1500, 700, 300, 150, 80)  # characters of a text when room is very short
+FRAME = ("header", "actions", "input")  # what makes a card or a form one
 PLACES: Mapping[str, int] = {"header": TITLE, "button": LABEL, "section": SECTION, "context": SECTION, "input": 2000}
 
 
@@ -54,16 +56,22 @@ def card(parts: Iterable[Part | dict[str, Any]], text: str, where: str = "in the
 
 
 def fit(parts: Iterable[Part | dict[str, Any]], blocks: int, room: int, where: str) -> tuple[list[dict[str, Any]], int]:
-    """The blocks that fit, and how many details were left out. Raises ValueError when what must stay does not fit."""
+    """The blocks that fit, and how many details were left out.
+
+    When all that may go is gone, long texts are cut shorter and shorter; at last blocks go that should have stayed.
+    """
     kept = [part if isinstance(part, Part) else Part(part) for part in parts]
     kept = [Part(clipped(part.block), part.spare, part.count) for part in kept]
-    omitted = 0
+    omitted, cuts = 0, iter(SHORTER)
     while len(kept) + (omitted > 0) > blocks or _size(kept, omitted, where) > room:
         spare = max((part.spare for part in kept), default=0)
-        if spare == 0:
+        if spare == 0 and (most := next(cuts, 0)):
+            kept = [Part(clipped(part.block, most), part.spare, part.count) for part in kept]
+            continue
+        going = [number for number, part in enumerate(kept) if part.spare == spare and (spare or part.block["type"] not in FRAME)]
+        if not going:
             raise ValueError(f"{len(kept)} blocks, {_size(kept, omitted, where)} bytes: more than {blocks} blocks or {room} bytes")
-        last = max(number for number, part in enumerate(kept) if part.spare == spare)
-        omitted += kept.pop(last).count
+        omitted += kept.pop(going[-1]).count
     shown = [part.block for part in kept]
     if omitted:
         at = len(shown) - 1 if shown and shown[-1]["type"] == "actions" else len(shown)
@@ -71,14 +79,19 @@ def fit(parts: Iterable[Part | dict[str, Any]], blocks: int, room: int, where: s
     return shown, omitted
 
 
-def clipped(block: dict[str, Any]) -> dict[str, Any]:
-    """The block with its text cut to what its place allows. A mrkdwn text is cut before an unfinished entity or span."""
+def is_whole(blocks: Sequence[dict[str, Any]], most: int, room: int) -> bool:
+    """Do these blocks fit as they are, with nothing cut and nothing left out?"""
+    return len(blocks) <= most and size(list(blocks)) <= room and all(clipped(block) == block for block in blocks)
+
+
+def clipped(block: dict[str, Any], most: int = SECTION) -> dict[str, Any]:
+    """The block with each text cut to `most` characters. mrkdwn is cut before an unfinished entity or span."""
     if block["type"] == "rich_text":
-        return {**block, "elements": _clipped_runs(block["elements"], [RICH])}
+        return {**block, "elements": _clipped_runs(block["elements"], [min(most, RICH)])}
     if block["type"] == "section" and "text" in block:
-        return {**block, "text": _clipped_text(block["text"], SECTION)}
+        return {**block, "text": _clipped_text(block["text"], most)}
     if block["type"] == "context":
-        shown = [_clipped_text(item, SECTION) if "text" in item else item for item in block["elements"][:CONTEXT_ELEMENTS]]
+        shown = [_clipped_text(item, most) if "text" in item else item for item in block["elements"][:CONTEXT_ELEMENTS]]
         return {**block, "elements": shown}
     return block
 

@@ -5,6 +5,7 @@ mrkdwn and for a message's fallback text, `code` for a name inside mrkdwn, `exac
 text, where nothing is parsed either and each character must stay what it is.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -36,26 +37,29 @@ def exact(value: object, limit: int = EXACT) -> str:
 
 
 def escape(value: object, limit: int = PROSE) -> str:
-    """`plain`, with `&`, `<` and `>` as Slack wants them in mrkdwn and in fallback text. `limit` counts before escaping."""
-    return _entities(plain(value, limit))
+    """`plain`, with `&`, `<` and `>` as Slack wants them in mrkdwn and in fallback text, and nothing that opens or ends
+    a code span. `limit` counts before escaping.
+    """
+    text = plain(value, limit).replace("`", _GRAVE)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def code(value: object, limit: int = NAME) -> str:
     """A code span, which nothing inside can end: no formatting, emoji or link comes of it."""
-    return f"`{escape(value, limit).replace('`', _GRAVE) or '-'}`"
+    return f"`{escape(value, limit) or '-'}`"
 
 
 def fallback(lines: Iterable[str], limit: int = TEXT) -> str:
-    """Several lines for notifications and screen readers, at most `limit` characters as sent."""
+    """Several lines for notifications and screen readers, at most `limit` bytes as JSON has them; "-" for none."""
     kept: list[str] = []
-    room = limit - 2
+    room = limit - len("\\n\\u2026")
     for line in lines:
         text = escape(line, LINE)
-        if len(text) + 1 > room:
+        room -= len(json.dumps(text))
+        if room < 0:
             return "\n".join([*kept, "…"])
         kept.append(text)
-        room -= len(text) + 1
-    return "\n".join(kept)
+    return "\n".join(kept) or "-"
 
 
 def date(moment: str, form: str = "{date_short_pretty} {time}") -> str:
@@ -97,7 +101,3 @@ def _word(found: re.Match[str]) -> str:
     if target.startswith("!"):
         return label or f"@{target[1:].partition('^')[0]}"
     return label or re.sub(r"^(?:mailto|tel):", "", target)
-
-
-def _entities(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

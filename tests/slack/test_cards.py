@@ -1,5 +1,8 @@
 """Whatever was found, Slack accepts what it is sent: every case, a hundred made diagnoses, their fixes, the fleet, App Home."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import pytest
 from triagebook.bot.slack import limits
 from triagebook.bot.slack.cards import diagnosis, names, refusal, views
@@ -16,6 +19,30 @@ SEEDS = range(100)
 def _types() -> None:
     if judges.NO_SCHEMA:
         pytest.skip(judges.NO_SCHEMA)
+
+
+def test_the_judges_object_where_slack_would() -> None:
+    token = {"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "Go"}, "value": "v"}
+
+    def said(judge: Callable[[dict[str, Any]], Iterable[str]], *blocks: dict[str, Any]) -> bool:
+        return bool(list(judge({"text": "t", "blocks": list(blocks)})))
+
+    for wrong in (
+        {"type": "sektion", "text": {"type": "mrkdwn", "text": "x"}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x"}, "color": "red"},
+        {"type": "actions", "elements": [{**token, "style": "purple"}]},
+        {"type": "header", "text": {"type": "mrkdwn", "text": "x"}},
+        {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text"}]}]},
+    ):
+        assert said(judges.by_types, wrong)
+    for wrong in (
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}},
+        {"type": "actions", "elements": [token] * 26},
+    ):
+        assert said(judges.by_sdk, wrong)
+        assert said(judges.limits.problems, wrong)
+    assert not said(judges.objections, {"type": "actions", "elements": [token]})
+    assert list(judges.by_types({"type": "modal", "blocks": []})) != []
 
 
 @pytest.mark.parametrize("case", CASES)

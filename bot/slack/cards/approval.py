@@ -19,7 +19,7 @@ from triagebook.bot.slack.blocks import (
 )
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.wording import digest, duration, undoing
-from triagebook.bot.slack.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, clipped, fit, size
+from triagebook.bot.slack.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.trust.views import FixView, VoteView
 
@@ -58,8 +58,11 @@ BUTTONS: Mapping[str, tuple[str, ...]] = {
     "stale": (names.REPLAN, names.DETAILS),
     "expired": (names.REPLAN, names.DETAILS),
 }
-FINAL_SHORT = frozenset({"denied", "withdrawn", "expired", "stale", "reverted", "failed", "unknown", "validated", "unresolved"})
+OVER = frozenset({"denied", "withdrawn", "expired", "stale", "reverted", "validated"})  # nobody needs the commands any more
 UNDO = "undo"
+SHOW = "in `triagebook fix show`"
+VIEW_ROOM = 1000  # bytes of a modal besides its blocks
+SHORT = 60  # characters of a change that fits on one line
 
 
 @dataclass(frozen=True)
@@ -78,27 +81,37 @@ NOTHING = Told()
 def approval(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> Card:
     """The card of a fix in its present state, the same for every copy."""
     text = fallback(fix, told)
-    if fix.plan is None:
+    plan = fix.plan
+    if plan is None:
         return card([header("⛔ DO NOT APPROVE"), prose(run(mrkdwn.plain(fix.problem))), _identity(fix, None)], text)
-    whole = [*_top(fix, fix.plan, told), *_plan(fix.plan), *_people(fix, fix.plan, told)]
-    shown, is_whole = _fitted(fix, fix.plan, whole, tokens, text)
-    return Card(tuple(shown), text, 0 if is_whole else 1)
+    whole = [*_top(fix, plan, told), *_plan(plan, is_over=fix.state in OVER), *_people(fix, plan, told)]
+    blocks = [*whole, *_vote_row(fix, plan, tokens)]
+    if is_whole(blocks, MESSAGE_BLOCKS, PAYLOAD - size(text)):
+        return Card(tuple(blocks), text)
+    top, *rest = whole
+    return card([top, _too_large(fix), *(Part(block, 1) for block in rest), *_vote_row(fix, plan, _cautious(tokens))], text, SHOW)
 
 
 def details(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> list[Block]:
     """Everything of the plan, for a modal; approved from there by the same button."""
-    if fix.plan is None:
-        return list(approval(fix, {}, told).blocks)
     plan = fix.plan
+    if plan is None:
+        return list(approval(fix, {}, told).blocks)
     facts = [f"{mrkdwn.exact(fact.id, 120)} = {mrkdwn.exact(fact.value, 120)}" for fact in plan.facts]
-    parts: list[Part | Block] = [*_top(fix, plan, told), *_plan(plan)]
-    if facts:
-        parts.append(Part(preformatted("Rests on", facts), 2, len(facts)))
     order = [f"{mrkdwn.exact(name, 60)}={mrkdwn.exact(value, 200)}" for name, value in plan.order.items()]
-    parts += [Part(preformatted("Order the host gets, once signed", order), 1), *_people(fix, plan, told)]
     ids = (("host key", plan.host_key), ("machine", plan.machine_id), ("boot", plan.boot_id), ("plan digest", fix.digest))
-    parts.append(preformatted("Exactly", [f"{name:<12} {mrkdwn.exact(value or 'none', 120)}" for name, value in ids]))
-    return fit([*parts, *_vote_row(fix, plan, tokens)], MESSAGE_BLOCKS, PAYLOAD - 2000, "with `triagebook fix show`")[0]
+    top, *whole = [*_top(fix, plan, told), *_plan(plan), *_people(fix, plan, told)]
+    more = [
+        Part(preformatted("Rests on", facts or ["nothing"]), 2, len(facts)),
+        Part(preformatted("Order the host gets, once signed", order), 2, len(order)),
+        Part(preformatted("Exactly", [f"{name:<12} {mrkdwn.exact(value or 'none', 120)}" for name, value in ids]), 2),
+    ]
+    room = PAYLOAD - VIEW_ROOM
+    row = _vote_row(fix, plan, tokens)
+    parts: list[Part | Block] = [top, *whole, *more, *row]
+    if not is_whole([top, *whole, *row], MESSAGE_BLOCKS - 1, room - 200):
+        parts = [top, _too_large(fix), *(Part(block, 1) for block in whole), *more, *_vote_row(fix, plan, _cautious(tokens))]
+    return fit(parts, MESSAGE_BLOCKS, room, SHOW)[0]
 
 
 def fallback(fix: FixView, told: Told = NOTHING) -> str:
@@ -122,18 +135,13 @@ def _voter(vote: VoteView, told: Told) -> str:
     return f"{mrkdwn.person(told.mentions.get(vote.person, vote.person))}{emergency}"
 
 
-def _fitted(fix: FixView, plan: Plan, whole: list[Block], tokens: Tokens, text: str) -> tuple[list[Block], bool]:
-    """The card whole with its buttons; cut and without `Approve` where it is too large to be shown whole."""
-    room = PAYLOAD - size(text)
-    if all(clipped(block) == block for block in whole):
-        try:
-            return fit([*whole, *_vote_row(fix, plan, tokens)], MESSAGE_BLOCKS, room, "")[0], True
-        except ValueError:
-            pass
-    warning = note(f"⚠ Too large to be shown whole here, so it cannot be approved here: triagebook fix show {fix.id}")
-    kept = {name: token for name, token in tokens.items() if name not in {names.APPROVE, names.APPLY}}
-    short = [header(f"{TITLES[fix.state]} · {plan.host}"), warning, *_people(fix, plan, NOTHING), *_vote_row(fix, plan, kept)]
-    return fit(short, MESSAGE_BLOCKS, room, "")[0], False
+def _too_large(fix: FixView) -> Block:
+    return note(f"⚠ Too large to be shown whole here, so it cannot be approved here: triagebook fix show {fix.id}")
+
+
+def _cautious(tokens: Tokens) -> Tokens:
+    """Without the buttons that say yes."""
+    return {name: token for name, token in tokens.items() if name not in {names.APPROVE, names.APPLY}}
 
 
 def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
@@ -141,9 +149,9 @@ def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
     says = told.why or fix.outcome
     if says:
         yield prose(run(mrkdwn.plain(says, 600), bold=True))
-    if meaning := MEANINGS.get(fix.state, ""):
-        ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None else ""
-        yield note(f"{meaning}{ran}")
+    ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None else ""
+    if meaning := f"{MEANINGS.get(fix.state, '')}{ran}".strip():
+        yield note(meaning)
     if fix.state in {"approved", "running"}:
         yield context(f"Approved by {voters(fix, told) or 'nobody'}")
     if fix.state == "denied":
@@ -153,14 +161,18 @@ def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
 def _changes(plan: Plan) -> list[str]:
     lines = []
     for item in plan.changes:
-        lines += [mrkdwn.exact(item.what), f"  now   {mrkdwn.exact(item.now)}", f"  then  {mrkdwn.exact(item.then)}"]
-    return lines
+        now, then = mrkdwn.exact(item.now), mrkdwn.exact(item.then)
+        is_short = len(now) + len(then) < SHORT
+        lines += [mrkdwn.exact(item.what), *([f"  {now} -> {then}"] if is_short else [f"  now   {now}", f"  then  {then}"])]
+    return lines or ["No single value: see the commands."]
 
 
-def _plan(plan: Plan) -> Iterator[Block]:
-    """Every line an approver says yes to. None of it may be left out, so none of it is a `Part`."""
+def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
+    """Every line an approver says yes to. None of it may be left out then, so none of it is a `Part`."""
     yield prose(run(mrkdwn.plain(plan.title), bold=True), run(f"\nbecause {mrkdwn.plain(plan.summary, 600)}"))
     yield preformatted("Change", _changes(plan))
+    if is_over:
+        return
     yield preformatted("Exact commands", [mrkdwn.exact(line) for line in plan.commands] or ["none"])
     if plan.undo_commands:
         yield preformatted("Undo", [mrkdwn.exact(line) for line in plan.undo_commands])

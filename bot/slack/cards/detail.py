@@ -74,7 +74,9 @@ def _by_hand(offers: Sequence[OfferedRemediation]) -> Iterator[Part | Block]:
 
 def _cost(diagnosis: Diagnosis) -> Iterator[str]:
     target = diagnosis.target
-    yield f"login {diagnosis.login.phase or 'none'}: {diagnosis.login.outcome}; via {target.transport or 'nothing'}"
+    if diagnosis.login.phase:
+        yield f"login {diagnosis.login.phase}: {diagnosis.login.outcome}"
+    yield f"via {target.transport or 'nothing'}{f', {target.collector}' if target.collector else ''}"
     if target.cpu_ms is not None and target.bytes is not None:
         yield f"{target.cpu_ms:.0f} ms CPU on the host, {target.bytes} bytes, {target.forks} forks"
     yield ", ".join(f"{name} {value:.0f} ms" for name, value in diagnosis.timings_ms.items())

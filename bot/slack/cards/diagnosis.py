@@ -49,9 +49,10 @@ def verdict(diagnosis: Diagnosis, asked: Asked, tokens: Tokens, pending: str = "
     parts: list[Part | Block] = [header(title(diagnosis)), *_said(diagnosis)]
     if diagnosis.verdict is not None:
         parts += _verdict(diagnosis, diagnosis.verdict)
-    parts += _judged(diagnosis)
+    parts += _not_judged(diagnosis)
     if diagnosis.next:
         parts.append(Part(bullets("What to do", map(mrkdwn.plain, diagnosis.next[:MAX_NEXT])), 3, len(diagnosis.next[:MAX_NEXT])))
+    parts += _judged(diagnosis)
     if pending:
         parts.append(note(f"⏳ {pending}"))
     parts += [about(diagnosis, asked), *actions(_buttons(diagnosis, tokens))]
@@ -89,39 +90,52 @@ def about(diagnosis: Diagnosis, asked: Asked) -> Block:
 def _said(diagnosis: Diagnosis) -> Iterator[Block]:
     """The verdict's sentence in bold, what else the headline says after it."""
     summary = diagnosis.verdict.summary if diagnosis.verdict else ""
-    rest = " ".join(diagnosis.headline.replace(summary, " ").split()) if summary and summary in diagnosis.headline else ""
-    main = summary if rest or summary == diagnosis.headline else diagnosis.headline
+    if summary and summary in diagnosis.headline:
+        main, rest = summary, " ".join(diagnosis.headline.replace(summary, " ").split())
+    else:
+        first, stop, rest = diagnosis.headline.partition(". ")
+        main = first + stop.strip()
     yield prose(run(mrkdwn.plain(main, 600), bold=True), *([run(f"\n{mrkdwn.plain(rest, 600)}")] if rest else []))
 
 
 def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
     limit = verdict.limit
     used = verdict.usage.value if verdict.usage else None
-    bar = [run(f"{gauge(used, limit.value)}  {use(verdict)}".strip(), mono=True), run("\n")] if limit else []
-    name = f"{mrkdwn.plain(limit.name, mrkdwn.NAME)} · " if limit else ""
-    yield prose(*bar, run(f"{name}{mrkdwn.plain(pressing(verdict))} · {verdict.cause}"))
-    entries = {entry.id: entry for entry in diagnosis.facts}
-    cited = [entries[name] for name in verdict.evidence if name in entries]
-    shown = [entry for entry in cited if entry.unreadable or any(reading.value for reading in entry.readings)][:MAX_EVIDENCE]
-    lines = columns([(short(entry.id), value_of(entry)) for entry in shown], NAME_WIDTH)
+    said = [f"{pressing(verdict)} · {verdict.cause}"]
     if limit is not None:
-        lines.append(f"limit read from {mrkdwn.exact(limit.source, 120)}")
-    if lines:
+        said.insert(0, f"{gauge(used, limit.value)}  {use(verdict)} · {limit.name}".strip())
+    yield prose(run("\n".join(mrkdwn.plain(text) for text in said)))
+    if lines := _evidence(diagnosis, verdict):
         yield Part(preformatted("Evidence", lines), 4, len(lines))
-    if verdict.consumers:
-        unit = limit.unit if limit else ""
-        rows = [
-            (quantity(item.count, unit), f"{item.comm} (PID {item.pid}, {item.unit or item.user or 'no unit'})")
-            for item in verdict.consumers[:MAX_CONSUMERS]
-        ]
-        yield Part(preformatted("Used by", columns(rows, NAME_WIDTH)), 5, len(rows))
     if diagnosis.also:
         more = [f"and {len(diagnosis.also) - MAX_ALSO} more in the thread"] if len(diagnosis.also) > MAX_ALSO else []
         told = [f"{mrkdwn.plain(item.summary)} ({pressing(item)})" for item in diagnosis.also[:MAX_ALSO]]
         yield Part(bullets("Also found", told + more), 2, len(told))
 
 
-def _judged(diagnosis: Diagnosis) -> Iterator[Part | Block]:
+def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
+    """Who uses it up, then the facts cited, but for those that the gauge has told; where the limit was read comes last."""
+    entries = {entry.id: entry for entry in diagnosis.facts}
+    limit, usage = verdict.limit, verdict.usage
+    told = {(usage.source, usage.value)} if usage else set()
+    told |= {(limit.source, limit.value)} if limit else set()
+    shown = []
+    for entry in (entries[name] for name in verdict.evidence if name in entries):
+        values = {reading.value for reading in entry.readings}
+        is_told = len(values) == 1 and (entry.source, *values) in told
+        if entry.unreadable or (any(values) and not is_told):
+            shown.append((short(entry.id), value_of(entry)))
+    lines = columns([*_used_by(verdict), *shown[:MAX_EVIDENCE]], NAME_WIDTH)
+    return [*lines, f"limit read from {mrkdwn.exact(limit.source, 120)}"] if limit and limit.source else lines
+
+
+def _used_by(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    unit = verdict.limit.unit if verdict.limit else ""
+    for item in verdict.consumers[:MAX_CONSUMERS]:
+        yield f"by {item.comm}", f"{quantity(item.count, unit)} (PID {item.pid}, {item.unit or item.user or 'no unit'})"
+
+
+def _not_judged(diagnosis: Diagnosis) -> Iterator[Block]:
     """What is not known stands before what is ruled out, and stays when room is short."""
     if diagnosis.unknown:
         more = len(diagnosis.unknown) - MAX_UNKNOWN
@@ -130,6 +144,9 @@ def _judged(diagnosis: Diagnosis) -> Iterator[Part | Block]:
         yield bullets("⚠ Not judged: each may still be a cause", told + [mrkdwn.plain(text) for text in rest])
     for text in diagnosis.caveats[:MAX_UNKNOWN]:
         yield note(f"⚠ Not judged, accepted beforehand: {text}")
+
+
+def _judged(diagnosis: Diagnosis) -> Iterator[Part | Block]:
     for label, outcome in (("Ruled out", "cleared"), ("Not looked at", "skipped")):
         if found := checks_of(diagnosis, outcome):
             yield Part(note(f"{label}: {', '.join(found)}"), 1 if outcome == "cleared" else 0)

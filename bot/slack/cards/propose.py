@@ -1,5 +1,6 @@
 """The form in which a fix is asked for: which offer, numbers within their bounds, what would be done, and why."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,15 @@ from triagebook.bot.slack.blocks import Block, context, field, note, option, pre
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.views import modal, value_of
 from triagebook.bot.slack.cards.wording import undoing
-from triagebook.bot.slack.limits import OPTIONS, Part
+from triagebook.bot.slack.limits import Part
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds
 from triagebook.runbooks.engine.plan import MAX_REASON, Rendering
 from triagebook.runbooks.engine.quantities import as_bytes, as_count
 
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 LIVE = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
 LEAST_REASON = 5
+MAX_OFFERS = 12  # a select of more would not fit; the command line proposes the rest
 BIG = 16 * 1024 * 1024  # a number from here on is also told in binary multiples when it is of bytes
 
 
@@ -44,7 +47,7 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
 
     Raises ValueError when the diagnosis offers nothing.
     """
-    offers = diagnosis.remediations[:OPTIONS]
+    offers = diagnosis.remediations[:MAX_OFFERS]
     if not offers:
         raise ValueError(f"{diagnosis.id}: it offers no fix")
     number = draft.offer if 0 <= draft.offer < len(offers) else 0
@@ -58,25 +61,27 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
         context(f"Risk *{mrkdwn.escape(offer.risk)}* · {undoing(offer.undo)}. Nothing changes now: another person decides."),
         note(f"Disturbs: {offer.disruption}"),
     ]
+    if more := len(diagnosis.remediations) - len(offers):
+        parts.append(note(f"{more} more offers are not listed here: triagebook fix propose"))
     return modal(names.PROPOSE_VIEW, "Propose a fix", parts, token, submit="Ask for approval")
 
 
 def submitted(values: Mapping[str, Mapping[str, Any]]) -> Draft:
     """Read `view.state.values`. A number that is none is left out: the service says what it must be."""
     chosen = value_of(values, names.OFFER)
-    number = int(chosen) if chosen.isdigit() else 0
+    number = int(chosen) if _WHOLE.fullmatch(chosen) else 0
     prefix = f"{names.PARAM}.{number}."
     parameters = {}
     for block in values:
         text = value_of(values, block)
-        if block.startswith(prefix) and text.lstrip("-").isdigit():
+        if block.startswith(prefix) and _WHOLE.fullmatch(text):
             parameters[block.removeprefix(prefix)] = int(text)
     return Draft(number, parameters, value_of(values, names.REASON))
 
 
 def errors(diagnosis: Diagnosis, draft: Draft) -> dict[str, str]:
     """What is wrong with a submission, by block id, for `response_action: errors`. The service checks all of it again."""
-    if not 0 <= draft.offer < len(diagnosis.remediations):
+    if not 0 <= draft.offer < min(MAX_OFFERS, len(diagnosis.remediations)):
         return {names.OFFER: "This offer is not there any more. Diagnose the host again."}
     offer = diagnosis.remediations[draft.offer]
     found = {}

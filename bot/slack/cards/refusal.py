@@ -11,6 +11,8 @@ MAPPED = "Ask whoever keeps the policy file to list your Slack account under a p
 ELSE = "Look at what was said above; if it is not clear, show this message to whoever keeps the triagebook server."
 WHAT_TO_DO: Mapping[str, str] = {
     "self_approval": "Another person must decide. In an emergency: a break-glass rule of the policy (fix approve --help).",
+    "no_break_glass": "Another person must decide: no emergency rule of the policy names you here.",
+    "break_glass_not_needed": "Approve it as it is: it is another person's plan.",
     "not_an_approver": "Ask somebody of the groups that the card names under Approvals.",
     "empty_approver_set": "Ask whoever keeps the policy file to name enough approvers besides the requester.",
     "no_approval_rule": "Ask whoever keeps the policy file for approval terms that cover this host, runbook and risk.",
@@ -33,6 +35,7 @@ WHAT_TO_DO: Mapping[str, str] = {
     "not_in_place": "There is nothing in place to take back.",
     "no_undo": "The card said so before it was approved. Plan a new change by hand.",
     "host_locked": "Wait until the other fix on this host has ended; App Home shows which it is.",
+    "lock_in_use": "Wait: somebody is on that host now, and the lock ends with the work or its lease.",
     "stale_facts": "Re-plan: diagnose the host again and propose a fix for what it is now.",
     "unknown_facts": "Diagnose the host again and look at what could not be judged.",
     "rebooted": "Diagnose the host again: a reboot may have removed the cause.",

@@ -83,7 +83,7 @@ def diagnose(runbooks: Sequence[tuple[str, str]], token: str = "", host: str = "
         select["initial_option"] = option(host, host)
     options = [option(f"{name}: {title}", name) for name, title in runbooks[:OPTIONS]]
     books = {"type": "static_select", "action_id": names.RUNBOOK, "options": options, "initial_option": options[0]}
-    given = {"initial_value": symptom[:1000]} if symptom else {}
+    given = {"initial_value": symptom[:300]} if symptom else {}
     text = {"type": "plain_text_input", "action_id": names.SYMPTOM, "multiline": True, "max_length": 1000, **given}
     pid = {"type": "number_input", "action_id": names.PID, "is_decimal_allowed": False, "min_value": "1", "max_value": "4194304"}
     return modal(

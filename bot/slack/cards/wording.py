@@ -50,28 +50,32 @@ def pressing(verdict: Verdict) -> str:
 
 
 def gauge(used: float | None, limit: float) -> str:
-    """`▰▰▰▰▰▰▰▰▰▱ 98 %`. Full only where the limit is reached; no use known, no gauge."""
+    """`▰▰▰▰▰▰▰▰▰▱`. Full only where the limit is reached; no use known, no gauge."""
     if used is None or limit <= 0:
         return ""
     share = max(0.0, used / limit)
     filled = GAUGE if share >= 1 else int(share * GAUGE)
-    return f"{'▰' * filled}{'▱' * (GAUGE - filled)} {int(share * 100)} %"
+    return "▰" * filled + "▱" * (GAUGE - filled)
 
 
 def use(verdict: Verdict) -> str:
-    """`392 of 400 tasks`; a use that is not known is said to be so."""
-    limit = verdict.limit
+    """`392 of 400 tasks (98 %)`; a use that is not known is said to be so."""
+    limit, used = verdict.limit, verdict.usage.value if verdict.usage else None
     if limit is None:
         return ""
-    used = verdict.usage.value if verdict.usage else None
-    shown = "use not known, limit" if used is None else f"{quantity(used, 'bytes' if limit.unit == 'bytes' else '')} of"
-    return f"{shown} {quantity(limit.value, limit.unit)}"
+    if used is None:
+        return f"use not known, limit {quantity(limit.value, limit.unit)}"
+    share = f" ({int(100 * used / limit.value)} %)" if limit.value > 0 else ""
+    return f"{quantity(used, 'bytes' if limit.unit == 'bytes' else '')} of {quantity(limit.value, limit.unit)}{share}"
 
 
 def value_of(entry: FactEntry) -> str:
-    """The readings of a fact, first to last, or why there are none."""
-    values = list(dict.fromkeys(quantity(reading.value, entry.unit) for reading in entry.readings))
-    return " -> ".join(values) if values else f"not readable: {entry.unreadable}"
+    """`47 -> 50 refusals`: the readings of a fact, first to last, or why there are none."""
+    values = list(dict.fromkeys(reading.value for reading in entry.readings))
+    if not values:
+        return f"not readable: {entry.unreadable}"
+    plain = "bytes" if entry.unit == "bytes" else ""
+    return " -> ".join([*(quantity(value, plain) for value in values[:-1]), quantity(values[-1], entry.unit)])
 
 
 def short(name: str) -> str:
