@@ -113,7 +113,7 @@ def parts(ssh_config: Path, fix_ssh_config: Path, fix_account: str) -> "Parts":
         return HostExecutor(OrderKey(keys.orders), link, diagnoser, service.catalog, Harm(capture))
 
     runbook = lambda: setup.default_runbook(settings, service.catalog)  # noqa: E731 - asked for at each proposal
-    return Parts(diagnoser, HostRenderer(capture, diagnoser), executor, default_runbook=runbook)
+    return Parts(diagnoser, HostRenderer(capture, diagnoser, service.catalog), executor, default_runbook=runbook)
 
 
 def _existing(config: Path) -> Path:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from triagebook.tools.trust.service import FixService
 from triagebook.tools.trust.views import FixView
 
 from . import keys, programs
+from .fix_table import Step, Trial
 from .machines import Machine
+from .scenario import Context
 
 ASKS, DECIDES = Actor(Account("os", "", "ann"), "cli"), Actor(Account("os", "", "bob"), "cli")
 POLICY = """\
@@ -40,10 +42,12 @@ LIVE = (
     "/proc/sys/vm/overcommit_kbytes",
     "/proc/sys/kernel/pid_max",
     "/proc/sys/kernel/threads-max",
+    "/proc/swaps",
 )
 FILES = (
     "find /etc/systemd/system /run/systemd/system.control /etc/sysctl.d /etc/security/limits.d /etc/fstab -type f"
-    " -exec sha256sum {} + 2>/dev/null | sort; find /etc/systemd/system /run/systemd -maxdepth 2 -type d -path '*.d' | sort"
+    " -exec sha256sum {} + 2>/dev/null | sort; ls -l /triagebook.swap;"
+    " find /etc/systemd/system /run/systemd -maxdepth 2 -type d -path '*.d' | sort"
 )
 
 
@@ -65,13 +69,18 @@ class Fixing:
         started = time.monotonic()
         return self.service.apply(ASKS, fix.id), time.monotonic() - started
 
-    def state(self, *, group: str = "") -> Mapping[str, str]:
+    def state(self, context: Context) -> dict[str, str]:
         """Everything a fix here could change: files by their hash, live values as the kernel has them."""
         found = {path: self.machine.agent.do("read", path).strip() for path in LIVE}
-        if group:
-            found["pids.max"] = self.machine.agent.do("read", f"{self.machine.cgroup_directory(group)}/pids.max").strip()
+        found["pids.max"] = self.machine.agent.ask("read", f"{self.machine.cgroup_directory(context.cgroup)}/pids.max").text
+        found["limits"] = self.machine.agent.ask("read", f"/proc/{context.pid}/limits").text
         found["files"] = self.machine.agent.check("sh", "-c", FILES)
         return found
+
+    def row(self, trial: Trial, step: Step, done: FixView, seconds: float) -> None:
+        """A line of the table of fixes, for `pytest -s`."""
+        what = step.remediation + (", permanent" if step.is_persist else "")
+        print(f"\n| {trial.name} | {what} | {self.machine.release.name} | {done.state} | {seconds:.1f} s | {done.outcome}")
 
 
 def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":

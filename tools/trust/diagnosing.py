@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
-from triagebook.runbooks.engine.plan import Rendering, find_verdict
+from triagebook.runbooks.engine.plan import Plan, Rendering, find_verdict
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools import by_hand
 from triagebook.tools.service import Question, Service
@@ -49,3 +49,11 @@ class ServiceDiagnoser:
             undo_commands=tuple(shlex.join(argv) for argv in undo),
             order=order,
         )
+
+    def again(self, plan: Plan) -> Rendering:
+        """Raises PlanError: nothing is carried out from recorded facts."""
+        raise PlanError(f"{plan.remediation}: it cannot be carried out here")
+
+    def permanent(self, plan: Plan) -> Rendering:
+        """Raises PlanError: nothing is carried out from recorded facts."""
+        return self.again(plan)
