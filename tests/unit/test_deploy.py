@@ -69,3 +69,22 @@ def _written(template: str, values: dict[str, Any]) -> str:
     """As Ansible renders: blocks leave no empty line behind, the last newline stays."""
     place = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
     return place.from_string((ROLE / "templates" / template).read_text()).render(values)
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (("approve", "os:ben", "web01", "low", "ana"), "approver"),
+        (("approve", "slack:T024BE7LD/U012A3CDE", "web01", "low", "ana"), "self_approval"),
+        (("approve", "os:chris", "web01", "low", "ana"), "not_an_approver"),
+        (("propose", "os:ana", "db01", "high", ""), "denied_by_rule"),
+        (("propose", "os:stranger", "web01", "low", ""), "unmapped_account"),
+        (("diagnose", "os:stranger", "web01", "", ""), "allowed"),
+    ],
+)
+def test_the_policy_to_start_from_decides_as_it_says(question: tuple[str, ...], reason: str, tmp_path: Path) -> None:
+    action, account, host, risk, requester = question
+    words = ("--file", str(ROOT / "deploy" / "policy.yaml"), "--action", action, "--account", account, "--host", host, "--json")
+    words += (*(("--risk", risk) if risk else ()), *(("--requester", requester) if requester else ()))
+    (answer,) = Triagebook(tmp_path)("policy", "check", *words).json()
+    assert answer["reason"] == reason
