@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from triagebook.bot.serve_command import parts
+from triagebook.bot.serve_command import hosts_of, parts
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.keys import open_keys
 from triagebook.tools.private_files import private_directory
@@ -111,5 +111,5 @@ def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
     options = ServeOptions(data=data, socket=folder / "socket", policy=policy)
-    with opened(options, parts(machine.ssh_config, config, "triagebook-fix")) as place:
+    with opened(options, parts(hosts_of(machine.ssh_config), config, "triagebook-fix")) as place:
         yield Fixing(machine, place.service, host)
