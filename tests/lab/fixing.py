@@ -89,9 +89,8 @@ def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-@contextmanager
-def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
-    """The guest prepared by `host install`, and a server's parts that reach it as the two accounts."""
+def install(machine: Machine, folder: Path) -> tuple[Path, Path]:
+    """`host install` for a server whose data will be `folder`/data; gives that and the ssh configuration to reach helpers by."""
     data = folder / "data"
     private_directory(data)
     signer = folder / "orders.pub"
@@ -108,6 +107,13 @@ def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
         *("--fix-key", f"{key}.pub", "--diagnose-key", str(public)),
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return data, config
+
+
+@contextmanager
+def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
+    """The guest prepared by `host install`, and a server's parts that reach it as the two accounts."""
+    data, config = install(machine, folder)
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
     options = ServeOptions(data=data, socket=folder / "socket", policy=policy)
