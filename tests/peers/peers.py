@@ -49,7 +49,7 @@ def node(*arguments: str, timeout_s: float = 300, **env: str) -> "subprocess.Com
     )
 
 
-def driven(socket: Path, asked: Mapping[str, Any], timeout_s: float = 60) -> tuple[dict[str, Any], str]:
+def driven(socket: Path, asked: Mapping[str, Any], timeout_s: float = 60) -> tuple[dict[str, Any], dict[str, Any]]:
     """fastmcp's client goes from a verdict to a fix; another OS account approves in between. What it saw, and how it ended."""
     client = Path(__file__).with_name("fastmcp_client.py")
     command = [str(FASTMCP), str(client), json.dumps(asked)]
@@ -58,4 +58,4 @@ def driven(socket: Path, asked: Mapping[str, Any], timeout_s: float = 60) -> tup
         first = json.loads(process.stdout.readline())
         assert persons.approve(socket, first["fix"]["fix_id"], first["fix"]["digest"]) == 0
         rest, _ = process.communicate("go\n", timeout=timeout_s)
-    return first, json.loads(rest)["state"]
+    return first, json.loads(rest)

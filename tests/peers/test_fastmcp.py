@@ -14,12 +14,12 @@ from tests.peers import peers
 def test_fastmcps_client_drives_the_order_and_a_person_approves(tmp_path: Path) -> None:
     starter, server = persons.start(tmp_path)
     command = [*persons.COMMAND, "mcp", "--socket", str(server.socket)]
-    hosts = {"diagnosed": "replay:unit-tasksmax", "fixed": "web-01"}
+    hosts = {"diagnosed": "replay:unit-tasksmax", "wish": {"host": "web-01", "remediation": "raise_tasks_max"}}
     try:
-        first, state = peers.driven(server.socket, {"command": command, "environment": persons.home(tmp_path), **hosts})
+        first, done = peers.driven(server.socket, {"command": command, "environment": persons.home(tmp_path), **hosts})
     finally:
         starter.end()
     assert len(first["tools"]) == 9
     assert (first["status"], first["prompt"]) == ("cause_found", 1)
     assert "not_approved" in first["early"]
-    assert state == "validated"
+    assert done["state"] == "validated"
