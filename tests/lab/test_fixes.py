@@ -133,10 +133,7 @@ def _proposed(fixing: Fixing, step: Step, before: list[FixView]) -> FixView:
 def _relieve(fixing: Fixing, context: Context, relief: Relief) -> None:
     """The faulty program stays where its limits are compared afterwards."""
     guest = fixing.machine
-    if relief == "children":
-        guest.agent.check("kill", "-STOP", str(context.pid))
-        guest.agent.run("pkill", "-KILL", "-P", str(context.pid))
-    elif relief == "shrink":
+    if relief == "shrink":
         guest.agent.check("kill", "-USR1", str(context.pid))
     elif relief == "slay":
         for _ in range(20):

@@ -70,6 +70,7 @@ static int try_fork(void) {
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGUSR1, SIG_DFL);
         for (;;)
             pause();
     }
@@ -113,11 +114,17 @@ static int try_mmap(size_t length, int protection) {
 
 static void give_back(int number) { must_give_back = number; }
 
-/* Take what is to be had, then keep asking for one more: so the refusals go on. */
+/* Take what is to be had, then keep asking for one more: so the refusals go on. SIGUSR1 ends them all. */
 static void processes(long wanted) {
-    for (;;)
+    signal(SIGUSR1, give_back);
+    for (;;) {
+        if (must_give_back) {
+            release_children();
+            pause();
+        }
         if (fork_call.held >= wanted || !try_fork())
             pace(1000);
+    }
 }
 
 static void leak(long wanted, long milliseconds) {
