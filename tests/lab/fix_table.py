@@ -58,7 +58,7 @@ TRIALS = (
         (Step("raise_unit_address_space", ending="unresolved"), RESTART),
         relief="slay",
     ),
-    Trial("F4 overcommit ratio", "overcommit-fork", live_and_permanent("raise_overcommit_ratio"), relief="slay"),
+    Trial("F4 overcommit ratio", "overcommit-fork", live_and_permanent("raise_overcommit_ratio", value=100), relief="slay"),
     Trial("F4 overcommit mode", "overcommit-fork", live_and_permanent("relax_overcommit"), relief="slay"),
     Trial("F5 PID numbers", "pid-max-near", live_and_permanent("raise_pid_max"), relief="slay"),
     Trial("F5 threads", "threads-max-near", live_and_permanent("raise_threads_max"), relief="slay"),

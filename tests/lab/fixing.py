@@ -5,21 +5,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from triagebook.bot.serve_command import parts
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.keys import open_keys
 from triagebook.tools.private_files import private_directory
 from triagebook.tools.server.options import KEYS, ServeOptions
 from triagebook.tools.server.run import opened
+from triagebook.tools.store.database import Step
 from triagebook.tools.trust.proposing import Proposal
 from triagebook.tools.trust.service import FixService
+from triagebook.tools.trust.trust import SILENT, Trust
 from triagebook.tools.trust.views import FixView
 
-from . import keys, programs
-from .fix_table import Step, Trial
+from . import fix_table, keys, programs
 from .machines import Machine
 from .scenario import Context
 
@@ -57,11 +59,18 @@ class Fixing:
 
     machine: Machine
     service: FixService
+    trust: Trust
     host: str
+    options: ServeOptions
+    fix_ssh_config: Path
 
     def proposed(self, remediation: str, culprit: str = "", **parameters: int | str) -> FixView:
         proposal = Proposal(self.host, remediation, runbook="enomem", parameters=parameters, culprit=culprit)
         return self.service.propose(ASKS, proposal)
+
+    def diagnose(self) -> Diagnosis:
+        """A diagnosis as the server makes it: a new connection."""
+        return self.trust.diagnoser.diagnose(self.host, "enomem", {})
 
     def applied(self, fix: FixView) -> tuple[FixView, float]:
         """Approved by the other person, then applied; with the seconds from approval to the end."""
@@ -77,7 +86,7 @@ class Fixing:
         found["files"] = self.machine.agent.check("sh", "-c", FILES)
         return found
 
-    def row(self, trial: Trial, step: Step, done: FixView, seconds: float) -> None:
+    def row(self, trial: fix_table.Trial, step: fix_table.Step, done: FixView, seconds: float) -> None:
         """A line of the table of fixes, for `pytest -s`."""
         what = step.remediation + (", permanent" if step.is_persist else "")
         print(f"\n| {trial.name} | {what} | {self.machine.release.name} | {done.state} | {seconds:.1f} s | {done.outcome}")
@@ -90,8 +99,8 @@ def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @contextmanager
-def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
-    """The guest prepared by `host install`, and a server's parts that reach it as the two accounts."""
+def prepared(machine: Machine, folder: Path, *, fix_port: int = 0, lease_s: float = 60, step: Step = SILENT) -> Iterator[Fixing]:
+    """The guest prepared by `host install`, and a server's parts that reach it; its helper by another port if one is given."""
     data = folder / "data"
     private_directory(data)
     signer = folder / "orders.pub"
@@ -101,7 +110,16 @@ def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
         programs.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)))
     config = folder / "fix_ssh_config"
     text = machine.ssh_config.read_text()
-    config.write_text(text.replace(str(keys.client_key()), str(key)))
+    port = fix_port or machine.state.port
+    known_hosts = folder / "known_hosts"
+    known_hosts.write_text(f"[127.0.0.1]:{port} {keys.public(keys.host_key())}\n")
+    for old, new in (
+        (keys.client_key(), key),
+        (machine.directory / "known_hosts", known_hosts),
+        (f"Port {machine.state.port}", f"Port {port}"),
+    ):
+        text = text.replace(str(old), str(new))
+    config.write_text(text)
     public = keys.client_key().with_suffix(".pub")
     done = triagebook(
         *("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), "--signer", str(signer)),
@@ -110,6 +128,7 @@ def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
     assert done.returncode == 0, done.stdout + done.stderr
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
-    options = ServeOptions(data=data, socket=folder / "socket", policy=policy)
-    with opened(options, parts(machine.ssh_config, config, "triagebook-fix")) as place:
-        yield Fixing(machine, place.service, host)
+    options = ServeOptions(data=data, socket=folder / "socket", policy=policy, lease_s=lease_s)
+    built = replace(parts(machine.ssh_config, config, "triagebook-fix"), step=step)
+    with opened(options, built) as place:
+        yield Fixing(machine, place.service, place.trust, machine.alias(), options, config)

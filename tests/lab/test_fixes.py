@@ -3,8 +3,10 @@
 `TRIAGEBOOK_LAB=all python -m pytest tests/lab/test_fixes.py -m long -s` prints the table: fix, release, result, seconds.
 """
 
+import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from triagebook.tools.trust.views import FixView
 
 from tests import lab
 from tests.lab.fix_table import TRIALS, Relief, Step, Trial
-from tests.lab.fixing import ASKS, Fixing, prepared, triagebook
+from tests.lab.fixing import ASKS, DECIDES, Fixing, prepared, triagebook
 from tests.lab.judging import LOGIN_ATTEMPTS
 from tests.lab.proofs import PROGRAMS
 from tests.lab.scenario import Context
@@ -31,7 +33,7 @@ def fixing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pytest.skip(str(why))
     try:
         folder: Path = tmp_path_factory.mktemp("fixing")
-        with prepared(guest, folder, guest.alias()) as made:
+        with prepared(guest, folder) as made:
             yield made
     finally:
         lab.down(guest.name)
@@ -99,6 +101,33 @@ def test_an_undo_below_present_use_is_refused_and_the_host_stays_reachable(
         assert "undo_unsafe" in back.outcome
         assert fixing.state(context) == raised
         assert guest.ssh("diag", "echo reachable").stdout == "reachable\n"
+    finally:
+        guest.clear()
+
+
+def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fixing) -> None:
+    guest = fixing.machine
+    fixing.host = guest.alias()
+    context = guest.inject("unit-tasksmax")
+    try:
+        limit = f"{guest.cgroup_directory(context.cgroup)}/pids.max"
+        colds = []
+        for _ in range(3):
+            started = time.monotonic()
+            fixing.diagnose()
+            colds.append(time.monotonic() - started)
+        fix = fixing.proposed("raise_tasks_max", limit=400)
+        started = time.monotonic()
+        fixing.service.approve(DECIDES, fix.id, fix.digest)
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(fixing.service.apply, ASKS, fix.id)
+            while guest.agent.do("read", limit).strip() != "400" and not done.done():
+                time.sleep(0.02)
+            seconds = time.monotonic() - started
+            assert done.result().state == "validated"
+        ratio = seconds / statistics.median(colds)
+        print(f"\n| click to change | {guest.release.name} | {seconds:.2f} s | cold diagnosis {colds} | {ratio:.2f} x")
+        assert ratio < 1.5
     finally:
         guest.clear()
 

@@ -1,9 +1,6 @@
 """The helper, its actions and the preparation on a real systemd guest of the laboratory."""
 
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from triagebook.tools.orders import undo_of
@@ -11,33 +8,9 @@ from triagebook.tools.prepare import layout
 from triagebook.tools.prepare.check import check, prove_diagnoser, prove_fixer
 from triagebook.tools.prepare.uninstall import uninstall
 
-from tests.target.guest import Guest
+from tests.target.guest import NAME, Guest
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
-UNIT = """[Service]
-User=appuser
-ExecStart=/bin/sh -c 'sleep 99999 & sleep 99999 & wait'
-TasksMax=20
-LimitNPROC=60
-"""
-NAME = "shop.service"
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
-    """A guest of the lab, not prepared."""
-    lab = pytest.importorskip("tests.lab")
-    with lab.machine("debian-12", f"target-{sys.version_info.minor}") as machine:
-        yield Guest(Path(machine.ssh_config), machine.alias("root"), tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="module")
-def guest(bare: Guest) -> Guest:
-    """The same, prepared, with a service of two processes."""
-    bare.root.run("dd", f"of=/etc/systemd/system/{NAME}", "status=none", stdin=UNIT.encode())
-    bare.shell(f"systemctl daemon-reload && systemctl start {NAME}")
-    assert bare.prepare().missing == ()
-    return bare
 
 
 def test_installing_and_uninstalling_leaves_the_host_as_it_was(bare: Guest) -> None:

@@ -173,9 +173,13 @@ static void threads(long slack) {
     }
 }
 
-/* Neighbouring pages of differing protection cannot be merged into one map. */
-static void maps(void) {
+/* Neighbouring pages of differing protection cannot be merged into one map. Content with `most` maps, if that is not 0. */
+static void maps(long most) {
     for (long i = 0;; i++) {
+        if (most && mmap_call.held >= most) {
+            write_status();
+            pause();
+        }
         mmap_call.failure = 0;
         void *where = mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (where != MAP_FAILED) {
@@ -294,7 +298,7 @@ static void orphan(void) {
 }
 
 static void usage(void) {
-    fprintf(stderr, "%s: processes N | leak N MS | burst | threads SLACK | maps | commit KB [MOST] | grow KB [MOST] |"
+    fprintf(stderr, "%s: processes N | leak N MS | burst | threads SLACK | maps [MOST] | commit KB [MOST] | grow KB [MOST] |"
                     " reserve REST_KB PIECE_KB | shortage KB FILE | cache KB FILE | orphan\n", name);
     exit(2);
 }
@@ -320,7 +324,7 @@ int main(int count, char **word) {
     else if (!strcmp(what, "threads"))
         threads(first);
     else if (!strcmp(what, "maps"))
-        maps();
+        maps(first);
     else if (!strcmp(what, "commit") || !strcmp(what, "grow"))
         commit((size_t)first * 1024, second, what[0] == 'c');
     else if (!strcmp(what, "reserve"))
