@@ -225,11 +225,23 @@ static long meminfo_kb(const char *line) {
 
 static long available_kb(void) { return meminfo_kb("MemAvailable:"); }
 
-/* Promise oneself all but a rest of what may be promised; then need a piece that is more, and a child. Content with both. */
+static int promise(long kb) {
+    return mmap(NULL, (size_t)kb * 1024, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+/* Let children hold all that may be promised but a rest, and hold a piece that is larger than the rest: neither a second
+ * piece nor a child of this process fits then. Content with both. */
 static void reserve(long rest_kb, long piece_kb) {
-    while (meminfo_kb("CommitLimit:") - meminfo_kb("Committed_AS:") > rest_kb)
-        if (mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-            break;
+    long held_kb = 32768, spare_kb;
+    while ((spare_kb = meminfo_kb("CommitLimit:") - meminfo_kb("Committed_AS:") - rest_kb - piece_kb) > 1024)
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            promise(spare_kb < held_kb ? spare_kb : held_kb);
+            for (;;)
+                pause();
+        } else
+            pace(200);
+    promise(piece_kb);
     while (!try_mmap((size_t)piece_kb * 1024, PROT_READ | PROT_WRITE) | !try_fork())
         pace(1000);
     release_children();
