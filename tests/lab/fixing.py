@@ -63,6 +63,7 @@ class Fixing:
     host: str
     options: ServeOptions
     fix_ssh_config: Path
+    install: tuple[str, ...]  # keys, as `host install` takes them
 
     def proposed(self, remediation: str, culprit: str = "", **parameters: int | str) -> FixView:
         proposal = Proposal(self.host, remediation, runbook="enomem", parameters=parameters, culprit=culprit)
@@ -121,14 +122,12 @@ def prepared(machine: Machine, folder: Path, *, fix_port: int = 0, lease_s: floa
         text = text.replace(str(old), str(new))
     config.write_text(text)
     public = keys.client_key().with_suffix(".pub")
-    done = triagebook(
-        *("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), "--signer", str(signer)),
-        *("--fix-key", f"{key}.pub", "--diagnose-key", str(public)),
-    )
+    install = ("--signer", str(signer), "--fix-key", f"{key}.pub", "--diagnose-key", str(public))
+    done = triagebook("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), *install)
     assert done.returncode == 0, done.stdout + done.stderr
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
     options = ServeOptions(data=data, socket=folder / "socket", policy=policy, lease_s=lease_s)
     built = replace(parts(machine.ssh_config, config, "triagebook-fix"), step=step)
     with opened(options, built) as place:
-        yield Fixing(machine, place.service, place.trust, machine.alias(), options, config)
+        yield Fixing(machine, place.service, place.trust, machine.alias(), options, config, install)

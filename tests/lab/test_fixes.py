@@ -3,6 +3,7 @@
 `TRIAGEBOOK_LAB=all python -m pytest tests/lab/test_fixes.py -m long -s` prints the table: fix, release, result, seconds.
 """
 
+import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError
+from triagebook.tools.prepare import layout
 from triagebook.tools.trust.views import FixView
 
 from tests import lab
@@ -130,6 +132,23 @@ def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fix
         assert ratio < 1.5
     finally:
         guest.clear()
+
+
+def test_a_host_whose_account_may_run_the_installed_collector_only_is_diagnosed(fixing: Fixing) -> None:
+    guest = fixing.machine
+    config, account = ("-F", str(guest.ssh_config)), f"{layout.DIAGNOSER}@{guest.alias()}"
+    install = ("host", "install", guest.alias("root"), *config, *fixing.install)
+    try:
+        done = triagebook(*install, "--collector")
+        assert done.returncode == 0, done.stderr
+        said = json.loads(triagebook("diagnose", account, *config, "--json").stdout)
+        assert (said["login"]["outcome"], said["target"]["collector"].split()[0]) == ("ok", "installed")
+        assert {check["id"]: check["outcome"] for check in said["checks"]}["pids_cgroup"] == "cleared"
+        checked = triagebook("host", "check", guest.alias("root"), "--diagnoser", account, *config)
+        assert checked.returncode == 0, checked.stdout
+        assert "diagnoser runs the collector only" in checked.stdout
+    finally:
+        triagebook(*install)
 
 
 def test_a_host_is_prepared_again_and_left_as_it_was(fixing: Fixing) -> None:
