@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Relief = Literal["", "children", "shrink", "slay"]
+Relief = Literal["", "shrink", "slay"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Step:
 class Trial:
     """A scenario and its fixes; those that can be are taken back in reverse order.
 
-    `relief` ends the load before that: the children of the faulty program, its memory, or all faulty programs.
+    `relief` ends the load before that: `shrink` lets the faulty program give back what it holds, `slay` ends it.
     `stopped`: the faulty program does not react to SIGTERM.
     """
 
@@ -41,9 +41,9 @@ def live_and_permanent(remediation: str, **parameters: int) -> tuple[Step, ...]:
 
 RESTART = Step("restart_unit", is_reversible=False)
 TRIALS = (
-    Trial("F1 task limit", "unit-tasksmax", live_and_permanent("raise_tasks_max", limit=400), relief="children"),
-    Trial("F2 user's processes", "user-nproc", live_and_permanent("raise_user_nproc", limit=400), relief="children"),
-    Trial("F2 service's processes, running", "unit-limitnproc", (Step("raise_running_nproc", {"limit": 400}),), relief="children"),
+    Trial("F1 task limit", "unit-tasksmax", live_and_permanent("raise_tasks_max", limit=400), relief="shrink"),
+    Trial("F2 user's processes", "user-nproc", live_and_permanent("raise_user_nproc", limit=400), relief="shrink"),
+    Trial("F2 service's processes, running", "unit-limitnproc", (Step("raise_running_nproc", {"limit": 400}),), relief="shrink"),
     Trial(
         "F2 service's processes, from its next start",
         "unit-limitnproc",
@@ -58,7 +58,7 @@ TRIALS = (
         (Step("raise_unit_address_space", ending="unresolved"), RESTART),
         relief="slay",
     ),
-    Trial("F4 overcommit ratio", "overcommit-fork", live_and_permanent("raise_overcommit_ratio"), relief="slay"),
+    Trial("F4 overcommit ratio", "overcommit-fork", live_and_permanent("raise_overcommit_ratio", value=100), relief="slay"),
     Trial("F4 overcommit mode", "overcommit-fork", live_and_permanent("relax_overcommit"), relief="slay"),
     Trial("F5 PID numbers", "pid-max-near", live_and_permanent("raise_pid_max"), relief="slay"),
     Trial("F5 threads", "threads-max-near", live_and_permanent("raise_threads_max"), relief="slay"),

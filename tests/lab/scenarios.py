@@ -203,14 +203,14 @@ SCENARIOS: dict[str, Scenario] = {
     "overcommit-fork": Scenario(
         title="strict overcommit with room for logins, but not for a child of a large process",
         symptom=FORK_ENOMEM,
-        steps=(Sysctl("vm.overcommit_memory", 2), Unit("cachesrv-fork.service")),
+        steps=(Sysctl("vm.overcommit_ratio", 70), Sysctl("vm.overcommit_memory", 2), Unit("cachesrv-fork.service")),
         proofs=(
             Victim("cachesrv", "fork", ENOMEM),
             Victim("cachesrv", "mmap", ENOMEM),
             Mmap(ENOMEM, mib=96),
             Login("diag", works=True),
         ),
-        expected=(Expected("overcommit", FULL, Culprit("host", program="cachesrv"), "vm.overcommit_ratio", 50),),
+        expected=(Expected("overcommit", FULL, Culprit("host", program="cachesrv"), "vm.overcommit_ratio", 70),),
         program="cachesrv",
         unit="cachesrv-fork.service",
         user="acme",

@@ -22,7 +22,7 @@ def test_an_assistant_goes_from_the_verdict_to_a_validated_fix(tmp_path: Path) -
     except lab.NotAvailable as why:
         pytest.skip(str(why))
     try:
-        data, fix_config = install(guest, tmp_path)
+        installed = install(guest, tmp_path)
         context = guest.inject("unit-tasksmax")
         inventory = tmp_path / "inventory.yaml"
         inventory.write_text(f"hosts: {{worker01: {{ssh: {guest.alias()}}}}}\n")  # the name here is not the one ssh has
@@ -30,9 +30,9 @@ def test_an_assistant_goes_from_the_verdict_to_a_validated_fix(tmp_path: Path) -
         policy.write_text(persons.POLICY)
         policy.chmod(0o644)
         socket, config = tmp_path / "socket", str(guest.ssh_config)
-        command = [*persons.COMMAND, "serve", "--data", str(data), "--socket", str(socket), "--socket-mode", "0666"]
+        command = [*persons.COMMAND, "serve", "--data", str(installed.data), "--socket", str(socket), "--socket-mode", "0666"]
         command += ["--policy", str(policy), "--inventory", str(inventory), "--ssh-config", config]
-        server = subprocess.Popen([*command, "--fix-ssh-config", str(fix_config)], stderr=subprocess.PIPE, text=True)
+        server = subprocess.Popen([*command, "--fix-ssh-config", str(installed.fix_config)], stderr=subprocess.PIPE, text=True)
         try:
             assert server.stderr is not None
             assert any("ready on" in line for line in server.stderr)

@@ -3,18 +3,22 @@
 `TRIAGEBOOK_LAB=all python -m pytest tests/lab/test_fixes.py -m long -s` prints the table: fix, release, result, seconds.
 """
 
+import json
+import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError
+from triagebook.tools.prepare import layout
 from triagebook.tools.trust.views import FixView
 
 from tests import lab
 from tests.lab.fix_table import TRIALS, Relief, Step, Trial
-from tests.lab.fixing import ASKS, Fixing, prepared, triagebook
+from tests.lab.fixing import ASKS, DECIDES, Fixing, prepared, triagebook
 from tests.lab.judging import LOGIN_ATTEMPTS
 from tests.lab.proofs import PROGRAMS
 from tests.lab.scenario import Context
@@ -31,7 +35,7 @@ def fixing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pytest.skip(str(why))
     try:
         folder: Path = tmp_path_factory.mktemp("fixing")
-        with prepared(guest, folder, guest.alias()) as made:
+        with prepared(guest, folder) as made:
             yield made
     finally:
         lab.down(guest.name)
@@ -103,6 +107,50 @@ def test_an_undo_below_present_use_is_refused_and_the_host_stays_reachable(
         guest.clear()
 
 
+def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fixing) -> None:
+    guest = fixing.machine
+    fixing.host = guest.alias()
+    context = guest.inject("unit-tasksmax")
+    try:
+        limit = f"{guest.cgroup_directory(context.cgroup)}/pids.max"
+        colds = []
+        for _ in range(3):
+            started = time.monotonic()
+            fixing.diagnose()
+            colds.append(time.monotonic() - started)
+        fix = fixing.proposed("raise_tasks_max", limit=400)
+        started = time.monotonic()
+        fixing.service.approve(DECIDES, fix.id, fix.digest)
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(fixing.service.apply, ASKS, fix.id)
+            while guest.agent.do("read", limit).strip() != "400" and not done.done():
+                time.sleep(0.02)
+            seconds = time.monotonic() - started
+            assert done.result().state == "validated"
+        ratio = seconds / statistics.median(colds)
+        print(f"\n| click to change | {guest.release.name} | {seconds:.2f} s | cold diagnosis {colds} | {ratio:.2f} x")
+        assert ratio < 1.5
+    finally:
+        guest.clear()
+
+
+def test_a_host_whose_account_may_run_the_installed_collector_only_is_diagnosed(fixing: Fixing) -> None:
+    guest = fixing.machine
+    config, account = ("-F", str(guest.ssh_config)), f"{layout.DIAGNOSER}@{guest.alias()}"
+    install = ("host", "install", guest.alias("root"), *config, *fixing.install)
+    try:
+        done = triagebook(*install, "--collector")
+        assert done.returncode == 0, done.stderr
+        said = json.loads(triagebook("diagnose", account, *config, "--json").stdout)
+        assert (said["login"]["outcome"], said["target"]["collector"].split()[0]) == ("ok", "installed")
+        assert {check["id"]: check["outcome"] for check in said["checks"]}["pids_cgroup"] == "cleared"
+        checked = triagebook("host", "check", guest.alias("root"), "--diagnoser", account, *config)
+        assert checked.returncode == 0, checked.stdout
+        assert "diagnoser runs the collector only" in checked.stdout
+    finally:
+        triagebook(*install)
+
+
 def test_a_host_is_prepared_again_and_left_as_it_was(fixing: Fixing) -> None:
     guest = fixing.machine
     config = ("-F", str(guest.ssh_config))
@@ -133,10 +181,7 @@ def _proposed(fixing: Fixing, step: Step, before: list[FixView]) -> FixView:
 def _relieve(fixing: Fixing, context: Context, relief: Relief) -> None:
     """The faulty program stays where its limits are compared afterwards."""
     guest = fixing.machine
-    if relief == "children":
-        guest.agent.check("kill", "-STOP", str(context.pid))
-        guest.agent.run("pkill", "-KILL", "-P", str(context.pid))
-    elif relief == "shrink":
+    if relief == "shrink":
         guest.agent.check("kill", "-USR1", str(context.pid))
     elif relief == "slay":
         for _ in range(20):

@@ -1,5 +1,6 @@
 """Raise the number of processes a user may have: live for running processes, then for new logins."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -86,12 +87,13 @@ def chosen_of(text: str) -> Chosen:
 
 def _live(user: str, uid: str, limit: str, chosen: Sequence[Chosen]) -> PlannedChange:
     pairs = [(str(one.pid), one.limits, raised_pair(one.limits, limit)) for one in chosen]
+    kinds = Counter((before, after) for _, before, after in pairs)
     listed = ",".join(f"{one.pid}:{one.start}:{one.limits}" for one in chosen)
     return PlannedChange(
         order=fields_of("user_nproc", ("live", user, uid, listed, "none", limit)),
         what=f"process limit (soft:hard) of {len(chosen)} running processes of {user}, and of what they start",
-        now=" ".join(f"{pid}={before}" for pid, before, _ in pairs),
-        then=" ".join(f"{pid}={after}" for pid, _, after in pairs),
+        now=", ".join(f"{count} x {before}" for (before, _), count in kinds.items()),
+        then=", ".join(f"{count} x {after}" for (_, after), count in kinds.items()),
         commands=tuple(("prlimit", "--pid", pid, f"--nproc={after}") for pid, _, after in pairs),
         undo_commands=tuple(("prlimit", "--pid", pid, f"--nproc={before}") for pid, before, _ in pairs),
     )

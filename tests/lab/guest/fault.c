@@ -70,6 +70,7 @@ static int try_fork(void) {
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGUSR1, SIG_DFL);
         for (;;)
             pause();
     }
@@ -113,11 +114,17 @@ static int try_mmap(size_t length, int protection) {
 
 static void give_back(int number) { must_give_back = number; }
 
-/* Take what is to be had, then keep asking for one more: so the refusals go on. */
+/* Take what is to be had, then keep asking for one more: so the refusals go on. SIGUSR1 ends them all. */
 static void processes(long wanted) {
-    for (;;)
+    signal(SIGUSR1, give_back);
+    for (;;) {
+        if (must_give_back) {
+            release_children();
+            pause();
+        }
         if (fork_call.held >= wanted || !try_fork())
             pace(1000);
+    }
 }
 
 static void leak(long wanted, long milliseconds) {
@@ -166,9 +173,13 @@ static void threads(long slack) {
     }
 }
 
-/* Neighbouring pages of differing protection cannot be merged into one map. */
-static void maps(void) {
+/* Neighbouring pages of differing protection cannot be merged into one map. Content with `most` maps, if that is not 0. */
+static void maps(long most) {
     for (long i = 0;; i++) {
+        if (most && mmap_call.held >= most) {
+            write_status();
+            pause();
+        }
         mmap_call.failure = 0;
         void *where = mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (where != MAP_FAILED) {
@@ -214,11 +225,23 @@ static long meminfo_kb(const char *line) {
 
 static long available_kb(void) { return meminfo_kb("MemAvailable:"); }
 
-/* Promise oneself all but a rest of what may be promised; then need a piece that is more, and a child. Content with both. */
+static int promise(long kb) {
+    return mmap(NULL, (size_t)kb * 1024, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+/* Let children hold all that may be promised but a rest, and hold a piece that is larger than the rest: neither a second
+ * piece nor a child of this process fits then. Content with both. */
 static void reserve(long rest_kb, long piece_kb) {
-    while (meminfo_kb("CommitLimit:") - meminfo_kb("Committed_AS:") > rest_kb)
-        if (mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-            break;
+    long held_kb = 32768, spare_kb;
+    while ((spare_kb = meminfo_kb("CommitLimit:") - meminfo_kb("Committed_AS:") - rest_kb - piece_kb) > 1024)
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            promise(spare_kb < held_kb ? spare_kb : held_kb);
+            for (;;)
+                pause();
+        } else
+            pace(200);
+    promise(piece_kb);
     while (!try_mmap((size_t)piece_kb * 1024, PROT_READ | PROT_WRITE) | !try_fork())
         pace(1000);
     release_children();
@@ -287,7 +310,7 @@ static void orphan(void) {
 }
 
 static void usage(void) {
-    fprintf(stderr, "%s: processes N | leak N MS | burst | threads SLACK | maps | commit KB [MOST] | grow KB [MOST] |"
+    fprintf(stderr, "%s: processes N | leak N MS | burst | threads SLACK | maps [MOST] | commit KB [MOST] | grow KB [MOST] |"
                     " reserve REST_KB PIECE_KB | shortage KB FILE | cache KB FILE | orphan\n", name);
     exit(2);
 }
@@ -313,7 +336,7 @@ int main(int count, char **word) {
     else if (!strcmp(what, "threads"))
         threads(first);
     else if (!strcmp(what, "maps"))
-        maps();
+        maps(first);
     else if (!strcmp(what, "commit") || !strcmp(what, "grow"))
         commit((size_t)first * 1024, second, what[0] == 'c');
     else if (!strcmp(what, "reserve"))
