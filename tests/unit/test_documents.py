@@ -57,6 +57,18 @@ WRITTEN = {
 }
 
 
+def test_the_answer_that_the_readme_shows_is_the_one_given(tmp_path: Path) -> None:
+    block = re.search(
+        r"^```\n\$ triagebook (diagnose [^\n]+)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert block is not None
+    said = Triagebook(tmp_path)(*block[1].split()).out
+    parts = [part.strip("\n") for part in block[2].split("\n...\n")]
+    places = [said.find(part) for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
 @functools.cache
 def help_of(command: tuple[str, ...]) -> str:
     """What a command says of itself; a group lists its commands."""
