@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from triagebook.bot.slack.face import Hosts
     from triagebook.bot.slack.http import Endpoint
     from triagebook.bot.slack.settings import Credentials, SlackSettings
+    from triagebook.tools.server.hosts import Hosts
     from triagebook.tools.server.run import Place
 
 
@@ -56,14 +56,12 @@ class SlackFace:
             yield
 
 
-def slack_face(listen: str, *, is_shared: bool, ssh_config: str) -> SlackFace:
+def slack_face(listen: str, hosts: "Hosts", *, is_shared: bool) -> SlackFace:
     """Everything but the place of trust. Raises UsageError: no token, no signing secret, a setting that is none."""
     from triagebook.tools import setup  # noqa: PLC0415
-    from triagebook.tools.inventory_sources import SSH_CONFIG, load  # noqa: PLC0415
-    from triagebook.tools.mcp_server.names import Names  # noqa: PLC0415
 
     try:
-        from triagebook.bot.slack.face import Hosts  # noqa: PLC0415
+        from triagebook.bot.slack import face  # noqa: F401, PLC0415 - is the SDK there?
         from triagebook.bot.slack.http import PATH, Endpoint  # noqa: PLC0415
         from triagebook.bot.slack.settings import credentials, slack_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -71,14 +69,10 @@ def slack_face(listen: str, *, is_shared: bool, ssh_config: str) -> SlackFace:
             raise
         raise UsageError("the Slack face is not installed: pip install 'triagebook[slack]'", reason="usage") from None
     found = credentials(over_http=bool(listen))
-    settings = setup.settings()
-    service = setup.service(settings, ssh_config=ssh_config)
-    runbooks = tuple(dict.fromkeys(entry.id for entry in service.catalog.entries()))
-    names = Names(load([source for source in settings.inventory if source != SSH_CONFIG]))
-    hosts = Hosts(service, names, lambda: setup.default_runbook(settings, service.catalog))
+    runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.service.catalog.entries()))
     endpoint = Endpoint() if listen else None
     mounted = {PATH: endpoint} if endpoint is not None and is_shared else {}
-    return SlackFace(slack_settings(settings.slack, runbooks), found, hosts, listen, endpoint, mounted)
+    return SlackFace(slack_settings(setup.settings().slack, runbooks), found, hosts, listen, endpoint, mounted)
 
 
 def _say(what: str) -> None:

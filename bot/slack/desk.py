@@ -12,7 +12,7 @@ from triagebook.bot.slack.sender import EPHEMERAL, Sender
 from triagebook.bot.slack.settings import SlackSettings
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.identity import Account
-from triagebook.tools.mcp_server.names import Names
+from triagebook.tools.names import Names
 from triagebook.tools.service import Service
 from triagebook.tools.store import chat_messages, chat_tokens
 from triagebook.tools.store.chat_messages import Message

@@ -25,24 +25,14 @@ from triagebook.bot.slack.sender import Later, Never, Sender, called
 from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.bot.slack.storm import Storm
 from triagebook.bot.slack.work import Work
-from triagebook.tools.mcp_server.names import Names
+from triagebook.tools.server.hosts import Hosts
 from triagebook.tools.server.run import Place
-from triagebook.tools.service import Service
 
 TIMEOUT_S = 15
 SOCKET_WORKERS = 32
 RETRY_S = 2.0
 LONGEST_S = 30.0
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Hosts:
-    """What is diagnosed, and by which runbook where none is named."""
-
-    service: Service
-    names: Names
-    default_runbook: Callable[[], str]
 
 
 @dataclass

@@ -3,8 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.store import postgres
-
 from . import emulator, gate, world
 from .emulator import NO_SLACK, Emulator
 from .gate import Gate
@@ -18,14 +16,6 @@ def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         pytest.skip(NO_SLACK)
     with emulator.running(tmp_path_factory.mktemp("emulator")) as found:
         yield found
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.Server]:
-    if postgres.binaries() is None:
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    with postgres.running() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
 """Each delivery is worked on once: sent twice, to two replicas, after a restart, after its worker died."""
 
-import secrets
 import threading
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.delivery import of_command
 from triagebook.tools.store import chat_deliveries
 from triagebook.tools.store.chat_deliveries import Stored
-
-from tests.contract.store import postgres
 
 from . import world as worlds
 from .driver import Http, Socket
@@ -20,21 +16,10 @@ from .paths import fix_of, proposed
 from .world import SlackWorld, until
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database for two replicas."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'shared.db'}"
-    server: postgres.Server = request.getfixturevalue("postgres_server")
-    name = f"t{secrets.token_hex(6)}"
-    server.tool("createdb", name)
-    return server.url(name)
-
-
-def test_one_delivery_to_two_replicas_is_worked_on_once(tmp_path: Path, through: Gate, shared_url: str) -> None:
+def test_one_delivery_to_two_replicas_is_worked_on_once(tmp_path: Path, through: Gate, database_url: str) -> None:
     with (
-        worlds.over_http(tmp_path, through, url=shared_url) as one,
-        worlds.over_http(tmp_path, through, url=shared_url, instance="two") as two,
+        worlds.over_http(tmp_path, through, url=database_url) as one,
+        worlds.over_http(tmp_path, through, url=database_url, instance="two") as two,
     ):
         body = one.driver.command_body("ann", "web-21", "/triage", "incidents")
         assert at_once(one, two, "command", body) == [200, 200]

@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.bot.slack import face as faces
-from triagebook.bot.slack.face import Face, Hosts
+from triagebook.bot.slack.face import Face
 from triagebook.bot.slack.http import Endpoint
 from triagebook.bot.slack.settings import Credentials, slack_settings
 from triagebook.runbooks.engine.catalog import Catalog, catalog
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.inventory import Entry, Inventory
 from triagebook.tools.keys import Keys
-from triagebook.tools.mcp_server.names import Names
+from triagebook.tools.names import Names
+from triagebook.tools.server.hosts import Hosts
 from triagebook.tools.server.run import Place
 from triagebook.tools.server.web import listening
 from triagebook.tools.service import Answer, Question
