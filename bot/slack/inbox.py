@@ -14,8 +14,8 @@ from triagebook.tools.store import chat_deliveries
 from triagebook.tools.store.chat_deliveries import Stored
 from triagebook.tools.store.database import Store
 
-LEASE = timedelta(seconds=20)
-RENEW_S = 5.0
+LEASE = timedelta(seconds=10)
+RENEW_S = 3.0
 QUICK, SLOW = 6, 16  # workers for clicks and modals; for what reads or changes hosts
 MOST_WAITING = 200
 BUSY_S = 5

@@ -71,6 +71,10 @@ class Gate:
         socket = [socket for socket in self._sockets if not socket.closed][-1]
         asyncio.run_coroutine_threadsafe(socket.send_json(envelope), self._loop).result(10)
 
+    def forget_sockets(self) -> None:
+        """Whoever held them is dead."""
+        self._sockets.clear()
+
     def hang_up(self) -> None:
         """Close every WebSocket, as Slack does from time to time: it says so first."""
         assert self._loop is not None

@@ -5,6 +5,7 @@ from typing import Any
 
 from triagebook.bot.slack.cards import names
 
+from .gate import Gate
 from .world import SlackWorld, until
 
 LIMIT = f"{names.PARAM}.0.limit"
@@ -24,11 +25,11 @@ def wish(limit: str = "300", why: str = "pages since 13:50") -> dict[str, Any]:
     }
 
 
-def form(world: SlackWorld, callback: str) -> dict[str, Any]:
+def form(gate: Gate, callback: str) -> dict[str, Any]:
     """The newest form of that kind, once it can be submitted."""
 
     def found() -> dict[str, Any] | None:
-        views = [view for view in world.gate.views() if view.get("submit") and view["callback_id"] == callback]
+        views = [view for view in gate.views() if view.get("submit") and view["callback_id"] == callback]
         return views[-1] if views else None
 
     return until(found, f"the form {callback}")
@@ -41,7 +42,7 @@ def proposed(world: SlackWorld, host: str = "web-01", user: str = "ann", **value
     seen = len(world.gate.views())
     assert world.driver.click(user, card, names.PROPOSE).status == 200
     until(lambda: len(world.gate.views()) > seen + 1, "the form")
-    answer = world.driver.submit(user, form(world, names.PROPOSE_VIEW), wish(**values))
+    answer = world.driver.submit(user, form(world.gate, names.PROPOSE_VIEW), wish(**values))
     assert answer.body in {"", "null"}, answer
     return world.card("approvals", f"APPROVAL NEEDED: {host}")
 

@@ -134,7 +134,7 @@ def test_two_of_two_are_needed_where_the_policy_says_so(slacked: SlackWorld) -> 
 def test_a_denial_has_its_reason_and_ends_it(slacked: SlackWorld) -> None:
     card = proposed(slacked)
     slacked.driver.click("bob", card, names.DENY)
-    slacked.driver.submit("bob", form(slacked, names.DENY_VIEW), reason("wait for the deploy"))
+    slacked.driver.submit("bob", form(slacked.gate, names.DENY_VIEW), reason("wait for the deploy"))
     denied = slacked.card("approvals", "DENIED: web-01")
     assert buttons(denied) == []
     assert [event.detail["why"] for event in slacked.trust.events() if event.action == "deny"] == ["wait for the deploy"]
@@ -239,7 +239,7 @@ def test_numbers_beyond_their_bounds_are_said_in_the_form(slacked: SlackWorld) -
     slacked.driver.command("ann", "web-01")
     card = slacked.card("incidents", "CAUSE FOUND")
     slacked.driver.click("ann", card, names.PROPOSE)
-    view = form(slacked, names.PROPOSE_VIEW)
+    view = form(slacked.gate, names.PROPOSE_VIEW)
     slacked.idle()
     answer = slacked.driver.submit("ann", view, wish(limit="100000"))
     assert LIMIT in answer.body

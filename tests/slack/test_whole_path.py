@@ -23,7 +23,7 @@ def test_from_the_command_to_the_validated_change_and_back(either: SlackWorld) -
     assert [(buttons(copy), copy["text"]) for copy in copies] == [([names.REVERT, names.DETAILS], done["text"])]
 
     world.driver.click("ann", done, names.REVERT)
-    world.driver.submit("ann", form(world, names.REVERT_VIEW), reason("it was the other unit"))
+    world.driver.submit("ann", form(world.gate, names.REVERT_VIEW), reason("it was the other unit"))
     back = world.card("approvals", "APPROVAL NEEDED: web-01: TasksMax of worker.service: 300 -&gt; 100")
     world.driver.click("cid", back, names.APPROVE)
     assert world.card("approvals", "REVERTED: web-01")["ts"] == card["ts"]
@@ -60,7 +60,7 @@ def test_the_host_in_a_message_is_diagnosed_by_its_shortcut(either: SlackWorld) 
     world.idle()
     assert world.hosts.asked == ["web-05"]
     world.driver.shortcut("bob", "ALERT web-06 and web-07: cannot fork")
-    view = form(world, names.DIAGNOSE_VIEW)
+    view = form(world.gate, names.DIAGNOSE_VIEW)
     assert "web-06" in str(view)
     world.driver.submit(
         "bob",

@@ -97,23 +97,14 @@ class RealClock(trust_world.Clock):
 
 
 @dataclass
-class SlackWorld:
-    """The face, the place of trust behind it, and Slack."""
+class Channels:
+    """What Slack shows in its channels."""
 
-    trust: World
-    hosts: SlackHosts
-    face: Face
     gate: Gate
-    driver: Driver
     before: set[str] = field(default_factory=set)  # messages of earlier tests
 
     def __post_init__(self) -> None:
         self.before = {item["ts"] for channel in self.gate.emulator.channels for item in self.messages(channel)}
-
-    @property
-    def books(self) -> list[str]:
-        """The runbooks by their ids."""
-        return [entry.id for entry in self.hosts.catalog.entries()]
 
     def messages(self, channel: str) -> list[dict[str, Any]]:
         """What Slack shows in a channel, oldest first, without threads."""
@@ -127,9 +118,26 @@ class SlackWorld:
         found = self.gate.emulator.call("conversations.replies", channel=message["channel"], ts=message["ts"])["messages"]
         return [{**item, "channel": message["channel"]} for item in found if item["ts"] != message["ts"]]
 
-    def card(self, channel: str, words: str) -> dict[str, Any]:
+    def card(self, channel: str, words: str, timeout_s: float = 15) -> dict[str, Any]:
         """The newest root message whose text has these words; waited for."""
-        return until(lambda: next((item for item in reversed(self.messages(channel)) if words in item["text"]), None), words)
+        return until(
+            lambda: next((item for item in reversed(self.messages(channel)) if words in item["text"]), None), words, timeout_s
+        )
+
+
+@dataclass
+class SlackWorld(Channels):
+    """The face, the place of trust behind it, and Slack."""
+
+    trust: World = field(kw_only=True)
+    hosts: SlackHosts = field(kw_only=True)
+    face: Face = field(kw_only=True)
+    driver: Driver = field(kw_only=True)
+
+    @property
+    def books(self) -> list[str]:
+        """The runbooks by their ids."""
+        return [entry.id for entry in self.hosts.catalog.entries()]
 
     def idle(self) -> None:
         """Until every delivery was worked on and Slack shows what it should."""
@@ -190,7 +198,7 @@ def over_http(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorl
     trust, hosts, face = build(directory, gate, **options)
     endpoint = Endpoint()
     with faces.running(face, endpoint=endpoint), listening("127.0.0.1:0", endpoint, "slack-http") as port:
-        world = SlackWorld(trust, hosts, face, gate, Driver(gate, Http(port)))
+        world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Http(port)))
         until(lambda: face.desk.ourselves.team, "auth.test")
         yield world
     trust.store.close()
@@ -201,7 +209,7 @@ def over_socket(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWo
     trust, hosts, face = build(directory, gate, **options)
     credentials = Credentials(TOKEN, "xapp-test", "", f"{gate.url}/api/")
     with faces.running(face, credentials):
-        world = SlackWorld(trust, hosts, face, gate, Driver(gate, Socket(gate)))
+        world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Socket(gate)))
         until(lambda: gate.is_connected and face.desk.ourselves.team, "Socket Mode")
         yield world
     trust.store.close()
