@@ -54,6 +54,10 @@ def serve(
     slack_http: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Serve it over HTTP instead; may be the address of --mcp")
     ] = "",
+    slack_approvals: Annotated[
+        str,
+        typer.Option(metavar="CHANNEL", help="The channel id where plans wait; without it slack.approvals in config.yaml"),
+    ] = "",
     ssh_config: Annotated[
         Path | None,
         typer.Option("--ssh-config", "-F", help="How hosts are diagnosed; without it DATA/ssh_config, never a person's own"),
@@ -94,7 +98,7 @@ def serve(
     if slack or slack_http:
         from triagebook.bot.slack_serving import slack_face  # noqa: PLC0415
 
-        face = slack_face(slack_http, hosts, is_shared=bool(mcp) and mcp == slack_http)
+        face = slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
         mounted = face.mounted
         beside.append(face)
     if mcp:

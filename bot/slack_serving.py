@@ -56,7 +56,7 @@ class SlackFace:
             yield
 
 
-def slack_face(listen: str, hosts: "Hosts", *, is_shared: bool) -> SlackFace:
+def slack_face(listen: str, hosts: "Hosts", approvals: str = "", *, is_shared: bool = False) -> SlackFace:
     """Everything but the place of trust. Raises UsageError: no token, no signing secret, a setting that is none."""
     from triagebook.tools import setup  # noqa: PLC0415
 
@@ -72,7 +72,8 @@ def slack_face(listen: str, hosts: "Hosts", *, is_shared: bool) -> SlackFace:
     runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.service.catalog.entries()))
     endpoint = Endpoint() if listen else None
     mounted = {PATH: endpoint} if endpoint is not None and is_shared else {}
-    return SlackFace(slack_settings(setup.settings().slack, runbooks), found, hosts, listen, endpoint, mounted)
+    raw = {**setup.settings().slack, **({"approvals": approvals} if approvals else {})}
+    return SlackFace(slack_settings(raw, runbooks), found, hosts, listen, endpoint, mounted)
 
 
 def _say(what: str) -> None:

@@ -87,13 +87,6 @@ class Inbox:
         with self.store.write("chat.release") as transaction:
             chat_deliveries.release(transaction, self.owner, self.clock(), sorted(self._working))
 
-    def wait_idle(self, timeout_s: float) -> bool:
-        """Until nothing is under way; False when it still is."""
-        deadline = time.monotonic() + timeout_s
-        while self._running and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return not self._running
-
     def _flush(self) -> None:
         """One transaction for everybody who waits: an insert costs a sync of the disk, however many rows it has."""
         with self._guard:

@@ -46,6 +46,7 @@ class Storm:
 
     def refresh(self, transaction: Transaction, message_id: str) -> None:
         """Bring the table to what its runs say."""
+        chat_messages.read(transaction, message_id, for_update=True)  # else two that end at once miss each other
         members = chat_runs.of_message(transaction, message_id)
         if not members:
             return

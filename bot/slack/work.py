@@ -58,8 +58,7 @@ class Work:
         if delivery.kind == "shortcut":
             return self._shortcut(delivery)
         if delivery.kind == "home":
-            self.home.opened(delivery)
-            return None
+            return lambda: self.home.opened(delivery)
         return self._pressed(delivery)
 
     def _command(self, delivery: Delivery) -> Continue | None:
@@ -124,7 +123,7 @@ class Work:
         if meaning.does in ACTIONS:
             following = self.deciding.pressed(delivery, meaning)
             if delivery.view and not delivery.channel:  # pressed in the home tab, which shows what is no more
-                self.home.opened(delivery)
+                return lambda: self._both(following, delivery)
             return following
         if meaning.does == names.PROPOSE:
             return self.proposing.pressed(delivery, meaning)
@@ -144,6 +143,11 @@ class Work:
                 chat_messages.want(transaction, run.message, closed(found, asked, delivery.user, tokens).payload())
             self.desk.sender.wake()
         return None
+
+    def _both(self, following: Continue | None, delivery: Delivery) -> None:
+        if following is not None:
+            following()
+        self.home.opened(delivery)
 
     def _rerun(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         run = self.proposing.run(meaning)

@@ -141,7 +141,7 @@ class SlackWorld(Channels):
 
     def idle(self) -> None:
         """Until every delivery was worked on and Slack shows what it should."""
-        assert self.face.inbox.wait_idle(20)
+        until(lambda: not self.face.inbox._running, "the workers", 20)
         until(lambda: not self.behind(), "Slack to follow")
 
     def behind(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.store.chat_schema import deliveries
 from triagebook.tools.store.database import Transaction
@@ -68,9 +68,3 @@ def take_over(transaction: Transaction, owner: str, now: datetime, lease: timede
 def forget(transaction: Transaction, now: datetime) -> None:
     """Drop what is older than any repetition."""
     transaction.connection.execute(delete(deliveries).where(deliveries.c.received_at < to_micros(now - KEPT)))
-
-
-def waiting(transaction: Transaction) -> int:
-    """How many are not done."""
-    statement = select(func.count()).select_from(deliveries).where(deliveries.c.done_at == 0)
-    return int(transaction.connection.execute(statement).scalar_one())

@@ -67,9 +67,9 @@ def want(
     return transaction.connection.execute(update(messages).where(where).values(values)).rowcount == 1
 
 
-def read(transaction: Transaction, message_id: str) -> Message | None:
-    """A message by its id."""
-    return _one(transaction, messages.c.id == message_id)
+def read(transaction: Transaction, message_id: str, *, for_update: bool = False) -> Message | None:
+    """A message by its id. `for_update` makes other writers of it wait until this transaction ends."""
+    return _one(transaction, messages.c.id == message_id, for_update=for_update)
 
 
 def at(transaction: Transaction, channel: str, ts: str) -> Message | None:
@@ -197,8 +197,9 @@ def _has_place() -> ColumnElement[bool]:
     return (messages.c.parent == "") | select(parent.c.id).where(parent.c.id == messages.c.parent, parent.c.ts != "").exists()
 
 
-def _one(transaction: Transaction, where: ColumnElement[bool]) -> Message | None:
-    row = transaction.connection.execute(select(messages).where(where).limit(1)).one_or_none()
+def _one(transaction: Transaction, where: ColumnElement[bool], *, for_update: bool = False) -> Message | None:
+    statement = select(messages).where(where).limit(1)
+    row = transaction.connection.execute(statement.with_for_update() if for_update else statement).one_or_none()
     return None if row is None else _message(row)
 
 
