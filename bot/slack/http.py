@@ -13,7 +13,7 @@ from slack_bolt import App, BoltRequest
 
 PATH = "/slack/events"
 MAX_BODY = 256 * 1024
-WORKERS = 32
+WORKERS = 64
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -94,7 +94,7 @@ class Inbox:
         stored = {entry.delivery.key: entry.delivery for entry in entries}
         items = [Stored(key, delivery.kind, delivery.dump()) for key, delivery in stored.items()]
         try:
-            with self.store.write("chat.accept") as transaction:
+            with self.store.write("chat.accept", is_urgent=True) as transaction:
                 new = chat_deliveries.add(transaction, items, self.owner, self.clock(), self.lease)
         except TrustError as error:
             for entry in entries:
