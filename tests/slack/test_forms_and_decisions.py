@@ -154,6 +154,13 @@ def test_what_cannot_be_undone_says_so_and_has_no_revert() -> None:
     assert "CANNOT be undone" in approval.fallback(asked)
 
 
+def test_the_time_it_took_is_told_once_it_is_over() -> None:
+    told = replace(TOLD, duration_ms=4200.0, audit_row=42)
+    assert "It took 4.2 s." in shown(a_fix("validated"), told)
+    assert "It took" not in shown(a_fix("proposed"), told) + shown(a_fix("running"), told)
+    assert "audit row 42" in shown(a_fix("validated"), told)
+
+
 def test_a_stale_plan_says_what_differs_now() -> None:
     why = "TasksMax of worker.service: 24 when approved, now 48"
     card = approval.approval(a_fix("stale"), TOKENS, replace(TOLD, why=why))
@@ -175,20 +182,18 @@ def test_a_damaged_plan_is_shown_as_such_and_cannot_be_decided_on() -> None:
 
 def _reasons() -> set[str]:
     """Every reason code with which deciding, trust and policy say no, read from their source."""
-    found: set[str] = set()
+    found: set[object] = set()
     for file in [*(ROOT / "tools" / "trust").glob("*.py"), *(ROOT / "tools" / "policy").glob("decide.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"RefusedError"}:
-                found |= {
-                    item.value.value for item in node.keywords if item.arg == "reason" and isinstance(item.value, ast.Constant)
-                }
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Decision":
-                is_no, reason = node.args[0], node.args[1]
-                if isinstance(is_no, ast.Constant) and is_no.value is False and isinstance(reason, ast.Constant):
-                    found.add(reason.value)
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Stale" and isinstance(node.args[0], ast.Constant):
-                found.add(node.args[0].value)
-    return found
+            if isinstance(node, ast.Call):
+                name, given = getattr(node.func, "id", ""), [getattr(item, "value", None) for item in node.args]
+                if name == "RefusedError":
+                    found |= {getattr(item.value, "value", None) for item in node.keywords if item.arg == "reason"}
+                elif name == "Stale" or (name == "Decision" and given[0] is False):
+                    found.add(given[0] or given[1])
+            elif isinstance(node, ast.Tuple) and file.name == "freshness.py" and len(node.elts) == 4:
+                found.add(getattr(node.elts[0], "value", None))
+    return {reason for reason in found if isinstance(reason, str)}
 
 
 def test_every_reason_to_refuse_has_advice_of_its_own() -> None:

@@ -21,6 +21,7 @@ from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.wording import digest, duration, undoing
 from triagebook.bot.slack.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
 from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.fixes import SETTLED
 from triagebook.tools.trust.views import FixView, VoteView
 
 TITLES: Mapping[str, str] = {
@@ -149,7 +150,7 @@ def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
     says = told.why or fix.outcome
     if says:
         yield prose(run(mrkdwn.plain(says, 600), bold=True))
-    ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None else ""
+    ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None and fix.state in SETTLED else ""
     if meaning := f"{MEANINGS.get(fix.state, '')}{ran}".strip():
         yield note(meaning)
     if fix.state in {"approved", "running"}:

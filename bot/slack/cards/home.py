@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from triagebook.bot.render.text import STATUS_WORDS
 from triagebook.bot.slack import mrkdwn
 from triagebook.bot.slack.blocks import (
     Block,
@@ -120,9 +121,8 @@ def _runs(runs: Sequence[Run]) -> Iterator[Part | Block]:
         yield note("None yet.")
     for item in runs[:MAX_RUNS]:
         link = f" · <{_amp(item.link)}|open>" if _LINK.fullmatch(item.link) else ""
-        yield Part(
-            prose(run(f"{mrkdwn.plain(item.host, mrkdwn.NAME)} {item.status}: ", bold=True), run(mrkdwn.plain(item.said, 240))), 1
-        )
+        title = f"{mrkdwn.plain(item.host, mrkdwn.NAME)} {STATUS_WORDS.get(item.status, item.status)}: "
+        yield Part(prose(run(title, bold=True), run(mrkdwn.plain(item.said, 240))), 1)
         yield Part(context(f"{mrkdwn.date(item.at)}{link}"), 1, 0)
 
 
