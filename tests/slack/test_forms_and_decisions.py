@@ -154,6 +154,13 @@ def test_what_cannot_be_undone_says_so_and_has_no_revert() -> None:
     assert "CANNOT be undone" in approval.fallback(asked)
 
 
+def test_an_arrow_in_a_value_cannot_pass_for_the_change() -> None:
+    fix = a_fix()
+    assert fix.plan is not None
+    odd = replace(fix, plan=replace(fix.plan, changes=(Change("TasksMax", "24 -> 25", "9999"),)))
+    assert "TasksMax\n  now   24 -> 25\n  then  9999" in shown(odd)
+
+
 def test_the_time_it_took_is_told_once_it_is_over() -> None:
     told = replace(TOLD, duration_ms=4200.0, audit_row=42)
     assert "It took 4.2 s." in shown(a_fix("validated"), told)
@@ -248,9 +255,10 @@ def test_app_home_approves_by_the_same_button_and_only_what_it_shows_whole() -> 
     view = home.home([home.Waiting(fix, TOKENS)], [], [], home.Health())
     assert clickable(view["blocks"]) == [names.APPROVE, names.DENY, names.DETAILS]
     said = "\n".join(lines(view["blocks"]))
-    assert "$ systemctl set-property --runtime worker.service TasksMax=64" in said
-    assert "Not checked: whether it holds is not known" in said
     assert fix.plan is not None
+    whole = [f"$ {line}" for line in fix.plan.commands] + [f"undo: {line}" for line in fix.plan.undo_commands]
+    assert [line for line in [*whole, f"Disturbs: {fix.plan.disruption}"] if line not in said] == []
+    assert "Not checked: whether it holds is not known" in said
     large = replace(fix, plan=replace(fix.plan, commands=("echo " + "x" * 2500,)))
     view = home.home(
         [home.Waiting(large, TOKENS)], [], [], home.Health(AuditReport(True, 9, "ab", 2, (), "", ""), "2026-11-23T14:00:00Z")
@@ -265,7 +273,7 @@ def test_app_home_with_too_much_never_keeps_buttons_without_the_plan_above_them(
     rows = [number for number, kind in enumerate(kinds) if kind == "actions"]
     assert 2 <= len(rows) < 30
     for number in rows:
-        assert "$ systemctl set-property" in json.dumps(view["blocks"][number - 3])
+        assert "$ systemctl set-property" in json.dumps(view["blocks"][number - 4])
 
 
 def test_a_permalink_is_a_link_only_when_it_is_one() -> None:

@@ -163,7 +163,7 @@ def _changes(plan: Plan) -> list[str]:
     lines = []
     for item in plan.changes:
         now, then = mrkdwn.exact(item.now), mrkdwn.exact(item.then)
-        is_short = len(now) + len(then) < SHORT
+        is_short = len(now) + len(then) < SHORT and "->" not in now + then
         lines += [mrkdwn.exact(item.what), *([f"  {now} -> {then}"] if is_short else [f"  now   {now}", f"  then  {then}"])]
     return lines or ["No single value: see the commands."]
 
