@@ -59,7 +59,7 @@ def pictures() -> Mapping[str, tuple[list[dict[str, Any]], int]]:
         "slack-done": ([approval.approval(done, TOKENS, TOLD).payload()], 440),
         "slack-propose": ([propose.form(found, "tok", propose.Draft(0, {}, WHY))], 635),
         "slack-thread": ([card.payload() for card in detail.detail(found)], 1500),
-        "slack-home": ([home.home([home.Waiting(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))], 690),
+        "slack-home": ([home.home([home.Waiting(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))], 775),
         "slack-fleet": ([fleet.fleet(rows, ASKED, TOKENS, running=2, repeats=11).payload()], 440),
         "slack-unknown": ([diagnosis.verdict(item, ASKED, TOKENS).payload() for item in (blind, healthy)], 590),
     }

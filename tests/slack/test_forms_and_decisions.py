@@ -127,7 +127,7 @@ def test_an_approver_sees_the_change_the_commands_and_who_wants_it_why() -> None
 BUTTONS = {
     "proposed": [names.APPROVE, names.DENY, names.DETAILS, names.WITHDRAW],
     "approved": [names.APPLY, names.DETAILS, names.WITHDRAW],
-    "validated": [names.REVERT, names.DETAILS],
+    "validated": [names.REVERT, names.PERSIST, names.DETAILS],
     "unresolved": [names.REVERT, names.DETAILS],
     "expired": [names.REPLAN, names.DETAILS],
     "stale": [names.REPLAN, names.DETAILS],
@@ -152,6 +152,14 @@ def test_what_cannot_be_undone_says_so_and_has_no_revert() -> None:
     asked = replace(a_fix(), plan=replace(fix.plan, undo="none", undo_commands=()))
     assert "It CANNOT be undone." in shown(asked)
     assert "CANNOT be undone" in approval.fallback(asked)
+
+
+def test_only_a_live_change_can_be_made_to_last() -> None:
+    fix = a_fix("validated")
+    assert fix.plan is not None
+    for changes in ({"order": {"step": "persist"}}, {"order": {}}, {"action": "undo"}):
+        final = replace(fix, plan=replace(fix.plan, **changes))
+        assert names.PERSIST not in clickable(list(approval.approval(final, TOKENS).blocks))
 
 
 def test_an_arrow_in_a_value_cannot_pass_for_the_change() -> None:

@@ -54,10 +54,17 @@ MEANINGS: Mapping[str, str] = {
 BUTTONS: Mapping[str, tuple[str, ...]] = {
     "proposed": (names.APPROVE, names.DENY, names.DETAILS, names.WITHDRAW),
     "approved": (names.APPLY, names.DETAILS, names.WITHDRAW),
-    "validated": (names.REVERT, names.DETAILS),
+    "validated": (names.REVERT, names.PERSIST, names.DETAILS),
     "unresolved": (names.REVERT, names.DETAILS),
     "stale": (names.REPLAN, names.DETAILS),
     "expired": (names.REPLAN, names.DETAILS),
+}
+LABELS: Mapping[str, str] = {
+    names.DETAILS: "Details",
+    names.WITHDRAW: "Withdraw",
+    names.REVERT: "Revert…",
+    names.PERSIST: "Make permanent…",
+    names.REPLAN: "Re-plan…",
 }
 OVER = frozenset({"denied", "withdrawn", "expired", "stale", "reverted", "validated"})  # nobody needs the commands any more
 UNDO = "undo"
@@ -201,9 +208,15 @@ def _identity(fix: FixView, plan: Plan | None, audit_row: int | None = None) -> 
 
 
 def _vote_row(fix: FixView, plan: Plan, tokens: Tokens) -> list[Block]:
-    can_revert = plan.undo != "none" and plan.action != UNDO
-    wanted = [name for name in BUTTONS.get(fix.state, ()) if name in tokens and (name != names.REVERT or can_revert)]
+    wanted = [name for name in BUTTONS.get(fix.state, ()) if name in tokens and _is_possible(name, plan)]
     return actions([_button(name, tokens[name], plan) for name in wanted])
+
+
+def _is_possible(name: str, plan: Plan) -> bool:
+    """Not everything can be taken back, and only a live change can be made to last."""
+    if name == names.REVERT:
+        return plan.undo != "none" and plan.action != UNDO
+    return name != names.PERSIST or (plan.order.get("step") == "live" and plan.action != UNDO)
 
 
 def _button(name: str, token: str, plan: Plan) -> dict[str, object]:
@@ -214,8 +227,7 @@ def _button(name: str, token: str, plan: Plan) -> dict[str, object]:
         return button("Apply now", name, token, style="primary", confirm=confirmation(f"Change {plan.host}?", what, "Apply now"))
     if name == names.DENY:
         return button("Deny…", name, token, style="danger")
-    labels = {names.DETAILS: "Details", names.WITHDRAW: "Withdraw", names.REVERT: "Revert…", names.REPLAN: "Re-plan…"}
-    return button(labels[name], name, token)
+    return button(LABELS[name], name, token)
 
 
 def _plain_lines(fix: FixView, told: Told) -> Iterator[str]:
