@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
-PAYLOAD = 12_500  # bytes of blocks and text as JSON, under the 13 000 that were refused
+REFUSED = 13_000  # bytes of blocks and text as JSON
+PAYLOAD = 12_500
 FALLBACK = 3000  # characters of a message's text
-SECTION, FIELD, FIELDS = 3000, 2000, 10
+SECTION = 3000
 TITLE = 150  # of a header
 LABEL = 75  # of a button
 OPTION, OPTIONS, OPTION_VALUE = 75, 100, 150
@@ -112,7 +113,7 @@ def _problems(payload: Mapping[str, Any]) -> Iterator[str]:
     blocks = payload["blocks"]
     if not 1 <= len(blocks) <= most:
         yield f"{len(blocks)} blocks"
-    if size(payload) > 13_000:
+    if size(payload) > REFUSED:
         yield f"{size(payload)} bytes"
     if not is_view and not 1 <= len(payload["text"]) <= FALLBACK:
         yield f"text of {len(payload['text'])}"

@@ -10,11 +10,12 @@ from typing import Any
 from triagebook.runbooks.engine.cases import Case, read_cases
 from triagebook.runbooks.engine.catalog import catalog
 from triagebook.runbooks.engine.conclude import conclude
-from triagebook.runbooks.engine.diagnosis import Diagnosis, HostInfo, RunbookRef, SampleTime
+from triagebook.runbooks.engine.diagnosis import Diagnosis, HostInfo, OfferedRemediation, RunbookRef, SampleTime
 from triagebook.runbooks.engine.errors import PlanError, TriagebookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.model import Runbook
-from triagebook.runbooks.engine.plan import Plan, Request, propose
+from triagebook.runbooks.engine.parameters import checked_parameters
+from triagebook.runbooks.engine.plan import Plan, Rendering, Request, find_verdict, propose
 from triagebook.runbooks.engine.plan_codec import digest
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools import by_hand
@@ -22,7 +23,7 @@ from triagebook.tools.service import Question, Service
 from triagebook.tools.target_name import parse_target
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.local import LocalTransport
-from triagebook.tools.trust.rendering import DiagnosedRenderer
+from triagebook.tools.trust.rendering import before_of, changes_of
 from triagebook.tools.trust.views import FixView, VoteView
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -59,7 +60,7 @@ def made(seed: int) -> Diagnosis:
     case = dice.choice(cases)
     names = dict[str, str]()
     history = [{probe: _spoiled(facts, dice, names) for probe, facts in step.items()} for step in case.history]
-    if seed % 10 == 0 and "pids" in history[-1]:
+    if seed % 25 == 0 and "pids" in history[-1]:
         history = [{**step, "pids": _grown(step["pids"], dice)} for step in history]
     inputs = {**case.inputs, **({"symptom": f"fork: {dice.choice(HOSTILE)}"} if dice.random() < 0.3 else {})}
     found = conclude(runbook, history, inputs, accepted=case.accept)
@@ -123,10 +124,17 @@ def fix_of(diagnosis: Diagnosis, number: int = 0, state: str = "proposed", **cha
         target_id="target-1",
     )
     try:
-        plan = propose(diagnosis, request, DiagnosedRenderer().render(diagnosis, offer, {}))
+        plan = propose(diagnosis, request, _rendering(diagnosis, offer))
     except (PlanError, TriagebookError):
         return None
     return view_of(plan, state, **changes)
+
+
+def _rendering(diagnosis: Diagnosis, offer: OfferedRemediation) -> Rendering:
+    """What the offer would change at the values it suggests."""
+    verdict, values = find_verdict(diagnosis, offer), checked_parameters({}, offer.params)
+    order = {f"param_{name}": str(value) for name, value in values.items()} | {"step": "live", "before": before_of(verdict)}
+    return Rendering(changes_of(verdict, offer, values), offer.commands, offer.undo_commands, order)
 
 
 def view_of(plan: Plan, state: str = "proposed", **changes: Any) -> FixView:

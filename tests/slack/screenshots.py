@@ -1,9 +1,9 @@
-"""The main cards as pictures, by a headless Chromium: `python -m tests.slack.screenshots FOLDER`."""
+"""The main cards as pictures, by a headless Chromium: `python -m tests.slack.screenshots FOLDER [NAME...]`."""
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,21 +54,23 @@ def pictures() -> Mapping[str, tuple[list[dict[str, Any]], int]]:
     lock = LockView("host07", "F-6K1T", "F-6K1T is being applied", "cleo", rfc3339(NOW))
     report = AuditReport(True, 1042, "5f1e9c2ab7d4" * 5, 318, (), "", "")
     return {
-        "slack-diagnosis": ([diagnosis.verdict(found, ASKED, TOKENS).payload()], 900),
-        "slack-approval": ([approval.approval(fix("proposed"), TOKENS, TOLD).payload()], 800),
-        "slack-done": ([approval.approval(done, TOKENS, TOLD).payload()], 800),
-        "slack-propose": ([propose.form(found, "tok", propose.Draft(0, {}, WHY))], 800),
+        "slack-diagnosis": ([diagnosis.verdict(found, ASKED, TOKENS).payload()], 760),
+        "slack-approval": ([approval.approval(fix("proposed"), TOKENS, TOLD).payload()], 605),
+        "slack-done": ([approval.approval(done, TOKENS, TOLD).payload()], 440),
+        "slack-propose": ([propose.form(found, "tok", propose.Draft(0, {}, WHY))], 635),
         "slack-thread": ([card.payload() for card in detail.detail(found)], 1500),
-        "slack-home": ([home.home([home.Waiting(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))], 1000),
-        "slack-fleet": ([fleet.fleet(rows, ASKED, TOKENS, running=2, repeats=11).payload()], 700),
-        "slack-unknown": ([diagnosis.verdict(item, ASKED, TOKENS).payload() for item in (blind, healthy)], 900),
+        "slack-home": ([home.home([home.Waiting(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))], 775),
+        "slack-fleet": ([fleet.fleet(rows, ASKED, TOKENS, running=2, repeats=11).payload()], 440),
+        "slack-unknown": ([diagnosis.verdict(item, ASKED, TOKENS).payload() for item in (blind, healthy)], 590),
     }
 
 
-def main(folder: Path) -> None:
-    """Write each picture."""
+def main(folder: Path, wanted: Sequence[str]) -> None:
+    """Write the pictures of these names, all without names."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (payloads, height) in pictures().items():
+        if wanted and name not in wanted:
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             source = Path(scratch) / "page.html"
             source.write_text(page(payloads))
@@ -79,4 +81,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

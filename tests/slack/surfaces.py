@@ -17,7 +17,7 @@ from tests.slack.samples import HOSTILE, NOW, all_made, fix_of
 
 ASKED = Asked("U0ANN", "2026-11-23T14:00:00Z")
 ROOT = (names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE)
-FIX = (names.APPROVE, names.DENY, names.DETAILS, names.APPLY, names.WITHDRAW, names.REVERT, names.REPLAN)
+FIX = (names.APPROVE, names.DENY, names.DETAILS, names.APPLY, names.WITHDRAW, names.REVERT, names.PERSIST, names.REPLAN)
 TOKENS = {name: f"tok_{number:02}_9Zk3vQ" for number, name in enumerate((*ROOT, *FIX, names.FLEET_ALL))}
 Surface = tuple[str, dict[str, Any]]
 
@@ -50,6 +50,7 @@ def of_fixes(found: Diagnosis) -> Iterator[Surface]:
             if state == "proposed":
                 yield f"details {number}", views.shown("Details", approval.details(fix, TOKENS, told))
                 yield f"deny {number}", views.deny(fix.plan.host, approval.change_line(fix.plan), "tok_deny")
+                yield f"persist {number}", views.persist(fix.plan.host, approval.change_line(fix.plan), "tok_persist")
                 yield f"revert {number}", views.revert(fix.plan.host, approval.change_line(fix.plan), "tok_revert")
 
 

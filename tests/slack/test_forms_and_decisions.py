@@ -127,7 +127,7 @@ def test_an_approver_sees_the_change_the_commands_and_who_wants_it_why() -> None
 BUTTONS = {
     "proposed": [names.APPROVE, names.DENY, names.DETAILS, names.WITHDRAW],
     "approved": [names.APPLY, names.DETAILS, names.WITHDRAW],
-    "validated": [names.REVERT, names.DETAILS],
+    "validated": [names.REVERT, names.PERSIST, names.DETAILS],
     "unresolved": [names.REVERT, names.DETAILS],
     "expired": [names.REPLAN, names.DETAILS],
     "stale": [names.REPLAN, names.DETAILS],
@@ -154,6 +154,28 @@ def test_what_cannot_be_undone_says_so_and_has_no_revert() -> None:
     assert "CANNOT be undone" in approval.fallback(asked)
 
 
+def test_only_a_live_change_can_be_made_to_last() -> None:
+    fix = a_fix("validated")
+    assert fix.plan is not None
+    for changes in ({"order": {"step": "persist"}}, {"order": {}}, {"action": "undo"}):
+        final = replace(fix, plan=replace(fix.plan, **changes))
+        assert names.PERSIST not in clickable(list(approval.approval(final, TOKENS).blocks))
+
+
+def test_an_arrow_in_a_value_cannot_pass_for_the_change() -> None:
+    fix = a_fix()
+    assert fix.plan is not None
+    odd = replace(fix, plan=replace(fix.plan, changes=(Change("TasksMax", "24 -> 25", "9999"),)))
+    assert "TasksMax\n  now   24 -> 25\n  then  9999" in shown(odd)
+
+
+def test_the_time_it_took_is_told_once_it_is_over() -> None:
+    told = replace(TOLD, duration_ms=4200.0, audit_row=42)
+    assert "It took 4.2 s." in shown(a_fix("validated"), told)
+    assert "It took" not in shown(a_fix("proposed"), told) + shown(a_fix("running"), told)
+    assert "audit row 42" in shown(a_fix("validated"), told)
+
+
 def test_a_stale_plan_says_what_differs_now() -> None:
     why = "TasksMax of worker.service: 24 when approved, now 48"
     card = approval.approval(a_fix("stale"), TOKENS, replace(TOLD, why=why))
@@ -175,20 +197,18 @@ def test_a_damaged_plan_is_shown_as_such_and_cannot_be_decided_on() -> None:
 
 def _reasons() -> set[str]:
     """Every reason code with which deciding, trust and policy say no, read from their source."""
-    found: set[str] = set()
+    found: set[object] = set()
     for file in [*(ROOT / "tools" / "trust").glob("*.py"), *(ROOT / "tools" / "policy").glob("decide.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"RefusedError"}:
-                found |= {
-                    item.value.value for item in node.keywords if item.arg == "reason" and isinstance(item.value, ast.Constant)
-                }
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Decision":
-                is_no, reason = node.args[0], node.args[1]
-                if isinstance(is_no, ast.Constant) and is_no.value is False and isinstance(reason, ast.Constant):
-                    found.add(reason.value)
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Stale" and isinstance(node.args[0], ast.Constant):
-                found.add(node.args[0].value)
-    return found
+            if isinstance(node, ast.Call):
+                name, given = getattr(node.func, "id", ""), [getattr(item, "value", None) for item in node.args]
+                if name == "RefusedError":
+                    found |= {getattr(item.value, "value", None) for item in node.keywords if item.arg == "reason"}
+                elif name == "Stale" or (name == "Decision" and given[0] is False):
+                    found.add(given[0] or given[1])
+            elif isinstance(node, ast.Tuple) and file.name == "freshness.py" and len(node.elts) == 4:
+                found.add(getattr(node.elts[0], "value", None))
+    return {reason for reason in found if isinstance(reason, str)}
 
 
 def test_every_reason_to_refuse_has_advice_of_its_own() -> None:
@@ -243,9 +263,10 @@ def test_app_home_approves_by_the_same_button_and_only_what_it_shows_whole() -> 
     view = home.home([home.Waiting(fix, TOKENS)], [], [], home.Health())
     assert clickable(view["blocks"]) == [names.APPROVE, names.DENY, names.DETAILS]
     said = "\n".join(lines(view["blocks"]))
-    assert "$ systemctl set-property --runtime worker.service TasksMax=64" in said
-    assert "Not checked: whether it holds is not known" in said
     assert fix.plan is not None
+    whole = [f"$ {line}" for line in fix.plan.commands] + [f"undo: {line}" for line in fix.plan.undo_commands]
+    assert [line for line in [*whole, f"Disturbs: {fix.plan.disruption}"] if line not in said] == []
+    assert "Not checked: whether it holds is not known" in said
     large = replace(fix, plan=replace(fix.plan, commands=("echo " + "x" * 2500,)))
     view = home.home(
         [home.Waiting(large, TOKENS)], [], [], home.Health(AuditReport(True, 9, "ab", 2, (), "", ""), "2026-11-23T14:00:00Z")
@@ -260,7 +281,7 @@ def test_app_home_with_too_much_never_keeps_buttons_without_the_plan_above_them(
     rows = [number for number, kind in enumerate(kinds) if kind == "actions"]
     assert 2 <= len(rows) < 30
     for number in rows:
-        assert "$ systemctl set-property" in json.dumps(view["blocks"][number - 3])
+        assert "$ systemctl set-property" in json.dumps(view["blocks"][number - 4])
 
 
 def test_a_permalink_is_a_link_only_when_it_is_one() -> None:

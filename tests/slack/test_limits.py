@@ -91,6 +91,14 @@ def test_what_should_stay_is_cut_shorter_before_it_goes_and_its_going_is_said() 
     assert limits.size(shown) <= 560
 
 
+@pytest.mark.parametrize("text", ["x" * 290, "🙂" * 70, "é" * 130], ids=["ascii", "emoji", "accents"])
+def test_a_card_is_as_large_as_it_may_be_and_no_larger(text: str) -> None:
+    shown = card([blocks.header("verdict"), *[Part(blocks.section(text), 1)] * 49], mrkdwn.fallback([text] * 9))
+    assert problems(shown.payload()) == []
+    assert 11_000 < limits.size(shown.payload()) < 13_000
+    assert shown.omitted > 10
+
+
 def test_whole_is_nothing_cut_and_nothing_left_out() -> None:
     assert limits.is_whole([blocks.preformatted("", ["x" * 3000])], 1, 4000)
     assert not limits.is_whole([blocks.preformatted("", ["x" * 3001])], 1, 4000)

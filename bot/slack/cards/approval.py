@@ -21,6 +21,7 @@ from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.wording import digest, duration, undoing
 from triagebook.bot.slack.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
 from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.fixes import SETTLED
 from triagebook.tools.trust.views import FixView, VoteView
 
 TITLES: Mapping[str, str] = {
@@ -53,10 +54,17 @@ MEANINGS: Mapping[str, str] = {
 BUTTONS: Mapping[str, tuple[str, ...]] = {
     "proposed": (names.APPROVE, names.DENY, names.DETAILS, names.WITHDRAW),
     "approved": (names.APPLY, names.DETAILS, names.WITHDRAW),
-    "validated": (names.REVERT, names.DETAILS),
+    "validated": (names.REVERT, names.PERSIST, names.DETAILS),
     "unresolved": (names.REVERT, names.DETAILS),
     "stale": (names.REPLAN, names.DETAILS),
     "expired": (names.REPLAN, names.DETAILS),
+}
+LABELS: Mapping[str, str] = {
+    names.DETAILS: "Details",
+    names.WITHDRAW: "Withdraw",
+    names.REVERT: "Revert…",
+    names.PERSIST: "Make permanent…",
+    names.REPLAN: "Re-plan…",
 }
 OVER = frozenset({"denied", "withdrawn", "expired", "stale", "reverted", "validated"})  # nobody needs the commands any more
 UNDO = "undo"
@@ -149,7 +157,7 @@ def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
     says = told.why or fix.outcome
     if says:
         yield prose(run(mrkdwn.plain(says, 600), bold=True))
-    ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None else ""
+    ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None and fix.state in SETTLED else ""
     if meaning := f"{MEANINGS.get(fix.state, '')}{ran}".strip():
         yield note(meaning)
     if fix.state in {"approved", "running"}:
@@ -162,7 +170,7 @@ def _changes(plan: Plan) -> list[str]:
     lines = []
     for item in plan.changes:
         now, then = mrkdwn.exact(item.now), mrkdwn.exact(item.then)
-        is_short = len(now) + len(then) < SHORT
+        is_short = len(now) + len(then) < SHORT and "->" not in now + then
         lines += [mrkdwn.exact(item.what), *([f"  {now} -> {then}"] if is_short else [f"  now   {now}", f"  then  {then}"])]
     return lines or ["No single value: see the commands."]
 
@@ -200,9 +208,15 @@ def _identity(fix: FixView, plan: Plan | None, audit_row: int | None = None) -> 
 
 
 def _vote_row(fix: FixView, plan: Plan, tokens: Tokens) -> list[Block]:
-    can_revert = plan.undo != "none" and plan.action != UNDO
-    wanted = [name for name in BUTTONS.get(fix.state, ()) if name in tokens and (name != names.REVERT or can_revert)]
+    wanted = [name for name in BUTTONS.get(fix.state, ()) if name in tokens and _is_possible(name, plan)]
     return actions([_button(name, tokens[name], plan) for name in wanted])
+
+
+def _is_possible(name: str, plan: Plan) -> bool:
+    """Not everything can be taken back, and only a live change can be made to last."""
+    if name == names.REVERT:
+        return plan.undo != "none" and plan.action != UNDO
+    return name != names.PERSIST or (plan.order.get("step") == "live" and plan.action != UNDO)
 
 
 def _button(name: str, token: str, plan: Plan) -> dict[str, object]:
@@ -213,8 +227,7 @@ def _button(name: str, token: str, plan: Plan) -> dict[str, object]:
         return button("Apply now", name, token, style="primary", confirm=confirmation(f"Change {plan.host}?", what, "Apply now"))
     if name == names.DENY:
         return button("Deny…", name, token, style="danger")
-    labels = {names.DETAILS: "Details", names.WITHDRAW: "Withdraw", names.REVERT: "Revert…", names.REPLAN: "Re-plan…"}
-    return button(labels[name], name, token)
+    return button(LABELS[name], name, token)
 
 
 def _plain_lines(fix: FixView, told: Told) -> Iterator[str]:

@@ -132,7 +132,7 @@ def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
 def _used_by(verdict: Verdict) -> Iterator[tuple[str, str]]:
     unit = verdict.limit.unit if verdict.limit else ""
     for item in verdict.consumers[:MAX_CONSUMERS]:
-        yield f"by {item.comm}", f"{quantity(item.count, unit)} (PID {item.pid}, {item.unit or item.user or 'no unit'})"
+        yield f"used by {item.comm}", f"{quantity(item.count, unit)} (PID {item.pid}, {item.unit or item.user or 'no unit'})"
 
 
 def _not_judged(diagnosis: Diagnosis) -> Iterator[Block]:

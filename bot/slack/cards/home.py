@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from triagebook.bot.render.text import STATUS_WORDS
 from triagebook.bot.slack import mrkdwn
 from triagebook.bot.slack.blocks import (
     Block,
@@ -86,6 +87,7 @@ def _one(item: Waiting, spare: int) -> Iterator[Part]:
     lines = [
         *(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes),
         *(f"$ {line}" for line in plan.commands),
+        *(f"undo: {line}" for line in plan.undo_commands),
     ]
     title = f"{plan.host}: {mrkdwn.plain(plan.title)}, risk {plan.risk}, {undoing(plan.undo)}"
     shown = [mrkdwn.exact(line) for line in lines]
@@ -96,6 +98,7 @@ def _one(item: Waiting, spare: int) -> Iterator[Part]:
         yield Part(prose(run(title, bold=True), run("\nToo large for this page: see Details.")), spare, 0)
     who = f"asked by {mrkdwn.escape(plan.requester)} · {mrkdwn.escape(fix.approvals)} · expires {mrkdwn.date(fix.expires_at)}"
     yield Part(context(f"{who} · {mrkdwn.code(fix.id)} plan {mrkdwn.code(digest(fix.digest))}"), spare, 0)
+    yield Part(note(f"Disturbs: {plan.disruption}"), spare, 0)
     if plan.reason:
         yield Part(note(f"In the requester's words, not verified: {plan.reason}"), spare, 0)
     for row in actions(list(_buttons(item, is_whole))):
@@ -120,9 +123,8 @@ def _runs(runs: Sequence[Run]) -> Iterator[Part | Block]:
         yield note("None yet.")
     for item in runs[:MAX_RUNS]:
         link = f" · <{_amp(item.link)}|open>" if _LINK.fullmatch(item.link) else ""
-        yield Part(
-            prose(run(f"{mrkdwn.plain(item.host, mrkdwn.NAME)} {item.status}: ", bold=True), run(mrkdwn.plain(item.said, 240))), 1
-        )
+        title = f"{mrkdwn.plain(item.host, mrkdwn.NAME)} {STATUS_WORDS.get(item.status, item.status)}: "
+        yield Part(prose(run(title, bold=True), run(mrkdwn.plain(item.said, 240))), 1)
         yield Part(context(f"{mrkdwn.date(item.at)}{link}"), 1, 0)
 
 

@@ -33,6 +33,7 @@ WHAT_TO_DO: Mapping[str, str] = {
     "not_approved": "It needs its approvals first; the card shows how many are missing.",
     "not_the_requester": "Only who asked for it withdraws it. An approver can deny it.",
     "not_in_place": "There is nothing in place to take back.",
+    "not_live": "It holds from the next start on already, or it was taken back.",
     "no_undo": "The card said so before it was approved. Plan a new change by hand.",
     "host_locked": "Wait until the other fix on this host has ended; App Home shows which it is.",
     "lock_in_use": "Wait: somebody is on that host now, and the lock ends with the work or its lease.",

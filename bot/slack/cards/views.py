@@ -71,6 +71,12 @@ def revert(host: str, what: str, token: str) -> dict[str, Any]:
     )
 
 
+def persist(host: str, what: str, token: str) -> dict[str, Any]:
+    """What holds until the next start, made to last: a plan of its own, too."""
+    said = f"{what}. Another person approves the permanent step."
+    return why(names.PERSIST_VIEW, "Make it permanent", host, said, token, "Ask for approval")
+
+
 def diagnose(runbooks: Sequence[tuple[str, str]], token: str = "", host: str = "", symptom: str = "") -> dict[str, Any]:
     """Which host, by which runbook (name and title; the first is chosen), and what is known already."""
     select: dict[str, Any] = {
