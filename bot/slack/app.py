@@ -16,10 +16,10 @@ from triagebook.tools.inventory import Inventory
 
 CLICKS = (
     names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE, names.APPROVE, names.DENY, names.DETAILS, names.APPLY,
-    names.WITHDRAW, names.REVERT, names.REPLAN,
+    names.WITHDRAW, names.REVERT, names.PERSIST, names.REPLAN,
 )  # fmt: skip
 CHANGES = (names.OFFER, names.PARAM)
-VIEWS = (names.PROPOSE_VIEW, names.DENY_VIEW, names.REVERT_VIEW, names.DIAGNOSE_VIEW)
+VIEWS = (names.PROPOSE_VIEW, names.DENY_VIEW, names.REVERT_VIEW, names.PERSIST_VIEW, names.DIAGNOSE_VIEW)
 MOST_OPTIONS = 100
 Body = Mapping[str, Any]
 Accept = Callable[[Delivery], bool]

@@ -13,7 +13,9 @@ from triagebook.bot.slack.people import require_member
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.tools.policy.decide import may
 from triagebook.tools.store.chat_tokens import Meaning
+from triagebook.tools.trust.persisting import FOLLOWS
 from triagebook.tools.trust.proposing import Proposal
+from triagebook.tools.trust.reverting import UNDO
 from triagebook.tools.trust.views import FixView, question_of_view
 
 ACTIONS = {
@@ -23,8 +25,10 @@ ACTIONS = {
     names.APPLY: "apply",
     names.WITHDRAW: "withdraw",
     names.REVERT: "revert",
+    names.PERSIST: "persist",
     names.REPLAN: "propose",
 }
+FORMS = {names.DENY: views.deny, names.REVERT: views.revert, names.PERSIST: views.persist}  # what asks for a reason first
 Continue = Callable[[], None]
 
 
@@ -42,7 +46,7 @@ class Deciding:
             self.follower.adopt(meaning.fix, delivery.channel, delivery.message_ts)
         action = ACTIONS[meaning.does]
         try:
-            if meaning.does in {names.DENY, names.REVERT}:  # a form first: its trigger lives for three seconds
+            if meaning.does in FORMS:  # a form first: its trigger lives for three seconds
                 self._form(delivery, meaning)
                 return None
             if meaning.does == names.DETAILS:
@@ -59,7 +63,7 @@ class Deciding:
             self.follower.wake()
 
     def submitted(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        """A form of a denial or a revert came back with its reason."""
+        """A form came back with its reason."""
         action, why = ACTIONS[meaning.does], views.value_of(delivery.values, names.REASON)
         channel = str(meaning.data.get("channel", ""))
         try:
@@ -82,7 +86,7 @@ class Deciding:
         host = fix.plan.host if fix.plan else ""
         data = {"channel": delivery.channel, "thread": delivery.thread_ts}
         token = self.modals.token(meaning.does, fix=meaning.fix, plan_digest=meaning.plan_digest, data=data)
-        self.modals.open(delivery, (views.deny if meaning.does == names.DENY else views.revert)(host, what, token))
+        self.modals.open(delivery, FORMS[meaning.does](host, what, token))
 
     def _details(self, delivery: Delivery, meaning: Meaning) -> None:
         view = self.modals.open(delivery, views.loading(names.DETAILS, "Details"))
@@ -117,6 +121,8 @@ class Deciding:
                 fixes.apply(actor, meaning.fix)
             elif meaning.does == names.REVERT:
                 fixes.revert(actor, meaning.fix, why)
+            elif meaning.does == names.PERSIST:
+                fixes.persist(actor, meaning.fix, why)
             else:
                 fixes.propose(actor, self._anew(delivery, meaning))
         except TrustError:
@@ -133,7 +139,7 @@ class Deciding:
         if fix.plan is None:
             raise RefusedError(fix.problem, reason="plan_changed")
         plan = fix.plan
-        if plan.action == "undo":
-            raise UsageError("a revert is asked for on the card of the fix it takes back", reason="usage")
+        if plan.action == UNDO or FOLLOWS in plan.parameters:
+            raise UsageError("a revert or a permanent step is asked for on the card of the fix it belongs to", reason="usage")
         runbook = f"{plan.runbook_id}@{plan.runbook_version}"
         return Proposal(plan.host, plan.remediation, runbook, {}, dict(plan.parameters), plan.culprit, plan.reason)

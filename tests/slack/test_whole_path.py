@@ -20,7 +20,14 @@ def test_from_the_command_to_the_validated_change_and_back(either: SlackWorld) -
     world.idle()
     root = world.card("incidents", "CAUSE FOUND · web-01")
     copies = [item for item in world.thread(root) if fix in item["text"]]
-    assert [(buttons(copy), copy["text"]) for copy in copies] == [([names.REVERT, names.DETAILS], done["text"])]
+    assert [(buttons(copy), copy["text"]) for copy in copies] == [([names.REVERT, names.PERSIST, names.DETAILS], done["text"])]
+
+    world.driver.click("ann", done, names.PERSIST)
+    world.driver.submit("ann", form(world.gate, names.PERSIST_VIEW), reason("it is back each week"))
+    lasting = world.card("approvals", "APPROVAL NEEDED: web-01")
+    world.driver.click("cid", lasting, names.DENY)
+    world.driver.submit("cid", form(world.gate, names.DENY_VIEW), reason("not yet"))
+    world.card("approvals", "DENIED: web-01")
 
     world.driver.click("ann", done, names.REVERT)
     world.driver.submit("ann", form(world.gate, names.REVERT_VIEW), reason("it was the other unit"))

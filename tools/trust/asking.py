@@ -32,6 +32,7 @@ FACE_ACTIONS = frozenset(
         "deny",
         "withdraw",
         "revert",
+        "persist",
         "press",  # a button nobody knows the meaning of
     ]
 )
