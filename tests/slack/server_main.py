@@ -8,16 +8,19 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from triagebook.bot.slack import face as faces
 from triagebook.bot.slack.settings import credentials, slack_settings
-from triagebook.bot.slack_serving import SlackFace
 from triagebook.tools.inventory import Entry, Inventory
 from triagebook.tools.names import Names
 from triagebook.tools.server.hosts import Hosts
 from triagebook.tools.server.options import ServeOptions
-from triagebook.tools.server.run import Parts, serve
+from triagebook.tools.server.run import Parts, Place, serve
 
 from tests.slack.world import HOSTS, SlackHosts
 from tests.trust.server_main import Machines
@@ -48,7 +51,14 @@ def main() -> None:
     names = Names(Inventory({name: Entry(name) for name in HOSTS}, {}))
     runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
     settings = slack_settings({"approvals": asked["approvals"]}, runbooks)
-    face = SlackFace(settings, credentials(over_http=False), Hosts(hosts, names, lambda: runbooks[0]))  # type: ignore[arg-type]
+
+    @contextmanager
+    def face(place: Place) -> Iterator[None]:
+        found = credentials(over_http=False)
+        made = faces.build(place, Hosts(hosts, names, lambda: runbooks[0]), settings, found)  # type: ignore[arg-type]
+        made.inbox.lease, made.inbox.renew_s = timedelta(seconds=2), 0.5
+        with faces.running(made, found):
+            yield
 
     def ready() -> None:
         sys.stdout.write("ready\n")
