@@ -1,7 +1,6 @@
 """A diagnosis for a channel: one card, edited from running to verdict, with the detail in its thread."""
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -9,17 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from triagebook.bot.render.chart import chart
 from triagebook.bot.slack import kept
-from triagebook.bot.slack.blocks import note, preformatted
+from triagebook.bot.slack.below import again, below
 from triagebook.bot.slack.cards import names
-from triagebook.bot.slack.cards.detail import detail
 from triagebook.bot.slack.cards.diagnosis import failed, running, verdict
 from triagebook.bot.slack.cards.wording import Asked
 from triagebook.bot.slack.command import Wish
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
-from triagebook.bot.slack.sender import FILE, INSTEAD
+from triagebook.bot.slack.sender import INSTEAD
 from triagebook.bot.slack.storm import Storm
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
@@ -35,7 +32,6 @@ from triagebook.tools.trust import asking
 CARD = "diagnosis"
 SAME = timedelta(minutes=30)  # within it, the same host in the same channel has one card a cause
 STUCK = timedelta(minutes=5)  # a run that did not end by then never will
-MOST_BUNDLE = 500_000  # characters
 FACE = frozenset(["host_name", "inventory", "no_inventory", "rate_limit"])  # what the services never hear of
 Continue = Callable[[], None]
 
@@ -98,6 +94,11 @@ class Diagnosing:
         except TriagebookError as error:
             self._failed(begun, host, error, asked)
             return
+        except Exception:
+            self._failed(
+                begun, host, UsageError("this failed here, not on the host; the server's log says where", reason="internal"), asked
+            )
+            raise
         self._ended(delivery, begun, found, asked)
 
     def _begun(self, delivery: Delivery, host: str, question: Question, asked: Asked) -> _Begun:
@@ -237,18 +238,8 @@ class Diagnosing:
         return verdict(found, asked, tokens).payload() | {INSTEAD: asked.by}
 
     def _thread(self, transaction: Transaction, run: Run, found: Diagnosis) -> None:
-        """Each check, the evidence, the chart, and all of it as a file."""
-        now, parts = self.desk.now(), [card.payload() for card in detail(found)]
-        if drawn := _chart(found):
-            parts.append({"text": "Use against the limit", "blocks": [preformatted("Use against the limit", drawn)]})
-        for number, content in enumerate(parts):
-            message = Message(f"{run.message[:20]}.{number}", "detail", run.id, run.channel, content, parent=run.message)
-            chat_messages.add(transaction, message, now)
-        bundle = json.dumps(json.loads(kept.dump(found)), ensure_ascii=False, indent=1)
-        if len(bundle) <= MOST_BUNDLE:
-            file = {"filename": f"{found.host.name}-{found.id}.json", "title": f"{found.id}, all of it", "content": bundle}
-            message = Message(f"{run.message[:20]}.file", FILE, run.id, run.channel, file, parent=run.message)
-            chat_messages.add(transaction, message, now)
+        for message in below(run, found):
+            chat_messages.add(transaction, message, self.desk.now())
 
 
 def typed(inputs: Mapping[str, str]) -> dict[str, object]:
@@ -259,22 +250,3 @@ def typed(inputs: Mapping[str, str]) -> dict[str, object]:
             raise UsageError(f"pid: expected a number, got {str(found['pid'])[:20]!r}", reason="input")
         found["pid"] = int(str(found["pid"]))
     return found
-
-
-def again(user: str, cause: str, count: int) -> dict[str, Any]:
-    """What the thread says of a repetition."""
-    times = f"{count + 1} times by now"
-    text = f"Asked again by <@{user}>: the same ({cause}), {times}. The card above is up to date."
-    return {"text": text, "blocks": [note(f"Seen again: {cause}, {times}. The card above is up to date.")]}
-
-
-def _chart(found: Diagnosis) -> list[str]:
-    """Use against the limit over the samples, where there are several."""
-    if found.verdict is None or found.verdict.limit is None or found.verdict.usage is None:
-        return []
-    source, limit = found.verdict.usage.source, found.verdict.limit.value
-    entry = next((entry for entry in found.facts if entry.source == source and len(entry.readings) > 1), None)
-    if entry is None:
-        return []
-    course = [(float(reading.value), limit) for reading in entry.readings if isinstance(reading.value, (int, float))]
-    return chart(course, 40)

@@ -115,7 +115,7 @@ def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Cred
     proposing = Proposing(desk, follower, modals)
     diagnosing = Diagnosing(desk, Storm(desk))
     work = Work(desk, diagnosing, Deciding(desk, follower, modals), proposing, Home(desk), modals)
-    inbox = Inbox(trust.store, trust.clock, f"{trust.instance}.slack", work.do)
+    inbox = Inbox(trust.store, trust.clock, f"{trust.instance}.slack", work.do, work.failed)
     app = listeners.build(desk, credentials.signing_secret, inbox.accept, proposing.problems)
     return Face(desk, app, inbox, sender, follower, work)
 

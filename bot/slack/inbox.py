@@ -1,5 +1,6 @@
 """From Slack's hands to a worker: kept in the database first, acknowledged next, worked on once, whoever dies meanwhile."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -40,6 +41,7 @@ class Inbox:
     clock: Callable[[], datetime]
     owner: str
     work: Work
+    failed: Callable[[Delivery], None] = lambda _delivery: None  # told of a defect, so that the person is not left waiting
     most_waiting: int = MOST_WAITING
     lease: timedelta = LEASE
     renew_s: float = RENEW_S
@@ -69,8 +71,8 @@ class Inbox:
         with self._flushing:
             if not entry.is_kept:
                 self._flush()
-        if entry.problem is not None:
-            raise entry.problem
+        if entry.problem is not None or not entry.is_kept:
+            raise entry.problem or TrustError("a delivery could not be kept", reason="database")
         if entry.is_new:
             self._submit(delivery)
         return entry.is_new
@@ -133,6 +135,7 @@ class Inbox:
             log.warning("%s: %s: %s", delivery.kind, error.reason, error)
         except Exception:
             log.exception("%s failed", delivery.kind)
+            self._say_so(delivery)
         if following is not None:
             with self._guard:
                 self._working.discard(delivery.key)
@@ -143,6 +146,10 @@ class Inbox:
         with self._guard:
             self._working.discard(delivery.key)
             self._running.discard(delivery.key)
+
+    def _say_so(self, delivery: Delivery) -> None:
+        with contextlib.suppress(TrustError):
+            self.failed(delivery)
 
     def _finish(self, key: str) -> None:
         try:

@@ -1,5 +1,6 @@
 """Brings Slack to what the messages should say: posts, edits, ephemeral answers, files; patient with limits and outages."""
 
+import base64
 import logging
 import threading
 import time
@@ -157,8 +158,9 @@ class Sender:
         if message.kind == EPHEMERAL:
             return self._whisper(place, content)
         if message.kind == FILE:
-            values = {"channel": place["channel"], "thread_ts": place.get("thread_ts"), **content}
-            called(self.client.files_upload_v2, **values)
+            if "base64" in content:
+                content["content"] = base64.b64decode(content.pop("base64"))
+            called(self.client.files_upload_v2, **{"thread_ts": None, **place, **content})
             return thread or "-"
         try:
             return self._shown(message, place, content)

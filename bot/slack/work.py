@@ -48,6 +48,11 @@ class Work:
             self.desk.refuse(delivery, error, delivery.name)
             return None
 
+    def failed(self, delivery: Delivery) -> None:
+        """A defect of ours: who asked is told that nothing more comes."""
+        error = UsageError("this failed here; nothing more is done about it, and the server's log says where", reason="internal")
+        self.desk.refuse(delivery, error, delivery.name)
+
     def _do(self, delivery: Delivery) -> Continue | None:
         if delivery.kind == "command":
             return self._command(delivery)

@@ -83,6 +83,7 @@ def test_what_a_dead_worker_left_is_taken_over(tmp_path: Path, through: Gate) ->
 def test_a_face_that_stops_leaves_what_it_has_not_begun_to_the_next(tmp_path: Path, through: Gate) -> None:
     release = threading.Event()
     with worlds.over_http(tmp_path, through) as before:
+        before.face.inbox.lease = worlds.HOUR
         before.hosts.before = lambda _question: release.wait(10) and None
         for number in range(1, 20):  # three more than there are slow workers
             before.driver.command("ann", f"web-{number:02}", channel="alerts")

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 from triagebook.bot.slack.cards import names
+from triagebook.runbooks.engine.diagnosis import Reading
 
 from tests.trust import samples
 
@@ -75,3 +76,32 @@ def test_a_card_is_closed_and_its_evidence_shown_to_one(slacked: SlackWorld) -> 
     slacked.driver.click("bob", closed, names.RERUN)
     slacked.idle()
     assert slacked.hosts.asked == ["web-03", "web-03"]
+
+
+def test_a_defect_of_ours_leaves_nobody_waiting(slacked: SlackWorld) -> None:
+    def break_(_question: object) -> None:
+        raise ZeroDivisionError
+
+    slacked.hosts.before = break_
+    slacked.driver.command("ann", "web-04")
+    assert "Reason: internal" in slacked.told("ann")
+    card = slacked.card("incidents", "No diagnosis of web-04")
+    assert buttons(card) == [names.RERUN]
+    slacked.hosts.before = lambda _question: None
+    slacked.driver.click("ann", card, names.RERUN)
+    slacked.idle()
+    assert "CAUSE FOUND · web-04" in "".join(item["text"] for item in slacked.messages("incidents"))
+
+
+def test_two_samples_are_drawn_as_a_picture_with_words_for_who_cannot_see_it(slacked: SlackWorld) -> None:
+    plain = samples.diagnosis("web-05")
+    assert plain.verdict is not None
+    assert plain.verdict.usage is not None
+    source = plain.verdict.usage.source
+    fact = replace(plain.facts[0], source=source, readings=(Reading(1, 90), Reading(2, 100)))
+    slacked.hosts.answers["web-05"] = replace(plain, facts=(fact, *plain.facts[1:]))
+    slacked.driver.command("ann", "web-05")
+    slacked.idle()
+    asked = [call.values for call in slacked.gate.of("files.getUploadURLExternal")]
+    assert [values["filename"] for values in asked] == ["web-05-D-1.png", "web-05-D-1.json"]
+    assert "100 of 100" in asked[0]["alt_txt"]

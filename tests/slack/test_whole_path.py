@@ -96,6 +96,10 @@ def test_help_shows_only_what_the_asker_may_do(either: SlackWorld) -> None:
 def test_the_home_tab_has_what_waits_and_decides_by_the_same_path(either: SlackWorld) -> None:
     world = either
     card = proposed(world, "web-08")
+    for user in ("ann", "eve"):  # who asked, and who is no approver
+        world.driver.home(user)
+        world.idle()
+        assert "Waiting for you (0)" in str(world.gate.of("views.publish")[-1].answer["view"])
     world.driver.home("bob")
     world.idle()
     view = world.gate.of("views.publish")[-1].answer["view"]
