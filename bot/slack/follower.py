@@ -112,7 +112,7 @@ class Follower:
                 self._tell_requester(transaction, fix)
 
     def _content(self, transaction: Transaction, message_id: str, fix: FixView) -> Mapping[str, Any]:
-        wanted = (*BUTTONS.get(fix.state, ()),)
+        wanted = BUTTONS.get(fix.state, ())
         tokens = {name: self.desk.mint(transaction, name, message_id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
         return approval(fix, tokens, Told(mentions=self.desk.mentions())).payload()
 

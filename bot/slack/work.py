@@ -9,17 +9,19 @@ from triagebook.bot.slack.cards.diagnosis import closed
 from triagebook.bot.slack.cards.help import help_card
 from triagebook.bot.slack.cards.wording import Asked
 from triagebook.bot.slack.command import Wish, hosts_in, read_command, read_message
-from triagebook.bot.slack.deciding import ACTIONS, Deciding
+from triagebook.bot.slack.deciding import ACTIONS, FORMS, Deciding
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.diagnosing import Diagnosing
 from triagebook.bot.slack.home import Home
 from triagebook.bot.slack.modals import Modals
 from triagebook.bot.slack.proposing import Proposing
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import RULED, Question
 from triagebook.tools.store import chat_messages
+from triagebook.tools.store.chat_runs import Run
 from triagebook.tools.store.chat_tokens import Meaning
 from triagebook.tools.times import rfc3339
 
@@ -132,22 +134,23 @@ class Work:
             return following
         if meaning.does == names.PROPOSE:
             return self.proposing.pressed(delivery, meaning)
-        run, found = self.proposing.found(delivery, meaning) if meaning.does != names.RERUN else (None, None)
         if meaning.does == names.RERUN:
             return self._rerun(delivery, meaning)
-        if run is None or found is None:
-            return None
+        run, found = self.proposing.found(delivery, meaning)
         if meaning.does == names.EVIDENCE:
             card = evidence(found).payload()
             self.desk.whisper(delivery, card["text"], card["blocks"])
-        if meaning.does == names.CLOSE:
-            asked = Asked(run.account.rpartition("/")[2], rfc3339(run.started_at))
-            with self.desk.store.write("chat.close") as transaction:
-                data = {"run": run.id, "channel": run.channel}
-                tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in (names.RERUN, names.EVIDENCE)}
-                chat_messages.want(transaction, run.message, closed(found, asked, delivery.user, tokens).payload())
-            self.desk.sender.wake()
+        elif meaning.does == names.CLOSE:
+            self._close(delivery, run, found)
         return None
+
+    def _close(self, delivery: Delivery, run: Run, found: Diagnosis) -> None:
+        asked = Asked(run.account.rpartition("/")[2], rfc3339(run.started_at))
+        with self.desk.store.write("chat.close") as transaction:
+            data = {"run": run.id, "channel": run.channel}
+            tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in (names.RERUN, names.EVIDENCE)}
+            chat_messages.want(transaction, run.message, closed(found, asked, delivery.user, tokens).payload())
+        self.desk.sender.wake()
 
     def _both(self, following: Continue | None, delivery: Delivery) -> None:
         if following is not None:
@@ -166,6 +169,8 @@ class Work:
             wanted = views.wanted(delivery.values)
             place = replace(delivery, channel=channel or delivery.user, thread_ts=str(meaning.data.get("thread", "")))
             return self.diagnosing.ask(place, Wish(wanted.host, wanted.runbook, wanted.inputs))
+        if meaning.does not in FORMS:
+            raise RefusedError("this is no form of this server", reason="unknown_button")
         return self.deciding.submitted(delivery, meaning)
 
     def _meaning(self, delivery: Delivery) -> Meaning:

@@ -110,8 +110,8 @@ def behind(transaction: Transaction, kind: str, now: datetime) -> list[tuple[Mes
 
 
 def without_card(transaction: Transaction, kind: str, channel: str, limit: int = BATCH) -> list[str]:
-    """Open fixes that no message of this kind in that channel is about, by their ids."""
-    is_card = (messages.c.kind == kind) & (messages.c.channel == channel)
+    """Open fixes that no message of this kind in that channel, outside threads, is about, by their ids."""
+    is_card = (messages.c.kind == kind) & (messages.c.channel == channel) & (messages.c.parent == "")
     has_card = select(messages.c.id).where(is_card, messages.c.subject == fixes.c.id).exists()
     statement = select(fixes.c.id).where(fixes.c.state.in_(sorted(OPEN)), ~has_card).order_by(fixes.c.created_at).limit(limit)
     return list(transaction.connection.execute(statement).scalars())

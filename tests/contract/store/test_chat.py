@@ -88,6 +88,8 @@ def test_a_card_is_behind_when_its_fix_was_moved_or_voted_on(store: Store) -> No
     fix = stored(store)
     with store.write() as transaction:
         assert chat_messages.without_card(transaction, "approval", "C1") == [fix.id]
+        mark = chat_messages.mark_for(transaction, fix.id)
+        chat_messages.add(transaction, Message("t", "approval", fix.id, "C1", {}, parent="r", mark=mark), NOW)
         chat_messages.add(transaction, Message("m", "approval", fix.id, "C2", {}), NOW)
         assert chat_messages.without_card(transaction, "approval", "C1") == [fix.id]
         assert chat_messages.without_card(transaction, "approval", "C2") == []
