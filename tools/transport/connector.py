@@ -11,13 +11,13 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.transport import identities, known_hosts, ssh_config
+from triagebook.tools.transport.algorithms import CURVE25519
 from triagebook.tools.transport.attempt import Attempt
 from triagebook.tools.transport.authenticate import authenticate
 from triagebook.tools.transport.base import Login, LoginFailed
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.faults import KeyRefused, Surprise
-from triagebook.tools.transport.handshake import CURVE25519
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.identities import Identity
 from triagebook.tools.transport.one_flight import fly
