@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine import model, triage
 from triagebook.runbooks.engine.catalog import Catalog
 from triagebook.runbooks.engine.diagnosis import (
     Diagnosis,
@@ -29,6 +29,7 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Needs, needs
+from triagebook.runbooks.probes import catalog as probes
 from triagebook.runbooks.probes.records import Sample
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
@@ -87,7 +88,8 @@ class Service:
             return run.replayed(self.catalog)
         kinds = lookups.collected_kinds(runbook)
         run.progress("connecting", None)
-        import_meanwhile(CONCLUDING)
+        if CONCLUDING not in sys.modules:
+            threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
         try:
             collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
         except LoginFailed as error:
@@ -98,10 +100,12 @@ class Service:
             collection.close()
 
 
-def import_meanwhile(module: str) -> None:
-    """Begin an import on a thread of its own; the `import` that needs the module waits for it."""
-    if module not in sys.modules:
-        threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
+def get_ready(runbook: model.Runbook, kinds: Sequence[str]) -> None:
+    """Import and compile what the first answer will be read and judged with, while it is waited for."""
+    importlib.import_module(CONCLUDING)
+    for kind in kinds:
+        probes.load(kind)
+    triage.compile_rules(runbook)
 
 
 def check_inputs(runbook: model.Runbook, question: Question) -> None:
@@ -267,10 +271,9 @@ def _truncated(history: Sequence[Facts]) -> tuple[str, ...]:
     """Collections whose answer was bounded on the host, by probe."""
     found = []
     for probe, facts in (history[-1] if history else {}).items():
-        for entry in fields(facts):  # type: ignore[arg-type]
-            value = getattr(facts, entry.name)
+        for name, value in vars(facts).items():
             if isinstance(value, Collection) and "bounded" in value.partial:
-                found.append(f"{probe}.{entry.name}: {value.partial}")
+                found.append(f"{probe}.{name}: {value.partial}")
     return tuple(found)
 
 

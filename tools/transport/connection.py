@@ -53,6 +53,7 @@ class Connection:
         self.handshake = _handshake(self._packets, check, eager)
         self.channels = Channels(self.send)
         self.server = ""  # the host's identification line
+        self.has_spoken = False
         self.is_authenticated = False
         self.auth_reply: tuple[int, Reader] | None = None  # the last answer to an authentication request
         self.is_service_accepted = False
@@ -63,13 +64,19 @@ class Connection:
         self._delayed: list[bytes] = []
 
     # --- the start
-    def greet(self, until: float) -> None:
-        """Exchange identifications. Raises NotSsh, TimedOut, Cut."""
+    def speak(self, until: float) -> None:
+        """Send our identification, and with an eager handshake all of the second flight. Raises TimedOut."""
+        self.has_spoken = True
         self.handshake.identify()
         if self.handshake.is_eager:
             self.handshake.announce()
         with contextlib.suppress(Cut):  # what a host said before it closed is still to be read
             self.flush(until)
+
+    def greet(self, until: float) -> None:
+        """Exchange identifications. Raises NotSsh, TimedOut, Cut."""
+        if not self.has_spoken:
+            self.speak(until)
         said: list[str] = []
         try:
             while not (line := self._packets.read_line(until)).startswith(b"SSH-"):
