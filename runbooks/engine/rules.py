@@ -269,10 +269,13 @@ def resolve(path: str, facts: Mapping[str, object]) -> object:
 
 
 def _resolved(parts: tuple[str, ...], facts: Mapping[str, object]) -> object:
-    first, *rest = parts
+    first = parts[0]
     here: object = facts[first] if first in facts else Unreadable(f"{first} was not collected")
-    for part in rest:
+    for part in parts[1:]:
         if isinstance(here, Unreadable):
             return here
-        here = here.get(part, Unreadable(f"{part} was not given")) if isinstance(here, Mapping) else getattr(here, part)
+        if isinstance(here, dict):
+            here = here[part] if part in here else Unreadable(f"{part} was not given")
+        else:
+            here = getattr(here, part)
     return here

@@ -71,14 +71,15 @@ def records_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[st
 
 def integer(value: str | Unreadable | None, scale: int = 1) -> int | Unreadable:
     """A count times `scale`; anything but digits is unreadable."""
+    if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:
+        return int(value) * scale
     if value is None:
         return NOT_PRINTED
     if isinstance(value, Unreadable):
         return value
     if value == _UNKNOWN:
         return NOT_READABLE
-    is_count = value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS
-    return int(value) * scale if is_count else Unreadable(f"not a number: {value[:40]}")
+    return Unreadable(f"not a number: {value[:40]}")
 
 
 def decimal(value: str | Unreadable | None) -> float | Unreadable:
