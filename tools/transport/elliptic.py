@@ -7,6 +7,8 @@ primitives are those of `cryptography`; what is here is the order of the message
 
 import hashlib
 import os
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -27,6 +29,18 @@ _MLKEM_CIPHERTEXT_BYTES = 1088  # FIPS 203
 _LISTS = 10  # of names in a KEXINIT
 
 
+@dataclass(frozen=True)
+class _Agreement:
+    """What follows from both lists. `ciphers`, `macs`: to the host and from it; no MAC where the cipher has its own."""
+
+    offered_kex: tuple[str, ...]
+    is_strict: bool
+    host_key_type: str
+    ciphers: tuple[str, str]
+    macs: tuple[str, str]
+    is_compressing: bool
+
+
 class Elliptic:
     """The keys of one connection, by the one method that is offered."""
 
@@ -40,7 +54,8 @@ class Elliptic:
         self._sent = b""  # our public values, while a reply is awaited
         self._remote_init = b""
         self._derived = b"", b""  # the shared secret as it is hashed, the exchange hash
-        self._ciphers = self._macs = ("", "")  # to the host, from the host
+        self._ciphers: tuple[str, str] = ("", "")
+        self._macs: tuple[str, str] = ("", "")
         self._is_awaiting_keys = False
         self.local_kex_init: bytes | None = None
         self.remote_version = ""
@@ -98,24 +113,13 @@ class Elliptic:
             raise NotAgreed(f"malformed key exchange: {error}") from error
 
     def _agree(self, payload: bytes, number: int) -> None:
-        reader = Reader(payload[17:])
-        lists = [reader.names() for _ in range(_LISTS)]
-        reader.boolean()  # a guess of the host's would be its reply, which cannot come before our message
-        kex, keys, ciphers_out, ciphers_in, macs_out, macs_in, packing_out, packing_in, *_languages = lists
+        agreed = _agreed(payload[17:], self._method, self._check.algorithms())
         if not self.initial_kex_done:
-            self.remote_kex_algorithms = tuple(kex)
-            self.is_strict = "kex-strict-s-v00@openssh.com" in kex
+            self.remote_kex_algorithms, self.is_strict = agreed.offered_kex, agreed.is_strict
             if self.is_strict and number != 0:
                 raise NotAgreed("KEXINIT was not the first packet of a strict key exchange")
-        _first("key exchange", same_as(self._method), kex)
-        self.host_key_type = _first("host key", self._check.algorithms(), keys)
-        self._ciphers = _first("cipher", CIPHERS, ciphers_out), _first("cipher", CIPHERS, ciphers_in)
-        self._macs = tuple(  # type: ignore[assignment]
-            "" if _is_aead(cipher) else _first("MAC", MACS, macs)
-            for cipher, macs in zip(self._ciphers, (macs_out, macs_in), strict=True)
-        )
-        self.is_compressing = _first("compression", (_DELAYED_ZLIB, "none"), packing_out) == _DELAYED_ZLIB
-        _first("compression", ("none",), packing_in)
+        self.host_key_type, self._ciphers, self._macs = agreed.host_key_type, agreed.ciphers, agreed.macs
+        self.is_compressing = agreed.is_compressing
         self._remote_init = payload
 
     def _finish(self, reader: Reader) -> None:
@@ -207,6 +211,31 @@ class Elliptic:
     def are_keys_ours(self) -> bool:
         """Our NEWKEYS is queued: what is sent from here on is encrypted for the verified host."""
         return self._is_awaiting_keys or self.initial_kex_done
+
+
+@lru_cache(maxsize=32)
+def _agreed(lists: bytes, method: str, key_algorithms: tuple[str, ...]) -> _Agreement:
+    """From the host's KEXINIT behind its cookie; the hosts of a fleet say the same. Raises NotAgreed, Malformed."""
+    reader = Reader(lists)
+    kex, keys, ciphers_out, ciphers_in, macs_out, macs_in, packing_out, packing_in, *_languages = (
+        reader.names() for _ in range(_LISTS)
+    )
+    reader.boolean()  # a guess of the host's would be its reply, which cannot come before our message
+    _first("key exchange", same_as(method), kex)
+    ciphers = _first("cipher", CIPHERS, ciphers_out), _first("cipher", CIPHERS, ciphers_in)
+    _first("compression", ("none",), packing_in)
+    return _Agreement(
+        offered_kex=tuple(kex),
+        is_strict="kex-strict-s-v00@openssh.com" in kex,
+        host_key_type=_first("host key", key_algorithms, keys),
+        ciphers=ciphers,
+        macs=(_mac(ciphers[0], macs_out), _mac(ciphers[1], macs_in)),
+        is_compressing=_first("compression", (_DELAYED_ZLIB, "none"), packing_out) == _DELAYED_ZLIB,
+    )
+
+
+def _mac(cipher: str, theirs: list[str]) -> str:
+    return "" if _is_aead(cipher) else _first("MAC", MACS, theirs)
 
 
 def _first(what: str, ours: tuple[str, ...], theirs: list[str]) -> str:

@@ -88,7 +88,7 @@ def _agent_signer(agent: Agent, blob: bytes) -> Signer:
 def _file(path: Path, held: list[Identity], problems: list[str], config: HostConfig) -> Iterator[Identity]:
     """The identity of a key file: from the agent where it holds the key, else from the file itself."""
     by_blob = {identity.blob: identity for identity in held}
-    beside = _public_line(path.with_name(path.name + ".pub"))
+    beside = _public_line(_beside(path, ".pub"))
     if beside in by_blob:
         yield by_blob[beside]
         return
@@ -113,17 +113,33 @@ def _file(path: Path, held: list[Identity], problems: list[str], config: HostCon
         problems.append(f"cannot read {path}: {error.strerror}")
 
 
+@lru_cache(maxsize=32)
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
 def _encrypted(path: Path) -> str:
     return f"{path} is encrypted and no agent holds it: ssh-add {path}"
 
 
 def _read_private(path: Path) -> bytes:
+    state, version = _version_of(path)
+    if state.st_uid == os.getuid() and state.st_mode & 0o077:
+        raise UsageError(
+            f"{path} can be read by others (mode {stat.S_IMODE(state.st_mode):04o}), so it is not used: chmod 600 {path}"
+        )
+    return _content(path, version)
+
+
+def _version_of(path: Path) -> tuple[os.stat_result, tuple[int, ...]]:
+    state = os.stat(path)
+    return state, (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size)
+
+
+@lru_cache(maxsize=32)
+def _content(path: Path, _version: tuple[int, ...]) -> bytes:
+    """Read once for a fleet, until the file changes."""
     with path.open("rb") as file:
-        mode = os.fstat(file.fileno())
-        if mode.st_uid == os.getuid() and mode.st_mode & 0o077:
-            raise UsageError(
-                f"{path} can be read by others (mode {stat.S_IMODE(mode.st_mode):04o}), so it is not used: chmod 600 {path}"
-            )
         return file.read(MAX_KEY_FILE_BYTES)
 
 
@@ -217,15 +233,14 @@ def _file_signer(path: Path, private: Any) -> Signer:
 
 def _public_line(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            return base64.b64decode(file.read(MAX_KEY_FILE_BYTES).split()[1], validate=True)
+        return base64.b64decode(_content(path, _version_of(path)[1]).split()[1], validate=True)
     except (OSError, ValueError, IndexError):
         return None
 
 
 def _certified(config: HostConfig, plain: Sequence[Identity], problems: list[str]) -> Iterator[Identity]:
     """Certificates of CertificateFile and of `KEY-cert.pub` beside a key, where we can sign for their key."""
-    beside = [path.with_name(path.name + "-cert.pub") for path in config.identity_files]
+    beside = [_beside(path, "-cert.pub") for path in config.identity_files]
     for path in dict.fromkeys([*config.certificate_files, *beside]):
         blob = _public_line(path)
         if blob is None:

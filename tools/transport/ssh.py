@@ -8,6 +8,7 @@ import shlex
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,12 @@ CLOSE_S = 1.0  # for a goodbye that nobody may read
 
 def render(argv: Sequence[str]) -> str:
     """The one place where an argv becomes a string. `exec`: the login shell becomes the program, without a fork."""
+    return _rendered(tuple(argv))
+
+
+@lru_cache(maxsize=8)
+def _rendered(argv: tuple[str, ...]) -> str:
+    """A fleet gets the same program, which is long."""
     return "exec " + shlex.join(argv)
 
 
