@@ -52,6 +52,7 @@ class Question:
     accepted: tuple[str, ...] = ()
     sample_s: float = 2.0
     samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
+    also: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Answer:
 
     diagnosis: Diagnosis
     history: tuple[Facts, ...]
+    also: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
 
 
 Progress = Callable[[str, "Diagnosis | None"], None]
@@ -156,7 +158,8 @@ class _Run:
         if wanted.lookups:
             self.progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
-        return Answer(self._diagnosis(history, collection, extra, collected_ms), history)
+        also = lookups.facts(collection, self.question.also)
+        return Answer(self._diagnosis(history, collection, extra, collected_ms), history, also)
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
         if self.question.samples == 1:
