@@ -5,7 +5,6 @@ The one door for every face. Deciding is the engine's; reading the host is the c
 
 import importlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +89,7 @@ class Service:
             return run.replayed(self.catalog)
         kinds = lookups.collected_kinds(runbook)
         run.progress("connecting", None)
-        if CONCLUDING not in sys.modules:
+        if not all(probes.is_loaded(kind) for kind in kinds):
             threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
         try:
             collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
