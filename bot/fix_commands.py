@@ -112,6 +112,18 @@ def revert(
     put({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix)
 
 
+@app.command()
+def persist(
+    fix: FixArgument,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the approver; shown as unverified")] = "",
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """Write down the plan that makes a live fix permanent. It is approved and applied like any other."""
+    put({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix)
+
+
 def _seen(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:
     """The digest of the plan the person saw: the one given, or the one shown now and said yes to."""
     if digest:

@@ -32,14 +32,17 @@ def install(
     fix_key: Annotated[Path, typer.Option(help="Public key by which the server reaches the helper")],
     diagnose_key: Annotated[Path, typer.Option(help="Public key by which the server diagnoses")],
     days: DaysOption = 365,
+    collector: Annotated[bool, typer.Option(help="The diagnosing account runs an installed collector and nothing else")] = False,
     sudo: SudoOption = False,
     ssh_config: ConfigOption = None,
 ) -> None:
     """Put the helper, sudo's one rule, sshd's lines and the two accounts in place. Repeating it is harmless."""
+    from triagebook.tools.collector import installed  # noqa: PLC0415
     from triagebook.tools.prepare.install import Preparation  # noqa: PLC0415
     from triagebook.tools.prepare.install import install as put  # noqa: PLC0415
 
-    preparation = Preparation((_signer(signer, days),), _read(fix_key), _read(diagnose_key))
+    program = installed.source() if collector else ""
+    preparation = Preparation((_signer(signer, days),), _read(fix_key), _read(diagnose_key), program)
     with _root(host, ssh_config, is_sudo=sudo) as remote:
         done = put(remote, preparation, now=_now, new_target=lambda: secrets.token_hex(16))
     if done.missing:
@@ -58,15 +61,18 @@ def check(
     ssh_config: ConfigOption = None,
 ) -> None:
     """Say what is missing or was changed; with the two accounts, prove from their own logins what they cannot do."""
+    from triagebook.tools.collector import installed  # noqa: PLC0415
     from triagebook.tools.prepare import check as checks  # noqa: PLC0415
+    from triagebook.tools.prepare import layout  # noqa: PLC0415
     from triagebook.tools.prepare.install import target_of  # noqa: PLC0415
 
     with _root(host, ssh_config, is_sudo=sudo) as remote:
-        findings = [*checks.check(remote, now=_now)]
+        is_collector = remote.exists(layout.COLLECTOR)
+        findings = [*checks.check(remote, collector=installed.source() if is_collector else "", now=_now)]
         target = target_of(remote)
     if diagnoser:
         with _root(diagnoser, ssh_config) as session:
-            findings += checks.prove_diagnoser(session)
+            findings += checks.prove_diagnoser(session, is_collector_installed=is_collector)
     if fixer:
         with _root(fixer, ssh_config, first=("helper",)) as session:
             findings += checks.prove_fixer(session, target)

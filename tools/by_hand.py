@@ -104,6 +104,7 @@ ACTIONS: Mapping[str, Callable[[Change], Lines]] = {
     "sysctl": _sysctl,
     "swap_file": _swap_file,
     "process_signal": _signal,
+    "unit_restart": lambda change: ([("systemctl", "restart", str(change.params["unit"]))], []),
 }
 
 

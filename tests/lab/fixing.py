@@ -3,23 +3,27 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from triagebook.bot.serve_command import parts
+from triagebook.bot.serve_command import hosts_of, parts
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.keys import open_keys
 from triagebook.tools.private_files import private_directory
 from triagebook.tools.server.options import KEYS, ServeOptions
 from triagebook.tools.server.run import opened
+from triagebook.tools.store.database import Step
 from triagebook.tools.trust.proposing import Proposal
 from triagebook.tools.trust.service import FixService
+from triagebook.tools.trust.trust import SILENT, Trust
 from triagebook.tools.trust.views import FixView
 
-from . import keys, programs
+from . import fix_table, keys, programs
 from .machines import Machine
+from .scenario import Context
 
 ASKS, DECIDES = Actor(Account("os", "", "ann"), "cli"), Actor(Account("os", "", "bob"), "cli")
 POLICY = """\
@@ -40,10 +44,12 @@ LIVE = (
     "/proc/sys/vm/overcommit_kbytes",
     "/proc/sys/kernel/pid_max",
     "/proc/sys/kernel/threads-max",
+    "/proc/swaps",
 )
 FILES = (
     "find /etc/systemd/system /run/systemd/system.control /etc/sysctl.d /etc/security/limits.d /etc/fstab -type f"
-    " -exec sha256sum {} + 2>/dev/null | sort; find /etc/systemd/system /run/systemd -maxdepth 2 -type d -path '*.d' | sort"
+    " -exec sha256sum {} + 2>/dev/null | sort; ls -l /triagebook.swap;"
+    " find /etc/systemd/system /run/systemd -maxdepth 2 -type d -path '*.d' | sort"
 )
 
 
@@ -53,11 +59,19 @@ class Fixing:
 
     machine: Machine
     service: FixService
+    trust: Trust
     host: str
+    options: ServeOptions
+    fix_ssh_config: Path
+    install: tuple[str, ...]  # keys, as `host install` takes them
 
     def proposed(self, remediation: str, culprit: str = "", **parameters: int | str) -> FixView:
         proposal = Proposal(self.host, remediation, runbook="enomem", parameters=parameters, culprit=culprit)
         return self.service.propose(ASKS, proposal)
+
+    def diagnose(self) -> Diagnosis:
+        """A diagnosis as the server makes it: a new connection."""
+        return self.trust.diagnoser.diagnose(self.host, "enomem", {})
 
     def applied(self, fix: FixView) -> tuple[FixView, float]:
         """Approved by the other person, then applied; with the seconds from approval to the end."""
@@ -65,13 +79,18 @@ class Fixing:
         started = time.monotonic()
         return self.service.apply(ASKS, fix.id), time.monotonic() - started
 
-    def state(self, *, group: str = "") -> Mapping[str, str]:
+    def state(self, context: Context) -> dict[str, str]:
         """Everything a fix here could change: files by their hash, live values as the kernel has them."""
         found = {path: self.machine.agent.do("read", path).strip() for path in LIVE}
-        if group:
-            found["pids.max"] = self.machine.agent.do("read", f"{self.machine.cgroup_directory(group)}/pids.max").strip()
+        found["pids.max"] = self.machine.agent.ask("read", f"{self.machine.cgroup_directory(context.cgroup)}/pids.max").text
+        found["limits"] = self.machine.agent.ask("read", f"/proc/{context.pid}/limits").text
         found["files"] = self.machine.agent.check("sh", "-c", FILES)
         return found
+
+    def row(self, trial: fix_table.Trial, step: fix_table.Step, done: FixView, seconds: float) -> None:
+        """A line of the table of fixes, for `pytest -s`."""
+        what = step.remediation + (", permanent" if step.is_persist else "")
+        print(f"\n| {trial.name} | {what} | {self.machine.release.name} | {done.state} | {seconds:.1f} s | {done.outcome}")
 
 
 def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -80,9 +99,17 @@ def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-@contextmanager
-def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
-    """The guest prepared by `host install`, and a server's parts that reach it as the two accounts."""
+@dataclass(frozen=True)
+class Installed:
+    """A guest prepared for a server: its data, the ssh configuration to reach the helper by, and what `host install` was told."""
+
+    data: Path
+    fix_config: Path
+    install: tuple[str, ...]
+
+
+def install(machine: Machine, folder: Path, fix_port: int = 0) -> Installed:
+    """`host install` for a server whose data will be in `folder`; its helper is reached by another port if one is given."""
     data = folder / "data"
     private_directory(data)
     signer = folder / "orders.pub"
@@ -92,15 +119,30 @@ def prepared(machine: Machine, folder: Path, host: str) -> Iterator[Fixing]:
         programs.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)))
     config = folder / "fix_ssh_config"
     text = machine.ssh_config.read_text()
-    config.write_text(text.replace(str(keys.client_key()), str(key)))
+    port = fix_port or machine.state.port
+    known_hosts = folder / "known_hosts"
+    known_hosts.write_text(f"[127.0.0.1]:{port} {keys.public(keys.host_key())}\n")
+    for old, new in (
+        (keys.client_key(), key),
+        (machine.directory / "known_hosts", known_hosts),
+        (f"Port {machine.state.port}", f"Port {port}"),
+    ):
+        text = text.replace(str(old), str(new))
+    config.write_text(text)
     public = keys.client_key().with_suffix(".pub")
-    done = triagebook(
-        *("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), "--signer", str(signer)),
-        *("--fix-key", f"{key}.pub", "--diagnose-key", str(public)),
-    )
+    told = ("--signer", str(signer), "--fix-key", f"{key}.pub", "--diagnose-key", str(public))
+    done = triagebook("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), *told)
     assert done.returncode == 0, done.stdout + done.stderr
+    return Installed(data, config, told)
+
+
+@contextmanager
+def prepared(machine: Machine, folder: Path, *, fix_port: int = 0, lease_s: float = 60, step: Step = SILENT) -> Iterator[Fixing]:
+    """The guest prepared by `host install`, and a server's parts that reach it."""
+    installed = install(machine, folder, fix_port)
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
-    options = ServeOptions(data=data, socket=folder / "socket", policy=policy)
-    with opened(options, parts(machine.ssh_config, config, "triagebook-fix")) as place:
-        yield Fixing(machine, place.service, host)
+    options = ServeOptions(data=installed.data, socket=folder / "socket", policy=policy, lease_s=lease_s)
+    built = replace(parts(hosts_of(machine.ssh_config), installed.fix_config, "triagebook-fix"), step=step)
+    with opened(options, built) as place:
+        yield Fixing(machine, place.service, place.trust, machine.alias(), options, installed.fix_config, installed.install)

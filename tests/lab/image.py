@@ -25,7 +25,7 @@ MASKED = (
 )  # fmt: skip
 JOURNALD = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\nRateLimitBurst=0\n"
 TABLE_MIB = 96
-DISK_MIB = 768
+DISK_MIB = 1024
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 

@@ -200,6 +200,21 @@ SCENARIOS: dict[str, Scenario] = {
         diag_login=None,
         root_login=None,
     ),
+    "overcommit-fork": Scenario(
+        title="strict overcommit with room for logins, but not for a child of a large process",
+        symptom=FORK_ENOMEM,
+        steps=(Sysctl("vm.overcommit_ratio", 70), Sysctl("vm.overcommit_memory", 2), Unit("cachesrv-fork.service")),
+        proofs=(
+            Victim("cachesrv", "fork", ENOMEM),
+            Victim("cachesrv", "mmap", ENOMEM),
+            Mmap(ENOMEM, mib=96),
+            Login("diag", works=True),
+        ),
+        expected=(Expected("overcommit", FULL, Culprit("host", program="cachesrv"), "vm.overcommit_ratio", 70),),
+        program="cachesrv",
+        unit="cachesrv-fork.service",
+        user="acme",
+    ),
     "max-map-count": Scenario(
         title="a process at vm.max_map_count (its maps can only be counted by root)",
         symptom=MMAP_ENOMEM,
@@ -220,7 +235,7 @@ SCENARIOS: dict[str, Scenario] = {
         user="acme",
     ),
     "limit-as": Scenario(
-        title="a service at its LimitAS",
+        title="a service at its LimitAS that needs half as much again",
         symptom=MMAP_ENOMEM,
         steps=(Unit("batch.service"),),
         proofs=(Victim("batch", "mmap", ENOMEM), Fork(0, inside="batch"), Mmap(0, mib=16)),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from triagebook.tools.collector import installed
 
 from tests import sshd
 from tests.command import ROOT, Triagebook
@@ -253,3 +254,23 @@ def test_make_diagnose_reaches_a_host_and_its_status_is_for_people(box: sshd.Ser
     )
     assert made.returncode == 0, made.stderr
     assert "via ssh" in made.stdout
+
+
+@pytest.mark.parametrize("transport", ["ssh", "openssh"])
+def test_a_key_that_may_start_the_installed_collector_only_is_diagnosed_by_it(
+    triagebook: Triagebook, place: sshd.Ground, transport: str
+) -> None:
+    program = place.folder / "collector"
+    program.write_text(installed.source())
+    program.chmod(0o755)
+    with place.sshd({"ForceCommand": str(program)}, alias="hardened") as box:
+        refused = subprocess.run(
+            ["ssh", "-F", str(box.config), "hardened", "id"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        )
+        assert refused.stdout.startswith(f"triagebook-collector/1 {installed.digest()}\n")
+        assert "uid=" not in refused.stdout
+        run = triagebook("diagnose", "hardened", "-F", str(box.config), "--transport", transport, "--json", "--sample", "0.5")
+    (diagnosis,) = run.json()
+    jsonschema.validate(diagnosis, SCHEMA)
+    assert diagnosis["target"]["collector"].split()[0] == "installed"
+    assert {check["id"]: check["outcome"] for check in diagnosis["checks"]}["threads_max"] == "cleared"

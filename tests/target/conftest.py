@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.target.guest import NAME, UNIT, Guest
 from tests.target.scratch_host import SHELLS, ScratchHost
 
 
@@ -21,3 +23,20 @@ def host(request: pytest.FixtureRequest) -> Iterator[ScratchHost]:
     """A prepared host whose /bin/sh is each of the three shells in turn."""
     with ScratchHost(request.param) as host:
         yield host
+
+
+@pytest.fixture(scope="module", params=["debian-12", "debian-13"])
+def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """A guest of the lab, not prepared."""
+    lab = pytest.importorskip("tests.lab")
+    with lab.machine(request.param, f"target-{request.param}") as machine:
+        yield Guest(Path(machine.ssh_config), machine.alias("root"), tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def guest(bare: Guest) -> Guest:
+    """The same, prepared, with a service of two processes."""
+    bare.root.run("dd", f"of=/etc/systemd/system/{NAME}", "status=none", stdin=UNIT.encode())
+    bare.shell(f"systemctl daemon-reload && systemctl start {NAME}")
+    assert bare.prepare().missing == ()
+    return bare

@@ -4,7 +4,7 @@ import logging
 import secrets
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,7 +35,13 @@ SNAPSHOT = (
     "find /etc /run/systemd/system.control -xdev -type f -exec sha256sum {} + 2>/dev/null | sort -k2; "
     f"sysctl {' '.join(SYSCTLS)}; cat /proc/swaps"
 )
-RESULTS = frozenset({"applied", "undone"})
+NAME = "shop.service"  # of two processes, on a prepared guest
+UNIT = """[Service]
+User=appuser
+ExecStart=/bin/sh -c 'sleep 99999 & sleep 99999 & wait'
+TasksMax=20
+LimitNPROC=60
+"""
 
 
 @dataclass
@@ -100,13 +106,17 @@ class Guest:
         outputs = [diagnoser.run(*argv) for argv in ACTIONS[action].capture(params, step)]
         return ACTIONS[action].planned(params, step, outputs)
 
-    def sealed(self, change: Change, order_id: str = "") -> bytes:
-        """A good order, signed."""
+    def order(self, change: Change, order_id: str = "", **changed: object) -> bytes:
+        """A good order but for what is changed in its envelope."""
         assert self.installed is not None
         now = int(time.time())
         boot = self.root.run("cat", "/proc/sys/kernel/random/boot_id").strip()
         envelope = Envelope(order_id or secrets.token_hex(16), "c" * 64, self.installed.target, boot, now, now + 120)
-        return self.key.seal(render(envelope, change))
+        return render(replace(envelope, **changed), change)  # type: ignore[arg-type]
+
+    def sealed(self, change: Change, order_id: str = "") -> bytes:
+        """A good order, signed."""
+        return self.key.seal(self.order(change, order_id))
 
     def send(self, change: Change, order_id: str = "") -> Timed:
         """Sign and send an order through the fixing account."""

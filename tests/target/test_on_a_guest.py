@@ -1,43 +1,20 @@
 """The helper, its actions and the preparation on a real systemd guest of the laboratory."""
 
-import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from triagebook.tools.orders import undo_of
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.orders import OrderKey, undo_of
 from triagebook.tools.prepare import layout
 from triagebook.tools.prepare.check import check, prove_diagnoser, prove_fixer
+from triagebook.tools.prepare.keys import add_signer, revoke_signer
+from triagebook.tools.prepare.layout import Signer
 from triagebook.tools.prepare.uninstall import uninstall
 
-from tests.target.guest import Guest
+from tests.target.guest import NAME, Guest
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
-UNIT = """[Service]
-User=appuser
-ExecStart=/bin/sh -c 'sleep 99999 & sleep 99999 & wait'
-TasksMax=20
-LimitNPROC=60
-"""
-NAME = "shop.service"
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
-    """A guest of the lab, not prepared."""
-    lab = pytest.importorskip("tests.lab")
-    with lab.machine("debian-12", f"target-{sys.version_info.minor}") as machine:
-        yield Guest(Path(machine.ssh_config), machine.alias("root"), tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="module")
-def guest(bare: Guest) -> Guest:
-    """The same, prepared, with a service of two processes."""
-    bare.root.run("dd", f"of=/etc/systemd/system/{NAME}", "status=none", stdin=UNIT.encode())
-    bare.shell(f"systemctl daemon-reload && systemctl start {NAME}")
-    assert bare.prepare().missing == ()
-    return bare
 
 
 def test_installing_and_uninstalling_leaves_the_host_as_it_was(bare: Guest) -> None:
@@ -179,6 +156,29 @@ def test_an_order_is_never_carried_out_twice(guest: Guest) -> None:
     assert guest.send(order, "a" * 32).answer["reason"] == "replayed"
     assert guest.status("a" * 32)["journal"] == "applied"
     assert guest.send(undo_of("a" * 32)).answer["result"] == "undone"
+
+
+def test_two_keys_sign_while_one_replaces_the_other(guest: Guest) -> None:
+    old, new = guest.key, OrderKey(Ed25519PrivateKey.generate())
+    signers, revoked = (guest.shell(f"cat {path}") for path in (layout.SIGNERS, layout.REVOKED))
+    change = guest.plan("sysctl", {"key": "vm.max_map_count", "value": 262144}, "live").order
+    try:
+        add_signer(guest.root, Signer(new.public(), datetime.now(UTC) + timedelta(days=1)))
+        for key in (old, new):
+            guest.key = key
+            answer = guest.send(change).answer
+            assert (answer["result"], guest.undo(answer)["result"]) == ("applied", "undone")
+        revoke_signer(guest.root, old.public())
+        guest.key = old
+        assert guest.send(change).answer["reason"] == "signature_invalid"
+        with pytest.raises(UsageError, match="the only key"):
+            revoke_signer(guest.root, new.public())
+        with pytest.raises(UsageError, match="revoked"):
+            add_signer(guest.root, Signer(old.public(), datetime.now(UTC) + timedelta(days=1)))
+    finally:
+        guest.key = old
+        guest.root.put(layout.SIGNERS, signers, "644")
+        guest.root.put(layout.REVOKED, revoked, "644")
 
 
 def test_killed_at_ten_points_the_host_is_whole_and_the_journal_honest(guest: Guest) -> None:

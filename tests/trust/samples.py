@@ -76,7 +76,7 @@ def rendering(now: str = "100", then: str = "200") -> Rendering:
         changes=(Change(f"TasksMax of {UNIT}", now, then),),
         commands=(f"systemctl set-property --runtime {UNIT} TasksMax={then}",),
         undo_commands=(f"systemctl set-property --runtime {UNIT} TasksMax={now}",),
-        order={"unit": UNIT, "before": now, "limit": then},
+        order={"step": "live", "unit": UNIT, "before": now, "limit": then},
     )
 
 

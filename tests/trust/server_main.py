@@ -50,9 +50,10 @@ def main() -> int:
         join=asked.get("join", False),
     )
     executor = FileExecutor(Path(asked["effects"]), step) if asked.get("effects") else None
+    machines = Machines()
     parts = Parts(
-        diagnoser=Machines(),
-        renderer=UnitRenderer(),
+        diagnoser=machines,
+        renderer=UnitRenderer(machines),
         default_runbook=lambda: "forks",
         executor=(lambda _keys: executor) if executor else None,
         clock=lambda: datetime.now(UTC) + shift,

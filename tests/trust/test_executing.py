@@ -174,7 +174,7 @@ def test_a_helper_that_still_works_or_cannot_be_asked_settles_nothing() -> None:
 
 def test_a_host_without_a_helper_is_not_prepared() -> None:
     with pytest.raises(RefusedError) as refused:
-        executor(Helper(["sudo: a password is required\n"]), WELL).target_id("web-01")
+        executor(Helper(["sudo: a password is required\n"]), WELL).approach("web-01")
     assert refused.value.reason == "not_prepared"
 
 

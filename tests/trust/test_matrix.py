@@ -19,6 +19,7 @@ ASKED = {
     "withdraw": {"fix": "FIX"},
     "apply": {"fix": "APPROVED"},
     "revert": {"fix": "APPLIED"},
+    "persist": {"fix": "APPLIED"},
     "locks": {},
     "break_lock": {"host": "web-01", "why": "test"},
     "audit_list": {},
@@ -38,6 +39,7 @@ deny          self_approval    ok               not_an_approver   service_cannot
 withdraw      ok               not_the_requester not_the_requester ok                   ok                  not_the_requester
 apply         ok               ok               no_rule           no_rule               ok                  unmapped_account
 revert        ok               ok               no_rule           ok                    ok                  unmapped_account
+persist       ok               ok               no_rule           ok                    ok                  unmapped_account
 locks         ok               ok               ok                ok                    ok                  ok
 break_lock    not_found        not_found        no_rule           no_rule               not_found           unmapped_account
 audit_list    ok               ok               ok                ok                    ok                  unmapped_account
@@ -61,7 +63,7 @@ def test_the_table_has_every_request() -> None:
 def test_every_request_by_every_sort_of_actor(world: World, request_name: str, who: str, expected: str) -> None:
     fix_id = world.propose()
     places = {"FIX": fix_id, "DIGEST": world.digest(fix_id), "APPROVED": world.approved() if request_name == "apply" else ""}
-    if request_name == "revert":
+    if request_name in {"revert", "persist"}:
         places["APPLIED"] = world.approved()
         world.apply(places["APPLIED"])
     asked = {name: places.get(str(value), value) for name, value in ASKED[request_name].items()}

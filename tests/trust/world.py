@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
-from triagebook.runbooks.engine.plan import Rendering, find_verdict
+from triagebook.runbooks.engine.plan import Plan, Rendering, find_verdict
 from triagebook.tools.audit.anchors import FileAnchor
 from triagebook.tools.audit.checkpointer import Checkpointer
 from triagebook.tools.audit.event import Event, decode
@@ -18,7 +18,8 @@ from triagebook.tools.policy.load import load_policy
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Step, Store, open_store
 from triagebook.tools.store.migrate import migrate
-from triagebook.tools.trust.ports import Ending, Job
+from triagebook.tools.trust.persisting import FOLLOWS
+from triagebook.tools.trust.ports import Diagnoser, Ending, Job
 from triagebook.tools.trust.proposing import Proposal
 from triagebook.tools.trust.rendering import before_of
 from triagebook.tools.trust.service import FixService
@@ -54,12 +55,35 @@ class Recorded:
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
 
 
+@dataclass
 class UnitRenderer:
     """Knows one action at any value in its bounds."""
+
+    diagnoser: Diagnoser
 
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
         values = checked_parameters(parameters, offered.params)
         return samples.rendering(before_of(find_verdict(diagnosis, offered)), str(values["limit"]))
+
+    def again(self, plan: Plan) -> Rendering:
+        if FOLLOWS in plan.parameters:
+            return self.permanent(plan)
+        diagnosis = self.diagnoser.diagnose(plan.host, "", {})
+        return samples.rendering(before_of(diagnosis.verdict) if diagnosis.verdict else "", str(plan.parameters["limit"]))
+
+    def permanent(self, plan: Plan) -> Rendering:
+        rendering = samples.rendering("not in a file of ours", str(plan.parameters["limit"]))
+        return replace(rendering, order={**rendering.order, "step": "persist"})
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to the helper, which is a file here."""
+
+    target: str
+
+    def close(self) -> None:
+        return None
 
 
 @dataclass
@@ -71,8 +95,8 @@ class FileExecutor:
     target: str = "target-1"
     fails: Exception | None = None
 
-    def target_id(self, host: str) -> str:
-        return self.target
+    def approach(self, host: str) -> Way:
+        return Way(self.target)
 
     def execute(self, job: Job) -> Ending:
         self.step("execute.before_effect")
@@ -178,7 +202,7 @@ def build(
         checkpointer,
         clock,
         diagnoser,
-        UnitRenderer(),
+        UnitRenderer(diagnoser),
         executor,
         instance,
         lease,

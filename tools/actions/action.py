@@ -85,6 +85,7 @@ class Action:
     capture: Callable[[Params, Step], tuple[Argv, ...]]
     plan: Callable[[Params, Step, Sequence[str]], PlannedChange]
     optional: frozenset[str] = field(default=frozenset())
+    again: Callable[[Params, Step, Sequence[str], Mapping[str, str]], PlannedChange] | None = None  # where `plan` would choose
 
     def checked(self, params: Params) -> dict[str, str]:
         """The parameters as text, each of its type and within its bounds. Raises UsageError."""
@@ -94,8 +95,10 @@ class Action:
             raise UsageError(f"{self.name} needs {missing[0]!r}")
         return {name: self.parameters[name].checked(name, value) for name, value in params.items()}
 
-    def planned(self, params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
-        """The change on a host whose `capture` commands printed `outputs`.
+    def planned(
+        self, params: Params, step: Step, outputs: Sequence[str], approved: Mapping[str, str] | None = None
+    ) -> PlannedChange:
+        """The change on a host whose `capture` commands printed `outputs`; with an `approved` order, the same change again.
 
         Raises:
             UsageError: a parameter or step this action does not have, or a state it does not apply to.
@@ -105,6 +108,8 @@ class Action:
             raise UsageError(f"{self.name} has no step {step!r}; it has {', '.join(self.steps)}")
         if len(outputs) != len(self.capture(params, step)):
             raise ParseError(f"{self.name}: {len(outputs)} outputs for {len(self.capture(params, step))} commands")
+        if approved is not None and self.again is not None:
+            return self.again(self.checked(params), step, outputs, approved)
         return self.plan(self.checked(params), step, outputs)
 
 

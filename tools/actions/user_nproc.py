@@ -1,6 +1,8 @@
 """Raise the number of processes a user may have: live for running processes, then for new logins."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import process
@@ -21,6 +23,15 @@ from triagebook.tools.orders import fields_of
 MOST = 32  # processes in one order
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A process whose limit is raised, and its limit (SOFT:HARD) before."""
+
+    pid: int
+    start: int
+    limits: str
+
+
 def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
     return (process.capture_user(str(params["uid"])),)
 
@@ -35,6 +46,29 @@ def forking_parents(found: Sequence[RunningProcess], limit: str) -> tuple[Runnin
 
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
+    user, limit, found = str(params["user"]), str(params["limit"]), _checked(params, outputs)
+    if step == "persist":
+        return _persist(user, str(params["uid"]), limit, found)
+    chosen = [Chosen(one.pid, one.start, one.limits["nproc"]) for one in forking_parents(found, limit)]
+    if not chosen:
+        raise UsageError(f"no process of {user} has a limit below {limit}", reason="not_higher")
+    return _live(user, str(params["uid"]), limit, chosen)
+
+
+def _again(params: Params, step: Step, outputs: Sequence[str], approved: Mapping[str, str]) -> PlannedChange:
+    """The processes that were approved. That others came, and that some of them ended, changes nothing about it."""
+    user, limit, found = str(params["user"]), str(params["limit"]), _checked(params, outputs)
+    if step == "persist":
+        return _persist(user, str(params["uid"]), limit, found)
+    now = {(one.pid, one.start): one.limits["nproc"] for one in found}
+    chosen = [chosen_of(text) for text in approved["processes"].split(",")]
+    if not any((one.pid, one.start) in now for one in chosen):
+        raise UsageError(f"every process of {user} that was to be changed has ended", reason="process_gone")
+    chosen = [replace(one, limits=now.get((one.pid, one.start), one.limits)) for one in chosen]
+    return _live(user, str(params["uid"]), limit, chosen)
+
+
+def _checked(params: Params, outputs: Sequence[str]) -> Sequence[RunningProcess]:
     user, uid, limit = str(params["user"]), str(params["uid"]), str(params["limit"])
     if uid == "0":
         raise UsageError("root is exempt from this limit", reason="exempt")
@@ -42,20 +76,24 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     tasks = sum(one.threads for one in found)
     if not tasks < int(limit):
         raise UsageError(f"{user} has {tasks} tasks: a limit of {limit} would refuse the next one", reason="below_use")
-    return _live(user, uid, limit, found) if step == "live" else _persist(user, uid, limit, found)
+    return found
 
 
-def _live(user: str, uid: str, limit: str, found: Sequence[RunningProcess]) -> PlannedChange:
-    chosen = forking_parents(found, limit)
-    if not chosen:
-        raise UsageError(f"no process of {user} has a limit below {limit}", reason="not_higher")
-    pairs = [(str(one.pid), one.limits["nproc"], raised_pair(one.limits["nproc"], limit)) for one in chosen]
-    listed = ",".join(f"{one.pid}:{one.start}:{one.limits['nproc']}" for one in chosen)
+def chosen_of(text: str) -> Chosen:
+    """One entry of an order's `processes`: PID:START:SOFT:HARD."""
+    pid, start, limits = text.split(":", 2)
+    return Chosen(int(pid), int(start), limits)
+
+
+def _live(user: str, uid: str, limit: str, chosen: Sequence[Chosen]) -> PlannedChange:
+    pairs = [(str(one.pid), one.limits, raised_pair(one.limits, limit)) for one in chosen]
+    kinds = Counter((before, after) for _, before, after in pairs)
+    listed = ",".join(f"{one.pid}:{one.start}:{one.limits}" for one in chosen)
     return PlannedChange(
         order=fields_of("user_nproc", ("live", user, uid, listed, "none", limit)),
         what=f"process limit (soft:hard) of {len(chosen)} running processes of {user}, and of what they start",
-        now=" ".join(f"{pid}={before}" for pid, before, _ in pairs),
-        then=" ".join(f"{pid}={after}" for pid, _, after in pairs),
+        now=", ".join(f"{count} x {before}" for (before, _), count in kinds.items()),
+        then=", ".join(f"{count} x {after}" for (_, after), count in kinds.items()),
         commands=tuple(("prlimit", "--pid", pid, f"--nproc={after}") for pid, _, after in pairs),
         undo_commands=tuple(("prlimit", "--pid", pid, f"--nproc={before}") for pid, before, _ in pairs),
     )
@@ -95,4 +133,5 @@ ACTION = Action(
     privilege="root",
     capture=_capture,
     plan=_plan,
+    again=_again,
 )

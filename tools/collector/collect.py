@@ -1,5 +1,6 @@
 """Collects facts from one host: starts the program over a transport, reads samples, and asks for more of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _ANSWER_CAP = 1 << 20
 _WATCH_CAP = 1 << 40  # each sample has its own cap
 _NOTES_KEPT = 12
+INSTALLED = re.compile(r"^triagebook-collector/1 ([0-9a-f]{64})\r?$", re.MULTILINE)  # the first line of installed.py's program
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Output:
 class Cost:
     """What the collection cost: bytes received, CPU of the one process on the host (None: not known), how it was done.
 
-    `collector` is awk | sftp | none. `forks` is 0 by construction: the login shell becomes the program.
+    `collector` is awk | sftp | installed | none. `forks` is 0 by construction: the login shell becomes the program.
     """
 
     bytes: int
@@ -65,6 +67,7 @@ class Collection:
         self._notes: list[str] = []
         self._bytes_before = 0
         self._is_by_files = False
+        self._installed = ""
         self._read_first()
 
     def again(self, suspects: Sequence[int] = ()) -> None:
@@ -104,6 +107,8 @@ class Collection:
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Output | Unreadable:
         """Run one more program on the same session. That it cannot be started is evidence, so it is an answer."""
+        if self._installed:
+            return Unreadable(f"{argv[0]}: this account may run the installed collector only")
         try:
             stream = Stream(self.session.start(tuple(argv), cap_bytes=_ANSWER_CAP), cap_bytes=_ANSWER_CAP)
             printed = stream.read_all(timeout_s)
@@ -134,13 +139,18 @@ class Collection:
             bytes=self._bytes_before + self._stream.received,
             cpu_ms=int(cpu_us) / 1000 if cpu_us.isdecimal() and len(cpu_us) < 16 else None,
             awk=ends[-1].get("awk", "") if ends else "",
-            collector="sftp" if self._is_by_files else "awk" if self._stream.tag else "none",
+            collector=self._how(),
             notes=tuple(self._notes),
         )
 
     def close(self) -> None:
         """End the session, and with it the program: its input ends. Nobody waits for its last word, a round trip away."""
         self.session.close()
+
+    def _how(self) -> str:
+        if self._is_by_files:
+            return "sftp"
+        return "none" if not self._stream.tag else "installed" if self._installed else "awk"
 
     def _read_first(self) -> None:
         self._read(1, self._patience.first_sample_s)
@@ -187,6 +197,9 @@ class Collection:
 
     def _read(self, n: int, timeout_s: float) -> None:
         text = self._stream.read_sample(n, timeout_s)
+        if found := INSTALLED.search(text):
+            self._installed = found[1]
+            self._note(f"the host's installed collector {found[1][:12]} answered")
         if self._stream.why:
             self._note(f"sample {n}: {self._stream.why}")
         try:

@@ -16,16 +16,17 @@ KEPT = 64
 
 @dataclass
 class HostCapture:
-    """Runs fixed argv on hosts; keeps what was read for a diagnosis, so that validation can compare without asking again."""
+    """Runs fixed argv on hosts; keeps what was read before a change, so that harm can be told after it."""
 
     transport_for: Callable[[TargetName], Transport]
+    target_of: Callable[[str], TargetName] = parse_target
     kept: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
-    def read(self, host: str, commands: Sequence[Argv], diagnosis: str = "") -> tuple[str, ...]:
+    def read(self, host: str, commands: Sequence[Argv], keep_as: str = "") -> tuple[str, ...]:
         """What each command printed, over one connection. PlanError when one cannot be run or fails."""
-        target = parse_target(host)
+        target = self.target_of(host)
         try:
-            process: Process = self.transport_for(target).launch(target.text, commands[0], cap_bytes=CAP_BYTES)
+            process: Process = self.transport_for(target).launch(target.reach, commands[0], cap_bytes=CAP_BYTES)
             try:
                 outputs = [_output(host, commands[0], process)]
                 start = process.session.start
@@ -34,8 +35,8 @@ class HostCapture:
                 process.session.close()
         except LoginFailed as error:
             raise PlanError(f"{host}: its present state cannot be read: {error}") from None
-        if diagnosis:
-            self.kept[diagnosis] = tuple(outputs)
+        if keep_as:
+            self.kept[keep_as] = tuple(outputs)
             while len(self.kept) > KEPT:
                 self.kept.popitem(last=False)
         return tuple(outputs)

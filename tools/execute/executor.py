@@ -14,9 +14,10 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools import orders
 from triagebook.tools.execute.harm import Harm
-from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink
+from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink, HelperWay
 from triagebook.tools.execute.recovering import recovered
 from triagebook.tools.execute.validating import Validation, validated
+from triagebook.tools.fixes import runbook_name
 from triagebook.tools.orders import Change, Envelope, OrderKey
 from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.trust.ports import Diagnoser, Ending, EndState, Job
@@ -38,9 +39,9 @@ class HostExecutor:
     pause: Callable[[float], None] = time.sleep
     seen_missing: dict[str, float] = field(default_factory=dict)  # orders no journal has, and since when
 
-    def target_id(self, host: str) -> str:
-        """What the host's helper calls itself. RefusedError `not_prepared`."""
-        return self.link.status(host).target
+    def approach(self, host: str) -> HelperWay:
+        """A way to the host's helper, which said who it is. RefusedError `not_prepared`."""
+        return self.link.approach(host)
 
     def execute(self, job: Job) -> Ending:
         """Carry out a plan, once."""
@@ -66,7 +67,7 @@ class HostExecutor:
 
     def validate(self, plan: Plan) -> Validation:
         """Fresh diagnoses within the time that the remediation gives itself."""
-        name = f"{plan.runbook_id}@{plan.runbook_version}"
+        name = runbook_name(plan)
         remediation = self.catalog.load(name).remediations[plan.remediation]
         within_s = remediation.validates_within_s if plan.order.get("step") == "live" else 0  # waiting would not change it
         return validated(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), within_s, self.pause)
@@ -91,7 +92,8 @@ class HostExecutor:
         sealed = self.key.seal(orders.render(envelope, change))
         detail = {"order": number}
         try:
-            answer = self.link.ask(plan.host, sealed)
+            way = job.approach
+            answer = way.ask(sealed) if isinstance(way, HelperWay) else self.link.ask(plan.host, sealed)
         except LoginFailed as error:
             return Ending("failed", f"nothing was sent: {error}", detail)
         except AnswerLost as error:

@@ -12,13 +12,13 @@ KEEPS_MAIN_PROCESS = {"unit_tasks_max"}  # its disruption text promises it
 
 @dataclass(frozen=True)
 class Harm:
-    """Compares with what was read for the fresh diagnosis of a job."""
+    """Compares with what was read just before a plan was carried out."""
 
     capture: HostCapture
 
     def found(self, job: Job) -> str:
         """What was harmed, in words; empty when nothing was, or when it cannot be read any more (never a reason to revert)."""
-        plan, before = job.plan, self.capture.kept.get(job.fresh.id, ()) if job.fresh else ()
+        plan, before = job.plan, self.capture.kept.get(job.plan.order_digest, ())
         if plan.action not in KEEPS_MAIN_PROCESS or not before:
             return ""
         unit = plan.order["unit"]

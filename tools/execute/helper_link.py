@@ -1,13 +1,15 @@
 """Talking to a host's helper: one message on its standard input, one answer. Nothing here is ever sent twice."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.orders import status_request
 from triagebook.tools.prepare.layout import FIXER, HELPER
-from triagebook.tools.target_name import parse_target
-from triagebook.tools.transport.base import Deadlines, LoginFailed, Transport
+from triagebook.tools.target_name import TargetName, parse_target
+from triagebook.tools.transport.base import Deadlines, LoginFailed, Process, Session, Transport
 
 ARGV = ("sudo", "-n", HELPER)
 VERSION = "helper-v1"
@@ -65,35 +67,98 @@ class HelperLink:
 
     transport: Transport
     account: str = FIXER
+    target_of: Callable[[str], TargetName] = parse_target
 
     def ask(self, host: str, message: bytes) -> HelperAnswer:
-        """Send once. LoginFailed: nothing was sent; AnswerLost: it was sent, and what became of it is not known."""
-        name = parse_target(host).host
-        process = self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
+        """Log in and send once. LoginFailed: nothing was sent; AnswerLost: it was, and what became of it is not known."""
+        process = self._launched(host)
         try:
-            process.write(message)
-            ended = process.finish(ANSWER_S)
-            output = b"".join(iter(lambda: process.read(ANSWER_S), b""))
-        except (OSError, LoginFailed) as error:
-            raise AnswerLost(f"{host}: {error}") from error
+            return _answer(host, process, message)
         finally:
             process.session.close()
-        try:
-            return parse(output.decode("ascii", "replace"))
-        except AnswerLost as error:
-            said = _shown(ended.stderr.decode("utf-8", "replace"))
-            raise AnswerLost(f"{host}: {ended.ended} {ended.detail}: {error} {said}".strip()) from None
 
     def status(self, host: str, order: str = "none") -> HelperAnswer:
         """The helper's read-only answer. RefusedError `not_prepared` when it does not say which target it is."""
+        with self.approach(host, order) as way:
+            return way.status
+
+    def approach(self, host: str, order: str = "none") -> "HelperWay":
+        """Log in, ask for the helper's status and keep the way open. RefusedError `not_prepared`."""
         try:
-            answer = self.ask(host, status_request(order))
-        except (LoginFailed, AnswerLost) as error:
-            message = f"{host}: its helper cannot be asked: {error}; prepare it by `triagebook host install {host}`"
-            raise RefusedError(message, reason="not_prepared") from None
-        if answer.result != "status" or not re.fullmatch(r"[0-9a-f]{32}", answer.target):
-            raise RefusedError(f"{host}: its helper refuses: {answer.says()}", reason="not_prepared")
-        return answer
+            process = self._launched(host)
+        except LoginFailed as error:
+            raise _not_prepared(host, error) from None
+        try:
+            return HelperWay(self, host, process.session, _status(host, process, order))
+        except BaseException:
+            process.session.close()
+            raise
+
+    def _launched(self, host: str) -> Process:
+        name = parse_target(self.target_of(host).reach).host
+        return self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
+
+
+@dataclass(frozen=True)
+class HelperWay:
+    """A login as the fixing account that is kept, so that an order need not wait for one."""
+
+    link: HelperLink
+    host: str
+    session: Session
+    status: HelperAnswer
+
+    @property
+    def target(self) -> str:
+        """What the helper calls itself."""
+        return self.status.target
+
+    def ask(self, message: bytes) -> HelperAnswer:
+        """Send once, by this login, or by a new one where it is gone before anything was sent. Raises as HelperLink.ask does."""
+        try:
+            process = self.session.start(ARGV, cap_bytes=CAP_BYTES)
+        except LoginFailed:
+            return self.link.ask(self.host, message)
+        return _answer(self.host, process, message)
+
+    def close(self) -> None:
+        """Log out."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _answer(host: str, process: Process, message: bytes) -> HelperAnswer:
+    try:
+        process.write(message)
+        ended = process.finish(ANSWER_S)
+        output = b"".join(iter(lambda: process.read(ANSWER_S), b""))
+    except (OSError, LoginFailed) as error:
+        raise AnswerLost(f"{host}: {error}") from error
+    try:
+        return parse(output.decode("ascii", "replace"))
+    except AnswerLost as error:
+        said = _shown(ended.stderr.decode("utf-8", "replace"))
+        raise AnswerLost(f"{host}: {ended.ended} {ended.detail}: {error} {said}".strip()) from None
+
+
+def _status(host: str, process: Process, order: str) -> HelperAnswer:
+    try:
+        answer = _answer(host, process, status_request(order))
+    except AnswerLost as error:
+        raise _not_prepared(host, error) from None
+    if answer.result != "status" or not re.fullmatch(r"[0-9a-f]{32}", answer.target):
+        raise RefusedError(f"{host}: its helper refuses: {answer.says()}", reason="not_prepared")
+    return answer
+
+
+def _not_prepared(host: str, error: Exception) -> RefusedError:
+    message = f"{host}: its helper cannot be asked: {error}; prepare it by `triagebook host install {host}`"
+    return RefusedError(message, reason="not_prepared")
 
 
 def _shown(text: str) -> str:

@@ -1,17 +1,21 @@
 """Renders an offered remediation by its typed action: the one place where a change becomes an order and commands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from triagebook.runbooks.engine.catalog import Catalog
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import ParseError, PlanError, UsageError
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
-from triagebook.runbooks.engine.plan import Change, Rendering
+from triagebook.runbooks.engine.plan import Change, Plan, Rendering
 from triagebook.tools.actions import ACTIONS, Action, PlannedChange
 from triagebook.tools.actions.action import Params, Step
 from triagebook.tools.execute.capture import HostCapture
+from triagebook.tools.fixes import runbook_name
 from triagebook.tools.orders import OrderError
 from triagebook.tools.target_name import parse_target
+from triagebook.tools.trust.persisting import FOLLOWS
 from triagebook.tools.trust.ports import Renderer
 
 
@@ -21,26 +25,60 @@ class HostRenderer:
 
     capture: HostCapture
     from_facts: Renderer
+    catalog: Catalog
 
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
         """Now -> then, commands, undo, and the order's own fields. PlanError says why not."""
         if parse_target(diagnosis.host.name).kind == "replay":
             return self.from_facts.render(diagnosis, offered, parameters)
-        action, values = action_of(offered), checked_parameters(parameters, offered.params)
+        action, values = action_of(offered.action), checked_parameters(parameters, offered.params)
         step = first_step(action)
-        try:
-            action.checked(values)
-            outputs = self.capture.read(diagnosis.host.name, action.capture(values, step), diagnosis.id)
-            return rendering_of(action.planned(values, step, outputs))
-        except (UsageError, ParseError, OrderError) as error:
-            raise PlanError(f"{offered.id}: {error}") from None
+        with _said_of(offered.id):
+            return rendering_of(action.planned(values, step, self._read(diagnosis.host.name, action, values, step)))
+
+    def again(self, plan: Plan) -> Rendering:
+        """The change of a plan, from what its host says now. PlanError: it would not be made any more."""
+        action, values, step = action_of(plan.action), parameters_of(plan), step_of(plan)
+        with _said_of(plan.remediation):
+            return rendering_of(action.planned(values, step, self._read(plan.host, action, values, step, plan), plan.order))
+
+    def permanent(self, plan: Plan) -> Rendering:
+        """The step that makes the live change of a plan permanent. PlanError: it has none."""
+        action, values = action_of(plan.action), parameters_of(plan)
+        remediation = self.catalog.load(runbook_name(plan)).remediations[plan.remediation]
+        if step_of(plan) != "live" or "persist" not in action.steps or remediation.persist != "separate_step":
+            raise PlanError(f"{plan.remediation}: it has no permanent step of its own")
+        with _said_of(plan.remediation):
+            return rendering_of(action.planned(values, "persist", self._read(plan.host, action, values, "persist")))
+
+    def _read(self, host: str, action: Action, values: Params, step: Step, plan: Plan | None = None) -> tuple[str, ...]:
+        action.checked(values)
+        return self.capture.read(host, action.capture(values, step), plan.order_digest if plan else "")
 
 
-def action_of(offered: OfferedRemediation) -> Action:
-    """The typed action of an offer. PlanError: there is none of that name."""
-    if offered.action not in ACTIONS:
-        raise PlanError(f"{offered.id}: no action {offered.action!r}")
-    return ACTIONS[offered.action]
+@contextmanager
+def _said_of(remediation: str) -> Iterator[None]:
+    try:
+        yield
+    except (UsageError, ParseError, OrderError) as error:
+        raise PlanError(f"{remediation}: {error}") from None
+
+
+def action_of(name: str) -> Action:
+    """The typed action of that name. PlanError: there is none."""
+    if name not in ACTIONS:
+        raise PlanError(f"no action {name!r}")
+    return ACTIONS[name]
+
+
+def parameters_of(plan: Plan) -> Params:
+    """What the action was given; a plan made from another one names that too."""
+    return {name: value for name, value in plan.parameters.items() if name != FOLLOWS}
+
+
+def step_of(plan: Plan) -> Step:
+    """Which step of its action a plan is."""
+    return "persist" if plan.order.get("step") == "persist" else "live"
 
 
 def first_step(action: Action) -> Step:

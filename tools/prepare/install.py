@@ -73,6 +73,8 @@ def _files(remote: Remote, preparation: Preparation, new_target: Callable[[], st
     remote.put(layout.HELPER, build.source(), "755", "sh", "-n")
     if preparation.collector:
         remote.put(layout.COLLECTOR, preparation.collector, "755", "sh", "-n")
+    else:
+        remote.run("rm", "-f", layout.COLLECTOR)
     remote.put(layout.SIGNERS, layout.signers_text(preparation.signers), "644")
     if not remote.exists(layout.REVOKED):
         remote.put(layout.REVOKED, "", "644")

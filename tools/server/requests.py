@@ -64,6 +64,11 @@ def _revert(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.revert(actor, fix, reason)
 
 
+def _persist(service: FixService, actor: Actor, members: Members) -> Call:
+    fix, reason = members.text("fix"), members.text("reason", "")
+    return lambda: service.persist(actor, fix, reason)
+
+
 def _locks(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.locks(actor)
 
@@ -114,6 +119,7 @@ REQUESTS: Mapping[str, Handler] = {
     "withdraw": _withdraw,
     "apply": _apply,
     "revert": _revert,
+    "persist": _persist,
     "locks": _locks,
     "break_lock": _break_lock,
     "audit_list": _audit_list,

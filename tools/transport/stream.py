@@ -41,6 +41,7 @@ class SocketStream:
         self._readable.register(connected, select.POLLIN)
         if is_tcp:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _notice_a_dead_network(connected)
 
     def send(self, data: bytes, until: float) -> None:
         left = memoryview(data)
@@ -123,6 +124,17 @@ class Dialing:
         if self._attempt is not None:
             self._attempt.close()
             self._attempt = None
+
+
+def _notice_a_dead_network(connected: socket.socket) -> None:
+    """End a connection whose other end has not acknowledged anything for half a minute: the kernel's own is a quarter of an hour.
+
+    Who ordered a change would be left waiting as long. A host that is only slow acknowledges.
+    """
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4), ("TCP_USER_TIMEOUT", 30_000)):
+        if option := getattr(socket, name, None):  # Linux has all of them
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _is_writable(attempt: socket.socket, until: float) -> bool:

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
-from triagebook.runbooks.engine.plan import Plan
+from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError, TrustError
+from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.event import Event, Outcome
 from triagebook.tools.fixes import Fix, HostLock, plan_of
 from triagebook.tools.policy.decide import is_approved
@@ -15,7 +15,8 @@ from triagebook.tools.store.database import Transaction
 from triagebook.tools.target_name import parse_target
 from triagebook.tools.trust.freshness import Stale, cause_gone, changed_before, other_host
 from triagebook.tools.trust.lease import kept
-from triagebook.tools.trust.ports import Ending, Executor, Job
+from triagebook.tools.trust.persisting import FOLLOWS
+from triagebook.tools.trust.ports import Approach, Ending, Executor, Job
 from triagebook.tools.trust.reverting import UNDO, mark_reverted
 from triagebook.tools.trust.trust import Attempt, Trust, require
 from triagebook.tools.trust.views import question_of
@@ -32,11 +33,20 @@ def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
         _require_applicable(trust, tried, transaction, fix)
     plan = plan_of(fix)
     executor = _executor(trust, plan)
-    fresh = _fresh(trust, tried, fix, plan, executor)
-    execution = _Execution(trust, tried, fix, plan, executor, fresh, f"{trust.instance}.{secrets.token_hex(8)}")
-    execution.claim()
-    trust.step("apply.claimed")
-    execution.settle(execution.run())
+    with ThreadPoolExecutor(2) as pool:  # three logins at once: somebody waits for this change
+        approach = pool.submit(executor.approach, plan.host)
+        try:
+            present = pool.submit(_present, trust, plan)
+            fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+            _require_fresh(trust, tried, fix, _Now(fresh, approach.result().target, present.result()))
+            owner = f"{trust.instance}.{secrets.token_hex(8)}"
+            execution = _Execution(trust, tried, fix, plan, executor, fresh, approach.result(), owner)
+            execution.claim()
+            trust.step("apply.claimed")
+            execution.settle(execution.run())
+        finally:
+            if approach.exception() is None:
+                approach.result().close()
 
 
 def _require_applicable(trust: Trust, tried: Attempt, transaction: Transaction, fix: Fix) -> None:
@@ -66,27 +76,42 @@ def _executor(trust: Trust, plan: Plan) -> Executor:
     return trust.executor
 
 
-def _fresh(trust: Trust, tried: Attempt, fix: Fix, plan: Plan, executor: Executor) -> Diagnosis:
-    """Diagnose again; a plan that no longer holds becomes stale, with its audit row, and nothing runs."""
-    with ThreadPoolExecutor(1) as pool:  # two logins at once: somebody waits for this change
-        target = pool.submit(executor.target_id, plan.host)
-        fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
-    stale = other_host(plan, fresh, target.result())
-    if stale is None and plan.action != UNDO:  # an undo is decided by the helper's journal; the cause is gone by then
-        stale = _stale_facts(trust, plan, fresh)
+@dataclass(frozen=True)
+class _Now:
+    """The host as it is when a plan is to be carried out: its facts, its helper's name, and the change as it would be now."""
+
+    fresh: Diagnosis
+    target: str
+    change: Rendering | Stale | None
+
+    def stale(self, plan: Plan) -> Stale | None:
+        """Why the plan does not hold any more. An undo is decided by the helper's journal; its cause is gone by then."""
+        found = other_host(plan, self.fresh, self.target)
+        if found is not None or self.change is None:
+            return found
+        if FOLLOWS not in plan.parameters and (gone := cause_gone(plan, self.fresh)) is not None:
+            return gone
+        return self.change if isinstance(self.change, Stale) else changed_before(plan, self.change)
+
+
+def _present(trust: Trust, plan: Plan) -> Rendering | Stale | None:
+    if plan.action == UNDO:
+        return None
+    try:
+        return trust.renderer.again(plan)
+    except PlanError as error:
+        return Stale("stale_facts", str(error))
+
+
+def _require_fresh(trust: Trust, tried: Attempt, fix: Fix, now: _Now) -> None:
+    """A plan that no longer holds becomes stale, with its audit row, and nothing runs."""
+    stale = now.stale(plan_of(fix))
     if stale is None:
-        return fresh
+        return
     with trust.store.write("stale") as transaction:
         event = tried.event(outcome="refused", reason=stale.reason, detail={"says": stale.says})
         tried.is_recorded = fix_rows.decide(transaction, fix, "stale", event)
     raise RefusedError(f"{fix.id}: {stale.says}. Nothing was done; propose it anew", reason=stale.reason)
-
-
-def _stale_facts(trust: Trust, plan: Plan, fresh: Diagnosis) -> Stale | None:
-    offered = cause_gone(plan, fresh)
-    if isinstance(offered, Stale):
-        return offered
-    return changed_before(plan, trust.renderer.render(fresh, offered, plan.parameters))
 
 
 @dataclass(frozen=True)
@@ -99,6 +124,7 @@ class _Execution:
     plan: Plan
     executor: Executor
     fresh: Diagnosis
+    approach: Approach
     owner: str
 
     def claim(self) -> None:
@@ -123,7 +149,7 @@ class _Execution:
             return Ending("failed", f"nothing ran: {error}")
         self.trust.step("apply.anchored")
         order_id = f"{self.fix.id}.{self.owner.rpartition('.')[2]}"
-        job = Job(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint)
+        job = Job(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint, self.approach)
         with kept(self._renew, self.trust.lease):
             try:
                 return self.executor.execute(job)

@@ -2,17 +2,17 @@
 
 import shlex
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
-from triagebook.runbooks.engine.plan import Rendering, find_verdict
+from triagebook.runbooks.engine.plan import Plan, Rendering, find_verdict
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools import by_hand
 from triagebook.tools.service import Question, Service
-from triagebook.tools.target_name import parse_target
+from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.trust.rendering import before_of, changes_of
 
 KEPT = 64  # answers whose facts are still at hand when their plan is rendered
@@ -23,11 +23,12 @@ class ServiceDiagnoser:
     """Diagnoses by the one service that the faces use; keeps the last facts of each answer to render a plan from."""
 
     service: Service
+    target_of: Callable[[str], TargetName] = parse_target
     facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
 
     def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
         """One host, one answer. Raises RunbookError or UsageError."""
-        answer = self.service.diagnose(Question(parse_target(host), runbook, inputs))
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, inputs))
         self.facts[answer.diagnosis.id] = answer.history[-1] if answer.history else {}
         while len(self.facts) > KEPT:
             self.facts.popitem(last=False)
@@ -49,3 +50,11 @@ class ServiceDiagnoser:
             undo_commands=tuple(shlex.join(argv) for argv in undo),
             order=order,
         )
+
+    def again(self, plan: Plan) -> Rendering:
+        """Raises PlanError: nothing is carried out from recorded facts."""
+        raise PlanError(f"{plan.remediation}: it cannot be carried out here")
+
+    def permanent(self, plan: Plan) -> Rendering:
+        """Raises PlanError: nothing is carried out from recorded facts."""
+        return self.again(plan)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.parameters import checked_parameters
 from triagebook.runbooks.engine.plan import Plan, Rendering, find_offer, find_verdict
@@ -33,8 +33,8 @@ def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
     return None
 
 
-def cause_gone(plan: Plan, fresh: Diagnosis) -> Stale | OfferedRemediation:
-    """What the fresh diagnosis offers for the plan's cause, or why it offers it no more."""
+def cause_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
+    """Why the fresh diagnosis does not offer the plan's change any more, at its values."""
     if fresh.status in {"unreachable", "inconclusive"} or any(unknown.check == plan.cause for unknown in fresh.unknown):
         return Stale("unknown_facts", f"whether {plan.cause} still holds cannot be told: {fresh.headline}")
     try:
@@ -43,7 +43,7 @@ def cause_gone(plan: Plan, fresh: Diagnosis) -> Stale | OfferedRemediation:
         checked_parameters(plan.parameters, offered.params)
     except PlanError as error:
         return Stale("stale_facts", str(error))
-    return offered
+    return None
 
 
 def changed_before(plan: Plan, rendering: Rendering) -> Stale | None:

@@ -27,6 +27,27 @@ class Renderer(Protocol):
         """Changes now -> then, the commands by hand and their undo, and the order's own fields. PlanError."""
         ...
 
+    def again(self, plan: Plan) -> Rendering:
+        """The change of a plan as it would be made of the host's present state. PlanError: it would not be made any more."""
+        ...
+
+    def permanent(self, plan: Plan) -> Rendering:
+        """The step that makes the live change of a plan permanent. PlanError: it has none."""
+        ...
+
+
+class Approach(Protocol):
+    """An open way to what changes a host."""
+
+    @property
+    def target(self) -> str:
+        """What the host's helper calls itself, written at its installation."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Job:
@@ -38,6 +59,7 @@ class Job:
     order_id: str
     fresh: Diagnosis | None
     checkpoint: Checkpoint
+    approach: Approach | None = None  # opened while the host was diagnosed
 
 
 @dataclass(frozen=True)
@@ -52,8 +74,8 @@ class Ending:
 class Executor(Protocol):
     """Changes a host. It signs the order, sends it once, validates by fresh facts, and never retries."""
 
-    def target_id(self, host: str) -> str:
-        """What the host's helper calls itself, written at its installation. TriagebookError: the host is not prepared."""
+    def approach(self, host: str) -> Approach:
+        """Open a way to the host's helper and ask who it is. TriagebookError: the host is not prepared."""
         ...
 
     def execute(self, job: Job) -> Ending:

@@ -20,6 +20,7 @@ from triagebook.tools.store import fix_rows
 from triagebook.tools.target_name import parse_target
 from triagebook.tools.times import parse_rfc3339, rfc3339
 from triagebook.tools.trust.asking import require_quota
+from triagebook.tools.trust.ports import Executor
 from triagebook.tools.trust.trust import Attempt, Trust, new_fix_id, require
 
 _INVENTORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -49,7 +50,7 @@ def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
     diagnosis = trust.diagnoser.diagnose(host, runbook, proposal.inputs)
     tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
     plan = _planned(trust, tried, proposal, diagnosis)
-    fix = _fix(tried, plan)
+    fix = fix_of(tried, plan)
     tried.concerns(fix)
     detail = {
         "action": plan.action,
@@ -108,9 +109,16 @@ def _planned(trust: Trust, tried: Attempt, proposal: Proposal, diagnosis: Diagno
         requester_account=str(tried.identity.account),
         reason=safe_text(redact(" ".join(proposal.reason.split())), MAX_REASON),
         expires_at=rfc3339(expires_at),
-        target_id=trust.executor.target_id(diagnosis.host.name) if trust.executor and not is_replay else "",
+        target_id=target_of(trust.executor, diagnosis.host.name) if trust.executor and not is_replay else "",
     )
     return _without_secrets(propose(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters)))
+
+
+def target_of(executor: Executor, host: str) -> str:
+    """What the host's helper calls itself. TriagebookError: the host is not prepared."""
+    approach = executor.approach(host)
+    approach.close()
+    return approach.target
 
 
 def _without_secrets(plan: Plan) -> Plan:
@@ -130,7 +138,8 @@ def expiry_of(trust: Trust, tried: Attempt, question: Question) -> timedelta:
     return UNCOVERED_EXPIRY
 
 
-def _fix(tried: Attempt, plan: Plan) -> Fix:
+def fix_of(tried: Attempt, plan: Plan) -> Fix:
+    """The record of a new plan."""
     return Fix(
         id=new_fix_id(),
         state="proposed",

@@ -1,25 +1,10 @@
-"""A renderer for changes of one limit: what a diagnosis already says, at the parameters it was made for."""
+"""A change in words, from what a diagnosis says of the limit."""
 
 from collections.abc import Mapping
 
-from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
-from triagebook.runbooks.engine.errors import PlanError
-from triagebook.runbooks.engine.parameters import Value, checked_parameters
-from triagebook.runbooks.engine.plan import Change, Rendering, find_verdict
-
-
-class DiagnosedRenderer:
-    """Uses the commands of the diagnosis. Other values than its defaults need a renderer that knows the action."""
-
-    def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
-        """PlanError when a parameter differs from the default the commands were made for."""
-        values = checked_parameters(parameters, offered.params)
-        for name, bound in offered.params.items():
-            if values[name] != bound.default:
-                raise PlanError(f"{offered.id}: this server renders {name} only at {bound.default!r}, not {values[name]!r}")
-        verdict = find_verdict(diagnosis, offered)
-        order = {f"param_{name}": str(value) for name, value in values.items()} | {"before": before_of(verdict)}
-        return Rendering(changes_of(verdict, offered, values), offered.commands, offered.undo_commands, order)
+from triagebook.runbooks.engine.diagnosis import OfferedRemediation, Verdict
+from triagebook.runbooks.engine.parameters import Value
+from triagebook.runbooks.engine.plan import Change
 
 
 def changes_of(verdict: Verdict, offered: OfferedRemediation, values: Mapping[str, Value]) -> tuple[Change, ...]:

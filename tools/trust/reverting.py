@@ -7,7 +7,6 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.jcs import digest_of
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Change, Plan
-from triagebook.runbooks.engine.plan_codec import digest, encode
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import Event
 from triagebook.tools.fixes import Fix, plan_of
@@ -18,13 +17,13 @@ from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import rfc3339
 from triagebook.tools.trust.freshness import other_host
-from triagebook.tools.trust.proposing import expiry_of, require_room
-from triagebook.tools.trust.trust import Attempt, Trust, new_fix_id, require
+from triagebook.tools.trust.proposing import expiry_of, fix_of, require_room, target_of
+from triagebook.tools.trust.trust import Attempt, Trust, require
 from triagebook.tools.trust.voting import found
 
 UNDO = "undo"
 REVERTS = "reverts"  # the parameter of an undo's plan that names the fix
-IN_PLACE = {"validated", "unresolved"}
+IN_PLACE = frozenset({"validated", "unresolved"})
 
 
 def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> Fix:
@@ -44,26 +43,12 @@ def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> F
     require_room(trust, tried)
     fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
     same_boot = plan if plan.order.get("step") == "live" else replace(plan, boot_id=fresh.host.boot_id)
-    stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, trust.executor.target_id(plan.host))
+    stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, target_of(trust.executor, plan.host))
     if stale is not None:
         gone = ": the live change went with that boot" if stale.reason == "rebooted" else ""
         raise RefusedError(f"{fix.id}: {stale.says}{gone}", reason=stale.reason)
     undo = _plan(trust, tried, fix, plan, fresh, reason=reason)
-    made = Fix(
-        id=new_fix_id(),
-        state="proposed",
-        content=encode(undo),
-        plan_digest=digest(undo),
-        host=fix.host,
-        lock=fix.lock,
-        risk=undo.risk,
-        runbook=fix.runbook,
-        requester=undo.requester,
-        requester_account=undo.requester_account,
-        created_at=tried.at,
-        updated_at=tried.at,
-        expires_at=_expires(trust, tried, plan, fix),
-    )
+    made = fix_of(tried, undo)
     tried.concerns(made)
     detail = {"action": UNDO, "risk": undo.risk, REVERTS: fix.id, "expires_at": undo.expires_at, "policy": trust.policy.digest}
     with trust.store.write("propose") as transaction:

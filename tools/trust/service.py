@@ -11,7 +11,7 @@ from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import RULED, Question
 from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
-from triagebook.tools.trust import applying, asking, auditing, proposing, reverting, sweeping, voting
+from triagebook.tools.trust import applying, asking, auditing, persisting, proposing, reverting, sweeping, voting
 from triagebook.tools.trust.auditing import AuditProof, AuditReport
 from triagebook.tools.trust.proposing import Proposal
 from triagebook.tools.trust.trust import Attempt, Trust, attempt, require
@@ -88,6 +88,11 @@ class FixService:
         """Store the plan that puts back what a fix changed; it is approved and applied like any other."""
         with attempt(self._trust, actor, "revert") as tried:
             return self._view(tried, reverting.proposed_revert(self._trust, tried, fix_id, reason).id)
+
+    def persist(self, actor: Actor, fix_id: str, reason: str = "") -> FixView:
+        """Store the plan that makes a live fix permanent; it is approved and applied like any other."""
+        with attempt(self._trust, actor, "persist") as tried:
+            return self._view(tried, persisting.proposed_permanent(self._trust, tried, fix_id, reason).id)
 
     def locks(self, actor: Actor) -> tuple[LockView, ...]:
         """Locked hosts among those this identity may diagnose."""

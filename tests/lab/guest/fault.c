@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHILDREN = 4096, MIB = 1024 * 1024 };
+enum { CHILDREN = 4096, PIECES = 4096, MIB = 1024 * 1024 };
 
 typedef struct {
     const char *name;
@@ -32,6 +32,8 @@ static Call fork_call = {"fork", -1, 0, 0}, thread_call = {"pthread_create", -1,
 static const char *name;
 static int status_file = -1;
 static pid_t child[CHILDREN];
+static void *piece[PIECES];
+static volatile sig_atomic_t must_give_back;
 static int gate[2];
 static void *volatile memory; /* else the compiler leaves out what nobody reads */
 
@@ -68,6 +70,7 @@ static int try_fork(void) {
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGUSR1, SIG_DFL);
         for (;;)
             pause();
     }
@@ -104,14 +107,24 @@ static int try_thread(void) {
 
 static int try_mmap(size_t length, int protection) {
     void *where = mmap(NULL, length, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (where != MAP_FAILED)
+        piece[mmap_call.held % PIECES] = where;
     return tried(&mmap_call, where == MAP_FAILED ? errno : 0);
 }
 
-/* Take what is to be had, then keep asking for one more: so the refusals go on. */
+static void give_back(int number) { must_give_back = number; }
+
+/* Take what is to be had, then keep asking for one more: so the refusals go on. SIGUSR1 ends them all. */
 static void processes(long wanted) {
-    for (;;)
+    signal(SIGUSR1, give_back);
+    for (;;) {
+        if (must_give_back) {
+            release_children();
+            pause();
+        }
         if (fork_call.held >= wanted || !try_fork())
             pace(1000);
+    }
 }
 
 static void leak(long wanted, long milliseconds) {
@@ -160,9 +173,13 @@ static void threads(long slack) {
     }
 }
 
-/* Neighbouring pages of differing protection cannot be merged into one map. */
-static void maps(void) {
+/* Neighbouring pages of differing protection cannot be merged into one map. Content with `most` maps, if that is not 0. */
+static void maps(long most) {
     for (long i = 0;; i++) {
+        if (most && mmap_call.held >= most) {
+            write_status();
+            pause();
+        }
         mmap_call.failure = 0;
         void *where = mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (where != MAP_FAILED) {
@@ -174,9 +191,20 @@ static void maps(void) {
     }
 }
 
-/* Promise oneself memory without touching it; then ask for more, and for a child that would need as much again. */
-static void commit(size_t step, int also_fork) {
+/* Promise oneself memory without touching it; then ask for more, and for a child that would need as much again.
+ * Content with `most` pieces, if that is not 0; SIGUSR1 makes it give all back and rest. */
+static void commit(size_t step, long most, int also_fork) {
+    signal(SIGUSR1, give_back);
     for (;;) {
+        if (must_give_back) {
+            for (long i = 0; i < mmap_call.held && i < PIECES; i++)
+                munmap(piece[i], step);
+            pause();
+        }
+        if (most && mmap_call.held >= most) {
+            pace(1000);
+            continue;
+        }
         if (try_mmap(step, PROT_READ | PROT_WRITE))
             continue;
         if (also_fork)
@@ -185,14 +213,40 @@ static void commit(size_t step, int also_fork) {
     }
 }
 
-static long available_kb(void) {
-    char text[512];
+static long meminfo_kb(const char *line) {
+    char text[4096];
     int file = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
     ssize_t got = read(file, text, sizeof text - 1);
     close(file);
     text[got > 0 ? got : 0] = 0;
-    char *found = strstr(text, "MemAvailable:");
-    return found ? atol(found + 13) : 0;
+    char *found = strstr(text, line);
+    return found ? atol(found + strlen(line)) : 0;
+}
+
+static long available_kb(void) { return meminfo_kb("MemAvailable:"); }
+
+static int promise(long kb) {
+    return mmap(NULL, (size_t)kb * 1024, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+/* Let children hold all that may be promised but a rest, and hold a piece that is larger than the rest: neither a second
+ * piece nor a child of this process fits then. Content with both. */
+static void reserve(long rest_kb, long piece_kb) {
+    long held_kb = 32768, spare_kb;
+    while ((spare_kb = meminfo_kb("CommitLimit:") - meminfo_kb("Committed_AS:") - rest_kb - piece_kb) > 1024)
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            promise(spare_kb < held_kb ? spare_kb : held_kb);
+            for (;;)
+                pause();
+        } else
+            pace(200);
+    promise(piece_kb);
+    while (!try_mmap((size_t)piece_kb * 1024, PROT_READ | PROT_WRITE) | !try_fork())
+        pace(1000);
+    release_children();
+    for (;;)
+        pause();
 }
 
 /* Read a file over and over through a map that does not fit: each page read pushes out one needed soon. */
@@ -217,13 +271,16 @@ static void shortage(long leave_kb, const char *path) {
             pace(100);
         thrash(path, 50);
     }
+    long most_kb = available_kb() - leave_kb + 16384; /* not ever more, or it would eat up swap that is added later */
     for (;;) {
         long spare = available_kb() - leave_kb;
         size_t step = spare > 16384 ? 4 * MIB : MIB / 2;
-        if (spare > 512) {
+        if (spare > 512 && most_kb > 0) {
             void *where = mmap(NULL, step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            if (where != MAP_FAILED)
+            if (where != MAP_FAILED) {
                 memory = memset(where, 1, step);
+                most_kb -= (long)step / 1024;
+            }
             continue;
         }
         try_mmap((size_t)1024 * MIB, PROT_READ | PROT_WRITE);
@@ -253,8 +310,8 @@ static void orphan(void) {
 }
 
 static void usage(void) {
-    fprintf(stderr, "%s: processes N | leak N MS | burst | threads SLACK | maps | commit KB | grow KB | shortage KB FILE |"
-                    " cache KB FILE | orphan\n", name);
+    fprintf(stderr, "%s: processes N | leak N MS | burst | threads SLACK | maps [MOST] | commit KB [MOST] | grow KB [MOST] |"
+                    " reserve REST_KB PIECE_KB | shortage KB FILE | cache KB FILE | orphan\n", name);
     exit(2);
 }
 
@@ -279,9 +336,11 @@ int main(int count, char **word) {
     else if (!strcmp(what, "threads"))
         threads(first);
     else if (!strcmp(what, "maps"))
-        maps();
+        maps(first);
     else if (!strcmp(what, "commit") || !strcmp(what, "grow"))
-        commit((size_t)first * 1024, what[0] == 'c');
+        commit((size_t)first * 1024, second, what[0] == 'c');
+    else if (!strcmp(what, "reserve"))
+        reserve(first, second);
     else if (!strcmp(what, "shortage") && count > 3)
         shortage(first, word[3]);
     else if (!strcmp(what, "cache") && count > 3) {

@@ -117,8 +117,8 @@ CASES: list[tuple[str, Params, Step, str, str, str, str]] = [
         {"user": "shop", "uid": 1001, "limit": 200},
         "live",
         PROCESSES,
-        "812=60:60 813=60:3790",
-        "812=200:200 813=200:3790",
+        "1 x 60:60, 1 x 60:3790",
+        "1 x 200:200, 1 x 200:3790",
         "live shop 1001 812:4242:60:60,813:4243:60:3790 none 200",
     ),
     (
@@ -270,3 +270,18 @@ def test_the_processes_of_a_user_are_found_on_this_machine() -> None:
     found = process.parse(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
     assert [one.threads > 0 and one.uid == os.getuid() for one in found if one.pid == os.getpid()] == [True]
     assert {one.uid for one in found} == {os.getuid()}
+
+
+def test_processes_that_came_or_ended_since_do_not_change_what_was_approved() -> None:
+    params, step, output = next(case[1:4] for case in CASES if (case[0], case[2]) == ("user_nproc", "live"))
+    action = ACTIONS["user_nproc"]
+    approved = action.planned(params, step, [output])
+    order = dict(approved.order.fields)
+    start = output.index("Name:\ta) b")
+    first, second = output[:start], output[start:]
+    came = first.replace("Pid:\t812\n", "Pid:\t900\n").replace(" 4242 ", " 9999 ")
+    assert action.planned(params, step, [output + came], order) == approved
+    assert action.planned(params, step, [second], order) == approved
+    assert action.planned(params, step, [output.replace(" 60 ", " 70 ")], order) != approved
+    with pytest.raises(UsageError, match="has ended"):
+        action.planned(params, step, [came], order)

@@ -55,3 +55,12 @@ def test_sending_and_receiving_end_at_their_deadline() -> None:
         stream.close()
         with pytest.raises(Cut):
             stream.receive(soon())
+
+
+def test_a_network_that_went_silent_is_noticed_in_half_a_minute_not_in_a_quarter_of_an_hour() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as connection:
+        SocketStream(connection)
+        names = ("TCP_USER_TIMEOUT", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+        timeout_ms, idle_s, between_s, count = (connection.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert (timeout_ms, idle_s + count * between_s) == (30_000, 30)

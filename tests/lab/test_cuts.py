@@ -1,0 +1,161 @@
+"""An execution cut at ten points each: our process killed, the helper killed, the network cut. On a real guest.
+
+Afterwards no file on the host is half-written, nothing runs a second time, and what became of it is told by the helper's
+journal and fresh facts.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from triagebook.runbooks.engine.errors import RefusedError
+from triagebook.tools.execute import recovering
+from triagebook.tools.trust.views import FixView
+
+from tests import lab
+from tests.lab.fixing import ASKS, DECIDES, Fixing, prepared
+from tests.lab.proxy import Proxy
+
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(300)]
+FILE = "/etc/systemd/system/report.service.d/zz-triagebook-LimitNPROC.conf"
+WHOLE = "[Service]\nLimitNPROC=400:400\n"
+LEASE_S = 4
+PROCESS = (  # killed so many seconds after it came to a step
+    ("claim.before_commit", 0.0), ("claim.after_commit", 0.0), ("apply.anchored", 0.0), ("apply.anchored", 0.15),
+    ("apply.anchored", 0.4), ("apply.anchored", 0.8), ("apply.anchored", 1.3), ("apply.anchored", 2.0),
+    ("apply.executed", 0.0), ("settle.before_commit", 0.0),
+)  # fmt: skip
+SECONDS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.6, 2.2)  # after the order was signed, or its helper was seen
+# Kill -9 the helper that has the order, so many seconds after it appears.
+KILLER = """until grep -qs action=unit_limit /run/triagebook/spool.*/input; do sleep 0.02; done
+sleep $1; kill -9 $(pgrep -f -o '^/bin/sh /opt/triagebook/helper')"""
+
+
+class Steps:
+    """Runs something beside an execution when it comes to a step."""
+
+    def __init__(self) -> None:
+        self.wanted = ""
+        self.reached = threading.Event()
+
+    def __call__(self, step: str) -> None:
+        if step == self.wanted:
+            self.reached.set()
+
+    def await_(self, step: str) -> None:
+        """Be ready for a step that is to come."""
+        self.wanted = step
+        self.reached.clear()
+
+
+STEPS = Steps()
+
+
+@pytest.fixture(scope="module")
+def proxy_and_fixing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Fixing]]:
+    """A guest with a service at its LimitNPROC, its helper reached by a proxy."""
+    try:
+        guest = lab.up("debian-12", "cuts")
+    except lab.NotAvailable as why:
+        pytest.skip(str(why))
+    try:
+        with (
+            Proxy(guest.state.port) as proxy,
+            prepared(guest, tmp_path_factory.mktemp("cuts"), fix_port=proxy.port, lease_s=LEASE_S, step=STEPS) as made,
+        ):
+            guest.inject("unit-limitnproc")
+            yield proxy, made
+    finally:
+        lab.down(guest.name)
+
+
+@pytest.fixture
+def fixing(proxy_and_fixing: tuple[Proxy, Fixing], monkeypatch: pytest.MonkeyPatch) -> Iterator[Fixing]:
+    """The host as it was before, after each execution; an order that is nowhere to be seen is given up after seconds."""
+    monkeypatch.setattr(recovering, "LATEST_S", 5)
+    found = proxy_and_fixing[1]
+    yield found
+    found.machine.agent.run("rm", "-rf", FILE.rpartition("/")[0])
+    found.machine.agent.check("systemctl", "daemon-reload")
+
+
+@pytest.fixture
+def proxy(proxy_and_fixing: tuple[Proxy, Fixing]) -> Proxy:
+    """The way to the helper."""
+    return proxy_and_fixing[0]
+
+
+def approved(fixing: Fixing) -> FixView:
+    """A plan that another person said yes to."""
+    fix = fixing.proposed("raise_unit_nproc", limit=400)
+    return fixing.service.approve(DECIDES, fix.id, fix.digest)
+
+
+def assert_honest(fixing: Fixing, fix: FixView) -> str:
+    """Settled, by what the host has; and over. The state."""
+    until = time.monotonic() + 120
+    while (state := fixing.service.show(ASKS, fix.id).state) in {"running", "unknown"} and time.monotonic() < until:
+        fixing.service.sweep()
+        time.sleep(0.5)
+    content = fixing.machine.agent.ask("read", FILE).text
+    assert content in {"", WHOLE}
+    if state != "approved":
+        assert (content == WHOLE) == (state == "unresolved"), fixing.service.show(ASKS, fix.id)
+        with pytest.raises(RefusedError) as refused:
+            fixing.service.apply(ASKS, fix.id)
+        assert refused.value.reason == "already_used"
+        assert fixing.machine.agent.ask("read", FILE).text == content
+    temporary = fixing.machine.agent.check("find", "/etc/systemd/system", "-name", ".triagebook.*")
+    orders = fixing.machine.agent.run("grep", "-lrs", f"plan={fix.digest}", "/var/lib/triagebook/journal")[1].split()
+    outcome = fixing.service.show(ASKS, fix.id).outcome
+    print(f"\n| {state} | orders {len(orders)} | temporary files {len(temporary.split())} | {outcome}")
+    return state
+
+
+@pytest.mark.parametrize(("step", "seconds"), PROCESS)
+def test_our_process_killed(fixing: Fixing, step: str, seconds: float) -> None:
+    fix = approved(fixing)
+    options = fixing.options
+    asked = {
+        "fix": fix.id,
+        "data": str(options.data),
+        "policy": str(options.policy),
+        "ssh_config": str(fixing.machine.ssh_config),
+        "fix_ssh_config": str(fixing.fix_ssh_config),
+        "lease_s": LEASE_S,
+    }
+    command = (sys.executable, "-m", "tests.lab.applying", json.dumps(asked))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+        assert process.stdout is not None
+        assert step in (line.strip() for line in process.stdout)
+        time.sleep(seconds)
+        process.kill()
+    state = assert_honest(fixing, fix)
+    assert state in ({"approved"} if step == "claim.before_commit" else {"failed", "unresolved", "reverted"})
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_the_helper_killed(fixing: Fixing, seconds: float) -> None:
+    fix = approved(fixing)
+    fixing.machine.agent.check("setsid", "-f", "sh", "-c", KILLER, "sh", str(seconds))
+    done = fixing.service.apply(ASKS, fix.id)
+    assert done.state in {"unknown", "unresolved", "failed"}, done
+    assert assert_honest(fixing, fix) in {"failed", "unresolved", "reverted"}
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_the_network_cut(fixing: Fixing, proxy: Proxy, seconds: float) -> None:
+    fix = approved(fixing)
+    STEPS.await_("apply.anchored")
+    applying = threading.Thread(target=fixing.service.apply, args=(ASKS, fix.id))
+    applying.start()
+    assert STEPS.reached.wait(60)
+    time.sleep(seconds)
+    proxy.cut()
+    applying.join(120)
+    assert assert_honest(fixing, fix) in {"failed", "unresolved", "reverted"}
