@@ -1,7 +1,7 @@
 """What is dialled before the command line is parsed: one host that plainly is one."""
 
 import pytest
-from triagebook.bot.cli import app, mount
+from triagebook.bot.cli import app
 from triagebook.bot.start import _FLAGS, _WITH_VALUE, plain_target
 from typer.main import get_command
 
@@ -28,7 +28,6 @@ def test_only_what_is_plainly_one_host_is_dialled(words: list[str], expected: tu
 
 
 def test_the_options_known_here_are_those_of_the_command() -> None:
-    mount(())
     command = get_command(app).commands["diagnose"]  # type: ignore[attr-defined]
     flags = {name for option in command.params for name in option.opts if getattr(option, "is_flag", False)}
     assert flags >= _FLAGS
