@@ -3,7 +3,6 @@
 The imports that parse it take as long as a connection does. What is not plainly one host is left to them.
 """
 
-import contextlib
 import gc
 import sys
 from collections.abc import Sequence
@@ -53,8 +52,12 @@ def main() -> None:
         from triagebook.runbooks.engine.errors import TriagebookError  # noqa: PLC0415 - --help needs none of it
         from triagebook.tools import dial  # noqa: PLC0415
 
-        with contextlib.suppress(TriagebookError):
+        try:
             dialled = Dialled((plain[0],), plain[1], dial.dial((plain[0],), plain[1]))
+        except TriagebookError:
+            pass  # whoever parses the words meets it again
+        except KeyboardInterrupt:  # a name may take seconds to look up
+            sys.exit(130)
     from triagebook.bot import cli  # noqa: PLC0415 - TCP is under way before this
 
     cli.main(dialled)
