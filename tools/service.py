@@ -51,6 +51,7 @@ class Question:
     accepted: tuple[str, ...] = ()
     sample_s: float = 2.0
     samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
+    beside: tuple[tuple[str, ...], ...] = ()  # read-only programs to run by the same login
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Answer:
 
     diagnosis: Diagnosis
     history: tuple[Facts, ...]
+    beside: tuple[collect.Output | Unreadable, ...] = ()  # of the question's programs, in their order
 
 
 Progress = Callable[[str, "Diagnosis | None"], None]
@@ -141,6 +143,7 @@ class _Run:
         self.samples.append(SampleTime(1, _stamp(now())))
         extra: list[FactEntry] = []
         history = history_of(self.runbook, kinds, collection.samples)
+        beside = tuple(collection.run(argv, lookups.TIMEOUT_S) for argv in self.question.beside)
         wanted = self._needs(history)
         if wanted.sample:
             self.progress("first", self._diagnosis(history, collection, extra, collected_ms))
@@ -152,7 +155,7 @@ class _Run:
         if wanted.lookups:
             self.progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
-        return Answer(self._diagnosis(history, collection, extra, collected_ms), history)
+        return Answer(self._diagnosis(history, collection, extra, collected_ms), history, beside)
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
         if self.question.samples == 1:

@@ -1,7 +1,7 @@
 """A small world around a FixService: a recorded diagnosis, a real executor that writes files, a clock that tests move."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +54,9 @@ class Recorded:
         self.asked.append(host)
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
 
+    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
+        return self.diagnose(host, runbook, {}), ("",) * len(commands)
+
 
 @dataclass
 class UnitRenderer:
@@ -65,10 +68,13 @@ class UnitRenderer:
         values = checked_parameters(parameters, offered.params)
         return samples.rendering(before_of(find_verdict(diagnosis, offered)), str(values["limit"]))
 
-    def again(self, plan: Plan) -> Rendering:
+    def reads(self, plan: Plan) -> Sequence[tuple[str, ...]]:
+        return (("cat", "pids.max"),)
+
+    def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         if FOLLOWS in plan.parameters:
             return self.permanent(plan)
-        diagnosis = self.diagnoser.diagnose(plan.host, "", {})
+        diagnosis = self.diagnoser.look(plan.host, "", ())[0]
         return samples.rendering(before_of(diagnosis.verdict) if diagnosis.verdict else "", str(plan.parameters["limit"]))
 
     def permanent(self, plan: Plan) -> Rendering:

@@ -21,7 +21,7 @@ class HostCapture:
     transport_for: Callable[[TargetName], Transport]
     kept: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
-    def read(self, host: str, commands: Sequence[Argv], keep_as: str = "") -> tuple[str, ...]:
+    def read(self, host: str, commands: Sequence[Argv]) -> tuple[str, ...]:
         """What each command printed, over one connection. PlanError when one cannot be run or fails."""
         target = parse_target(host)
         try:
@@ -34,11 +34,13 @@ class HostCapture:
                 process.session.close()
         except LoginFailed as error:
             raise PlanError(f"{host}: its present state cannot be read: {error}") from None
-        if keep_as:
-            self.kept[keep_as] = tuple(outputs)
-            while len(self.kept) > KEPT:
-                self.kept.popitem(last=False)
         return tuple(outputs)
+
+    def keep(self, order_digest: str, outputs: Sequence[str]) -> None:
+        """Remember what was read before that order."""
+        self.kept[order_digest] = tuple(outputs)
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)
 
 
 def _output(host: str, argv: Argv, process: Process) -> str:
