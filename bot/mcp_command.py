@@ -11,6 +11,7 @@ from triagebook.bot.asking import SocketOption
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from triagebook.tools.server.hosts import Hosts
     from triagebook.tools.server.run import Place
 
 
@@ -33,22 +34,15 @@ def mcp(
     run(inventory=inventory, transport=transport, ssh_config=ssh_config, socket=socket)
 
 
-def web_face(listen: str, **values: str) -> "Callable[[Place], AbstractContextManager[object]]":
+def web_face(listen: str, hosts: "Hosts", **values: str) -> "Callable[[Place], AbstractContextManager[object]]":
     """The same server over HTTP, beside `triagebook serve`. Raises UsageError before anything is served."""
     with _needs_mcp():
         from triagebook.tools.mcp_server import web  # noqa: PLC0415
-    from triagebook.tools import setup  # noqa: PLC0415
-    from triagebook.tools.inventory_sources import SSH_CONFIG, load  # noqa: PLC0415
-    from triagebook.tools.mcp_server.names import Names  # noqa: PLC0415
-
     options = web.web_options(listen, **values)
-    settings = setup.settings()
-    service = setup.service(settings)
-    names = Names(load([source for source in settings.inventory if source != SSH_CONFIG]))  # a service has no ssh_config of its own
 
     @contextmanager
     def face(place: "Place") -> Iterator[None]:
-        _, app = web.served(options, place, service, names, lambda: setup.default_runbook(settings, service.catalog))
+        _, app = web.served(options, place, hosts.service, hosts.names, hosts.default_runbook)
         with web.listening(options, app) as port:
             sys.stderr.write(f"triagebook serve: MCP on {options.host}:{port}{web.PATH}\n")
             sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from triagebook.tools.server.client import SOCKET
 
 if TYPE_CHECKING:
     from triagebook.tools.keys import Keys
+    from triagebook.tools.server.hosts import Hosts
     from triagebook.tools.server.run import Parts
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
@@ -50,6 +52,9 @@ def serve(
     ] = None,
     fix_ssh_config: Annotated[Path | None, typer.Option(help="How helpers are reached; without it the same file")] = None,
     fix_account: Annotated[str, typer.Option(help="The account on hosts that may run the helper")] = "triagebook-fix",
+    inventory: Annotated[
+        Path | None, typer.Option(help="The hosts assistants and chats may name (default: the configured inventory)")
+    ] = None,
 ) -> None:
     """Decide, sign and record for everybody else on this machine. Ends cleanly on SIGTERM."""
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - SQLAlchemy is loaded here only
@@ -74,25 +79,35 @@ def serve(
         join=join,
     )
 
+    config = ssh_config or data / SSH_CONFIG
+    hosts = hosts_of(config, inventory)
     beside = []
     if mcp:
         from triagebook.bot.mcp_command import web_face  # noqa: PLC0415
 
-        beside.append(
-            web_face(mcp, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, tls_certificate=mcp_tls_cert, tls_key=mcp_tls_key)
-        )
+        tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
+        beside.append(web_face(mcp, hosts, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
 
     def ready() -> None:
         sys.stderr.write(f"triagebook serve: ready on {socket}\n")
         sys.stderr.flush()
 
-    config = ssh_config or data / SSH_CONFIG
-    run(options, parts(config, fix_ssh_config or config, fix_account), ready, beside)
+    run(options, parts(hosts, fix_ssh_config or config, fix_account), ready, beside)
 
 
-def parts(ssh_config: Path, fix_ssh_config: Path, fix_account: str) -> "Parts":
-    """What the server is built with: this product's own diagnosing, rendering and executing."""
+def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
+    """The hosts this server knows, by its own ssh configuration. Raises UsageError: an inventory that does not read."""
     from triagebook.tools import setup  # noqa: PLC0415
+    from triagebook.tools.server.hosts import server_hosts  # noqa: PLC0415
+
+    settings = setup.settings()
+    if inventory is not None:
+        settings = replace(settings, inventory=(str(inventory),))
+    return server_hosts(settings, _existing(ssh_config))
+
+
+def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
+    """What the server is built with: this product's own diagnosing, rendering and executing."""
     from triagebook.tools.execute.capture import HostCapture  # noqa: PLC0415
     from triagebook.tools.execute.executor import HostExecutor  # noqa: PLC0415
     from triagebook.tools.execute.harm import Harm  # noqa: PLC0415
@@ -103,17 +118,16 @@ def parts(ssh_config: Path, fix_ssh_config: Path, fix_account: str) -> "Parts":
     from triagebook.tools.transport.ssh import SshTransport  # noqa: PLC0415
     from triagebook.tools.trust.diagnosing import ServiceDiagnoser  # noqa: PLC0415
 
-    settings = setup.settings()
-    service = setup.service(settings, ssh_config=str(_existing(ssh_config)))
-    diagnoser = ServiceDiagnoser(service)
-    capture = HostCapture(service.transport_for)
-    link = HelperLink(SshTransport(config_file=_existing(fix_ssh_config), deadlines=PATIENCE, may_fly=False), fix_account)
+    service = hosts.service
+    diagnoser = ServiceDiagnoser(service, hosts.names.target)
+    capture = HostCapture(service.transport_for, hosts.names.target)
+    transport = SshTransport(config_file=_existing(fix_ssh_config), deadlines=PATIENCE, may_fly=False)
+    link = HelperLink(transport, fix_account, hosts.names.target)
 
     def executor(keys: "Keys") -> HostExecutor:
         return HostExecutor(OrderKey(keys.orders), link, diagnoser, service.catalog, Harm(capture))
 
-    runbook = lambda: setup.default_runbook(settings, service.catalog)  # noqa: E731 - asked for at each proposal
-    return Parts(diagnoser, HostRenderer(capture, diagnoser, service.catalog), executor, default_runbook=runbook)
+    return Parts(diagnoser, HostRenderer(capture, diagnoser, service.catalog), executor, default_runbook=hosts.default_runbook)
 
 
 def _existing(config: Path) -> Path:

@@ -1,14 +1,48 @@
-"""Which tests on virtual machines run: eight scenarios always, the long ones (marked `long`) with TRIAGEBOOK_LAB=all."""
+"""Real parts that several suites share, each started once; and which tests on virtual machines run."""
 
 import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests import postgres, sshd
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones wait for `make lab`."""
+    """Eight scenarios run always, the long ones (marked `long`) with TRIAGEBOOK_LAB=all."""
     if os.environ.get("TRIAGEBOOK_LAB") == "all":
         return
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: run by `make lab-long`"))
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[sshd.Ground]:
+    """Keys and an unprivileged account for servers of sshd."""
+    if sshd.WHY_NOT:
+        pytest.skip(sshd.WHY_NOT)
+    with sshd.ground() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL on a loopback port."""
+    if postgres.binaries() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'triagebook.db'}"
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    name = f"t{secrets.token_hex(6)}"
+    server.tool("createdb", name)
+    return server.url(name)

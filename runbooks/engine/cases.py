@@ -7,7 +7,8 @@ samples: 2                                               # readings taken (1 or 
 inputs: {symptom: "..."}
 facts: {pids: {...}}                                     # merged over those of `like`; lists replace
 first: {pids: {...}}                                     # what differed in the first sample
-expect: {status, cause, active, strength, culprit, explains, also: [...], checks: {id: outcome}, offers: [...], says: text}
+expect: {status, cause, active, strength, culprit, explains, also: [...], checks: {id: outcome}, offers: [...], says: text,
+         next: text}                                     # `says` is part of the headline, `next` of one piece of advice
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,9 @@ from triagebook.runbooks.engine.nearest import did_you_mean
 from triagebook.runbooks.engine.triage import Facts
 
 KEYS = ("about", "recorded", "like", "samples", "inputs", "facts", "first", "expect", "accept")
-EXPECTATIONS = ("status", "cause", "active", "strength", "culprit", "explains", "also", "checks", "offers", "says", "needs_sample")
+EXPECTATIONS = (
+    "status", "cause", "active", "strength", "culprit", "explains", "also", "checks", "offers", "says", "next", "needs_sample",
+)  # fmt: skip
 MAX_LIKE = 8
 
 
@@ -164,4 +167,6 @@ def _differences(expect: Mapping[str, Any], conclusion: Conclusion) -> list[str]
             wrong.append(f"checks.{check}: expected {outcome!r}, got {outcomes.get(check)!r}")
     if "says" in expect and expect["says"] not in conclusion.headline:
         wrong.append(f"says: {expect['says']!r} is not in {conclusion.headline!r}")
+    if "next" in expect and not any(expect["next"] in advice for advice in conclusion.next):
+        wrong.append(f"next: {expect['next']!r} is in none of {conclusion.next!r}")
     return wrong

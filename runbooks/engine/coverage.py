@@ -62,7 +62,23 @@ def gaps(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
     if not shown.has_healthy:
         found.append("no case is healthy")
     found.extend(f"remediation {name}: no case offers it" for name in runbook.remediations if name not in shown.offered)
+    found.extend(f"{label}: no case gives this advice" for label in _never_given(runbook, cases))
     return tuple(found)
+
+
+def _never_given(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
+    """Advice that no case leads to: each sentence is replaced by its place in the runbook, and looked for in what is said."""
+    places: list[str] = []
+
+    def marked(label: str, advice: tuple[model.Advice, ...]) -> tuple[model.Advice, ...]:
+        labels = [f"{label}[{index}]" for index in range(len(advice))]
+        places.extend(labels)
+        return tuple(replace(item, text=text) for item, text in zip(advice, labels, strict=True))
+
+    checks = tuple(replace(check, next=marked(f"{check.id}.next", check.next)) for check in runbook.checks)
+    other = replace(runbook, checks=checks, advice=marked("advice", runbook.advice))
+    said = {text for case in cases if (conclusion := _conclusion(other, case)) for text in conclusion.next}
+    return tuple(place for place in places if place not in said)
 
 
 def mutations(runbook: model.Runbook) -> tuple[tuple[str, model.Runbook], ...]:

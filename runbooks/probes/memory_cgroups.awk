@@ -70,7 +70,7 @@ function memcg_read(path,    directory, is_v2, text, max) {
 }
 
 function memcg_print(path,    high) {
-  high = memory_key == "\n0::" ? first_line(slurp(cgroup_directory(memory_mount, memory_root, path) "/memory.high", 1)) : "max";
+  high = memory_key == "\n0::" ? first_line(slurp(cgroup_directory(memory_mount, memory_root, path) "/memory.high", 1)) : "";
   emit("at\t" name_path(path) "\t" shown(memcg_max[path]) "\t" memcg_known(memcg_now[path]) "\t" memcg_known(high) "\t" \
     memcg_known(memcg_hits[path]) "\t" memcg_known(memcg_hits_before[path]) "\t" memcg_known(memcg_kills[path]) "\t" \
     memcg_known(memcg_kills_before[path]));

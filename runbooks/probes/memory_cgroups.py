@@ -32,7 +32,7 @@ class MemoryCgroup:
     user: str
     current_bytes: int | Unreadable = fact("bytes", "{directory}/memory.current")
     max_bytes: int = fact("bytes", "{directory}/memory.max")
-    high_bytes: int | Unreadable = fact("bytes", "{directory}/memory.high")  # Unreadable: not set
+    high_bytes: int | Unreadable = fact("bytes", "{directory}/memory.high")  # 0: none is set; v1 has none
     room_bytes: int | Unreadable = fact("bytes", "{directory}/memory.max")
     limit_hits: int | Unreadable = fact("hits", "{directory}/memory.events.local max (v1: memory.failcnt)")
     limit_hits_delta: int | Unreadable = fact("hits", "{directory}/memory.events.local max (v1: memory.failcnt)")
@@ -71,7 +71,7 @@ def parse(samples: Sequence[Sample]) -> MemoryCgroups:
                 user=owner.user,
                 current_bytes=current,
                 max_bytes=maximum,
-                high_bytes=number(fields, 3) if fields[3:4] != ("max",) else Unreadable("not limited"),
+                high_bytes=0 if fields[3:4] == ("max",) else number(fields, 3),
                 room_bytes=minus(maximum, current),
                 limit_hits=number(fields, 4),
                 limit_hits_delta=counted_between(whole, "memory_cgroups", path, 4),

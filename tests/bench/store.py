@@ -21,7 +21,8 @@ from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Store, open_store
 from triagebook.tools.store.migrate import migrate
 
-from tests.contract.store import postgres, samples
+from tests import postgres
+from tests.contract.store import samples
 
 REQUIRED = 200
 Operation = Callable[[Store, str], None]

@@ -31,9 +31,7 @@ def test_the_case_is_concluded_as_it_must_be(runbook: Runbook, case: Case) -> No
 
 
 @pytest.mark.parametrize(("entry", "runbook", "cases"), BY_RUNBOOK)
-def test_cases_prove_every_state_every_clearing_every_unknown_and_every_offer(
-    entry: Entry, runbook: Runbook, cases: tuple[Case, ...]
-) -> None:
+def test_cases_prove_every_state_clearing_unknown_offer_and_advice(entry: Entry, runbook: Runbook, cases: tuple[Case, ...]) -> None:
     assert len(cases) >= 40, entry.name
     assert gaps(runbook, cases) == ()
 

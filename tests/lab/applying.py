@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from triagebook.bot.serve_command import parts
+from triagebook.bot.serve_command import hosts_of, parts
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import opened
 
@@ -18,7 +18,7 @@ from .fixing import ASKS
 def main() -> None:
     """Members of the configuration: fix, data, policy, ssh_config, fix_ssh_config, lease_s."""
     asked = json.loads(sys.argv[1])
-    built = parts(Path(asked["ssh_config"]), Path(asked["fix_ssh_config"]), "triagebook-fix")
+    built = parts(hosts_of(Path(asked["ssh_config"])), Path(asked["fix_ssh_config"]), "triagebook-fix")
     options = ServeOptions(
         Path(asked["data"]), Path(asked["data"]) / "socket", policy=Path(asked["policy"]), lease_s=asked["lease_s"]
     )

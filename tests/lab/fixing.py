@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from triagebook.bot.serve_command import parts
+from triagebook.bot.serve_command import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.keys import open_keys
@@ -99,9 +99,17 @@ def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
-@contextmanager
-def prepared(machine: Machine, folder: Path, *, fix_port: int = 0, lease_s: float = 60, step: Step = SILENT) -> Iterator[Fixing]:
-    """The guest prepared by `host install`, and a server's parts that reach it; its helper by another port if one is given."""
+@dataclass(frozen=True)
+class Installed:
+    """A guest prepared for a server: its data, the ssh configuration to reach the helper by, and what `host install` was told."""
+
+    data: Path
+    fix_config: Path
+    install: tuple[str, ...]
+
+
+def install(machine: Machine, folder: Path, fix_port: int = 0) -> Installed:
+    """`host install` for a server whose data will be in `folder`; its helper is reached by another port if one is given."""
     data = folder / "data"
     private_directory(data)
     signer = folder / "orders.pub"
@@ -122,12 +130,19 @@ def prepared(machine: Machine, folder: Path, *, fix_port: int = 0, lease_s: floa
         text = text.replace(str(old), str(new))
     config.write_text(text)
     public = keys.client_key().with_suffix(".pub")
-    install = ("--signer", str(signer), "--fix-key", f"{key}.pub", "--diagnose-key", str(public))
-    done = triagebook("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), *install)
+    told = ("--signer", str(signer), "--fix-key", f"{key}.pub", "--diagnose-key", str(public))
+    done = triagebook("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), *told)
     assert done.returncode == 0, done.stdout + done.stderr
+    return Installed(data, config, told)
+
+
+@contextmanager
+def prepared(machine: Machine, folder: Path, *, fix_port: int = 0, lease_s: float = 60, step: Step = SILENT) -> Iterator[Fixing]:
+    """The guest prepared by `host install`, and a server's parts that reach it."""
+    installed = install(machine, folder, fix_port)
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
-    options = ServeOptions(data=data, socket=folder / "socket", policy=policy, lease_s=lease_s)
-    built = replace(parts(machine.ssh_config, config, "triagebook-fix"), step=step)
+    options = ServeOptions(data=installed.data, socket=folder / "socket", policy=policy, lease_s=lease_s)
+    built = replace(parts(hosts_of(machine.ssh_config), installed.fix_config, "triagebook-fix"), step=step)
     with opened(options, built) as place:
-        yield Fixing(machine, place.service, place.trust, machine.alias(), options, config, install)
+        yield Fixing(machine, place.service, place.trust, machine.alias(), options, installed.fix_config, installed.install)

@@ -17,9 +17,9 @@ from triagebook.tools.mcp_server.callers import SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.limits import Limits
-from triagebook.tools.mcp_server.names import Names
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
+from triagebook.tools.names import Names
 from triagebook.tools.service import Answer, Question
 
 from tests.trust import policies, samples

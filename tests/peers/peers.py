@@ -1,13 +1,16 @@
 """Where the independent clients are, and how to run them beside a server of ours that is ended by its pid."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.command import ROOT
+from tests.mcp import persons
 
 CACHE = ROOT / ".cache" / "peers"
 NODE = next(iter(sorted((CACHE / "node" / "node_modules").glob("node-linux-*/bin/node"))), None)
@@ -44,3 +47,15 @@ def node(*arguments: str, timeout_s: float = 300, **env: str) -> "subprocess.Com
         check=False,
         env={**os.environ, "PATH": path, **env},
     )
+
+
+def driven(socket: Path, asked: Mapping[str, Any], timeout_s: float = 60) -> tuple[dict[str, Any], dict[str, Any]]:
+    """fastmcp's client goes from a verdict to a fix; another OS account approves in between. What it saw, and how it ended."""
+    client = Path(__file__).with_name("fastmcp_client.py")
+    command = [str(FASTMCP), str(client), json.dumps(asked)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        assert persons.approve(socket, first["fix"]["fix_id"], first["fix"]["digest"]) == 0
+        rest, _ = process.communicate("go\n", timeout=timeout_s)
+    return first, json.loads(rest)

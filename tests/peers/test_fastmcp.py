@@ -1,7 +1,5 @@
 """An independent client goes from the verdict to a validated fix; a person approves by the command line in between."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,19 +14,12 @@ from tests.peers import peers
 def test_fastmcps_client_drives_the_order_and_a_person_approves(tmp_path: Path) -> None:
     starter, server = persons.start(tmp_path)
     command = [*persons.COMMAND, "mcp", "--socket", str(server.socket)]
-    asked = json.dumps({"command": command, "environment": persons.home(tmp_path)})
-    client = Path(__file__).with_name("fastmcp_client.py")
+    hosts = {"diagnosed": "replay:unit-tasksmax", "wish": {"host": "web-01", "remediation": "raise_tasks_max"}}
     try:
-        with subprocess.Popen(
-            [str(peers.FASTMCP), str(client), asked], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            first = json.loads(process.stdout.readline())
-            assert len(first["tools"]) == 9
-            assert (first["status"], first["prompt"]) == ("cause_found", 1)
-            assert "not_approved" in first["early"]
-            assert persons.approve(server.socket, first["fix"]["fix_id"], first["fix"]["digest"]) == 0
-            rest, _ = process.communicate("go\n", timeout=60)
-        assert json.loads(rest)["state"] == "validated"
+        first, done = peers.driven(server.socket, {"command": command, "environment": persons.home(tmp_path), **hosts})
     finally:
         starter.end()
+    assert len(first["tools"]) == 9
+    assert (first["status"], first["prompt"]) == ("cause_found", 1)
+    assert "not_approved" in first["early"]
+    assert done["state"] == "validated"

@@ -15,15 +15,6 @@ def triagebook(tmp_path_factory: pytest.TempPathFactory) -> Triagebook:
 
 
 @pytest.fixture(scope="session")
-def place() -> Iterator[sshd.Ground]:
-    """Keys and an unprivileged account."""
-    if sshd.WHY_NOT:
-        pytest.skip(sshd.WHY_NOT)
-    with sshd.ground() as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
 def box(place: sshd.Ground) -> Iterator[sshd.Server]:
     """One well-behaved server with hashed known_hosts."""
     with place.sshd(is_hashed=True) as server:

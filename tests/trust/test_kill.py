@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 
-from tests.contract.store import postgres
+from tests import postgres
 
 from . import policies
 from .serving import Server, Starter

@@ -73,8 +73,8 @@ def test_an_approval_is_for_one_execution(world: World) -> None:
     assert len(world.executor.effects(fix_id)) == 1
 
 
-def test_of_64_attempts_from_16_threads_one_executes_on_both_databases(any_url: str, tmp_path: Path) -> None:
-    world = build(any_url, tmp_path)
+def test_of_64_attempts_from_16_threads_one_executes_on_both_databases(database_url: str, tmp_path: Path) -> None:
+    world = build(database_url, tmp_path)
     fix_id = world.approved()
     results: list[str] = []
     start = threading.Barrier(16)
@@ -236,8 +236,8 @@ def test_a_vote_counts_once_and_a_denied_plan_stays_denied(world: World) -> None
     assert world.refused(world.apply, fix_id, "ann") == "not_approved"
 
 
-def test_two_approvals_at_once_reach_a_quorum_of_two_on_both_databases(any_url: str, tmp_path: Path) -> None:
-    world = build(any_url, tmp_path)
+def test_two_approvals_at_once_reach_a_quorum_of_two_on_both_databases(database_url: str, tmp_path: Path) -> None:
+    world = build(database_url, tmp_path)
     world.diagnoser.edit["web-01"] = _medium()
     for _ in range(5):
         fix_id = world.propose("cid")

@@ -1,9 +1,14 @@
 """Documents that are made from the product are current, and the README's commands do what it says."""
 
+import functools
 import json
 import re
+import shlex
+import tempfile
+from pathlib import Path
 
 import pytest
+from triagebook.bot.cli import GROUPS
 from triagebook.runbooks.engine.published import diagnosis_schema, runbook_schema
 
 from tests.command import ROOT, Triagebook
@@ -42,6 +47,44 @@ def test_a_command_of_the_readme_runs(arguments: list[str], tmp_path_factory: py
     assert run.status in {0, 1}, run.err
     assert run.out
     assert not run.err
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md")), ROOT / "deploy" / "mcp" / "README.md"]
+WRITTEN = {
+    line.split("#")[0].split("  ")[0].strip()
+    for document in DOCUMENTS
+    for line in re.findall(r"^(?:`|\*\*HTTP\*\*: `)?(triagebook [a-z][^`\n]*)", document.read_text(), re.MULTILINE)
+}
+
+
+def test_the_answer_that_the_readme_shows_is_the_one_given(tmp_path: Path) -> None:
+    block = re.search(
+        r"^```\n\$ triagebook (diagnose [^\n]+)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert block is not None
+    said = Triagebook(tmp_path)(*block[1].split()).out
+    parts = [part.strip("\n") for part in block[2].split("\n...\n")]
+    places = [said.find(part) for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@functools.cache
+def help_of(command: tuple[str, ...]) -> str:
+    """What a command says of itself; a group lists its commands."""
+    with tempfile.TemporaryDirectory() as home:
+        run = Triagebook(Path(home))(*command, "--help", COLUMNS="200")
+    assert run.status == 0, run.err
+    return run.out
+
+
+@pytest.mark.parametrize("line", sorted(WRITTEN))
+def test_a_command_that_a_page_shows_exists_with_its_options(line: str) -> None:
+    words = shlex.split(line)[1:]
+    command = tuple(words[:2] if words[0] in GROUPS else words[:1])
+    shown = help_of(command)
+    options = [word.partition("=")[0] for word in words if word.startswith("-")]
+    assert not [option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", shown)]
 
 
 def test_a_new_runbook_passes_its_own_checks(tmp_path_factory: pytest.TempPathFactory) -> None:

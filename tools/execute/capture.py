@@ -19,13 +19,14 @@ class HostCapture:
     """Runs fixed argv on hosts; keeps what was read before a change, so that harm can be told after it."""
 
     transport_for: Callable[[TargetName], Transport]
+    target_of: Callable[[str], TargetName] = parse_target
     kept: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
     def read(self, host: str, commands: Sequence[Argv]) -> tuple[str, ...]:
         """What each command printed, over one connection. PlanError when one cannot be run or fails."""
-        target = parse_target(host)
+        target = self.target_of(host)
         try:
-            process: Process = self.transport_for(target).launch(target.text, commands[0], cap_bytes=CAP_BYTES)
+            process: Process = self.transport_for(target).launch(target.reach, commands[0], cap_bytes=CAP_BYTES)
             try:
                 outputs = [_output(host, commands[0], process)]
                 start = process.session.start

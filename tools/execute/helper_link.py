@@ -1,13 +1,14 @@
 """Talking to a host's helper: one message on its standard input, one answer. Nothing here is ever sent twice."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.orders import status_request
 from triagebook.tools.prepare.layout import FIXER, HELPER
-from triagebook.tools.target_name import parse_target
+from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.transport.base import Deadlines, LoginFailed, Process, Session, Transport
 
 ARGV = ("sudo", "-n", HELPER)
@@ -66,6 +67,7 @@ class HelperLink:
 
     transport: Transport
     account: str = FIXER
+    target_of: Callable[[str], TargetName] = parse_target
 
     def ask(self, host: str, message: bytes) -> HelperAnswer:
         """Log in and send once. LoginFailed: nothing was sent; AnswerLost: it was, and what became of it is not known."""
@@ -93,7 +95,7 @@ class HelperLink:
             raise
 
     def _launched(self, host: str) -> Process:
-        name = parse_target(host).host
+        name = parse_target(self.target_of(host).reach).host
         return self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
 
 

@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.mcp_server.callers import Caller
 from triagebook.tools.mcp_server.gates import DiagnosisGate
-from triagebook.tools.mcp_server.names import Names
+from triagebook.tools.names import Names
 from triagebook.tools.service import Question, Service
 
 AT_ONCE = 16  # hosts being read; a burst must leave the loop its turn

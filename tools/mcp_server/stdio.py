@@ -8,8 +8,8 @@ from triagebook.tools.inventory_sources import load
 from triagebook.tools.mcp_server.callers import os_caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.gates import OwnGate, SocketFixes
-from triagebook.tools.mcp_server.names import Names
 from triagebook.tools.mcp_server.server import Parts, build
+from triagebook.tools.names import Names
 from triagebook.tools.server.client import default_socket
 
 

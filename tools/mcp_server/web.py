@@ -23,10 +23,10 @@ from triagebook.tools.mcp_server.callers import NOBODY, READ, SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.gates import Who
 from triagebook.tools.mcp_server.guard import GuardedServer
-from triagebook.tools.mcp_server.names import Names
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server.server import Parts, build
 from triagebook.tools.mcp_server.tokens import Issuer, JwtVerifier, token_caller
+from triagebook.tools.names import Names
 from triagebook.tools.server.run import Place
 from triagebook.tools.service import Service
 from triagebook.tools.trust import asking

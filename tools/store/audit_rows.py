@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import Event, encode
 from triagebook.tools.audit.merkle import decode_edge, leaf_hash
@@ -89,9 +88,8 @@ def leaf_hashes(transaction: Transaction, start: int, stop: int) -> list[bytes]:
 
 def add_checkpoint(transaction: Transaction, size: int, note: str, now: datetime) -> None:
     """Keep a signed checkpoint; one of the same size stays as it is."""
-    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(checkpoints).values(size=size, note=note, at=to_micros(now)).on_conflict_do_nothing()
-    transaction.connection.execute(statement)
+    statement = transaction.insert(checkpoints).values(size=size, note=note, at=to_micros(now))
+    transaction.connection.execute(statement.on_conflict_do_nothing())
 
 
 def checkpoint_notes(transaction: Transaction) -> list[str]:

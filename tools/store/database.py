@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from triagebook.runbooks.engine.errors import TrustError
@@ -21,6 +23,12 @@ class Transaction:
     """A transaction in progress; only the modules of this package look inside."""
 
     connection: Connection
+
+    def insert(self, table: Table) -> sqlite.Insert:
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`; PostgreSQL's has the same methods."""
+        dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        statement: sqlite.Insert = dialect.insert(table)
+        return statement
 
 
 class Store:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import Event
 from triagebook.tools.fixes import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
@@ -105,7 +104,7 @@ def add_vote(transaction: Transaction, fix_id: str, vote: Vote) -> bool:
     """Record a person's vote. False: that person voted before."""
     row = {"fix_id": fix_id, "person": vote.person, "account": vote.account, "is_yes": vote.is_yes}
     rest = {"plan_digest": vote.plan_digest, "at": to_micros(vote.at), "break_glass": vote.break_glass}
-    statement = _upsert(transaction).insert(votes).values(**row, **rest).on_conflict_do_nothing()
+    statement = transaction.insert(votes).values(**row, **rest).on_conflict_do_nothing()
     return transaction.connection.execute(statement.returning(votes.c.person)).first() is not None
 
 
@@ -118,9 +117,8 @@ def votes_of(transaction: Transaction, fix_id: str) -> tuple[Vote, ...]:
 def take_lock(transaction: Transaction, lock: HostLock) -> HostLock | None:
     """Lock a host for a fix; the lock that stands in the way, or None when it was taken."""
     values = {name: getattr(lock, name) for name in ("lock", "host", "fix_id", "reason", "person")}
-    statement = _upsert(transaction).insert(host_locks).values(**values, taken_at=to_micros(lock.taken_at))
-    statement = statement.on_conflict_do_nothing().returning(host_locks.c.lock)
-    if transaction.connection.execute(statement).first() is not None:
+    taken = transaction.insert(host_locks).values(**values, taken_at=to_micros(lock.taken_at)).on_conflict_do_nothing()
+    if transaction.connection.execute(taken.returning(host_locks.c.lock)).first() is not None:
         return None
     return read_lock(transaction, host_locks.c.lock == lock.lock)
 
@@ -174,10 +172,6 @@ def _move(transaction: Transaction, fix: Fix, after: State, event: Event, *condi
 def _free(transaction: Transaction, fix: Fix) -> None:
     where = (host_locks.c.lock == fix.lock) & (host_locks.c.fix_id == fix.id)
     transaction.connection.execute(delete(host_locks).where(where))
-
-
-def _upsert(transaction: Transaction) -> Any:
-    return postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
 
 
 def _fix(row: Row[Any]) -> Fix:

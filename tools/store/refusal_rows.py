@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.audit.event import Event
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
@@ -31,9 +30,10 @@ def record(transaction: Transaction, event: Event) -> None:
     if transaction.connection.execute(counted).rowcount == 1:
         return
     over = _take_over(transaction, event.at, key)
-    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
     values = {"account": event.account, "action": event.action, "reason": event.reason, "fix": event.fix}
-    first = dialect.insert(refusals).values(**values, first_at=now, last_at=now, repeats=0, person=event.person, host=event.host)
+    first = transaction.insert(refusals).values(
+        **values, first_at=now, last_at=now, repeats=0, person=event.person, host=event.host
+    )
     inserted = first.on_conflict_do_nothing().returning(refusals.c.account)
     is_first = transaction.connection.execute(inserted).first() is not None
     if not is_first:  # another replica was refused the same at this moment

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools import by_hand
 from triagebook.tools.collector.collect import Output
 from triagebook.tools.service import Question, Service
-from triagebook.tools.target_name import parse_target
+from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.trust.rendering import before_of, changes_of
 
 KEPT = 64  # answers whose facts are still at hand when their plan is rendered
@@ -24,11 +24,12 @@ class ServiceDiagnoser:
     """Diagnoses by the one service that the faces use; keeps the last facts of each answer to render a plan from."""
 
     service: Service
+    target_of: Callable[[str], TargetName] = parse_target
     facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
 
     def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
         """One host, one answer. Raises RunbookError or UsageError."""
-        answer = self.service.diagnose(Question(parse_target(host), runbook, inputs))
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, inputs))
         self.facts[answer.diagnosis.id] = answer.history[-1] if answer.history else {}
         while len(self.facts) > KEPT:
             self.facts.popitem(last=False)
@@ -36,7 +37,7 @@ class ServiceDiagnoser:
 
     def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
         """One sample, and what the commands print by the same login. Raises RunbookError or UsageError."""
-        answer = self.service.diagnose(Question(parse_target(host), runbook, samples=1, beside=tuple(commands)))
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, beside=tuple(commands)))
         printed = [found.stdout for found in answer.beside if isinstance(found, Output) and (found.stdout or not found.exit.status)]
         return answer.diagnosis, tuple(printed) if len(printed) == len(commands) else ()
 

@@ -318,3 +318,14 @@ def test_own_hits_of_a_memory_limit_come_before_those_below(tree: Callable[..., 
     host.memory("/a.slice/b.service", 10, "max", hits=48)
     (item,) = _facts(host, tools, awk)["memory_cgroups"].limited.items
     assert (item.path, item.limit_hits, item.oom_kills, item.high_bytes) == ("/a.slice", 2, 1, 900)
+
+
+@pytest.mark.parametrize(("mode", "high"), [("v2", 0), ("v1", Unreadable("could not be read"))])
+def test_no_memory_high_is_zero_and_v1_has_none_to_set(
+    tree: Callable[..., Any], tools: Any, awk: str, mode: str, high: object
+) -> None:
+    host = tree(mode)
+    host.process(500, cgroup="/a.slice")
+    host.memory("/a.slice", 900, 1000)
+    (item,) = _facts(host, tools, awk)["memory_cgroups"].limited.items
+    assert item.high_bytes == high

@@ -12,7 +12,7 @@ from triagebook.tools.store.database import open_engine, open_store
 from triagebook.tools.store.migrate import HEAD, migrate
 from triagebook.tools.store.schema import metadata
 
-from . import postgres
+from tests import postgres
 
 
 def _create_all(url: str) -> None:
