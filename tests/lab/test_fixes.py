@@ -138,7 +138,11 @@ def test_a_host_whose_account_may_run_the_installed_collector_only_is_diagnosed(
     try:
         done = triagebook(*install, "--collector")
         assert done.returncode == 0, done.stderr
-        said = json.loads(triagebook("diagnose", account, *config, "--json").stdout)
+        for _ in range(LOGIN_ATTEMPTS):  # sshd refuses connections while it reads its configuration again
+            said = json.loads(triagebook("diagnose", account, *config, "--json").stdout)
+            if said["login"]["outcome"] == "ok":
+                break
+            time.sleep(5)
         assert (said["login"]["outcome"], said["target"]["collector"].split()[0]) == ("ok", "installed")
         assert {check["id"]: check["outcome"] for check in said["checks"]}["pids_cgroup"] == "cleared"
         checked = triagebook("host", "check", guest.alias("root"), "--diagnoser", account, *config)

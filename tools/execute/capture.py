@@ -10,7 +10,7 @@ from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.transport.base import LoginFailed, Process, Transport
 
 TIMEOUT_S = 60.0
-CAP_BYTES = 1 << 18
+CAP_BYTES = 1 << 20  # two thousand processes of one user
 KEPT = 64
 
 
