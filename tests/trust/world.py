@@ -82,11 +82,8 @@ class UnitRenderer:
         return replace(rendering, order={**rendering.order, "step": "persist"})
 
 
-@dataclass(frozen=True)
 class Way:
     """A way to the helper, which is a file here."""
-
-    target: str
 
     def close(self) -> None:
         return None
@@ -101,10 +98,15 @@ class FileExecutor:
     target: str = "target-1"
     fails: Exception | None = None
 
+    def target_id(self, host: str) -> str:
+        return self.target
+
     def approach(self, host: str) -> Way:
-        return Way(self.target)
+        return Way()
 
     def execute(self, job: Job) -> Ending:
+        if job.plan.target_id != self.target:
+            return Ending("failed", "the helper refused it: other_target")
         self.step("execute.before_effect")
         descriptor = os.open(self.directory / f"{job.fix_id}.{job.order_id}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         os.close(descriptor)

@@ -37,7 +37,7 @@ def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
         approach = pool.submit(executor.approach, plan.host)
         try:
             now = _looked(trust, fix, plan)
-            _require_fresh(trust, tried, fix, now, approach.result().target)
+            _require_fresh(trust, tried, fix, now)
             owner = f"{trust.instance}.{secrets.token_hex(8)}"
             execution = _Execution(trust, tried, fix, plan, executor, now.fresh, approach.result(), owner)
             execution.claim()
@@ -82,9 +82,12 @@ class _Now:
     fresh: Diagnosis
     change: Rendering | Stale | None  # None for an undo: it is decided by the helper's journal
 
-    def stale(self, plan: Plan, target: str) -> Stale | None:
-        """Why the plan does not hold any more. Of an undo and of a permanent step the cause is gone by then."""
-        found = other_host(plan, self.fresh, target)
+    def stale(self, plan: Plan) -> Stale | None:
+        """Why the plan does not hold any more. Of an undo and of a permanent step the cause is gone by then.
+
+        That the helper is of the installation that the plan names, it judges itself: the order says which.
+        """
+        found = other_host(plan, self.fresh, plan.target_id)
         if found is not None or self.change is None:
             return found
         if FOLLOWS not in plan.parameters and (gone := cause_gone(plan, self.fresh)) is not None:
@@ -108,9 +111,9 @@ def _looked(trust: Trust, fix: Fix, plan: Plan) -> _Now:
         return _Now(fresh, Stale("stale_facts", str(error)))
 
 
-def _require_fresh(trust: Trust, tried: Attempt, fix: Fix, now: _Now, target: str) -> None:
+def _require_fresh(trust: Trust, tried: Attempt, fix: Fix, now: _Now) -> None:
     """A plan that no longer holds becomes stale, with its audit row, and nothing runs."""
-    stale = now.stale(plan_of(fix), target)
+    stale = now.stale(plan_of(fix))
     if stale is None:
         return
     with trust.store.write("stale") as transaction:

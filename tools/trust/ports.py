@@ -45,12 +45,7 @@ class Renderer(Protocol):
 
 
 class Approach(Protocol):
-    """An open way to what changes a host."""
-
-    @property
-    def target(self) -> str:
-        """What the host's helper calls itself, written at its installation."""
-        ...
+    """An open way to what changes a host, so that an order need not wait for a login."""
 
     def close(self) -> None:
         """End it."""
@@ -82,8 +77,12 @@ class Ending:
 class Executor(Protocol):
     """Changes a host. It signs the order, sends it once, validates by fresh facts, and never retries."""
 
+    def target_id(self, host: str) -> str:
+        """What the host's helper calls itself, written at its installation. TriagebookError: the host is not prepared."""
+        ...
+
     def approach(self, host: str) -> Approach:
-        """Open a way to the host's helper and ask who it is. TriagebookError: the host is not prepared."""
+        """Open a way to the host's helper; nothing is asked of it yet. TriagebookError: there is no way."""
         ...
 
     def execute(self, job: Job) -> Ending:

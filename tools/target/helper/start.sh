@@ -32,7 +32,7 @@ PAM=/etc/pam.d
 FSTAB=/etc/fstab
 MACHINE_ID=/etc/machine-id
 PRODUCT_ID=/sys/class/dmi/id/product_uuid
-INPUT_WAIT_S=30
+INPUT_WAIT_S=90
 # <<< constants
 VERSION=helper-v1
 FORMAT=triagebook-order-v1 # also the signature's namespace
