@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.tools import setup
 from triagebook.tools.collector.collect import Output
@@ -52,6 +53,18 @@ def test_a_present_state_that_cannot_be_read_stops_it(world: World, monkeypatch:
     looks(world, monkeypatch, samples.diagnosis(), ())
     assert world.refused(world.apply, fix_id) == "unknown_facts"
     assert world.executor.effects(fix_id) == []
+
+
+def test_a_host_out_of_reach_leaves_the_approval_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_id = world.approved()
+
+    def out_of_reach(_self: object, host: str) -> None:
+        raise RefusedError(f"{host}: its helper cannot be asked", reason="not_prepared")
+
+    monkeypatch.setattr(type(world.executor), "approach", out_of_reach)
+    looks(world, monkeypatch, replace(WELL, status="unreachable", host=replace(WELL.host, machine_id="", boot_id="")), ())
+    assert world.refused(world.apply, fix_id) == "not_prepared"
+    assert world.state(fix_id) == "approved"
 
 
 def test_programs_are_run_by_the_login_of_the_diagnosis() -> None:

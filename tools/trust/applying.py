@@ -37,9 +37,10 @@ def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
         approach = pool.submit(executor.approach, plan.host)
         try:
             now = _looked(trust, fix, plan)
+            way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
             _require_fresh(trust, tried, fix, now)
             owner = f"{trust.instance}.{secrets.token_hex(8)}"
-            execution = _Execution(trust, tried, fix, plan, executor, now.fresh, approach.result(), owner)
+            execution = _Execution(trust, tried, fix, plan, executor, now.fresh, way, owner)
             execution.claim()
             trust.step("apply.claimed")
             execution.settle(execution.run())
