@@ -266,6 +266,11 @@ def test_no_process_at_all_is_an_empty_answer_and_foreign_text_an_error() -> Non
         process.parse("cat: /proc/1/stat: No such file or directory\n")
 
 
+def test_a_permanent_task_limit_does_not_read_as_no_change() -> None:
+    planned = ACTIONS["unit_tasks_max"].planned({"unit": "shop.service", "limit": 20}, "persist", [UNIT])
+    assert (planned.now, planned.then, dict(planned.order.fields)["before"]) == ("20, until the next boot", "20", "20")
+
+
 def test_the_processes_of_a_user_are_found_on_this_machine() -> None:
     argv = process.capture_user(str(os.getuid()))
     printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
