@@ -9,7 +9,7 @@ HOST ?=
 ARGS ?=
 RELEASES ?=
 
-.PHONY: diagnose test check lint types unit peers conformance lab lab-long bench bench-guard bench-lock peers-lock lock system-packages clean
+.PHONY: diagnose test check lint types unit peers conformance lab lab-long bench bench-guard bench-lock pictures peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -50,6 +50,9 @@ bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/
 	@test -x .cache/bench/venv/bin/python || $(PYTHON) -m venv .cache/bench/venv
 	@.cache/bench/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: --no-deps -r $<
 	@touch $@
+
+pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew (needs chromium)
+	@$(BIN)/python -m tests.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
 
 peers-lock: ## Write the lock files of the independent clients anew (needs uv)
 	cd tests/peers && for peer in fastmcp:3.11 lms:3.11 aics-tlog:3.12; do uv pip compile --quiet --universal --python-version $${peer#*:} \

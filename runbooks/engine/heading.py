@@ -15,6 +15,7 @@ from triagebook.runbooks.engine.trend import Trend
 from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound
 
 HORIZON_S = 7 * 86400.0  # what lies further ahead is no news
+FORESIGHT = 24  # nor is what lies further ahead than so many times as long as was watched: an hour foresees a day
 LIKELY_S = 86400.0
 
 Key = tuple[str, str]  # check id, identity of the element ("" for the host)
@@ -80,7 +81,7 @@ def _refused(check: model.Check, element: object | None) -> int | None:
 
 
 def with_trends(outcomes: Sequence[CheckOutcome], trends: Trends) -> tuple[CheckOutcome, ...]:
-    """The outcomes, each cleared finding that is heading for its limit within a week matched by a `trend` state."""
+    """The outcomes, each cleared finding that is heading for its limit soon (within a week) matched by a `trend` state."""
     if not trends:
         return tuple(outcomes)
     return tuple(replace(one, findings=tuple(_heading(one.check, item, trends) for item in one.findings)) for one in outcomes)
@@ -88,7 +89,7 @@ def with_trends(outcomes: Sequence[CheckOutcome], trends: Trends) -> tuple[Check
 
 def _heading(check: model.Check, finding: Finding, trends: Trends) -> Finding:
     trend = trends.get(key_of(check, finding.element))
-    if trend is None or finding.outcome != "cleared" or trend.seconds_to_limit > HORIZON_S:
+    if trend is None or finding.outcome != "cleared" or trend.seconds_to_limit > min(HORIZON_S, FORESIGHT * trend.span_s):
         return finding
     strength = "likely" if trend.seconds_to_limit <= LIKELY_S else "possible"
     return replace(finding, outcome="matched", state=model.State("trend", strength, "true"), trend=trend)

@@ -67,22 +67,3 @@ def test_a_host_exhausted_after_the_watch_began_is_diagnosed_in_full(
         assert "unreachable" not in {line["status"] for line in seen}
         machine.clear()
         watch.wait(lambda lines: lines[-1]["status"] not in {"cause_found", "unreachable"}, 180)
-
-
-@pytest.mark.lab
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_a_leak_is_seen_on_its_way_with_the_time_it_has_left(guest: list[lab.Machine], tmp_path: Path) -> None:
-    machine = guest[0] = lab.reset(guest[0])
-    arguments = (machine.alias("diag"), "-F", str(machine.ssh_config), "--every", "5")
-    with watching(tmp_path, *arguments, XDG_RUNTIME_DIR=str(tmp_path)) as watch:
-        watch.wait(lambda lines: any(line["status"] == "healthy" for line in lines), 120)
-        machine.inject("leak")
-        line = watch.wait(lambda lines: bool(lines[-1]["trends"]), 120)[-1]
-        (heading,) = line["trends"]
-        assert (heading["check"], heading["what"]) == ("pids_cgroup", "leaky.service")
-        trend = heading["trend"]
-        assert 1 < trend["slope_per_s"] < 3, "the program makes two a second"
-        assert trend["seconds_to_limit"] == pytest.approx((300 - trend["used"]) / trend["slope_per_s"], rel=0.05)
-        assert line["verdict"]["cause"] == "pids_cgroup"
-        assert line["verdict"]["active"] == "trend"

@@ -1,22 +1,30 @@
 #!/bin/sh
 # Independent clients and a peer for the tests, into .cache/peers: the conformance suite and the inspector with a Node of their
-# own, fastmcp and linux-mcp-server each in a virtual environment of its own. Where npm is missing, one line says so and those tests skip.
+# own, Slack's types as a JSON Schema, fastmcp and linux-mcp-server each in a virtual environment of its own. Where npm is
+# missing, one line says so and those tests skip.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../.." && pwd)/.cache/peers
-mkdir -p "$cache/node"
+mkdir -p "$cache"
+node_peer() { # folder, what is missed without it
+    cmp -s "$here/$1/package-lock.json" "$cache/$1/.installed" && return 0
+    mkdir -p "$cache/$1"
+    cp "$here/$1/package.json" "$here/$1/package-lock.json" "$cache/$1/"
+    cp "$here/$1/npmrc" "$cache/$1/.npmrc"
+    if (cd "$cache/$1" && npm ci --ignore-scripts --silent >npm.log 2>&1); then
+        cp "$here/$1/package-lock.json" "$cache/$1/.installed"
+    else
+        echo "npm could not install $2 ($cache/$1/npm.log)"
+        return 1
+    fi
+}
 if command -v npm >/dev/null 2>&1; then
-    if ! cmp -s "$here/node/package-lock.json" "$cache/node/.installed"; then
-        cp "$here/node/package.json" "$here/node/package-lock.json" "$cache/node/"
-        cp "$here/node/npmrc" "$cache/node/.npmrc"
-        if (cd "$cache/node" && npm ci --ignore-scripts --silent >npm.log 2>&1); then
-            cp "$here/node/package-lock.json" "$cache/node/.installed"
-        else
-            echo "npm could not install the conformance suite and the inspector: their tests skip ($cache/node/npm.log)"
-        fi
+    node_peer node "the conformance suite and the inspector: their tests skip" || :
+    if node_peer blockkit "Slack's own types: cards are not held against them"; then
+        sh "$here/blockkit/schema.sh" "$cache/blockkit" || echo "no schema of Slack's types: cards are not held against them"
     fi
 else
-    echo "npm is missing: the official conformance suite and the inspector are not run"
+    echo "npm is missing: the official conformance suite and the inspector are not run, cards are not held against Slack's types"
 fi
 python=${PYTHON:-python3}
 python_peer() { # folder, lock file with versions and hashes

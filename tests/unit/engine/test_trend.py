@@ -75,12 +75,12 @@ def facts_of(case: str) -> Facts:
     return read_case(BOOK.find("enomem"), case, facts_types(), RUNBOOK).history[-1]
 
 
-def heading(seconds: float) -> Trend:
-    return Trend(0.01, 0.95, 12, 110.0, 100.0, 1000.0, seconds)
+def heading(seconds: float, span_s: float = 7 * 86400) -> Trend:
+    return Trend(0.01, 0.95, 12, span_s, 100.0, 1000.0, seconds)
 
 
-def concluded(case: str, key: tuple[str, str], seconds: float) -> Conclusion:
-    return conclude(RUNBOOK, [facts_of(case)], {}, trends={key: heading(seconds)})
+def concluded(case: str, key: tuple[str, str], seconds: float, span_s: float = 7 * 86400) -> Conclusion:
+    return conclude(RUNBOOK, [facts_of(case)], {}, trends={key: heading(seconds, span_s)})
 
 
 def test_a_trend_makes_a_healthy_host_a_warning_with_the_time_left() -> None:
@@ -98,6 +98,11 @@ def test_what_is_full_next_week_is_no_news_and_what_is_full_in_days_is_only_poss
     verdict = concluded("healthy", ("threads_max", ""), 3 * 86400).verdict
     assert verdict is not None
     assert verdict.strength == "possible"
+
+
+def test_a_minute_of_watching_foresees_no_day() -> None:
+    assert concluded("healthy", ("threads_max", ""), 1500, span_s=60).status == "healthy"
+    assert concluded("healthy", ("threads_max", ""), 1400, span_s=60).status == "warning"
 
 
 def test_a_trend_ranks_behind_every_other_state() -> None:

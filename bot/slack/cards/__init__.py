@@ -1,0 +1,1 @@
+"""Block Kit cards: pure functions from views to plain dicts."""

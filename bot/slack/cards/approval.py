@@ -1,0 +1,245 @@
+"""The approval card: what exactly would change on which host. It is shown whole, or it cannot be approved from here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.blocks import (
+    Block,
+    Tokens,
+    actions,
+    button,
+    confirmation,
+    context,
+    header,
+    note,
+    preformatted,
+    prose,
+    run,
+)
+from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards.wording import digest, duration, undoing
+from triagebook.bot.slack.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
+from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.fixes import SETTLED
+from triagebook.tools.trust.views import FixView, VoteView
+
+TITLES: Mapping[str, str] = {
+    "proposed": "🔷 APPROVAL NEEDED",
+    "approved": "⏳ APPROVED, NOT YET APPLIED",
+    "running": "⏳ APPLYING",
+    "reverting": "⏳ REVERTING",
+    "validated": "🟢 DONE AND VALIDATED",
+    "unresolved": "🟡 APPLIED, NOT SHOWN TO HELP",
+    "reverted": "↩ REVERTED",
+    "failed": "🔴 FAILED",
+    "unknown": "🟣 OUTCOME UNKNOWN",
+    "denied": "⛔ DENIED",
+    "withdrawn": "⚪ WITHDRAWN",
+    "expired": "⚪ EXPIRED",
+    "stale": "🟡 STALE: THE HOST HAS CHANGED SINCE",
+}
+MEANINGS: Mapping[str, str] = {
+    "approved": "Before anything runs the host is read again; what no longer holds is not applied.",
+    "running": "The host is being changed.",
+    "reverting": "The value before is being put back.",
+    "unresolved": "The change is in place; whether the cause is gone could not be shown.",
+    "failed": "The change was not carried out as planned.",
+    "unknown": "Nobody knows yet what became of it. It will not be run again; the host's own journal will tell.",
+    "denied": "Nothing was changed.",
+    "withdrawn": "Nothing was changed.",
+    "expired": "Nothing was changed. It can be proposed anew.",
+    "stale": "Nothing was changed: the plan rested on facts that no longer hold.",
+}
+BUTTONS: Mapping[str, tuple[str, ...]] = {
+    "proposed": (names.APPROVE, names.DENY, names.DETAILS, names.WITHDRAW),
+    "approved": (names.APPLY, names.DETAILS, names.WITHDRAW),
+    "validated": (names.REVERT, names.PERSIST, names.DETAILS),
+    "unresolved": (names.REVERT, names.DETAILS),
+    "stale": (names.REPLAN, names.DETAILS),
+    "expired": (names.REPLAN, names.DETAILS),
+}
+LABELS: Mapping[str, str] = {
+    names.DETAILS: "Details",
+    names.WITHDRAW: "Withdraw",
+    names.REVERT: "Revert…",
+    names.PERSIST: "Make permanent…",
+    names.REPLAN: "Re-plan…",
+}
+OVER = frozenset({"denied", "withdrawn", "expired", "stale", "reverted", "validated"})  # nobody needs the commands any more
+UNDO = "undo"
+SHOW = "in `triagebook fix show`"
+VIEW_ROOM = 1000  # bytes of a modal besides its blocks
+SHORT = 60  # characters of a change that fits on one line
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the caller adds to a fix: Slack ids of persons, why it is stale, how long it ran, its audit row."""
+
+    mentions: Mapping[str, str] = field(default_factory=dict)  # person -> Slack user id
+    why: str = ""
+    duration_ms: float | None = None
+    audit_row: int | None = None
+
+
+NOTHING = Told()
+
+
+def approval(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> Card:
+    """The card of a fix in its present state, the same for every copy."""
+    text = fallback(fix, told)
+    plan = fix.plan
+    if plan is None:
+        return card([header("⛔ DO NOT APPROVE"), prose(run(mrkdwn.plain(fix.problem))), _identity(fix, None)], text)
+    whole = [*_top(fix, plan, told), *_plan(plan, is_over=fix.state in OVER), *_people(fix, plan, told)]
+    blocks = [*whole, *_vote_row(fix, plan, tokens)]
+    if is_whole(blocks, MESSAGE_BLOCKS, PAYLOAD - size(text)):
+        return Card(tuple(blocks), text)
+    top, *rest = whole
+    return card([top, _too_large(fix), *(Part(block, 1) for block in rest), *_vote_row(fix, plan, _cautious(tokens))], text, SHOW)
+
+
+def details(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> list[Block]:
+    """Everything of the plan, for a modal; approved from there by the same button."""
+    plan = fix.plan
+    if plan is None:
+        return list(approval(fix, {}, told).blocks)
+    facts = [f"{mrkdwn.exact(fact.id, 120)} = {mrkdwn.exact(fact.value, 120)}" for fact in plan.facts]
+    order = [f"{mrkdwn.exact(name, 60)}={mrkdwn.exact(value, 200)}" for name, value in plan.order.items()]
+    ids = (("host key", plan.host_key), ("machine", plan.machine_id), ("boot", plan.boot_id), ("plan digest", fix.digest))
+    top, *whole = [*_top(fix, plan, told), *_plan(plan), *_people(fix, plan, told)]
+    more = [
+        Part(preformatted("Rests on", facts or ["nothing"]), 2, len(facts)),
+        Part(preformatted("Order the host gets, once signed", order), 2, len(order)),
+        Part(preformatted("Exactly", [f"{name:<12} {mrkdwn.exact(value or 'none', 120)}" for name, value in ids]), 2),
+    ]
+    room = PAYLOAD - VIEW_ROOM
+    row = _vote_row(fix, plan, tokens)
+    parts: list[Part | Block] = [top, *whole, *more, *row]
+    if not is_whole([top, *whole, *row], MESSAGE_BLOCKS - 1, room - 200):
+        parts = [top, _too_large(fix), *(Part(block, 1) for block in whole), *more, *_vote_row(fix, plan, _cautious(tokens))]
+    return fit(parts, MESSAGE_BLOCKS, room, SHOW)[0]
+
+
+def fallback(fix: FixView, told: Told = NOTHING) -> str:
+    """The card as plain text."""
+    return mrkdwn.fallback(_plain_lines(fix, told), FALLBACK)
+
+
+def change_line(plan: Plan) -> str:
+    """`host01: TasksMax of worker.service: 24 -> 64`, one line for all changes."""
+    return f"{plan.host}: {'; '.join(f'{item.what}: {item.now} -> {item.then}' for item in plan.changes)}"
+
+
+def voters(fix: FixView, told: Told, decision: str = "approve") -> str:
+    """Who decided, as mentions where their Slack id is known."""
+    found = [_voter(vote, told) for vote in fix.votes if vote.decision == decision]
+    return ", ".join(found)
+
+
+def _voter(vote: VoteView, told: Told) -> str:
+    emergency = f" (BREAK-GLASS: {mrkdwn.escape(vote.break_glass)})" if vote.break_glass else ""
+    return f"{mrkdwn.person(told.mentions.get(vote.person, vote.person))}{emergency}"
+
+
+def _too_large(fix: FixView) -> Block:
+    return note(f"⚠ Too large to be shown whole here, so it cannot be approved here: triagebook fix show {fix.id}")
+
+
+def _cautious(tokens: Tokens) -> Tokens:
+    """Without the buttons that say yes."""
+    return {name: token for name, token in tokens.items() if name not in {names.APPROVE, names.APPLY}}
+
+
+def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
+    yield header(f"{TITLES[fix.state]} · {plan.host}")
+    says = told.why or fix.outcome
+    if says:
+        yield prose(run(mrkdwn.plain(says, 600), bold=True))
+    ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None and fix.state in SETTLED else ""
+    if meaning := f"{MEANINGS.get(fix.state, '')}{ran}".strip():
+        yield note(meaning)
+    if fix.state in {"approved", "running"}:
+        yield context(f"Approved by {voters(fix, told) or 'nobody'}")
+    if fix.state == "denied":
+        yield context(f"Denied by {voters(fix, told, 'deny') or 'nobody'}")
+
+
+def _changes(plan: Plan) -> list[str]:
+    lines = []
+    for item in plan.changes:
+        now, then = mrkdwn.exact(item.now), mrkdwn.exact(item.then)
+        is_short = len(now) + len(then) < SHORT and "->" not in now + then
+        lines += [mrkdwn.exact(item.what), *([f"  {now} -> {then}"] if is_short else [f"  now   {now}", f"  then  {then}"])]
+    return lines or ["No single value: see the commands."]
+
+
+def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
+    """Every line an approver says yes to. None of it may be left out then, so none of it is a `Part`."""
+    yield prose(run(mrkdwn.plain(plan.title), bold=True), run(f"\nbecause {mrkdwn.plain(plan.summary, 600)}"))
+    yield preformatted("Change", _changes(plan))
+    if is_over:
+        return
+    yield preformatted("Exact commands", [mrkdwn.exact(line) for line in plan.commands] or ["none"])
+    if plan.undo_commands:
+        yield preformatted("Undo", [mrkdwn.exact(line) for line in plan.undo_commands])
+    undo = "" if plan.undo_commands and plan.undo != "none" else ". It CANNOT be undone."
+    risk = [run("Risk ", bold=True), run(f"{plan.risk}{undo}\n"), run("Disturbs ", bold=True), run(mrkdwn.plain(plan.disruption))]
+    yield prose(*risk)
+
+
+def _people(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
+    who = mrkdwn.person(told.mentions.get(plan.requester, plan.requester))
+    yield context(f"Asked by {who} ({mrkdwn.code(plan.requester_account)}) {mrkdwn.date(fix.created_at)}")
+    if plan.reason:
+        yield prose(run("In the requester's words, not verified: ", bold=True), run(mrkdwn.plain(plan.reason, 300)))
+    given = voters(fix, told)
+    approvals = f"Approvals: {mrkdwn.escape(fix.approvals)}{f' · {given}' if given else ''}"
+    until = f" · expires {mrkdwn.date(fix.expires_at)}" if fix.state in {"proposed", "approved"} else ""
+    yield context(f"{approvals}{until}")
+    yield _identity(fix, plan, told.audit_row)
+
+
+def _identity(fix: FixView, plan: Plan | None, audit_row: int | None = None) -> Block:
+    book = f" · {mrkdwn.code(f'{plan.runbook_id}@{plan.runbook_version}')}" if plan else ""
+    row = f" · audit row {audit_row}" if audit_row is not None else ""
+    return context(f"{mrkdwn.code(fix.id)} · plan {mrkdwn.code(digest(fix.digest))}{book}{row}")
+
+
+def _vote_row(fix: FixView, plan: Plan, tokens: Tokens) -> list[Block]:
+    wanted = [name for name in BUTTONS.get(fix.state, ()) if name in tokens and _is_possible(name, plan)]
+    return actions([_button(name, tokens[name], plan) for name in wanted])
+
+
+def _is_possible(name: str, plan: Plan) -> bool:
+    """Not everything can be taken back, and only a live change can be made to last."""
+    if name == names.REVERT:
+        return plan.undo != "none" and plan.action != UNDO
+    return name != names.PERSIST or (plan.order.get("step") == "live" and plan.action != UNDO)
+
+
+def _button(name: str, token: str, plan: Plan) -> dict[str, object]:
+    what = change_line(plan)
+    if name == names.APPROVE:
+        return button("Approve", name, token, style="primary", confirm=confirmation(f"Approve on {plan.host}?", what, "Approve"))
+    if name == names.APPLY:
+        return button("Apply now", name, token, style="primary", confirm=confirmation(f"Change {plan.host}?", what, "Apply now"))
+    if name == names.DENY:
+        return button("Deny…", name, token, style="danger")
+    return button(LABELS[name], name, token)
+
+
+def _plain_lines(fix: FixView, told: Told) -> Iterator[str]:
+    plan = fix.plan
+    if plan is None:
+        yield f"DO NOT APPROVE {fix.id}: {fix.problem}"
+        return
+    yield f"{TITLES[fix.state]}: {change_line(plan)}"
+    if told.why or fix.outcome:
+        yield told.why or fix.outcome
+    yield f"{plan.title}, because {plan.summary}"
+    yield from (f"Command: {line}" for line in plan.commands)
+    yield f"Risk {plan.risk}, {undoing(plan.undo)}. Disturbs: {plan.disruption}"
+    yield f"Asked by {plan.requester}. In the requester's words, not verified: {plan.reason}"
+    yield f"Approvals: {fix.approvals}. Expires {fix.expires_at}. {fix.id}, plan {digest(fix.digest)}"

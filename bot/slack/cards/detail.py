@@ -1,0 +1,96 @@
+"""What stands in the thread below a diagnosis: a line for each check, the facts with their sources, the changes by hand."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.blocks import Block, prose, run
+from triagebook.bot.slack.blocks import preformatted as box
+from triagebook.bot.slack.cards.wording import OUTCOMES, bounds, columns, not_judged, pressing, undoing, value_of
+from triagebook.bot.slack.limits import Card, Part, card
+from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, OfferedRemediation
+
+LINES = 24  # of a box
+CHARACTERS = 2400
+ELSEWHERE = "in the file of this run"
+
+
+def detail(diagnosis: Diagnosis) -> tuple[Card, ...]:
+    """The messages of the thread, in order."""
+    return (
+        card(_checks(diagnosis), f"Checks of {mrkdwn.escape(diagnosis.host.name)}", ELSEWHERE),
+        *([card(_evidence(diagnosis), "Evidence", ELSEWHERE)] if diagnosis.facts else []),
+        *([card(_by_hand(diagnosis.remediations), "Changes by hand", ELSEWHERE)] if diagnosis.remediations else []),
+    )
+
+
+def evidence(diagnosis: Diagnosis) -> Card:
+    """Every cited fact, for `Show evidence`."""
+    return card(_evidence(diagnosis) or [prose(run("No fact is cited."))], "Evidence", ELSEWHERE)
+
+
+def _checks(diagnosis: Diagnosis) -> Iterator[Part]:
+    rows = [(OUTCOMES[check.outcome], f"{check.id}: {_told(check)}") for check in diagnosis.checks]
+    if not rows:
+        rows = [("NOT JUDGED", f"{diagnosis.login.phase}: {diagnosis.login.outcome}: {diagnosis.login.message}")]
+    yield from boxes("Each check, in the order of triage", columns(rows, 14))
+    if diagnosis.unknown:
+        yield from boxes("Not judged: each may still be a cause", [not_judged(item, 12) for item in diagnosis.unknown])
+    if diagnosis.also:
+        told = [f"{mrkdwn.exact(item.summary, 400)} ({pressing(item)})" for item in diagnosis.also]
+        yield from boxes("Also found", told)
+    yield from boxes("What it cost", list(_cost(diagnosis)), spare=3)
+
+
+def _told(check: CheckResult) -> str:
+    found = check.findings
+    if check.outcome == "cleared":
+        return f"{found.cleared} looked at" if found.cleared else "none to look at"
+    rest = f" ({found.unknown} not judged)" if check.outcome == "matched" and found.unknown else ""
+    return f"{check.says}{rest}"
+
+
+def _evidence(diagnosis: Diagnosis) -> list[Part]:
+    lines = []
+    for entry in diagnosis.facts:
+        lines.append(f"{mrkdwn.exact(entry.id, 200)} = {mrkdwn.exact(value_of(entry), 200)}")
+        if entry.source:
+            lines.append(f"    {mrkdwn.exact(entry.source, 200)}")
+    return list(boxes("Evidence", lines)) if lines else []
+
+
+def _by_hand(offers: Sequence[OfferedRemediation]) -> Iterator[Part | Block]:
+    yield prose(run("Changes by hand. ", bold=True), run("Nothing was changed. A person with root on the host may run these."))
+    for offer in offers:
+        lines = [
+            *(
+                f"# {line}"
+                for line in (f"risk {offer.risk}, {undoing(offer.undo)}", *bounds(offer), f"disturbs: {offer.disruption}")
+            ),
+            *offer.commands,
+            *(["# undo", *offer.undo_commands] if offer.undo_commands else []),
+        ]
+        yield from boxes(mrkdwn.plain(f"{offer.id}: {offer.title}: {offer.culprit}"), lines)
+
+
+def _cost(diagnosis: Diagnosis) -> Iterator[str]:
+    target = diagnosis.target
+    if diagnosis.login.phase:
+        yield f"login {diagnosis.login.phase}: {diagnosis.login.outcome}"
+    yield f"via {target.transport or 'nothing'}{f', {target.collector}' if target.collector else ''}"
+    if target.cpu_ms is not None and target.bytes is not None:
+        yield f"{target.cpu_ms:.0f} ms CPU on the host, {target.bytes} bytes, {target.forks} forks"
+    yield ", ".join(f"{name} {value:.0f} ms" for name, value in diagnosis.timings_ms.items())
+    yield from target.notes
+
+
+def boxes(title: str, lines: Iterable[str], spare: int = 1) -> Iterator[Part]:
+    """Lines as preformatted boxes of a bounded size; the later ones go first when room is short."""
+    held: list[str] = []
+    made = 0
+    for line in (mrkdwn.exact(text, 600) for text in lines if text):
+        if held and (len(held) == LINES or sum(map(len, held)) + len(line) > CHARACTERS):
+            yield Part(box("" if made else title, held), spare, len(held))
+            held, made = [], made + 1
+        held.append(line)
+    if held:
+        yield Part(box("" if made else title, held), spare, len(held))

@@ -1,0 +1,187 @@
+"""The root card of a diagnosis: one message, edited from running to verdict. What is wrong stands first."""
+
+from collections.abc import Iterator
+
+from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.blocks import Block, Tokens, actions, bullets, button, context, header, note, preformatted, prose, run
+from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards.wording import (
+    Asked,
+    checks_of,
+    columns,
+    digest,
+    duration,
+    gauge,
+    not_judged,
+    pressing,
+    short,
+    title,
+    use,
+    value_of,
+)
+from triagebook.bot.slack.limits import FALLBACK, Card, Part, card
+from triagebook.runbooks.engine.diagnosis import Diagnosis, Verdict
+from triagebook.runbooks.engine.quantities import quantity
+
+MAX_EVIDENCE, MAX_ALSO, MAX_UNKNOWN, MAX_CONSUMERS, MAX_NEXT = 6, 3, 4, 3, 2
+NAME_WIDTH = 22  # of a fact, so that a line fits on a telephone
+
+
+def running(host: str, runbook: str, asked: Asked, says: str = "Reading the host; nothing is changed by looking.") -> Card:
+    """Before the verdict."""
+    who = context(f"{mrkdwn.code(runbook)} · asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(asked.at)}")
+    return card([header(f"⏳ DIAGNOSING · {host}"), prose(run(mrkdwn.plain(says))), who], f"Diagnosing {mrkdwn.escape(host)}")
+
+
+def failed(host: str, says: str, reason: str, asked: Asked, tokens: Tokens) -> Card:
+    """No diagnosis came of it: said with its reason code, and never as a state of the host."""
+    blocks = [
+        header(f"⚫ NO DIAGNOSIS · {host}"),
+        prose(run(mrkdwn.plain(says))),
+        context(f"reason {mrkdwn.code(reason)} · asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(asked.at)}"),
+        *actions([button("Re-run", names.RERUN, tokens[names.RERUN])] if names.RERUN in tokens else []),
+    ]
+    return card(blocks, mrkdwn.fallback([f"No diagnosis of {host}: {says}", f"Reason: {reason}"]))
+
+
+def verdict(diagnosis: Diagnosis, asked: Asked, tokens: Tokens, pending: str = "") -> Card:
+    """The answer. `pending` is a line of ours, such as that a second sample is being taken."""
+    parts: list[Part | Block] = [header(title(diagnosis)), *_said(diagnosis)]
+    if diagnosis.verdict is not None:
+        parts += _verdict(diagnosis, diagnosis.verdict)
+    parts += _not_judged(diagnosis)
+    if diagnosis.next:
+        parts.append(Part(bullets("What to do", map(mrkdwn.plain, diagnosis.next[:MAX_NEXT])), 3, len(diagnosis.next[:MAX_NEXT])))
+    parts += _judged(diagnosis)
+    if pending:
+        parts.append(note(f"⏳ {pending}"))
+    parts += [about(diagnosis, asked), *actions(_buttons(diagnosis, tokens))]
+    return card(parts, fallback(diagnosis))
+
+
+def closed(diagnosis: Diagnosis, asked: Asked, by: str, tokens: Tokens) -> Card:
+    """The card after somebody closed it: what it said in short, and how to look again."""
+    kept = {name: token for name, token in tokens.items() if name in {names.RERUN, names.EVIDENCE}}
+    blocks = [
+        header(title(diagnosis)),
+        prose(run(mrkdwn.plain(diagnosis.headline))),
+        context(f"Closed by {mrkdwn.person(by)}."),
+        about(diagnosis, asked),
+        *actions(_buttons(diagnosis, kept)),
+    ]
+    return card(blocks, fallback(diagnosis))
+
+
+def fallback(diagnosis: Diagnosis) -> str:
+    """All of it as plain text, for notifications, screen readers and clients without blocks."""
+    return mrkdwn.fallback(_plain_lines(diagnosis), FALLBACK)
+
+
+def about(diagnosis: Diagnosis, asked: Asked) -> Block:
+    """Who asked, when, by which runbook, which run, how long."""
+    ref = diagnosis.runbook
+    samples = f"{len(diagnosis.samples)} sample{'s' if len(diagnosis.samples) != 1 else ''}"
+    return context(
+        f"asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(diagnosis.started_at)} · {duration(diagnosis.duration_ms)} · {samples}",
+        f"runbook {mrkdwn.code(f'{ref.id}@{ref.version}')} {mrkdwn.code(digest(ref.digest))} · run {mrkdwn.code(diagnosis.id)}",
+    )
+
+
+def _said(diagnosis: Diagnosis) -> Iterator[Block]:
+    """The verdict's sentence in bold, what else the headline says after it."""
+    summary = diagnosis.verdict.summary if diagnosis.verdict else ""
+    if summary and summary in diagnosis.headline:
+        main, rest = summary, " ".join(diagnosis.headline.replace(summary, " ").split())
+    else:
+        first, stop, rest = diagnosis.headline.partition(". ")
+        main = first + stop.strip()
+    yield prose(run(mrkdwn.plain(main, 600), bold=True), *([run(f"\n{mrkdwn.plain(rest, 600)}")] if rest else []))
+
+
+def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
+    limit = verdict.limit
+    used = verdict.usage.value if verdict.usage else None
+    said = [f"{pressing(verdict)} · {verdict.cause}"]
+    if limit is not None:
+        said.insert(0, f"{gauge(used, limit.value)}  {use(verdict)} · {limit.name}".strip())
+    yield prose(run("\n".join(mrkdwn.plain(text) for text in said)))
+    if lines := _evidence(diagnosis, verdict):
+        yield Part(preformatted("Evidence", lines), 4, len(lines))
+    if diagnosis.also:
+        more = [f"and {len(diagnosis.also) - MAX_ALSO} more in the thread"] if len(diagnosis.also) > MAX_ALSO else []
+        told = [f"{mrkdwn.plain(item.summary)} ({pressing(item)})" for item in diagnosis.also[:MAX_ALSO]]
+        yield Part(bullets("Also found", told + more), 2, len(told))
+
+
+def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
+    """Who uses it up, then the facts cited, but for those that the gauge has told; where the limit was read comes last."""
+    entries = {entry.id: entry for entry in diagnosis.facts}
+    limit, usage = verdict.limit, verdict.usage
+    told = {(usage.source, usage.value)} if usage else set()
+    told |= {(limit.source, limit.value)} if limit else set()
+    shown = []
+    for entry in (entries[name] for name in verdict.evidence if name in entries):
+        values = {reading.value for reading in entry.readings}
+        is_told = len(values) == 1 and (entry.source, *values) in told
+        if entry.unreadable or (any(values) and not is_told):
+            shown.append((short(entry.id), value_of(entry)))
+    lines = columns([*_used_by(verdict), *shown[:MAX_EVIDENCE]], NAME_WIDTH)
+    return [*lines, f"limit read from {mrkdwn.exact(limit.source, 120)}"] if limit and limit.source else lines
+
+
+def _used_by(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    unit = verdict.limit.unit if verdict.limit else ""
+    for item in verdict.consumers[:MAX_CONSUMERS]:
+        yield f"used by {item.comm}", f"{quantity(item.count, unit)} (PID {item.pid}, {item.unit or item.user or 'no unit'})"
+
+
+def _not_judged(diagnosis: Diagnosis) -> Iterator[Block]:
+    """What is not known stands before what is ruled out, and stays when room is short."""
+    if diagnosis.unknown:
+        more = len(diagnosis.unknown) - MAX_UNKNOWN
+        told = [not_judged(item) for item in diagnosis.unknown[:MAX_UNKNOWN]]
+        rest = [f"and {more} more: {', '.join(item.check for item in diagnosis.unknown[MAX_UNKNOWN:])}"] if more > 0 else []
+        yield bullets("⚠ Not judged: each may still be a cause", told + [mrkdwn.plain(text) for text in rest])
+    for text in diagnosis.caveats[:MAX_UNKNOWN]:
+        yield note(f"⚠ Not judged, accepted beforehand: {text}")
+
+
+def _judged(diagnosis: Diagnosis) -> Iterator[Part | Block]:
+    for label, outcome in (("Ruled out", "cleared"), ("Not looked at", "skipped")):
+        if found := checks_of(diagnosis, outcome):
+            yield Part(note(f"{label}: {', '.join(found)}"), 1 if outcome == "cleared" else 0)
+    for text in diagnosis.truncated[:2]:
+        yield Part(note(f"Cut short: {text}"), 1)
+
+
+def _buttons(diagnosis: Diagnosis, tokens: Tokens) -> list[dict[str, object]]:
+    """Nothing here changes a host: a fix is asked for in a form, and then approved elsewhere."""
+    wanted = [
+        ("Propose fix…", names.PROPOSE, "primary" if diagnosis.remediations else None),
+        ("Re-run", names.RERUN, ""),
+        ("Show evidence", names.EVIDENCE, ""),
+        ("Close", names.CLOSE, ""),
+    ]
+    return [button(label, name, tokens[name], style=style) for label, name, style in wanted if name in tokens and style is not None]
+
+
+def _plain_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    yield f"{title(diagnosis)}: {diagnosis.headline}"
+    found = diagnosis.verdict
+    if found is not None:
+        yield f"{found.cause}: {pressing(found)}"
+        if found.limit is not None:
+            yield f"{found.limit.name}: {use(found)}"
+    yield from (f"Not judged, may still be a cause: {not_judged(item)}" for item in diagnosis.unknown[:MAX_UNKNOWN])
+    if len(diagnosis.unknown) > MAX_UNKNOWN:
+        yield f"Not judged either: {', '.join(item.check for item in diagnosis.unknown[MAX_UNKNOWN:])}"
+    yield from (f"Not judged, accepted beforehand: {text}" for text in diagnosis.caveats[:MAX_UNKNOWN])
+    yield from (f"Also: {item.summary} ({pressing(item)})" for item in diagnosis.also[:MAX_ALSO])
+    if skipped := checks_of(diagnosis, "skipped"):
+        yield f"Not looked at: {', '.join(skipped)}"
+    if cleared := checks_of(diagnosis, "cleared"):
+        yield f"Ruled out: {', '.join(cleared)}"
+    yield from (f"What to do: {text}" for text in diagnosis.next[:MAX_NEXT])
+    if diagnosis.remediations:
+        yield f"Fixes that can be proposed: {', '.join(dict.fromkeys(offer.id for offer in diagnosis.remediations))}"
+    yield f"{diagnosis.runbook.id}@{diagnosis.runbook.version}, {duration(diagnosis.duration_ms)}, run {diagnosis.id}"

@@ -1,0 +1,85 @@
+"""Many hosts in one card: a storm of alerts, or a fleet that was asked. Grouped by what is wrong, worst first."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from triagebook.bot.render.fleet import ORDER, WORDS, Row
+from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.blocks import Block, Tokens, actions, button, context, header, note, preformatted, prose, run
+from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards.detail import boxes
+from triagebook.bot.slack.cards.wording import MARKS, Asked
+from triagebook.bot.slack.limits import Card, Part, card
+
+MAX_NAMES, MAX_GROUPS = 8, 12
+Group = tuple[str, str, list[str]]  # status, what, hosts
+
+
+def fleet(rows: Sequence[Row], asked: Asked, tokens: Tokens, *, running: int = 0, repeats: int = 0) -> Card:
+    """The groups. `running` hosts have not answered yet; `repeats` alerts came for hosts already in the card."""
+    groups = grouped(rows)
+    total = len(rows) + running
+    parts: list[Part | Block] = [header(f"{total} host{'s' if total != 1 else ''}: {', '.join(_counts(rows, running))}")]
+    parts += [Part(_group(group), 1 if number < MAX_GROUPS else 2, 1) for number, group in enumerate(groups)]
+    if running:
+        parts.append(note(f"⏳ {running} not answered yet: nothing is known of them."))
+    if repeats:
+        parts.append(note(f"{repeats} more alerts came for these hosts; they are not diagnosed again."))
+    parts.append(context(f"asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(asked.at)}"))
+    if names.FLEET_ALL in tokens:
+        parts += actions([button("Show every host", names.FLEET_ALL, tokens[names.FLEET_ALL])])
+    return card(parts, mrkdwn.fallback(_plain_lines(groups, total, running)))
+
+
+def hosts(rows: Sequence[Row]) -> tuple[Card, ...]:
+    """A line for every host that is not healthy, for the thread; as many messages as it takes, five at most."""
+    told = sorted((row for row in rows if row.line), key=lambda row: ORDER.index(row.status))
+    lines = [f"{row.host}: {mrkdwn.exact(row.line, 220)}" for row in told]
+    parts = list(boxes("Hosts that need a look", lines))
+    chunks = [parts[at : at + 3] for at in range(0, len(parts), 3)]
+    cards = [card(chunk, f"Hosts, part {number + 1}") for number, chunk in enumerate(chunks[:5])]
+    left = sum(part.count for chunk in chunks[5:] for part in chunk)
+    more = f"{left} more hosts are not listed here." if left else ""
+    return (*cards, *([card([note(more)], more)] if more else []))
+
+
+def grouped(rows: Sequence[Row]) -> list[Group]:
+    """Hosts with the same verdict together, worst first, then the larger group."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        found[row.status, row.what].append(row.host)
+    order = sorted(found.items(), key=lambda item: (ORDER.index(item[0][0]), -len(item[1]), item[0][1]))
+    return [(status, what, sorted(members)) for (status, what), members in order]
+
+
+def _counts(rows: Sequence[Row], running: int) -> Iterator[str]:
+    for status in ORDER:
+        if count := sum(row.status == status for row in rows):
+            yield f"{count} {WORDS[status].lower()}"
+    if running:
+        yield f"{running} not answered yet"
+
+
+def _title(group: Group) -> str:
+    status, what, members = group
+    return f"{MARKS.get(status, '⚫')} {len(members)} {WORDS[status]}{f': {what}' if what else ''}"
+
+
+def _members(members: Sequence[str]) -> str:
+    more = f" and {len(members) - MAX_NAMES} more" if len(members) > MAX_NAMES else ""
+    return f"{', '.join(mrkdwn.plain(name, mrkdwn.NAME) for name in members[:MAX_NAMES])}{more}"
+
+
+def _group(group: Group) -> Block:
+    if group[0] == "healthy":
+        return prose(
+            run(mrkdwn.plain(_title(group)), bold=True), run(f"  {_members(group[2][:3])}{' …' if len(group[2]) > 3 else ''}")
+        )
+    return preformatted(mrkdwn.plain(_title(group)), [_members(group[2])])
+
+
+def _plain_lines(groups: Sequence[Group], total: int, running: int) -> Iterator[str]:
+    yield f"{total} hosts"
+    yield from (f"{_title(group)}: {_members(group[2])}" for group in groups)
+    if running:
+        yield f"{running} not answered yet: nothing is known of them"

@@ -1,0 +1,42 @@
+"""Help for one person: the commands they may use and no others."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.blocks import Block, bullets, context, header, note, preformatted
+from triagebook.bot.slack.limits import Card, Part, card
+
+MAX_RUNBOOKS = 12
+SAYS = (
+    ("diagnose", "Diagnose a host: nothing on it is changed. Also by mention in a thread, or by the shortcut of a message."),
+    ("propose", "Propose a fix from a diagnosis' card. Nothing changes before others approved it."),
+    ("approve", "Approve or deny fixes of other people; never your own. App Home lists what waits for you."),
+    ("apply", "Apply what is approved."),
+    ("break_lock", "Break the lock of a host, with a reason (triagebook lock break)."),
+    ("read_audit", "Read the audit log (triagebook audit list)."),
+)
+
+
+def help_card(allowed: Collection[str], command: str, runbooks: Sequence[tuple[str, str]]) -> Card:
+    """`allowed` are the actions of the policy that this person may do somewhere; `runbooks` names and titles, first the default."""
+    may = [says for action, says in SAYS if action in allowed]
+    parts: list[Part | Block] = [header("triagebook: what you may do here")]
+    if not may:
+        parts.append(note("Nothing: the policy allows your account no action. Ask whoever keeps the policy file."))
+    if "diagnose" in allowed:
+        parts.append(preformatted("Commands", list(_commands(command, [name for name, _title in runbooks]))))
+        told = [f"{name}: {title}" for name, title in runbooks[:MAX_RUNBOOKS]]
+        parts.append(Part(bullets("Runbooks", map(mrkdwn.plain, told or ["none"])), 1, len(told)))
+    if may:
+        parts.append(bullets("You may", may))
+    parts.append(context("What you may not do is not listed. `triagebook policy check` explains why."))
+    return card(parts, mrkdwn.fallback(["What you may do here:", *(may or ["nothing"])]))
+
+
+def _commands(command: str, runbooks: Sequence[str]) -> Iterator[str]:
+    yield f"{command} HOST"
+    yield f'{command} HOST symptom="the error text" unit=worker.service user=app pid=123'
+    yield f"{command}               (a form)"
+    if runbooks:
+        yield f"/triage HOST {runbooks[0]}"
+    yield f"{command} help"

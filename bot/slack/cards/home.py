@@ -1,0 +1,156 @@
+"""App Home: what waits for this person, the own runs, which hosts are locked, and whether the audit log holds."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from triagebook.bot.render.text import STATUS_WORDS
+from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.blocks import (
+    Block,
+    Tokens,
+    actions,
+    button,
+    confirmation,
+    context,
+    divider,
+    header,
+    note,
+    preformatted,
+    prose,
+    run,
+)
+from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards.approval import change_line
+from triagebook.bot.slack.cards.wording import digest, undoing
+from triagebook.bot.slack.limits import PAYLOAD, VIEW_BLOCKS, Part, fit
+from triagebook.tools.trust.auditing import AuditReport
+from triagebook.tools.trust.views import FixView, LockView
+
+MAX_RUNS, MAX_LOCKS, MAX_WAITING = 8, 10, 20
+_LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9_./?=&%-]*")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A fix that this person may decide on, with the tokens of its buttons."""
+
+    fix: FixView
+    tokens: Tokens
+
+
+@dataclass(frozen=True)
+class Run:
+    """A diagnosis this person asked for: `said` is its headline, `link` the card's permalink or empty."""
+
+    host: str
+    status: str
+    said: str
+    at: str
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Health:
+    """The audit log as last checked; no report: it was not checked, which is not the same as fine."""
+
+    report: AuditReport | None = None
+    checked_at: str = ""
+
+
+def home(waiting: Sequence[Waiting], runs: Sequence[Run], locks: Sequence[LockView], health: Health) -> dict[str, Any]:
+    """The view, for `views.publish`."""
+    parts: list[Part | Block] = [header(f"Waiting for you ({len(waiting)})"), *_all_waiting(waiting)]
+    parts += [divider(), header("Your runs"), *_runs(runs)]
+    parts += [divider(), header("Locked hosts"), *_locks(locks)]
+    parts += [divider(), header("Audit log"), _health(health)]
+    blocks, _omitted = fit(parts, VIEW_BLOCKS, PAYLOAD - 200, "on the command line (triagebook fix list)")
+    return {"type": "home", "blocks": blocks}
+
+
+def _all_waiting(waiting: Sequence[Waiting]) -> Iterator[Part | Block]:
+    if not waiting:
+        yield note("Nothing waits for your decision.")
+    for number, item in enumerate(waiting[:MAX_WAITING]):
+        yield from _one(item, 2 + number)
+    if len(waiting) > MAX_WAITING:
+        yield note(f"{len(waiting) - MAX_WAITING} more wait: triagebook fix list")
+
+
+def _one(item: Waiting, spare: int) -> Iterator[Part]:
+    """One block of what changes and its row of buttons; they go together when room is short."""
+    fix, plan = item.fix, item.fix.plan
+    if plan is None:
+        yield Part(note(f"⛔ DO NOT APPROVE {fix.id}: {fix.problem}"), spare)
+        return
+    lines = [
+        *(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes),
+        *(f"$ {line}" for line in plan.commands),
+        *(f"undo: {line}" for line in plan.undo_commands),
+    ]
+    title = f"{plan.host}: {mrkdwn.plain(plan.title)}, risk {plan.risk}, {undoing(plan.undo)}"
+    shown = [mrkdwn.exact(line) for line in lines]
+    is_whole = sum(map(len, shown)) < 2000
+    if is_whole:
+        yield Part(preformatted(title, shown), spare, 0)
+    else:
+        yield Part(prose(run(title, bold=True), run("\nToo large for this page: see Details.")), spare, 0)
+    who = f"asked by {mrkdwn.escape(plan.requester)} · {mrkdwn.escape(fix.approvals)} · expires {mrkdwn.date(fix.expires_at)}"
+    yield Part(context(f"{who} · {mrkdwn.code(fix.id)} plan {mrkdwn.code(digest(fix.digest))}"), spare, 0)
+    yield Part(note(f"Disturbs: {plan.disruption}"), spare, 0)
+    if plan.reason:
+        yield Part(note(f"In the requester's words, not verified: {plan.reason}"), spare, 0)
+    for row in actions(list(_buttons(item, is_whole))):
+        yield Part(row, spare, 1)
+
+
+def _buttons(item: Waiting, is_whole: bool) -> Iterator[dict[str, Any]]:
+    plan, tokens = item.fix.plan, item.tokens
+    if plan is None:
+        return
+    if is_whole and names.APPROVE in tokens:
+        dialog = confirmation(f"Approve on {plan.host}?", change_line(plan), "Approve")
+        yield button("Approve", names.APPROVE, tokens[names.APPROVE], style="primary", confirm=dialog)
+    if names.DENY in tokens:
+        yield button("Deny…", names.DENY, tokens[names.DENY], style="danger")
+    if names.DETAILS in tokens:
+        yield button("Details", names.DETAILS, tokens[names.DETAILS])
+
+
+def _runs(runs: Sequence[Run]) -> Iterator[Part | Block]:
+    if not runs:
+        yield note("None yet.")
+    for item in runs[:MAX_RUNS]:
+        link = f" · <{_amp(item.link)}|open>" if _LINK.fullmatch(item.link) else ""
+        title = f"{mrkdwn.plain(item.host, mrkdwn.NAME)} {STATUS_WORDS.get(item.status, item.status)}: "
+        yield Part(prose(run(title, bold=True), run(mrkdwn.plain(item.said, 240))), 1)
+        yield Part(context(f"{mrkdwn.date(item.at)}{link}"), 1, 0)
+
+
+def _amp(link: str) -> str:
+    return link.replace("&", "&amp;")
+
+
+def _locks(locks: Sequence[LockView]) -> Iterator[Part | Block]:
+    if not locks:
+        yield note("None that you may see.")
+    for lock in locks[:MAX_LOCKS]:
+        text = f"🔒 {mrkdwn.code(lock.host)} by {mrkdwn.escape(lock.person)} since {mrkdwn.date(lock.taken_at)}"
+        yield Part(context(f"{text} · {mrkdwn.code(lock.fix)}"), 1)
+        yield Part(note(lock.reason, 300), 1, 0)
+    if len(locks) > MAX_LOCKS:
+        yield note(f"{len(locks) - MAX_LOCKS} more hosts are locked: triagebook lock list")
+
+
+def _health(health: Health) -> Block:
+    report, at = health.report, mrkdwn.date(health.checked_at) if health.checked_at else "never"
+    if report is None:
+        return context(f"❔ Not checked: whether it holds is not known (last checked: {at}).")
+    if report.holds:
+        return context(
+            f"🟢 Holds: {report.size} rows, {report.checkpoints} checkpoints, root {mrkdwn.code(report.root[:12])} (checked {at})."
+        )
+    first = report.problems[0] if report.problems else None
+    says = f": {mrkdwn.escape(first.says)} (row {first.row})" if first else ""
+    return context(f"🔴 DOES NOT HOLD{says}. Stop approving and call whoever keeps this server (checked {at}).")

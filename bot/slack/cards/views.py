@@ -1,0 +1,132 @@
+"""Modals: the frame of them, the light one that holds a trigger, the one that says no, and the small forms."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.blocks import Block, field, option, plain_text, prose, run
+from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.limits import OPTIONS, PAYLOAD, VIEW_BLOCKS, VIEW_TITLE, Part, fit
+from triagebook.runbooks.engine.plan import MAX_REASON
+
+FRAME = 800  # bytes of a view besides its blocks; metadata is an opaque token
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the form of a diagnosis asks for. Empty members were not filled in."""
+
+    host: str
+    runbook: str
+    inputs: Mapping[str, str]
+
+
+def modal(
+    name: str, title: str, parts: Iterable[Part | Block], token: str = "", *, submit: str = "", close: str = "Cancel"
+) -> dict[str, Any]:
+    """A modal within all limits."""
+    blocks, _omitted = fit(parts, VIEW_BLOCKS, PAYLOAD - FRAME - len(token), "in the thread")
+    view: dict[str, Any] = {"type": "modal", "callback_id": name, "title": plain_text(title, VIEW_TITLE), "blocks": blocks}
+    if submit:
+        view["submit"] = plain_text(submit, VIEW_TITLE)
+    view["close"] = plain_text(close, VIEW_TITLE)
+    if token:
+        view["private_metadata"] = token
+    return view
+
+
+def loading(name: str, title: str, says: str = "One moment…") -> dict[str, Any]:
+    """Opened at once, before anything is looked up; then updated."""
+    return modal(name, title, [prose(run(mrkdwn.plain(says)))])
+
+
+def refused(name: str, title: str, says: str, what_to_do: str = "") -> dict[str, Any]:
+    """In place of a form: why it cannot be, and what can be done."""
+    more = [prose(run("What to do: ", bold=True), run(mrkdwn.plain(what_to_do, 600)))] if what_to_do else []
+    return modal(name, title, [prose(run(mrkdwn.plain(says, 1000))), *more], close="Close")
+
+
+def shown(title: str, blocks: Sequence[Block]) -> dict[str, Any]:
+    """A modal to read, such as the details of a fix."""
+    return modal(names.DETAILS, title, blocks, close="Close")
+
+
+def why(name: str, title: str, host: str, what: str, token: str, submit: str) -> dict[str, Any]:
+    """A form that asks for a reason only: of a denial, of a revert."""
+    element = {"type": "plain_text_input", "action_id": names.REASON, "multiline": True, "min_length": 2, "max_length": MAX_REASON}
+    said = prose(run(f"{mrkdwn.plain(host, mrkdwn.NAME)}: ", bold=True), run(mrkdwn.plain(what, 600)))
+    return modal(name, title, [said, field(names.REASON, "Why", element, hint="Kept in the audit log.")], token, submit=submit)
+
+
+def deny(host: str, what: str, token: str) -> dict[str, Any]:
+    """Why not?"""
+    return why(names.DENY_VIEW, "Deny this fix", host, what, token, "Deny")
+
+
+def revert(host: str, what: str, token: str) -> dict[str, Any]:
+    """A revert is a plan of its own, which another person approves."""
+    return why(
+        names.REVERT_VIEW, "Revert this fix", host, f"{what}. Another person approves the way back.", token, "Ask for approval"
+    )
+
+
+def persist(host: str, what: str, token: str) -> dict[str, Any]:
+    """What holds until the next start, made to last: a plan of its own, too."""
+    said = f"{what}. Another person approves the permanent step."
+    return why(names.PERSIST_VIEW, "Make it permanent", host, said, token, "Ask for approval")
+
+
+def diagnose(runbooks: Sequence[tuple[str, str]], token: str = "", host: str = "", symptom: str = "") -> dict[str, Any]:
+    """Which host, by which runbook (name and title; the first is chosen), and what is known already."""
+    select: dict[str, Any] = {
+        "type": "external_select",
+        "action_id": names.HOST,
+        "min_query_length": 0,
+        "placeholder": plain_text("Host", 150),
+    }
+    if host:
+        select["initial_option"] = option(host, host)
+    options = [option(f"{name}: {title}", name) for name, title in runbooks[:OPTIONS]]
+    books = {"type": "static_select", "action_id": names.RUNBOOK, "options": options, "initial_option": options[0]}
+    given = {"initial_value": symptom[:300]} if symptom else {}
+    text = {"type": "plain_text_input", "action_id": names.SYMPTOM, "multiline": True, "max_length": 1000, **given}
+    pid = {"type": "number_input", "action_id": names.PID, "is_decimal_allowed": False, "min_value": "1", "max_value": "4194304"}
+    return modal(
+        names.DIAGNOSE_VIEW,
+        "Diagnose a host",
+        [
+            field(names.HOST, "Host", select),
+            field(names.RUNBOOK, "Runbook", books),
+            field(names.SYMPTOM, "The error, as it was printed", text, optional=True),
+            field(names.UNIT, "Unit", _line(names.UNIT), optional=True),
+            field(names.USER, "User on the host", _line(names.USER), optional=True),
+            field(names.PID, "Process id", pid, optional=True),
+        ],
+        token,
+        submit="Diagnose",
+    )
+
+
+def wanted(values: Mapping[str, Mapping[str, Any]]) -> Wanted:
+    """Read `view.state.values` of `diagnose`."""
+    keys = (names.SYMPTOM, names.UNIT, names.USER, names.PID)
+    inputs = {key: mrkdwn.words(text) for key in keys if (text := value_of(values, key).strip())}
+    return Wanted(value_of(values, names.HOST), value_of(values, names.RUNBOOK), inputs)
+
+
+def host_options(hosts: Sequence[str]) -> dict[str, Any]:
+    """The answer to an `external_select` that asks for hosts."""
+    return {"options": [option(host, host) for host in hosts[:OPTIONS] if len(host) <= 75]}
+
+
+def value_of(values: Mapping[str, Mapping[str, Any]], block_id: str) -> str:
+    """What a person entered or chose in a block; empty when nothing."""
+    for element in values.get(block_id, {}).values():
+        selected = element.get("selected_option")
+        return str((selected or {}).get("value") or element.get("value") or "")
+    return ""
+
+
+def _line(name: str) -> dict[str, Any]:
+    return {"type": "plain_text_input", "action_id": name, "max_length": 256}

@@ -1,0 +1,128 @@
+"""What the cards say alike: a status in a word, a gauge, a fact in a line, who asked and with which runbook."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
+from triagebook.bot.slack import mrkdwn
+from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, RunbookRef, Unknown, Verdict
+from triagebook.runbooks.engine.quantities import as_count, quantity
+
+MARKS: Mapping[str, str] = {
+    "healthy": "🟢",
+    "warning": "🟡",
+    "cause_found": "🔴",
+    "inconclusive": "🟣",
+    "unreachable": "⚫",
+}
+GAUGE = 10  # characters
+OUTCOMES: Mapping[str, str] = {
+    "matched": "FOUND",
+    "cleared": "ruled out",
+    "unknown": "NOT JUDGED",
+    "skipped": "not looked at",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asked for a diagnosis (a Slack user id, or a name) and when (RFC 3339)."""
+
+    by: str
+    at: str
+
+
+def title(diagnosis: Diagnosis) -> str:
+    """`🔴 CAUSE FOUND · host01`: the word carries it, the mark only helps."""
+    return f"{MARKS[diagnosis.status]} {STATUS_WORDS[diagnosis.status]} · {diagnosis.host.name}"
+
+
+def pressing(verdict: Verdict) -> str:
+    """`certain · being refused now`, and whether it is another matter."""
+    parts = [verdict.strength, ACTIVE_WORDS[verdict.active]]
+    if verdict.belongs_to:
+        parts.append(f"another matter: runbook {verdict.belongs_to}")
+    elif verdict.explains_symptom != "yes":
+        parts.append(
+            "does NOT explain the error given" if verdict.explains_symptom == "no" else "whether it explains the error is not known"
+        )
+    return " · ".join(parts)
+
+
+def gauge(used: float | None, limit: float) -> str:
+    """`▰▰▰▰▰▰▰▰▰▱`. Full only where the limit is reached; no use known, no gauge."""
+    if used is None or limit <= 0:
+        return ""
+    share = max(0.0, used / limit)
+    filled = GAUGE if share >= 1 else int(share * GAUGE)
+    return "▰" * filled + "▱" * (GAUGE - filled)
+
+
+def use(verdict: Verdict) -> str:
+    """`392 of 400 tasks (98 %)`; a use that is not known is said to be so."""
+    limit, used = verdict.limit, verdict.usage.value if verdict.usage else None
+    if limit is None:
+        return ""
+    if used is None:
+        return f"use not known, limit {quantity(limit.value, limit.unit)}"
+    share = f" ({int(100 * used / limit.value)} %)" if limit.value > 0 else ""
+    return f"{quantity(used, 'bytes' if limit.unit == 'bytes' else '')} of {quantity(limit.value, limit.unit)}{share}"
+
+
+def value_of(entry: FactEntry) -> str:
+    """`47 -> 50 refusals`: the readings of a fact, first to last, or why there are none."""
+    values = list(dict.fromkeys(reading.value for reading in entry.readings))
+    if not values:
+        return f"not readable: {entry.unreadable}"
+    plain = "bytes" if entry.unit == "bytes" else ""
+    return " -> ".join([*(quantity(value, plain) for value in values[:-1]), quantity(values[-1], entry.unit)])
+
+
+def short(name: str) -> str:
+    """`pids[/system.slice/x.service].current` -> `current`; the verdict has named the rest already."""
+    return name.rpartition("].")[2] if "]." in name else name
+
+
+def columns(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """Rows of two columns, the first as wide as its widest cell but no wider than `width`."""
+    first = min(width, max((len(row[0]) for row in rows), default=0))
+    return [f"{mrkdwn.exact(row[0], first):<{first}}  {mrkdwn.exact('  '.join(row[1:]), 200)}" for row in rows]
+
+
+def not_judged(item: Unknown, most: int = 3) -> str:
+    """`max_map_count: permission denied (java (810) and 4 more)`."""
+    more = f" and {len(item.which) - most} more" if len(item.which) > most else ""
+    which = f" ({', '.join(mrkdwn.plain(name, mrkdwn.NAME) for name in item.which[:most])}{more})" if item.which else ""
+    return mrkdwn.plain(f"{item.check}: {item.because}{which}")
+
+
+def checks_of(diagnosis: Diagnosis, outcome: str) -> list[str]:
+    """The checks that ended that way."""
+    return [check.id for check in diagnosis.checks if check.outcome == outcome]
+
+
+def runbook(ref: RunbookRef) -> str:
+    """`id@version 1a2b3c4d5e6f`."""
+    return f"{ref.id}@{ref.version} {digest(ref.digest)}"
+
+
+def digest(text: str) -> str:
+    """The first twelve hexadecimal digits."""
+    return text.removeprefix("sha256:")[:12]
+
+
+def duration(milliseconds: float) -> str:
+    """`310 ms`, `4.2 s`."""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def bounds(offer: OfferedRemediation) -> Iterator[str]:
+    """`limit 64 (25 to 1841)` for each parameter that a person may choose."""
+    for name, bound in offer.params.items():
+        if bound.min is not None and bound.max is not None and bound.min != bound.max:
+            yield f"{name} {as_count(bound.default)} ({as_count(bound.min)} to {as_count(bound.max)})"
+
+
+def undoing(undo: str) -> str:
+    """Whether a change can be taken back."""
+    return "CANNOT be undone" if undo == "none" else "can be undone"
