@@ -44,13 +44,15 @@ HELPER = {  # killed when this is there, in the order in which they come to be; 
     FILE: {"reverted", "unresolved"},
     f"{JOURNAL}/after": {"reverted", "unresolved"},
 }
-# Kill -9 the helper that waits for its order, when that path is there. Builtins only: nothing else is as fast.
+# Kill -9 the helper that waits for its order (sudo's own child), when that path is there. Builtins only: nothing else is as fast.
 KILLER = """rm -f /run/killed
 there() { set -- $1; [ -e "$1" ]; }
+parent() { read -r said <$1/stat && set -- ${said##*) } && above=$2; }
 until [ -n "$helper" ]; do
   for one in /proc/[0-9]*; do
     IFS= read -r said <$one/cmdline
-    case $said in /bin/sh*/opt/triagebook/helper*) helper=${one#/proc/} ;; esac
+    case $said in /bin/sh*/opt/triagebook/helper) parent $one && IFS= read -r said </proc/$above/cmdline ;; *) continue ;; esac
+    case $said in sudo*) helper=${one#/proc/} ;; esac
   done
 done 2>/dev/null
 until there "$1"; do :; done

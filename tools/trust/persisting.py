@@ -33,7 +33,7 @@ def proposed_permanent(trust: Trust, tried: Attempt, fix_id: str, reason: str) -
     if trust.executor is None:
         raise RefusedError(f"{fix.id}: this server cannot change hosts", reason="cannot_apply")
     require_room(trust, tried)
-    fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
     stale = other_host(plan, fresh, trust.executor.target_id(plan.host))
     if stale is not None:
         raise RefusedError(f"{fix.id}: {stale.says}", reason=stale.reason)

@@ -41,7 +41,7 @@ def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> F
             f"{fix.id}: this server cannot change hosts; by hand: {'; '.join(plan.undo_commands)}", reason="cannot_apply"
         )
     require_room(trust, tried)
-    fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
     same_boot = plan if plan.order.get("step") == "live" else replace(plan, boot_id=fresh.host.boot_id)
     stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, trust.executor.target_id(plan.host))
     if stale is not None:
