@@ -52,6 +52,7 @@ class Question:
     sample_s: float = 2.0
     samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
     also: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
+    beside: tuple[tuple[str, ...], ...] = ()  # read-only programs to run by the same login
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Answer:
     diagnosis: Diagnosis
     history: tuple[Facts, ...]
     also: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
+    beside: tuple[collect.Output | Unreadable, ...] = ()  # of the question's programs, in their order
 
 
 Progress = Callable[[str, "Diagnosis | None"], None]
@@ -146,6 +148,7 @@ class _Run:
         self.samples.append(SampleTime(1, _stamp(now())))
         extra: list[FactEntry] = []
         history = history_of(self.runbook, kinds, collection.samples)
+        beside = tuple(collection.run(argv, lookups.TIMEOUT_S) for argv in self.question.beside)
         wanted = self._needs(history)
         if wanted.sample:
             self.progress("first", self._diagnosis(history, collection, extra, collected_ms))
@@ -158,7 +161,7 @@ class _Run:
             self.progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
         also = lookups.facts(collection, self.question.also)
-        return Answer(self._diagnosis(history, collection, extra, collected_ms), history, also)
+        return Answer(self._diagnosis(history, collection, extra, collected_ms), history, also, beside)
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
         if self.question.samples == 1:
