@@ -104,6 +104,7 @@ GROUPS = {
     "audit": ("audit_commands", "The audit log."),
     "host": ("host_commands", "The hosts there are, what they differ in, and preparing them."),
     "policy": ("policy_commands", "Who may do what."),
+    "slack": ("slack_commands", "The Slack app: its manifest, and whether its tokens fit."),
 }
 COMMANDS = {
     "serve": ("serve_command", "Decide, sign and record for everybody else on this machine."),
