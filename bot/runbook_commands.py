@@ -62,6 +62,9 @@ def show(name: Name, *, as_json: JsonOption = False) -> None:
 def lint(name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when absent")] = "") -> None:
     """Check shape, names, expressions, templates, and that cases prove every state. Exit 1 on a complaint."""
     complaints = 0
+    for missing in _catalog().lost():
+        complaints += 1
+        typer.echo(f"{missing}: it is released (runbooks.lock) and its folder is gone")
     for entry, runbook, cases in _with_cases(name):
         from triagebook.runbooks.engine.coverage import gaps  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
 """Orders: what the helper on a host gets, and their signature. Pure but for the key.
 
 An order is `key=value` lines in one fixed order, each ended by LF, then an SSHSIG signature of exactly those bytes.
-The helper (`tools/target/helper.sh`) checks all of this again; both sides refuse what the other would refuse.
+The helper (`tools/target/helper/`) checks all of this again; both sides refuse what the other would refuse.
 """
 
 import base64

@@ -90,6 +90,11 @@ class Catalog:
                 released[name] = value.strip()
         return released
 
+    def lost(self) -> tuple[str, ...]:
+        """Released versions that are not there any more: a stored diagnosis could not be replayed with them."""
+        there = {entry.name for entry in self.entries()}
+        return tuple(sorted(name for name in self.lock() if name not in there))
+
     def load(self, name: str) -> model.Runbook:
         """The checked runbook. Raises RunbookError, also when a released version was edited."""
         entry = self.find(name)

@@ -7,7 +7,6 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,26 +109,24 @@ def test_an_undo_below_present_use_is_refused_and_the_host_stays_reachable(
 def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fixing) -> None:
     guest = fixing.machine
     fixing.host = guest.alias()
-    context = guest.inject("unit-tasksmax")
+    guest.inject("unit-tasksmax")
     try:
-        limit = f"{guest.cgroup_directory(context.cgroup)}/pids.max"
         colds = []
         for _ in range(3):
             started = time.monotonic()
             fixing.diagnose()
             colds.append(time.monotonic() - started)
         fix = fixing.proposed("raise_tasks_max", limit=400)
-        started = time.monotonic()
+        ahead_s = float(guest.agent.check("date", "+%s.%N")) - time.time()
+        clicked = time.time()
         fixing.service.approve(DECIDES, fix.id, fix.digest)
-        with ThreadPoolExecutor(1) as pool:
-            done = pool.submit(fixing.service.apply, ASKS, fix.id)
-            while guest.agent.do("read", limit).strip() != "400" and not done.done():
-                time.sleep(0.02)
-            seconds = time.monotonic() - started
-            assert done.result().state == "validated"
+        assert fixing.service.apply(ASKS, fix.id).state == "validated"
+        written = guest.agent.check("stat", "-c", "%.9Y", "/run/systemd/system.control/worker.service.d/50-TasksMax.conf")
+        seconds = float(written) - ahead_s - clicked
         ratio = seconds / statistics.median(colds)
-        print(f"\n| click to change | {guest.release.name} | {seconds:.2f} s | cold diagnosis {colds} | {ratio:.2f} x")
-        assert ratio < 1.5
+        cold = " ".join(f"{one:.2f}" for one in colds)
+        print(f"\n| click to change | {guest.release.name} | {seconds:.2f} s | cold diagnoses {cold} s | {ratio:.2f} x")
+        assert 0 < ratio < 1.5
     finally:
         guest.clear()
 
@@ -141,7 +138,11 @@ def test_a_host_whose_account_may_run_the_installed_collector_only_is_diagnosed(
     try:
         done = triagebook(*install, "--collector")
         assert done.returncode == 0, done.stderr
-        said = json.loads(triagebook("diagnose", account, *config, "--json").stdout)
+        for _ in range(LOGIN_ATTEMPTS):  # sshd refuses connections while it reads its configuration again
+            said = json.loads(triagebook("diagnose", account, *config, "--json").stdout)
+            if said["login"]["outcome"] == "ok":
+                break
+            time.sleep(5)
         assert (said["login"]["outcome"], said["target"]["collector"].split()[0]) == ("ok", "installed")
         assert {check["id"]: check["outcome"] for check in said["checks"]}["pids_cgroup"] == "cleared"
         checked = triagebook("host", "check", guest.alias("root"), "--diagnoser", account, *config)

@@ -66,6 +66,26 @@ class Helper:
 
 
 @dataclass
+class Waiting(Helper):
+    """Started before it has an order: it waits, or has ended and said `early`."""
+
+    early: str | None = None
+    launches: int = 0
+    out: bytes = b""
+
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 0) -> "Helper":
+        self.launches += 1
+        return super().launch(host, argv)
+
+    def read(self, timeout_s: float) -> bytes:
+        if self.heard:
+            return super().read(timeout_s)
+        if self.early is None:
+            raise TimeoutError
+        return self.early.encode()
+
+
+@dataclass
 class Looks:
     """A diagnoser: the cause still holds, or not, at each look."""
 
@@ -117,6 +137,29 @@ def test_each_answer_has_its_ending(answers: list[str], found: Diagnosis, state:
     assert executor(helper, found).execute(job()).state == state
     assert len(helper.heard) == sent
     assert all(b"-----END SSH SIGNATURE-----" in message for message in helper.heard)
+
+
+@pytest.mark.parametrize(
+    ("early", "launches", "state", "sent"),
+    [
+        (None, 1, "validated", 1),
+        (text(result="refused", reason="input_slow"), 2, "validated", 1),  # it gave up while the host was diagnosed
+        ("", 1, "failed", 0),
+        ("sudo: a password is required\n", 1, "failed", 0),
+    ],
+)
+def test_an_order_goes_to_the_helper_that_waits_for_it(early: str | None, launches: int, state: str, sent: int) -> None:
+    helper = Waiting([APPLIED], early=early)
+    made = executor(helper, WELL)
+    ending = made.execute(replace(job(), approach=made.approach("web-01")))
+    assert (ending.state, helper.launches, len(helper.heard)) == (state, launches, sent), ending
+
+
+def test_an_undo_after_it_goes_by_a_login_of_its_own() -> None:
+    helper = Waiting([APPLIED, UNDONE])
+    made = executor(helper, WELL, "the main process changed")
+    assert made.execute(replace(job(), approach=made.approach("web-01"))).state == "reverted"
+    assert (helper.launches, len(helper.heard)) == (2, 2)
 
 
 def test_a_permanent_step_is_not_taken_for_one_without_effect() -> None:
@@ -174,7 +217,7 @@ def test_a_helper_that_still_works_or_cannot_be_asked_settles_nothing() -> None:
 
 def test_a_host_without_a_helper_is_not_prepared() -> None:
     with pytest.raises(RefusedError) as refused:
-        executor(Helper(["sudo: a password is required\n"]), WELL).approach("web-01")
+        executor(Helper(["sudo: a password is required\n"]), WELL).target_id("web-01")
     assert refused.value.reason == "not_prepared"
 
 

@@ -194,7 +194,8 @@ def test_a_limit_that_changed_since_the_approval_makes_the_plan_stale(world: Wor
 def test_another_installation_of_the_helper_is_another_target(world: World) -> None:
     fix_id = world.approved()
     world.executor.target = "target-2"
-    assert world.refused(world.apply, fix_id) == "other_target"
+    assert world.apply(fix_id) == "failed"
+    assert world.executor.effects(fix_id) == []
 
 
 def test_an_assistant_that_says_it_is_approved_gets_nothing(world: World) -> None:

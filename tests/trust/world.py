@@ -1,7 +1,7 @@
 """A small world around a FixService: a recorded diagnosis, a real executor that writes files, a clock that tests move."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +54,9 @@ class Recorded:
         self.asked.append(host)
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
 
+    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
+        return self.diagnose(host, runbook, {}), ("",) * len(commands)
+
 
 @dataclass
 class UnitRenderer:
@@ -65,10 +68,13 @@ class UnitRenderer:
         values = checked_parameters(parameters, offered.params)
         return samples.rendering(before_of(find_verdict(diagnosis, offered)), str(values["limit"]))
 
-    def again(self, plan: Plan) -> Rendering:
+    def reads(self, plan: Plan) -> Sequence[tuple[str, ...]]:
+        return (("cat", "pids.max"),)
+
+    def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         if FOLLOWS in plan.parameters:
             return self.permanent(plan)
-        diagnosis = self.diagnoser.diagnose(plan.host, "", {})
+        diagnosis = self.diagnoser.look(plan.host, "", ())[0]
         return samples.rendering(before_of(diagnosis.verdict) if diagnosis.verdict else "", str(plan.parameters["limit"]))
 
     def permanent(self, plan: Plan) -> Rendering:
@@ -76,11 +82,8 @@ class UnitRenderer:
         return replace(rendering, order={**rendering.order, "step": "persist"})
 
 
-@dataclass(frozen=True)
 class Way:
     """A way to the helper, which is a file here."""
-
-    target: str
 
     def close(self) -> None:
         return None
@@ -95,10 +98,15 @@ class FileExecutor:
     target: str = "target-1"
     fails: Exception | None = None
 
+    def target_id(self, host: str) -> str:
+        return self.target
+
     def approach(self, host: str) -> Way:
-        return Way(self.target)
+        return Way()
 
     def execute(self, job: Job) -> Ending:
+        if job.plan.target_id != self.target:
+            return Ending("failed", "the helper refused it: other_target")
         self.step("execute.before_effect")
         descriptor = os.open(self.directory / f"{job.fix_id}.{job.order_id}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         os.close(descriptor)

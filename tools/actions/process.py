@@ -10,7 +10,8 @@ from triagebook.runbooks.engine.errors import ParseError
 from triagebook.tools.actions.action import Argv
 
 _TITLES = {"nproc": "Max processes", "as": "Max address space"}
-# Every process of one user, a block each. Constant text; the number is an argument. Builtins but for the last cat.
+# Every process of one user, a block each, of the lines that are read. Constant text; the number is an argument. Builtins
+# but for the last grep.
 _OF_USER = """cd /proc || exit 1
 for pid in [0-9]*; do
   while read -r name real rest; do
@@ -18,7 +19,7 @@ for pid in [0-9]*; do
   done 2>/dev/null <"$pid/status"
 done
 shift
-[ $# = 0 ] || cat "$@" 2>/dev/null
+[ $# = 0 ] || grep -hE "^((Name|Pid|PPid|Uid|Threads):|Max (processes|address space)  |[0-9]+ [(])" "$@" 2>/dev/null
 exit 0 # a process that ended meanwhile is no failure"""
 
 

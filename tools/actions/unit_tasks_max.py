@@ -49,7 +49,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     return PlannedChange(
         order=fields_of("unit_tasks_max", (step, name, unit.tasks_max, limit)),
         what=f"task limit of {name}" + (", until the next boot" if step == "live" else f", in {file}"),
-        now=unit.tasks_max,
+        now=f"{unit.tasks_max}, until the next boot" if step == "persist" and unit.tasks_max == limit else unit.tasks_max,
         then=limit,
         commands=commands,
         undo_commands=(("rm", file), ("systemctl", "daemon-reload")),

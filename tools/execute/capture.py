@@ -10,7 +10,7 @@ from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.transport.base import LoginFailed, Process, Transport
 
 TIMEOUT_S = 60.0
-CAP_BYTES = 1 << 18
+CAP_BYTES = 1 << 20  # two thousand processes of one user
 KEPT = 64
 
 
@@ -22,7 +22,7 @@ class HostCapture:
     target_of: Callable[[str], TargetName] = parse_target
     kept: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
-    def read(self, host: str, commands: Sequence[Argv], keep_as: str = "") -> tuple[str, ...]:
+    def read(self, host: str, commands: Sequence[Argv]) -> tuple[str, ...]:
         """What each command printed, over one connection. PlanError when one cannot be run or fails."""
         target = self.target_of(host)
         try:
@@ -35,11 +35,13 @@ class HostCapture:
                 process.session.close()
         except LoginFailed as error:
             raise PlanError(f"{host}: its present state cannot be read: {error}") from None
-        if keep_as:
-            self.kept[keep_as] = tuple(outputs)
-            while len(self.kept) > KEPT:
-                self.kept.popitem(last=False)
         return tuple(outputs)
+
+    def keep(self, order_digest: str, outputs: Sequence[str]) -> None:
+        """Remember what was read before that order."""
+        self.kept[order_digest] = tuple(outputs)
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)
 
 
 def _output(host: str, argv: Argv, process: Process) -> str:

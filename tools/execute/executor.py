@@ -39,8 +39,12 @@ class HostExecutor:
     pause: Callable[[float], None] = time.sleep
     seen_missing: dict[str, float] = field(default_factory=dict)  # orders no journal has, and since when
 
+    def target_id(self, host: str) -> str:
+        """What the host's helper calls itself. RefusedError `not_prepared`."""
+        return self.link.status(host).target
+
     def approach(self, host: str) -> HelperWay:
-        """A way to the host's helper, which said who it is. RefusedError `not_prepared`."""
+        """A helper that was started and waits for its order. RefusedError `not_prepared`."""
         return self.link.approach(host)
 
     def execute(self, job: Job) -> Ending:

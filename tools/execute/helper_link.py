@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.orders import status_request
 from triagebook.tools.prepare.layout import FIXER, HELPER
 from triagebook.tools.target_name import TargetName, parse_target
-from triagebook.tools.transport.base import Deadlines, LoginFailed, Process, Session, Transport
+from triagebook.tools.transport.base import Deadlines, Login, LoginFailed, Process, Transport
 
 ARGV = ("sudo", "-n", HELPER)
 VERSION = "helper-v1"
@@ -19,6 +18,7 @@ FIELDS = (
 ANSWER_S = 900.0  # a swap file on a slow disk
 PATIENCE = Deadlines(exec_s=30, first_byte_s=ANSWER_S, total_s=ANSWER_S + 60)
 CAP_BYTES = 1 << 16
+GLANCE_S = 0.005
 
 
 class AnswerLost(TriagebookError):
@@ -79,57 +79,59 @@ class HelperLink:
 
     def status(self, host: str, order: str = "none") -> HelperAnswer:
         """The helper's read-only answer. RefusedError `not_prepared` when it does not say which target it is."""
-        with self.approach(host, order) as way:
-            return way.status
-
-    def approach(self, host: str, order: str = "none") -> "HelperWay":
-        """Log in, ask for the helper's status and keep the way open. RefusedError `not_prepared`."""
         try:
-            process = self._launched(host)
+            answer = self.ask(host, status_request(order))
+        except (LoginFailed, AnswerLost) as error:
+            raise _not_prepared(host, error) from None
+        if answer.result != "status" or not re.fullmatch(r"[0-9a-f]{32}", answer.target):
+            raise RefusedError(f"{host}: its helper refuses: {answer.says()}", reason="not_prepared")
+        return answer
+
+    def approach(self, host: str) -> "HelperWay":
+        """Log in and start the helper, which then waits for its order. RefusedError `not_prepared`."""
+        try:
+            return HelperWay(self, host, self._launched(host))
         except LoginFailed as error:
             raise _not_prepared(host, error) from None
-        try:
-            return HelperWay(self, host, process.session, _status(host, process, order))
-        except BaseException:
-            process.session.close()
-            raise
 
     def _launched(self, host: str) -> Process:
         name = parse_target(self.target_of(host).reach).host
         return self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
 
 
-@dataclass(frozen=True)
+@dataclass
 class HelperWay:
-    """A login as the fixing account that is kept, so that an order need not wait for one."""
+    """A helper that waits for an order, and gives up after a while as it does with any slow sender."""
 
     link: HelperLink
     host: str
-    session: Session
-    status: HelperAnswer
-
-    @property
-    def target(self) -> str:
-        """What the helper calls itself."""
-        return self.status.target
+    process: Process
+    is_used: bool = False
 
     def ask(self, message: bytes) -> HelperAnswer:
-        """Send once, by this login, or by a new one where it is gone before anything was sent. Raises as HelperLink.ask does."""
+        """Send once: by this login, or by a new one where it was used or its helper gave up. Raises as HelperLink.ask does."""
+        said = self._said_early()
+        if not self.is_used and said is None:
+            self.is_used = True
+            return _answer(self.host, self.process, message)
+        if said is not None and not said.startswith(f"triagebook={VERSION}\n"):
+            raise LoginFailed(Login("exec", "refused", f"its helper ended before it had an order: {_shown(said)}"))
+        return self.link.ask(self.host, message)
+
+    def _said_early(self) -> str | None:
+        """What it said when it has ended without an order; None while it waits."""
+        if self.is_used:
+            return None
         try:
-            process = self.session.start(ARGV, cap_bytes=CAP_BYTES)
-        except LoginFailed:
-            return self.link.ask(self.host, message)
-        return _answer(self.host, process, message)
+            return self.process.read(GLANCE_S).decode("ascii", "replace")
+        except TimeoutError:
+            return None
+        except OSError as error:
+            return str(error)
 
     def close(self) -> None:
         """Log out."""
-        self.session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self.process.session.close()
 
 
 def _answer(host: str, process: Process, message: bytes) -> HelperAnswer:
@@ -144,16 +146,6 @@ def _answer(host: str, process: Process, message: bytes) -> HelperAnswer:
     except AnswerLost as error:
         said = _shown(ended.stderr.decode("utf-8", "replace"))
         raise AnswerLost(f"{host}: {ended.ended} {ended.detail}: {error} {said}".strip()) from None
-
-
-def _status(host: str, process: Process, order: str) -> HelperAnswer:
-    try:
-        answer = _answer(host, process, status_request(order))
-    except AnswerLost as error:
-        raise _not_prepared(host, error) from None
-    if answer.result != "status" or not re.fullmatch(r"[0-9a-f]{32}", answer.target):
-        raise RefusedError(f"{host}: its helper refuses: {answer.says()}", reason="not_prepared")
-    return answer
 
 
 def _not_prepared(host: str, error: Exception) -> RefusedError:

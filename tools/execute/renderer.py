@@ -1,6 +1,6 @@
 """Renders an offered remediation by its typed action: the one place where a change becomes an order and commands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from triagebook.runbooks.engine.errors import ParseError, PlanError, UsageError
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
 from triagebook.runbooks.engine.plan import Change, Plan, Rendering
 from triagebook.tools.actions import ACTIONS, Action, PlannedChange
-from triagebook.tools.actions.action import Params, Step
+from triagebook.tools.actions.action import Argv, Params, Step
 from triagebook.tools.execute.capture import HostCapture
 from triagebook.tools.fixes import runbook_name
 from triagebook.tools.orders import OrderError
@@ -36,11 +36,15 @@ class HostRenderer:
         with _said_of(offered.id):
             return rendering_of(action.planned(values, step, self._read(diagnosis.host.name, action, values, step)))
 
-    def again(self, plan: Plan) -> Rendering:
-        """The change of a plan, from what its host says now. PlanError: it would not be made any more."""
-        action, values, step = action_of(plan.action), parameters_of(plan), step_of(plan)
+    def reads(self, plan: Plan) -> tuple[Argv, ...]:
+        """The commands that read what a plan would change."""
+        return action_of(plan.action).capture(parameters_of(plan), step_of(plan))
+
+    def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
+        """The change of a plan, from what its commands printed now. PlanError: it would not be made any more."""
+        self.capture.keep(plan.order_digest, outputs)
         with _said_of(plan.remediation):
-            return rendering_of(action.planned(values, step, self._read(plan.host, action, values, step, plan), plan.order))
+            return rendering_of(action_of(plan.action).planned(parameters_of(plan), step_of(plan), outputs, plan.order))
 
     def permanent(self, plan: Plan) -> Rendering:
         """The step that makes the live change of a plan permanent. PlanError: it has none."""
@@ -51,9 +55,9 @@ class HostRenderer:
         with _said_of(plan.remediation):
             return rendering_of(action.planned(values, "persist", self._read(plan.host, action, values, "persist")))
 
-    def _read(self, host: str, action: Action, values: Params, step: Step, plan: Plan | None = None) -> tuple[str, ...]:
+    def _read(self, host: str, action: Action, values: Params, step: Step) -> tuple[str, ...]:
         action.checked(values)
-        return self.capture.read(host, action.capture(values, step), plan.order_digest if plan else "")
+        return self.capture.read(host, action.capture(values, step))
 
 
 @contextmanager

@@ -1,16 +1,22 @@
-"""The helper as it is installed: `helper.sh`, its constants literal. Tests put it on scratch paths."""
+"""The helper as it is installed: one program of the parts in `helper/`, its constants literal. Tests put it on scratch paths."""
 
 import re
 from collections.abc import Mapping
 from importlib.resources import files
 
+PARTS = (  # in the order in which they stand in the program
+    "start", "answering", "receiving", "grammar", "host", "journal", "files", "reading",
+    "unit_tasks_max", "user_nproc", "sysctl", "process_limit", "unit_limit", "swap_file", "process_signal", "unit_restart",
+    "running",
+)  # fmt: skip
 _BLOCK = re.compile(r"(# >>> constants[^\n]*\n)(.*?)(# <<< constants\n)", re.DOTALL)
 _CONSTANT = re.compile(r"([A-Z_]+)=([A-Za-z0-9_/.:-]+)")
 
 
 def source() -> str:
     """The helper's text as it goes to a host."""
-    return files(__package__).joinpath("helper.sh").read_text("ascii")
+    folder = files(__package__).joinpath("helper")
+    return "".join(folder.joinpath(f"{part}.sh").read_text("ascii") for part in PARTS)
 
 
 def constants(text: str) -> dict[str, str]:
@@ -38,5 +44,5 @@ def render(replaced: Mapping[str, str]) -> str:
 def _block(text: str) -> re.Match[str]:
     found = _BLOCK.search(text)
     if found is None:
-        raise ValueError("helper.sh has no constants block")
+        raise ValueError("the helper has no constants block")
     return found

@@ -33,14 +33,14 @@ def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
         _require_applicable(trust, tried, transaction, fix)
     plan = plan_of(fix)
     executor = _executor(trust, plan)
-    with ThreadPoolExecutor(2) as pool:  # three logins at once: somebody waits for this change
+    with ThreadPoolExecutor(1) as pool:  # two logins at once: somebody waits for this change
         approach = pool.submit(executor.approach, plan.host)
         try:
-            present = pool.submit(_present, trust, plan)
-            fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
-            _require_fresh(trust, tried, fix, _Now(fresh, approach.result().target, present.result()))
+            now = _looked(trust, fix, plan)
+            way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
+            _require_fresh(trust, tried, fix, now)
             owner = f"{trust.instance}.{secrets.token_hex(8)}"
-            execution = _Execution(trust, tried, fix, plan, executor, fresh, approach.result(), owner)
+            execution = _Execution(trust, tried, fix, plan, executor, now.fresh, way, owner)
             execution.claim()
             trust.step("apply.claimed")
             execution.settle(execution.run())
@@ -78,15 +78,17 @@ def _executor(trust: Trust, plan: Plan) -> Executor:
 
 @dataclass(frozen=True)
 class _Now:
-    """The host as it is when a plan is to be carried out: its facts, its helper's name, and the change as it would be now."""
+    """The host as it is when a plan is to be carried out: its facts, and the change as it would be now."""
 
     fresh: Diagnosis
-    target: str
-    change: Rendering | Stale | None
+    change: Rendering | Stale | None  # None for an undo: it is decided by the helper's journal
 
     def stale(self, plan: Plan) -> Stale | None:
-        """Why the plan does not hold any more. An undo is decided by the helper's journal; its cause is gone by then."""
-        found = other_host(plan, self.fresh, self.target)
+        """Why the plan does not hold any more. Of an undo and of a permanent step the cause is gone by then.
+
+        That the helper is of the installation that the plan names, it judges itself: the order says which.
+        """
+        found = other_host(plan, self.fresh, plan.target_id)
         if found is not None or self.change is None:
             return found
         if FOLLOWS not in plan.parameters and (gone := cause_gone(plan, self.fresh)) is not None:
@@ -94,13 +96,20 @@ class _Now:
         return self.change if isinstance(self.change, Stale) else changed_before(plan, self.change)
 
 
-def _present(trust: Trust, plan: Plan) -> Rendering | Stale | None:
+def _looked(trust: Trust, fix: Fix, plan: Plan) -> _Now:
+    """One look tells that a cause holds, as a rule; where it does not, a whole diagnosis decides."""
     if plan.action == UNDO:
-        return None
+        return _Now(trust.diagnoser.look(plan.host, fix.runbook, ())[0], None)
+    commands = trust.renderer.reads(plan)
+    fresh, outputs = trust.diagnoser.look(plan.host, fix.runbook, commands)
+    if FOLLOWS not in plan.parameters and cause_gone(plan, fresh) is not None:
+        fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    if commands and not outputs:
+        return _Now(fresh, Stale("unknown_facts", "what the change would start from cannot be read"))
     try:
-        return trust.renderer.again(plan)
+        return _Now(fresh, trust.renderer.again(plan, outputs))
     except PlanError as error:
-        return Stale("stale_facts", str(error))
+        return _Now(fresh, Stale("stale_facts", str(error)))
 
 
 def _require_fresh(trust: Trust, tried: Attempt, fix: Fix, now: _Now) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
@@ -11,6 +11,7 @@ from triagebook.runbooks.engine.parameters import Value, checked_parameters
 from triagebook.runbooks.engine.plan import Plan, Rendering, find_verdict
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools import by_hand
+from triagebook.tools.collector.collect import Output
 from triagebook.tools.service import Question, Service
 from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.trust.rendering import before_of, changes_of
@@ -34,6 +35,12 @@ class ServiceDiagnoser:
             self.facts.popitem(last=False)
         return answer.diagnosis
 
+    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
+        """One sample, and what the commands print by the same login. Raises RunbookError or UsageError."""
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, beside=tuple(commands)))
+        printed = [found.stdout for found in answer.beside if isinstance(found, Output) and (found.stdout or not found.exit.status)]
+        return answer.diagnosis, tuple(printed) if len(printed) == len(commands) else ()
+
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
         """The commands of the action at these parameters, and the change of the limit. Raises PlanError."""
         values = checked_parameters(parameters, offered.params)
@@ -51,10 +58,14 @@ class ServiceDiagnoser:
             order=order,
         )
 
-    def again(self, plan: Plan) -> Rendering:
+    def reads(self, plan: Plan) -> Sequence[tuple[str, ...]]:
+        """Nothing: recorded facts are all there is."""
+        return ()
+
+    def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         """Raises PlanError: nothing is carried out from recorded facts."""
         raise PlanError(f"{plan.remediation}: it cannot be carried out here")
 
     def permanent(self, plan: Plan) -> Rendering:
         """Raises PlanError: nothing is carried out from recorded facts."""
-        return self.again(plan)
+        return self.again(plan, ())

@@ -12,7 +12,7 @@ from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.times import rfc3339
 from triagebook.tools.trust.freshness import other_host
-from triagebook.tools.trust.proposing import expiry_of, fix_of, require_room, target_of
+from triagebook.tools.trust.proposing import expiry_of, fix_of, require_room
 from triagebook.tools.trust.reverting import IN_PLACE, UNDO
 from triagebook.tools.trust.trust import Attempt, Trust, require
 from triagebook.tools.trust.voting import found
@@ -33,8 +33,8 @@ def proposed_permanent(trust: Trust, tried: Attempt, fix_id: str, reason: str) -
     if trust.executor is None:
         raise RefusedError(f"{fix.id}: this server cannot change hosts", reason="cannot_apply")
     require_room(trust, tried)
-    fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
-    stale = other_host(plan, fresh, target_of(trust.executor, plan.host))
+    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
+    stale = other_host(plan, fresh, trust.executor.target_id(plan.host))
     if stale is not None:
         raise RefusedError(f"{fix.id}: {stale.says}", reason=stale.reason)
     made = fix_of(tried, _plan(trust, tried, fix, replace(plan, diagnosis=fresh.id), reason))

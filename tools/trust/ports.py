@@ -1,6 +1,6 @@
 """What the trusted side needs from the rest: somebody who diagnoses, who renders a change, and who carries it out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -19,6 +19,10 @@ class Diagnoser(Protocol):
         """A fresh diagnosis; `unreachable` is one too. TriagebookError for an unknown host, runbook or input."""
         ...
 
+    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
+        """One look, and what read-only commands print by the same login; no outputs where one of them gave none."""
+        ...
+
 
 class Renderer(Protocol):
     """Says what an offered remediation would do with these parameters."""
@@ -27,8 +31,12 @@ class Renderer(Protocol):
         """Changes now -> then, the commands by hand and their undo, and the order's own fields. PlanError."""
         ...
 
-    def again(self, plan: Plan) -> Rendering:
-        """The change of a plan as it would be made of the host's present state. PlanError: it would not be made any more."""
+    def reads(self, plan: Plan) -> Sequence[tuple[str, ...]]:
+        """The commands that read what a plan would change."""
+        ...
+
+    def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
+        """The change of a plan as it would be made of what its commands printed. PlanError: it would not be made any more."""
         ...
 
     def permanent(self, plan: Plan) -> Rendering:
@@ -37,12 +45,7 @@ class Renderer(Protocol):
 
 
 class Approach(Protocol):
-    """An open way to what changes a host."""
-
-    @property
-    def target(self) -> str:
-        """What the host's helper calls itself, written at its installation."""
-        ...
+    """An open way to what changes a host, so that an order need not wait for a login."""
 
     def close(self) -> None:
         """End it."""
@@ -74,8 +77,12 @@ class Ending:
 class Executor(Protocol):
     """Changes a host. It signs the order, sends it once, validates by fresh facts, and never retries."""
 
+    def target_id(self, host: str) -> str:
+        """What the host's helper calls itself, written at its installation. TriagebookError: the host is not prepared."""
+        ...
+
     def approach(self, host: str) -> Approach:
-        """Open a way to the host's helper and ask who it is. TriagebookError: the host is not prepared."""
+        """Open a way to the host's helper; nothing is asked of it yet. TriagebookError: there is no way."""
         ...
 
     def execute(self, job: Job) -> Ending:

@@ -20,7 +20,6 @@ from triagebook.tools.store import fix_rows
 from triagebook.tools.target_name import parse_target
 from triagebook.tools.times import parse_rfc3339, rfc3339
 from triagebook.tools.trust.asking import require_quota
-from triagebook.tools.trust.ports import Executor
 from triagebook.tools.trust.trust import Attempt, Trust, new_fix_id, require
 
 _INVENTORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -109,16 +108,9 @@ def _planned(trust: Trust, tried: Attempt, proposal: Proposal, diagnosis: Diagno
         requester_account=str(tried.identity.account),
         reason=safe_text(redact(" ".join(proposal.reason.split())), MAX_REASON),
         expires_at=rfc3339(expires_at),
-        target_id=target_of(trust.executor, diagnosis.host.name) if trust.executor and not is_replay else "",
+        target_id=trust.executor.target_id(diagnosis.host.name) if trust.executor and not is_replay else "",
     )
     return _without_secrets(propose(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters)))
-
-
-def target_of(executor: Executor, host: str) -> str:
-    """What the host's helper calls itself. TriagebookError: the host is not prepared."""
-    approach = executor.approach(host)
-    approach.close()
-    return approach.target
 
 
 def _without_secrets(plan: Plan) -> Plan:

@@ -17,7 +17,7 @@ from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import rfc3339
 from triagebook.tools.trust.freshness import other_host
-from triagebook.tools.trust.proposing import expiry_of, fix_of, require_room, target_of
+from triagebook.tools.trust.proposing import expiry_of, fix_of, require_room
 from triagebook.tools.trust.trust import Attempt, Trust, require
 from triagebook.tools.trust.voting import found
 
@@ -41,9 +41,9 @@ def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> F
             f"{fix.id}: this server cannot change hosts; by hand: {'; '.join(plan.undo_commands)}", reason="cannot_apply"
         )
     require_room(trust, tried)
-    fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
     same_boot = plan if plan.order.get("step") == "live" else replace(plan, boot_id=fresh.host.boot_id)
-    stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, target_of(trust.executor, plan.host))
+    stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, trust.executor.target_id(plan.host))
     if stale is not None:
         gone = ": the live change went with that boot" if stale.reason == "rebooted" else ""
         raise RefusedError(f"{fix.id}: {stale.says}{gone}", reason=stale.reason)

@@ -54,6 +54,12 @@ def test_a_released_version_that_was_edited_is_refused(tmp_path: Path) -> None:
     assert caught.value.reason == "locked"
 
 
+def test_a_released_version_whose_folder_is_gone_is_lost(tmp_path: Path) -> None:
+    digest = OWN.load("enomem").digest
+    assert edited(tmp_path, TEXT, f"enomem@1.0.0 {digest}\nenomem@0.9.0 {digest}\n").lost() == ("enomem@0.9.0",)
+    assert OWN.lost() == ()
+
+
 def test_a_comment_or_layout_is_no_content(tmp_path: Path) -> None:
     digest = OWN.load("enomem").digest
     assert edited(tmp_path, f"# moved\n\n{TEXT}", f"enomem@1.0.0 {digest}\n").load("enomem").digest == digest

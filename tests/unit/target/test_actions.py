@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from triagebook.runbooks.engine.errors import ParseError, TriagebookError, UsageError
 from triagebook.tools.actions import ACTIONS, process
 from triagebook.tools.actions.action import Params, Step
+from triagebook.tools.execute.capture import CAP_BYTES
 from triagebook.tools.orders import FIELDS
 from triagebook.tools.target import build
 
@@ -265,9 +266,16 @@ def test_no_process_at_all_is_an_empty_answer_and_foreign_text_an_error() -> Non
         process.parse("cat: /proc/1/stat: No such file or directory\n")
 
 
+def test_a_permanent_task_limit_does_not_read_as_no_change() -> None:
+    planned = ACTIONS["unit_tasks_max"].planned({"unit": "shop.service", "limit": 20}, "persist", [UNIT])
+    assert (planned.now, planned.then, dict(planned.order.fields)["before"]) == ("20, until the next boot", "20", "20")
+
+
 def test_the_processes_of_a_user_are_found_on_this_machine() -> None:
     argv = process.capture_user(str(os.getuid()))
-    found = process.parse(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    found = process.parse(printed)
+    assert len(printed) / len(found) < CAP_BYTES / 2000  # so many of them fit
     assert [one.threads > 0 and one.uid == os.getuid() for one in found if one.pid == os.getpid()] == [True]
     assert {one.uid for one in found} == {os.getuid()}
 
