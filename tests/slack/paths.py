@@ -6,7 +6,7 @@ from typing import Any
 from triagebook.bot.slack.cards import names
 
 from .gate import Gate
-from .world import SlackWorld, until
+from .world import until
 
 LIMIT = f"{names.PARAM}.0.limit"
 
@@ -25,26 +25,26 @@ def wish(limit: str = "300", why: str = "pages since 13:50") -> dict[str, Any]:
     }
 
 
-def form(gate: Gate, callback: str) -> dict[str, Any]:
+def form(gate: Gate, callback: str, timeout_s: float = 15) -> dict[str, Any]:
     """The newest form of that kind, once it can be submitted."""
 
     def found() -> dict[str, Any] | None:
         views = [view for view in gate.views() if view.get("submit") and view["callback_id"] == callback]
         return views[-1] if views else None
 
-    return until(found, f"the form {callback}")
+    return until(found, f"the form {callback}", timeout_s)
 
 
-def proposed(world: SlackWorld, host: str = "web-01", user: str = "ann", **values: str) -> dict[str, Any]:
-    """From the command to the approval card."""
+def proposed(world: Any, host: str = "web-01", user: str = "ann", *, timeout_s: float = 15, **values: str) -> dict[str, Any]:
+    """From the command to the approval card. The world has a gate, channels and a driver."""
     assert world.driver.command(user, host).status == 200
-    card = world.card("incidents", f"CAUSE FOUND · {host}")
+    card = world.card("incidents", f"CAUSE FOUND · {host}", timeout_s)
     seen = len(world.gate.views())
     assert world.driver.click(user, card, names.PROPOSE).status == 200
-    until(lambda: len(world.gate.views()) > seen + 1, "the form")
-    answer = world.driver.submit(user, form(world.gate, names.PROPOSE_VIEW), wish(**values))
+    until(lambda: len(world.gate.views()) > seen + 1, "the form", timeout_s)
+    answer = world.driver.submit(user, form(world.gate, names.PROPOSE_VIEW, timeout_s), wish(**values))
     assert answer.body in {"", "null"}, answer
-    return world.card("approvals", f"APPROVAL NEEDED: {host}")
+    return world.card("approvals", f"APPROVAL NEEDED: {host}", timeout_s)
 
 
 def fix_of(card: dict[str, Any]) -> str:
