@@ -4,12 +4,13 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from triagebook.runbooks.engine.errors import TriagebookError
 
-GARBAGE_THRESHOLD = 20_000  # imports make tens of thousands of objects and no garbage; Python's own 700 costs 10 ms of a start
+if TYPE_CHECKING:
+    from triagebook.bot.start import Dialled
 
 app = typer.Typer(
     add_completion=False,
@@ -26,6 +27,7 @@ RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VE
 
 @app.command()
 def diagnose(
+    context: typer.Context,
     hosts: Hosts = None,
     *,
     runbook: RunbookOption = "",
@@ -47,10 +49,10 @@ def diagnose(
 
     Exit status: 0 healthy, 1 cause found, 2 usage, 3 inconclusive, 4 unreachable or failed, 5 refused, 6 warning.
     """
-    from triagebook.tools import dial  # noqa: PLC0415 - light start: --help needs none of it
+    from triagebook.bot import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
 
-    dialing = dial.dial(hosts or (), ssh_config) if transport == "ssh" else None
-    from triagebook.bot import diagnose as face  # noqa: PLC0415 - TCP is under way before this
+    dialled: Dialled | None = context.obj
+    is_for_these = dialled is not None and (dialled.hosts, dialled.ssh_config) == (tuple(hosts or ()), ssh_config)
 
     inputs: dict[str, Any] = {"symptom": symptom, "unit": unit, "user": user, "pid": pid}
     options = face.Options(
@@ -66,7 +68,7 @@ def diagnose(
         ssh_config=ssh_config,
         at_once=at_once,
         max_errors=max_errors,
-        dialing=dialing,
+        dialing=dialled.transport if dialled is not None and is_for_these and transport == "ssh" else None,
     )
     raise typer.Exit(face.run(options))
 
@@ -102,6 +104,7 @@ GROUPS = {
     "audit": ("audit_commands", "The audit log."),
     "host": ("host_commands", "The hosts there are, what they differ in, and preparing them."),
     "policy": ("policy_commands", "Who may do what."),
+    "slack": ("slack_commands", "The Slack app: its manifest, and whether its tokens fit."),
 }
 COMMANDS = {
     "serve": ("serve_command", "Decide, sign and record for everybody else on this machine."),
@@ -119,12 +122,11 @@ def mount(words: Sequence[str]) -> None:
         app.command(name=name, help=None if name in words else text)(command)
 
 
-def main() -> None:
-    """Entry point. Expected failures become one line on standard error and their exit status."""
-    gc.set_threshold(GARBAGE_THRESHOLD)
+def main(dialled: "Dialled | None" = None) -> None:
+    """Parse and run. Expected failures become one line on standard error and their exit status."""
     mount(sys.argv[1:])
     try:
-        app()
+        app(obj=dialled)
     except TriagebookError as error:
         sys.stderr.write(f"triagebook: {_told(error)}\n")
         sys.exit({"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error)))

@@ -8,7 +8,7 @@ from triagebook.bot.render.text import Style
 from triagebook.runbooks.engine.diagnosis import as_json as plain
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools import setup
-from triagebook.tools.drift import Limits, compare, limits_of
+from triagebook.tools.drift import ASKED, Limits, compare, limits_of
 from triagebook.tools.fleet import fleet
 from triagebook.tools.service import Question
 
@@ -22,7 +22,7 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
     probes = service.catalog.load(name).probes
     found: list[Limits] = []
     missing: list[str] = []
-    for outcome in fleet(service, name).ask(Question(target, name, samples=1) for target in targets):
+    for outcome in fleet(service, name).ask(Question(target, name, samples=1, also=ASKED) for target in targets):
         target = outcome.question.target.text
         if outcome.answer is None or not outcome.answer.history:
             missing.append(target)
@@ -30,7 +30,8 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
             sys.stderr.write(f"triagebook: {target}: {why}\n")
             continue
         last = outcome.answer.history[-1]
-        found.append(limits_of(target, {kind: last[probe] for probe, kind in probes.items() if probe in last}))
+        collected = {kind: last[probe] for probe, kind in probes.items() if probe in last}
+        found.append(limits_of(target, {**collected, **outcome.answer.also}))
     if not found and not missing:
         raise UsageError("no hosts to compare")
     order = {target.text: number for number, target in enumerate(targets)}

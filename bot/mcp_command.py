@@ -1,7 +1,7 @@
 """`triagebook mcp`: this person's assistant, over standard input and output."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ from triagebook.bot.asking import SocketOption
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
     from triagebook.tools.server.hosts import Hosts
     from triagebook.tools.server.run import Place
 
@@ -34,8 +35,12 @@ def mcp(
     run(inventory=inventory, transport=transport, ssh_config=ssh_config, socket=socket)
 
 
-def web_face(listen: str, hosts: "Hosts", **values: str) -> "Callable[[Place], AbstractContextManager[object]]":
-    """The same server over HTTP, beside `triagebook serve`. Raises UsageError before anything is served."""
+def web_face(
+    listen: str, hosts: "Hosts", mounted: "Mapping[str, ASGIApp]", **values: str
+) -> "Callable[[Place], AbstractContextManager[object]]":
+    """The same server over HTTP, beside `triagebook serve`; `mounted` are other faces' paths at the same address.
+
+    Raises UsageError before anything is served."""
     with _needs_mcp():
         from triagebook.tools.mcp_server import web  # noqa: PLC0415
     options = web.web_options(listen, **values)
@@ -43,6 +48,7 @@ def web_face(listen: str, hosts: "Hosts", **values: str) -> "Callable[[Place], A
     @contextmanager
     def face(place: "Place") -> Iterator[None]:
         _, app = web.served(options, place, hosts.service, hosts.names, hosts.default_runbook)
+        web.mount(app, mounted)
         with web.listening(options, app) as port:
             sys.stderr.write(f"triagebook serve: MCP on {options.host}:{port}{web.PATH}\n")
             sys.stderr.flush()

@@ -11,9 +11,13 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.client import SOCKET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from triagebook.bot.slack.http import Endpoint
     from triagebook.tools.keys import Keys
     from triagebook.tools.server.hosts import Hosts
-    from triagebook.tools.server.run import Parts
+    from triagebook.tools.server.run import Parts, Place
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
 SSH_CONFIG = "ssh_config"
@@ -46,6 +50,14 @@ def serve(
     mcp_jwks: Annotated[str, typer.Option(help="The issuer's keys: an https URL or a file")] = "",
     mcp_tls_cert: Annotated[str, typer.Option(help="A certificate chain, where no proxy ends TLS")] = "",
     mcp_tls_key: Annotated[str, typer.Option(help="Its private key")] = "",
+    slack: Annotated[bool, typer.Option("--slack", help="Serve Slack too, over a WebSocket opened from here")] = False,
+    slack_http: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Serve it over HTTP instead; may be the address of --mcp")
+    ] = "",
+    slack_approvals: Annotated[
+        str,
+        typer.Option(metavar="CHANNEL", help="The channel id where plans wait; without it slack.approvals in config.yaml"),
+    ] = "",
     ssh_config: Annotated[
         Path | None,
         typer.Option("--ssh-config", "-F", help="How hosts are diagnosed; without it DATA/ssh_config, never a person's own"),
@@ -81,12 +93,19 @@ def serve(
 
     config = ssh_config or data / SSH_CONFIG
     hosts = hosts_of(config, inventory)
-    beside = []
+    beside: list[Callable[[Place], AbstractContextManager[object]]] = []
+    mounted: Mapping[str, Endpoint] = {}
+    if slack or slack_http:
+        from triagebook.bot.slack_serving import slack_face  # noqa: PLC0415
+
+        face = slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
+        mounted = face.mounted
+        beside.append(face)
     if mcp:
         from triagebook.bot.mcp_command import web_face  # noqa: PLC0415
 
         tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
-        beside.append(web_face(mcp, hosts, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
+        beside.append(web_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
 
     def ready() -> None:
         sys.stderr.write(f"triagebook serve: ready on {socket}\n")

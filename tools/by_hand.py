@@ -7,14 +7,16 @@ itself (`tools/execute/renderer.py`). Only printed: what is executed is an order
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from triagebook.runbooks.engine.conclude import Conclusion
-from triagebook.runbooks.engine.conclude import with_commands as _with_commands
 from triagebook.runbooks.engine.diagnosis import OfferedRemediation, Verdict
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.triage import Facts
+
+if TYPE_CHECKING:
+    from triagebook.runbooks.engine.conclude import Conclusion  # imports the templates
 
 Argv = tuple[str, ...]
 SYSCTL_FACTS = {
@@ -106,7 +108,7 @@ ACTIONS: Mapping[str, Callable[[Change], Lines]] = {
 }
 
 
-def with_commands(offer: OfferedRemediation, conclusion: Conclusion, history: Sequence[Facts]) -> OfferedRemediation:
+def with_commands(offer: OfferedRemediation, conclusion: "Conclusion", history: Sequence[Facts]) -> OfferedRemediation:
     """The offer with its command lines at the default parameters; as root on that host."""
     verdicts = [item for item in (conclusion.verdict, *conclusion.also) if item is not None]
     verdict = next(item for item in verdicts if item.cause == offer.cause and item.culprit.id == offer.culprit)
@@ -114,5 +116,5 @@ def with_commands(offer: OfferedRemediation, conclusion: Conclusion, history: Se
     try:
         commands, undo = ACTIONS[offer.action](Change(params, verdict, history[-1]))
     except TriagebookError as error:  # an offer at its bounds, or a fact that is missing: the offer stands, without lines
-        return _with_commands(offer, [f"# cannot be written down from these facts: {error}"], [])
-    return _with_commands(offer, [shlex.join(argv) for argv in commands], [shlex.join(argv) for argv in undo])
+        return replace(offer, commands=(f"# cannot be written down from these facts: {error}",), undo_commands=())
+    return replace(offer, commands=tuple(map(shlex.join, commands)), undo_commands=tuple(map(shlex.join, undo)))

@@ -35,8 +35,10 @@ class Elements:
     collection: str
     label: Callable[[Any], str]
     field: str
+    absent: str = ""  # the value where a host's collection is complete and has no such element; "": not known
 
 
+ASKED = (("settings_files", "host"), ("process_limits", "services"))  # programs that print what is compared besides
 SETTINGS = (
     Setting("kernel.pid_max", "kernel_limits", "pid_max"),
     Setting("kernel.threads-max per MiB of memory", "kernel_limits", "threads_max", of_memory=True),
@@ -46,6 +48,9 @@ SETTINGS = (
     Setting("vm.overcommit_kbytes", "meminfo", "overcommit_bytes"),
     Setting("vm.admin_reserve_kbytes", "meminfo", "admin_reserve_bytes"),
     Setting("vm.user_reserve_kbytes", "meminfo", "user_reserve_bytes"),
+    Setting("kernel.dmesg_restrict", "settings_files", "dmesg_restrict"),
+    Setting("transparent huge pages", "settings_files", "transparent_hugepage"),
+    Setting("LimitNPROC of most services", "process_limits", "usual"),
     Setting("huge pages", "meminfo", "huge_pages_bytes"),
     Setting("swap", "meminfo", "swap_total_bytes"),
     Setting("cgroup mode", "host", "cgroup_mode"),
@@ -57,6 +62,10 @@ SETTINGS = (
 PER_ELEMENT = (
     Elements("TasksMax (pids.max) of", "pids_cgroups", "limited", lambda item: item.unit or item.path, "max"),
     Elements("nproc of user", "tasks_by_uid", "limited", lambda item: item.user, "soft"),
+    Elements(
+        "LimitNPROC of", "process_limits", "special", lambda item: item.unit, "nproc", absent="(as most services, or not there)"
+    ),
+    Elements("digest of", "settings_files", "files", lambda item: item.path, "digest", absent="(not there)"),
 )
 TOLERANCE = 0.1  # of what is compared per MiB: MemTotal differs a little between equal machines
 Read = Value | Unreadable
@@ -69,6 +78,7 @@ class Limits:
     host: str
     values: Mapping[str, Read]
     sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    complete: frozenset[str] = frozenset()  # names of Elements of which this host has no other than in `values`
 
 
 @dataclass(frozen=True)
@@ -95,20 +105,23 @@ def limits_of(host: str, facts: Mapping[str, object]) -> Limits:
     sources: dict[str, tuple[str, str]] = {}
     for setting in SETTINGS:
         owner = facts.get(setting.kind)
-        value: Any = getattr(owner, setting.field, Unreadable("not collected"))
+        value: Any = owner if isinstance(owner, Unreadable) else getattr(owner, setting.field, Unreadable("not collected"))
         if setting.of_memory:
             value = _per_mib(value, getattr(facts.get("meminfo"), "total_bytes", Unreadable("not collected")))
         values[setting.name] = value
-        if owner is not None:
+        if owner is not None and not isinstance(owner, Unreadable):
             where = source_of(owner, setting.field)
             sources[setting.name] = ("" if setting.of_memory else where.unit, where.path)
+    complete = set()
     for elements in PER_ELEMENT:
         collection = getattr(facts.get(elements.kind), elements.collection, None)
+        if elements.absent and isinstance(collection, Collection) and not collection.partial:
+            complete.add(elements.name)
         for item in collection.items[:MOST_ELEMENTS] if isinstance(collection, Collection) else ():
             name = f"{elements.name} {elements.label(item)}"
             where = source_of(item, elements.field)
             values[name], sources[name] = getattr(item, elements.field), (where.unit, where.path)
-    return Limits(host, values, sources)
+    return Limits(host, values, sources, frozenset(complete))
 
 
 def _per_mib(value: Read, total: Read) -> Read:
@@ -138,7 +151,7 @@ def _row(name: str, hosts: Sequence[Limits], *, is_loose: bool) -> Row:
     known: list[tuple[str, Value]] = []
     unknown: dict[str, list[str]] = {}
     for host in hosts:
-        value = host.values.get(name, Unreadable("not printed: far from its limit, or not there"))
+        value = host.values[name] if name in host.values else _absent(name, host)
         if isinstance(value, Unreadable):
             unknown.setdefault(value.reason, []).append(host.host)
         else:
@@ -158,6 +171,14 @@ def _row(name: str, hosts: Sequence[Limits], *, is_loose: bool) -> Row:
         others={value: tuple(names) for value, names in sorted(others.items(), key=lambda item: (len(item[1]), item[0]))},
         unknown={reason: tuple(names) for reason, names in unknown.items()},
     )
+
+
+def _absent(name: str, host: Limits) -> Read:
+    """What it means that a host has no such element."""
+    for elements in PER_ELEMENT:
+        if elements.absent and name.startswith(f"{elements.name} "):
+            return elements.absent if elements.name in host.complete else Unreadable("could not be read")
+    return Unreadable("not printed: far from its limit, or not there")
 
 
 def _majority(values: Sequence[Value], *, is_loose: bool) -> tuple[Value | None, int]:

@@ -41,6 +41,16 @@ def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEnt
     return entries
 
 
+def facts(collection: Any, wanted: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """The facts of each (kind, subject), by kind, as they are: for who compares hosts. A failure is an Unreadable."""
+    found: dict[str, object] = {}
+    for kind, subject in wanted:
+        module = probes.load(kind)
+        output = collection.run(module.command(subject), TIMEOUT_S)
+        found[kind] = output if isinstance(output, Unreadable) else module.parse(output.stdout)
+    return found
+
+
 def _entries(identifier: str, facts: object, source: str) -> list[FactEntry]:
     if isinstance(facts, Unreadable) or not is_dataclass(facts):
         return [FactEntry(identifier, source=source, unreadable=getattr(facts, "reason", "no answer"))]

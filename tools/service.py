@@ -5,15 +5,14 @@ The one door for every face. Deciding is the engine's; reading the host is the c
 
 import importlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine import model, triage
 from triagebook.runbooks.engine.catalog import Catalog
 from triagebook.runbooks.engine.diagnosis import (
     Diagnosis,
@@ -29,6 +28,7 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Needs, needs
+from triagebook.runbooks.probes import catalog as probes
 from triagebook.runbooks.probes.records import Sample
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
@@ -52,6 +52,7 @@ class Question:
     accepted: tuple[str, ...] = ()
     sample_s: float = 2.0
     samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
+    also: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
     beside: tuple[tuple[str, ...], ...] = ()  # read-only programs to run by the same login
 
 
@@ -61,6 +62,7 @@ class Answer:
 
     diagnosis: Diagnosis
     history: tuple[Facts, ...]
+    also: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
     beside: tuple[collect.Output | Unreadable, ...] = ()  # of the question's programs, in their order
 
 
@@ -90,7 +92,8 @@ class Service:
             return run.replayed(self.catalog)
         kinds = lookups.collected_kinds(runbook)
         run.progress("connecting", None)
-        import_meanwhile(CONCLUDING)
+        if not all(probes.is_loaded(kind) for kind in kinds):
+            threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
         try:
             collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
         except LoginFailed as error:
@@ -101,10 +104,12 @@ class Service:
             collection.close()
 
 
-def import_meanwhile(module: str) -> None:
-    """Begin an import on a thread of its own; the `import` that needs the module waits for it."""
-    if module not in sys.modules:
-        threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
+def get_ready(runbook: model.Runbook, kinds: Sequence[str]) -> None:
+    """Import and compile what the first answer will be read and judged with, while it is waited for."""
+    importlib.import_module(CONCLUDING)
+    for kind in kinds:
+        probes.load(kind)
+    triage.compile_rules(runbook)
 
 
 def check_inputs(runbook: model.Runbook, question: Question) -> None:
@@ -156,7 +161,8 @@ class _Run:
         if wanted.lookups:
             self.progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
-        return Answer(self._diagnosis(history, collection, extra, collected_ms), history, beside)
+        also = lookups.facts(collection, self.question.also)
+        return Answer(self._diagnosis(history, collection, extra, collected_ms), history, also, beside)
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
         if self.question.samples == 1:
@@ -271,10 +277,9 @@ def _truncated(history: Sequence[Facts]) -> tuple[str, ...]:
     """Collections whose answer was bounded on the host, by probe."""
     found = []
     for probe, facts in (history[-1] if history else {}).items():
-        for entry in fields(facts):  # type: ignore[arg-type]
-            value = getattr(facts, entry.name)
+        for name, value in vars(facts).items():
             if isinstance(value, Collection) and "bounded" in value.partial:
-                found.append(f"{probe}.{entry.name}: {value.partial}")
+                found.append(f"{probe}.{name}: {value.partial}")
     return tuple(found)
 
 

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
 
-KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory")
+KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Settings:
     state: Path | None = None
     runtime: Path | None = None  # sockets
     inventory: tuple[str, ...] = ()  # files of ours, `ssh_config`, `ansible:PATH`
+    slack: Mapping[str, object] = field(default_factory=dict)  # the keys of bot/slack/settings.py
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -49,6 +50,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     inventory = document.data.get("inventory") or list(default)
     if not isinstance(inventory, list) or not all(isinstance(item, str) and item for item in inventory):
         raise UsageError(str(document.error(("inventory",), "expected a list: files, ssh_config, ansible:PATH")))
+    slack = document.data.get("slack") or {}
+    if not isinstance(slack, dict):
+        raise UsageError(str(document.error(("slack",), "expected keys and values")))
     return Settings(
         runbook_paths=tuple(Path(item).expanduser() for item in paths),
         default_runbook=str(document.data.get("default_runbook") or ""),
@@ -57,6 +61,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         state=state,
         runtime=runtime,
         inventory=tuple(inventory),
+        slack=slack,
     )
 
 

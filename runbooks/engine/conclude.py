@@ -1,7 +1,7 @@
 """From facts to a conclusion: verdicts in order, the status, the first sentence, what to do next. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from triagebook.runbooks.engine import citing, heading, model, naming, offers, rules, symptoms, template
@@ -225,8 +225,3 @@ def _next(runbook: model.Runbook, ranked: Sequence[_Ranked], facts: Facts) -> tu
         if not advice.when or rules.evaluate(advice.when, facts) is True:
             sentences[template.render(advice.text, facts)] = None
     return tuple(sentences)
-
-
-def with_commands(offer: OfferedRemediation, commands: Sequence[str], undo: Sequence[str]) -> OfferedRemediation:
-    """The offer with what a person would type; filled in by whoever knows the actions."""
-    return replace(offer, commands=tuple(commands), undo_commands=tuple(undo))

@@ -9,7 +9,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
 from threading import Lock
@@ -25,6 +25,8 @@ _TOKEN = re.compile(
 )
 _IMPORTING = Lock()
 _WORDS = {"true", "false", "null", "in"}
+_PLAIN = {bool, int, float, str}
+_FAILURES = (KeyError, TypeError, RuntimeError, ValueError, ArithmeticError)
 
 
 class RuleError(RunbookError):
@@ -172,9 +174,15 @@ def _example(kind: Any) -> Any:
     return {}
 
 
-def _run(expression: str, context: Mapping[str, Any]) -> Any:
-    cel = _cel()
-    return _program(expression).execute(cel.Context(dict(context), {"min": min, "max": max}))
+def _run(expression: str, context: dict[str, Any]) -> Any:
+    if not _has_functions(expression):
+        return _program(expression).execute(context)
+    return _program(expression).execute(_cel().Context(context, {"min": min, "max": max}))
+
+
+@lru_cache(maxsize=1024)
+def _has_functions(expression: str) -> bool:
+    return any(function in {"min", "max"} for _path, function in _references(expression))
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -191,40 +199,83 @@ def evaluate(expression: str, facts: Mapping[str, object]) -> Any:
 
     Raises RuleError when it fails although every fact it names is readable.
     """
+    context, missing = _context(expression, facts)
+    if missing is not None and not _can_absorb(expression):
+        return missing
     try:
-        return _run(expression, _context(expression, facts))
-    except (KeyError, TypeError, RuntimeError, ValueError, ArithmeticError) as error:
-        missing = [fact for path in paths(expression) if isinstance(fact := resolve(path, facts), Unreadable)]
-        if missing:
-            return missing[0]
+        return _run(expression, context)
+    except _FAILURES as error:
+        if missing is not None:
+            return missing
         raise RuleError(f"{expression!r}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from None
 
 
-def _context(expression: str, facts: Mapping[str, object]) -> dict[str, Any]:
-    """Only what the expression names; an Unreadable leaves its key out, its parents stay."""
-    context: dict[str, Any] = {}
-    for path in _paths_once(expression):
-        *parents, last = path.split(".")
-        here = context
-        for part in parents:
-            here = here.setdefault(part, {})
-        value = resolve(path, facts)
-        if not isinstance(value, Unreadable):
-            here[last] = as_context(value)
-    return context
+def evaluate_each(expressions: tuple[str, ...], facts: Mapping[str, object]) -> Iterable[Any]:
+    """What `evaluate` gives for each: at once where nothing stands in the way of any, else one by one as they are asked for."""
+    joined = _joined(expressions)
+    context, missing = _context(joined, facts)
+    if missing is None:
+        try:
+            found: list[Any] = _run(joined, context)
+        except _FAILURES:
+            pass
+        else:
+            return found
+    return (evaluate(expression, facts) for expression in expressions)
 
 
 @lru_cache(maxsize=1024)
-def _paths_once(expression: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(paths(expression)))
+def _can_absorb(expression: str) -> bool:
+    """It may have a value though a fact that it names has none."""
+    return any(sign in expression for sign in ("&&", "||", "?", "has("))
+
+
+@lru_cache(maxsize=256)
+def _joined(expressions: tuple[str, ...]) -> str:
+    return f"[{', '.join(f'({expression})' for expression in expressions)}]"
+
+
+def get_ready(expressions: tuple[str, ...]) -> None:
+    """Compile what `evaluate_each` will be asked for."""
+    _program(_joined(expressions))
+
+
+def _context(expression: str, facts: Mapping[str, object]) -> tuple[dict[str, Any], Unreadable | None]:
+    """Only what the expression names; an Unreadable leaves its key out, its parents stay. The first of these, too."""
+    context: dict[str, Any] = {}
+    missing = None
+    for parts in _paths_once(expression):
+        here = context
+        for part in parts[:-1]:
+            here = here.setdefault(part, {})
+        value = _resolved(parts, facts)
+        if type(value) in _PLAIN:
+            here[parts[-1]] = value
+        elif isinstance(value, Unreadable):
+            missing = missing or value
+        else:
+            here[parts[-1]] = as_context(value)
+    return context, missing
+
+
+@lru_cache(maxsize=1024)
+def _paths_once(expression: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(path.split(".")) for path in dict.fromkeys(paths(expression)))
 
 
 def resolve(path: str, facts: Mapping[str, object]) -> object:
     """The fact at a dotted path; an Unreadable on the way is the answer. KeyError when there is no such name."""
-    first, *rest = path.split(".")
+    return _resolved(tuple(path.split(".")), facts)
+
+
+def _resolved(parts: tuple[str, ...], facts: Mapping[str, object]) -> object:
+    first = parts[0]
     here: object = facts[first] if first in facts else Unreadable(f"{first} was not collected")
-    for part in rest:
+    for part in parts[1:]:
         if isinstance(here, Unreadable):
             return here
-        here = here.get(part, Unreadable(f"{part} was not given")) if isinstance(here, Mapping) else getattr(here, part)
+        if isinstance(here, dict):
+            here = here[part] if part in here else Unreadable(f"{part} was not given")
+        else:
+            here = getattr(here, part)
     return here

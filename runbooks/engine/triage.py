@@ -6,6 +6,7 @@ could not read all leave the check unknown, with the reason, unless something el
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from triagebook.runbooks.engine import model, rules, symptoms
 from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
@@ -34,14 +35,19 @@ class CheckOutcome:
     partial: str = ""
     counted: int = 0
 
-    @property
+    @cached_property
     def outcome(self) -> str:
         """matched | unknown | cleared."""
         return outcome([finding.outcome for finding in self.findings], partial=self.partial, counted=self.counted)
 
     def of(self, kind: str) -> tuple[Finding, ...]:
         """The findings that ended so."""
-        return tuple(finding for finding in self.findings if finding.outcome == kind)
+        return self._by_outcome.get(kind, ())
+
+    @cached_property
+    def _by_outcome(self) -> dict[str, tuple[Finding, ...]]:
+        kinds = {finding.outcome for finding in self.findings}
+        return {kind: tuple(finding for finding in self.findings if finding.outcome == kind) for kind in kinds}
 
 
 def outcome(findings: Sequence[str], *, partial: str, counted: int) -> str:
@@ -75,13 +81,24 @@ def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
     return CheckOutcome(check, findings, collection.partial, collection.counted)
 
 
+@lru_cache(maxsize=1024)
+def _states_for(states: tuple[model.State, ...], samples: int) -> tuple[tuple[model.State, ...], tuple[str, ...]]:
+    """The states that so many samples can tell, and their conditions."""
+    told = tuple(state for state in states if state.samples <= samples)
+    return told, tuple(state.when for state in told)
+
+
+def compile_rules(runbook: model.Runbook) -> None:
+    """Compile the conditions that a first sample is judged by."""
+    for check in runbook.checks:
+        rules.get_ready(_states_for(check.states, 1)[1])
+
+
 def _finding(check: model.Check, facts: Facts, element: object | None, samples: int) -> Finding:
     here = facts if element is None else {**facts, "it": element}
     unreadable = ""
-    for state in check.states:
-        if state.samples > samples:
-            continue
-        value = rules.evaluate(state.when, here)
+    states, conditions = _states_for(check.states, samples)
+    for state, value in zip(states, rules.evaluate_each(conditions, here), strict=False):
         if isinstance(value, Unreadable):
             unreadable = unreadable or value.reason
         elif value is True:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -55,6 +56,11 @@ def load(kind: str) -> Any:
     if not hasattr(module, "FACTS"):
         raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds())}")
     return module
+
+
+def is_loaded(kind: str) -> bool:
+    """Its module is imported already."""
+    return f"{package.__name__}.{kind}" in sys.modules
 
 
 def facts_types() -> Mapping[str, type[Any]]:

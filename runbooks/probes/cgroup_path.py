@@ -6,7 +6,8 @@ containerd, kubelet and lxc give their groups.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 _UNIT = re.compile(r"[^/]+\.(service|scope|slice|socket|mount|swap)")
 _GROUPING = re.compile(r"kubepods(-[^/]*)?(\.slice)?|lxc|docker|libpod_parent|crio|garden|ecs|besteffort|burstable")
@@ -29,8 +30,15 @@ class Owner:
 
 def owner_of(path: str, names: Mapping[int, str]) -> Owner:
     """The owner of a cgroup path. Deeper plain names belong to the unit above them (delegation)."""
+    owner = _owner_of(path)
+    return replace(owner, user=_login(owner.user, names)) if owner.user else owner
+
+
+@lru_cache(maxsize=4096)
+def _owner_of(path: str) -> Owner:
+    """With the UID for `user`: the same paths are on many hosts, and their users are not."""
     elements = [element for element in path.split("/") if element]
-    user = next((_login(match[1], names) for element in elements if (match := _USER_SLICE.fullmatch(element))), "")
+    user = next((match[1] for element in elements if (match := _USER_SLICE.fullmatch(element))), "")
     container = _container(elements)
     if container is not None:
         scopes = [element for element in elements[: container + 1] if _UNIT.fullmatch(element)]

@@ -1,7 +1,8 @@
 """From records to facts: which sample counts, numbers or why there is none, what makes a collection partial."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
 
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes.records import Sample
@@ -12,6 +13,9 @@ NOT_READABLE = Unreadable("could not be read")
 
 _UNKNOWN = "?"
 _MOST_FIELDS = 12
+_MOST_DIGITS = 20
+_PADDING = ("",) * _MOST_FIELDS
+T = TypeVar("T")
 
 
 def complete(samples: Sequence[Sample]) -> tuple[Sample, ...]:
@@ -34,33 +38,48 @@ def pairs_of(sample: Sample | None, kind: str, name: str = "") -> Mapping[str, s
 
     `KEY?` says that the host could not read it.
     """
-    for fields in sample.of(kind) if sample else ():
+    return _once(sample, (kind, name), lambda whole: _pairs(whole.of(kind), name)) if sample else {}
+
+
+def _once(sample: Sample, key: object, read: Callable[[Sample], T]) -> T:
+    """What several kinds ask of a sample is read once."""
+    if key not in sample.seen:
+        sample.seen[key] = read(sample)
+    return cast(T, sample.seen[key])
+
+
+def _pairs(records: Sequence[tuple[str, ...]], name: str) -> Mapping[str, str | Unreadable]:
+    found: dict[str, str | Unreadable] = {}
+    for fields in records:
         if not name or fields[:1] == (name,):
-            return {
-                field.removesuffix(_UNKNOWN).partition("=")[0]: NOT_READABLE
-                if field.endswith(_UNKNOWN) and "=" not in field
-                else field.partition("=")[2]
-                for field in fields[1 if name else 0 :]
-            }
-    return {}
+            for field in fields[1:] if name else fields:
+                key, equals, value = field.partition("=")
+                if equals or not key.endswith(_UNKNOWN):
+                    found[key] = value
+                else:
+                    found[key.removesuffix(_UNKNOWN)] = NOT_READABLE
+            break
+    return found
 
 
 def records_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[str, ...]]:
     """The fields behind `name` of the kind's records, filled up with empty ones: a short record is unreadable."""
     for fields in sample.of(kind) if sample else ():
         if fields[:1] == (name,):
-            yield (*fields[1:], *[""] * _MOST_FIELDS)
+            yield fields[1:] + _PADDING
 
 
 def integer(value: str | Unreadable | None, scale: int = 1) -> int | Unreadable:
     """A count times `scale`; anything but digits is unreadable."""
+    if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:
+        return int(value) * scale
     if value is None:
         return NOT_PRINTED
     if isinstance(value, Unreadable):
         return value
     if value == _UNKNOWN:
         return NOT_READABLE
-    return int(value) * scale if re.fullmatch(r"[0-9]{1,20}", value) else Unreadable(f"not a number: {value[:40]}")
+    return Unreadable(f"not a number: {value[:40]}")
 
 
 def decimal(value: str | Unreadable | None) -> float | Unreadable:
@@ -108,7 +127,11 @@ def number(fields: Sequence[str], index: int, scale: int = 1) -> int | Unreadabl
 
 def names_of(sample: Sample | None) -> Mapping[int, str]:
     """Login names of /etc/passwd by UID, of those users that records name."""
-    pairs = ((number(fields, 0), fields[1]) for fields in (sample.of("name") if sample else ()) if len(fields) == 2)
+    return _once(sample, "names", _names) if sample else {}
+
+
+def _names(sample: Sample) -> Mapping[int, str]:
+    pairs = ((number(fields, 0), fields[1]) for fields in sample.of("name") if len(fields) == 2)
     return {uid: name for uid, name in pairs if isinstance(uid, int) and name}
 
 
@@ -130,6 +153,10 @@ def hidden(sample: Sample | None) -> str:
     A hidden /proc (hidepid, a PID namespace) shows clearly fewer tasks than /proc/loadavg counts. A tenth is left
     for tasks that come and go during the walk.
     """
+    return _once(sample, "hidden", _hidden) if sample else _hidden(None)
+
+
+def _hidden(sample: Sample | None) -> str:
     walk = pairs_of(sample, "walk")
     tasks, total, unscanned, unvisited = (integer(walk.get(key)) for key in ("tasks", "total", "unscanned", "unvisited"))
     if isinstance(tasks, Unreadable):

@@ -10,12 +10,14 @@ Lines without the tag (a login shell's greeting) are not records; no file conten
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.text import safe_text
 
 HEADER = re.compile(r"^triagebook/1 ([0-9a-f]{12})\r?$", re.MULTILINE)
 END = "end"
+_NUMBER = re.compile(r"[0-9]{1,7}")
 
 _MOST_RECORDS = 20_000  # a sample has at most some hundred
 _MOST_SAMPLES = 1_000_000
@@ -40,9 +42,21 @@ class Sample:
 
     def of(self, kind: str) -> tuple[tuple[str, ...], ...]:
         """The fields of this kind's records, in the order printed."""
-        return tuple(record.fields for record in self.records if record.kind == kind)
+        return self._by_kind.get(kind, ())
 
-    @property
+    @cached_property
+    def _by_kind(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for record in self.records:
+            found.setdefault(record.kind, []).append(record.fields)
+        return {kind: tuple(fields) for kind, fields in found.items()}
+
+    @cached_property
+    def seen(self) -> dict[object, object]:
+        """What was read from the records already, for those kinds that ask for the same (`reading.py`)."""
+        return {}
+
+    @cached_property
     def end(self) -> Mapping[str, str]:
         """KEY=VALUE of the `end` record: printed, suppressed, truncated, uptime, cpu_us, awk, cut.KIND."""
         return {key: value for fields in self.of(END) for key, _, value in (field.partition("=") for field in fields)}
@@ -83,7 +97,8 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
 
 def _record(line: str) -> tuple[int, str, tuple[str, ...]]:
     number, *rest = line.split("\t")
-    if not re.fullmatch(r"[0-9]{1,7}", number) or not 0 < int(number) <= _MOST_SAMPLES or not rest:
+    if not _NUMBER.fullmatch(number) or not 0 < int(number) <= _MOST_SAMPLES or not rest:
         raise ParseError(f"collector: cannot read record {safe_text(line, 80)!r}")
-    kind, *fields = (safe_text(field, _FIELD_LENGTH) for field in rest)
-    return int(number), kind, tuple(fields)
+    if not (len(line) <= _FIELD_LENGTH and line.isascii() and line.replace("\t", "").isprintable()):
+        rest = [safe_text(field, _FIELD_LENGTH) for field in rest]
+    return int(number), rest[0], tuple(rest[1:])

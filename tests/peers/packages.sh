@@ -1,6 +1,6 @@
 #!/bin/sh
 # Independent clients and a peer for the tests, into .cache/peers: the conformance suite and the inspector with a Node of their
-# own, Slack's types as a JSON Schema, fastmcp and linux-mcp-server each in a virtual environment of its own. Where npm is
+# own, an emulator of Slack, Slack's types as a JSON Schema, fastmcp and linux-mcp-server each in a virtual environment of its own. Where npm is
 # missing, one line says so and those tests skip.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,6 +20,7 @@ node_peer() { # folder, what is missed without it
 }
 if command -v npm >/dev/null 2>&1; then
     node_peer node "the conformance suite and the inspector: their tests skip" || :
+    node_peer emulate "a Slack to test against: those tests skip" || :
     if node_peer blockkit "Slack's own types: cards are not held against them"; then
         sh "$here/blockkit/schema.sh" "$cache/blockkit" || echo "no schema of Slack's types: cards are not held against them"
     fi

@@ -123,6 +123,8 @@ def test_drift_of_a_group_compares_every_host_of_it(triagebook: Triagebook, site
     assert run.status == 0, run.out
     assert rows["kernel.pid_max"]["usual"] == int(Path("/proc/sys/kernel/pid_max").read_text())
     assert rows["kernel.pid_max"]["usual_hosts"] == 12
+    assert rows["transparent huge pages"]["usual_hosts"] == 12
+    assert [row for name, row in rows.items() if name.startswith("digest of /etc/")]
     text = triagebook("host", "drift", *names, "-F", str(site.config), timeout_s=120)
     assert "Equal on all 12" in text.out
 

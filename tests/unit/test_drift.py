@@ -6,8 +6,10 @@ from triagebook.bot.render.drift import render_drift
 from triagebook.bot.render.text import Style
 from triagebook.runbooks.engine.cases import read_case
 from triagebook.runbooks.engine.catalog import catalog
-from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.probes.catalog import facts_types
+from triagebook.runbooks.probes.process_limits import ProcessLimits, ServiceLimit
+from triagebook.runbooks.probes.settings_files import HostSettings, SettingsFile
 from triagebook.tools.drift import Limits, Row, compare, limits_of
 
 BOOK = catalog()
@@ -77,3 +79,31 @@ def test_a_kernel_name_and_a_mode_are_compared_as_they_are() -> None:
         [host("a", kernel="6.1", hidden=False), host("b", kernel="6.1", hidden=True), host("c", kernel="6.12", hidden=False)]
     )
     assert {row.setting: dict(row.others) for row in rows} == {"kernel": {"6.12": ("c",)}, "hidden": {"yes": ("b",)}}
+
+
+def settings(*files: str, partial: str = "") -> HostSettings:
+    return HostSettings(Collection(tuple(SettingsFile(path, "d" * 12) for path in files), partial), "1", "madvise")
+
+
+def test_a_file_that_a_host_has_not_is_a_difference_and_one_that_it_may_have_is_unknown() -> None:
+    path = "/etc/sysctl.d/50-tuning.conf"
+    hosts = [limits_of(f"web{number}", {"settings_files": settings(path)}) for number in range(3)]
+    hosts.append(limits_of("bare", {"settings_files": settings()}))
+    hosts.append(limits_of("closed", {"settings_files": settings(partial="/etc/sysctl.d cannot be read")}))
+    row = next(row for row in compare(hosts) if row.setting == f"digest of {path}")
+    assert row.others == {"(not there)": ("bare",)}
+    assert row.unknown == {"could not be read": ("closed",)}
+    assert (row.usual_hosts, row.source) == (3, path)
+
+
+def test_a_service_with_a_process_limit_of_its_own_is_an_outlier() -> None:
+    plain, odd = ProcessLimits(Collection(()), "15432"), ProcessLimits(Collection((ServiceLimit("db.service", "64"),)), "15432")
+    hosts = [limits_of(f"db{number}", {"process_limits": plain}) for number in range(3)]
+    rows = {row.setting: row for row in compare([*hosts, limits_of("odd", {"process_limits": odd})])}
+    assert rows["LimitNPROC of db.service"].others == {"64": ("odd",)}
+    assert rows["LimitNPROC of most services"].usual_hosts == 4
+
+
+def test_a_program_that_could_not_be_asked_leaves_its_settings_unknown() -> None:
+    rows = {row.setting: row for row in compare([limits_of("a", {"settings_files": Unreadable("sh could not be run")})])}
+    assert rows["kernel.dmesg_restrict"].unknown == {"sh could not be run": ("a",)}

@@ -3,7 +3,6 @@
 Without an issuer it listens on loopback only, and everybody there is nobody: an account that belongs to no person.
 """
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +10,14 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-import uvicorn
 from mcp.server.auth.routes import create_protected_resource_routes
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.streamable_http import EventStore
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.mcp_server.callers import NOBODY, READ, SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
@@ -27,6 +27,7 @@ from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server.server import Parts, build
 from triagebook.tools.mcp_server.tokens import Issuer, JwtVerifier, token_caller
 from triagebook.tools.names import Names
+from triagebook.tools.server import web as server_web
 from triagebook.tools.server.run import Place
 from triagebook.tools.service import Service
 from triagebook.tools.trust import asking
@@ -34,7 +35,6 @@ from triagebook.tools.trust import asking
 PATH = "/mcp"
 MAX_BODY = 256 * 1024
 MOST_CONNECTIONS = 512
-START_S = 10.0
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -117,6 +117,11 @@ def application(server: GuardedServer, options: WebOptions, store: EventStore | 
     return app
 
 
+def mount(app: Starlette, mounted: Mapping[str, ASGIApp]) -> None:
+    """Other faces at the same address, each at its own path."""
+    app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in mounted.items()]
+
+
 def transport_security(options: WebOptions) -> TransportSecuritySettings:
     """Which Host and Origin headers are ours: a page that rebinds its name to this address has another."""
     named = urlsplit(options.url)
@@ -132,47 +137,11 @@ def transport_security(options: WebOptions) -> TransportSecuritySettings:
 @contextmanager
 def listening(options: WebOptions, app: Starlette) -> Iterator[int]:
     """Serve in a thread of its own for as long as the block lasts; its port."""
-    config = uvicorn.Config(
-        app,
-        host=options.host,
-        port=options.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=20,
-        timeout_graceful_shutdown=5,
-        ssl_certfile=options.tls_certificate or None,
-        ssl_keyfile=options.tls_key or None,
-    )
-    server = uvicorn.Server(config)
-    is_over = threading.Event()
-    failures: list[BaseException] = []
-
-    def serve() -> None:
-        try:
-            server.run()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - uvicorn ends its process where it cannot listen
-            failures.append(error)
-        finally:
-            is_over.set()
-
-    thread = threading.Thread(target=serve, name="mcp", daemon=True)
-    thread.start()
-    waited = 0.0
-    while not server.started and not is_over.wait(0.02):
-        waited += 0.02
-        if waited > START_S:
-            break
-    if not server.started:
-        raise UsageError(f"--mcp {options.host}:{options.port}: cannot listen there", reason="mcp")
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    address = f"{options.host}:{options.port}"
+    with server_web.listening(
+        address, app, "mcp", tls_certificate=options.tls_certificate, tls_key=options.tls_key, most=MOST_CONNECTIONS
+    ) as port:
+        yield port
 
 
 def _who(options: WebOptions, place: Place) -> tuple[Who, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Store:
     def __init__(self, engine: Engine, step: Step = lambda _name: None) -> None:
         self._engine = engine
         self._step = step
-        self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._one_writer = _Turns() if engine.dialect.name == "sqlite" else None
 
     @property
     def dialect(self) -> str:
@@ -45,13 +46,16 @@ class Store:
         return self._engine.dialect.name
 
     @contextmanager
-    def write(self, name: str = "write") -> Iterator[Transaction]:
-        """A transaction that commits at the end of the block, or not at all. TrustError when the database fails."""
+    def write(self, name: str = "write", *, is_urgent: bool = False) -> Iterator[Transaction]:
+        """A transaction that commits at the end of the block, or not at all. TrustError when the database fails.
+
+        Where only one can write at a time, an urgent one is next; it must be short, and there must be few.
+        """
         if self._one_writer is None:
             with self._transaction(name) as transaction:
                 yield transaction
             return
-        with self._one_writer, self._transaction(name) as transaction:  # waiting here is fair; SQLite's polling is not
+        with self._one_writer.taken(is_urgent=is_urgent), self._transaction(name) as transaction:
             yield transaction
 
     @contextmanager
@@ -73,6 +77,36 @@ class Store:
                 yield Transaction(connection)
                 self._step(f"{name}.before_commit")
             self._step(f"{name}.after_commit")
+
+
+class _Turns:
+    """One writer at a time, in the order they came, urgent ones first. SQLite's own way to wait is polling, which is not fair."""
+
+    def __init__(self) -> None:
+        self._guard, self._is_taken = threading.Lock(), False
+        self._urgent: deque[threading.Event] = deque()
+        self._others: deque[threading.Event] = deque()
+
+    @contextmanager
+    def taken(self, *, is_urgent: bool) -> Iterator[None]:
+        """Wait, hold, hand over."""
+        turn = threading.Event()
+        with self._guard:
+            if self._is_taken:
+                (self._urgent if is_urgent else self._others).append(turn)
+            else:
+                self._is_taken = True
+                turn.set()
+        turn.wait()
+        try:
+            yield
+        finally:
+            with self._guard:
+                waiting = self._urgent or self._others
+                if waiting:
+                    waiting.popleft().set()
+                else:
+                    self._is_taken = False
 
 
 @contextmanager

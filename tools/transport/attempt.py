@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from triagebook.tools.transport.base import Deadlines, LoginFailed
 from triagebook.tools.transport.failures import FAILURES, classify
@@ -22,17 +21,9 @@ class Attempt:
         self.timings_ms: dict[str, float] = {}
         self.notes: list[str] = []
 
-    @contextmanager
-    def phase(self, name: str, seconds: float = math.inf) -> Iterator[None]:
+    def phase(self, name: str, seconds: float = math.inf) -> "_Phase":
         """`until` is the phase's deadline inside. Raises LoginFailed with the evidence for what went wrong in it."""
-        started = time.monotonic()
-        self.until = min(started + seconds, self.total_until)
-        try:
-            yield
-        except FAILURES as error:
-            raise LoginFailed(classify(name, error, self.name, self.until - started)) from error
-        finally:
-            self.spent(name, (time.monotonic() - started) * 1000)
+        return _Phase(self, name, seconds)
 
     def spent(self, phase: str, milliseconds: float) -> None:
         """Count time to a phase that may come more than once."""
@@ -58,3 +49,20 @@ class Attempt:
             return None
         with self.phase("connect", self.connect_limit(config.connect_timeout_s)):
             return Dialing(config.host, config.port, self.until)
+
+
+class _Phase:
+    """One phase of an attempt, while it lasts."""
+
+    def __init__(self, attempt: Attempt, name: str, seconds: float) -> None:
+        self._attempt, self._name, self._seconds = attempt, name, seconds
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+        self._attempt.until = min(self._started + self._seconds, self._attempt.total_until)
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> None:
+        attempt = self._attempt
+        attempt.spent(self._name, (time.monotonic() - self._started) * 1000)
+        if isinstance(error, FAILURES):
+            raise LoginFailed(classify(self._name, error, attempt.name, attempt.until - self._started)) from error

@@ -41,12 +41,17 @@ class Channels:
             self.end_input(channel)
             self.close(channel)
 
-    def open(self, kind: str, *fields: bytes, cap_bytes: int, guess: int | None = None) -> Channel:
-        """Queue the opening. With a `guess` of the host's number, requests may be queued before its confirmation."""
+    def open(
+        self, kind: str, *fields: bytes, cap_bytes: int, guess: int | None = None, data_bytes: int = MAX_DATA_BYTES
+    ) -> Channel:
+        """Queue the opening. With a `guess` of the host's number, requests may be queued before its confirmation.
+
+        `data_bytes` is the most that one packet of the host's may hold.
+        """
         channel = Channel(self._next_number, cap_bytes, remote=guess)
         self._next_number += 1
         self._table[channel.number] = channel
-        opening = uint32(channel.number) + uint32(WINDOW_BYTES) + uint32(MAX_DATA_BYTES)
+        opening = uint32(channel.number) + uint32(WINDOW_BYTES) + uint32(data_bytes)
         self._send(CHANNEL_OPEN, string(kind), opening, *fields)
         return channel
 

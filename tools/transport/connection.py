@@ -6,11 +6,12 @@ Between calls nobody reads: a host that asks for signs of life is answered at th
 
 import contextlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from triagebook.tools.transport.algorithms import KEX_MESSAGES, KEXINIT, NEWKEYS
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.channels import Channels, remote_number
 from triagebook.tools.transport.faults import BadPacket, Cut, Disconnected, NotAgreed, NotSsh, TimedOut
-from triagebook.tools.transport.handshake import KEX_MESSAGES, KEXINIT, NEWKEYS, Handshake
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.messages import (
     CHANNEL_DATA,
@@ -36,6 +37,10 @@ from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.stream import Stream
 from triagebook.tools.transport.wire import Malformed, Reader, string, uint32
 
+if TYPE_CHECKING:
+    from triagebook.tools.transport.elliptic import Elliptic
+    from triagebook.tools.transport.handshake import Handshake
+
 MAX_LINES_BEFORE_BANNER = 50
 
 
@@ -45,9 +50,10 @@ class Connection:
     def __init__(self, stream: Stream, check: HostKeyCheck, eager: str | None = None) -> None:
         self._stream = stream
         self._packets = Packets(stream)
-        self.handshake = Handshake(self._packets, check, eager)
+        self.handshake = _handshake(self._packets, check, eager)
         self.channels = Channels(self.send)
         self.server = ""  # the host's identification line
+        self.has_spoken = False
         self.is_authenticated = False
         self.auth_reply: tuple[int, Reader] | None = None  # the last answer to an authentication request
         self.is_service_accepted = False
@@ -58,13 +64,19 @@ class Connection:
         self._delayed: list[bytes] = []
 
     # --- the start
-    def greet(self, until: float) -> None:
-        """Exchange identifications. Raises NotSsh, TimedOut, Cut."""
+    def speak(self, until: float) -> None:
+        """Send our identification, and with an eager handshake all of the second flight. Raises TimedOut."""
+        self.has_spoken = True
         self.handshake.identify()
         if self.handshake.is_eager:
             self.handshake.announce()
         with contextlib.suppress(Cut):  # what a host said before it closed is still to be read
             self.flush(until)
+
+    def greet(self, until: float) -> None:
+        """Exchange identifications. Raises NotSsh, TimedOut, Cut."""
+        if not self.has_spoken:
+            self.speak(until)
         said: list[str] = []
         try:
             while not (line := self._packets.read_line(until)).startswith(b"SSH-"):
@@ -97,6 +109,11 @@ class Connection:
         """Send all that was held, at once."""
         self._is_held = False
         self.flush(until)
+
+    def expect_login(self) -> None:
+        """What is queued from here on is read by the host after it has let us in: packed, where that was agreed."""
+        if self.handshake.is_compressing:
+            self._packets.pack(True)
 
     # --- sending and receiving
     def send(self, kind: int, *fields: bytes) -> None:
@@ -221,3 +238,14 @@ class Connection:
             self.send(CHANNEL_DATA, uint32(remote_number(channel)), string(bytes(piece)))
             view = view[len(piece) :]
         self.flush(until)
+
+
+def _handshake(packets: Packets, check: HostKeyCheck, eager: str | None) -> "Elliptic | Handshake":
+    """Only the way that is taken is imported: paramiko costs 40 ms."""
+    if eager is None:
+        from triagebook.tools.transport.handshake import Handshake  # noqa: PLC0415
+
+        return Handshake(packets, check)
+    from triagebook.tools.transport.elliptic import Elliptic  # noqa: PLC0415
+
+    return Elliptic(packets, check, eager)

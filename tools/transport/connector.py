@@ -11,13 +11,13 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.transport import identities, known_hosts, ssh_config
+from triagebook.tools.transport.algorithms import CURVE25519
 from triagebook.tools.transport.attempt import Attempt
 from triagebook.tools.transport.authenticate import authenticate
 from triagebook.tools.transport.base import Login, LoginFailed
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.faults import KeyRefused, Surprise
-from triagebook.tools.transport.handshake import CURVE25519
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.identities import Identity
 from triagebook.tools.transport.one_flight import fly
@@ -28,6 +28,16 @@ from triagebook.tools.transport.ways import ONE_FLIGHT, STOCK, Way, Ways
 
 MAX_HOPS = 8
 REFUSED_KEPT_S = 600.0
+
+
+@dataclass
+class Beginning:
+    """A stream to the host and, with one key known to work, a connection on it whose second flight is on its way."""
+
+    visit: "_Visit"
+    stream: Stream
+    key: Identity | None = None
+    connection: Connection | None = None
 
 
 @dataclass
@@ -71,10 +81,8 @@ class Connector:
     def config(self, target: Target) -> HostConfig:
         return ssh_config.look_up(target, self._config_file)
 
-    def arrive(
-        self, config: HostConfig, opening: Opening, attempt: Attempt, dialing: Dialing | None = None, depth: int = 0
-    ) -> Arrival:
-        """Connect, verify the host, log in, open and start. Raises LoginFailed, UsageError.
+    def begin(self, config: HostConfig, attempt: Attempt, dialing: Dialing | None = None, depth: int = 0) -> Beginning:
+        """All that can be done before it is known what the connection is for. Raises LoginFailed, UsageError.
 
         `dialing` is the TCP connection where the caller has begun it.
         """
@@ -92,10 +100,27 @@ class Connector:
         try:
             way = self._ways.get(config.user, visit.name)
             key = visit.sure_key(way) if self._may_fly else None
+            if key is None:
+                return Beginning(visit, stream)
+            connection = Connection(stream, visit.check, eager=(way and way.kex) or CURVE25519)
+            with attempt.phase("banner", attempt.deadlines.banner_s):
+                connection.speak(attempt.until)
+            return Beginning(visit, stream, key, connection)
+        except BaseException:
+            stream.close()
+            raise
+
+    def arrive(
+        self, config: HostConfig, opening: Opening, attempt: Attempt, begun: Beginning | None = None, depth: int = 0
+    ) -> Arrival:
+        """Connect, verify the host, log in, open and start. Raises LoginFailed, UsageError."""
+        begun = begun or self.begin(config, attempt, None, depth)
+        visit, stream = begun.visit, begun.stream
+        try:
             can_fly = True
-            if key is not None:
+            if begun.key is not None and begun.connection is not None:
                 try:
-                    return self._fly(visit, stream, opening, key, (way and way.kex) or CURVE25519)
+                    return self._fly(visit, begun.connection, opening, begun.key)
                 except Surprise as surprise:
                     attempt.note(f"one flight failed, went in stock order: {surprise}")
                     self._ways.forget(config.user, visit.name)
@@ -107,15 +132,14 @@ class Connector:
             stream.close()
             raise
 
-    def _fly(self, visit: "_Visit", stream: Stream, opening: Opening, key: Identity, kex: str) -> Arrival:
-        connection = Connection(stream, visit.check, eager=kex)
+    def _fly(self, visit: "_Visit", connection: Connection, opening: Opening, key: Identity) -> Arrival:
         try:
             channel = fly(connection, visit.config.user, key, opening, visit.attempt, visit.refused)
         except LoginFailed as failed:
             if failed.login.outcome == "refused" and failed.login.phase == "auth" and visit.has_more_keys:
                 raise KeyRefused(failed.login.message) from failed
             raise
-        self._ways.remember(visit.config.user, visit.name, ONE_FLIGHT, key.fingerprint, connection.handshake.best_kex() or kex)
+        self._ways.remember(visit.config.user, visit.name, ONE_FLIGHT, key.fingerprint, connection.handshake.best_kex())
         return Arrival(connection, channel, visit.config, ONE_FLIGHT)
 
     def _walk(self, visit: "_Visit", stream: Stream, opening: Opening, *, can_fly: bool) -> Arrival:

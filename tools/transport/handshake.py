@@ -1,4 +1,4 @@
-"""Key exchange by paramiko's Transport, used as a library of kex methods, key derivation and ciphers.
+"""Key exchange in the stock order by paramiko's Transport, used as a library of kex methods, key derivation and ciphers.
 
 The one module that uses paramiko's underscore methods (hence the pinned range 5.1): `_send_kex_init`,
 `_parse_kex_init`, `_parse_newkeys`, `_verify_key`, `_expect_packet`, and the tables `_preferred_*` and `_kex_info`.
@@ -8,43 +8,24 @@ Transport.run, its thread, its channels and its authentication are not used: `co
 from typing import Any
 
 from triagebook.tools.transport import light_paramiko
-from triagebook.tools.transport.certificates import parse
+from triagebook.tools.transport.algorithms import (
+    CIPHERS,
+    CURVE25519,
+    KEX,
+    KEX_MESSAGES,
+    KEXINIT,
+    MACS,
+    NEWKEYS,
+    SAME_AS,
+    best_eager,
+)
 from triagebook.tools.transport.faults import BadPacket, HostKeyRefused, NotAgreed
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.packets import Packets
-from triagebook.tools.transport.public_keys import CERT_SUFFIX, is_signed_by
-from triagebook.tools.transport.wire import Malformed, Reader
+from triagebook.tools.transport.wire import Reader
 
 paramiko = light_paramiko.load()
 _Transport: Any = paramiko.Transport
-
-KEXINIT, NEWKEYS = 20, 21
-KEX_MESSAGES = range(30, 42)
-CURVE25519 = "curve25519-sha256"
-MLKEM = "mlkem768x25519-sha256"
-_SAME_AS = {CURVE25519: (CURVE25519, "curve25519-sha256@libssh.org")}  # two names of one method (RFC 8731)
-
-# Elliptic first: finite-field groups cost 20 to 70 ms of Python.
-_KEX = (
-    MLKEM,
-    CURVE25519,
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group14-sha256",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group16-sha512",
-)
-# The length of a packet is in clear, and one call of the C library does the whole packet.
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-_MACS = (
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-    "hmac-sha1",
-)
 
 
 class _NoSocket:
@@ -58,7 +39,10 @@ class _NoSocket:
 
 
 class Handshake(_Transport):  # type: ignore[misc]
-    """The keys of one connection. `eager` names the one key exchange to send before the host has said a word."""
+    """The keys of one connection."""
+
+    is_eager = False
+    is_compressing = False
 
     # set by paramiko's methods
     kex_engine: Any
@@ -73,20 +57,16 @@ class Handshake(_Transport):  # type: ignore[misc]
     _kex_info: dict[str, Any]
     H: bytes
 
-    def __init__(self, packets: Packets, check: HostKeyCheck, eager: str | None) -> None:
+    def __init__(self, packets: Packets, check: HostKeyCheck) -> None:
         super().__init__(_NoSocket(), packetizer_class=lambda _socket: packets)
         self._check = check
-        self._ahead: Any = None
         self.fingerprint = ""
         self.remote_kex_algorithms: tuple[str, ...] = ()
-        known = {**self._kex_info, CURVE25519: self._kex_info[_SAME_AS[CURVE25519][1]]}
-        self._kex_info = known
-        names = _SAME_AS.get(eager, (eager,)) if eager else tuple(name for name in _KEX if name in known)
-        self._preferred_kex = names
+        self._kex_info = {**self._kex_info, CURVE25519: self._kex_info[SAME_AS[CURVE25519][1]]}
+        self._preferred_kex = tuple(name for name in KEX if name in self._kex_info)
         self._preferred_keys = check.algorithms()
         self._preferred_pubkeys = ()
-        self._preferred_ciphers, self._preferred_macs = _CIPHERS, _MACS
-        self._eager = eager
+        self._preferred_ciphers, self._preferred_macs = CIPHERS, MACS
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -98,11 +78,8 @@ class Handshake(_Transport):  # type: ignore[misc]
         self.packetizer.write_all(f"{self.local_version}\r\n".encode())
 
     def announce(self) -> None:
-        """Queue KEXINIT, and with an eager exchange its first message."""
+        """Queue KEXINIT."""
         self._send_kex_init()
-        if self._eager:
-            self._ahead = self._kex_info[self._eager](self)
-            self._ahead.start_kex()  # expects the reply; KEXINIT of the host is handled before that
 
     def handle(self, kind: int, payload: bytes, number: int) -> None:
         """One message of the key exchange. Raises NotAgreed, HostKeyRefused."""
@@ -123,10 +100,7 @@ class Handshake(_Transport):  # type: ignore[misc]
                 self._send_kex_init()
             self._learn_kex(payload)
             self._parse_kex_init(packed)
-            if self._ahead is None:
-                self.kex_engine.start_kex()
-            else:
-                self.kex_engine, self._ahead = self._ahead, None
+            self.kex_engine.start_kex()
         elif kind == NEWKEYS and self._expected_packet == (NEWKEYS,):
             self._expected_packet = ()
             self._parse_newkeys(packed)
@@ -136,15 +110,9 @@ class Handshake(_Transport):  # type: ignore[misc]
         else:
             raise NotAgreed(f"message {kind} in the middle of the key exchange")
 
-    @property
-    def is_eager(self) -> bool:
-        """The one key exchange offered is sent before the host has said a word."""
-        return self._eager is not None
-
     def best_kex(self) -> str:
-        """The method to send ahead next time: post-quantum where the host has it. Empty where it has neither."""
-        offered = self.remote_kex_algorithms
-        return next((name for name in (MLKEM, CURVE25519) if any(same in offered for same in _SAME_AS.get(name, (name,)))), "")
+        """The method to send ahead next time."""
+        return best_eager(self.remote_kex_algorithms)
 
     @property
     def is_running(self) -> bool:
@@ -170,18 +138,7 @@ class Handshake(_Transport):  # type: ignore[misc]
 
     def _verify_key(self, host_key: bytes, sig: bytes) -> None:
         """Called by every kex method, after the exchange hash is known and before our NEWKEYS is queued."""
-        try:
-            fingerprint = self._check.judge(host_key)
-            signing = host_key
-            if self.host_key_type.endswith(CERT_SUFFIX):
-                signing = parse(host_key).key
-        except Malformed as error:
-            raise NotAgreed(f"malformed host key: {error}") from error
-        if self.fingerprint not in ("", fingerprint):
-            raise HostKeyRefused("the host changed its key during the session")
-        if not is_signed_by(signing, self.host_key_type.removesuffix(CERT_SUFFIX), self.H, sig):
-            raise HostKeyRefused("the host does not own the key it shows: its signature is wrong")
-        self.fingerprint = fingerprint
+        self.fingerprint = self._check.verified(self.host_key_type, host_key, self.H, sig, self.fingerprint)
 
     def _log(self, level: int, msg: object, *args: object) -> None:
         """Nothing is logged: what matters is in the result."""

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from triagebook.tools.transport import certificates
-from triagebook.tools.transport.faults import HostKeyRefused
+from triagebook.tools.transport.faults import HostKeyRefused, NotAgreed
 from triagebook.tools.transport.known_hosts import KnownHost
 from triagebook.tools.transport.public_keys import (
     CERT_SUFFIX,
     HOST_KEY_ALGORITHMS,
     algorithms_of,
     fingerprint,
+    is_signed_by,
     key_type,
 )
 from triagebook.tools.transport.wire import Malformed
@@ -56,6 +57,22 @@ class HostKeyCheck:
         if any(known.blob == key for known in self.known.trusted):
             return fingerprint(key)
         raise HostKeyRefused(self._changed(key, refusal) if self.known.trusted else self._unknown(key, refusal))
+
+    def verified(self, algorithm: str, blob: bytes, digest: bytes, signature: bytes, before: str = "") -> str:
+        """The fingerprint of a key that is trusted and has signed the exchange hash `digest`.
+
+        `before` is what an earlier exchange of the same connection found. Raises HostKeyRefused, NotAgreed.
+        """
+        try:
+            found = self.judge(blob)
+            signing = certificates.parse(blob).key if algorithm.endswith(CERT_SUFFIX) else blob
+        except Malformed as error:
+            raise NotAgreed(f"malformed host key: {error}") from error
+        if before not in ("", found):
+            raise HostKeyRefused("the host changed its key during the session")
+        if not is_signed_by(signing, algorithm.removesuffix(CERT_SUFFIX), digest, signature):
+            raise HostKeyRefused("the host does not own the key it shows: its signature is wrong")
+        return found
 
     def _refuse_revoked(self, key: bytes) -> None:
         for known in self.known.revoked:

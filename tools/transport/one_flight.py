@@ -62,6 +62,7 @@ def _queue_login(connection: Connection, user: str, key: Identity, attempt: Atte
         queue_request(connection, user, key, is_signed=True, until=attempt.total_until)
     except (AgentError, UsageError, OSError) as error:
         raise Surprise(f"{key.origin} cannot sign: {error}") from error
+    connection.expect_login()
 
 
 def _await_login(connection: Connection, user: str, key: Identity, attempt: Attempt, refused: set[str]) -> None:

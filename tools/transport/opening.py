@@ -9,6 +9,7 @@ from triagebook.tools.transport.faults import Cut, SessionRefused
 from triagebook.tools.transport.wire import string, uint32
 
 FIRST_CHANNEL = 0  # what OpenSSH and Dropbear call the first channel of a connection
+AHEAD_DATA_BYTES = 1024  # a packet can be read when its last byte is there: less than a segment waits for less
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class Exec:
 
     def queue(self, connection: Connection, *, is_ahead: bool) -> Channel:
         """Queue the opening; ahead of the host's confirmation also the request, with a guess of its channel number."""
-        guess = FIRST_CHANNEL if is_ahead else None
-        channel = connection.channels.open("session", cap_bytes=self.cap_bytes, guess=guess)
-        if is_ahead:
-            connection.channels.request(channel, self.request, string(self.command))
+        if not is_ahead:
+            return connection.channels.open("session", cap_bytes=self.cap_bytes)
+        channel = connection.channels.open("session", cap_bytes=self.cap_bytes, guess=FIRST_CHANNEL, data_bytes=AHEAD_DATA_BYTES)
+        connection.channels.request(channel, self.request, string(self.command))
         return channel
 
     def start(self, connection: Connection, channel: Channel, until: float, *, is_ahead: bool) -> None:

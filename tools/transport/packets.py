@@ -7,6 +7,8 @@ pieces and kept when a deadline passes in the middle of a packet. MACs are compa
 import hmac
 import os
 import struct
+import zlib
+from functools import lru_cache
 from typing import Any
 
 from triagebook.tools.transport.faults import BadPacket
@@ -14,6 +16,7 @@ from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.stream import Stream
 
 MAX_PACKET_BYTES = 256 * 1024  # PACKET_MAX_SIZE of OpenSSH
+_WORTH_PACKING_BYTES = 256
 
 
 class _Direction:
@@ -51,6 +54,7 @@ class Packets:
         self._out, self._in = _Direction(), _Direction()
         self._unsent = bytearray()
         self._unread = bytearray()
+        self._is_packing = self._has_packed = False
         self._head = b""  # the decrypted first block of the packet that is arriving, where the length is encrypted
 
     # --- sending
@@ -61,6 +65,9 @@ class Packets:
     def send_message(self, message: Any) -> None:
         """Queue one packet: a paramiko Message or the payload itself."""
         payload = message if isinstance(message, bytes) else message.asbytes()
+        if self._is_packing:
+            payload = (b"" if self._has_packed else _ZLIB_HEADER) + _packed(payload)
+            self._has_packed = True
         out = self._out
         hidden = 4 if out.is_etm or out.is_aead else 0  # the length field is not part of the encrypted blocks
         padding = 4 + (-(len(payload) + 9 - hidden)) % out.block
@@ -81,6 +88,10 @@ class Packets:
             return sealed + out.digest(sealed)
         sealed = out.engine.update(packet)
         return sealed + out.digest(packet)
+
+    def pack(self, is_packing: bool) -> None:
+        """Compress the packets to come, or no longer; a new stream begins."""
+        self._is_packing, self._has_packed = is_packing, False
 
     def flush(self, until: float) -> None:
         """Send what is queued, in one piece. Raises TimedOut, Cut."""
@@ -199,6 +210,26 @@ def _switch(state: _Direction, cipher: tuple[Any, int, Any, int, bytes | None], 
     state.engine, state.block, mac, state.mac_size, mac_key = cipher
     state.mac, state.mac_key = mac, mac_key or b""
     state.is_etm, state.is_aead, state.iv = modes.get("etm", False), modes.get("aead", False), iv or b""
+
+
+_ZLIB_HEADER = b"\x78\x9c"  # RFC 1950: deflate, a window of 32 KiB
+
+
+@lru_cache(maxsize=8)
+def _deflated(payload: bytes) -> bytes:
+    """Whole blocks that refer to nothing before them: hosts of a fleet get the same program, packed once."""
+    packer = zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(payload) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _packed(payload: bytes) -> bytes:
+    """The next part of a deflate stream (RFC 1951) that ends on a byte: packed, or stored as it is.
+
+    No state is kept from packet to packet, as a compressor's 256 KiB for each connection would be.
+    """
+    if len(payload) >= _WORTH_PACKING_BYTES:
+        return _deflated(payload)
+    return struct.pack("<BHH", 0, len(payload), len(payload) ^ 0xFFFF) + payload
 
 
 def _checked(length: int, block: int) -> int:

@@ -8,6 +8,7 @@ import shlex
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
@@ -20,19 +21,23 @@ from triagebook.tools.transport.faults import Cut, NotAgreed, TimedOut
 from triagebook.tools.transport.ways import Ways
 
 if TYPE_CHECKING:
-    from triagebook.tools.transport.ssh_config import HostConfig
-    from triagebook.tools.transport.stream import Dialing
-
-    _Dialed = tuple[HostConfig, Attempt, Dialing | None]
     from triagebook.tools.transport.channel import Channel
     from triagebook.tools.transport.connection import Connection
-    from triagebook.tools.transport.connector import Arrival, Connector
+    from triagebook.tools.transport.connector import Arrival, Beginning, Connector
+    from triagebook.tools.transport.ssh_config import HostConfig
+    from triagebook.tools.transport.stream import Dialing
 
 CLOSE_S = 1.0  # for a goodbye that nobody may read
 
 
 def render(argv: Sequence[str]) -> str:
     """The one place where an argv becomes a string. `exec`: the login shell becomes the program, without a fork."""
+    return _rendered(tuple(argv))
+
+
+@lru_cache(maxsize=8)
+def _rendered(argv: tuple[str, ...]) -> str:
+    """A fleet gets the same program, which is long."""
     return "exec " + shlex.join(argv)
 
 
@@ -57,24 +62,26 @@ class SshTransport:
         self._may_fly = may_fly
         self._connector: Connector | None = None
         self._lock = threading.Lock()
-        self._dialed: dict[str, _Dialed] = {}
+        self._ahead: dict[str, _Ahead] = {}
 
     def dial(self, host: str) -> None:
-        """Begin the TCP connection to a host that `launch` will be asked for soon. What fails here, `launch` tells."""
+        """Begin the connection to a host that `launch` will be asked for soon. What fails here, `launch` tells."""
         with contextlib.suppress(TriagebookError):
-            self._dialed[host] = self._dial(host)
+            config, attempt, dialing = self._dial(host)
+            self._ahead[host] = _Ahead(self._connected(), config, attempt, dialing)
 
-    def _dial(self, host: str) -> "_Dialed":
+    def _dial(self, host: str) -> "tuple[HostConfig, Attempt, Dialing | None]":
         config = ssh_config.look_up(ssh_config.parse_target(host), self._config_file)
         attempt = Attempt(config.alias, self._deadlines)
         return config, attempt, attempt.dial(config)
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Connect and start the first process. Raises LoginFailed, UsageError."""
-        config, attempt, dialing = self._dialed.pop(host) if host in self._dialed else self._dial(host)
-        from triagebook.tools.transport.opening import Exec  # noqa: PLC0415 - imports paramiko: after the SYN
+        ahead = self._ahead.pop(host) if host in self._ahead else _Ahead(None, *self._dial(host))
+        from triagebook.tools.transport.opening import Exec  # noqa: PLC0415 - after the SYN
 
-        arrival = self._connected().arrive(config, Exec(render(argv), cap_bytes), attempt, dialing)
+        connector, attempt = self._connected(), ahead.attempt
+        arrival = connector.arrive(ahead.config, Exec(render(argv), cap_bytes), attempt, ahead.begun(connector))
         if self._deadlines.session_s is not None:
             attempt.total_until = time.monotonic() + self._deadlines.session_s
         session = SshSession(arrival, attempt)
@@ -87,6 +94,37 @@ class SshTransport:
             if self._connector is None:
                 self._connector = Connector(self._config_file, Ways(self._ways_file), may_fly=self._may_fly)
             return self._connector
+
+
+class _Ahead:
+    """A connection that begins while the caller imports and reads what it is for. Without a connector it begins when asked."""
+
+    def __init__(self, connector: "Connector | None", config: "HostConfig", attempt: Attempt, dialing: "Dialing | None") -> None:
+        self.config, self.attempt, self._dialing = config, attempt, dialing
+        self._begun: Beginning | None = None
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        if connector is not None:
+            from triagebook.tools.transport import elliptic  # noqa: F401, PLC0415 - the second flight will need it
+
+            self._thread = threading.Thread(target=self._begin, args=(connector,), daemon=True, name=f"dial {config.alias}")
+            self._thread.start()
+
+    def _begin(self, connector: "Connector") -> None:
+        try:
+            self._begun = connector.begin(self.config, self.attempt, self._dialing)
+        except Exception as error:  # noqa: BLE001 - raised where the answer is asked for
+            self._failure = error
+
+    def begun(self, connector: "Connector") -> "Beginning":
+        """Wait for it. Raises LoginFailed, UsageError."""
+        if self._thread is None:
+            return connector.begin(self.config, self.attempt, self._dialing)
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        assert self._begun is not None  # noqa: S101 - it failed, or it is there
+        return self._begun
 
 
 class SshSession:

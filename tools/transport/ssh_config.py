@@ -10,6 +10,7 @@ import pwd
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
@@ -70,11 +71,16 @@ class Account:
     @classmethod
     def own(cls) -> "Account":
         """Raises UsageError where this process's user has no name, as in some containers."""
-        try:
-            entry = pwd.getpwuid(os.getuid())
-        except KeyError:
-            raise UsageError(f"user id {os.getuid()} has no entry in /etc/passwd, so it has no ssh_config") from None
-        return cls(entry.pw_name, Path(entry.pw_dir))
+        return _account_of(os.getuid())
+
+
+@lru_cache(maxsize=1)
+def _account_of(uid: int) -> Account:
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        raise UsageError(f"user id {uid} has no entry in /etc/passwd, so it has no ssh_config") from None
+    return Account(entry.pw_name, Path(entry.pw_dir))
 
 
 def parse_target(text: str) -> Target:
@@ -174,6 +180,15 @@ def _expand(value: str, tokens: dict[str, str]) -> str:
 
 
 def _path(value: str, tokens: dict[str, str], account: Account) -> Path:
+    return _plain_path(value) if value[:1] == "/" and not set("%$") & set(value) else _expanded_path(value, tokens, account)
+
+
+@lru_cache(maxsize=64)
+def _plain_path(value: str) -> Path:
+    return Path(value)
+
+
+def _expanded_path(value: str, tokens: dict[str, str], account: Account) -> Path:
     text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match.group(1), ""), _expand(value, tokens))
     if text == "~" or text.startswith("~/"):
         return account.home / text[2:]

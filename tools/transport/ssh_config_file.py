@@ -126,7 +126,7 @@ class _Reading:
             raise UsageError(f"{file}: Include goes {MAX_INCLUDES} files deep: a circle?")
         try:
             state = file.stat()
-            lines = _parsed(file, state.st_mtime_ns, state.st_size)
+            lines = _parsed(file, state.st_mtime_ns, state.st_size).lines_for(self.context.host)
         except OSError as error:
             if is_required:
                 raise UsageError(f"cannot read {file}: {error.strerror}") from error
@@ -197,17 +197,47 @@ def _host_name(options: Options, context: Context) -> str:
     return (options.one("hostname") or "%h").replace("%h", context.host)
 
 
+_Line = tuple[int, str, list[str]]  # number, keyword, words
+_Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """A file's lines: `blocks` are spans under a Host line of plain names, by name; `rest` are the spans of all others."""
+
+    lines: tuple[_Line, ...]
+    blocks: dict[str, list[_Span]]
+    rest: tuple[_Span, ...]
+
+    def lines_for(self, host: str) -> Sequence[_Line]:
+        """What may matter to a host: not the blocks of others, which are nearly all of a long file. "" is all of it."""
+        if not host:
+            return self.lines
+        spans = sorted([*self.rest, *self.blocks.get(host, ())])
+        return [line for begin, end in spans for line in self.lines[begin:end]]
+
+
 @lru_cache(maxsize=64)
-def _parsed(file: Path, mtime_ns: int, size: int) -> tuple[tuple[int, str, list[str]], ...]:
-    """Line number, keyword and words. A fleet asks for many hosts of one file: it is read once, until it changes."""
-    found = []
+def _parsed(file: Path, mtime_ns: int, size: int) -> _Parsed:
+    """A fleet asks for many hosts of one file: it is read once, until it changes."""
+    lines: list[_Line] = []
     for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), 1):
         keyword, words = _split(line, f"{file}:{number}")
         if keyword == "host" and not set("*?!") & set("".join(words)):
             keyword = PLAIN_HOST
         if keyword:
-            found.append((number, keyword, words))
-    return tuple(found)
+            lines.append((number, keyword, words))
+    heads = [index for index, line in enumerate(lines) if line[1] in (PLAIN_HOST, "host", "match")]
+    blocks: dict[str, list[_Span]] = {}
+    rest: list[_Span] = []
+    for begin, end in zip([0, *heads], [*heads, len(lines)], strict=True):
+        block = lines[begin:end]
+        if block and block[0][1] == PLAIN_HOST and all(line[1] != "include" for line in block):
+            for name in set(block[0][2]):
+                blocks.setdefault(name, []).append((begin, end))
+        else:
+            rest.append((begin, end))
+    return _Parsed(tuple(lines), blocks, tuple(rest))
 
 
 def _split(line: str, where: str) -> tuple[str, list[str]]:

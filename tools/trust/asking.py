@@ -11,7 +11,7 @@ from triagebook.tools.audit.event import Event, decode
 from triagebook.tools.identity import Actor
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.model import Question
-from triagebook.tools.store import audit_rows, refusal_rows
+from triagebook.tools.store import audit_rows, fix_rows, refusal_rows
 from triagebook.tools.trust.trust import Attempt, Trust, attempt, require
 
 # A face may record these words and no others: a log that takes any key can be drowned.
@@ -27,10 +27,29 @@ FACE_ACTIONS = frozenset(
         "apply",
         "search_audit",
         "read",
+        "show",
+        "approve",
+        "deny",
+        "withdraw",
+        "revert",
+        "persist",
+        "press",  # a button nobody knows the meaning of
     ]
 )
 FACE_REASONS = frozenset(
-    ["unknown_argument", "unknown_tool", "scope_missing", "rate_limit", "host_name", "inventory", "no_inventory"]
+    [
+        "unknown_argument",
+        "unknown_tool",
+        "scope_missing",
+        "rate_limit",
+        "host_name",
+        "inventory",
+        "no_inventory",
+        "external_user",
+        "unchecked_account",
+        "unknown_button",
+        "button_expired",
+    ]
 )
 DAY = timedelta(days=1)
 MOST_A_DAY = 20  # plans that one person's assistants may ask for
@@ -61,11 +80,16 @@ def may_see(trust: Trust, actor: Actor, host: str, runbook: str) -> bool:
     return may(trust.policy, identity, Question("diagnose", host, runbook)).is_allowed
 
 
-def record_refusal(trust: Trust, actor: Actor, action: str, reason: str, says: str) -> None:
+def record_refusal(trust: Trust, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
     """A face said no before it asked the service: recorded as any refusal, under the account that the channel proved."""
     if action not in FACE_ACTIONS or reason not in FACE_REASONS:
         raise UsageError("no such action or reason of a face", reason="request")
     tried = Attempt(actor, trust.policy.directory.identify(actor.account), action, trust.clock())
+    if fix_id:
+        with trust.store.read() as transaction:
+            fix = fix_rows.read(transaction, fix_id)
+        if fix is not None:
+            tried.concerns(fix)
     _recorded(trust, [tried.event(outcome="refused", reason=reason, detail={"says": safe_text(says, 300)})])
 
 

@@ -1,9 +1,12 @@
 """FixService: the one object that all faces call. It authorises, audits and moves fixes; faces parse and render."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
+from triagebook.runbooks.engine.parameters import Value
+from triagebook.runbooks.engine.plan import Rendering, find_offer
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.fixes import LEASED, STATES, HostLock
 from triagebook.tools.identity import Actor, parse_account
@@ -43,6 +46,17 @@ class FixService:
         with attempt(self._trust, actor, "propose") as tried:
             fix = proposing.proposed(self._trust, tried, proposal)
             return self._view(tried, fix.id)
+
+    def preview(
+        self, actor: Actor, diagnosis: Diagnosis, remediation: str, culprit: str, parameters: Mapping[str, Value]
+    ) -> Rendering:
+        """What a fix of that diagnosis would do, to be shown before it is proposed; a plan is made from a fresh diagnosis."""
+        with attempt(self._trust, actor, "propose") as tried:
+            offered, runbook = find_offer(diagnosis, remediation, culprit), diagnosis.runbook
+            question = Question("propose", diagnosis.host.name, f"{runbook.id}@{runbook.version}", offered.risk)
+            tried.about.update(host=question.host, runbook=question.runbook)
+            require(self._trust, tried, question)
+            return self._trust.renderer.render(diagnosis, offered, parameters)
 
     def show(self, actor: Actor, fix_id: str) -> FixView:
         """One fix with its plan."""
@@ -147,9 +161,15 @@ class FixService:
                 decision.is_allowed, decision.reason, decision.says, str(identity.account), identity.person, identity.service
             )
 
-    def note_refusal(self, actor: Actor, action: str, reason: str, says: str) -> None:
+    def note_refusal(self, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
         """A face said no before it asked: recorded as any refusal."""
-        asking.record_refusal(self._trust, actor, action, reason, says)
+        asking.record_refusal(self._trust, actor, action, reason, says, fix_id)
+
+    def shown(self, fix_id: str) -> FixView | None:
+        """A fix for a place that the operator chose to show fixes in. No request of anybody: nothing is recorded."""
+        with self._trust.store.read() as transaction:
+            fix = fix_rows.read(transaction, fix_id)
+            return None if fix is None else view_of(self._trust.policy, fix, fix_rows.votes_of(transaction, fix.id))
 
     def sweep(self) -> None:
         """Let time do its work: expiry, leases, unknown executions, counts. Call it every few seconds."""

@@ -126,6 +126,13 @@ def question_of(fix: Fix, action: str) -> Question:
     return Question(action, fix.host, fix.runbook, fix.risk)
 
 
+def question_of_view(fix: FixView, action: str) -> Question | None:
+    """The same of a fix that is shown; None where its plan was changed."""
+    if fix.plan is None:
+        return None
+    return Question(action, fix.plan.host, f"{fix.plan.runbook_id}@{fix.plan.runbook_version}", fix.plan.risk)
+
+
 def _vote(vote: Vote) -> VoteView:
     decision = "approve" if vote.is_yes else "deny"
     return VoteView(vote.person, vote.account, decision, rfc3339(vote.at), vote.break_glass)

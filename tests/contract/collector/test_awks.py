@@ -97,7 +97,7 @@ def test_nothing_but_text_leaves_the_host(tree: Callable[..., Any], tools: Any, 
     answer = tools.run(host.root, awk).answer
     assert not [byte for byte in answer if byte < 32 and byte not in b"\n\t"]
     assert b"\x7f" not in answer
-    assert max(len(field) for field in answer.split(b"\t")) < 420
+    assert max(len(field) for field in answer.rstrip(b" \n").split(b"\t")) < 420
     assert b"evil\\x1b[2J" in answer
 
 

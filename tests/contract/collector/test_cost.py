@@ -98,6 +98,19 @@ def test_nothing_forks_from_the_login_shell_on(tools: Any, tmp_path: Path, awk: 
     assert len({line.split()[0] for line in calls.splitlines()}) == 1
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_an_answer_leaves_in_few_writes(tree: Callable[..., Any], tools: Any, tmp_path: Path, awk: str) -> None:
+    """Each would wake sshd; an awk that does not buffer writes whatever one item of a format makes."""
+    host = tree("v2")
+    argv = program.command(collect.joined(tools.kinds, str(host.root)), program.launcher(root=str(host.root), awk=awk))
+    trace = tmp_path / "trace"
+    done = subprocess.run(
+        ["strace", "-o", trace, "-e", "trace=write", *argv], stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
+    assert len(done.stdout) > 3000
+    assert len(re.findall(r"^write\(1, ", trace.read_text(), re.MULTILINE)) <= 1 + len(done.stdout) // 1024
+
+
 def test_a_kind_without_processes_costs_no_walk(tree: Callable[..., Any], tools: Any) -> None:
     host = tree("v2")
     host.process(500)

@@ -7,6 +7,7 @@ import pytest
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes.records import parse_samples
 from triagebook.tools.collector import collect, program
+from triagebook.tools.transport.opening import AHEAD_DATA_BYTES
 
 
 def _facts(paced: Any, tools: Any) -> Any:
@@ -39,6 +40,21 @@ def test_a_process_born_after_the_first_sample_is_seen_in_the_second(
     assert facts["kernel_limits"].visible_tasks == 10
     assert [item.path for item in facts["pids_cgroups"].limited.items] == ["/system.slice/new.service"]
     assert facts["process_groups"].groups.partial == ""
+
+
+def test_the_first_answer_is_pushed_out_of_the_hosts_last_segment_and_later_ones_are_not(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    paced.ask()
+    paced.read_sample(2)
+    paced.end()
+    first, _, second = paced.answer.decode().partition("\n" + paced.answer.decode().split()[1] + "\t2\t")
+    segment, packet = 1460, AHEAD_DATA_BYTES
+    assert len(first) - len(first.rstrip()) > segment + packet
+    assert second.rstrip("\n") == second.rstrip()
 
 
 def test_numbers_that_wrapped_are_scanned_from_300(tree: Callable[..., Any], tools: Any, awk: str) -> None:

@@ -1,16 +1,28 @@
 """The one-flight path: how many segments it takes, and that each surprise ends in the stock order."""
 
+import base64
 import os
 import stat
 import threading
 from pathlib import Path
 
 import pytest
+from triagebook.runbooks.probes import catalog
+from triagebook.tools.collector import collect, program
+from triagebook.tools.transport.algorithms import CURVE25519, MLKEM
 from triagebook.tools.transport.base import Deadlines, LoginFailed, Process
+from triagebook.tools.transport.public_keys import fingerprint
 from triagebook.tools.transport.ssh import SshTransport
+from triagebook.tools.transport.ways import Ways
 
 from tests.contract.transport import servers
 from tests.sshd import Ground, make_key, public
+
+FIRST_WINDOW_BYTES = 10 * 1448  # RFC 6928
+
+
+def fingerprint_of(key: Path) -> str:
+    return fingerprint(base64.b64decode(public(key).split()[1]))
 
 
 def launch(config: Path, **options: object) -> Process:
@@ -35,6 +47,52 @@ def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_pat
             assert len(relay.sent) == 2  # flights 2 and 3; flight 1 is TCP's
             assert reached(process) == "ssh:one-flight"
     assert process.session.path.notes == []
+
+
+def test_the_collectors_program_and_the_login_fit_into_the_first_window_of_tcp(place: Ground, tmp_path: Path) -> None:
+    argv = program.command(
+        collect.joined(tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))), program.launcher()
+    )
+    assert len(" ".join(argv)) > FIRST_WINDOW_BYTES
+    with place.sshd() as server:
+        relay = servers.Relay(server.port)
+        with servers.listening(relay) as port:
+            process = SshTransport(config_file=servers.write_config(place, port, tmp_path)).launch("box", argv)
+            answer = b""
+            while b"\tend\t" not in answer:
+                answer += process.read(5)
+            assert len(relay.sent) == 2
+            assert sum(map(len, relay.sent)) < FIRST_WINDOW_BYTES
+            process.session.close()
+
+
+@pytest.mark.parametrize("compression", ["no", "delayed"])
+def test_a_host_that_unpacks_or_not_gets_the_same_bytes(compression: str, place: Ground) -> None:
+    long = "x" * 5000
+    with place.sshd({"Compression": compression}) as server:
+        process = SshTransport(config_file=server.config).launch("box", ["sh", "-c", "printf %s $1; cat", "sh", long])
+        got = b""
+        while len(got) < len(long):
+            got += process.read(5)
+        assert got.decode() == long
+        for sent in (b"short", bytes(range(256)) * 300, b"short again"):
+            process.write(sent)
+            got = b""
+            while len(got) < len(sent):
+                got += process.read(5)
+            assert got == sent
+        assert (process.finish(5).status, process.session.path.transport) == (0, "ssh:one-flight")
+        assert process.session.connection.handshake.is_compressing == (compression == "delayed")  # type: ignore[attr-defined]
+
+
+def test_both_methods_that_are_sent_ahead_reach_a_host_that_has_them(place: Ground, tmp_path: Path) -> None:
+    memory = tmp_path / "ways"
+    with servers.paramiko_server(place) as port:
+        config = servers.write_config(place, port, tmp_path)
+        for kex in (MLKEM, CURVE25519):
+            Ways(memory).remember(place.user, f"[127.0.0.1]:{port}", "one-flight", fingerprint_of(place.user_key), kex)
+            process = launch(config, ways_file=memory)
+            assert (reached(process), process.session.path.notes) == ("ssh:one-flight", [])
 
 
 def test_stock_order_waits_for_each_answer(place: Ground, tmp_path: Path) -> None:

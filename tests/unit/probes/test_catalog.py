@@ -54,7 +54,12 @@ def test_the_kinds_of_this_version() -> None:
         "process_groups",
         "tasks_by_uid",
     ]
-    assert [kind for kind in catalog.kinds() if kind not in collected] == ["kernel_log", "unit_settings"]
+    assert [kind for kind in catalog.kinds() if kind not in collected] == [
+        "kernel_log",
+        "process_limits",
+        "settings_files",
+        "unit_settings",
+    ]
     assert set(catalog.facts_types()) == set(catalog.kinds())
     for kind in collected:
         assert program.hooks(catalog.awk_of(kind), kind)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools import dial
+from triagebook.tools.transport.algorithms import CURVE25519
 from triagebook.tools.transport.base import Deadlines, LoginFailed
 from triagebook.tools.transport.ssh import SshTransport
+
+from tests.sshd import make_key
 
 
 @pytest.fixture
@@ -34,6 +37,17 @@ def test_a_dialed_host_is_connected_to_once_and_before_it_is_launched(listener: 
     listener.settimeout(0.1)
     with pytest.raises(TimeoutError):
         listener.accept()
+
+
+def test_a_dialed_host_with_one_sure_key_is_greeted_before_it_is_launched(listener: socket.socket, tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key")
+    path = config(tmp_path, listener.getsockname()[1])
+    path.write_text(f"{path.read_text()}  IdentityFile {key}\n  IdentitiesOnly yes\n  UserKnownHostsFile /dev/null\n")
+    SshTransport(config_file=path).dial("box")
+    connection, _address = listener.accept()
+    with connection:
+        connection.settimeout(5)
+        assert CURVE25519.encode() in connection.recv(65536, socket.MSG_PEEK)
 
 
 def test_what_fails_at_dialing_is_told_by_launch(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from triagebook.tools.transport import certificates, connector
+from triagebook.tools.transport.algorithms import CURVE25519
 from triagebook.tools.transport.attempt import Attempt
 from triagebook.tools.transport.base import Deadlines, LoginFailed
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.failures import FAILURES
 from triagebook.tools.transport.faults import BadPacket, Cut, NotAgreed, NotSsh, Surprise, TimedOut
-from triagebook.tools.transport.handshake import CURVE25519
 from triagebook.tools.transport.host_keys import HostKeyCheck
 from triagebook.tools.transport.known_hosts import KnownHost
 from triagebook.tools.transport.plain import plain

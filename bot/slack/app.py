@@ -1,0 +1,106 @@
+"""The listeners: each reduces what Slack sent to a delivery, keeps it, and acknowledges. None asks a host or waits for Slack."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_bolt.authorization import AuthorizeResult
+from triagebook.bot.slack import delivery as of
+from triagebook.bot.slack.cards import names, views
+from triagebook.bot.slack.delivery import Delivery
+from triagebook.bot.slack.desk import Desk
+from triagebook.bot.slack.manifest import SHORTCUT
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.inventory import Inventory
+
+CLICKS = (
+    names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE, names.APPROVE, names.DENY, names.DETAILS, names.APPLY,
+    names.WITHDRAW, names.REVERT, names.PERSIST, names.REPLAN,
+)  # fmt: skip
+CHANGES = (names.OFFER, names.PARAM)
+VIEWS = (names.PROPOSE_VIEW, names.DENY_VIEW, names.REVERT_VIEW, names.PERSIST_VIEW, names.DIAGNOSE_VIEW)
+MOST_OPTIONS = 100
+Body = Mapping[str, Any]
+Accept = Callable[[Delivery], bool]
+Problems = Callable[[Delivery], Mapping[str, str]]
+
+
+def build(desk: Desk, signing_secret: str, accept: Accept, problems: Problems) -> App:
+    """The app; `accept` keeps a delivery, `problems` says what is wrong with a form before it closes."""
+    app = App(
+        logger=quiet(),
+        client=desk.client,
+        signing_secret=signing_secret or "-",
+        authorize=_ourselves(desk),
+        process_before_response=True,  # a listener's return is the acknowledgement: what it kept is kept by then
+        ignoring_self_events_enabled=True,
+    )
+    for command in desk.settings.commands:
+        app.command(command)(_listener(accept, of.of_command))
+    app.message_shortcut(SHORTCUT)(_listener(accept, of.of_shortcut))
+    for name in CLICKS:
+        app.action(name)(_listener(accept, of.of_click))
+    for name in CHANGES:
+        app.action(name)(_listener(accept, lambda body: of.of_click(body, "change")))
+    for name in VIEWS:
+        app.view(name)(_submission(accept, problems if name == names.PROPOSE_VIEW else None))
+    app.event("app_mention")(_listener(accept, lambda body: of.of_event(body, "mention")))
+    app.event("app_home_opened")(_listener(accept, lambda body: of.of_event(body, "home")))
+    app.options(names.HOST)(_hosts(desk.names.inventory))
+    return app
+
+
+def _listener(accept: Accept, reduced: Callable[[Body], Delivery]) -> Callable[..., None]:
+    def listener(ack: Ack, body: dict[str, Any]) -> None:
+        delivery = reduced(body)
+        try:
+            accept(delivery)
+        except TriagebookError as error:
+            if delivery.kind != "command" or error.reason != "busy":
+                raise  # not acknowledged: Slack sends events again, and tells a person that it failed
+            ack(str(error))
+            return
+        ack()
+
+    return listener
+
+
+def _submission(accept: Accept, problems: Problems | None) -> Callable[..., None]:
+    def listener(ack: Ack, body: dict[str, Any]) -> None:
+        delivery = of.of_view(body)
+        if problems is not None and (wrong := problems(delivery)):
+            ack(response_action="errors", errors=dict(wrong))
+            return
+        accept(delivery)
+        ack()
+
+    return listener
+
+
+def _hosts(inventory: Inventory) -> Callable[..., None]:
+    def listener(ack: Ack, body: dict[str, Any]) -> None:
+        typed = str(body.get("value") or "").lower()
+        found = sorted(name for name in inventory.hosts if typed in name.lower())
+        ack(views.host_options(found[:MOST_OPTIONS]))
+
+    return listener
+
+
+def _ourselves(desk: Desk) -> Callable[..., AuthorizeResult]:
+    """Bolt asks for this at each request: answered from memory, so that no acknowledgement waits for Slack."""
+
+    def authorize(enterprise_id: str | None, team_id: str | None, user_id: str | None) -> AuthorizeResult:
+        token, ourselves = desk.client.token, desk.ourselves
+        return AuthorizeResult(
+            enterprise_id=enterprise_id, team_id=team_id, user_id=user_id, bot_token=token, bot_user_id=ourselves.user
+        )
+
+    return authorize
+
+
+def quiet() -> logging.Logger:
+    """A logger for Bolt that takes errors only: at INFO and WARNING it writes whole bodies, with what persons wrote."""
+    logger = logging.getLogger("triagebook.bolt")
+    logger.setLevel(logging.ERROR)
+    return logger

@@ -1,0 +1,58 @@
+"""Are the tokens valid, of one app, and allowed what the listeners need?"""
+
+import ssl
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from triagebook.bot.slack.manifest import SCOPES
+from triagebook.bot.slack.settings import Credentials
+
+TIMEOUT_S = 15
+SCOPES_HEADER = "x-oauth-scopes"
+
+
+def problems(credentials: Credentials, approvals: str) -> list[str]:
+    """One line for each thing looked at: `ok`, `MISSING` or `note`."""
+    client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=ssl.create_default_context())
+    return [*_bot(client), *_socket(client, credentials), *_settings(credentials, approvals)]
+
+
+def _bot(client: WebClient) -> list[str]:
+    try:
+        answer = client.auth_test()
+    except (SlackApiError, SlackClientError, OSError) as error:
+        return [f"MISSING bot token: {_word(error)}"]
+    lines = [f"ok      bot token: {answer['user']} ({answer['user_id']}) in {answer['team']} ({answer['team_id']})"]
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if SCOPES_HEADER not in headers:
+        return [*lines, "note    scopes: Slack did not say which the token has"]
+    granted = {scope.strip() for scope in headers[SCOPES_HEADER].split(",")}
+    lines += [
+        f"MISSING scope {scope}: {SCOPES[scope]}; add it to the app and install it again" for scope in sorted(set(SCOPES) - granted)
+    ]
+    lines += [f"note    scope {scope} is not needed" for scope in sorted(granted - set(SCOPES) - {""})]
+    return lines if len(lines) > 1 else [*lines, "ok      scopes"]
+
+
+def _socket(client: WebClient, credentials: Credentials) -> list[str]:
+    if not credentials.app_token:
+        return []
+    try:
+        client.apps_connections_open(app_token=credentials.app_token)
+    except (SlackApiError, SlackClientError, OSError) as error:
+        return [f"MISSING app-level token for Socket Mode: {_word(error)}; it needs connections:write"]
+    return ["ok      app-level token: Socket Mode can be opened"]
+
+
+def _settings(credentials: Credentials, approvals: str) -> list[str]:
+    lines = ["ok      signing secret is set"] if credentials.signing_secret else []
+    where = (
+        f"ok      plans wait in {approvals}"
+        if approvals
+        else "MISSING slack.approvals in config.yaml: the channel where plans wait"
+    )
+    return [*lines, where]
+
+
+def _word(error: Exception) -> str:
+    return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__

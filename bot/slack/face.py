@@ -1,0 +1,141 @@
+"""The Slack face beside `triagebook serve`: its parts put together, started, and ended in order."""
+
+import logging
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from triagebook.bot.slack import app as listeners
+from triagebook.bot.slack.deciding import Deciding
+from triagebook.bot.slack.desk import Desk
+from triagebook.bot.slack.diagnosing import Diagnosing
+from triagebook.bot.slack.follower import Follower
+from triagebook.bot.slack.home import Home
+from triagebook.bot.slack.http import Endpoint
+from triagebook.bot.slack.inbox import Inbox
+from triagebook.bot.slack.modals import Modals
+from triagebook.bot.slack.proposing import Proposing
+from triagebook.bot.slack.sender import Later, Never, Sender, called
+from triagebook.bot.slack.settings import Credentials, SlackSettings
+from triagebook.bot.slack.storm import Storm
+from triagebook.bot.slack.work import Work
+from triagebook.tools.server.hosts import Hosts
+from triagebook.tools.server.run import Place
+
+TIMEOUT_S = 15
+SOCKET_WORKERS = 32
+RETRY_S = 2.0
+LONGEST_S = 30.0
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Face:
+    """Everything that runs."""
+
+    desk: Desk
+    app: App
+    inbox: Inbox
+    sender: Sender
+    follower: Follower
+    work: Work
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin; Slack need not be there."""
+        self.sender.start()
+        self.follower.start()
+        self.inbox.start()
+        self._begin(self._introduce)
+
+    def listen(self, credentials: Credentials) -> None:
+        """Have Slack's deliveries come over a WebSocket that we open."""
+        self._begin(lambda: self._connect(credentials))
+
+    def stop(self) -> None:
+        """End in the order in which things come: nothing new, what runs, what shows it."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(10)
+        self.inbox.stop()
+        self.follower.stop()
+        self.sender.stop()
+
+    def _begin(self, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name="slack-start", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _introduce(self) -> None:
+        """Ask Slack who we are, until it answers."""
+        wait_s = RETRY_S / 4
+        while not self._stopping.is_set():
+            try:
+                answer = called(self.desk.client.auth_test)
+            except (Later, Never) as problem:
+                log.error("Slack does not know us yet: %s", problem)
+                self._stopping.wait(wait_s)
+                wait_s = min(LONGEST_S, wait_s * 2)
+                continue
+            self.desk.ourselves.user = str(answer.get("user_id", ""))
+            self.desk.ourselves.team = str(answer.get("team_id", ""))
+            self.follower.wake()
+            return
+
+    def _connect(self, credentials: Credentials) -> None:
+        """Socket Mode: connect, again after failures, and close at the end. It reconnects by itself in between."""
+        handler = SocketModeHandler(self.app, credentials.app_token, concurrency=SOCKET_WORKERS)
+        wait_s = RETRY_S / 4
+        while not self._stopping.is_set():
+            try:
+                handler.connect()  # type: ignore[no-untyped-call]
+                break
+            except Exception as error:  # noqa: BLE001 - the SDK raises whatever its socket did
+                log.error("Socket Mode: %s: %s", type(error).__name__, error)
+                self._stopping.wait(wait_s)
+                wait_s = min(LONGEST_S, wait_s * 2)
+        self._stopping.wait()
+        handler.close()  # type: ignore[no-untyped-call]
+
+
+def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Credentials) -> Face:
+    """The parts, put together and not started."""
+    trust = place.trust
+    client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=_tls(credentials))
+    sender = Sender(trust.store, trust.clock, client)
+    desk = Desk(place.service, trust, hosts.service, hosts.names, settings, client, sender, hosts.default_runbook)
+    follower, modals = Follower(desk), Modals(desk)
+    proposing = Proposing(desk, follower, modals)
+    diagnosing = Diagnosing(desk, Storm(desk))
+    work = Work(desk, diagnosing, Deciding(desk, follower, modals), proposing, Home(desk), modals)
+    inbox = Inbox(trust.store, trust.clock, f"{trust.instance}.slack", work.do, work.failed)
+    app = listeners.build(desk, credentials.signing_secret, inbox.accept, proposing.problems)
+    return Face(desk, app, inbox, sender, follower, work)
+
+
+@contextmanager
+def running(face: Face, credentials: Credentials | None = None, endpoint: Endpoint | None = None) -> Iterator[Face]:
+    """Run for as long as the block lasts: over a WebSocket where credentials are given, or behind an HTTP endpoint."""
+    if endpoint is not None:
+        endpoint.app, face.follower.strangers = face.app, endpoint.refused.take
+    face.start()
+    if credentials is not None:
+        face.listen(credentials)
+    channel = face.desk.settings.approvals
+    if not channel:
+        sys.stderr.write("triagebook serve: slack.approvals is not set: plans are shown only where they are asked for\n")
+    try:
+        yield face
+    finally:
+        face.stop()
+
+
+def _tls(credentials: Credentials) -> ssl.SSLContext | None:
+    return None if credentials.api_url.startswith("http://") else ssl.create_default_context()

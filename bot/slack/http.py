@@ -1,0 +1,106 @@
+"""Slack's deliveries over HTTP: one ASGI endpoint, mounted beside the assistants' where both listen at one address.
+
+A request is only read here; its signature, age and content are judged by Bolt, on a thread, since the app is synchronous.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from slack_bolt import App, BoltRequest
+
+PATH = "/slack/events"
+MAX_BODY = 256 * 1024
+WORKERS = 64
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Refused:
+    """How many requests were not signed by Slack, or too long ago, since last asked."""
+
+    def __init__(self) -> None:
+        self._count, self._guard = 0, threading.Lock()
+
+    def add(self) -> None:
+        """One more."""
+        with self._guard:
+            self._count += 1
+
+    def take(self) -> int:
+        """How many; from now on none."""
+        with self._guard:
+            count, self._count = self._count, 0
+        return count
+
+
+class Endpoint:
+    """An ASGI application for one path."""
+
+    def __init__(self) -> None:
+        self.app: App | None = None
+        self.refused = Refused()
+        self._pool = ThreadPoolExecutor(WORKERS, "slack-http")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lifespan events are answered; everything but a POST to the path is refused."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await _answer(send, 404)
+        elif scope["method"] != "POST":
+            await _answer(send, 405)
+        elif self.app is None:
+            await _answer(send, 503)
+        else:
+            await self._dispatch(self.app, scope, receive, send)
+
+    async def _dispatch(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        if body is None:
+            await _answer(send, 413)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError:
+            await _answer(send, 400)
+            return
+        request = BoltRequest(body=text, query=scope.get("query_string", b"").decode("latin-1"), headers=headers)
+        answer = await asyncio.get_running_loop().run_in_executor(self._pool, app.dispatch, request)
+        if answer.status == 401:
+            self.refused.add()
+        kind = answer.first_headers().get("content-type", "text/plain;charset=utf-8")
+        await _answer(send, answer.status, answer.body.encode(), kind)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is larger than Slack's ever are."""
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+async def _answer(send: Send, status: int, body: bytes = b"", kind: str = "text/plain;charset=utf-8") -> None:
+    headers = [(b"content-type", kind.encode("latin-1")), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,44 @@
+"""A diagnosis as the database keeps it for its card: JSON without secrets, read back as the same noun."""
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
+from triagebook.tools.redact import redact
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+def dump(diagnosis: Diagnosis) -> str:
+    """Redacted JSON of the published schema."""
+    return json.dumps(_clean(as_json(diagnosis)), ensure_ascii=False)
+
+
+def load(text: str) -> Diagnosis:
+    """What `dump` wrote."""
+    raw = json.loads(text)
+    if raw.get("symptom"):
+        raw["symptom"]["error_class"] = raw["symptom"].pop("class")
+    return _adapter().validate_python(raw)
+
+
+def clean(diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis as it is kept: what a card may show."""
+    return load(dump(diagnosis))
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> "TypeAdapter[Diagnosis]":
+    from pydantic import TypeAdapter  # noqa: PLC0415 - half a second, once
+
+    return TypeAdapter(Diagnosis)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return redact(value) if isinstance(value, str) else value

@@ -1,0 +1,91 @@
+"""The app's manifest: what Slack must allow and send for these listeners, and nothing more."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from triagebook.bot.slack.http import PATH
+from triagebook.bot.slack.settings import GENERIC
+
+NAME = "triagebook"
+EVENTS = ("app_home_opened", "app_mention")
+SHORTCUT, SHORTCUT_TITLE = "diagnose_message", "Diagnose host in message"  # Slack allows 24 characters
+# Each scope with the calls and events that need it.
+SCOPES: Mapping[str, str] = {
+    "app_mentions:read": "app_mention",
+    "chat:write": "chat.postMessage, chat.update, chat.postEphemeral",
+    "commands": "slash commands and the shortcut",
+    "files:write": "files.getUploadURLExternal, files.completeUploadExternal",
+    "users:read": "users.info: is who decides a full member of this workspace?",
+}
+
+
+def manifest(commands: Iterable[str], url: str = "") -> dict[str, Any]:
+    """For Socket Mode, or for HTTP at `url` (https://NAME, without a path)."""
+    address = {"url": f"{url.rstrip('/')}{PATH}"} if url else {}
+    request = {"request_url": address["url"]} if url else {}
+    return {
+        "display_information": {
+            "name": NAME,
+            "description": "Diagnoses Linux hosts, and fixes them once another person approved",
+            "background_color": "#1d3557",
+        },
+        "features": {
+            "app_home": {"home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": True},
+            "bot_user": {"display_name": NAME, "always_online": True},
+            "shortcuts": [
+                {
+                    "name": SHORTCUT_TITLE,
+                    "type": "message",
+                    "callback_id": SHORTCUT,
+                    "description": "Find the host in this message and diagnose it",
+                }
+            ],
+            "slash_commands": [
+                {
+                    "command": command,
+                    "description": "Diagnose a host",
+                    "usage_hint": "HOST [RUNBOOK] | help" if command == GENERIC else "HOST [unit=... symptom=...] | help",
+                    "should_escape": False,
+                    **address,
+                }
+                for command in sorted(commands)
+            ],
+        },
+        "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {**request, "bot_events": list(EVENTS)},
+            "interactivity": {
+                "is_enabled": True,
+                **request,
+                **({"message_menu_options_url": address["url"]} if url else {}),
+            },
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": not url,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def as_yaml(value: Any, indent: int = 0) -> str:
+    """Plain YAML of dicts, lists and scalars; strings are quoted as in JSON."""
+    pad = "  " * indent
+    if isinstance(value, Mapping):
+        return "".join(
+            f"{pad}{key}:{_inline(item)}\n"
+            if not isinstance(item, (Mapping, list))
+            else f"{pad}{key}:\n{as_yaml(item, indent + 1)}"
+            for key, item in value.items()
+        )
+    lines = ""
+    for item in value:
+        if isinstance(item, Mapping):
+            inner = as_yaml(item, indent + 1)
+            lines += f"{pad}- {inner[len(pad) + 2 :]}"
+        else:
+            lines += f"{pad}-{_inline(item)}\n"
+    return lines
+
+
+def _inline(value: Any) -> str:
+    return f" {json.dumps(value, ensure_ascii=False)}"

@@ -1,0 +1,81 @@
+"""`triagebook serve --slack`: the Slack face, checked before anything is served."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from triagebook.runbooks.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from triagebook.bot.slack.http import Endpoint
+    from triagebook.bot.slack.settings import Credentials, SlackSettings
+    from triagebook.tools.server.hosts import Hosts
+    from triagebook.tools.server.run import Place
+
+
+@dataclass(frozen=True)
+class SlackFace:
+    """What `serve` enters with the place of trust. `mounted`: what another face's listener serves for it."""
+
+    settings: "SlackSettings"
+    credentials: "Credentials"
+    hosts: "Hosts"
+    listen: str = ""
+    endpoint: "Endpoint | None" = None
+    mounted: "Mapping[str, Endpoint]" = field(default_factory=dict)
+
+    def __call__(self, place: "Place") -> AbstractContextManager[object]:
+        """Serve Slack for as long as the block lasts."""
+        return self._serving(place)
+
+    @contextmanager
+    def _serving(self, place: "Place") -> Iterator[None]:
+        from triagebook.bot.slack import face  # noqa: PLC0415
+
+        made = face.build(place, self.hosts, self.settings, self.credentials)
+        if self.endpoint is None:
+            with face.running(made, self.credentials):
+                _say("Slack over Socket Mode")
+                yield
+            return
+        with face.running(made, endpoint=self.endpoint), self._listening():
+            yield
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        if self.mounted or self.endpoint is None:
+            yield
+            return
+        from triagebook.bot.slack.http import PATH  # noqa: PLC0415
+        from triagebook.tools.server.web import listening  # noqa: PLC0415
+
+        with listening(self.listen, self.endpoint, "slack-http") as port:
+            _say(f"Slack on port {port}, {PATH}")
+            yield
+
+
+def slack_face(listen: str, hosts: "Hosts", approvals: str = "", *, is_shared: bool = False) -> SlackFace:
+    """Everything but the place of trust. Raises UsageError: no token, no signing secret, a setting that is none."""
+    from triagebook.tools import setup  # noqa: PLC0415
+
+    try:
+        from triagebook.bot.slack import face  # noqa: F401, PLC0415 - is the SDK there?
+        from triagebook.bot.slack.http import PATH, Endpoint  # noqa: PLC0415
+        from triagebook.bot.slack.settings import credentials, slack_settings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"slack_bolt", "slack_sdk"}:
+            raise
+        raise UsageError("the Slack face is not installed: pip install 'triagebook[slack]'", reason="usage") from None
+    found = credentials(over_http=bool(listen))
+    runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.service.catalog.entries()))
+    endpoint = Endpoint() if listen else None
+    mounted = {PATH: endpoint} if endpoint is not None and is_shared else {}
+    raw = {**setup.settings().slack, **({"approvals": approvals} if approvals else {})}
+    return SlackFace(slack_settings(raw, runbooks), found, hosts, listen, endpoint, mounted)
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"triagebook serve: {what}\n")
+    sys.stderr.flush()

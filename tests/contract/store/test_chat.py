@@ -1,0 +1,143 @@
+"""What a chat face keeps, on both databases: deliveries, messages, tokens, runs."""
+
+from datetime import timedelta
+
+from triagebook.tools.store import chat_deliveries, chat_messages, chat_runs, chat_tokens
+from triagebook.tools.store.chat_deliveries import Stored
+from triagebook.tools.store.chat_messages import Message
+from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_tokens import Meaning
+from triagebook.tools.store.database import Store
+
+from .samples import NOW, SECOND, stored
+
+LEASE = timedelta(seconds=10)
+ONE, TWO = Stored("command:1", "command", "{}"), Stored("command:2", "command", "{}")
+
+
+def test_a_delivery_belongs_to_who_keeps_it_first(store: Store) -> None:
+    with store.write() as transaction:
+        assert chat_deliveries.add(transaction, [ONE], "a", NOW, LEASE) == {"command:1"}
+    with store.write() as transaction:
+        assert chat_deliveries.add(transaction, [TWO, ONE], "b", NOW, LEASE) == {"command:2"}
+        assert chat_deliveries.take_over(transaction, "b", NOW, LEASE) == []
+        assert chat_deliveries.finish(transaction, "command:1", "b", NOW) is False
+        assert chat_deliveries.finish(transaction, "command:1", "a", NOW) is True
+        assert chat_deliveries.take_over(transaction, "c", NOW + timedelta(days=1), LEASE) == [TWO]
+
+
+def test_a_lease_that_ran_out_is_taken_over_a_few_times_and_no_more(store: Store) -> None:
+    with store.write() as transaction:
+        chat_deliveries.add(transaction, [ONE], "a", NOW, LEASE)
+        chat_deliveries.renew(transaction, ["command:1"], "a", NOW + 9 * SECOND, LEASE)
+    with store.write() as transaction:
+        assert chat_deliveries.take_over(transaction, "b", NOW + 11 * SECOND, LEASE) == []
+    for owner, at in (("b", 20), ("c", 31)):
+        with store.write() as transaction:
+            assert chat_deliveries.take_over(transaction, owner, NOW + at * SECOND, LEASE) == [ONE]
+    with store.write() as transaction:
+        assert chat_deliveries.take_over(transaction, "d", NOW + 60 * SECOND, LEASE) == []
+        assert chat_deliveries.finish(transaction, "command:1", "a", NOW) is False
+
+
+def test_what_was_not_begun_is_released_without_counting_as_a_try(store: Store) -> None:
+    for _ in range(5):
+        with store.write() as transaction:
+            chat_deliveries.add(transaction, [ONE, TWO], "a", NOW, LEASE)
+            chat_deliveries.release(transaction, "a", NOW, ["command:2"])
+        with store.write() as transaction:
+            assert chat_deliveries.take_over(transaction, "a", NOW, LEASE) == [ONE]
+    with store.write() as transaction:
+        chat_deliveries.forget(transaction, NOW + chat_deliveries.KEPT + SECOND)
+        assert chat_deliveries.add(transaction, [ONE], "b", NOW, LEASE) == {"command:1"}
+
+
+def test_a_message_is_sent_until_the_version_that_is_wanted_is_shown(store: Store) -> None:
+    with store.write() as transaction:
+        assert chat_messages.add(transaction, Message("m", "card", "s", "C1", {"text": "one"}), NOW) is True
+        assert chat_messages.add(transaction, Message("m", "card", "s", "C1", {"text": "two"}), NOW) is False
+        (first,) = chat_messages.claim(transaction, NOW, LEASE)
+        assert chat_messages.claim(transaction, NOW, LEASE) == []
+        chat_messages.want(transaction, "m", {"text": "two"})
+        chat_messages.sent(transaction, first, "1.1")
+        (second,) = chat_messages.claim(transaction, NOW, LEASE)
+        assert (second.content, second.ts, second.shown, second.wanted) == ({"text": "two"}, "1.1", 1, 2)
+        chat_messages.later(transaction, second, NOW + 5 * SECOND)
+        assert chat_messages.is_due(transaction, NOW + 4 * SECOND) is False
+        (again,) = chat_messages.claim(transaction, NOW + 5 * SECOND, LEASE)
+        assert again.tries == 1
+        chat_messages.sent(transaction, again, "1.1")
+        assert chat_messages.is_due(transaction, NOW + timedelta(days=1)) is False
+        found = chat_messages.at(transaction, "C1", "1.1")
+        assert found is not None
+        assert found.shown == 2
+
+
+def test_a_message_in_a_thread_waits_for_the_one_above_it(store: Store) -> None:
+    with store.write() as transaction:
+        chat_messages.add(transaction, Message("below", "detail", "s", "C1", {}, parent="above"), NOW)
+        assert chat_messages.is_due(transaction, NOW) is False
+        chat_messages.add(transaction, Message("above", "card", "s", "C1", {}, ts="1.1", wanted=0), NOW)
+        (below,) = chat_messages.claim(transaction, NOW, LEASE)
+        assert chat_messages.thread_of(transaction, below) == "1.1"
+        chat_messages.never(transaction, below, "not_in_channel")
+        assert chat_messages.is_due(transaction, NOW + timedelta(days=1)) is False
+
+
+def test_a_card_is_behind_when_its_fix_was_moved_or_voted_on(store: Store) -> None:
+    fix = stored(store)
+    with store.write() as transaction:
+        assert chat_messages.without_card(transaction, "approval", "C1") == [fix.id]
+        mark = chat_messages.mark_for(transaction, fix.id)
+        chat_messages.add(transaction, Message("t", "approval", fix.id, "C1", {}, parent="r", mark=mark), NOW)
+        chat_messages.add(transaction, Message("m", "approval", fix.id, "C2", {}), NOW)
+        assert chat_messages.without_card(transaction, "approval", "C1") == [fix.id]
+        assert chat_messages.without_card(transaction, "approval", "C2") == []
+        ((message, mark),) = chat_messages.behind(transaction, "approval", NOW)
+        assert mark == chat_messages.mark_for(transaction, fix.id)
+        assert chat_messages.want(transaction, "m", {}, mark=mark, before=message.mark) is True
+        assert chat_messages.want(transaction, "m", {}, mark=mark, before=message.mark) is False
+        assert chat_messages.behind(transaction, "approval", NOW) == []
+
+
+def test_a_button_keeps_its_token_and_its_meaning(store: Store) -> None:
+    meaning = Meaning("fix.approve", "T1", NOW + 60 * SECOND, "m", "F-1", "d" * 64, {"channel": "C1"})
+    with store.write() as transaction:
+        token = chat_tokens.mint(transaction, meaning, NOW)
+        assert chat_tokens.mint(transaction, meaning, NOW) == token
+        assert chat_tokens.read(transaction, token) == meaning
+        loose = Meaning("deny", "T1", NOW)
+        assert chat_tokens.mint(transaction, loose, NOW) != chat_tokens.mint(transaction, loose, NOW)
+        assert chat_tokens.read(transaction, token[:-1]) is None
+        chat_tokens.forget(transaction, NOW + 61 * SECOND)
+        assert chat_tokens.read(transaction, token) is None
+
+
+def test_a_token_never_changes_what_it_means(store: Store) -> None:
+    meaning = Meaning("fix.approve", "T1", NOW + 60 * SECOND, "m", "F-1", "d" * 64)
+    with store.write() as transaction:
+        token = chat_tokens.mint(transaction, meaning, NOW)
+        chat_tokens.mint(transaction, Meaning("fix.approve", "T1", NOW + 60 * SECOND, "m", "F-2", "e" * 64), NOW)
+        assert chat_tokens.read(transaction, token) == meaning
+
+
+def test_the_newest_run_with_a_card_is_found_by_its_place(store: Store) -> None:
+    runs = [
+        Run("r1", "ann", "slack:T/U", "C1", "web-01", "b@1", "m1", NOW),
+        Run("r2", "ann", "slack:T/U", "C1", "web-01", "b@1", "", NOW + SECOND, inputs={"unit": "x"}),
+        Run("r3", "ann", "slack:T/U", "C2", "web-01", "b@1", "m3", NOW + 2 * SECOND),
+    ]
+    with store.write() as transaction:
+        for run in runs:
+            chat_runs.add(transaction, run)
+        assert chat_runs.newest(transaction, "C1", "web-01", "b@1", NOW - SECOND) == runs[0]
+        assert chat_runs.newest(transaction, "C1", "web-01", "b@1", NOW) is None
+        assert chat_runs.of_account(transaction, "slack:T/U", 2) == [runs[2], runs[1]]
+        assert chat_runs.asked_since(transaction, "C1", NOW - SECOND) == runs[:2]
+        assert chat_runs.repeated(transaction, "r1") == 1
+        chat_runs.end(transaction, "r1", NOW + SECOND, cause="x", status="healthy")
+        found = chat_runs.read(transaction, "r1")
+        assert found is not None
+        assert (found.cause, found.status, found.repeats, found.ended_at) == ("x", "healthy", 1, NOW + SECOND)
+        chat_runs.forget(transaction, NOW + SECOND)
+        assert [run.id for run in chat_runs.of_message(transaction, "m1")] == []

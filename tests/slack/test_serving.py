@@ -1,0 +1,133 @@
+"""The face in a server process of its own: decided at the command line's socket, killed in the middle, started again."""
+
+import getpass
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from triagebook.bot.slack.cards import names
+from triagebook.tools.server.client import ask
+
+from tests import sshd
+from tests.command import Triagebook
+
+from . import world as worlds
+from .driver import SECRET, Driver, Http, Socket, buttons
+from .emulator import TOKEN
+from .gate import Gate
+from .paths import fix_of, form, wish
+from .world import Channels, until
+
+MAIN = Path(__file__).with_name("server_main.py")
+COMMAND = (sys.executable, "-c", "from triagebook.bot.cli import main; main()")
+
+
+def environment(gate: Gate, **more: str) -> dict[str, str]:
+    known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    tokens = {"SLACK_BOT_TOKEN": TOKEN, "SLACK_APP_TOKEN": "xapp-1", "SLACK_API_URL": f"{gate.url}/api/"}
+    return {**known, **tokens, "LANG": "C.UTF-8", **more}
+
+
+@contextmanager
+def served(directory: Path, gate: Gate) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
+    """A server on this directory; its socket."""
+    policy = directory / "policy.yaml"
+    policy.write_text(
+        worlds.policy(gate).replace("{os: dan}", f"{{os: {getpass.getuser()}}}").replace("[ann, bob, cid,", "[ann, bob, cid, dan,")
+    )
+    policy.chmod(0o644)
+    (directory / "effects").mkdir(exist_ok=True)
+    asked = {
+        "data": str(directory / "data"),
+        "socket": str(directory / "socket"),
+        "policy": str(policy),
+        "effects": str(directory / "effects"),
+        "approvals": gate.emulator.channels["approvals"],
+    }
+    argv = (sys.executable, str(MAIN), json.dumps(asked))
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment(gate))
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        until(lambda: gate.is_connected, "Socket Mode", 30)
+        yield directory / "socket", process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(30)
+
+
+def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_restart(tmp_path: Path, through: Gate) -> None:
+    channels, driver = Channels(through), Driver(through, Socket(through))
+    with served(tmp_path, through) as (socket, process):
+        driver.command("ann", "web-01")
+        card = channels.card("incidents", "CAUSE FOUND · web-01")
+        driver.click("ann", card, names.PROPOSE)
+        driver.submit("ann", form(through, names.PROPOSE_VIEW), wish())
+        card = channels.card("approvals", "APPROVAL NEEDED: web-01")
+        fix = fix_of(card)
+        shown = ask(socket, {"do": "show", "fix": fix})
+        assert ask(socket, {"do": "approve", "fix": fix, "digest": shown["digest"]})["state"] == "approved"
+        approved = channels.card("approvals", "APPROVED, NOT YET APPLIED")
+        (tmp_path / "die").touch()
+        driver.click("cid", approved, names.APPLY)
+        assert process.wait(30) == -9
+    (tmp_path / "die").unlink()
+    through.forget_sockets()
+    with served(tmp_path, through) as (socket, process):
+        failed = channels.card("approvals", "FAILED: web-01", 30)
+        assert (failed["ts"], buttons(failed)) == (card["ts"], [])
+        assert ask(socket, {"do": "show", "fix": fix})["state"] == "failed"
+        assert process.poll() is None
+        assert list((tmp_path / "effects").iterdir()) == []
+        text = f"Not done: apply {fix}"
+        until(lambda: any(text in told for told in through.whispers("cid")), "what became of the click", 40)
+
+
+@pytest.mark.parametrize("arguments", [("--slack-http", "127.0.0.1:0"), ("--slack",)])
+def test_the_product_refuses_to_start_without_what_proves_slack(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    triagebook = Triagebook(tmp_path)
+    run = triagebook(
+        "serve", "--data", str(tmp_path / "data"), "--socket", str(tmp_path / "s"), *arguments, SLACK_BOT_TOKEN="xoxb-1"
+    )
+    assert run.status == 2
+    assert ("SLACK_SIGNING_SECRET" if "http" in arguments[0] else "SLACK_APP_TOKEN") in run.err
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "at the address of MCP"])
+def test_the_product_diagnoses_a_real_host_for_a_channel(tmp_path: Path, through: Gate, place: sshd.Ground, shared: bool) -> None:
+    config = tmp_path / ".config" / "triagebook"
+    config.mkdir(parents=True)
+    (config / "inventory.yaml").write_text("hosts: [box]\n")
+    (config / "config.yaml").write_text(f"slack: {{approvals: {through.emulator.channels['approvals']}}}\n")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(worlds.policy(through))
+    policy.chmod(0o644)
+    port = sshd.free_port()
+    with place.sshd() as server:
+        argv = (*COMMAND, "serve", "--data", str(tmp_path / "data"), "--socket", str(tmp_path / "s"), "--policy", str(policy))
+        argv += ("-F", str(server.config), "--slack-http", f"127.0.0.1:{port}")
+        argv += ("--mcp", f"127.0.0.1:{port}") if shared else ()
+        env = environment(through, HOME=str(tmp_path), SLACK_SIGNING_SECRET=SECRET)
+        process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=env)
+        try:
+            assert process.stderr is not None
+            until(lambda: "ready on" in process.stderr.readline(), "serve", 60)  # type: ignore[union-attr]
+            channels, driver = Channels(through), Driver(through, Http(port))
+            until(lambda: through.of("auth.test"), "auth.test")
+            assert driver.command("ann", 'box symptom="fork: retry"').status == 200
+            card = channels.card("incidents", " · box: ", 60)
+            assert "Ruled out" in card["text"]
+            if shared:
+                assert Http(port).post(b"{}", {"content-type": "application/json"}).status == 401
+        finally:
+            process.terminate()
+            process.wait(30)
+            assert process.stderr is not None
+            process.stderr.close()

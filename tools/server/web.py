@@ -1,0 +1,61 @@
+"""An HTTP listener in a thread of its own, beside `triagebook serve`."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from triagebook.runbooks.engine.errors import UsageError
+
+START_S = 10.0
+
+
+@contextmanager
+def listening(
+    address: str, app: Any, option: str, *, tls_certificate: str = "", tls_key: str = "", most: int = 512
+) -> Iterator[int]:
+    """Serve an ASGI application at `HOST:PORT` for as long as the block lasts; its port. UsageError: it cannot listen."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"--{option} {address[:60]!r}: expected HOST:PORT", reason=option)
+    config = uvicorn.Config(
+        app,
+        host=host.strip("[]"),
+        port=int(port),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=most,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=tls_certificate or None,
+        ssl_keyfile=tls_key or None,
+    )
+    server = uvicorn.Server(config)
+    is_over = threading.Event()
+
+    def serve() -> None:
+        try:
+            server.run()
+        except (Exception, SystemExit):  # noqa: BLE001 - uvicorn ends its process where it cannot listen
+            return
+        finally:
+            is_over.set()
+
+    thread = threading.Thread(target=serve, name=option, daemon=True)
+    thread.start()
+    waited = 0.0
+    while not server.started and not is_over.wait(0.02):
+        waited += 0.02
+        if waited > START_S:
+            break
+    if not server.started:
+        raise UsageError(f"--{option} {address}: cannot listen there", reason=option)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)

@@ -1,0 +1,221 @@
+"""Messages a chat face keeps up to date: what each should say is here, and a sender brings the chat service to it.
+
+A message is changed by storing what it should say; who sends it, when, and after how many failures is another matter. So
+a chat service that is away loses nothing.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from triagebook.tools.fixes import OPEN
+from triagebook.tools.store.chat_schema import messages
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.schema import fixes, votes
+from triagebook.tools.times import to_micros
+
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message, posted (`ts`) or not."""
+
+    id: str
+    kind: str
+    subject: str
+    channel: str
+    content: Mapping[str, Any]
+    parent: str = ""
+    thread_ts: str = ""
+    ts: str = ""
+    mark: str = ""
+    wanted: int = 1
+    shown: int = 0
+    tries: int = 0
+    problem: str = ""
+
+
+def new_id() -> str:
+    """An id nobody can guess."""
+    return secrets.token_hex(12)
+
+
+def add(transaction: Transaction, message: Message, now: datetime) -> bool:
+    """Keep a message that is to be posted, or one that was (with its `ts`). False: its id is there already."""
+    names = ("id", "kind", "subject", "channel", "parent", "thread_ts", "ts", "mark", "wanted", "shown", "tries")
+    values = {name: getattr(message, name) for name in names} | {"content": json.dumps(message.content)}
+    moment = to_micros(now)
+    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(messages).values(**values, next_at=moment, lease_until=0, created_at=moment, problem="")
+    made = statement.on_conflict_do_nothing().returning(messages.c.id)
+    return transaction.connection.execute(made).first() is not None
+
+
+def want(
+    transaction: Transaction, message_id: str, content: Mapping[str, Any], *, mark: str = "", before: str | None = None
+) -> bool:
+    """From now on it should say this. `before`: only where its mark still is that one. False: it was not."""
+    where = messages.c.id == message_id
+    where = where & (messages.c.mark == before) if before is not None else where
+    values = {"content": json.dumps(content), "mark": mark, "wanted": messages.c.wanted + 1, "next_at": 0, "tries": 0}
+    return transaction.connection.execute(update(messages).where(where).values(values)).rowcount == 1
+
+
+def read(transaction: Transaction, message_id: str, *, for_update: bool = False) -> Message | None:
+    """A message by its id. `for_update` makes other writers of it wait until this transaction ends."""
+    return _one(transaction, messages.c.id == message_id, for_update=for_update)
+
+
+def at(transaction: Transaction, channel: str, ts: str) -> Message | None:
+    """The message at a place of the chat service."""
+    return _one(transaction, (messages.c.channel == channel) & (messages.c.ts == ts))
+
+
+def newest_of(transaction: Transaction, channel: str, kind: str, since: datetime) -> Message | None:
+    """The newest message of a kind in a channel, made since then."""
+    where = (messages.c.channel == channel) & (messages.c.kind == kind) & (messages.c.created_at > to_micros(since))
+    row = transaction.connection.execute(select(messages).where(where).order_by(messages.c.created_at.desc()).limit(1)).first()
+    return None if row is None else _message(row)
+
+
+def of_subject(transaction: Transaction, subject: str) -> list[Message]:
+    """Every message about a fix or a run."""
+    rows = transaction.connection.execute(select(messages).where(messages.c.subject == subject).order_by(messages.c.created_at))
+    return [_message(row) for row in rows]
+
+
+def behind(transaction: Transaction, kind: str, now: datetime) -> list[tuple[Message, str]]:
+    """Messages about fixes that show another state than the database has, each with the mark it should have.
+
+    The mark is state, number of votes, time of the last change: whatever moves a fix changes one of them.
+    """
+    count = select(func.count()).select_from(votes).where(votes.c.fix_id == fixes.c.id).scalar_subquery()
+    statement = select(*messages.c, fixes.c.state, fixes.c.updated_at, count.label("votes")).join(
+        fixes, messages.c.subject == fixes.c.id
+    )
+    since = to_micros(now - timedelta(days=2))
+    statement = statement.where(messages.c.kind == kind, (fixes.c.updated_at > since) | (messages.c.created_at > since))
+    found = []
+    for row in transaction.connection.execute(statement):
+        mark = mark_of(row.state, row.votes, row.updated_at)
+        if mark != row.mark:
+            found.append((_message(row), mark))
+    return found
+
+
+def without_card(transaction: Transaction, kind: str, channel: str, limit: int = BATCH) -> list[str]:
+    """Open fixes that no message of this kind in that channel, outside threads, is about, by their ids."""
+    is_card = (messages.c.kind == kind) & (messages.c.channel == channel) & (messages.c.parent == "")
+    has_card = select(messages.c.id).where(is_card, messages.c.subject == fixes.c.id).exists()
+    statement = select(fixes.c.id).where(fixes.c.state.in_(sorted(OPEN)), ~has_card).order_by(fixes.c.created_at).limit(limit)
+    return list(transaction.connection.execute(statement).scalars())
+
+
+def mark_for(transaction: Transaction, fix_id: str) -> str:
+    """The mark of what the database says of a fix; read before what is shown, so that a later move is noticed."""
+    count = select(func.count()).select_from(votes).where(votes.c.fix_id == fixes.c.id).scalar_subquery()
+    row = transaction.connection.execute(
+        select(fixes.c.state, count.label("votes"), fixes.c.updated_at).where(fixes.c.id == fix_id)
+    ).one()
+    return mark_of(row.state, row.votes, row.updated_at)
+
+
+def mark_of(state: str, vote_count: int, updated_at_micros: int) -> str:
+    """What a message shows of a fix."""
+    return f"{state}/{vote_count}/{updated_at_micros}"
+
+
+def claim(transaction: Transaction, now: datetime, lease: timedelta) -> list[Message]:
+    """Messages that are to be sent, as this sender's for a while. One in a thread waits until its parent is posted."""
+    due = _due(now)
+    wanted = select(messages.c.id).where(due, _has_place()).order_by(messages.c.created_at).limit(BATCH)
+    ids = list(transaction.connection.execute(wanted).scalars())
+    if not ids:
+        return []
+    statement = update(messages).where(messages.c.id.in_(ids), due).values(lease_until=to_micros(now + lease))
+    rows = transaction.connection.execute(statement.returning(*messages.c)).all()
+    return [_message(row) for row in sorted(rows, key=lambda row: row.created_at)]
+
+
+def is_due(transaction: Transaction, now: datetime) -> bool:
+    """Is there anything to send? A look that writes nothing."""
+    return transaction.connection.execute(select(messages.c.id).where(_due(now), _has_place()).limit(1)).first() is not None
+
+
+def age(transaction: Transaction, message: Message, now: datetime) -> timedelta:
+    """How long it has been waiting since it was made."""
+    made = transaction.connection.execute(select(messages.c.created_at).where(messages.c.id == message.id)).scalar_one()
+    return timedelta(microseconds=to_micros(now) - made)
+
+
+def sent(transaction: Transaction, message: Message, ts: str) -> None:
+    """The service shows this version, there."""
+    statement = update(messages).where(messages.c.id == message.id)
+    transaction.connection.execute(statement.values(ts=ts, shown=message.wanted, lease_until=0, tries=0))
+
+
+def later(transaction: Transaction, message: Message, next_at: datetime) -> None:
+    """It could not be sent now."""
+    values = {"next_at": to_micros(next_at), "lease_until": 0, "tries": messages.c.tries + 1}
+    transaction.connection.execute(update(messages).where(messages.c.id == message.id).values(values))
+
+
+def never(transaction: Transaction, message: Message, problem: str) -> None:
+    """The service will not take it, now or later."""
+    statement = update(messages).where(messages.c.id == message.id).values(problem=problem[:300], lease_until=0)
+    transaction.connection.execute(statement)
+
+
+def thread_of(transaction: Transaction, message: Message) -> str:
+    """The thread it is posted to; empty: none."""
+    parent = read(transaction, message.parent) if message.parent else None
+    if parent is None:
+        return message.thread_ts
+    return parent.thread_ts or parent.ts
+
+
+def forget(transaction: Transaction, before: datetime) -> None:
+    """Drop messages made before then."""
+    transaction.connection.execute(delete(messages).where(messages.c.created_at < to_micros(before)))
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    moment = to_micros(now)
+    is_behind = (messages.c.shown < messages.c.wanted) & (messages.c.problem == "")
+    return is_behind & (messages.c.next_at <= moment) & (messages.c.lease_until <= moment)
+
+
+def _has_place() -> ColumnElement[bool]:
+    """In a channel, or below a message that is posted."""
+    parent = messages.alias()
+    return (messages.c.parent == "") | select(parent.c.id).where(parent.c.id == messages.c.parent, parent.c.ts != "").exists()
+
+
+def _one(transaction: Transaction, where: ColumnElement[bool], *, for_update: bool = False) -> Message | None:
+    statement = select(messages).where(where).limit(1)
+    row = transaction.connection.execute(statement.with_for_update() if for_update else statement).one_or_none()
+    return None if row is None else _message(row)
+
+
+def _message(row: Any) -> Message:
+    return Message(
+        row.id,
+        row.kind,
+        row.subject,
+        row.channel,
+        json.loads(row.content),
+        parent=row.parent,
+        thread_ts=row.thread_ts,
+        ts=row.ts,
+        mark=row.mark,
+        wanted=row.wanted,
+        shown=row.shown,
+        tries=row.tries,
+        problem=row.problem,
+    )
