@@ -49,7 +49,7 @@ class SlackFace:
             yield
             return
         from triagebook.bot.slack.http import PATH  # noqa: PLC0415
-        from triagebook.tools.server.web import listening  # noqa: PLC0415
+        from triagebook.tools.server.web import listening  # noqa: PLC0415 - uvicorn, for HTTP only
 
         with listening(self.listen, self.endpoint, "slack-http") as port:
             _say(f"Slack on port {port}, {PATH}")

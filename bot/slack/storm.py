@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from triagebook.bot.render.fleet import Row, row_of
 from triagebook.bot.slack import kept
@@ -60,4 +61,9 @@ class Storm:
 
 
 def _row(run: Run) -> Row:
-    return row_of(kept.load(run.diagnosis)) if run.diagnosis else Row(run.host, "failed", run.cause, run.headline)
+    return _found(run.diagnosis) if run.diagnosis else Row(run.host, "failed", run.cause, run.headline)
+
+
+@lru_cache(maxsize=1024)  # a table is made anew for each host that answers
+def _found(diagnosis: str) -> Row:
+    return row_of(kept.load(diagnosis))

@@ -71,7 +71,6 @@ def running(directory: Path) -> Iterator[Emulator]:
             "strict_scopes": True,
         }
     }
-    (directory / "seed.json").write_text(json.dumps(seed))
     (directory / "seed.yaml").write_text(json.dumps(seed))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Command, card, proposal, approval by another person, change, revert: over HTTP, and all of it again over Socket Mode."""
+"""Command, card, proposal, approval by another person, change, revert: over HTTP, and again over Socket Mode; and the rest."""
 
 from triagebook.bot.slack.cards import names
 
@@ -38,8 +38,8 @@ def test_from_the_command_to_the_validated_change_and_back(either: SlackWorld) -
     assert events[:4] == [("propose", "ok", "ann"), ("approve", "ok", "bob"), ("apply", "ok", "bob"), ("result", "ok", "bob")]
 
 
-def test_the_thread_has_each_check_the_evidence_and_all_of_it_as_a_file(either: SlackWorld) -> None:
-    world = either
+def test_the_thread_has_each_check_the_evidence_and_all_of_it_as_a_file(slacked: SlackWorld) -> None:
+    world = slacked
     world.driver.command("ann", "web-02 symptom=“fork: retry”")
     card = world.card("incidents", "CAUSE FOUND · web-02")
     world.idle()
@@ -61,8 +61,8 @@ def test_a_mention_in_a_thread_is_answered_there_and_its_text_is_the_symptom(eit
     assert world.hosts.inputs[-1]["symptom"].endswith("fork: retry: Resource temporarily unavailable")
 
 
-def test_the_host_in_a_message_is_diagnosed_by_its_shortcut(either: SlackWorld) -> None:
-    world = either
+def test_the_host_in_a_message_is_diagnosed_by_its_shortcut(slacked: SlackWorld) -> None:
+    world = slacked
     world.driver.shortcut("bob", "ALERT web-05: cannot fork")
     world.idle()
     assert world.hosts.asked == ["web-05"]
@@ -82,8 +82,8 @@ def test_the_host_in_a_message_is_diagnosed_by_its_shortcut(either: SlackWorld) 
     assert world.hosts.asked == ["web-05", "web-07"]
 
 
-def test_help_shows_only_what_the_asker_may_do(either: SlackWorld) -> None:
-    world = either
+def test_help_shows_only_what_the_asker_may_do(slacked: SlackWorld) -> None:
+    world = slacked
     world.driver.command("ann", "help")
     assert "Approve or deny" in world.told("ann")
     world.driver.command("unmapped", "help")
@@ -93,8 +93,8 @@ def test_help_shows_only_what_the_asker_may_do(either: SlackWorld) -> None:
     assert "Propose" not in told
 
 
-def test_the_home_tab_has_what_waits_and_decides_by_the_same_path(either: SlackWorld) -> None:
-    world = either
+def test_the_home_tab_has_what_waits_and_decides_by_the_same_path(slacked: SlackWorld) -> None:
+    world = slacked
     card = proposed(world, "web-08")
     for user in ("ann", "eve"):  # who asked, and who is no approver
         world.driver.home(user)
