@@ -38,6 +38,7 @@ from triagebook.tools.transport.base import LoginFailed, Transport
 if TYPE_CHECKING:
     from triagebook.runbooks.engine.conclude import Conclusion
 
+BESIDE_S = 60.0  # what a change starts from must be known, also of a host that is slow because it suffers
 CONCLUDING = "triagebook.runbooks.engine.conclude"  # with the templates: 45 ms, while the host is waited for
 
 
@@ -148,7 +149,7 @@ class _Run:
         self.samples.append(SampleTime(1, _stamp(now())))
         extra: list[FactEntry] = []
         history = history_of(self.runbook, kinds, collection.samples)
-        beside = tuple(collection.run(argv, lookups.TIMEOUT_S) for argv in self.question.beside)
+        beside = tuple(collection.run(argv, BESIDE_S) for argv in self.question.beside)
         wanted = self._needs(history)
         if wanted.sample:
             self.progress("first", self._diagnosis(history, collection, extra, collected_ms))

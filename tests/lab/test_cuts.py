@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,7 @@ HELPER = {  # killed when this is there, in the order in which they come to be; 
 }
 # Kill -9 the helper that waits for its order (sudo's own child), when that path is there. Builtins only: nothing else is as fast.
 KILLER = """rm -f /run/killed
+ulimit -t 60
 there() { set -- $1; [ -e "$1" ]; }
 parent() { read -r said <$1/stat && set -- ${said##*) } && above=$2; }
 until [ -n "$helper" ]; do
@@ -60,20 +61,19 @@ kill -9 $helper && printf '%s' "$1" >/run/killed"""
 
 
 class Steps:
-    """Runs something beside an execution when it comes to a step."""
+    """Does something when an execution comes to a step, before that goes on."""
 
     def __init__(self) -> None:
-        self.wanted = ""
-        self.reached = threading.Event()
+        self._wanted, self._action = "", lambda: None
 
     def __call__(self, step: str) -> None:
-        if step == self.wanted:
-            self.reached.set()
+        if step == self._wanted:
+            self._wanted = ""
+            self._action()
 
-    def await_(self, step: str) -> None:
-        """Be ready for a step that is to come."""
-        self.wanted = step
-        self.reached.clear()
+    def at(self, step: str, action: Callable[[], None]) -> None:
+        """Once, when it next comes to that step."""
+        self._wanted, self._action = step, action
 
 
 STEPS = Steps()
@@ -165,7 +165,11 @@ def test_our_process_killed(fixing: Fixing, step: str, seconds: float) -> None:
 @pytest.mark.parametrize(("path", "states"), HELPER.items())
 def test_the_helper_killed(fixing: Fixing, path: str, states: set[str]) -> None:
     fix = approved(fixing)
-    fixing.machine.agent.check("setsid", "-f", "sh", "-c", KILLER, "sh", path)
+
+    def lie_in_wait() -> None:
+        fixing.machine.agent.check("setsid", "-f", "sh", "-c", KILLER, "sh", path)
+
+    STEPS.at("apply.anchored", lie_in_wait)
     done = fixing.service.apply(ASKS, fix.id)
     assert fixing.machine.agent.do("read", "/run/killed").strip() == path
     assert done.state == "unknown", done
@@ -175,11 +179,6 @@ def test_the_helper_killed(fixing: Fixing, path: str, states: set[str]) -> None:
 @pytest.mark.parametrize("seconds", SECONDS)
 def test_the_network_cut(fixing: Fixing, proxy: Proxy, seconds: float) -> None:
     fix = approved(fixing)
-    STEPS.await_("apply.anchored")
-    applying = threading.Thread(target=fixing.service.apply, args=(ASKS, fix.id))
-    applying.start()
-    assert STEPS.reached.wait(60)
-    time.sleep(seconds)
-    proxy.cut()
-    applying.join(120)
+    STEPS.at("apply.anchored", threading.Timer(seconds, proxy.cut).start)
+    fixing.service.apply(ASKS, fix.id)
     assert assert_honest(fixing, fix) in {"failed", "unresolved", "reverted"}

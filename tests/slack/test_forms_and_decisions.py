@@ -103,6 +103,7 @@ def test_an_approver_sees_the_change_the_commands_and_who_wants_it_why() -> None
         "APPROVAL NEEDED · replay:debian-13-two-at-once",
         "TasksMax (pids.max) of worker.service\n  24 -> 64",
         "systemctl set-property --runtime worker.service TasksMax=64",
+        "systemctl set-property --runtime worker.service TasksMax=24\n"
         "rm /run/systemd/system.control/worker.service.d/50-TasksMax.conf\nsystemctl daemon-reload",
         "Risk ",
         "None; the unit keeps running",

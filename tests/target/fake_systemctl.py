@@ -33,7 +33,7 @@ case $1 in
     echo LimitASSoft=infinity
     echo LimitAS=infinity
     ;;
-  daemon-reload) [ ! -e $root/broken ] && apply ;;
+  daemon-reload) [ ! -e $root/broken ] && { [ -e $root/systemd-257 ] || apply; } ;;
   set-property)
     mkdir -p $root/run-units/control/$unit.d
     printf '[Service]\\n%s\\n' "$4" >$root/run-units/control/$unit.d/50-TasksMax.conf
@@ -45,8 +45,12 @@ esac
 """
 
 
-def install(host: ScratchHost) -> None:
-    """Put the unit and its systemctl on the host: TasksMax 20, all 20 in use, in a slice without a limit of its own."""
+def install(host: ScratchHost, systemd: str = "systemd-252") -> None:
+    """Put the unit and its systemctl on the host: TasksMax 20, all 20 in use, in a slice without a limit of its own.
+
+    systemd-257 reads its files again without applying them to a running unit.
+    """
+    host.write(systemd, "")
     host.write("bin/systemctl", SCRIPT.replace("ROOT", str(host.root)).replace("UNIT", UNIT), 0o755)
     host.write("invocation", "0" * 31 + "1\n")
     host.write(f"cgroup/system.slice/{UNIT}/pids.max", "20\n")

@@ -12,10 +12,10 @@ PERSIST = fields_of("unit_tasks_max", ("persist", UNIT, "400", "400"))
 NPROC = fields_of("unit_limit", ("persist", UNIT, "nproc", "50:50", "500"))
 
 
-@pytest.fixture
-def unit_host(host: ScratchHost) -> ScratchHost:
+@pytest.fixture(params=["systemd-252", "systemd-257"])
+def unit_host(host: ScratchHost, request: pytest.FixtureRequest) -> ScratchHost:
     """A host with one unit at its task limit."""
-    fake_systemctl.install(host)
+    fake_systemctl.install(host, request.param)
     return host
 
 

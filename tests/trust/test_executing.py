@@ -206,6 +206,25 @@ def test_the_journal_and_fresh_facts_settle_an_unknown_one(journal: str, found: 
     assert (ending.state if ending else None) == state
 
 
+@pytest.mark.parametrize(
+    ("journal", "answer", "state"),
+    [
+        ("undone", "", "validated"),
+        ("undoing", UNDONE, "validated"),
+        ("half", UNDONE, "validated"),
+        ("half", text(result="unknown", reason="undo_differs", id="ID"), None),
+        ("applied", "", None),  # the order may still arrive
+    ],
+)
+def test_an_undo_that_was_cut_is_gone_on_with(journal: str, answer: str, state: str | None) -> None:
+    asked = job()
+    asked = replace(asked, plan=replace(asked.plan, action="undo", order={**asked.plan.order, "undoes": "d" * 32}))
+    helper = Helper([text(result="status", reason="ok", journal=journal), *([answer] if answer else [])])
+    ending = executor(helper, WELL).recover(asked)
+    assert (ending.state if ending else None) == state
+    assert all(b"undoes=" + b"d" * 32 in message for message in helper.heard[1:])
+
+
 def test_a_helper_that_still_works_or_cannot_be_asked_settles_nothing() -> None:
     assert executor(Helper([text(result="status", journal="changing", running="yes")]), WELL).recover(job()) is None
     assert executor(Helper(["LOGIN"]), WELL).recover(job()) is None

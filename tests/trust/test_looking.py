@@ -18,8 +18,10 @@ from .world import World
 WELL = replace(samples.diagnosis(), verdict=None, remediations=(), status="healthy")
 
 
-def looks(world: World, monkeypatch: pytest.MonkeyPatch, seen: Diagnosis, outputs: tuple[str, ...] = ("",)) -> None:
-    def look(_self: object, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
+def looks(world: World, monkeypatch: pytest.MonkeyPatch, seen: Diagnosis, outputs: tuple[str, ...] | Unreadable = ("",)) -> None:
+    def look(
+        _self: object, host: str, runbook: str, commands: Sequence[tuple[str, ...]]
+    ) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         return seen, outputs
 
     monkeypatch.setattr(type(world.diagnoser), "look", look)
@@ -50,7 +52,7 @@ def test_a_cause_that_neither_shows_is_gone(world: World, monkeypatch: pytest.Mo
 
 def test_a_present_state_that_cannot_be_read_stops_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     fix_id = world.approved()
-    looks(world, monkeypatch, samples.diagnosis(), ())
+    looks(world, monkeypatch, samples.diagnosis(), Unreadable("no answer"))
     assert world.refused(world.apply, fix_id) == "unknown_facts"
     assert world.executor.effects(fix_id) == []
 
@@ -62,7 +64,12 @@ def test_a_host_out_of_reach_leaves_the_approval_as_it_is(world: World, monkeypa
         raise RefusedError(f"{host}: its helper cannot be asked", reason="not_prepared")
 
     monkeypatch.setattr(type(world.executor), "approach", out_of_reach)
-    looks(world, monkeypatch, replace(WELL, status="unreachable", host=replace(WELL.host, machine_id="", boot_id="")), ())
+    looks(
+        world,
+        monkeypatch,
+        replace(WELL, status="unreachable", host=replace(WELL.host, machine_id="", boot_id="")),
+        Unreadable("no session"),
+    )
     assert world.refused(world.apply, fix_id) == "not_prepared"
     assert world.state(fix_id) == "approved"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
 from triagebook.runbooks.engine.plan import Plan, Rendering, find_verdict
 from triagebook.tools.audit.anchors import FileAnchor
@@ -54,7 +55,7 @@ class Recorded:
         self.asked.append(host)
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
 
-    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
+    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         return self.diagnose(host, runbook, {}), ("",) * len(commands)
 
 

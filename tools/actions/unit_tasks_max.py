@@ -36,9 +36,13 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     elif is_less(limit, unit.tasks_max):
         raise UsageError(f"{name} has {unit.tasks_max} already: {limit} would lower it", reason="not_higher")
     file = f"/run/systemd/system.control/{name}.d/50-TasksMax.conf"
-    commands: tuple[Argv, ...] = (("systemctl", "set-property", "--runtime", name, f"TasksMax={limit}"),)
+    live = ("systemctl", "set-property", "--runtime", name)
+    before = "infinity" if unit.tasks_max == "max" else unit.tasks_max
+    commands: tuple[Argv, ...] = ((*live, f"TasksMax={limit}"),)
+    undo: tuple[Argv, ...] = ((*live, f"TasksMax={before}"),)  # newer systemd does not apply a deleted file to a running unit
     if step == "persist":
         folder = f"/etc/systemd/system/{name}.d"
+        undo = ()
         file = f"{folder}/zz-triagebook-TasksMax.conf"
         section = name.rpartition(".")[2].capitalize()
         commands = (
@@ -52,7 +56,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
         now=f"{unit.tasks_max}, until the next boot" if step == "persist" and unit.tasks_max == limit else unit.tasks_max,
         then=limit,
         commands=commands,
-        undo_commands=(("rm", file), ("systemctl", "daemon-reload")),
+        undo_commands=(*undo, ("rm", file), ("systemctl", "daemon-reload")),
     )
 
 

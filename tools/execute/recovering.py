@@ -59,6 +59,10 @@ def _undo_told(executor: "HostExecutor", job: Job, answer: HelperAnswer) -> Endi
         return Ending("validated", "the helper's journal says undone: it was put back", detail)
     if answer.journal == "applied" and (answer.boot != job.plan.boot_id or _is_too_late(executor, orders.number_of(job.order_id))):
         return Ending("failed", "the helper's journal says it is still applied: it was not put back", detail)
+    if answer.journal in {"undoing", "half"}:  # begun, with an approval: another undo goes on from there
+        undone = executor.undo(job, job.plan.order["undoes"])
+        if not isinstance(undone, Ending):
+            return Ending("validated", "it was cut half-way; the helper put it back", {**detail, "undone_to": undone.after})
     return None
 
 

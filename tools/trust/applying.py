@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError, TrustError
+from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.event import Event, Outcome
 from triagebook.tools.fixes import Fix, HostLock, plan_of
@@ -104,8 +105,8 @@ def _looked(trust: Trust, fix: Fix, plan: Plan) -> _Now:
     fresh, outputs = trust.diagnoser.look(plan.host, fix.runbook, commands)
     if FOLLOWS not in plan.parameters and cause_gone(plan, fresh) is not None:
         fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
-    if commands and not outputs:
-        return _Now(fresh, Stale("unknown_facts", "what the change would start from cannot be read"))
+    if isinstance(outputs, Unreadable):
+        return _Now(fresh, Stale("unknown_facts", f"what the change would start from cannot be read: {outputs.reason}"))
     try:
         return _Now(fresh, trust.renderer.again(plan, outputs))
     except PlanError as error:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
 from triagebook.runbooks.engine.plan import Plan, Rendering, find_verdict
+from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools import by_hand
 from triagebook.tools.collector.collect import Output
@@ -35,11 +37,14 @@ class ServiceDiagnoser:
             self.facts.popitem(last=False)
         return answer.diagnosis
 
-    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
+    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         """One sample, and what the commands print by the same login. Raises RunbookError or UsageError."""
         answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, beside=tuple(commands)))
-        printed = [found.stdout for found in answer.beside if isinstance(found, Output) and (found.stdout or not found.exit.status)]
-        return answer.diagnosis, tuple(printed) if len(printed) == len(commands) else ()
+        if len(answer.beside) < len(commands):
+            return answer.diagnosis, Unreadable(answer.diagnosis.headline)
+        printed = tuple(map(_printed, commands, answer.beside))
+        failed = next((found for found in printed if isinstance(found, Unreadable)), None)
+        return answer.diagnosis, failed or tuple(found for found in printed if isinstance(found, str))
 
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
         """The commands of the action at these parameters, and the change of the limit. Raises PlanError."""
@@ -69,3 +74,12 @@ class ServiceDiagnoser:
     def permanent(self, plan: Plan) -> Rendering:
         """Raises PlanError: nothing is carried out from recorded facts."""
         return self.again(plan, ())
+
+
+def _printed(argv: tuple[str, ...], found: Output | Unreadable) -> str | Unreadable:
+    if isinstance(found, Unreadable):
+        return found
+    if found.exit.is_truncated or (found.exit.status and not found.stdout):
+        said = safe_text(found.exit.stderr.decode("utf-8", "replace"), 200)
+        return Unreadable(f"{argv[0]} failed ({found.exit.status}): {said}")
+    return found.stdout

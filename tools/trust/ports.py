@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
+from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.parameters import Value
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.note import Checkpoint
@@ -19,8 +20,8 @@ class Diagnoser(Protocol):
         """A fresh diagnosis; `unreachable` is one too. TriagebookError for an unknown host, runbook or input."""
         ...
 
-    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...]]:
-        """One look, and what read-only commands print by the same login; no outputs where one of them gave none."""
+    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+        """One look, and what read-only commands print by the same login."""
         ...
 
 

@@ -63,8 +63,16 @@ apply_unit_tasks_max() {
   if [ "$STEP" = live ]; then
     control set-property --runtime "$UNIT" "TasksMax=$WANTED" && cp -a "$OWN" "$ENTRY/file.after"
   else
-    install_file && control daemon-reload
+    install_file && reread_tasks_max
   fi
+}
+
+# systemd 252 applies its files to a running unit when it reads them again; 257 shows the new limit and leaves the cgroup
+# as it is until it next has a reason to write it. What it shows is what it would write then.
+reread_tasks_max() {
+  control daemon-reload || return 1
+  unit || return 0
+  ! has_cgroup || [ "$(tasks_max_now)" = "$U_TASKS_MAX" ] || printf '%s\n' "$U_TASKS_MAX" >"$(cgroup_path)/pids.max"
 }
 
 observe_unit_tasks_max() { unit && within_2s tasks_max_is "$WANTED"; }
@@ -76,10 +84,10 @@ tasks_max_is() {
 
 # Deletes exactly our file: `systemctl revert` would delete the administrator's too, and `TasksMax=` means infinity.
 restore_unit_tasks_max() {
-  restore_file && control daemon-reload || return 1
+  restore_file && reread_tasks_max || return 1
   [ ! -e "$ENTRY/made_control" ] || rmdir "$RUNTIME_UNITS"
   is_as_before || return 1
-  unit || return 0 # the unit is gone, and its limit with it
+  [ "$U_LOAD" = loaded ] || return 0 # the unit is gone, and its limit with it
   within_2s is_tasks_max_configured
 }
 
