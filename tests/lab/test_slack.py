@@ -65,13 +65,13 @@ def over_socket(stack: ExitStack, face: Face, through: Gate) -> Socket:
 def test_from_the_command_to_the_validated_change_and_back(
     guest: lab.Machine, tmp_path: Path, way: Callable[[ExitStack, Face, Gate], Http | Socket]
 ) -> None:
+    installed = install(guest, tmp_path)
     context = guest.inject("unit-tasksmax")
     limit_file = f"{guest.cgroup_directory(context.cgroup)}/pids.max"
     before = guest.agent.do("read", limit_file)
     try:
         with ExitStack() as stack:
             through = stack.enter_context(gate.running(stack.enter_context(emulator.running(tmp_path))))
-            installed = install(guest, tmp_path)
             (tmp_path / "inventory.yaml").write_text(f"hosts: {{web-01: {{ssh: {guest.alias()}}}}}\n")
             (tmp_path / "policy.yaml").write_text(policy(through))
             hosts = hosts_of(guest.ssh_config, tmp_path / "inventory.yaml")
