@@ -5,6 +5,7 @@ from typing import Any
 
 from triagebook.bot.slack.cards import names
 
+from .driver import buttons
 from .gate import Gate
 from .world import until
 
@@ -38,13 +39,19 @@ def form(gate: Gate, callback: str, timeout_s: float = 15) -> dict[str, Any]:
 def proposed(world: Any, host: str = "web-01", user: str = "ann", *, timeout_s: float = 15, **values: str) -> dict[str, Any]:
     """From the command to the approval card. The world has a gate, channels and a driver."""
     assert world.driver.command(user, host).status == 200
-    card = world.card("incidents", f"CAUSE FOUND · {host}", timeout_s)
+    world.card("incidents", f"CAUSE FOUND · {host}", timeout_s)
+    card = until(lambda: _final(world.card("incidents", f"CAUSE FOUND · {host}")), "the card to be final", timeout_s)
     seen = len(world.gate.views())
     assert world.driver.click(user, card, names.PROPOSE).status == 200
     until(lambda: len(world.gate.views()) > seen + 1, "the form", timeout_s)
     answer = world.driver.submit(user, form(world.gate, names.PROPOSE_VIEW, timeout_s), wish(**values))
     assert answer.body in {"", "null"}, answer
     return world.card("approvals", f"APPROVAL NEEDED: {host}", timeout_s)
+
+
+def _final(card: dict[str, Any]) -> dict[str, Any] | None:
+    """The card once it has its buttons: after the first look it shows what was found, and goes on."""
+    return card if names.PROPOSE in buttons(card) else None
 
 
 def fix_of(card: dict[str, Any]) -> str:
