@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from triagebook.tools.prepare.needs import Finding
     from triagebook.tools.prepare.remote import Remote
 
+SSHD_BACK_S = 30.0
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prepare hosts for fixes, and prove it.")
 HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="As root, or with --sudo as somebody who may")]
 ConfigOption = Annotated[Path | None, typer.Option("--ssh-config", "-F", help="The ssh configuration file to use")]
@@ -45,6 +47,8 @@ def install(
     preparation = Preparation((_signer(signer, days),), _read(fix_key), _read(diagnose_key), program)
     with _root(host, ssh_config, is_sudo=sudo) as remote:
         done = put(remote, preparation, now=_now, new_target=lambda: secrets.token_hex(16))
+        if not done.missing:
+            _await_login(host, ssh_config)
     if done.missing:
         _show(done.missing)
         raise typer.Exit(4)
@@ -118,6 +122,7 @@ def uninstall(
 
     with _root(host, ssh_config, is_sudo=sudo) as remote:
         take_away(remote, keep_changes=keep_changes)
+        _await_login(host, ssh_config)
     sys.stdout.write(f"{host}: as it was before\n")
 
 
@@ -135,6 +140,23 @@ def _root(host: str, config: Path | None, *, is_sudo: bool = False, first: tuple
         yield Remote(process.session, ("sudo", "-n") if is_sudo else ())
     finally:
         process.session.close()
+
+
+def _await_login(host: str, config: Path | None) -> None:
+    """Log in anew: sshd turns connections away while it reads its configuration again. PrepareError when it goes on to."""
+    from triagebook.tools.prepare.remote import PrepareError  # noqa: PLC0415
+    from triagebook.tools.transport.base import LoginFailed  # noqa: PLC0415
+
+    deadline = time.monotonic() + SSHD_BACK_S
+    while True:
+        try:
+            with _root(host, config):
+                return
+        except LoginFailed as error:
+            if time.monotonic() > deadline:
+                message = f"{host}: sshd read its configuration again and takes no new login since: {error}; keep what sessions"
+                raise PrepareError(f"{message} you have, and look at its log (journalctl -u ssh)") from None
+            time.sleep(0.5)
 
 
 def _signer(path: Path, days: int) -> "Signer":
