@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.store.chat_schema import deliveries
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import to_micros
@@ -26,10 +25,9 @@ class Stored:
 
 def add(transaction: Transaction, items: Sequence[Stored], owner: str, now: datetime, lease: timedelta) -> frozenset[str]:
     """Keep those that were never seen, as this owner's to work on; their keys. The others are repetitions."""
-    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
     taken = {"received_at": to_micros(now), "owner": owner, "lease_until": to_micros(now + lease), "tries": 1, "done_at": 0}
     values = [{"key": item.key, "kind": item.kind, "body": item.body, **taken} for item in sorted(items, key=lambda one: one.key)]
-    statement = dialect.insert(deliveries).values(values).on_conflict_do_nothing().returning(deliveries.c.key)
+    statement = transaction.insert(deliveries).values(values).on_conflict_do_nothing().returning(deliveries.c.key)
     return frozenset(transaction.connection.execute(statement).scalars())
 
 

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.fixes import OPEN
 from triagebook.tools.store.chat_schema import messages
 from triagebook.tools.store.database import Transaction
@@ -51,8 +50,7 @@ def add(transaction: Transaction, message: Message, now: datetime) -> bool:
     names = ("id", "kind", "subject", "channel", "parent", "thread_ts", "ts", "mark", "wanted", "shown", "tries")
     values = {name: getattr(message, name) for name in names} | {"content": json.dumps(message.content)}
     moment = to_micros(now)
-    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(messages).values(**values, next_at=moment, lease_until=0, created_at=moment, problem="")
+    statement = transaction.insert(messages).values(**values, next_at=moment, lease_until=0, created_at=moment, problem="")
     made = statement.on_conflict_do_nothing().returning(messages.c.id)
     return transaction.connection.execute(made).first() is not None
 

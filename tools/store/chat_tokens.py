@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from triagebook.tools.store.chat_schema import tokens
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import from_micros, to_micros
@@ -29,7 +28,6 @@ class Meaning:
 
 def mint(transaction: Transaction, meaning: Meaning, now: datetime) -> str:
     """The token of that meaning on that message: the one there is, or a new one."""
-    dialect = postgresql if transaction.connection.dialect.name == "postgresql" else sqlite
     values = {
         "token": secrets.token_urlsafe(24),
         "message": meaning.message,
@@ -43,7 +41,7 @@ def mint(transaction: Transaction, meaning: Meaning, now: datetime) -> str:
     }
     if not meaning.message:  # belongs to no message: each is its own
         values["message"] = f"-{secrets.token_hex(12)}"
-    transaction.connection.execute(dialect.insert(tokens).values(values).on_conflict_do_nothing())
+    transaction.connection.execute(transaction.insert(tokens).values(values).on_conflict_do_nothing())
     where = (tokens.c.message == values["message"]) & (tokens.c.does == meaning.does)
     return str(transaction.connection.execute(select(tokens.c.token).where(where)).scalar_one())
 
