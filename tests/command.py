@@ -31,6 +31,6 @@ class Triagebook:
 
     def __call__(self, *arguments: str, timeout_s: float = 60, **env: str) -> Run:
         known = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "USER": "somebody", **env}
-        command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", *arguments]
+        command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", *arguments]
         done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=self.home)
         return Run(done.returncode, done.stdout, done.stderr)

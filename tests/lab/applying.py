@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from triagebook.bot.serve_command import hosts_of, parts
+from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import opened
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from triagebook.bot.serve_command import hosts_of, parts
+from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.keys import open_keys
@@ -95,7 +95,7 @@ class Fixing:
 
 def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """The command line."""
-    command = (sys.executable, "-c", "from triagebook.bot.cli import main; main()", *arguments)
+    command = (sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", *arguments)
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 

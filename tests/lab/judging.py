@@ -108,7 +108,7 @@ def summary(answer: Mapping[str, Any]) -> str:
 
 def by_command(machine: Machine, who: str, scenario: Scenario, *, symptom: bool = True) -> Said:
     """The product's own command line over ssh, as that account."""
-    command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", "diagnose", machine.alias(who)]
+    command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "diagnose", machine.alias(who)]
     saved = Path(machine.ssh_config).with_name("saved.json")
     saved.unlink(missing_ok=True)
     command += ["-F", str(machine.ssh_config), "--json", "--sample", str(SAMPLE_S), "--save", str(saved)]

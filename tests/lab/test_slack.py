@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from triagebook.bot.serve_command import hosts_of, parts
+from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.bot.slack import face as faces
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.face import Face

@@ -29,7 +29,7 @@ def guest() -> Iterator[list[lab.Machine]]:
 
 def diagnosed(home: Path, machine: lab.Machine, symptom: str) -> dict[str, Any]:
     """What `triagebook diagnose` says, by a process of its own."""
-    command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", "diagnose", machine.alias("diag")]
+    command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "diagnose", machine.alias("diag")]
     done = subprocess.run(
         [*command, "-F", str(machine.ssh_config), "--json", "--symptom", symptom],
         env={"HOME": str(home), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)},

@@ -22,7 +22,7 @@ approvals:
   - {{name: the other one, needs: [{{from: [approver]}}], expires_in: 15m}}
 """
 INVENTORY = "hosts: [web-01, box]\ngroups: {web: [web-01]}\n"
-COMMAND = (sys.executable, "-c", "from triagebook.bot.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from triagebook.bot.cli.app import main; main()")
 
 
 def start(directory: Path) -> tuple[Starter, Server]:
@@ -52,7 +52,7 @@ def approve(socket: Path, fix: str, digest: str) -> int:
 
 
 def _approve(socket: Path, fix: str, digest: str) -> None:
-    from triagebook.bot.cli import app, mount
+    from triagebook.bot.cli.app import app, mount
 
     for parent in (socket.parent, *socket.parents):
         if parent.owner() == getpass.getuser() and str(parent) != "/" and parent.stat().st_mode & 0o001 == 0:

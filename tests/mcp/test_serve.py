@@ -26,7 +26,7 @@ def served(directory: Path, *options: str) -> Iterator[str]:
     (directory / "data").mkdir(mode=0o700)
     (directory / "policy.yaml").write_text(POLICY)
     (directory / "policy.yaml").chmod(0o644)
-    command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", "serve", "--mcp", "127.0.0.1:0", *options]
+    command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "serve", "--mcp", "127.0.0.1:0", *options]
     command += ["--data", str(directory / "data"), "--socket", str(directory / "socket"), "--socket-mode", "0600"]
     command += ["--policy", str(directory / "policy.yaml")]
     environment = {"HOME": str(directory / "home"), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}

@@ -61,7 +61,7 @@ def test_every_tool_is_called_over_stdio(tmp_path: Path, monkeypatch: pytest.Mon
     for name, value in persons.home(tmp_path).items():
         monkeypatch.setenv(name, value)
     program = tmp_path / "triagebook"
-    program.write_text(f"#!{persons.COMMAND[0]}\nfrom triagebook.bot.cli import main\nmain()\n")
+    program.write_text(f"#!{persons.COMMAND[0]}\nfrom triagebook.bot.cli.app import main\nmain()\n")
     program.chmod(0o755)
     where = (str(program), "mcp", "--socket", str(server.socket))
     try:

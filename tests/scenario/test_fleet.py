@@ -79,7 +79,16 @@ def test_one_silent_host_in_ten_costs_the_others_nothing(triagebook: Triagebook,
         config, silent = with_silent(site, port, tmp_path, 10)
         mixed = [name for pair in zip(names[::9], silent, strict=True) for name in pair] + [n for n in names if n not in names[::9]]
         process = subprocess.Popen(
-            [sys.executable, "-uc", "from triagebook.bot.cli import main; main()", "diagnose", *mixed, "-F", str(config), "--json"],
+            [
+                sys.executable,
+                "-uc",
+                "from triagebook.bot.cli.app import main; main()",
+                "diagnose",
+                *mixed,
+                "-F",
+                str(config),
+                "--json",
+            ],
             env={"HOME": str(triagebook.home), "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,
             text=True,
@@ -138,7 +147,7 @@ def test_the_hosts_of_ssh_config_are_listed(triagebook: Triagebook, site: Site) 
 
 def test_memory_grows_little_with_the_number_of_hosts(triagebook: Triagebook, site: Site) -> None:
     measure = (
-        "import resource,sys\nfrom triagebook.bot.cli import main\ntry:\n    main()\nfinally:\n"
+        "import resource,sys\nfrom triagebook.bot.cli.app import main\ntry:\n    main()\nfinally:\n"
         "    sys.stderr.write(f'peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\\n')\n"
     )
     peaks = []

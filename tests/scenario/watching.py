@@ -45,7 +45,7 @@ class Watching:
 def watching(home: Path, *arguments: str, **env: str) -> Iterator[Watching]:
     """`triagebook watch --json ARGUMENTS` for as long as the block lasts."""
     known = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env}
-    command = [sys.executable, "-c", "from triagebook.bot.cli import main; main()", "watch", "--json", *arguments]
+    command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "watch", "--json", *arguments]
     process = subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield Watching(process)

@@ -24,7 +24,7 @@ from .paths import fix_of, form, wish
 from .world import Channels, until
 
 MAIN = Path(__file__).with_name("server_main.py")
-COMMAND = (sys.executable, "-c", "from triagebook.bot.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from triagebook.bot.cli.app import main; main()")
 
 
 def environment(gate: Gate, **more: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from triagebook.bot.cli import GROUPS
+from triagebook.bot.cli.app import GROUPS
 from triagebook.runbooks.engine.published import diagnosis_schema, runbook_schema
 
 from tests.command import ROOT, Triagebook

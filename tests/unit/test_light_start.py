@@ -11,7 +11,7 @@ import pytest
 from tests import sshd
 from tests.command import Triagebook
 
-START = "from triagebook.bot.start import main; main()"
+START = "from triagebook.bot.cli.start import main; main()"
 SHOW = "import atexit, sys; path = sys.argv.pop(1); atexit.register(lambda: open(path, 'w').write(' '.join(sys.modules)))"
 NEVER = {"pydantic", "pydantic_core", "ruamel", "sqlalchemy", "rich", "invoke", "cel.cli", "prompt_toolkit", "asyncio", "yaml"}
 NOT_FOR_HELP = {"jinja2", "cel", "paramiko", "cryptography", "triagebook.tools.service", "triagebook.runbooks.engine.model"}
@@ -49,7 +49,7 @@ def imported(home: Path, *arguments: str) -> set[str]:
     shown = home / "modules"
     start(home, f"{SHOW}; {START}", str(shown), *arguments)
     modules = set(shown.read_text().split())
-    assert "triagebook.bot.cli" in modules
+    assert "triagebook.bot.cli.app" in modules
     return modules
 
 

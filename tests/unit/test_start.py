@@ -1,8 +1,8 @@
 """What is dialled before the command line is parsed: one host that plainly is one."""
 
 import pytest
-from triagebook.bot.cli import app
-from triagebook.bot.start import _FLAGS, _WITH_VALUE, plain_target
+from triagebook.bot.cli.app import app
+from triagebook.bot.cli.start import _FLAGS, _WITH_VALUE, plain_target
 from typer.main import get_command
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import typer
-from triagebook.bot import asking, fix_commands
-from triagebook.bot.cli import app, mount
+from triagebook.bot.cli import asking, fix
+from triagebook.bot.cli.app import app, mount
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import UsageError
@@ -99,12 +99,12 @@ def test_at_a_terminal_the_plan_is_shown_and_exactly_that_one_is_approved(monkey
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(fix_commands, "asked", asked)
+    monkeypatch.setattr(fix, "asked", asked)
     monkeypatch.setattr(asking, "asked", asked)
-    monkeypatch.setattr(fix_commands.sys, "stdin", Terminal())
+    monkeypatch.setattr(fix.sys, "stdin", Terminal())
     monkeypatch.setattr(typer, "confirm", lambda *_arguments, **_values: answer)
     try:
-        fix_commands.approve("F-1")
+        fix.approve("F-1")
     except typer.Exit:
         assert not answer
     assert sent[0] == {"do": "show", "fix": "F-1"}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
-from triagebook.bot.diagnose import Options, exit_status, style_of, write_json
+from triagebook.bot.cli.diagnose import Options, exit_status, style_of, write_json
 from triagebook.bot.render.fleet import Row, render_table, row_of
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.tools.fleet import AT_ONCE, Bounds, Outcome, fleet

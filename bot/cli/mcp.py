@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from triagebook.bot.asking import SocketOption
+from triagebook.bot.cli.asking import SocketOption
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
-"""`triagebook host`: which hosts there are, and in what they differ; `prepare_commands` adds preparing them for fixes."""
+"""`triagebook host`: which hosts there are, and in what they differ; `prepare` adds preparing them for fixes."""
 
 import json
 import sys
 from typing import Annotated
 
 import typer
-from triagebook.bot import prepare_commands
+from triagebook.bot.cli import prepare
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The hosts there are, what they differ in, and preparing them.")
-app.add_typer(prepare_commands.app)
+app.add_typer(prepare.app)
 Json = Annotated[bool, typer.Option("--json", help="As JSON")]
 SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
 
@@ -51,6 +51,6 @@ def drift(
 
     Exit status: 0 no difference, 6 hosts differ, 4 a host could not be asked.
     """
-    from triagebook.bot import drift as face  # noqa: PLC0415
+    from triagebook.bot.cli import drift as face  # noqa: PLC0415
 
     raise typer.Exit(face.run(tuple(hosts), as_json=as_json, runbook=runbook, transport=transport, ssh_config=ssh_config))

@@ -58,6 +58,6 @@ def main() -> None:
             pass  # whoever parses the words meets it again
         except KeyboardInterrupt:  # a name may take seconds to look up
             sys.exit(130)
-    from triagebook.bot import cli  # noqa: PLC0415 - TCP is under way before this
+    from triagebook.bot.cli import app  # noqa: PLC0415 - TCP is under way before this
 
-    cli.main(dialled)
+    app.main(dialled)

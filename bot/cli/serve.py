@@ -96,13 +96,13 @@ def serve(
     beside: list[Callable[[Place], AbstractContextManager[object]]] = []
     mounted: Mapping[str, Endpoint] = {}
     if slack or slack_http:
-        from triagebook.bot.slack_serving import slack_face  # noqa: PLC0415
+        from triagebook.bot.slack.serving import slack_face  # noqa: PLC0415
 
         face = slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
         mounted = face.mounted
         beside.append(face)
     if mcp:
-        from triagebook.bot.mcp_command import web_face  # noqa: PLC0415
+        from triagebook.bot.cli.mcp import web_face  # noqa: PLC0415
 
         tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
         beside.append(web_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))

@@ -10,7 +10,7 @@ import typer
 from triagebook.runbooks.engine.errors import TriagebookError
 
 if TYPE_CHECKING:
-    from triagebook.bot.start import Dialled
+    from triagebook.bot.cli.start import Dialled
 
 app = typer.Typer(
     add_completion=False,
@@ -49,7 +49,7 @@ def diagnose(
 
     Exit status: 0 healthy, 1 cause found, 2 usage, 3 inconclusive, 4 unreachable or failed, 5 refused, 6 warning.
     """
-    from triagebook.bot import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
+    from triagebook.bot.cli import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
 
     dialled: Dialled | None = context.obj
     is_for_these = dialled is not None and (dialled.hosts, dialled.ssh_config) == (tuple(hosts or ()), ssh_config)
@@ -91,34 +91,34 @@ def watch(
 
     While it runs, diagnose of the same host goes through its open session, even where nothing can fork any more.
     """
-    from triagebook.bot import watch as face  # noqa: PLC0415
+    from triagebook.bot.cli import watch as face  # noqa: PLC0415
 
     chosen = tuple(hosts or ["localhost"])
     raise typer.Exit(face.run(face.Options(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config)))
 
 
 GROUPS = {
-    "runbook": ("runbook_commands", "Look at, check and write runbooks."),
-    "fix": ("fix_commands", "Propose, decide on and carry out fixes."),
-    "lock": ("lock_commands", "Hosts that a fix has to itself."),
-    "audit": ("audit_commands", "The audit log."),
-    "host": ("host_commands", "The hosts there are, what they differ in, and preparing them."),
-    "policy": ("policy_commands", "Who may do what."),
-    "slack": ("slack_commands", "The Slack app: its manifest, and whether its tokens fit."),
+    "runbook": "Look at, check and write runbooks.",
+    "fix": "Propose, decide on and carry out fixes.",
+    "lock": "Hosts that a fix has to itself.",
+    "audit": "The audit log.",
+    "host": "The hosts there are, what they differ in, and preparing them.",
+    "policy": "Who may do what.",
+    "slack": "The Slack app: its manifest, and whether its tokens fit.",
 }
 COMMANDS = {
-    "serve": ("serve_command", "Decide, sign and record for everybody else on this machine."),
-    "mcp": ("mcp_command", "Serve tools to an assistant over standard input and output."),
+    "serve": "Decide, sign and record for everybody else on this machine.",
+    "mcp": "Serve tools to an assistant over standard input and output.",
 }
 
 
 def mount(words: Sequence[str]) -> None:
     """Add the groups and commands; only those that are called are imported (a start costs 15 ms for each of the others)."""
-    for name, (module, text) in GROUPS.items():
-        group = import_module(f"triagebook.bot.{module}").app if name in words else typer.Typer(help=text)
+    for name, text in GROUPS.items():
+        group = import_module(f"triagebook.bot.cli.{name}").app if name in words else typer.Typer(help=text)
         app.add_typer(group, name=name)
-    for name, (module, text) in COMMANDS.items():
-        command = getattr(import_module(f"triagebook.bot.{module}"), name) if name in words else lambda: None
+    for name, text in COMMANDS.items():
+        command = getattr(import_module(f"triagebook.bot.cli.{name}"), name) if name in words else lambda: None
         app.command(name=name, help=None if name in words else text)(command)
 
 

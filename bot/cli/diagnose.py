@@ -63,7 +63,7 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
         raise UsageError("--save takes one host at a time")
     if len(questions) == 1:
         return _one(service, questions[0], options, out, err)
-    from triagebook.bot import fleet  # noqa: PLC0415 - for many hosts only
+    from triagebook.bot.cli import fleet  # noqa: PLC0415 - for many hosts only
 
     return fleet.run(service, questions, options, out, err)
 
