@@ -150,21 +150,24 @@ def cut(sample: Sample | None, kind: str) -> str:
 def hidden(sample: Sample | None) -> str:
     """Why processes may have been missed; "" when all were seen.
 
-    A hidden /proc (hidepid, a PID namespace) shows clearly fewer tasks than /proc/loadavg counts. A tenth is left
-    for tasks that come and go during the walk.
+    A hidden /proc (hidepid, a PID namespace) shows clearly fewer tasks than /proc/loadavg counts, before the walk
+    and after it. A tenth is left for tasks that come and go meanwhile.
     """
     return _once(sample, "hidden", _hidden) if sample else _hidden(None)
 
 
 def _hidden(sample: Sample | None) -> str:
     walk = pairs_of(sample, "walk")
-    tasks, total, unscanned, unvisited = (integer(walk.get(key)) for key in ("tasks", "total", "unscanned", "unvisited"))
+    tasks, total, left, unscanned, unvisited = (
+        integer(walk.get(key)) for key in ("tasks", "total", "left", "unscanned", "unvisited")
+    )
     if isinstance(tasks, Unreadable):
         return "the processes were not read"
     if isinstance(total, Unreadable):
         return "the number of all tasks could not be read"
     if isinstance(unvisited, int) and unvisited:
         return f"{unvisited} processes were not looked at (CPU time is bounded)"
+    total = min(total, left) if isinstance(left, int) else total
     if tasks * 10 < total * 9 and total - tasks > 16:
         return f"{tasks} of {total} tasks are visible (hidepid, or a PID namespace)"
     if isinstance(unscanned, int) and unscanned:

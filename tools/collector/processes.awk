@@ -2,13 +2,11 @@
 
 # PIDs cannot be listed again without a fork. But the kernel gives them out in order: those born since the last look
 # lie between the PID that was newest then and /proc/loadavg's newest now.
-function walk(    text, i, count, parts, last, top) {
+function walk(    text, i, last, top) {
   tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; alive_n = 0;
   forget(met);
-  text = first_line(slurp(ROOT "/proc/loadavg", 1));
-  count = split(text, parts, " ");
-  tasks_total = count == 5 ? substr(parts[4], index(parts[4], "/") + 1) : "";
-  last = count == 5 ? parts[5] + 0 : newest_pid;
+  tasks_total = all_tasks();
+  last = tasks_total != "" ? load[5] + 0 : newest_pid;
   unvisited = 0;
   text = spent_us();
   for (i = 1; i <= known_n; i++) {
@@ -29,6 +27,11 @@ function walk(    text, i, count, parts, last, top) {
   newest_pid = last;
   known_n = alive_n;
   for (i = 1; i <= alive_n; i++) { known[i] = alive[i]; }
+}
+
+# How many tasks the kernel counts now, "" where it does not say; `load` is then its line, split.
+function all_tasks() {
+  return split(first_line(slurp(ROOT "/proc/loadavg", 1)), load, " ") == 5 ? substr(load[4], index(load[4], "/") + 1) : "";
 }
 
 # Where few numbers exist they go around more than once between two looks: then all of them are looked at.
@@ -109,9 +112,10 @@ function limit(key,    i) {
   return soft != "" && hard != "";
 }
 
-function print_walk() {
+function print_walk(    left) {
   kind = "walk";
-  emit("processes=" processes_seen "\ttasks=" tasks_seen pair("total", tasks_total, tasks_total != "") \
+  left = all_tasks();
+  emit("processes=" processes_seen "\ttasks=" tasks_seen pair("total", tasks_total, tasks_total != "") pair("left", left, left != "") \
     "\tkernel_threads=" kernel_threads_seen "\tgone=" gone "\tunscanned=" (unscanned + 0) "\tunvisited=" unvisited);
 }
 

@@ -1,5 +1,8 @@
 """Hosts that show less, or show it elsewhere: meanings of counters, mounts, hidden processes, missing files."""
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -329,3 +332,22 @@ def test_no_memory_high_is_zero_and_v1_has_none_to_set(
     host.memory("/a.slice", 900, 1000)
     (item,) = _facts(host, tools, awk)["memory_cgroups"].limited.items
     assert item.high_bytes == high
+
+
+def test_tasks_that_end_during_the_walk_are_not_hidden(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    loadavg = host.root / "proc/loadavg"
+    loadavg.unlink()
+    os.mkfifo(loadavg)
+
+    def says(*totals: int) -> None:
+        for total in totals:
+            loadavg.write_text(f"0.10 0.20 0.30 1/{total} 100\n")
+            time.sleep(0.2)  # the reader has met the end of this one
+
+    teller = threading.Thread(target=says, args=(83, 1), daemon=True)
+    teller.start()
+    facts = _facts(host, tools, awk)
+    assert facts["host"].is_view_partial is False
+    assert facts["kernel_limits"].tasks == 83
+    teller.join(5)
