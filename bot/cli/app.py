@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,  # rich costs 60 ms of every start
     pretty_exceptions_enable=False,
-    help="Diagnose a Linux host by a versioned runbook, and fix it once a person has approved.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP, localhost or replay:CASE; none is this machine")]
@@ -25,7 +25,25 @@ SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file t
 RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VERSION")]
 
 
-@app.command()
+def _tell_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        sys.stdout.write(f"triagebook {version('triagebook')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def triagebook(
+    *,
+    is_version_wanted: Annotated[
+        bool, typer.Option("--version", help="Say which triagebook this is", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Diagnose a Linux host by a versioned runbook, and fix it once a person has approved."""
+
+
+@app.command(short_help="Say which limit refuses allocations on a host, and who uses it up.")
 def diagnose(
     context: typer.Context,
     hosts: Hosts = None,
@@ -34,7 +52,7 @@ def diagnose(
     symptom: Annotated[str, typer.Option(help="The error text you saw")] = "",
     unit: Annotated[str, typer.Option(help="The systemd unit it happened in")] = "",
     user: Annotated[str, typer.Option(help="The user it happened to")] = "",
-    pid: Annotated[int, typer.Option(help="The process it happened to", min=0)] = 0,
+    pid: Annotated[int, typer.Option(help="The process it happened to", min=0, show_default=False)] = 0,
     sample: Annotated[float, typer.Option(help="Seconds between two samples, where a second one is taken", min=0.1, max=60)] = 2.0,
     explain: Annotated[bool, typer.Option("--explain", help="Show every check and every fact it rests on")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per host, a line each")] = False,
@@ -73,7 +91,7 @@ def diagnose(
     raise typer.Exit(face.run(options))
 
 
-@app.command()
+@app.command(short_help="Keep hosts open; tell refusals, trends and the time left.")
 def watch(
     hosts: Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP or localhost; none is this machine")] = None,
     *,

@@ -1,9 +1,12 @@
 """What is dialled before the command line is parsed: one host that plainly is one."""
 
+from importlib.metadata import version
+
 import pytest
 from triagebook.bot.cli.app import app
 from triagebook.bot.cli.start import _FLAGS, _WITH_VALUE, plain_target
 from typer.main import get_command
+from typer.testing import CliRunner
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,13 @@ def test_the_options_known_here_are_those_of_the_command() -> None:
     flags = {name for option in command.params for name in option.opts if getattr(option, "is_flag", False)}
     assert flags >= _FLAGS
     assert {name for option in command.params for name in option.opts if name not in flags} >= _WITH_VALUE
+
+
+@pytest.mark.parametrize("words", [["-h"], ["diagnose", "-h"]])
+def test_short_help_is_help(words: list[str]) -> None:
+    asked = CliRunner().invoke(app, words)
+    assert (asked.exit_code, asked.output[:6]) == (0, "Usage:")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"triagebook {version('triagebook')}\n"
