@@ -103,7 +103,7 @@ class Guest:
     def plan(self, action: str, params: Params, step: Step) -> PlannedChange:
         """Capture as the diagnosing account, then plan."""
         diagnoser = self.account(layout.DIAGNOSER, "diag")
-        outputs = [diagnoser.run(*argv) for argv in ACTIONS[action].capture(params, step)]
+        outputs = [diagnoser.run(*reading.argv) for reading in ACTIONS[action].capture(params, step)]
         return ACTIONS[action].planned(params, step, outputs)
 
     def order(self, change: Change, order_id: str = "", **changed: object) -> bytes:

@@ -28,10 +28,17 @@ class Stream:
         Never longer than `timeout_s` and never more than `cap_bytes`. Each sample's text begins with the header, so
         that it is parsed by itself, and what was returned is forgotten: a watch may last for days.
         """
+        return self._read_to(f"{n}\t{END}", timeout_s)
+
+    def read_record(self, kind: str, timeout_s: float) -> str:
+        """The text up to a record of that kind which belongs to no sample; bounded as a sample is."""
+        return self._read_to(kind, timeout_s)
+
+    def _read_to(self, mark: str, timeout_s: float) -> str:
         deadline, searched = time.monotonic() + timeout_s, 0
         self.why = ""
         while True:
-            end = self._end_of(n, searched)
+            end = self._end_of(mark, searched)
             if end:
                 return self._take(end)
             searched = max(0, len(self._pending) - _LONGEST_END)  # the line may be cut between two readings
@@ -50,14 +57,14 @@ class Stream:
             pass
         return self._pending.decode("utf-8", errors="replace")
 
-    def _end_of(self, n: int, searched: int) -> int:
-        """Behind the `end` line of sample `n`; 0 when it is not there yet."""
+    def _end_of(self, mark: str, searched: int) -> int:
+        """Behind the line that begins with `mark`; 0 when it is not there yet."""
         if not self.tag:
             header = HEADER.search(self._pending.decode("utf-8", errors="replace"))
             self.tag = header[1] if header else ""
         if not self.tag:
             return 0
-        start = self._pending.find(f"\n{self.tag}\t{n}\t{END}\t".encode(), searched)
+        start = self._pending.find(f"\n{self.tag}\t{mark}\t".encode(), searched)
         return self._pending.find(b"\n", start + 1) + 1 if start >= 0 else 0
 
     def _take(self, end: int) -> str:
