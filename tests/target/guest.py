@@ -4,6 +4,7 @@ import logging
 import secrets
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,9 +56,9 @@ class Timed:
 class Guest:
     """One guest with the helper installed, its keys in a scratch folder."""
 
-    def __init__(self, config: Path, alias: str, folder: Path) -> None:
+    def __init__(self, config: Path, alias: str, folder: Path, reboot: Callable[[], None]) -> None:
         self.key = OrderKey(Ed25519PrivateKey.generate())
-        self.folder, self.config, self.alias = folder, config, alias
+        self.folder, self.config, self.alias, self.reboot = folder, config, alias, reboot
         shared = ("-o", "ControlMaster=auto", "-o", f"ControlPath={folder}/root.way", "-o", "ControlPersist=yes")
         self.root = Remote(ssh_session.of(config, alias, *shared))
         for name in ("fix", "diag"):
