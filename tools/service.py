@@ -32,6 +32,7 @@ from triagebook.runbooks.probes import catalog as probes
 from triagebook.runbooks.probes.records import Sample
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.target_name import TargetName
 from triagebook.tools.transport.base import LoginFailed, Transport
 
@@ -53,7 +54,7 @@ class Question:
     sample_s: float = 2.0
     samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
     also: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
-    beside: tuple[tuple[str, ...], ...] = ()  # read-only programs to run by the same login
+    beside: tuple[Reading, ...] = ()  # what else to read by the same login
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Answer:
     diagnosis: Diagnosis
     history: tuple[Facts, ...]
     also: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
-    beside: tuple[collect.Output | Unreadable, ...] = ()  # of the question's programs, in their order
+    beside: tuple[collect.Output | Unreadable, ...] = ()  # of the question's readings, in their order
 
 
 Progress = Callable[[str, "Diagnosis | None"], None]
@@ -149,7 +150,7 @@ class _Run:
         self.samples.append(SampleTime(1, _stamp(now())))
         extra: list[FactEntry] = []
         history = history_of(self.runbook, kinds, collection.samples)
-        beside = tuple(collection.run(argv, BESIDE_S) for argv in self.question.beside)
+        beside = tuple(collection.look(reading, BESIDE_S) for reading in self.question.beside)
         wanted = self._needs(history)
         if wanted.sample:
             self.progress("first", self._diagnosis(history, collection, extra, collected_ms))

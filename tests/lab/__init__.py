@@ -18,7 +18,7 @@
 """
 
 from .errors import LabError, NotAvailable, NotProven, NotStarted
-from .lifecycle import attach, down, machine, reset, running, up
+from .lifecycle import attach, down, machine, reboot, reset, running, up
 from .machines import Machine
 from .proofs import Symptom
 from .releases import RELEASES, Release
@@ -42,6 +42,7 @@ __all__ = [
     "attach",
     "down",
     "machine",
+    "reboot",
     "reset",
     "running",
     "up",

@@ -18,6 +18,7 @@ FAULTS = (
     "worker", "api", "queue", "report", "fillerd", "cachesrv", "mapper", "batch", "hog", "cacher", "burst", "leaky",
     "orphan", "crunch", "legacyjob",
 )  # fmt: skip
+TOOLS = ("agent", "killer")
 ACCOUNTS = {"diag": 1001, "acme": 1002, "appuser": 1003}
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
@@ -75,7 +76,7 @@ def _make(image: Path, packages: Path, suites: tuple[str, ...]) -> None:
         root, ready, programs_built = work / "root", work / "ready", work / "bin"
         for path in (root, ready, programs_built):
             path.mkdir()
-        for name in ("agent", "fault", "init"):
+        for name in (*TOOLS, "fault", "init"):
             source = cache.GUEST / f"{name}.c"
             programs.run(("gcc", "-O2", "-static", "-pthread", "-o", str(programs_built / name), str(source)))
         programs.run(("tar", "--extract", "--numeric-owner", "-f", str(packages / "rootfs.tar"), "-C", str(root)))
@@ -93,7 +94,8 @@ def _furnish(root: Path, built: Path) -> None:
     """Put our programs, units, accounts and keys into the unpacked file system."""
     tools = root / "usr/local/lib/lab"
     tools.mkdir(parents=True)
-    shutil.copy(built / "agent", tools / "agent")
+    for name in TOOLS:
+        shutil.copy(built / name, tools / name)
     shutil.copy(built / "fault", root / "usr/local/bin" / FAULTS[0])
     for name in FAULTS[1:]:
         os.link(root / "usr/local/bin" / FAULTS[0], root / "usr/local/bin" / name)

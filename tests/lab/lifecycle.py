@@ -1,5 +1,6 @@
 """Starting, finding and ending machines. A machine ends by its process id, checked to be still the QEMU we started."""
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -14,6 +15,7 @@ from .releases import RELEASES
 from .state import State
 
 RESUME_SECONDS = 60
+REBOOT_SECONDS = 240
 
 
 def up(release_name: str, name: str = "") -> Machine:
@@ -103,6 +105,22 @@ def reset(machine: Machine) -> Machine:
     """Throw the guest away and resume the snapshot anew: always clean, and about as fast as clearing."""
     down(machine.name)
     return up(machine.state.release, machine.name)
+
+
+def reboot(machine: Machine) -> None:
+    """A real boot from the same disk: another boot id, and nothing left of what was live."""
+    state, where = machine.state, machine.directory
+    with contextlib.suppress(NotStarted):  # it may go down before it has answered
+        machine.agent.run("systemctl", "reboot", "--no-block")
+    qemu.wait_until(lambda: not state.process.is_alive(), REBOOT_SECONDS, f"{machine.name}: it does not go down")
+    built = Path(snapshot.of(machine.release).image)
+    devices = qemu.devices(where / "disk.qcow2", Path(state.sockets), state.port)
+    state.process = qemu.start(qemu.argv(machine.release, built, state.accelerator, devices), where / "qemu.log")
+    state.scenario = ""
+    state.write(where)
+    qemu.wait_until(machine.agent.is_there, REBOOT_SECONDS, f"{machine.name}: the agent does not answer, see {where}")
+    machine.agent.set_clock()
+    qemu.wait_until(lambda: qemu.has_banner(state.port), REBOOT_SECONDS, f"{machine.name}: sshd does not answer, see {where}")
 
 
 @contextmanager

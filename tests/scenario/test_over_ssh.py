@@ -1,6 +1,7 @@
 """`triagebook diagnose` against a real sshd: the ways in, the refusals, and what a hostile host can do."""
 
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -11,7 +12,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from triagebook.tools import setup
+from triagebook.tools.actions import process
 from triagebook.tools.collector import installed
+from triagebook.tools.execute.capture import HostCapture
+from triagebook.tools.service import Service
+from triagebook.tools.transport.ssh import SshTransport
+from triagebook.tools.trust.diagnosing import ServiceDiagnoser
 
 from tests import sshd
 from tests.command import ROOT, Triagebook
@@ -274,3 +281,18 @@ def test_a_key_that_may_start_the_installed_collector_only_is_diagnosed_by_it(
     jsonschema.validate(diagnosis, SCHEMA)
     assert diagnosis["target"]["collector"].split()[0] == "installed"
     assert {check["id"]: check["outcome"] for check in diagnosis["checks"]}["threads_max"] == "cleared"
+
+
+def test_a_change_is_planned_by_a_key_that_may_start_the_installed_collector_only(place: sshd.Ground) -> None:
+    program = place.folder / "collector"
+    program.write_text(installed.source())
+    program.chmod(0o755)
+    reading = process.capture_one(str(os.getpid()))
+    with place.sshd({"ForceCommand": str(program)}, alias="hardened") as box:
+        transport = SshTransport(config_file=box.config)
+        (planned,) = HostCapture(lambda _target: transport).read("hardened", (reading,))
+        service = Service(setup.runbooks(setup.settings()), lambda _target: transport)
+        diagnosis, looked = ServiceDiagnoser(service).look("hardened", "enomem", (reading,))
+    assert diagnosis.target.collector.split()[0] == "installed"
+    assert isinstance(looked, tuple)
+    assert [[one.pid for one in process.parse(text)] for text in (planned, *looked)] == [[os.getpid()]] * 2

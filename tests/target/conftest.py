@@ -30,7 +30,8 @@ def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A guest of the lab, not prepared."""
     lab = pytest.importorskip("tests.lab")
     with lab.machine(request.param, f"target-{request.param}") as machine:
-        yield Guest(Path(machine.ssh_config), machine.alias("root"), tmp_path_factory.mktemp("keys"))
+        folder = tmp_path_factory.mktemp("keys")
+        yield Guest(Path(machine.ssh_config), machine.alias("root"), folder, lambda: lab.reboot(machine))
 
 
 @pytest.fixture(scope="module")

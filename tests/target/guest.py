@@ -4,6 +4,7 @@ import logging
 import secrets
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,9 +56,9 @@ class Timed:
 class Guest:
     """One guest with the helper installed, its keys in a scratch folder."""
 
-    def __init__(self, config: Path, alias: str, folder: Path) -> None:
+    def __init__(self, config: Path, alias: str, folder: Path, reboot: Callable[[], None]) -> None:
         self.key = OrderKey(Ed25519PrivateKey.generate())
-        self.folder, self.config, self.alias = folder, config, alias
+        self.folder, self.config, self.alias, self.reboot = folder, config, alias, reboot
         shared = ("-o", "ControlMaster=auto", "-o", f"ControlPath={folder}/root.way", "-o", "ControlPersist=yes")
         self.root = Remote(ssh_session.of(config, alias, *shared))
         for name in ("fix", "diag"):
@@ -103,7 +104,7 @@ class Guest:
     def plan(self, action: str, params: Params, step: Step) -> PlannedChange:
         """Capture as the diagnosing account, then plan."""
         diagnoser = self.account(layout.DIAGNOSER, "diag")
-        outputs = [diagnoser.run(*argv) for argv in ACTIONS[action].capture(params, step)]
+        outputs = [diagnoser.run(*reading.argv) for reading in ACTIONS[action].capture(params, step)]
         return ACTIONS[action].planned(params, step, outputs)
 
     def order(self, change: Change, order_id: str = "", **changed: object) -> bytes:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from triagebook.tools.orders import OrderKey, fields_of
+from triagebook.tools.orders import OrderKey, fields_of, undo_of
 from triagebook.tools.prepare import layout
 
 from tests.target.guest import Guest
@@ -29,11 +29,6 @@ CONDITIONS = {
         "echo 00000000000000000000000000000000 >/run/id; mount --bind /run/id /etc/machine-id",
         "umount /etc/machine-id",
         "target_moved",
-    ),
-    "a boot since": (
-        "echo 11111111-2222-3333-4444-555555555555 >/run/id; mount --bind /run/id /proc/sys/kernel/random/boot_id",
-        "umount /proc/sys/kernel/random/boot_id",
-        "other_boot",
     ),
     "a full disk": (
         "fallocate -l $(df -Pk / | awk 'NR == 2 {{ print $4 }}')K /full; dd if=/dev/zero bs=4k >>/full 2>/dev/null; true",
@@ -105,3 +100,14 @@ def test_a_host_that_is_not_as_it_was_prepared_refuses_on_a_guest(guest: Guest, 
             assert reason(guest, order) == wanted
         finally:
             guest.shell(undone.format(**FILES))
+
+
+def test_a_boot_since_makes_void_what_was_ordered_and_what_was_live_on_a_guest(guest: Guest) -> None:
+    applied = guest.send(RAISE).answer
+    assert applied["result"] == "applied"
+    order, undo = guest.sealed(LOW), undo_of(applied["id"])
+    guest.reboot()
+    assert reason(guest, order) == "other_boot"
+    answer = guest.send(undo).answer
+    assert (answer["result"], answer["reason"], answer["detail"]) == ("refused", "nothing_to_undo", "rebooted")
+    assert guest.shell(VALUE) == "65530\n"

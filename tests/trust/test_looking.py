@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -9,6 +10,7 @@ from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.tools import setup
 from triagebook.tools.collector.collect import Output
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.service import Question
 from triagebook.tools.target_name import parse_target
 
@@ -19,9 +21,7 @@ WELL = replace(samples.diagnosis(), verdict=None, remediations=(), status="healt
 
 
 def looks(world: World, monkeypatch: pytest.MonkeyPatch, seen: Diagnosis, outputs: tuple[str, ...] | Unreadable = ("",)) -> None:
-    def look(
-        _self: object, host: str, runbook: str, commands: Sequence[tuple[str, ...]]
-    ) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+    def look(_self: object, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         return seen, outputs
 
     monkeypatch.setattr(type(world.diagnoser), "look", look)
@@ -74,11 +74,12 @@ def test_a_host_out_of_reach_leaves_the_approval_as_it_is(world: World, monkeypa
     assert world.state(fix_id) == "approved"
 
 
-def test_programs_are_run_by_the_login_of_the_diagnosis() -> None:
+def test_readings_are_made_by_the_login_of_the_diagnosis() -> None:
     service = setup.service(setup.settings())
-    commands = (("echo", "present"), ("/nowhere/program",))
-    answer = service.diagnose(Question(parse_target("localhost"), "enomem", samples=1, beside=commands))
-    printed, missing = answer.beside
+    readings = (Reading("sysctl", ("kernel/pid_max",)), Reading("nothing", ()))
+    answer = service.diagnose(Question(parse_target("localhost"), "enomem", samples=1, beside=readings))
+    printed, unknown = answer.beside
     assert isinstance(printed, Output)
-    assert printed.stdout == "present\n"
-    assert isinstance(missing, Unreadable)
+    assert printed.stdout == Path("/proc/sys/kernel/pid_max").read_text()
+    assert isinstance(unknown, Output)
+    assert (unknown.stdout, unknown.exit.status) == ("", 2)

@@ -15,6 +15,7 @@ from triagebook.runbooks.engine.plan import Plan, Rendering, find_verdict
 from triagebook.tools.audit.anchors import FileAnchor
 from triagebook.tools.audit.checkpointer import Checkpointer
 from triagebook.tools.audit.event import Event, decode
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Step, Store, open_store
@@ -55,8 +56,8 @@ class Recorded:
         self.asked.append(host)
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
 
-    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
-        return self.diagnose(host, runbook, {}), ("",) * len(commands)
+    def look(self, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+        return self.diagnose(host, runbook, {}), ("",) * len(readings)
 
 
 @dataclass
@@ -69,8 +70,8 @@ class UnitRenderer:
         values = checked_parameters(parameters, offered.params)
         return samples.rendering(before_of(find_verdict(diagnosis, offered)), str(values["limit"]))
 
-    def reads(self, plan: Plan) -> Sequence[tuple[str, ...]]:
-        return (("cat", "pids.max"),)
+    def reads(self, plan: Plan) -> Sequence[Reading]:
+        return (Reading("unit", ("web.service",)),)
 
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         if FOLLOWS in plan.parameters:

@@ -1,7 +1,7 @@
 """What every typed change has: its parameters, what to read before it, and the exact change made of both.
 
-An action is pure. `capture` says which read-only commands tell the present state (run as the diagnosing account, fixed
-argv); `plan` turns their output into the change: the order's fields, now -> then, and the commands a person would type.
+An action is pure. `capture` says which readings tell the present state (made by the diagnosing account); `plan` turns
+what they printed into the change: the order's fields, now -> then, and the commands a person would type.
 The helper on the host reads everything again and refuses what has moved.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import Change
 
 Argv = tuple[str, ...]
@@ -82,7 +83,7 @@ class Action:
     undo: Literal["captured", "none"]
     disruption: str
     privilege: str
-    capture: Callable[[Params, Step], tuple[Argv, ...]]
+    capture: Callable[[Params, Step], tuple[Reading, ...]]
     plan: Callable[[Params, Step, Sequence[str]], PlannedChange]
     optional: frozenset[str] = field(default=frozenset())
     again: Callable[[Params, Step, Sequence[str], Mapping[str, str]], PlannedChange] | None = None  # where `plan` would choose
@@ -98,19 +99,20 @@ class Action:
     def planned(
         self, params: Params, step: Step, outputs: Sequence[str], approved: Mapping[str, str] | None = None
     ) -> PlannedChange:
-        """The change on a host whose `capture` commands printed `outputs`; with an `approved` order, the same change again.
+        """The change on a host whose `capture` printed `outputs`; with an `approved` order, the same change again.
 
         Raises:
             UsageError: a parameter or step this action does not have, or a state it does not apply to.
-            ParseError: outputs that are not what the commands print.
+            ParseError: outputs that are not what its readings print.
         """
         if step not in self.steps:
             raise UsageError(f"{self.name} has no step {step!r}; it has {', '.join(self.steps)}")
-        if len(outputs) != len(self.capture(params, step)):
-            raise ParseError(f"{self.name}: {len(outputs)} outputs for {len(self.capture(params, step))} commands")
+        checked = self.checked(params)
+        if len(outputs) != len(self.capture(checked, step)):
+            raise ParseError(f"{self.name}: {len(outputs)} outputs for {len(self.capture(checked, step))} readings")
         if approved is not None and self.again is not None:
-            return self.again(self.checked(params), step, outputs, approved)
-        return self.plan(self.checked(params), step, outputs)
+            return self.again(checked, step, outputs, approved)
+        return self.plan(checked, step, outputs)
 
 
 def is_less(one: str, other: str) -> bool:

@@ -7,20 +7,9 @@ import re
 from dataclasses import dataclass
 
 from triagebook.runbooks.engine.errors import ParseError
-from triagebook.tools.actions.action import Argv
+from triagebook.tools.collector.readings import Reading
 
 _TITLES = {"nproc": "Max processes", "as": "Max address space"}
-# Every process of one user, a block each, of the lines that are read. Constant text; the number is an argument. Builtins
-# but for the last grep.
-_OF_USER = """cd /proc || exit 1
-for pid in [0-9]*; do
-  while read -r name real rest; do
-    [ "$name" != Uid: ] || { [ "$real" != "$1" ] || set -- "$@" "$pid/status" "$pid/limits" "$pid/stat"; break; }
-  done 2>/dev/null <"$pid/status"
-done
-shift
-[ $# = 0 ] || grep -hE "^((Name|Pid|PPid|Uid|Threads):|Max (processes|address space)  |[0-9]+ [(])" "$@" 2>/dev/null
-exit 0 # a process that ended meanwhile is no failure"""
 
 
 @dataclass(frozen=True)
@@ -37,14 +26,14 @@ class RunningProcess:
     limits: dict[str, str]  # resource -> SOFT:HARD
 
 
-def capture_one(pid: str) -> Argv:
+def capture_one(pid: str) -> Reading:
     """The files of one process."""
-    return ("cat", f"/proc/{pid}/status", f"/proc/{pid}/limits", f"/proc/{pid}/stat")
+    return Reading("process", (pid,))
 
 
-def capture_user(uid: str) -> Argv:
+def capture_user(uid: str) -> Reading:
     """The same of every process of a user; those that end meanwhile are cut out by `parse`."""
-    return ("sh", "-c", _OF_USER, "sh", uid)
+    return Reading("user", (uid,))
 
 
 def parse(text: str) -> tuple[RunningProcess, ...]:

@@ -6,7 +6,6 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import process
 from triagebook.tools.actions.action import (
     Action,
-    Argv,
     Parameter,
     Params,
     PlannedChange,
@@ -15,12 +14,13 @@ from triagebook.tools.actions.action import (
     refuse_unless_higher,
 )
 from triagebook.tools.actions.process import RunningProcess
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import fields_of
 
 _UNITS = {"as": "bytes", "nproc": "processes"}
 
 
-def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
     return (process.capture_one(str(params["pid"])),)
 
 

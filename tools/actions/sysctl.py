@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.tools.actions.action import WRITE, Action, Argv, Parameter, Params, PlannedChange, Step
+from triagebook.tools.actions.action import WRITE, Action, Parameter, Params, PlannedChange, Step
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import fields_of
 
 MAXIMA = {
@@ -20,11 +21,11 @@ _PAIR = ("vm.overcommit_ratio", "vm.overcommit_kbytes")  # writing one zeroes th
 
 def _paths(key: str) -> tuple[str, ...]:
     keys = (key, *(other for other in _PAIR if other != key)) if key in _PAIR else (key,)
-    return tuple("/proc/sys/" + each.replace(".", "/") for each in keys)
+    return tuple(each.replace(".", "/") for each in keys)
 
 
-def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
-    return (("cat", *_paths(str(params["key"]))),)
+def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
+    return (Reading("sysctl", _paths(str(params["key"]))),)
 
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:

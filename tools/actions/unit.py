@@ -4,16 +4,8 @@ import re
 from dataclasses import dataclass
 
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.tools.actions.action import Argv
+from triagebook.tools.collector.readings import Reading
 
-_SHOW = (
-    "systemctl show -p LoadState -p ActiveState -p ControlGroup -p TasksMax -p InvocationID -p MainPID"
-    ' -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft "$1" || exit\n'
-    'group=$(systemctl show -p ControlGroup "$1") && group=${group#*=} && [ -n "$group" ] || exit 0\n'
-    "for top in /sys/fs/cgroup/pids /sys/fs/cgroup; do\n"
-    '  [ ! -r "$top$group/pids.max" ] || { read -r max <"$top$group/pids.max" && echo "pids.max=$max"; exit; }\n'
-    "done"
-)
 _UNLIMITED = ("infinity", "18446744073709551615")  # systemd up to 24x prints the number
 
 
@@ -29,9 +21,9 @@ class LoadedUnit:
     main_pid: str = ""  # of a service
 
 
-def capture(unit: str) -> Argv:
-    """One constant script; the unit is an argument."""
-    return ("sh", "-c", _SHOW, "sh", unit)
+def capture(unit: str) -> Reading:
+    """What systemd says about it, and its cgroup."""
+    return Reading("unit", (unit,))
 
 
 def parse(unit: str, text: str) -> LoadedUnit:

@@ -6,7 +6,6 @@ from triagebook.tools.actions import unit as units
 from triagebook.tools.actions.action import (
     WRITE,
     Action,
-    Argv,
     Parameter,
     Params,
     PlannedChange,
@@ -14,12 +13,13 @@ from triagebook.tools.actions.action import (
     raised_pair,
     refuse_unless_higher,
 )
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import fields_of
 
 _SETTINGS = {"nproc": "LimitNPROC", "as": "LimitAS"}
 
 
-def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
     return (units.capture(str(params["unit"])),)
 
 

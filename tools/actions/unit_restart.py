@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import unit as units
-from triagebook.tools.actions.action import Action, Argv, Parameter, Params, PlannedChange, Step
+from triagebook.tools.actions.action import Action, Parameter, Params, PlannedChange, Step
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import fields_of
 
 
-def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
     return (units.capture(str(params["unit"])),)
 
 

@@ -15,12 +15,13 @@ from triagebook.tools.actions.action import (
     is_less,
     refuse_unless_higher,
 )
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import fields_of
 
 _CONTAINER = ("docker-", "libpod-", "cri-containerd-", "crio-", "kubepods")
 
 
-def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
     return (units.capture(str(params["unit"])),)
 
 

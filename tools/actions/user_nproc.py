@@ -9,7 +9,6 @@ from triagebook.tools.actions import process
 from triagebook.tools.actions.action import (
     WRITE,
     Action,
-    Argv,
     Parameter,
     Params,
     PlannedChange,
@@ -18,6 +17,7 @@ from triagebook.tools.actions.action import (
     raised_pair,
 )
 from triagebook.tools.actions.process import RunningProcess
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import fields_of
 
 MOST = 32  # processes in one order
@@ -32,7 +32,7 @@ class Chosen:
     limits: str
 
 
-def _capture(params: Params, step: Step) -> tuple[Argv, ...]:
+def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
     return (process.capture_user(str(params["uid"])),)
 
 

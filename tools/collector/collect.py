@@ -11,12 +11,13 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import END, Sample, parse_samples
-from triagebook.tools.collector import files, program
+from triagebook.tools.collector import files, program, readings
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.collector.stream import Stream
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
-_ANSWER_CAP = 1 << 20
+_ANSWER_CAP = 1 << 21
 _WATCH_CAP = 1 << 40  # each sample has its own cap
 _NOTES_KEPT = 12
 INSTALLED = re.compile(r"^triagebook-collector/1 ([0-9a-f]{64})\r?$", re.MULTILINE)  # the first line of installed.py's program
@@ -122,6 +123,19 @@ class Collection:
         if ended.status in {126, 127}:
             return Unreadable(f"{argv[0]} cannot be run there (exit status {ended.status})")
         return Output(printed, ended)
+
+    def look(self, reading: Reading, timeout_s: float) -> Output | Unreadable:
+        """Read what a change would start from: by a program, or by the installed collector's own look."""
+        if not self._installed:
+            return self.run(reading.argv, timeout_s)
+        try:
+            self._stream.process.write(f"{reading.pace_line}\n".encode("ascii"))
+        except OSError as error:
+            return Unreadable(f"{reading.name}: {error}")
+        found = reading.answered(self._stream.read_record(readings.DONE, timeout_s, _ANSWER_CAP))
+        if found is None:
+            return Unreadable(f"{reading.name}: the installed collector did not read it: {self._stream.why or 'no whole answer'}")
+        return Output(found[0], Exit(found[1], b""))
 
     @property
     def truncated(self) -> tuple[str, ...]:
@@ -244,11 +258,14 @@ def start(
 
 
 @cache
-def joined(kinds: tuple[str, ...], root: str = "", bounds: program.Bounds | None = None) -> str:
-    """The program for these kinds, as it is sent; it reads below `root`."""
+def joined(kinds: tuple[str, ...], root: str = "", bounds: program.Bounds | None = None, *, takes_readings: bool = False) -> str:
+    """The program for these kinds, as it is sent; it reads below `root`. `takes_readings`: as it is installed."""
     folder = Path(__file__).parent
     shared = "".join((folder / name).read_text(encoding="ascii") for name in _SHARED)
-    return program.join(shared, {kind: catalog.awk_of(kind) for kind in kinds}, root=root, bounds=bounds)
+    parts = {kind: catalog.awk_of(kind) for kind in kinds}
+    if takes_readings:
+        parts["readings"] = (folder / "readings.awk").read_text(encoding="ascii")
+    return program.join(shared, parts, root=root, bounds=bounds)
 
 
 def parse(kinds: Sequence[str], samples: Sequence[Sample]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The collector as a program that lies on a host: for an account whose key may start it and nothing else.
 
-It reads every kind, ignores what was asked for, and takes pace lines only. Its first line says which program it is.
+It reads every kind, ignores what was asked for, and takes pace lines only: for a sample, or for one of the closed set of
+readings that a change is planned from. Its first line says which program it is.
 """
 
 import hashlib
@@ -8,23 +9,39 @@ import shlex
 from functools import cache
 
 from triagebook.runbooks.probes import catalog
-from triagebook.tools.collector import collect, program
+from triagebook.tools.collector import collect, program, readings
 
 CPU_LIMIT_S = 600  # a watch may be asking; it sets its own pace
+# The program starts itself with a pace line as its one argument (readings.awk). By its key nobody gives it an argument.
+_READING = """case ${{1-}} in
+'read '*)
+set -f
+# shellcheck disable=SC2086 # split at the spaces
+set -- $1
+set +f
+shift
+{script}exit
+;;
+esac
+"""
 
 
 @cache
-def source() -> str:
-    """The text of the program, POSIX sh."""
-    return f"#!/bin/sh\necho triagebook-collector/1 {digest()}\n{_started()}"
+def source(awk: str = "") -> str:
+    """The text of the program, POSIX sh. `awk` names another interpreter than the host's."""
+    return f"#!/bin/sh\n{_reading()}echo triagebook-collector/1 {digest(awk)}\n{_started(awk)}"
 
 
-def digest() -> str:
-    """SHA-256 of what the program becomes, which it says first."""
-    return hashlib.sha256(_started().encode()).hexdigest()
+def digest(awk: str = "") -> str:
+    """SHA-256 of what the program can do, which it says first."""
+    return hashlib.sha256((_reading() + _started(awk)).encode()).hexdigest()
 
 
-def _started() -> str:
+def _reading() -> str:
+    return _READING.format(script=readings.script())
+
+
+def _started(awk: str) -> str:
     kinds = tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))
-    argv = program.command(collect.joined(kinds), program.launcher(cpu_limit_s=CPU_LIMIT_S))
-    return f"exec {shlex.join(argv)}\n"
+    argv = program.command(collect.joined(kinds, takes_readings=True), program.launcher(awk=awk, cpu_limit_s=CPU_LIMIT_S))
+    return f'export TRIAGEBOOK_COLLECTOR="$0"\nexec {shlex.join(argv)}\n'

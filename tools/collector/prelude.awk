@@ -213,7 +213,11 @@ function next_pace(    line, got, i, count, words) {
   RS = BLOCK;
   if (got <= 0) { return 0; }
   count = split(line, words, " ");
-  if (count < 1 || words[1] != "sample") { return next_pace(); }
+  if (count < 1 || words[1] != "sample") {
+    pace = line;
+    each_pace();
+    return next_pace();
+  }
   suspect_n = 0;
   forget(is_suspect);
   for (i = 2; i <= count && suspect_n < 64; i++) {

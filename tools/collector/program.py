@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from triagebook.tools.collector.squeeze import squeeze
 
-PHASES = ("begin", "process", "end", "after")
+PHASES = ("begin", "process", "end", "after", "pace")
 
 
 @dataclass(frozen=True)

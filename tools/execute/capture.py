@@ -1,36 +1,38 @@
-"""Reading the present state before a change: an action's read-only commands, run by the diagnosing account."""
+"""Reading the present state before a change: an action's readings, made by the diagnosing account."""
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine.errors import PlanError
-from triagebook.tools.actions.action import Argv
+from triagebook.tools.collector.collect import INSTALLED
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.transport.base import LoginFailed, Process, Transport
 
 TIMEOUT_S = 60.0
-CAP_BYTES = 1 << 20  # two thousand processes of one user
+CAP_BYTES = 1 << 21  # two thousand processes of one user, each of their lines with a tag before it
 KEPT = 64
 
 
 @dataclass
 class HostCapture:
-    """Runs fixed argv on hosts; keeps what was read before a change, so that harm can be told after it."""
+    """Reads on hosts; keeps what was read before a change, so that harm can be told after it."""
 
     transport_for: Callable[[TargetName], Transport]
     target_of: Callable[[str], TargetName] = parse_target
     kept: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
-    def read(self, host: str, commands: Sequence[Argv]) -> tuple[str, ...]:
-        """What each command printed, over one connection. PlanError when one cannot be run or fails."""
-        target = self.target_of(host)
+    def read(self, host: str, readings: Sequence[Reading]) -> tuple[str, ...]:
+        """What each reading printed, over one connection. PlanError when one cannot be made or fails."""
+        target, first = self.target_of(host), readings[0]
         try:
-            process: Process = self.transport_for(target).launch(target.reach, commands[0], cap_bytes=CAP_BYTES)
+            process: Process = self.transport_for(target).launch(target.reach, first.argv, cap_bytes=CAP_BYTES)
             try:
-                outputs = [_output(host, commands[0], process)]
+                outputs = [_output(host, first, process)]
                 start = process.session.start
-                outputs += [_output(host, argv, start(argv, cap_bytes=CAP_BYTES)) for argv in commands[1:]]
+                outputs += [_output(host, one, start(one.argv, cap_bytes=CAP_BYTES)) for one in readings[1:]]
             finally:
                 process.session.close()
         except LoginFailed as error:
@@ -44,12 +46,21 @@ class HostCapture:
             self.kept.popitem(last=False)
 
 
-def _output(host: str, argv: Argv, process: Process) -> str:
+def _output(host: str, reading: Reading, process: Process) -> str:
+    """What it printed. An account that may start the installed collector only gets that instead, and it reads pace lines."""
+    with contextlib.suppress(OSError):  # it has ended already: then it was no collector
+        process.write(f"{reading.pace_line}\n".encode("ascii"))
     ended = process.finish(TIMEOUT_S)
     text = b"".join(iter(lambda: process.read(TIMEOUT_S), b"")).decode("utf-8", "replace")
     if ended.ended != "exit" or ended.is_truncated:
-        raise PlanError(f"{host}: {argv[0]}: its answer was cut ({ended.ended})")
-    if ended.status != 0 and not text.strip():
+        raise PlanError(f"{host}: reading the {reading.name}: the answer was cut ({ended.ended})")
+    status = ended.status
+    if INSTALLED.match(text):
+        found = reading.answered(text)
+        if found is None:
+            raise PlanError(f"{host}: its installed collector did not read the {reading.name}; install it anew")
+        text, status = found
+    if status != 0 and not text.strip():
         said = " ".join(ended.stderr.decode("utf-8", "replace").split())[:200]
-        raise PlanError(f"{host}: {argv[0]} failed ({ended.status}): {said}")
+        raise PlanError(f"{host}: reading the {reading.name} failed ({status}): {said}")
     return text

@@ -10,7 +10,8 @@ from triagebook.runbooks.engine.errors import ParseError, PlanError, UsageError
 from triagebook.runbooks.engine.parameters import Value, checked_parameters
 from triagebook.runbooks.engine.plan import Change, Plan, Rendering
 from triagebook.tools.actions import ACTIONS, Action, PlannedChange
-from triagebook.tools.actions.action import Argv, Params, Step
+from triagebook.tools.actions.action import Params, Step
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.execute.capture import HostCapture
 from triagebook.tools.fixes import runbook_name
 from triagebook.tools.orders import OrderError
@@ -36,12 +37,12 @@ class HostRenderer:
         with _said_of(offered.id):
             return rendering_of(action.planned(values, step, self._read(diagnosis.host.name, action, values, step)))
 
-    def reads(self, plan: Plan) -> tuple[Argv, ...]:
-        """The commands that read what a plan would change."""
+    def reads(self, plan: Plan) -> tuple[Reading, ...]:
+        """What tells the state that a plan would change."""
         return action_of(plan.action).capture(parameters_of(plan), step_of(plan))
 
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
-        """The change of a plan, from what its commands printed now. PlanError: it would not be made any more."""
+        """The change of a plan, from what its readings printed now. PlanError: it would not be made any more."""
         self.capture.keep(plan.order_digest, outputs)
         with _said_of(plan.remediation):
             return rendering_of(action_of(plan.action).planned(parameters_of(plan), step_of(plan), outputs, plan.order))

@@ -101,8 +101,7 @@ def _looked(trust: Trust, fix: Fix, plan: Plan) -> _Now:
     """One look tells that a cause holds, as a rule; where it does not, a whole diagnosis decides."""
     if plan.action == UNDO:
         return _Now(trust.diagnoser.look(plan.host, fix.runbook, ())[0], None)
-    commands = trust.renderer.reads(plan)
-    fresh, outputs = trust.diagnoser.look(plan.host, fix.runbook, commands)
+    fresh, outputs = trust.diagnoser.look(plan.host, fix.runbook, trust.renderer.reads(plan))
     if FOLLOWS not in plan.parameters and cause_gone(plan, fresh) is not None:
         fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
     if isinstance(outputs, Unreadable):

@@ -14,6 +14,7 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools import by_hand
 from triagebook.tools.collector.collect import Output
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.service import Question, Service
 from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.trust.rendering import before_of, changes_of
@@ -37,12 +38,12 @@ class ServiceDiagnoser:
             self.facts.popitem(last=False)
         return answer.diagnosis
 
-    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
-        """One sample, and what the commands print by the same login. Raises RunbookError or UsageError."""
-        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, beside=tuple(commands)))
-        if len(answer.beside) < len(commands):
+    def look(self, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+        """One sample, and what the readings print by the same login. Raises RunbookError or UsageError."""
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, beside=tuple(readings)))
+        if len(answer.beside) < len(readings):
             return answer.diagnosis, Unreadable(answer.diagnosis.headline)
-        printed = tuple(map(_printed, commands, answer.beside))
+        printed = tuple(map(_printed, readings, answer.beside))
         failed = next((found for found in printed if isinstance(found, Unreadable)), None)
         return answer.diagnosis, failed or tuple(found for found in printed if isinstance(found, str))
 
@@ -63,7 +64,7 @@ class ServiceDiagnoser:
             order=order,
         )
 
-    def reads(self, plan: Plan) -> Sequence[tuple[str, ...]]:
+    def reads(self, plan: Plan) -> Sequence[Reading]:
         """Nothing: recorded facts are all there is."""
         return ()
 
@@ -76,10 +77,10 @@ class ServiceDiagnoser:
         return self.again(plan, ())
 
 
-def _printed(argv: tuple[str, ...], found: Output | Unreadable) -> str | Unreadable:
+def _printed(reading: Reading, found: Output | Unreadable) -> str | Unreadable:
     if isinstance(found, Unreadable):
         return found
     if found.exit.is_truncated or (found.exit.status and not found.stdout):
         said = safe_text(found.exit.stderr.decode("utf-8", "replace"), 200)
-        return Unreadable(f"{argv[0]} failed ({found.exit.status}): {said}")
+        return Unreadable(f"reading the {reading.name} failed ({found.exit.status}): {said}")
     return found.stdout

@@ -9,6 +9,7 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.parameters import Value
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.note import Checkpoint
+from triagebook.tools.collector.readings import Reading
 
 EndState = Literal["validated", "unresolved", "reverted", "failed", "unknown"]
 
@@ -20,8 +21,8 @@ class Diagnoser(Protocol):
         """A fresh diagnosis; `unreachable` is one too. TriagebookError for an unknown host, runbook or input."""
         ...
 
-    def look(self, host: str, runbook: str, commands: Sequence[tuple[str, ...]]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
-        """One look, and what read-only commands print by the same login."""
+    def look(self, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+        """One look, and what these readings print by the same login."""
         ...
 
 
@@ -32,12 +33,12 @@ class Renderer(Protocol):
         """Changes now -> then, the commands by hand and their undo, and the order's own fields. PlanError."""
         ...
 
-    def reads(self, plan: Plan) -> Sequence[tuple[str, ...]]:
-        """The commands that read what a plan would change."""
+    def reads(self, plan: Plan) -> Sequence[Reading]:
+        """What tells the state that a plan would change."""
         ...
 
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
-        """The change of a plan as it would be made of what its commands printed. PlanError: it would not be made any more."""
+        """The change of a plan as it would be made of what its readings printed. PlanError: it would not be made any more."""
         ...
 
     def permanent(self, plan: Plan) -> Rendering:

@@ -346,8 +346,12 @@ class PipeProcess:
 
     session: "PipeSession"
     popen: subprocess.Popen[bytes]
+    rest: bytes = b""  # what was not read before the end
 
     def read(self, timeout_s: float) -> bytes:
+        if self.popen.returncode is not None:
+            taken, self.rest = self.rest, b""
+            return taken
         assert self.popen.stdout is not None
         ready, _, _ = select.select([self.popen.stdout], [], [], timeout_s)
         if not ready:
@@ -361,10 +365,10 @@ class PipeProcess:
 
     def finish(self, timeout_s: float) -> Exit:
         try:
-            _, stderr = self.popen.communicate(timeout=timeout_s)
+            self.rest, stderr = self.popen.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             self.popen.kill()
-            _, stderr = self.popen.communicate()
+            self.rest, stderr = self.popen.communicate()
         return Exit(self.popen.returncode, stderr[:4096])
 
 

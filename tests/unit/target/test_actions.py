@@ -272,8 +272,8 @@ def test_a_permanent_task_limit_does_not_read_as_no_change() -> None:
 
 
 def test_the_processes_of_a_user_are_found_on_this_machine() -> None:
-    argv = process.capture_user(str(os.getuid()))
-    printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    reading = process.capture_user(str(os.getuid()))
+    printed = subprocess.run(reading.argv, capture_output=True, text=True, check=True).stdout
     found = process.parse(printed)
     assert len(printed) / len(found) < CAP_BYTES / 2000  # so many of them fit
     assert [one.threads > 0 and one.uid == os.getuid() for one in found if one.pid == os.getpid()] == [True]
