@@ -12,18 +12,29 @@ from triagebook.runbooks.probes import catalog
 from triagebook.tools.collector import collect, program, readings
 
 CPU_LIMIT_S = 600  # a watch may be asking; it sets its own pace
-# The program starts itself with a pace line as its one argument (readings.awk). By its key nobody gives it an argument.
-_READING = """case ${{1-}} in
-'read '*)
+# The program starts itself with this word and says on standard input what for (readings.awk). By its key nobody gives it a word.
+_READING = """if [ "${{1-}}" = reading ]; then
+IFS= read -r tag && IFS= read -r line || exit 2
+{{
+printf '%s\\n%s\\n' "$tag" "$line"
+(
 set -f
 # shellcheck disable=SC2086 # split at the spaces
-set -- $1
+set -- $line
 set +f
 shift
-{script}exit
-;;
-esac
+{script}) 2>/dev/null </dev/null
+echo "$?"
+}} | awk '{records}'
+exit
+fi
 """
+_RECORDS = """\
+NR == 1 { tag = $0; next }
+NR == 2 { line = $0; next }
+NR > 3 { print tag "\\tread\\t" last }
+{ last = $0 }
+END { print tag "\\tdone\\t" last "\\t" line }"""
 
 
 @cache
@@ -38,7 +49,7 @@ def digest(awk: str = "") -> str:
 
 
 def _reading() -> str:
-    return _READING.format(script=readings.script())
+    return _READING.format(script=readings.script(), records=_RECORDS)
 
 
 def _started(awk: str) -> str:

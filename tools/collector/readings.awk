@@ -1,20 +1,10 @@
-# Of the installed collector only: a pace line "read NAME SUBJECT..." has that program started once more with the line as its
-# one argument, and what it prints becomes records. No word of the line can leave its quotes: none holds one.
+# Of the installed collector only: a pace line "read NAME SUBJECT..." has that program started once more, and that prints the
+# records of the answer. The line and the tag go by its standard input: no command is made of what was asked, and no
+# other user can see the tag.
 
-function readings_pace(    quote, command, part, status) {
-  quote = sprintf("%c", 39);
-  if (substr(pace, 1, 5) != "read " || index(pace, quote)) { return; }
-  command = "\"$TRIAGEBOOK_COLLECTOR\" " quote pace quote " 2>/dev/null; echo $?";
-  RS = "\n";
-  status = "";
-  while ((command | getline part) > 0) {
-    if (status != "") { answer = answer TAG "\tread\t" status "\n"; }
-    status = part;
-    if (length(answer) > 8000) { printf "%s", answer; answer = ""; }
-  }
+function readings_pace(    command) {
+  if (substr(pace, 1, 5) != "read ") { return; }
+  command = "\"$TRIAGEBOOK_COLLECTOR\" reading";
+  print TAG "\n" pace | command;
   close(command);
-  RS = BLOCK;
-  printf "%s", answer TAG "\tdone\t" status "\t" pace "\n";
-  fflush();
-  answer = "";
 }
