@@ -33,6 +33,7 @@ from triagebook.runbooks.probes.records import Sample
 from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
 from triagebook.tools.target_name import TargetName
+from triagebook.tools.transport import waiting
 from triagebook.tools.transport.base import LoginFailed, Transport
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Service:
     catalog: Catalog
     transport_for: Callable[[TargetName], Transport]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] = waiting.pause
     loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
 
     def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
