@@ -107,7 +107,7 @@ class HostWatch:
         """One more sample of the open session."""
         collection = self.collection
         assert collection is not None  # noqa: S101 - `run` asks before
-        collection.again()
+        collection.again(is_brief=True)
         collection.forget()
         if collection.has_ended:
             self._drop("the session broke")
