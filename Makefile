@@ -55,7 +55,7 @@ pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew 
 	@$(BIN)/python -m tests.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
 
 peers-lock: ## Write the lock files of the independent clients anew (needs uv)
-	cd tests/peers && for peer in fastmcp:3.11 lms:3.11 aics-tlog:3.12; do uv pip compile --quiet --universal --python-version $${peer#*:} \
+	cd tests/peers && for peer in fastmcp:3.11 lms:3.11 ansible:3.11 aics-tlog:3.12; do uv pip compile --quiet --universal --python-version $${peer#*:} \
 		--generate-hashes --no-header --no-annotate --no-emit-find-links -o $${peer%:*}.txt $${peer%:*}.in || exit 1; done
 
 bench-lock: ## Write the lock file of the peers anew (needs uv)

@@ -14,6 +14,13 @@ need strace strace
 need shellcheck shellcheck
 need dropbear dropbear-bin
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+# promtool from the package of Prometheus, which is not installed: that would start a server.
+cache=$(cd "$(dirname "$0")/.." && pwd)/.cache/prometheus
+if ! command -v promtool >/dev/null 2>&1 && [ ! -x "$cache/usr/bin/promtool" ] && command -v apt-get >/dev/null 2>&1; then
+    mkdir -p "$cache"
+    { (cd "$cache" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb) >/dev/null 2>&1; } ||
+        echo "promtool could not be had (its test skips)"
+fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing:$missing"

@@ -1,19 +1,20 @@
-"""Asking many hosts: whole sessions on worker threads, a ramp, an error budget, a hard deadline for each host.
+"""Asking many hosts: whole sessions that take turns on one thread, a ramp, an error budget, a deadline for each host.
 
 Answers come as they arrive and are not kept here: memory does not grow with the number of hosts. A host that goes
-silent costs a thread until its deadline, and the others nothing.
+silent costs a descriptor until its deadline, and the others nothing.
 """
 
-import queue
 import resource
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.service import Answer, Question, Service
+from triagebook.tools.turns import Turns
 
 AT_ONCE = 200
 RAMP_S = 0.25  # the number at once doubles this often, and grows by one with each answer
@@ -55,14 +56,14 @@ class Fleet:
     def __init__(self, ask: Callable[[Question], Answer], bounds: Bounds | None = None) -> None:
         self._one, self._bounds = ask, bounds or Bounds()
         self._at_once = max(1, min(self._bounds.at_once, _files_allow()))
-        self._ended: queue.Queue[tuple[int, Outcome]] = queue.Queue()
-        self._waiting: queue.SimpleQueue[tuple[int, Question] | None] = queue.SimpleQueue()
-        self._running: dict[int, tuple[Question, float]] = {}  # by the main thread alone
-        self._workers = self._idle = self._errors = 0
+        self._turns = Turns()
+        self._ended: deque[tuple[int, Outcome]] = deque()
+        self._running: dict[int, tuple[Question, float, Any]] = {}  # until when, and the session
+        self._errors = 0
         self._allowed, self._doubled, self._looked = 1.0, 0.0, 0.0
 
     def ask(self, questions: Iterable[Question]) -> Iterator[Outcome]:
-        """See the class. Stops its workers when the caller stops iterating."""
+        """See the class. Ends its sessions when the caller stops iterating."""
         self._doubled = time.monotonic()
         coming = enumerate(questions)
         try:
@@ -75,8 +76,7 @@ class Fleet:
                     yield outcome
             yield from (Outcome(item) for _number, item in coming)
         finally:
-            for _ in range(self._workers):
-                self._waiting.put(None)
+            self._turns.close()
 
     def _start(self, coming: Iterator[tuple[int, Question]]) -> None:
         """Start as many as are allowed now. Nothing more once the budget is used up."""
@@ -85,13 +85,9 @@ class Fleet:
             item = next(coming, None)
             if item is None:
                 break
-            self._running[item[0]] = (item[1], time.monotonic() + self._bounds.host_s)
-            self._waiting.put(item)
-            if self._idle > 0:
-                self._idle -= 1
-            else:
-                self._workers += 1
-                threading.Thread(target=self._work, daemon=True, name=f"fleet-{self._workers}").start()
+            number, question = item
+            until = time.monotonic() + self._bounds.host_s
+            self._running[number] = question, until, self._turns.begin(partial(self._work, number, question))
 
     def _ramp(self) -> None:
         """A slow network or one silent host must not hold the ramp: it grows with time as well as with answers."""
@@ -108,23 +104,24 @@ class Fleet:
         """The next end, or None when nothing ended in a while."""
         if time.monotonic() - self._looked > OVERDUE_S and (late := self._overdue()) is not None:
             return late
-        try:
-            number, outcome = self._ended.get(timeout=RAMP_S if self._allowed < self._at_once else OVERDUE_S)
-        except queue.Empty:
+        if not self._ended:
+            self._turns.go_on(RAMP_S if self._allowed < self._at_once else OVERDUE_S)
+        if not self._ended:
             return None
-        self._idle += 1
+        number, outcome = self._ended.popleft()
         if self._running.pop(number, None) is None:
             return None  # given up before
         return self._counted(outcome)
 
     def _overdue(self) -> Outcome | None:
-        """A host whose thread does not come back: it is given up, the thread is left behind."""
+        """A host whose session does not come to its end: it is given up."""
         now = time.monotonic()
-        number = next((key for key, (_question, until) in self._running.items() if now > until), None)
+        number = next((key for key, (_question, until, _session) in self._running.items() if now > until), None)
         if number is None:
             self._looked = now
             return None
-        question, _until = self._running.pop(number)
+        question, _until, session = self._running.pop(number)
+        self._turns.end(session)
         text = f"{question.target.text}: no answer within {self._bounds.host_s:g} s; given up"
         return self._counted(Outcome(question, error=TriagebookError(text, reason="deadline")))
 
@@ -133,17 +130,16 @@ class Fleet:
         self._allowed = min(self._allowed + 1, float(self._at_once))
         return outcome
 
-    def _work(self) -> None:
-        while (item := self._waiting.get()) is not None:
-            number, question = item
-            try:
-                self._ended.put((number, Outcome(question, self._one(question))))
-            except TriagebookError as error:
-                self._ended.put((number, Outcome(question, error=error)))
-            except Exception as error:  # noqa: BLE001 - a fault of ours at one host must not lose the others
-                fault = TriagebookError(f"{question.target.text}: {type(error).__name__}: {error}", reason="fault")
-                self._ended.put((number, Outcome(question, error=fault)))
-            del item, question
+    def _work(self, number: int, question: Question) -> None:
+        """One session from its beginning to its end."""
+        try:
+            outcome = Outcome(question, self._one(question))
+        except TriagebookError as error:
+            outcome = Outcome(question, error=error)
+        except Exception as error:  # noqa: BLE001 - a fault of ours at one host must not lose the others
+            fault = TriagebookError(f"{question.target.text}: {type(error).__name__}: {error}", reason="fault")
+            outcome = Outcome(question, error=fault)
+        self._ended.append((number, outcome))
 
 
 def fleet(service: Service, runbook: str, bounds: Bounds | None = None) -> Fleet:

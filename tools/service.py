@@ -34,6 +34,7 @@ from triagebook.tools import by_hand, lookups
 from triagebook.tools.collector import collect
 from triagebook.tools.collector.readings import Reading
 from triagebook.tools.target_name import TargetName
+from triagebook.tools.transport import waiting
 from triagebook.tools.transport.base import LoginFailed, Transport
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Service:
     catalog: Catalog
     transport_for: Callable[[TargetName], Transport]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] = waiting.pause
     loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
 
     def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
@@ -178,15 +179,16 @@ class _Run:
         session = collection.session
         timings = {**session.path.timings_ms, "collect": round(collected_ms, 1)}
         timings["decide"] = round((time.perf_counter() - decided) * 1000, 1)
+        spent = collection.cost
         cost = TargetCost(
             transport=session.path.transport,
-            collector=" ".join(part for part in (collection.cost.collector, collection.cost.awk) if part),
-            forks=collection.cost.forks,
-            cpu_ms=collection.cost.cpu_ms,
-            bytes=collection.cost.bytes,
+            collector=" ".join(part for part in (spent.collector, spent.awk) if part),
+            forks=spent.forks,
+            cpu_ms=spent.cpu_ms,
+            bytes=spent.bytes,
             clock_skew_s=self._skew(history),
             host_key=session.path.host_key,
-            notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *collection.cost.notes)),
+            notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *spent.notes)),
         )
         login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
         return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncated(history))

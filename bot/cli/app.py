@@ -99,6 +99,10 @@ def watch(
         float, typer.Option(help="Seconds between two samples; longer where one costs the host too much", min=1)
     ] = 10.0,
     runbook: RunbookOption = "",
+    host_cpu: Annotated[
+        float,
+        typer.Option(help="Percent of one CPU of the host it may cost; it looks less often where it would", min=0.01, max=100),
+    ] = 0.1,
     samples: Annotated[int, typer.Option(help="Stop after so many; 0: no end", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per sample, a line each")] = False,
     textfile: Annotated[str, typer.Option(help="Keep metrics in this file for node_exporter's textfile collector")] = "",
@@ -112,7 +116,7 @@ def watch(
     from triagebook.bot.cli import watch as face  # noqa: PLC0415
 
     chosen = tuple(hosts or ["localhost"])
-    raise typer.Exit(face.run(face.Options(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config)))
+    raise typer.Exit(face.run(face.Options(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config, host_cpu)))
 
 
 GROUPS = {

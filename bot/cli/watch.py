@@ -23,7 +23,7 @@ from triagebook.tools import setup
 from triagebook.tools.collector import collect
 from triagebook.tools.target_name import TargetName
 from triagebook.tools.watch.door import Door
-from triagebook.tools.watch.host_watch import HostWatch
+from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
 from triagebook.tools.watch.observation import Seen
 from triagebook.tools.watch.textfile import Textfile
 
@@ -43,6 +43,7 @@ class Options:
     textfile: str = ""
     transport: str = "ssh"
     ssh_config: str = ""
+    host_cpu_percent: float = 100 * CPU_SHARE
 
 
 def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) -> int:
@@ -84,7 +85,15 @@ def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queu
     def connect() -> collect.Collection:
         return collect.start(way(target), target.reach, holder[0].kinds, cpu_limit_s=None)
 
-    watch = HostWatch(target.text, runbook, connect, seen.put, every_s=options.every_s, now=lambda: datetime.now(UTC))
+    watch = HostWatch(
+        target.text,
+        runbook,
+        connect,
+        seen.put,
+        every_s=options.every_s,
+        now=lambda: datetime.now(UTC),
+        cpu_share=options.host_cpu_percent / 100,
+    )
     holder.append(watch)
     return watch
 

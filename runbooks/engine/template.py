@@ -54,7 +54,7 @@ class _View:
         target = object.__getattribute__(self, "_target")
         if name.startswith("_"):
             raise AttributeError(name)
-        return _shown(target[name] if isinstance(target, Mapping) and name in target else getattr(target, name))
+        return _shown(target[name] if isinstance(target, dict) and name in target else getattr(target, name))
 
 
 def _shown(value: object) -> Any:
@@ -92,6 +92,17 @@ def _compile(template: str) -> tuple[Any, tuple[str, ...]]:
         raise RunbookError(f"not a template: {error}") from None
 
 
+@lru_cache(maxsize=512)
+def _constant(template: str) -> str:
+    """A sentence that names no fact is the same of every host."""
+    return str(_compile(template)[0].render())
+
+
+@lru_cache(maxsize=512)
+def _roots(named: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path.partition(".")[0] for path in named))
+
+
 def check(template: str) -> tuple[str, ...]:
     """Refuse what a sentence does not need, before any host is seen; return the dotted paths it names.
 
@@ -119,7 +130,12 @@ def _paths(tree: nodes.Node) -> list[str]:
 def render(template: str, facts: Mapping[str, object]) -> str:
     """The sentence. Raises RunbookError when the template fails or its output is too long."""
     try:
-        text = str(_compile(template)[0].render({name: _shown(value) for name, value in facts.items()}))
+        compiled, named = _compile(template)
+        text = (
+            compiled.render({name: _shown(facts[name]) for name in _roots(named) if name in facts})
+            if named
+            else _constant(template)
+        )
     except (TemplateError, SecurityError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RunbookError(f"template {template!r}: {error}") from None
     if len(text) > MAX_OUTPUT:

@@ -75,7 +75,7 @@ def parse(samples: Sequence[Sample]) -> ProcessGroups:
 
 
 def _group(fields: Sequence[str], names: Mapping[int, str]) -> ProcessGroup | None:
-    pid, uid, tasks, processes, rss = (number(fields, index) for index in (0, 3, 4, 5, 6))
+    pid, uid, tasks, processes, rss = [number(fields, index) for index in (0, 3, 4, 5, 6)]
     if not (
         isinstance(pid, int)
         and isinstance(uid, int)

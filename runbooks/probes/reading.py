@@ -122,7 +122,10 @@ def rise(first: int | Unreadable, last: int | Unreadable) -> int | Unreadable:
 
 def number(fields: Sequence[str], index: int, scale: int = 1) -> int | Unreadable:
     """The count in a field of a record."""
-    return integer(fields[index] if index < len(fields) else None, scale)
+    value = fields[index] if index < len(fields) else None
+    if value is not None and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:  # as nearly all are
+        return int(value) * scale
+    return integer(value, scale)
 
 
 def names_of(sample: Sample | None) -> Mapping[int, str]:

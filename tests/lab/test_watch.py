@@ -67,3 +67,26 @@ def test_a_host_exhausted_after_the_watch_began_is_diagnosed_in_full(
         assert "unreachable" not in {line["status"] for line in seen}
         machine.clear()
         watch.wait(lambda lines: lines[-1]["status"] not in {"cause_found", "unreachable"}, 180)
+
+
+@pytest.mark.lab
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_leak_is_told_with_the_time_that_is_left(guest: list[lab.Machine], tmp_path: Path) -> None:
+    """By default a watch would look once a minute at a guest whose emulated processor takes 0.7 s for a sample."""
+    machine = guest[0] = lab.reset(guest[0])
+    arguments = (machine.alias("diag"), "-F", str(machine.ssh_config), "--every", "3", "--host-cpu", "50")
+    with watching(tmp_path, *arguments) as watch:
+        watch.wait(lambda lines: any(line["status"] != "unreachable" for line in lines), 120)
+        machine.inject("leak")
+        seen = watch.wait(lambda lines: any(trend["check"] == "pids_cgroup" for trend in lines[-1]["trends"]), 300)
+    (told,) = [trend for trend in seen[-1]["trends"] if trend["check"] == "pids_cgroup"]
+    trend, leaked_a_second = told["trend"], 2
+    assert "leaky.service" in told["what"]
+    assert told["limit"]["value"] == 300
+    assert trend["readings"] >= 6
+    assert trend["slope_per_s"] == pytest.approx(leaked_a_second, rel=0.35)
+    assert trend["seconds_to_limit"] == pytest.approx((300 - trend["used"]) / trend["slope_per_s"], rel=0.3)
+    if trend["seconds_to_limit"] < 24 * trend["span_s"]:
+        assert (seen[-1]["status"], seen[-1]["verdict"]["active"]) == ("warning", "trend")
+        assert seen[-1]["verdict"]["culprit"]["unit"] == "leaky.service"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Independent clients and a peer for the tests, into .cache/peers: the conformance suite and the inspector with a Node of their
-# own, an emulator of Slack, Slack's types as a JSON Schema, fastmcp and linux-mcp-server each in a virtual environment of its own. Where npm is
+# own, an emulator of Slack, Slack's types as a JSON Schema, fastmcp, linux-mcp-server and ansible-core each in a virtual environment of its own. Where npm is
 # missing, one line says so and those tests skip.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,3 +39,4 @@ python_peer() { # folder, lock file with versions and hashes
 }
 python_peer fastmcp fastmcp.txt
 python_peer lms lms.txt
+python_peer ansible ansible.txt

@@ -1,13 +1,17 @@
 """The Prometheus rules: readable, gated where they must be, and about metrics that somebody exports."""
 
 import re
+import shutil
+import subprocess
 from typing import Any
 
+import pytest
 from triagebook.runbooks.engine.document import read_document
 from triagebook.tools.watch.textfile import HELP
 
 from tests.command import ROOT
 
+PROMTOOL = shutil.which("promtool") or shutil.which("promtool", path=str(ROOT / ".cache" / "prometheus" / "usr" / "bin"))
 FILE = ROOT / "deploy" / "prometheus" / "rules.yaml"
 ELSEWHERE = {
     "node_processes_threads",
@@ -57,3 +61,12 @@ def test_every_alert_says_what_is_wrong_and_how_urgent_it_is() -> None:
     for name, rule in rules().items():
         assert rule["labels"]["severity"] in {"page", "ticket"}, name
         assert "{{ $" in rule["annotations"]["summary"], name
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="no promtool here (`make system-packages` gets it where apt-get is)")
+def test_prometheus_itself_takes_the_rules() -> None:
+    assert PROMTOOL is not None
+    count = len(rules())
+    checked = subprocess.run([PROMTOOL, "check", "rules", FILE], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert f"{count} rules found" in checked.stdout

@@ -25,6 +25,7 @@ SDK_HOMES = {
     "jinja2": ("runbooks/engine/template.py",),
     "ruamel": ("runbooks/engine/document.py",),
     "cel": ("runbooks/engine/rules.py",),
+    "greenlet": ("tools/turns.py",),
 }
 
 

@@ -1,6 +1,5 @@
 """A fleet: every host exactly once, a ramp, an error budget, deadlines that hold, and one silent host that costs nothing."""
 
-import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +9,7 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.fleet import Bounds, Fleet, Outcome
 from triagebook.tools.service import Answer, Question
 from triagebook.tools.target_name import parse_target
+from triagebook.tools.transport import waiting
 
 
 def questions(count: int) -> list[Question]:
@@ -26,7 +26,7 @@ def names(outcomes: list[Outcome]) -> list[str]:
 
 def test_no_host_is_lost_doubled_or_mixed_up() -> None:
     def ask(question: Question) -> Answer:
-        time.sleep(0.001)
+        waiting.pause(0.001)
         return answer(question)  # type: ignore[no-any-return]
 
     outcomes = list(Fleet(ask, Bounds(at_once=50)).ask(questions(600)))
@@ -36,35 +36,29 @@ def test_no_host_is_lost_doubled_or_mixed_up() -> None:
 
 def test_it_begins_with_one_host_and_never_exceeds_what_is_allowed() -> None:
     running, most = [0], [0]
-    lock, release = threading.Lock(), threading.Event()
     early: list[int] = []
 
     def ask(question: Question) -> Answer:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        release.wait(5)
-        time.sleep(0.005)
-        with lock:
-            running[0] -= 1
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        if not early:
+            waiting.pause(0.15)  # the ramp has not doubled for the first time
+            early.append(running[0])
+        waiting.pause(0.005)
+        running[0] -= 1
         return answer(question)  # type: ignore[no-any-return]
 
-    def look() -> None:
-        early.append(running[0])
-        release.set()
-
-    threading.Timer(0.15, look).start()  # before the ramp doubles for the first time
     list(Fleet(ask, Bounds(at_once=12)).ask(questions(200)))
     assert early == [1]
     assert 6 < most[0] <= 12
 
 
 def test_silent_hosts_cost_the_others_nothing() -> None:
-    release = threading.Event()
+    release: list[bool] = []
 
     def ask(question: Question) -> Answer:
         if int(question.target.text[1:]) % 10 == 0:
-            release.wait(20)
+            waiting.until(lambda: bool(release), 20)
         return answer(question)  # type: ignore[no-any-return]
 
     started, others = time.monotonic(), 0
@@ -72,22 +66,25 @@ def test_silent_hosts_cost_the_others_nothing() -> None:
         others += int(outcome.question.target.text[1:]) % 10 != 0
         if others == 270:
             took_s = time.monotonic() - started
-            release.set()
+            release.append(True)
     assert took_s < 5
 
 
 def test_a_host_beyond_its_deadline_is_given_up_and_the_rest_goes_on() -> None:
-    release = threading.Event()
+    ends = []
 
     def ask(question: Question) -> Answer:
         if question.target.text == "h0003":
-            release.wait(20)
+            try:
+                waiting.pause(20)
+            finally:
+                ends.append("its session is closed")
         return answer(question)  # type: ignore[no-any-return]
 
     started = time.monotonic()
     outcomes = list(Fleet(ask, Bounds(at_once=4, host_s=0.5)).ask(questions(20)))
-    release.set()
     assert time.monotonic() - started < 8
+    assert ends == ["its session is closed"]
     (late,) = [outcome for outcome in outcomes if outcome.error]
     assert late.question.target.text == "h0003"
     assert late.error is not None
@@ -134,6 +131,24 @@ def test_questions_are_taken_one_by_one_so_that_memory_does_not_grow_with_them()
     for _ in Fleet(answer, Bounds(at_once=8)).ask(coming()):
         ahead[1] += 1
     assert ahead[2] <= 10
+
+
+def test_who_stops_listening_ends_the_sessions() -> None:
+    begun, ends = [], []
+
+    def ask(question: Question) -> Answer:
+        begun.append(question.target.text)
+        try:
+            waiting.pause(20 if question.target.text != "h0000" else 0.4)  # the ramp has begun others by then
+        finally:
+            ends.append(question.target.text)
+        return answer(question)  # type: ignore[no-any-return]
+
+    asking = Fleet(ask, Bounds(at_once=3)).ask(questions(9))
+    assert next(asking).question.target.text == "h0000"
+    asking.close()  # type: ignore[attr-defined] # a generator
+    assert ends[0] == "h0000"
+    assert len(ends) == len(begun) > 1
 
 
 def test_nobody_to_ask_is_no_answer() -> None:

@@ -1,6 +1,7 @@
 """Inventories: our own file and its refusals, the names of ssh_config, Ansible's JSON, and groups on a command line."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from triagebook.tools.inventory_sources import expand, from_ansible, from_ssh_co
 from triagebook.tools.settings import read_settings
 from triagebook.tools.transport.ssh_config import Account
 
+from tests.command import ROOT
+
+ANSIBLE_INVENTORY = shutil.which("ansible-inventory") or shutil.which(
+    "ansible-inventory", path=str(ROOT / ".cache" / "peers" / "ansible" / "bin")
+)
 GOOD = """\
 hosts:
   web01:
@@ -113,6 +119,19 @@ def test_ansible_inventory_is_run_with_a_fixed_argv(tmp_path: Path) -> None:
         from_ansible(Path("x"), str(failing))
     with pytest.raises(UsageError, match="ansible-core"):
         from_ansible(Path("x"), str(tmp_path / "absent"))
+
+
+@pytest.mark.skipif(ANSIBLE_INVENTORY is None, reason="no ansible-inventory here (`make peers` installs it)")
+def test_a_real_inventory_of_ansible_is_read_by_its_own_program(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.ini"
+    inventory.write_text(
+        "[web]\nweb[01:02] ansible_user=deploy\n[db]\ndb01 ansible_host=10.0.0.7 ansible_port=2222\n[europe:children]\nweb\ndb\n"
+    )
+    assert ANSIBLE_INVENTORY is not None
+    found = from_ansible(inventory, ANSIBLE_INVENTORY)
+    reach = {entry.name: entry.ssh for entry in found.of("europe")}
+    assert reach == {"web01": "deploy@web01", "web02": "deploy@web02", "db01": "10.0.0.7:2222"}
+    assert [entry.name for entry in found.of("db")] == ["db01"]
 
 
 def test_the_same_host_of_two_sources_is_one(tmp_path: Path) -> None:

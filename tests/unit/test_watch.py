@@ -53,7 +53,7 @@ class FakeCollection:
         self.breaths = 0
         self.again()
 
-    def again(self, suspects: Sequence[int] = ()) -> None:
+    def again(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
         item = self.coming.pop(0) if self.coming else OSError("over")
         if isinstance(item, OSError):
             self.has_ended = True

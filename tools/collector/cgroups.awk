@@ -5,7 +5,13 @@ function read_cgroup(    text) {
   if (has_cgroup) { return; }
   has_cgroup = 1;
   find_controllers();
-  text = "\n" slurp(ROOT "/proc/" pid "/cgroup", 0);
+  if (pid in kept_cgroup) { text = kept_cgroup[pid]; }
+  else {
+    text = "\n" slurp(ROOT "/proc/" pid "/cgroup", 0);
+    if (sample_n > FIRST_SAMPLE) { kept_cgroup[pid] = text; }
+  }
+  if (text == cgroup_text) { return; }
+  cgroup_text = text;
   pids_path = pids_key == "" ? "" : after(text, pids_key);
   memory_path = memory_key == pids_key ? pids_path : (memory_key == "" ? "" : after(text, memory_key));
   path = pids_path != "" ? pids_path : (memory_path != "" ? memory_path : after(text, "\n0::"));

@@ -71,16 +71,17 @@ class Collection:
         self._installed = ""
         self._read_first()
 
-    def again(self, suspects: Sequence[int] = ()) -> None:
+    def again(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
         """Take one more sample; `suspects` are PIDs to read in full, however far from a limit. Never raises.
 
-        A sample that does not come is there, empty and incomplete, and `cost.notes` says why.
+        A brief one costs the host half: the cgroup and the limits of a process that was seen before are read anew in
+        every sixth only. A sample that does not come is there, empty and incomplete, and `cost.notes` says why.
         """
         n = self.samples[-1].n + 1
         if self._is_by_files:
             self._add(files.read_sample(self._read_files, self.kinds, n))
             return
-        line = " ".join(["sample", *(str(pid) for pid in suspects if pid > 0)]) + "\n"
+        line = " ".join(["sample", *(["brief"] if is_brief else []), *(str(pid) for pid in suspects if pid > 0)]) + "\n"
         try:
             if self._stream.has_ended:
                 raise OSError("the program has ended")

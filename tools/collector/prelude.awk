@@ -205,7 +205,8 @@ function print_names(    i, line, file, parts, wanted, wanted_n) {
 
 # --- further samples -------------------------------------------------------------------------------------------------
 
-# Waits for a line "sample [PID...]"; the PIDs are suspects, read in full even when far from any limit.
+# Waits for a line "sample [brief] [PID...]"; the PIDs are suspects, read in full even when far from any limit. What a
+# brief sample leaves out is told in processes.awk.
 function next_pace(    line, got, i, count, words) {
   RS = "\n";
   got = (getline line < STDIN);
@@ -218,6 +219,7 @@ function next_pace(    line, got, i, count, words) {
     each_pace();
     return next_pace();
   }
+  is_brief = (words[2] == "brief");
   suspect_n = 0;
   forget(is_suspect);
   for (i = 2; i <= count && suspect_n < 64; i++) {

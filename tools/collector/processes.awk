@@ -5,6 +5,8 @@
 function walk(    text, i, last, top) {
   tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; alive_n = 0;
   forget(met);
+  # A watch lasts for months, and limits are anybody's to invent.
+  if (limits_n > 500) { limits_n = 0; forget(limits_number); forget(limits_text); forget(soft_of); forget(hard_of); forget(kept_limits); }
   tasks_total = all_tasks();
   last = tasks_total != "" ? load[5] + 0 : newest_pid;
   unvisited = 0;
@@ -59,6 +61,7 @@ function visit(candidate, is_guess) {
   threads = status_number("Threads:");
   if (threads < 1) {
     if (!(is_guess)) { gone++; }
+    if (candidate in kept_who) { lose(candidate); }
     return;
   }
   if (is_guess && status_number("Tgid:") != candidate + 0) { return; }
@@ -70,10 +73,21 @@ function visit(candidate, is_guess) {
   vm_size = status_number("VmSize:");
   is_kernel_thread = (vm_size < 0 && state != "Z");
   has_cgroup = 0; has_limits = 0;
+  if (sample_n > FIRST_SAMPLE) { keep_or_lose(); }
   tasks_seen += threads; processes_seen++;
   if (is_kernel_thread) { kernel_threads_seen++; }
   each_process();
 }
+
+# What seldom changes of a process, its cgroup and limits, is kept from the second sample on, for the brief samples of a
+# watch: a sixth of all processes is read anew in each of them, and whoever bears another name or user than before.
+function keep_or_lose(    who) {
+  who = uid SUBSEP comm;
+  if (!(is_brief) || (pid + sample_n) % 6 == 0 || pid in is_suspect || kept_who[pid] != who) { lose(pid); }
+  kept_who[pid] = who;
+}
+
+function lose(number) { delete kept_who[number]; delete kept_cgroup[number]; delete kept_limits[number]; }
 
 # Sets `comm` and `status`: what the kernel says behind the name, so that no name can pass for a line of it. In line
 # mode reading ends with the line of CapEff, whose place the first process with memory tells.
@@ -97,20 +111,37 @@ function status_number(key,    i) {
 
 # The present process's limits, read once: `soft` and `hard` of the line that begins with `key` (of at most 26
 # characters), as printed ("unlimited" or a count); 0 when they cannot be read. `is_unreadable` says that this is not
-# because the process has ended.
-function limit(key,    i) {
+# because the process has ended. Most processes have the same limits: each text is looked through once.
+function limit(key,    i, text) {
   if (!(has_limits)) {
     has_limits = 1;
-    limits_text = slurp(ROOT "/proc/" pid "/limits", 11);
-    is_unreadable = limits_text == "" && is_there();
+    is_unreadable = 0;
+    if (pid in kept_limits) { limits_id = kept_limits[pid]; }
+    else { read_limits(); }
   }
-  i = index(limits_text, key);
-  if (!(i)) { return 0; }
-  if (substr(limits_text, i + 27, 1) == "u") { soft = "unlimited"; hard = soft; return 1; }
-  soft = substr(limits_text, i + 27, 20); soft = substr(soft, 1, index(soft " ", " ") - 1);
-  hard = substr(limits_text, i + 48, 20); hard = substr(hard, 1, index(hard " ", " ") - 1);
+  if (!(limits_id)) { return 0; }
+  if (!((limits_id, key) in soft_of)) {
+    text = limits_text[limits_id];
+    i = index(text, key);
+    soft = i ? first_word(substr(text, i + 27, 20)) : "";
+    hard = i ? first_word(substr(text, i + 48, 20)) : "";
+    if (substr(soft, 1, 1) == "u") { soft = "unlimited"; hard = soft; }
+    soft_of[limits_id, key] = soft; hard_of[limits_id, key] = hard;
+  }
+  soft = soft_of[limits_id, key]; hard = hard_of[limits_id, key];
   return soft != "" && hard != "";
 }
+
+function read_limits(    text) {
+  text = slurp(ROOT "/proc/" pid "/limits", 11);
+  limits_id = 0;
+  if (text == "") { is_unreadable = is_there(); return; }
+  if (!(text in limits_number)) { limits_number[text] = ++limits_n; limits_text[limits_n] = text; }
+  limits_id = limits_number[text];
+  if (sample_n > FIRST_SAMPLE) { kept_limits[pid] = limits_id; }
+}
+
+function first_word(text) { return substr(text, 1, index(text " ", " ") - 1); }
 
 function print_walk(    left) {
   kind = "walk";

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from triagebook.tools.transport import waiting
 from triagebook.tools.transport.wire import Malformed, Reader, string, uint32
 
 REQUEST_IDENTITIES, IDENTITIES_ANSWER, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
@@ -73,7 +74,8 @@ class Agent:
 def _exactly(channel: socket.socket, count: int, until: float) -> bytes:
     data = b""
     while len(data) < count:
-        channel.settimeout(max(0.001, min(until - time.monotonic(), 600)))
+        if not waiting.ready({channel.fileno(): waiting.READABLE}, until - time.monotonic()):
+            raise TimeoutError
         piece = channel.recv(count - len(data))
         if not piece:
             raise AgentError("the agent closed the connection")

@@ -48,7 +48,7 @@ class Elliptic:
     is_eager = True
 
     def __init__(self, packets: Packets, check: HostKeyCheck, method: str) -> None:
-        self._packets, self._check, self._method = packets, check, method
+        self._packets, self._check, self.method = packets, check, method
         self._curve: X25519PrivateKey | None = None
         self._lattice: Any = None
         self._sent = b""  # our public values, while a reply is awaited
@@ -76,7 +76,7 @@ class Elliptic:
         """Queue KEXINIT and our public values."""
         self._curve = X25519PrivateKey.generate()
         public = self._curve.public_key().public_bytes_raw()
-        if self._method == MLKEM:
+        if self.method == MLKEM:
             from cryptography.hazmat.primitives.asymmetric import mlkem  # noqa: PLC0415 - few hosts have it
 
             self._lattice = mlkem.MLKEM768PrivateKey.generate()
@@ -84,7 +84,7 @@ class Elliptic:
         self._sent = public
         extras = () if self.session_id else ("ext-info-c", "kex-strict-c-v00@openssh.com")
         names = (
-            ",".join((*same_as(self._method), *extras)),
+            ",".join((*same_as(self.method), *extras)),
             ",".join(self._check.algorithms()),
             *[",".join(CIPHERS)] * 2,
             *[",".join(MACS)] * 2,
@@ -113,7 +113,7 @@ class Elliptic:
             raise NotAgreed(f"malformed key exchange: {error}") from error
 
     def _agree(self, payload: bytes, number: int) -> None:
-        agreed = _agreed(payload[17:], self._method, self._check.algorithms())
+        agreed = _agreed(payload[17:], self.method, self._check.algorithms())
         if not self.initial_kex_done:
             self.remote_kex_algorithms, self.is_strict = agreed.offered_kex, agreed.is_strict
             if self.is_strict and number != 0:

@@ -17,6 +17,7 @@ from triagebook.tools.transport.stream import Stream
 
 MAX_PACKET_BYTES = 256 * 1024  # PACKET_MAX_SIZE of OpenSSH
 _WORTH_PACKING_BYTES = 256
+_PADDING_BYTES = 256
 
 
 class _Direction:
@@ -54,6 +55,7 @@ class Packets:
         self._out, self._in = _Direction(), _Direction()
         self._unsent = bytearray()
         self._unread = bytearray()
+        self._padding = b""
         self._is_packing = self._has_packed = False
         self._head = b""  # the decrypted first block of the packet that is arriving, where the length is encrypted
 
@@ -71,10 +73,17 @@ class Packets:
         out = self._out
         hidden = 4 if out.is_etm or out.is_aead else 0  # the length field is not part of the encrypted blocks
         padding = 4 + (-(len(payload) + 9 - hidden)) % out.block
-        fill = os.urandom(padding) if out.engine is not None else bytes(padding)
+        fill = self._random(padding) if out.engine is not None else bytes(padding)
         packet = struct.pack(">IB", len(payload) + padding + 1, padding) + payload + fill
         self._unsent += self._sealed(packet)
         out.sequence = (out.sequence + 1) & 0xFFFFFFFF
+
+    def _random(self, count: int) -> bytes:
+        """Random bytes, taken from the kernel for several packets at once."""
+        if len(self._padding) < count:
+            self._padding = os.urandom(_PADDING_BYTES)
+        taken, self._padding = self._padding[:count], self._padding[count:]
+        return taken
 
     def _sealed(self, packet: bytes) -> bytes:
         out = self._out

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from triagebook.tools.transport import waiting
 from triagebook.tools.transport.allowance import Allowance
 from triagebook.tools.transport.base import Exit, Session
 
@@ -70,20 +71,17 @@ class PipeProcess:
 
     def _turn(self, until: float, view: memoryview) -> memoryview:
         """Wait for one or more descriptors and serve them. Returns what is still to be written."""
-        poll = select.poll()
-        for descriptor in self._sinks:
-            poll.register(descriptor, select.POLLIN)
+        events = dict.fromkeys(self._sinks, waiting.READABLE)
         if view:
-            poll.register(self._input, select.POLLOUT)
-        left = max(0.0, until - time.monotonic())
-        if not self._sinks and not view:  # its output ended and it still runs
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(min(left, 0.05))
+            events[self._input] = waiting.WRITABLE
+        left_s = max(0.0, until - time.monotonic())
+        if not events:  # its output ended and it still runs
+            waiting.until(lambda: self._popen.poll() is not None, min(left_s, 0.05))
             return view
-        for descriptor, events in poll.poll(min(left, 3600) * 1000):
+        for descriptor, happened in waiting.ready(events, left_s):
             if descriptor != self._input:
                 self._receive(descriptor)
-            elif events & (select.POLLERR | select.POLLHUP):
+            elif happened & (select.POLLERR | select.POLLHUP):
                 raise BrokenPipeError(32, "the process does not read any more")
             else:
                 view = view[self._put(view) :]

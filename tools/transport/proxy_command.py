@@ -1,10 +1,10 @@
 """A byte stream through the user's `ProxyCommand`. It comes from his own ssh_config, never from a host."""
 
-import contextlib
 import socket
 import subprocess
 import tempfile
 
+from triagebook.tools.transport import waiting
 from triagebook.tools.transport.faults import Cut, ProxyFailed
 from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.stream import SocketStream
@@ -54,16 +54,12 @@ class ProxyCommandStream(SocketStream):
 
     def _await_end(self, seconds: float) -> bool:
         """Whether it ended, and not well."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(seconds) != 0
-        return False
+        return waiting.until(lambda: self._process.poll() is not None, seconds) and self._process.returncode != 0
 
     def close(self) -> None:
         super().close()
         self._process.terminate()
-        try:
-            self._process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
+        if not waiting.until(lambda: self._process.poll() is not None, GRACE_S):
             self._process.kill()
             self._process.wait()
         self._complaints.close()

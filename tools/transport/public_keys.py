@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from triagebook.tools.transport.wire import Malformed, Reader, mpint, string
@@ -19,6 +20,7 @@ HOST_KEY_ALGORITHMS = (
 CERT_SUFFIX = "-cert-v01@openssh.com"
 
 
+@lru_cache(maxsize=64)
 def fingerprint(blob: bytes) -> str:
     """`SHA256:...` as `ssh-keygen -l` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")

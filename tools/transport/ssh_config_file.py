@@ -32,6 +32,7 @@ KEPT = frozenset(
 
 
 PLAIN_HOST = "host of names"  # a Host line without patterns: most lines of a long file, for each host of a fleet
+_SPECIAL = frozenset("\"'\\#")  # in a line without them, words are what stands between spaces
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,7 @@ def _split(line: str, where: str) -> tuple[str, list[str]]:
     text = line.strip(" \t\r\f")
     if not text or text.startswith("#"):
         return "", []
-    end = next((index for index, character in enumerate(text) if character in " \t="), len(text))
+    end = len(text.replace("\t", " ").replace("=", " ").partition(" ")[0])
     keyword, rest = text[:end].lower().strip('"'), text[end:].lstrip(" \t")
     if rest.startswith("="):
         rest = rest[1:].lstrip(" \t")
@@ -261,6 +262,8 @@ def _split(line: str, where: str) -> tuple[str, list[str]]:
 
 
 def _words(text: str, where: str) -> list[str]:
+    if _SPECIAL.isdisjoint(text):  # as nearly all lines are
+        return [word for word in text.replace("\t", " ").split(" ") if word]
     words: list[str] = []
     current, quote, is_word = "", "", False
     escaped = False

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+from triagebook.tools.transport import waiting
 from triagebook.tools.transport.base import Exit, Login, LoginFailed, Path, Process, Transport
 
 MOST_BYTES = 1 << 21
@@ -60,7 +61,8 @@ def read_line(connection: socket.socket, until: float) -> dict[str, Any]:
     """One JSON object, newline-terminated. Raises OSError, TimeoutError, ValueError."""
     data = bytearray()
     while not data.endswith(b"\n"):
-        connection.settimeout(max(0.001, until - time.monotonic()))
+        if not waiting.ready({connection.fileno(): waiting.READABLE}, until - time.monotonic()):
+            raise TimeoutError("no answer")
         piece = connection.recv(65536)
         if not piece:
             raise ConnectionResetError("the watch hung up")

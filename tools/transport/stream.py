@@ -3,12 +3,12 @@
 import contextlib
 import errno
 import os
-import select
 import socket
 import threading
 import time
 from typing import Any, Protocol
 
+from triagebook.tools.transport import waiting
 from triagebook.tools.transport.faults import Cut, TimedOut, Unresolved
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
@@ -37,8 +37,7 @@ class SocketStream:
         connected.setblocking(False)  # and one poll: half the system calls of socket.settimeout
         self._socket = connected
         self._is_tcp = is_tcp
-        self._readable = select.poll()  # select(2) ends at descriptor 1023, which a fleet passes
-        self._readable.register(connected, select.POLLIN)
+        self._readable = {connected.fileno(): waiting.READABLE}
         if is_tcp:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _notice_a_dead_network(connected)
@@ -62,7 +61,7 @@ class SocketStream:
                 # sshd leaves Nagle's algorithm on: its next small packet waits for our ACK, which the kernel
                 # would delay by 40 ms. The option does not stay set (tcp(7)).
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-            if not self._readable.poll(_left_ms(until)):
+            if not waiting.ready(self._readable, until - time.monotonic()):
                 raise TimedOut("the host is silent")
             data = self._socket.recv(65536)
         except BlockingIOError:  # poll(2), BUGS: readable and yet nothing there
@@ -138,9 +137,7 @@ def _notice_a_dead_network(connected: socket.socket) -> None:
 
 
 def _is_writable(attempt: socket.socket, until: float) -> bool:
-    poll = select.poll()
-    poll.register(attempt, select.POLLOUT)
-    return bool(poll.poll(_left_ms(until)))
+    return bool(waiting.ready({attempt.fileno(): waiting.WRITABLE}, until - time.monotonic()))
 
 
 def resolve(host: str, port: int, until: float) -> list[Any]:
@@ -153,27 +150,24 @@ def resolve(host: str, port: int, until: float) -> list[Any]:
     with contextlib.suppress(socket.gaierror):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     found: list[Any] = []
+    ours, theirs = socket.socketpair()
 
     def ask() -> None:
-        try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            found.append(error)
+        with theirs:  # its end says that the answer is there
+            try:
+                found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as error:
+                found.append(error)
 
-    asking = threading.Thread(target=ask, daemon=True, name=f"resolve {host}")
-    asking.start()
-    asking.join(_left_ms(until) / 1000)
+    with ours:
+        threading.Thread(target=ask, daemon=True, name=f"resolve {host}").start()
+        waiting.ready({ours.fileno(): waiting.READABLE}, until - time.monotonic())
     if not found:
         raise TimedOut(f"the resolver does not answer for {host}")
     if isinstance(found[0], Exception):
         raise Unresolved(getattr(found[0], "strerror", None) or str(found[0]))
     addresses: list[Any] = found[0]
     return addresses
-
-
-def _left_ms(until: float) -> float:
-    """Milliseconds until then, for poll(2)."""
-    return max(0.0, min(until - time.monotonic(), 1e6)) * 1000
 
 
 def _why(error: OSError) -> str:

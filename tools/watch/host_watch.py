@@ -31,7 +31,7 @@ from triagebook.tools.watch.observation import (
 )
 from triagebook.tools.watch.series import Course
 
-CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost
+CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost, unless more is allowed
 SLOWEST_S = 60.0  # but a host in trouble is not left unseen for longer
 BREATH_S = 5.0  # signs of life are answered at least this often
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
@@ -59,8 +59,9 @@ class HostWatch:
         *,
         every_s: float,
         now: Callable[[], datetime],
+        cpu_share: float = CPU_SHARE,
     ) -> None:
-        self.host, self.runbook, self.every_s = host, runbook, every_s
+        self.host, self.runbook, self.every_s, self._cpu_share = host, runbook, every_s, cpu_share
         self.kinds = lookups.collected_kinds(runbook)
         self.asks: queue.Queue[Ask | None] = queue.Queue(MAX_ASKS)
         self.collection: Collection | None = None
@@ -107,7 +108,7 @@ class HostWatch:
         """One more sample of the open session."""
         collection = self.collection
         assert collection is not None  # noqa: S101 - `run` asks before
-        collection.again()
+        collection.again(is_brief=True)
         collection.forget()
         if collection.has_ended:
             self._drop("the session broke")
@@ -177,7 +178,7 @@ class HostWatch:
                 latest = max(0.0, spent - self._cpu_ms)
                 self._sample_ms = latest if not self._sample_ms else 0.7 * self._sample_ms + 0.3 * latest
             self._cpu_ms = spent
-        return max(self.every_s, min(self._sample_ms / 1000 / CPU_SHARE, SLOWEST_S))
+        return max(self.every_s, min(self._sample_ms / 1000 / self._cpu_share, SLOWEST_S))
 
     def _lost(self, login: LoginResult) -> None:
         headline = unreachable_headline(self.runbook, login)

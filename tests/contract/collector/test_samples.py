@@ -192,3 +192,77 @@ def test_lines_that_are_no_pace_are_ignored(tree: Callable[..., Any], tools: Any
     ran = paced.end()
     assert ran.status == 0
     assert [sample.n for sample in ran.samples] == [1, 2]
+
+
+def _path_of(paced: Any, n: int, comm: str) -> str:
+    """The cgroup that sample `n` says a process is in."""
+    found = [record for sample in parse_samples(paced.answer.decode()) if sample.n == n for record in sample.of("process_groups")]
+    return str(next(fields[3] for fields in found if fields[0] == "group" and fields[2] == comm))
+
+
+def test_a_brief_sample_keeps_the_cgroup_of_a_process_for_six_at_most_and_a_full_one_reads_it(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    host.process(90, "moves", cgroup="/system.slice/old.service")
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    for n in (2, 3):
+        paced.ask("sample brief\n")
+        paced.read_sample(n)
+    host.process(90, "moves", cgroup="/system.slice/new.service")
+    for n in range(4, 10):
+        paced.ask("sample brief\n")
+        paced.read_sample(n)
+    host.process(90, "moves", cgroup="/system.slice/third.service")
+    paced.ask("sample brief\n")
+    paced.read_sample(10)
+    paced.ask("sample\n")
+    paced.read_sample(11)
+    paced.end()
+    seen = [_path_of(paced, n, "moves").rpartition("/")[2] for n in range(1, 12)]
+    assert seen == ["old.service"] * 5 + ["new.service"] * 5 + ["third.service"]
+
+
+def test_a_brief_sample_counts_tasks_anew_and_reads_all_of_a_process_of_another_name_or_user(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    host.process(91, "stays", threads=2, uid=1000, nproc=(100, 100))
+    host.process(93, "goes", threads=2, cgroup="/system.slice/old.service")
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    for n in (2, 3):
+        paced.ask("sample brief\n")
+        paced.read_sample(n)
+    host.process(91, "stays", threads=90, uid=1000, nproc=(100, 100))
+    host.remove(93)
+    host.process(93, "comes", threads=3, cgroup="/system.slice/new.service")
+    paced.ask("sample brief\n")
+    paced.read_sample(4)
+    paced.end()
+    facts = _facts(paced, tools)
+    groups = {group.comm: (group.tasks, group.path) for group in facts["process_groups"].groups.items}
+    assert groups["comes"] == (3, "/system.slice/new.service")
+    assert groups["stays"][0] == 90
+    (user,) = facts["tasks_by_uid"].limited.items
+    assert (user.tasks, user.soft) == (90, 100)
+
+
+def test_a_brief_sample_keeps_limits_and_a_suspect_is_read_in_full(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(93, "raised", threads=90, uid=1000, nproc=(100, 100))
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    for n in (2, 3):
+        paced.ask("sample brief\n")
+        paced.read_sample(n)
+    host.process(93, "raised", threads=90, uid=1000, nproc=(120, 120))
+    softs = []
+    for n, line in ((4, "sample brief\n"), (5, "sample brief 93\n")):
+        paced.ask(line)
+        paced.read_sample(n)
+        (user,) = _facts(paced, tools)["tasks_by_uid"].limited.items
+        softs.append(user.soft)
+    paced.end()
+    assert softs == [100, 120]

@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 import paramiko  # type: ignore[import-untyped]
+from triagebook.tools.transport.base import Process
 
 from tests.sshd import Ground, await_port, end, free_port, public
 
@@ -29,6 +30,13 @@ def write_config(place: Ground, port: int, folder: Path, host_key: Path | None =
         f"  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"
     )
     return config
+
+
+def more(process: Process) -> bytes:
+    """The next bytes of its output. Fails where the output has ended: who waits in a loop would wait for ever."""
+    piece = process.read(5)
+    assert piece, f"the output ended: {process.finish(5)}"
+    return piece
 
 
 @contextlib.contextmanager

@@ -60,7 +60,7 @@ def test_the_collectors_program_and_the_login_fit_into_the_first_window_of_tcp(p
             process = SshTransport(config_file=servers.write_config(place, port, tmp_path)).launch("box", argv)
             answer = b""
             while b"\tend\t" not in answer:
-                answer += process.read(5)
+                answer += servers.more(process)
             assert len(relay.sent) == 2
             assert sum(map(len, relay.sent)) < FIRST_WINDOW_BYTES
             process.session.close()
@@ -73,13 +73,13 @@ def test_a_host_that_unpacks_or_not_gets_the_same_bytes(compression: str, place:
         process = SshTransport(config_file=server.config).launch("box", ["sh", "-c", "printf %s $1; cat", "sh", long])
         got = b""
         while len(got) < len(long):
-            got += process.read(5)
+            got += servers.more(process)
         assert got.decode() == long
         for sent in (b"short", bytes(range(256)) * 300, b"short again"):
             process.write(sent)
             got = b""
             while len(got) < len(sent):
-                got += process.read(5)
+                got += servers.more(process)
             assert got == sent
         assert (process.finish(5).status, process.session.path.transport) == (0, "ssh:one-flight")
         assert process.session.connection.handshake.is_compressing == (compression == "delayed")  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ def test_a_host_that_renews_its_keys_often_loses_no_byte(may_fly: bool, place: G
             process.write(sent[start : start + 50_000])
         received = b""
         while len(received) < len(sent):
-            received += process.read(5)
+            received += servers.more(process)
         assert received == sent
         ended = process.finish(5)
         assert (ended.status, len(ended.stderr)) == (0, 1_000_000)
