@@ -17,7 +17,7 @@ from triagebook.tools.collector.stream import Stream
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
-_ANSWER_CAP = 1 << 20
+_ANSWER_CAP = 1 << 21
 _WATCH_CAP = 1 << 40  # each sample has its own cap
 _NOTES_KEPT = 12
 INSTALLED = re.compile(r"^triagebook-collector/1 ([0-9a-f]{64})\r?$", re.MULTILINE)  # the first line of installed.py's program
@@ -129,10 +129,10 @@ class Collection:
         if not self._installed:
             return self.run(reading.argv, timeout_s)
         try:
-            self._stream.process.write(reading.pace_line)
+            self._stream.process.write(f"{reading.pace_line}\n".encode("ascii"))
         except OSError as error:
             return Unreadable(f"{reading.name}: {error}")
-        found = readings.answered(self._stream.read_record(readings.DONE, timeout_s))
+        found = reading.answered(self._stream.read_record(readings.DONE, timeout_s, _ANSWER_CAP))
         if found is None:
             return Unreadable(f"{reading.name}: the installed collector did not read it: {self._stream.why or 'no whole answer'}")
         return Output(found[0], Exit(found[1], b""))

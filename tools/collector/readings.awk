@@ -14,7 +14,7 @@ function readings_pace(    quote, command, part, status) {
   }
   close(command);
   RS = BLOCK;
-  printf "%s", answer TAG "\tdone\t" status "\n";
+  printf "%s", answer TAG "\tdone\t" status "\t" pace "\n";
   fflush();
   answer = "";
 }

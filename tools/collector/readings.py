@@ -37,22 +37,24 @@ class Reading:
         return ("sh", "-c", script(), "sh", self.name, *self.subjects)
 
     @property
-    def pace_line(self) -> bytes:
+    def pace_line(self) -> str:
         """What asks an installed collector for it."""
-        return (" ".join((READ, self.name, *self.subjects)) + "\n").encode("ascii")
+        return " ".join((READ, self.name, *self.subjects))
+
+    def answered(self, text: str) -> tuple[str, int] | None:
+        """What a collector that was asked for it said: the printed text and the exit status; None when that is not all there.
+
+        An answer names the line it answers, so that a late one is not taken for another's.
+        """
+        header = HEADER.search(text)
+        rows = [line.split("\t") for line in text.split("\n") if header and line.startswith(f"{header[1]}\t")]
+        status = next((row[2] for row in rows if row[1] == DONE and row[3:] == [self.pace_line]), "")
+        if not status.isdecimal() or len(status) > 3:
+            return None
+        return "".join("\t".join(row[2:]) + "\n" for row in rows if row[1] == READ), int(status)
 
 
 @cache
 def script() -> str:
     """The text of `readings.sh`."""
     return files(__package__).joinpath("readings.sh").read_text("ascii")
-
-
-def answered(text: str) -> tuple[str, int] | None:
-    """What a collector said to one pace line: the text that was printed and the exit status; None when that is not all there."""
-    header = HEADER.search(text)
-    rows = [line.split("\t", 2) for line in text.split("\n") if header and line.startswith(f"{header[1]}\t")]
-    status = next((row[2] for row in rows if row[1] == DONE and len(row) == 3), "")
-    if not status.isdecimal() or len(status) > 3:
-        return None
-    return "".join(f"{row[2]}\n" for row in rows if row[1] == READ and len(row) == 3), int(status)

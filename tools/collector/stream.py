@@ -28,13 +28,13 @@ class Stream:
         Never longer than `timeout_s` and never more than `cap_bytes`. Each sample's text begins with the header, so
         that it is parsed by itself, and what was returned is forgotten: a watch may last for days.
         """
-        return self._read_to(f"{n}\t{END}", timeout_s)
+        return self._read_to(f"{n}\t{END}", timeout_s, self.cap_bytes)
 
-    def read_record(self, kind: str, timeout_s: float) -> str:
+    def read_record(self, kind: str, timeout_s: float, cap_bytes: int) -> str:
         """The text up to a record of that kind which belongs to no sample; bounded as a sample is."""
-        return self._read_to(kind, timeout_s)
+        return self._read_to(kind, timeout_s, cap_bytes)
 
-    def _read_to(self, mark: str, timeout_s: float) -> str:
+    def _read_to(self, mark: str, timeout_s: float, cap_bytes: int) -> str:
         deadline, searched = time.monotonic() + timeout_s, 0
         self.why = ""
         while True:
@@ -42,18 +42,18 @@ class Stream:
             if end:
                 return self._take(end)
             searched = max(0, len(self._pending) - _LONGEST_END)  # the line may be cut between two readings
-            if not self._receive(deadline, timeout_s):
+            if not self._receive(deadline, timeout_s, cap_bytes):
                 return self._take(len(self._pending))
 
     def breathe(self) -> None:
         """Take what is there, without waiting for more."""
         if not self.has_ended:
-            self._receive(time.monotonic() + _BREATH_S, _BREATH_S)
+            self._receive(time.monotonic() + _BREATH_S, _BREATH_S, self.cap_bytes)
 
     def read_all(self, timeout_s: float) -> str:
         """The text up to the end of the process's output, or what there is of it: then `has_ended` is false."""
         deadline = time.monotonic() + timeout_s
-        while self._receive(deadline, timeout_s):
+        while self._receive(deadline, timeout_s, self.cap_bytes):
             pass
         return self._pending.decode("utf-8", errors="replace")
 
@@ -73,7 +73,7 @@ class Stream:
         del self._pending[: max(0, end - 1)]
         return text if not self.tag or HEADER.search(text) else f"triagebook/1 {self.tag}\n{text}"
 
-    def _receive(self, deadline: float, timeout_s: float) -> bool:
+    def _receive(self, deadline: float, timeout_s: float, cap_bytes: int) -> bool:
         try:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
@@ -92,7 +92,7 @@ class Stream:
             return False
         self.received += len(chunk)
         self._pending += chunk
-        if len(self._pending) > self.cap_bytes:
-            self.why = f"the host sent more than {self.cap_bytes} bytes"
+        if len(self._pending) > cap_bytes:
+            self.why = f"the host sent more than {cap_bytes} bytes"
             return False
         return True

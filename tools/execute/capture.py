@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.tools.collector.collect import INSTALLED
-from triagebook.tools.collector.readings import Reading, answered
+from triagebook.tools.collector.readings import Reading
 from triagebook.tools.target_name import TargetName, parse_target
 from triagebook.tools.transport.base import LoginFailed, Process, Transport
 
 TIMEOUT_S = 60.0
-CAP_BYTES = 1 << 20  # two thousand processes of one user
+CAP_BYTES = 1 << 21  # two thousand processes of one user, each of their lines with a tag before it
 KEPT = 64
 
 
@@ -49,14 +49,14 @@ class HostCapture:
 def _output(host: str, reading: Reading, process: Process) -> str:
     """What it printed. An account that may start the installed collector only gets that instead, and it reads pace lines."""
     with contextlib.suppress(OSError):  # it has ended already: then it was no collector
-        process.write(reading.pace_line)
+        process.write(f"{reading.pace_line}\n".encode("ascii"))
     ended = process.finish(TIMEOUT_S)
     text = b"".join(iter(lambda: process.read(TIMEOUT_S), b"")).decode("utf-8", "replace")
     if ended.ended != "exit" or ended.is_truncated:
         raise PlanError(f"{host}: reading the {reading.name}: the answer was cut ({ended.ended})")
     status = ended.status
     if INSTALLED.match(text):
-        found = answered(text)
+        found = reading.answered(text)
         if found is None:
             raise PlanError(f"{host}: its installed collector did not read the {reading.name}; install it anew")
         text, status = found

@@ -84,7 +84,7 @@ def test_nothing_else_is_read_for_a_pace_line(hardened: Callable[..., Any], tmp_
         session.write(f"{line}\n".encode())
     said, _ = session.popen.communicate()
     assert re.findall(r"(?m)^[0-9a-f]{12}\tread\t.*$", said.decode()) == []
-    assert set(re.findall(r"(?m)^[0-9a-f]{12}\tdone\t(.*)$", said.decode())) == {"2"}
+    assert set(re.findall(r"(?m)^[0-9a-f]{12}\tdone\t([0-9]*)\t.*$", said.decode())) == {"2"}
     assert not made.exists()
 
 
@@ -104,6 +104,25 @@ def test_every_shell_reads_the_same(shell: tuple[str, ...]) -> None:
         assert len(printed[1].splitlines()) > 0
         if reading in READINGS:
             assert meant(printed[0]) == meant(printed[1])
+
+
+def test_a_late_answer_is_not_taken_for_another_ones(hardened: Callable[..., Any]) -> None:
+    collection = collect.start(hardened(), "anywhere", ("meminfo",))
+    assert isinstance(collection.look(READINGS[1], 0), Unreadable)
+    late = collection.look(OURS, 10)
+    assert isinstance(late, Unreadable)
+    assert "did not read it" in late.reason
+
+
+def test_two_thousand_processes_of_a_user_are_read(hardened: Callable[..., Any], tmp_path: Path) -> None:
+    """Half a kilobyte each: more than a sample may be."""
+    many = "awk 'BEGIN { for (i = 0; i < 16000; i++) printf \"%060d\\n\", i }'"
+    crowded = installed.source().replace("    cd /proc || exit 1\n", f"    {many}; exit\n")
+    reading = process.capture_user("0")
+    found = collect.start(hardened(crowded), "anywhere", ("meminfo",)).look(reading, 30)
+    assert isinstance(found, collect.Output)
+    assert (len(found.stdout.splitlines()), found.exit.status) == (16000, 0)
+    assert HostCapture(lambda _target: hardened(crowded)).read("anywhere", (reading,)) == (found.stdout,)
 
 
 def test_an_answer_that_does_not_come_is_unreadable(hardened: Callable[..., Any]) -> None:
