@@ -12,6 +12,7 @@ from triagebook.bot.serve_command import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.keys import open_keys
+from triagebook.tools.prepare import layout
 from triagebook.tools.private_files import private_directory
 from triagebook.tools.server.options import KEYS, ServeOptions
 from triagebook.tools.server.run import opened
@@ -101,15 +102,19 @@ def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @dataclass(frozen=True)
 class Installed:
-    """A guest prepared for a server: its data, the ssh configuration to reach the helper by, and what `host install` was told."""
+    """A guest prepared for a server: its data, how it is diagnosed and its helper reached, and what `host install` was told."""
 
     data: Path
+    config: Path
     fix_config: Path
     install: tuple[str, ...]
 
 
-def install(machine: Machine, folder: Path, fix_port: int = 0) -> Installed:
-    """`host install` for a server whose data will be in `folder`; its helper is reached by another port if one is given."""
+def install(machine: Machine, folder: Path, fix_port: int = 0, *, is_hardened: bool = False) -> Installed:
+    """`host install` for a server whose data will be in `folder`; its helper is reached by another port if one is given.
+
+    `is_hardened`: with the collector, and diagnosed by the account that may run nothing else.
+    """
     data = folder / "data"
     private_directory(data)
     signer = folder / "orders.pub"
@@ -130,19 +135,26 @@ def install(machine: Machine, folder: Path, fix_port: int = 0) -> Installed:
         text = text.replace(str(old), str(new))
     config.write_text(text)
     public = keys.client_key().with_suffix(".pub")
-    told = ("--signer", str(signer), "--fix-key", f"{key}.pub", "--diagnose-key", str(public))
+    told: tuple[str, ...] = ("--signer", str(signer), "--fix-key", f"{key}.pub", "--diagnose-key", str(public))
+    diagnose_config = machine.ssh_config
+    if is_hardened:
+        told = (*told, "--collector")
+        diagnose_config = folder / "diagnose_ssh_config"
+        diagnose_config.write_text(machine.ssh_config.read_text().replace("User diag\n", f"User {layout.DIAGNOSER}\n"))
     done = triagebook("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), *told)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Installed(data, config, told)
+    return Installed(data, diagnose_config, config, told)
 
 
 @contextmanager
-def prepared(machine: Machine, folder: Path, *, fix_port: int = 0, lease_s: float = 60, step: Step = SILENT) -> Iterator[Fixing]:
+def prepared(
+    machine: Machine, folder: Path, *, fix_port: int = 0, is_hardened: bool = False, lease_s: float = 60, step: Step = SILENT
+) -> Iterator[Fixing]:
     """The guest prepared by `host install`, and a server's parts that reach it."""
-    installed = install(machine, folder, fix_port)
+    installed = install(machine, folder, fix_port, is_hardened=is_hardened)
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
     options = ServeOptions(data=installed.data, socket=folder / "socket", policy=policy, lease_s=lease_s)
-    built = replace(parts(hosts_of(machine.ssh_config), installed.fix_config, "triagebook-fix"), step=step)
+    built = replace(parts(hosts_of(installed.config), installed.fix_config, layout.FIXER), step=step)
     with opened(options, built) as place:
         yield Fixing(machine, place.service, place.trust, machine.alias(), options, installed.fix_config, installed.install)

@@ -3,7 +3,6 @@
 `TRIAGEBOOK_LAB=all python -m pytest tests/lab/test_fixes.py -m long -s` prints the table: fix, release, result, seconds.
 """
 
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -80,28 +79,33 @@ def test_a_fix_is_applied_validated_and_taken_back(fixing: Fixing, trial: Trial)
 
 
 @pytest.mark.parametrize(
-    ("scenario", "remediation", "parameters"),
+    ("scenario", "remediation", "parameters", "relief"),
     [
-        ("unit-tasksmax", "raise_tasks_max", {"limit": 400}),
-        ("threads-max-near", "raise_threads_max", {}),
-        ("overcommit-fork", "relax_overcommit", {}),
+        ("unit-tasksmax", "raise_tasks_max", {"limit": 400}, "shrink"),
+        ("threads-max-near", "raise_threads_max", {}, "slay"),
+        ("overcommit-fork", "relax_overcommit", {}, "slay"),
     ],
 )
-def test_an_undo_below_present_use_is_refused_and_the_host_stays_reachable(
-    fixing: Fixing, scenario: str, remediation: str, parameters: dict[str, int]
+def test_an_undo_below_present_use_is_refused_until_the_load_is_gone_and_the_host_stays_reachable(
+    fixing: Fixing, scenario: str, remediation: str, parameters: dict[str, int], relief: Relief
 ) -> None:
     guest = fixing.machine
     fixing.host = guest.alias()
     context = guest.inject(scenario)
     try:
-        done, _seconds = fixing.applied(_proposed(fixing, Step(remediation, parameters), []))
+        step = Step(remediation, parameters)
+        done, _seconds = fixing.applied(_proposed(fixing, step, []))
         assert done.state == "validated", done.outcome
         raised = fixing.state(context)
-        back, _seconds = fixing.applied(fixing.service.revert(ASKS, done.id, "trial"))
-        assert (back.state, fixing.service.show(ASKS, done.id).state) == ("failed", "validated")
-        assert "undo_unsafe" in back.outcome
+        refused, seconds = fixing.applied(fixing.service.revert(ASKS, done.id, "trial"))
+        fixing.row(Trial("undo under load", scenario, ()), step, refused, seconds)
+        assert (refused.state, fixing.service.show(ASKS, done.id).state) == ("failed", "validated")
+        assert "undo_unsafe" in refused.outcome
         assert fixing.state(context) == raised
         assert guest.ssh("diag", "echo reachable").stdout == "reachable\n"
+        _relieve(fixing, context, relief)
+        back, _seconds = fixing.applied(fixing.service.revert(ASKS, done.id, "trial"))
+        assert (back.state, fixing.service.show(ASKS, done.id).state) == ("validated", "reverted"), back.outcome
     finally:
         guest.clear()
 
@@ -131,25 +135,36 @@ def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fix
         guest.clear()
 
 
-def test_a_host_whose_account_may_run_the_installed_collector_only_is_diagnosed(fixing: Fixing) -> None:
+def test_a_host_whose_account_may_run_the_installed_collector_only_is_diagnosed_and_fixed(fixing: Fixing, tmp_path: Path) -> None:
     guest = fixing.machine
     config, account = ("-F", str(guest.ssh_config)), f"{layout.DIAGNOSER}@{guest.alias()}"
-    install = ("host", "install", guest.alias("root"), *config, *fixing.install)
+    context = guest.inject("unit-tasksmax")
     try:
-        done = triagebook(*install, "--collector")
-        assert done.returncode == 0, done.stderr
-        for _ in range(LOGIN_ATTEMPTS):  # sshd refuses connections while it reads its configuration again
-            said = json.loads(triagebook("diagnose", account, *config, "--json").stdout)
-            if said["login"]["outcome"] == "ok":
-                break
-            time.sleep(5)
-        assert (said["login"]["outcome"], said["target"]["collector"].split()[0]) == ("ok", "installed")
-        assert {check["id"]: check["outcome"] for check in said["checks"]}["pids_cgroup"] == "cleared"
-        checked = triagebook("host", "check", guest.alias("root"), "--diagnoser", account, *config)
-        assert checked.returncode == 0, checked.stdout
-        assert "diagnoser runs the collector only" in checked.stdout
+        with prepared(guest, tmp_path, is_hardened=True) as hardened:
+            diagnosis = hardened.diagnose()
+            assert (diagnosis.login.outcome, diagnosis.target.collector.split()[0]) == ("ok", "installed")
+            checked = triagebook("host", "check", guest.alias("root"), "--diagnoser", account, *config)
+            assert checked.returncode == 0, checked.stdout
+            assert "diagnoser runs the collector only" in checked.stdout
+            before = hardened.state(context)
+            live = _carried_out(hardened, Step("raise_tasks_max", {"limit": 400}))
+            kept = _carried_out(hardened, Step("raise_tasks_max", is_persist=True), live)
+            guest.agent.check("kill", "-USR1", str(context.pid))
+            for fix in (kept, live):
+                back, _seconds = hardened.applied(hardened.service.revert(ASKS, fix.id, "trial"))
+                assert (back.state, hardened.service.show(ASKS, fix.id).state) == ("validated", "reverted"), back.outcome
+            assert hardened.state(context) == before
     finally:
-        triagebook(*install)
+        guest.clear()
+        triagebook("host", "install", guest.alias("root"), *config, *fixing.install)
+
+
+def _carried_out(fixing: Fixing, step: Step, *before: FixView) -> FixView:
+    """Proposed, approved, applied, validated."""
+    done, seconds = fixing.applied(_proposed(fixing, step, list(before)))
+    fixing.row(Trial("F1 by the installed collector", "", ()), step, done, seconds)
+    assert done.state == "validated", done.outcome
+    return done
 
 
 def test_a_host_is_prepared_again_and_left_as_it_was(fixing: Fixing) -> None:
