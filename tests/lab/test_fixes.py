@@ -79,28 +79,33 @@ def test_a_fix_is_applied_validated_and_taken_back(fixing: Fixing, trial: Trial)
 
 
 @pytest.mark.parametrize(
-    ("scenario", "remediation", "parameters"),
+    ("scenario", "remediation", "parameters", "relief"),
     [
-        ("unit-tasksmax", "raise_tasks_max", {"limit": 400}),
-        ("threads-max-near", "raise_threads_max", {}),
-        ("overcommit-fork", "relax_overcommit", {}),
+        ("unit-tasksmax", "raise_tasks_max", {"limit": 400}, "shrink"),
+        ("threads-max-near", "raise_threads_max", {}, "slay"),
+        ("overcommit-fork", "relax_overcommit", {}, "slay"),
     ],
 )
-def test_an_undo_below_present_use_is_refused_and_the_host_stays_reachable(
-    fixing: Fixing, scenario: str, remediation: str, parameters: dict[str, int]
+def test_an_undo_below_present_use_is_refused_until_the_load_is_gone_and_the_host_stays_reachable(
+    fixing: Fixing, scenario: str, remediation: str, parameters: dict[str, int], relief: Relief
 ) -> None:
     guest = fixing.machine
     fixing.host = guest.alias()
     context = guest.inject(scenario)
     try:
-        done, _seconds = fixing.applied(_proposed(fixing, Step(remediation, parameters), []))
+        step = Step(remediation, parameters)
+        done, _seconds = fixing.applied(_proposed(fixing, step, []))
         assert done.state == "validated", done.outcome
         raised = fixing.state(context)
-        back, _seconds = fixing.applied(fixing.service.revert(ASKS, done.id, "trial"))
-        assert (back.state, fixing.service.show(ASKS, done.id).state) == ("failed", "validated")
-        assert "undo_unsafe" in back.outcome
+        refused, seconds = fixing.applied(fixing.service.revert(ASKS, done.id, "trial"))
+        fixing.row(Trial("undo under load", scenario, ()), step, refused, seconds)
+        assert (refused.state, fixing.service.show(ASKS, done.id).state) == ("failed", "validated")
+        assert "undo_unsafe" in refused.outcome
         assert fixing.state(context) == raised
         assert guest.ssh("diag", "echo reachable").stdout == "reachable\n"
+        _relieve(fixing, context, relief)
+        back, _seconds = fixing.applied(fixing.service.revert(ASKS, done.id, "trial"))
+        assert (back.state, fixing.service.show(ASKS, done.id).state) == ("validated", "reverted"), back.outcome
     finally:
         guest.clear()
 
