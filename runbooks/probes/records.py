@@ -10,7 +10,7 @@ Lines without the tag (a login shell's greeting) are not records; no file conten
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.text import safe_text
@@ -97,8 +97,15 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
 
 def _record(line: str) -> tuple[int, str, tuple[str, ...]]:
     number, *rest = line.split("\t")
-    if not _NUMBER.fullmatch(number) or not 0 < int(number) <= _MOST_SAMPLES or not rest:
+    n = _sample_number(number)
+    if n == 0 or not rest:
         raise ParseError(f"collector: cannot read record {safe_text(line, 80)!r}")
     if not (len(line) <= _FIELD_LENGTH and line.isascii() and line.replace("\t", "").isprintable()):
         rest = [safe_text(field, _FIELD_LENGTH) for field in rest]
-    return int(number), rest[0], tuple(rest[1:])
+    return n, rest[0], tuple(rest[1:])
+
+
+@lru_cache(maxsize=256)
+def _sample_number(text: str) -> int:
+    """0 where it is none."""
+    return int(text) if _NUMBER.fullmatch(text) and int(text) <= _MOST_SAMPLES else 0

@@ -10,12 +10,14 @@ BAR, LEFT, RIGHT, WIDTH = 20, 280, 150, 860
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio or figure that is promised, and what was measured."""
+    """A ratio or figure that is promised, and what was measured. `floor` is what nothing can be below, and why."""
 
     what: str
     promised: float
     measured: float | None
     unit: str = ""
+    floor: float | None = None
+    floor_is: str = ""
 
     @property
     def is_met(self) -> bool:
@@ -26,6 +28,8 @@ class Target:
         if self.measured is None:
             return f"| {self.what} | <= {_number(self.promised)}{self.unit} | not measured | |"
         met = "yes" if self.is_met else "**no**"
+        if self.floor is not None and self.floor > self.promised:
+            met += f": {self.floor_is} are {_number(self.floor)}{self.unit}"
         return f"| {self.what} | <= {_number(self.promised)}{self.unit} | {_number(self.measured)}{self.unit} | {met} |"
 
 

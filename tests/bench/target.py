@@ -38,7 +38,7 @@ def costs(home: Path) -> dict[str, Cost]:
         "the guide's 17 commands": ("sh", "-c", guide.BATCH),
         "the guide, of every unit, process and user": ("sh", "-c", guide.EVERYWHERE),
     }
-    with _crowd():
+    with crowd():
         return {name: _cost(argv, home, rounds=3 if "every" in name else 9) for name, argv in ways.items()}
 
 
@@ -65,7 +65,7 @@ def _end(sleeper: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def _crowd() -> Iterator[None]:
+def crowd() -> Iterator[None]:
     """Processes that sleep, each ended by its pid; and empty cgroups where they can be made."""
     with ExitStack() as stack:
         for _ in range(SLEEPERS):

@@ -163,15 +163,15 @@ def test_a_sample_of_a_watch_costs_the_host_less_than_its_share_and_memory_does_
     costs = []
     for _ in range(40):
         before = collection.cost.cpu_ms or 0.0
-        collection.again()
+        collection.again(is_brief=True)
         collection.forget()
         costs.append((collection.cost.cpu_ms or 0.0) - before)
     assert len(collection.samples) == 2
     assert len(collection._stream._pending) < 64 * 1024
     processes = sum(name.isdigit() for name in os.listdir("/proc"))
     collection.close()
-    middle = sorted(costs)[len(costs) // 2]
-    assert 0 < middle < 10 * max(1.0, processes / 300), f"{middle:.1f} ms a sample for {processes} processes"
+    undisturbed = sorted(costs)[len(costs) // 4]
+    assert 0 < undisturbed < 10 * max(1.0, processes / 400), f"{undisturbed:.1f} ms a sample for {processes} processes"
 
 
 def test_metrics_are_kept_in_a_file_for_the_textfile_collector(triagebook: Triagebook, box: sshd.Server, tmp_path: Path) -> None:

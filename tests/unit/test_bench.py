@@ -46,6 +46,12 @@ def test_a_promise_that_is_not_met_or_not_measured_says_so() -> None:
     ]
 
 
+def test_a_promise_below_what_nothing_can_be_below_says_so() -> None:
+    target = report.Target("a", 1 / 65, 1 / 27, floor=1 / 37, floor_is="three round trips alone")
+    assert target.row() == "| a | <= 1/65 | 1/27 | **no**: three round trips alone are 1/37 |"
+    assert report.Target("a", 1 / 30, 1 / 33, floor=1 / 37, floor_is="three round trips alone").row().endswith("| yes |")
+
+
 def test_the_chart_is_well_formed_and_its_shortest_bar_is_on_top() -> None:
     drawing = ElementTree.fromstring(report.chart("a < b & c", {"slow": 40.0, "triagebook": 0.5}, "s"))  # noqa: S314 - ours
     texts = [text for element in drawing if (text := element.text) and not text.isspace()]

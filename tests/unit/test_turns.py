@@ -9,6 +9,9 @@ import pytest
 from triagebook.tools.transport import stream, waiting
 from triagebook.tools.transport.agent import Agent, AgentError
 from triagebook.tools.transport.faults import TimedOut
+from triagebook.tools.transport.local import LocalTransport
+from triagebook.tools.transport.proxy_command import ProxyCommandStream
+from triagebook.tools.transport.standing import read_line
 from triagebook.tools.turns import Turns
 
 
@@ -121,6 +124,51 @@ def test_an_agent_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
         turns.begin(lambda: (waiting.pause(0.01), ended.append("the other")))  # type: ignore[func-returns-value]
         until_all_ended(turns, ended, 2)
     assert ended == ["the other", "agent"]
+
+
+def test_processes_of_this_machine_and_of_the_ssh_program_are_waited_for_side_by_side() -> None:
+    turns, ended = Turns(), []
+
+    def session(name: str, sleep_s: str) -> None:
+        process = LocalTransport().launch("localhost", ["sh", "-c", f"sleep {sleep_s}; echo {name}"])
+        assert process.read(10) == f"{name}\n".encode()
+        ended.append(name)
+        assert process.finish(5).status == 0
+
+    turns.begin(lambda: session("slow", "0.5"))
+    turns.begin(lambda: session("quick", "0.1"))
+    until_all_ended(turns, ended, 2)
+    assert ended == ["quick", "slow"]
+
+
+def test_a_proxy_command_that_does_not_end_holds_up_nobody() -> None:
+    turns, ended = Turns(), []
+
+    def stubborn() -> None:
+        proxy = ProxyCommandStream("sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; done'")
+        assert proxy.receive(time.monotonic() + 5) == b"up\n"
+        proxy.close()
+        ended.append("proxy")
+
+    turns.begin(stubborn)
+    turns.begin(lambda: (waiting.pause(0.1), ended.append("the other")))  # type: ignore[func-returns-value]
+    until_all_ended(turns, ended, 2)
+    assert ended == ["the other", "proxy"]
+
+
+def test_a_watch_that_is_slow_to_answer_holds_up_nobody() -> None:
+    turns, ended = Turns(), []
+    ours, theirs = socket.socketpair()
+
+    def ask() -> None:
+        assert read_line(ours, time.monotonic() + 5) == {"text": "late"}
+        ended.append("watch")
+
+    with ours, theirs:
+        turns.begin(ask)
+        turns.begin(lambda: (waiting.pause(0.02), theirs.send(b'{"text": "late"}\n'), ended.append("the other")))  # type: ignore[func-returns-value]
+        until_all_ended(turns, ended, 2)
+    assert ended == ["the other", "watch"]
 
 
 def test_a_session_that_is_given_up_closes_what_it_holds_and_may_still_say_goodbye() -> None:

@@ -52,25 +52,13 @@ function scan(first, last) {
   }
 }
 
-# Reads one process into globals and asks the kinds. A thread has a directory too, though none is listed: with
-# `is_guess` only a PID that is its own Tgid counts.
+# Reads one process into globals and asks the kinds.
 function visit(candidate, is_guess) {
   if (candidate in met) { return; }
   met[candidate] = 1;
-  read_status(candidate);
-  threads = status_number("Threads:");
-  if (threads < 1) {
-    if (!(is_guess)) { gone++; }
-    if (candidate in kept_who) { lose(candidate); }
-    return;
-  }
-  if (is_guess && status_number("Tgid:") != candidate + 0) { return; }
+  if (!(is_kept_thread(candidate) || is_read(candidate, is_guess))) { return; }
   pid = candidate;
   alive[++alive_n] = pid;
-  uid = substr(status, index(status, "Uid:") + 5, 11);
-  uid = substr(uid, 1, index(uid, "\t") - 1);
-  state = substr(status, index(status, "State:") + 7, 1);
-  vm_size = status_number("VmSize:");
   is_kernel_thread = (vm_size < 0 && state != "Z");
   has_cgroup = 0; has_limits = 0;
   if (sample_n > FIRST_SAMPLE) { keep_or_lose(); }
@@ -79,11 +67,37 @@ function visit(candidate, is_guess) {
   each_process();
 }
 
+# A thread has a directory too, though none is listed: with `is_guess` only a PID that is its own Tgid counts.
+function is_read(candidate, is_guess) {
+  read_status(candidate);
+  threads = status_number("Threads:");
+  if (threads < 1) {
+    if (!(is_guess)) { gone++; }
+    if (candidate in kept_who) { lose(candidate); }
+    return 0;
+  }
+  if (is_guess && status_number("Tgid:") != candidate + 0) { return 0; }
+  uid = substr(status, index(status, "Uid:") + 5, 11);
+  uid = substr(uid, 1, index(uid, "\t") - 1);
+  state = substr(status, index(status, "State:") + 7, 1);
+  vm_size = status_number("VmSize:");
+  return 1;
+}
+
+# In a brief sample a thread of the kernel is what it was: one task of root without memory.
+function is_kept_thread(candidate) {
+  if (!(is_brief) || is_anew(candidate) || kept_who[candidate] != "kernel") { return 0; }
+  threads = 1; uid = "0"; state = "S"; vm_size = -1; status = "";
+  return 1;
+}
+
+function is_anew(number) { return (number + sample_n) % 6 == 0; }
+
 # What seldom changes of a process, its cgroup and limits, is kept from the second sample on, for the brief samples of a
 # watch: a sixth of all processes is read anew in each of them, and whoever bears another name or user than before.
 function keep_or_lose(    who) {
-  who = uid SUBSEP comm;
-  if (!(is_brief) || (pid + sample_n) % 6 == 0 || pid in is_suspect || kept_who[pid] != who) { lose(pid); }
+  who = is_kernel_thread ? "kernel" : uid SUBSEP comm;
+  if (!(is_brief) || is_anew(pid) || pid in is_suspect || kept_who[pid] != who) { lose(pid); }
   kept_who[pid] = who;
 }
 

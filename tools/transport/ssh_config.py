@@ -169,6 +169,8 @@ def _proxy(options: Options, tokens: dict[str, str]) -> tuple[tuple[Target, ...]
 
 def _expand(value: str, tokens: dict[str, str]) -> str:
     """Replace `%x`. Host, user and port were checked against a strict pattern: they may stand in a shell command."""
+    if "%" not in value:
+        return value
 
     def one(match: re.Match[str]) -> str:
         letter = match.group(1)

@@ -266,3 +266,21 @@ def test_a_brief_sample_keeps_limits_and_a_suspect_is_read_in_full(tree: Callabl
         softs.append(user.soft)
     paced.end()
     assert softs == [100, 120]
+
+
+def test_a_brief_sample_goes_on_counting_the_threads_of_the_kernel_and_finds_in_time_which_have_ended(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    for pid in (20, 21):
+        host.process(pid, "kworker/0:1", is_kernel=True)
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    for n in range(2, 10):
+        paced.ask("sample brief\n")
+        paced.read_sample(n)
+        if n == 3:
+            host.remove(21)
+    paced.end()
+    walks = [dict(field.split("=") for field in sample.of("walk")[0]) for sample in parse_samples(paced.answer.decode())]
+    assert [walk["kernel_threads"] for walk in walks] == ["2"] * 8 + ["1"]  # 21 has its turn in the ninth
