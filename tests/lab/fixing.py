@@ -3,13 +3,14 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.keys import open_keys
 from triagebook.tools.prepare import layout
@@ -23,6 +24,7 @@ from triagebook.tools.trust.trust import SILENT, Trust
 from triagebook.tools.trust.views import FixView
 
 from . import fix_table, keys, programs
+from .judging import LOGIN_ATTEMPTS
 from .machines import Machine
 from .scenario import Context
 
@@ -68,7 +70,7 @@ class Fixing:
 
     def proposed(self, remediation: str, culprit: str = "", **parameters: int | str) -> FixView:
         proposal = Proposal(self.host, remediation, runbook="enomem", parameters=parameters, culprit=culprit)
-        return self.service.propose(ASKS, proposal)
+        return patiently(lambda: self.service.propose(ASKS, proposal))
 
     def diagnose(self) -> Diagnosis:
         """A diagnosis as the server makes it: a new connection."""
@@ -78,7 +80,7 @@ class Fixing:
         """Approved by the other person, then applied; with the seconds from approval to the end."""
         self.service.approve(DECIDES, fix.id, fix.digest)
         started = time.monotonic()
-        return self.service.apply(ASKS, fix.id), time.monotonic() - started
+        return patiently(lambda: self.service.apply(ASKS, fix.id)), time.monotonic() - started
 
     def state(self, context: Context) -> dict[str, str]:
         """Everything a fix here could change: files by their hash, live values as the kernel has them."""
@@ -92,6 +94,21 @@ class Fixing:
         """A line of the table of fixes, for `pytest -s`."""
         what = step.remediation + (", permanent" if step.is_persist else "")
         print(f"\n| {trial.name} | {what} | {self.machine.release.name} | {done.state} | {seconds:.1f} s | {done.outcome}")
+
+
+def patiently(ask: Callable[[], FixView]) -> FixView:
+    """Ask again while the host lets nobody in: near a ceiling, or where the emulator gets little of a processor.
+
+    Such an answer leaves everything as it is: no plan, or an approval that still holds.
+    """
+    for _ in range(LOGIN_ATTEMPTS - 1):
+        try:
+            return ask()
+        except TriagebookError as error:
+            if error.reason not in {"plan", "not_prepared"}:
+                raise
+            time.sleep(2)
+    return ask()
 
 
 def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -14,8 +14,8 @@ from .scenarios import SCENARIOS
 from .state import State
 from .steps import BASELINE, restore_order
 
-PROOF_SECONDS = 90
-CLEAR_SECONDS = 30
+PROOF_SECONDS = 180
+CLEAR_SECONDS = 120
 
 
 class Machine:

@@ -19,7 +19,7 @@ from triagebook.tools.prepare import layout
 from triagebook.tools.trust.views import FixView
 
 from tests import lab
-from tests.lab.fixing import ASKS, DECIDES, Fixing, prepared
+from tests.lab.fixing import ASKS, DECIDES, Fixing, patiently, prepared
 from tests.lab.proxy import Proxy
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(300)]
@@ -92,7 +92,8 @@ def fixing(proxy_and_fixing: tuple[Proxy, Fixing], monkeypatch: pytest.MonkeyPat
     found = proxy_and_fixing[1]
     yield found
     found.machine.agent.run("rm", "-rf", FILE.rpartition("/")[0])
-    found.machine.agent.check("sh", "-c", f"rm -rf {JOURNAL} {SPOOL}; systemctl daemon-reload")
+    cleaned = found.machine.agent.run("sh", "-c", f"rm -rf {JOURNAL} {SPOOL}; systemctl daemon-reload", timeout_s=300)
+    assert cleaned == (0, "")
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_the_helper_killed(fixing: Fixing, path: str) -> None:
     paths = tuple(HELPER)
     later = paths[paths.index(path) + 1 :]
     STEPS.at("apply.anchored", lambda: fixing.machine.agent.check(*KILLER, path, *later))
-    done = fixing.service.apply(ASKS, fix.id)
+    done = patiently(lambda: fixing.service.apply(ASKS, fix.id))
     victim, *too_late = fixing.machine.agent.do("read", "/run/killed").splitlines()
     assert victim.isdigit()
     assert too_late == []
@@ -168,6 +169,6 @@ def test_the_helper_killed(fixing: Fixing, path: str) -> None:
 def test_the_network_cut(fixing: Fixing, proxy: Proxy, seconds: float) -> None:
     fix = approved(fixing)
     STEPS.at("apply.anchored", threading.Timer(seconds, proxy.cut).start)
-    cut = fixing.service.apply(ASKS, fix.id)
+    cut = patiently(lambda: fixing.service.apply(ASKS, fix.id))
     assert cut.state == "unknown" or "nothing was sent" in cut.outcome, cut
     assert assert_honest(fixing, fix) in {"failed", "unresolved", "reverted"}
