@@ -24,6 +24,7 @@ from triagebook.bot.slack.proposing import Proposing
 from triagebook.bot.slack.sender import Later, Never, Sender, called
 from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.bot.slack.storm import Storm
+from triagebook.bot.slack.usergroups import REFRESH_S, UserGroups
 from triagebook.bot.slack.work import Work
 from triagebook.tools.server.hosts import Hosts
 from triagebook.tools.server.run import Place
@@ -50,6 +51,7 @@ class Face:
 
     def start(self) -> None:
         """Begin; Slack need not be there."""
+        self.desk.trust.groups.directory = UserGroups(self.desk)
         self.sender.start()
         self.follower.start()
         self.inbox.start()
@@ -62,6 +64,7 @@ class Face:
     def stop(self) -> None:
         """End in the order in which things come: nothing new, what runs, what shows it."""
         self._stopping.set()
+        self.desk.trust.groups.directory = None
         for thread in self._threads:
             thread.join(10)
         self.inbox.stop()
@@ -86,8 +89,15 @@ class Face:
                 continue
             self.desk.ourselves.user = str(answer.get("user_id", ""))
             self.desk.ourselves.team = str(answer.get("team_id", ""))
+            self._remember_groups()
+
+    def _remember_groups(self) -> None:
+        """Who approves, for what is shown: asked now and then. What is decided asks by itself."""
+        while True:
+            self.desk.trust.groups.refresh(self.desk.trust.policy)
             self.follower.wake()
-            return
+            if self._stopping.wait(REFRESH_S):
+                return
 
     def _connect(self, credentials: Credentials) -> None:
         """Socket Mode: connect, again after failures, and close at the end. It reconnects by itself in between."""

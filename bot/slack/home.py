@@ -52,7 +52,7 @@ class Home:
 
     def _waiting(self, delivery: Delivery, fix: FixView | None) -> Waiting | None:
         """A fix that this account may decide on, with its buttons."""
-        policy = self.desk.trust.policy
+        policy = self.desk.trust.seen
         question = question_of_view(fix, "approve") if fix is not None else None
         if fix is None or fix.plan is None or question is None:
             return None

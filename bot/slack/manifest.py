@@ -16,6 +16,7 @@ SCOPES: Mapping[str, str] = {
     "chat:write": "chat.postMessage, chat.update, chat.postEphemeral",
     "commands": "slash commands and the shortcut",
     "files:write": "files.getUploadURLExternal, files.completeUploadExternal",
+    "usergroups:read": "usergroups.users.list: who is in a user group that approves?",
     "users:read": "users.info: is who decides a full member of this workspace?",
 }
 

@@ -17,7 +17,14 @@ from tests.peers.peers import CACHE, NODE
 
 EMULATE = CACHE / "emulate" / "node_modules" / "emulate" / "dist" / "index.js"
 NO_SLACK = None if NODE and EMULATE.exists() else "no Slack emulator here (`make peers` installs it where npm is)"
-SCOPES = ("commands", "chat:write", "files:write", "app_mentions:read", "users:read")  # what the manifest asks for
+SCOPES = (
+    "commands",
+    "chat:write",
+    "files:write",
+    "app_mentions:read",
+    "users:read",
+    "usergroups:read",
+)  # what the manifest asks for
 TOKEN = "xoxb-of-the-bot"
 READER = "xoxb-of-the-test"  # reads what the bot wrote
 PERSONS = ("ann", "bob", "cid", "dan", "eve", "guest", "unmapped", "triagebook")

@@ -1,5 +1,5 @@
 """Slack as the product sees it in tests: the emulator behind a gate that keeps what was asked, fails on demand, tells what the
-emulator does not know of users, and is the server of Socket Mode, which the emulator has not."""
+emulator does not know of users and user groups, and is the server of Socket Mode, which the emulator has not."""
 
 import asyncio
 import json
@@ -40,6 +40,7 @@ class Gate:
     picky: bool = False  # takes no blocks
     limited: dict[str, int] = field(default_factory=dict)  # method -> seconds of Retry-After, once
     users: dict[str, dict[str, Any]] = field(default_factory=dict)  # user id -> members of users.info to replace
+    groups: dict[str, list[str]] = field(default_factory=dict)  # user group id -> user ids
     acknowledged: dict[str, Any] = field(default_factory=dict)  # envelope id -> payload
     _sockets: list[web.WebSocketResponse] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop | None = None
@@ -101,6 +102,10 @@ class Gate:
             answer = self._kept(method, values, {"ok": False, "error": "ratelimited"}, 429)
             answer.headers["Retry-After"] = str(after)
             return answer
+        if method == "usergroups.users.list":
+            users = self.groups.get(values.get("usergroup", ""))
+            answer_ = {"ok": False, "error": "no_such_subteam"} if users is None else {"ok": True, "users": users}
+            return self._kept(method, values, answer_)
         if method == "apps.connections.open":
             return self._kept(method, values, {"ok": True, "url": f"{self.url.replace('http', 'ws')}/link"})
         return await self._forwarded(method, values, request, body)
