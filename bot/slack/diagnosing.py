@@ -117,6 +117,7 @@ class Diagnosing:
             inputs={name: str(value) for name, value in question.inputs.items()},
         )
         with desk.store.write("chat.run") as transaction:
+            chat_runs.hold(transaction, delivery.channel)
             before = chat_runs.read(transaction, run_id)
             if before is not None:  # taken over from a worker that died
                 return _Begun(before, is_storm=self.storm.is_one(transaction, before.message))
@@ -140,10 +141,10 @@ class Diagnosing:
             chat_messages.add(transaction, card, now)
         return _Begun(run)
 
-    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str) -> Run | None:
+    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str, cause: str = "") -> Run | None:
         """The run whose card this one belongs below: recent, on its way or ended, and shown."""
         now = self.desk.now()
-        found = chat_runs.newest(transaction, channel, host, runbook, now - SAME)
+        found = chat_runs.newest(transaction, channel, host, runbook, now - SAME, cause)
         if found is None or (found.ended_at is None and found.started_at <= now - STUCK):
             return None
         card = chat_messages.read(transaction, found.message)
@@ -182,7 +183,10 @@ class Diagnosing:
         cause = found.verdict.cause if found.verdict else found.status
         values = {"cause": cause, "status": found.status, "headline": found.headline, "diagnosis": kept.dump(found)}
         with desk.store.write("chat.run") as transaction:
+            chat_runs.hold(transaction, run.channel)
             now = desk.now()
+            if earlier is not None and not self._is_same(transaction, earlier, cause):  # perhaps of another card by now
+                earlier = self._earlier(transaction, run.channel, run.host, run.runbook, cause) or earlier
             if begun.is_storm:
                 chat_runs.end(transaction, run.id, now, **values)
                 self.storm.refresh(transaction, run.message)

@@ -57,7 +57,7 @@ def served(directory: Path, gate: Gate, policy_text: str = "") -> Iterator[tuple
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment(gate))
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert process.stdout.readline() == "ready 0\n"
         until(lambda: gate.is_connected, "Socket Mode", 30)
         yield directory / "socket", process
     finally:
@@ -78,7 +78,7 @@ def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_res
         shown = ask(socket, {"do": "show", "fix": fix})
         assert ask(socket, {"do": "approve", "fix": fix, "digest": shown["digest"]})["state"] == "approved"
         approved = channels.card("approvals", "APPROVED, NOT YET APPLIED")
-        (tmp_path / "die").touch()
+        (tmp_path / "die").write_text("execute.before_effect")
         driver.click("cid", approved, names.APPLY)
         assert process.wait(30) == -9
     (tmp_path / "die").unlink()

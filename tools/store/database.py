@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -30,6 +30,14 @@ class Transaction:
         dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
         statement: sqlite.Insert = dialect.insert(table)
         return statement
+
+    def alone(self, what: str) -> None:
+        """Go on when no other transaction that said the same is under way, on any replica; held until this one ends.
+
+        On SQLite there is one writer at a time anyway. Take it before any row, so that two can never wait for each other.
+        """
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(what, 0))))
 
 
 class Store:
