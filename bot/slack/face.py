@@ -12,6 +12,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from triagebook.bot.slack import app as listeners
+from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.deciding import Deciding
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.diagnosing import Diagnosing
@@ -21,7 +22,7 @@ from triagebook.bot.slack.http import Endpoint
 from triagebook.bot.slack.inbox import Inbox
 from triagebook.bot.slack.modals import Modals
 from triagebook.bot.slack.proposing import Proposing
-from triagebook.bot.slack.sender import Later, Never, Sender, called
+from triagebook.bot.slack.sender import Sender
 from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.bot.slack.storm import Storm
 from triagebook.bot.slack.usergroups import REFRESH_S, UserGroups

@@ -4,11 +4,11 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.home import Health, Run, Waiting, home
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
-from triagebook.bot.slack.sender import Later, Never, called
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import Question

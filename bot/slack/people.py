@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
-from triagebook.bot.slack.sender import Later, Never, called
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 
 GUEST = ("is_restricted", "is_ultra_restricted")

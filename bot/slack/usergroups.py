@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
+from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.people import require_full_member
-from triagebook.bot.slack.sender import Later, Never, called
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.tools.identity import Account
 from triagebook.tools.policy.model import UserGroup
