@@ -84,10 +84,10 @@ def newest(transaction: Transaction, channel: str, host: str, runbook: str, sinc
     return None if row is None else _run(row)
 
 
-def asked_since(transaction: Transaction, channel: str, since: datetime) -> list[Run]:
-    """Runs of a channel since then, oldest first."""
+def hosts_since(transaction: Transaction, channel: str, since: datetime) -> frozenset[str]:
+    """Hosts that were asked about in a channel since then."""
     where = (runs.c.channel == channel) & (runs.c.started_at > to_micros(since))
-    return [_run(row) for row in transaction.connection.execute(select(runs).where(where).order_by(runs.c.started_at))]
+    return frozenset(transaction.connection.execute(select(runs.c.host).where(where).distinct()).scalars())
 
 
 def of_message(transaction: Transaction, message: str) -> list[Run]:

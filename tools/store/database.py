@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, func, ma
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 from triagebook.runbooks.engine.errors import TrustError
 
 BUSY_S = 30
@@ -73,6 +74,21 @@ class Store:
         with _database_errors(), self._engine.connect().execution_options(**level) as connection:
             yield Transaction(connection)
             connection.rollback()
+
+    def beside(self, name: str, table: Table) -> "Store":
+        """A database of its own for one table, in a file beside this one, so that writing it waits for no other writer.
+
+        PostgreSQL has many writers: there it is this very store.
+        """
+        if self.dialect != "sqlite":
+            return self
+        path = Path(self._engine.url.database or "").with_name(name)
+        made = Store(_sqlite_engine(URL.create("sqlite", database=str(path))), self._step)
+        with made.write("create") as transaction:
+            transaction.connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                transaction.connection.execute(CreateIndex(index, if_not_exists=True))
+        return made
 
     def close(self) -> None:
         """Close every connection."""
