@@ -8,6 +8,7 @@ from triagebook.tools.identity import Account, parse_account
 from triagebook.tools.policy.decide import is_approved, may, may_vote, remaining
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Need, Question, Scope, Terms, UserGroup
+from triagebook.tools.trust.groups import persons
 
 from tests.trust.policies import TEXT, actor, policy
 
@@ -138,6 +139,12 @@ def test_a_user_group_is_nobody_until_it_was_asked_and_then_its_persons() -> Non
         for members in ([], ["ann"], ["cid"], ["bob"])
     ]
     assert reasons == ["empty_approver_set", "empty_approver_set", "not_an_approver", "approver"]
+
+
+def test_a_service_in_a_user_group_makes_nobody_an_approver() -> None:
+    kept = policy(TEXT.replace('{mcp: "https://idp.example/", subject: robot}', "{slack: T0TEAM/U0ROBOT}"))
+    accounts = [parse_account(f"slack:T0TEAM/{user}") for user in ("U0ROBOT", "U0BOB", "U0UNKNOWN")]
+    assert persons(kept.directory, accounts) == {"bob"}
 
 
 @given(st.lists(st.sets(st.sampled_from("abcd")), min_size=1, max_size=4), st.sets(st.sampled_from("abcd")))
