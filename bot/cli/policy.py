@@ -46,7 +46,9 @@ def _decided(file: Path, asked: dict[str, str], account: str, requester: str) ->
 
     policy = load_policy(file.read_text(encoding="utf-8"), str(file))
     if not asked["action"]:
-        counts = f"{len(policy.names)} persons, {len(policy.rules)} rules, {len(policy.approvals)} approval terms"
+        groups = sorted({str(group) for terms in policy.approvals for group in terms.unasked})
+        asked_for = f"; Slack is asked at each decision who is in {', '.join(groups)}" if groups else ""
+        counts = f"{len(policy.names)} persons, {len(policy.rules)} rules, {len(policy.approvals)} approval terms{asked_for}"
         return {
             "is_allowed": True,
             "reason": "valid",

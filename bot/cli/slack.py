@@ -14,6 +14,10 @@ app = typer.Typer(no_args_is_help=True, help="The Slack app: its manifest, and w
 def manifest(
     *,
     url: Annotated[str, typer.Option(help="https://NAME where Slack reaches --slack-http; without it for Socket Mode")] = "",
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Ask to read channels too: a card that was posted just before a crash is found again"),
+    ] = False,
 ) -> None:
     """Print the app's manifest, for these runbooks and commands. Paste it at api.slack.com/apps, Create New App."""
     from triagebook.bot.slack.manifest import as_yaml  # noqa: PLC0415
@@ -21,7 +25,7 @@ def manifest(
 
     if url and not url.startswith("https://"):
         raise UsageError("--url: Slack sends to https only", reason="usage")
-    sys.stdout.write(as_yaml(made(_commands(), url)))
+    sys.stdout.write(as_yaml(made(_commands(), url, has_history=history)))
 
 
 @app.command()

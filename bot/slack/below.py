@@ -5,20 +5,20 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from triagebook.bot.slack import kept
 from triagebook.bot.slack.blocks import note
 from triagebook.bot.slack.cards.detail import detail
 from triagebook.bot.slack.chart_png import picture
+from triagebook.bot.slack.kept import Kept
 from triagebook.bot.slack.sender import FILE
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import Run
 
 MOST_BUNDLE = 500_000  # characters
 
 
-def below(run: Run, found: Diagnosis) -> Iterator[Message]:
+def below(run: Run, answer: Kept) -> Iterator[Message]:
     """The messages, in their order."""
+    found = answer.diagnosis
     for number, card in enumerate(detail(found)):
         yield _message(run, str(number), "detail", card.payload())
     drawn, says = picture(found)
@@ -31,7 +31,7 @@ def below(run: Run, found: Diagnosis) -> Iterator[Message]:
             "base64": base64.b64encode(drawn).decode(),
         }
         yield _message(run, "chart", FILE, chart)
-    bundle = json.dumps(json.loads(kept.dump(found)), ensure_ascii=False, indent=1)
+    bundle = json.dumps(json.loads(answer.text), ensure_ascii=False, indent=1)
     if len(bundle) <= MOST_BUNDLE:
         yield _message(run, "file", FILE, {"filename": f"{name}.json", "title": f"{found.id}, all of it", "content": bundle})
 

@@ -5,6 +5,7 @@ import ssl
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from triagebook.bot.slack.manifest import SCOPES
+from triagebook.bot.slack.posted import HISTORY_SCOPES
 from triagebook.bot.slack.settings import Credentials
 
 TIMEOUT_S = 15
@@ -30,8 +31,11 @@ def _bot(client: WebClient) -> list[str]:
     lines += [
         f"MISSING scope {scope}: {SCOPES[scope]}; add it to the app and install it again" for scope in sorted(set(SCOPES) - granted)
     ]
-    lines += [f"note    scope {scope} is not needed" for scope in sorted(granted - set(SCOPES) - {""})]
-    return lines if len(lines) > 1 else [*lines, "ok      scopes"]
+    lines += [f"note    scope {scope} is not needed" for scope in sorted(granted - {*SCOPES, *HISTORY_SCOPES, ""})]
+    lines += ["ok      scopes"] if len(lines) == 1 else []
+    if not granted & set(HISTORY_SCOPES):
+        lines.append("note    scope channels:history is not there: a card posted just before a crash is posted once more")
+    return lines
 
 
 def _socket(client: WebClient, credentials: Credentials) -> list[str]:

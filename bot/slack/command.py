@@ -47,6 +47,16 @@ def read_command(text: str, runbook: str = "") -> Wish:
     return Wish(named[0] if named else "", runbook, inputs)
 
 
+def typed(inputs: Mapping[str, str]) -> dict[str, object]:
+    """Inputs as the services take them. Raises UsageError."""
+    found: dict[str, object] = {name: value for name, value in inputs.items() if value}
+    if "pid" in found:
+        if not str(found["pid"]).isdigit():
+            raise UsageError(f"pid: expected a number, got {str(found['pid'])[:20]!r}", reason="input")
+        found["pid"] = int(str(found["pid"]))
+    return found
+
+
 def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = ()) -> Wish:
     """A mention: the host it names and what else it says. More than words of a command is the symptom."""
     first = next(iter(plain(text).split(maxsplit=1)), "")

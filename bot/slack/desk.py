@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk import WebClient
+from triagebook.bot.slack.asking import Asker
 from triagebook.bot.slack.cards.refusal import refusal
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.sender import EPHEMERAL, Sender
@@ -44,6 +45,7 @@ class Desk:
     client: WebClient
     sender: Sender
     default_runbook: Callable[[], str]
+    asker: Asker
     ourselves: Ourselves = field(default_factory=Ourselves)
 
     @property

@@ -2,20 +2,20 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from triagebook.bot.slack import kept
 from triagebook.bot.slack.below import again, below
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.diagnosis import failed, running, verdict
 from triagebook.bot.slack.cards.wording import Asked
-from triagebook.bot.slack.command import Wish
+from triagebook.bot.slack.command import Wish, typed
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
+from triagebook.bot.slack.kept import Kept
 from triagebook.bot.slack.sender import INSTEAD
 from triagebook.bot.slack.storm import Storm
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -32,6 +32,7 @@ from triagebook.tools.trust import asking
 CARD = "diagnosis"
 SAME = timedelta(minutes=30)  # within it, the same host in the same channel has one card a cause
 STUCK = timedelta(minutes=5)  # a run that did not end by then never will
+FEW = 4  # of the workers write and draw at once: the rest wait, so that who acknowledges is not one of seventy that want to run
 FACE = frozenset(["host_name", "inventory", "no_inventory", "rate_limit"])  # what the services never hear of
 Continue = Callable[[], None]
 
@@ -52,8 +53,9 @@ class Diagnosing:
     desk: Desk
     storm: Storm
     limits: Limits = field(default_factory=lambda: Limits(burst=30, a_second=0.5))
-    _flights: dict[tuple[object, ...], "Future[Diagnosis]"] = field(default_factory=dict)
+    _flights: dict[tuple[object, ...], "Future[Kept]"] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _few: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(FEW))
 
     def ask(self, delivery: Delivery, wish: Wish) -> Continue | None:
         """Check, then have the host asked by a slow worker. Whatever stands against it is said to who asked alone."""
@@ -82,24 +84,27 @@ class Diagnosing:
     def _run(self, delivery: Delivery, host: str, question: Question) -> None:
         desk = self.desk
         asked = Asked(delivery.user, rfc3339(desk.now()))
-        begun = self._begun(delivery, host, question, asked)
-        desk.sender.wake()
+        with self._few:
+            begun = self._begun(delivery, host, question, asked)
+        self._shown(begun)
         if begun.run.ended_at is not None:  # done before the worker that did it could say so
             return
         try:
-            found = kept.clean(self._joined(question, begun, asked))
-            asking.record_diagnosis(desk.trust, delivery.actor, found)
+            found = self._joined(question, begun, asked)
+            with self._few:
+                asking.record_diagnosis(desk.trust, delivery.actor, found.diagnosis)
+                self._ended(delivery, begun, found, asked)
         except TrustError:
             raise
         except TriagebookError as error:
             self._failed(begun, host, error, asked)
-            return
         except Exception:
             self._failed(
                 begun, host, UsageError("this failed here, not on the host; the server's log says where", reason="internal"), asked
             )
             raise
-        self._ended(delivery, begun, found, asked)
+        finally:
+            self._shown(begun)
 
     def _begun(self, delivery: Delivery, host: str, question: Question, asked: Asked) -> _Begun:
         desk, now = self.desk, self.desk.now()
@@ -117,6 +122,7 @@ class Diagnosing:
             inputs={name: str(value) for name, value in question.inputs.items()},
         )
         with desk.store.write("chat.run") as transaction:
+            chat_runs.hold(transaction, delivery.channel)
             before = chat_runs.read(transaction, run_id)
             if before is not None:  # taken over from a worker that died
                 return _Begun(before, is_storm=self.storm.is_one(transaction, before.message))
@@ -132,7 +138,6 @@ class Diagnosing:
             if storm:
                 run = replace(run, message=storm)
                 chat_runs.add(transaction, run)
-                self.storm.refresh(transaction, storm)
                 return _Begun(run, is_storm=True)
             chat_runs.add(transaction, run)
             content = running(host, question.runbook, asked).payload() | {INSTEAD: delivery.user}
@@ -140,16 +145,16 @@ class Diagnosing:
             chat_messages.add(transaction, card, now)
         return _Begun(run)
 
-    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str) -> Run | None:
+    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str, cause: str = "") -> Run | None:
         """The run whose card this one belongs below: recent, on its way or ended, and shown."""
         now = self.desk.now()
-        found = chat_runs.newest(transaction, channel, host, runbook, now - SAME)
+        found = chat_runs.newest(transaction, channel, host, runbook, now - SAME, cause)
         if found is None or (found.ended_at is None and found.started_at <= now - STUCK):
             return None
         card = chat_messages.read(transaction, found.message)
         return None if card is None or card.problem else found
 
-    def _joined(self, question: Question, begun: _Begun, asked: Asked) -> Diagnosis:
+    def _joined(self, question: Question, begun: _Begun, asked: Asked) -> Kept:
         """The answer; whoever asks the same while it is being found gets the same one."""
         key = (question.target.text, question.runbook, *sorted(question.inputs.items()))
         with self._guard:
@@ -160,7 +165,7 @@ class Diagnosing:
         if not is_mine:
             return flight.result(timeout=STUCK.total_seconds())
         try:
-            flight.set_result(self.desk.hosts.diagnose(question, self._progress(begun, asked)).diagnosis)
+            flight.set_result(self.desk.asker.ask(question, lambda first: self._first(begun, first, asked)))
         except BaseException as error:
             flight.set_exception(error)
             raise
@@ -169,23 +174,23 @@ class Diagnosing:
                 self._flights.pop(key, None)
         return flight.result()
 
-    def _progress(self, begun: _Begun, asked: Asked) -> Callable[[str, Diagnosis | None], None]:
-        def progress(stage: str, diagnosis: Diagnosis | None) -> None:
-            if stage == "first" and diagnosis is not None and begun.earlier is None and not begun.is_storm:
-                first = verdict(kept.clean(diagnosis), asked, {}, "A second look is being taken.")
-                self.desk.want(begun.run.message, first.payload() | {INSTEAD: asked.by})
+    def _first(self, begun: _Begun, found: Kept, asked: Asked) -> None:
+        if begun.earlier is None and not begun.is_storm:
+            first = verdict(found.diagnosis, asked, {}, "A second look is being taken.")
+            self.desk.want(begun.run.message, first.payload() | {INSTEAD: asked.by})
 
-        return progress
-
-    def _ended(self, delivery: Delivery, begun: _Begun, found: Diagnosis, asked: Asked) -> None:
-        desk, run, earlier = self.desk, begun.run, begun.earlier
+    def _ended(self, delivery: Delivery, begun: _Begun, answer: Kept, asked: Asked) -> None:
+        desk, run, earlier, found = self.desk, begun.run, begun.earlier, answer.diagnosis
+        thread = [] if begun.is_storm or earlier is not None else list(below(run, answer))  # made before the database waits
         cause = found.verdict.cause if found.verdict else found.status
-        values = {"cause": cause, "status": found.status, "headline": found.headline, "diagnosis": kept.dump(found)}
+        values = {"cause": cause, "status": found.status, "headline": found.headline, "diagnosis": answer.text}
         with desk.store.write("chat.run") as transaction:
+            chat_runs.hold(transaction, run.channel)
             now = desk.now()
+            if earlier is not None and not self._is_same(transaction, earlier, cause):  # perhaps of another card by now
+                earlier = self._earlier(transaction, run.channel, run.host, run.runbook, cause) or earlier
             if begun.is_storm:
                 chat_runs.end(transaction, run.id, now, **values)
-                self.storm.refresh(transaction, run.message)
             elif earlier is not None and self._is_same(transaction, earlier, cause):
                 chat_runs.end(transaction, earlier.id, now, **values)
                 chat_runs.end(transaction, run.id, now, **values)
@@ -202,12 +207,17 @@ class Diagnosing:
                     now,
                 )
                 chat_messages.want(transaction, run.id, {"text": f"Asked again by <@{delivery.user}>: something else by now."})
-                self._thread(transaction, card, found)
+                self._add(transaction, below(card, answer))
             else:
                 chat_runs.end(transaction, run.id, now, **values)
                 chat_messages.want(transaction, run.message, self._card(transaction, run, found, asked))
-                self._thread(transaction, run, found)
-        desk.sender.wake()
+                self._add(transaction, thread)
+
+    def _shown(self, begun: _Begun) -> None:
+        if begun.is_storm:
+            self.storm.refresh(begun.run.message)
+        else:
+            self.desk.sender.wake()
 
     def _is_same(self, transaction: Transaction, earlier: Run, cause: str) -> bool:
         """The earlier run as it is now; one still under way will say the same, since it shares the answer."""
@@ -218,13 +228,10 @@ class Diagnosing:
         run = begun.run
         with self.desk.store.write("chat.run") as transaction:
             chat_runs.end(transaction, run.id, self.desk.now(), cause=error.reason, status="failed", headline=str(error)[:500])
-            if begun.is_storm:
-                self.storm.refresh(transaction, run.message)
-            else:
+            if not begun.is_storm:
                 tokens = {names.RERUN: self.desk.mint(transaction, names.RERUN, run.id, data={"run": run.id})}
                 shown = failed(host, str(error), error.reason, asked, tokens).payload()
                 chat_messages.want(transaction, run.id, shown)
-        self.desk.sender.wake()
 
     def _card(self, transaction: Transaction, run: Run, found: Diagnosis, asked: Asked) -> Mapping[str, Any]:
         wanted = [
@@ -237,16 +244,6 @@ class Diagnosing:
         tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in wanted}
         return verdict(found, asked, tokens).payload() | {INSTEAD: asked.by}
 
-    def _thread(self, transaction: Transaction, run: Run, found: Diagnosis) -> None:
-        for message in below(run, found):
+    def _add(self, transaction: Transaction, messages: Iterable[Message]) -> None:
+        for message in messages:
             chat_messages.add(transaction, message, self.desk.now())
-
-
-def typed(inputs: Mapping[str, str]) -> dict[str, object]:
-    """Inputs as the services take them. Raises UsageError."""
-    found: dict[str, object] = {name: value for name, value in inputs.items() if value}
-    if "pid" in found:
-        if not str(found["pid"]).isdigit():
-            raise UsageError(f"pid: expected a number, got {str(found['pid'])[:20]!r}", reason="input")
-        found["pid"] = int(str(found["pid"]))
-    return found

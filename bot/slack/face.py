@@ -12,6 +12,8 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from triagebook.bot.slack import app as listeners
+from triagebook.bot.slack.asking import Asker, Here
+from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.deciding import Deciding
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.diagnosing import Diagnosing
@@ -21,12 +23,14 @@ from triagebook.bot.slack.http import Endpoint
 from triagebook.bot.slack.inbox import Inbox
 from triagebook.bot.slack.modals import Modals
 from triagebook.bot.slack.proposing import Proposing
-from triagebook.bot.slack.sender import Later, Never, Sender, called
+from triagebook.bot.slack.sender import Sender
 from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.bot.slack.storm import Storm
+from triagebook.bot.slack.usergroups import REFRESH_S, UserGroups
 from triagebook.bot.slack.work import Work
 from triagebook.tools.server.hosts import Hosts
 from triagebook.tools.server.run import Place
+from triagebook.tools.store import chat_deliveries
 
 TIMEOUT_S = 15
 SOCKET_WORKERS = 32
@@ -50,6 +54,7 @@ class Face:
 
     def start(self) -> None:
         """Begin; Slack need not be there."""
+        self.desk.trust.groups.directory = UserGroups(self.desk)
         self.sender.start()
         self.follower.start()
         self.inbox.start()
@@ -62,9 +67,12 @@ class Face:
     def stop(self) -> None:
         """End in the order in which things come: nothing new, what runs, what shows it."""
         self._stopping.set()
+        self.desk.trust.groups.directory = None
         for thread in self._threads:
             thread.join(10)
         self.inbox.stop()
+        if self.inbox.store is not self.desk.store:
+            self.inbox.store.close()
         self.follower.stop()
         self.sender.stop()
 
@@ -86,8 +94,15 @@ class Face:
                 continue
             self.desk.ourselves.user = str(answer.get("user_id", ""))
             self.desk.ourselves.team = str(answer.get("team_id", ""))
+            self._remember_groups()
+
+    def _remember_groups(self) -> None:
+        """Who approves, for what is shown: asked now and then. What is decided asks by itself."""
+        while True:
+            self.desk.trust.groups.refresh(self.desk.trust.policy)
             self.follower.wake()
-            return
+            if self._stopping.wait(REFRESH_S):
+                return
 
     def _connect(self, credentials: Credentials) -> None:
         """Socket Mode: connect, again after failures, and close at the end. It reconnects by itself in between."""
@@ -105,17 +120,27 @@ class Face:
         handler.close()  # type: ignore[no-untyped-call]
 
 
-def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Credentials) -> Face:
-    """The parts, put together and not started."""
+def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Credentials, asker: Asker | None = None) -> Face:
+    """The parts, put together and not started. Without an asker, hosts are asked by this process."""
     trust = place.trust
     client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=_tls(credentials))
     sender = Sender(trust.store, trust.clock, client)
-    desk = Desk(place.service, trust, hosts.service, hosts.names, settings, client, sender, hosts.default_runbook)
+    desk = Desk(
+        place.service,
+        trust,
+        hosts.service,
+        hosts.names,
+        settings,
+        client,
+        sender,
+        hosts.default_runbook,
+        asker or Here(hosts.service),
+    )
     follower, modals = Follower(desk), Modals(desk)
     proposing = Proposing(desk, follower, modals)
     diagnosing = Diagnosing(desk, Storm(desk))
     work = Work(desk, diagnosing, Deciding(desk, follower, modals), proposing, Home(desk), modals)
-    inbox = Inbox(trust.store, trust.clock, f"{trust.instance}.slack", work.do, work.failed)
+    inbox = Inbox(chat_deliveries.store_of(trust.store), trust.clock, f"{trust.instance}.slack", work.do, work.failed)
     app = listeners.build(desk, credentials.signing_secret, inbox.accept, proposing.problems)
     return Face(desk, app, inbox, sender, follower, work)
 

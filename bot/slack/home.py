@@ -4,11 +4,11 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.home import Health, Run, Waiting, home
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
-from triagebook.bot.slack.sender import Later, Never, called
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import Question
@@ -52,7 +52,7 @@ class Home:
 
     def _waiting(self, delivery: Delivery, fix: FixView | None) -> Waiting | None:
         """A fix that this account may decide on, with its buttons."""
-        policy = self.desk.trust.policy
+        policy = self.desk.trust.seen
         question = question_of_view(fix, "approve") if fix is not None else None
         if fix is None or fix.plan is None or question is None:
             return None

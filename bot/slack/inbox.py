@@ -17,7 +17,7 @@ from triagebook.tools.store.database import Store
 
 LEASE = timedelta(seconds=10)
 RENEW_S = 3.0
-QUICK, SLOW = 6, 16  # workers for clicks and modals; for what reads or changes hosts
+QUICK, SLOW = 6, 64  # workers for clicks and modals; for what waits for hosts
 MOST_WAITING = 200
 BUSY_S = 5
 Continue = Callable[[], None]

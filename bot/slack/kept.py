@@ -1,6 +1,7 @@
 """A diagnosis as the database keeps it for its card: JSON without secrets, read back as the same noun."""
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,24 @@ from triagebook.tools.redact import redact
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A diagnosis as it is kept, and as it is read back."""
+
+    text: str
+    diagnosis: Diagnosis
+
+
+def of(diagnosis: Diagnosis) -> Kept:
+    """What may be shown and stored of it."""
+    return of_text(dump(diagnosis))
+
+
+def of_text(text: str) -> Kept:
+    """Of what `dump` wrote."""
+    return Kept(text, load(text))
 
 
 def dump(diagnosis: Diagnosis) -> str:
@@ -22,11 +41,6 @@ def load(text: str) -> Diagnosis:
     if raw.get("symptom"):
         raw["symptom"]["error_class"] = raw["symptom"].pop("class")
     return _adapter().validate_python(raw)
-
-
-def clean(diagnosis: Diagnosis) -> Diagnosis:
-    """The diagnosis as it is kept: what a card may show."""
-    return load(dump(diagnosis))
 
 
 @lru_cache(maxsize=1)

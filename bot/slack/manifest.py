@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from triagebook.bot.slack.http import PATH
+from triagebook.bot.slack.posted import HISTORY_SCOPES
 from triagebook.bot.slack.settings import GENERIC
 
 NAME = "triagebook"
@@ -16,12 +17,13 @@ SCOPES: Mapping[str, str] = {
     "chat:write": "chat.postMessage, chat.update, chat.postEphemeral",
     "commands": "slash commands and the shortcut",
     "files:write": "files.getUploadURLExternal, files.completeUploadExternal",
+    "usergroups:read": "usergroups.users.list: who is in a user group that approves?",
     "users:read": "users.info: is who decides a full member of this workspace?",
 }
 
 
-def manifest(commands: Iterable[str], url: str = "") -> dict[str, Any]:
-    """For Socket Mode, or for HTTP at `url` (https://NAME, without a path)."""
+def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = False) -> dict[str, Any]:
+    """For Socket Mode, or for HTTP at `url` (https://NAME, without a path); `has_history` asks to read channels besides."""
     address = {"url": f"{url.rstrip('/')}{PATH}"} if url else {}
     request = {"request_url": address["url"]} if url else {}
     return {
@@ -52,7 +54,7 @@ def manifest(commands: Iterable[str], url: str = "") -> dict[str, Any]:
                 for command in sorted(commands)
             ],
         },
-        "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},
+        "oauth_config": {"scopes": {"bot": sorted({*SCOPES, *(HISTORY_SCOPES if has_history else ())})}},
         "settings": {
             "event_subscriptions": {**request, "bot_events": list(EVENTS)},
             "interactivity": {

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
-from triagebook.bot.slack.sender import Later, Never, called
 from triagebook.runbooks.engine.errors import UsageError
 
 

@@ -7,12 +7,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from triagebook.bot.slack.calling import Later, Never, called
+from triagebook.bot.slack.posted import Blind, found, tag
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.store import chat_messages
 from triagebook.tools.store.chat_messages import Message
@@ -25,44 +26,10 @@ WORKERS = 4
 EPHEMERAL, FILE = "ephemeral", "file"
 INSTEAD = "instead_tell"  # who is told when there is no way into a message's channel
 STALE = timedelta(minutes=10)  # an answer for one person's eyes is of no use later
-PASSING = frozenset(
-    ["ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"]
-)
-# A token that is refused is a matter for the operator: everything waits until it is right.
-OURS = frozenset(["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"])
 NO_WAY_IN = frozenset(["not_in_channel", "channel_not_found", "is_archived", "user_not_in_channel", "restricted_action"])
 UNEDITABLE = frozenset(["message_not_found", "cant_update_message", "edit_window_closed"])
 TOO_MUCH = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"])
 log = logging.getLogger(__name__)
-
-
-class Later(Exception):
-    """Not now; perhaps after so many seconds."""
-
-    def __init__(self, why: str, after_s: float | None = None) -> None:
-        super().__init__(why)
-        self.after_s = after_s
-
-
-class Never(Exception):
-    """Slack will not take this message; its error word."""
-
-
-def called(method: Callable[..., Any], **values: Any) -> Mapping[str, Any]:
-    """One call of the Web API. Raises Later or Never."""
-    try:
-        answer: Mapping[str, Any] = method(**values).data
-    except SlackApiError as error:
-        status, word = error.response.status_code, str(error.response.get("error", ""))
-        if status == 429 or word in PASSING or status >= 500:
-            after = str(error.response.headers.get("Retry-After", "") or error.response.headers.get("retry-after", ""))
-            raise Later(word or str(status), float(after) if after.isdigit() else None) from None
-        if word in OURS:
-            raise Later(f"{word} {error.response.get('needed', '')}".strip(), LONGEST_S) from None
-        raise Never(word) from None
-    except (SlackClientError, OSError, ValueError) as error:  # no connection, or an answer that is no JSON
-        raise Later(type(error).__name__) from None
-    return answer
 
 
 @dataclass
@@ -73,6 +40,7 @@ class Sender:
     clock: Callable[[], datetime]
     client: WebClient
     poll_s: float = POLL_S
+    lease: timedelta = LEASE
     longest_s: float = LONGEST_S
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -115,7 +83,7 @@ class Sender:
             if not chat_messages.is_due(transaction, self.clock()):
                 return False
         with self.store.write("chat.claim") as transaction:
-            due = chat_messages.claim(transaction, self.clock(), LEASE)
+            due = chat_messages.claim(transaction, self.clock(), self.lease)
         channels: dict[str, list[Message]] = defaultdict(list)
         for message in due:
             channels[message.channel].append(message)
@@ -123,7 +91,12 @@ class Sender:
         return bool(due)
 
     def _send_all(self, batch: list[Message]) -> None:
-        for message in batch:
+        until = time.monotonic() + self.lease.total_seconds() / 4  # a message may take three times that, and the lease holds
+        for number, message in enumerate(batch):
+            if number and (self._stopping.is_set() or time.monotonic() > until):
+                with self.store.write("chat.release") as transaction:
+                    chat_messages.give_back(transaction, batch[number:])
+                return
             try:
                 self._send(message)
             except Exception:
@@ -141,7 +114,7 @@ class Sender:
             if later.after_s is not None:
                 self._paused[message.channel] = time.monotonic() + later.after_s
             self._tell(str(later))
-            self._put_off(message, later.after_s)
+            self._put_off(message, later.after_s, is_doubtful=later.is_doubtful)
             return
         except Never as never:
             self._give_up(message, str(never))
@@ -157,6 +130,10 @@ class Sender:
         place = {"channel": message.channel, **({"thread_ts": thread} if thread else {})}
         if message.kind == EPHEMERAL:
             return self._whisper(place, content)
+        if message.is_doubtful and not message.ts:
+            message = replace(message, ts=self._posted(message, thread))
+        if message.kind == FILE and message.ts:
+            return thread or "-"
         if message.kind == FILE:
             if "base64" in content:
                 content["content"] = base64.b64decode(content.pop("base64"))
@@ -172,7 +149,7 @@ class Sender:
 
     def _shown(self, message: Message, place: Mapping[str, Any], content: Mapping[str, Any]) -> str:
         """Posted, or edited; what cannot be edited any more is said below it."""
-        post = {**place, **content, "unfurl_links": False, "unfurl_media": False}
+        post = {**place, **content, "unfurl_links": False, "unfurl_media": False, "metadata": tag(message)}
         if not message.ts:
             return str(called(self.client.chat_postMessage, **post)["ts"])
         try:
@@ -182,6 +159,17 @@ class Sender:
                 raise
             return str(called(self.client.chat_postMessage, **{"thread_ts": message.ts, **post})["ts"])
         return message.ts
+
+    def _posted(self, message: Message, thread: str) -> str:
+        """Where Slack shows it already, although nobody could write that down; empty: nowhere, or it is not known."""
+        with self.store.read() as transaction:
+            age = chat_messages.age(transaction, message, self.clock())
+        name = str(message.content.get("filename", "")) if message.kind == FILE else ""
+        try:
+            return found(self.client, message, thread, age.total_seconds(), name)
+        except Blind as blind:
+            self._tell(f"{message.channel}: {blind}: it may be shown there twice")
+            return ""
 
     def _whisper(self, place: Mapping[str, Any], content: dict[str, Any]) -> str:
         """To one person; where we are not a member, as a direct message."""
@@ -196,14 +184,15 @@ class Sender:
             called(self.client.chat_postMessage, channel=user, **content, unfurl_links=False)
         return "-"
 
-    def _put_off(self, message: Message, after_s: float | None) -> None:
+    def _put_off(self, message: Message, after_s: float | None, *, is_doubtful: bool = False) -> None:
         now = self.clock()
         wait_s = min(self.longest_s, 0.5 * 2.0 ** min(message.tries, 10)) if after_s is None else after_s
         with self.store.write("chat.later") as transaction:
             if message.kind == EPHEMERAL and chat_messages.age(transaction, message, now) > STALE:
                 chat_messages.never(transaction, message, "too late")
             else:
-                chat_messages.later(transaction, message, now + timedelta(seconds=wait_s))
+                is_doubtful = (is_doubtful or message.is_doubtful) and not message.ts
+                chat_messages.later(transaction, message, now + timedelta(seconds=wait_s), is_doubtful=is_doubtful)
 
     def _give_up(self, message: Message, word: str) -> None:
         self._tell(f"{message.channel}: {word}")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from triagebook.tools.server.hosts import Hosts
     from triagebook.tools.server.run import Place
 
+SWITCH_S = 0.001  # who acknowledges waits at most so long for each thread that draws a card (Python's default: 5 ms)
+
 
 @dataclass(frozen=True)
 class SlackFace:
@@ -33,15 +35,18 @@ class SlackFace:
     @contextmanager
     def _serving(self, place: "Place") -> Iterator[None]:
         from triagebook.bot.slack import face  # noqa: PLC0415
+        from triagebook.bot.slack.apart import Apart  # noqa: PLC0415
 
-        made = face.build(place, self.hosts, self.settings, self.credentials)
-        if self.endpoint is None:
-            with face.running(made, self.credentials):
-                _say("Slack over Socket Mode")
+        sys.setswitchinterval(SWITCH_S)
+        with Apart(self.hosts.settings, self.hosts.ssh_config) as asker:
+            made = face.build(place, self.hosts, self.settings, self.credentials, asker)
+            if self.endpoint is None:
+                with face.running(made, self.credentials):
+                    _say("Slack over Socket Mode")
+                    yield
+                return
+            with face.running(made, endpoint=self.endpoint), self._listening():
                 yield
-            return
-        with face.running(made, endpoint=self.endpoint), self._listening():
-            yield
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

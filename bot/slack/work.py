@@ -106,7 +106,7 @@ class Work:
         return [(name, catalog.load(name).title) for name in ids]
 
     def _help(self, delivery: Delivery) -> None:
-        policy = self.desk.trust.policy
+        policy = self.desk.trust.seen
         identity = policy.directory.identify(delivery.actor.account)
         hosts = self.desk.names.inventory.hosts
         books = self._runbooks(delivery)

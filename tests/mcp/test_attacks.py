@@ -143,6 +143,11 @@ def test_proposals_of_assistants_are_counted_by_the_day(world: McpWorld) -> None
         fix = proposed(world)
         world.trust.service.withdraw(world.now[0].actor, fix)
     assert world.refused("propose_fix", WISH, action="propose") == "daily_quota"
+    live = world.trust.approved()
+    world.trust.apply(live)
+    assert "daily_quota" in text(
+        world.call("propose_fix", {"host": "web-01", "remediation": "raise_tasks_max", "permanent_of": live})
+    )
     assert world.trust.propose("ann")  # the person's own terminal is not counted
     world.trust.clock.pass_(days=1, minutes=1)
     assert proposed(world)

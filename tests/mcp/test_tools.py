@@ -257,3 +257,31 @@ def test_an_unexpected_error_keeps_its_text_on_the_server(world: McpWorld) -> No
     answer = world.call("diagnose", {"host": "web-01"})
     assert (answer.is_error, "secret detail" in text(answer)) == (True, False)
     assert ToolError is not None
+
+
+SAME = {"host": "web-01", "remediation": "raise_tasks_max"}
+
+
+def test_a_live_fix_is_made_permanent_by_a_plan_of_its_own_that_another_person_approves(world: McpWorld) -> None:
+    fix = world.trust.approved()
+    assert world.call("apply_fix", {"fix_id": fix}).structured_content["state"] == "validated"
+    kept = world.call("propose_fix", {**SAME, "permanent_of": fix, "reason": "keeps coming back"})
+    assert not kept.is_error, text(kept)
+    plan = kept.structured_content
+    assert (plan["state"], plan["waits_for_person"], plan["fix_id"] != fix) == ("proposed", True, True)
+    assert "refused [not_approved]" in text(world.call("apply_fix", {"fix_id": plan["fix_id"]}))
+    world.trust.approve(plan["fix_id"])
+    assert world.call("apply_fix", {"fix_id": plan["fix_id"]}).structured_content["state"] == "validated"
+    assert "refused [not_live]" in text(world.call("propose_fix", {**SAME, "permanent_of": plan["fix_id"]}))
+
+
+def test_what_is_named_beside_a_fix_to_be_made_permanent_must_be_that_fix(world: McpWorld) -> None:
+    fix = world.trust.approved()
+    for wish, reason in (
+        ({**SAME, "host": "web-02"}, "other_fix"),
+        ({**SAME, "remediation": "other"}, "other_fix"),
+        ({**SAME, "parameters": {"limit": 300}}, "usage"),
+        (SAME, "not_in_place"),
+    ):
+        assert f"[{reason}]" in text(world.call("propose_fix", {**wish, "permanent_of": fix})), reason
+    assert "[not_found]" in text(world.call("propose_fix", {**SAME, "permanent_of": "F-00000000"}))

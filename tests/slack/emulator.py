@@ -17,8 +17,17 @@ from tests.peers.peers import CACHE, NODE
 
 EMULATE = CACHE / "emulate" / "node_modules" / "emulate" / "dist" / "index.js"
 NO_SLACK = None if NODE and EMULATE.exists() else "no Slack emulator here (`make peers` installs it where npm is)"
-SCOPES = ("commands", "chat:write", "files:write", "app_mentions:read", "users:read")  # what the manifest asks for
+SCOPES = (
+    "commands",
+    "chat:write",
+    "files:write",
+    "app_mentions:read",
+    "users:read",
+    "usergroups:read",
+)  # what the manifest asks for
+HISTORY = ("channels:history", "groups:history")
 TOKEN = "xoxb-of-the-bot"
+WITH_HISTORY = "xoxb-of-the-bot-that-may-read"  # with what `slack manifest --history` asks for besides
 READER = "xoxb-of-the-test"  # reads what the bot wrote
 PERSONS = ("ann", "bob", "cid", "dan", "eve", "guest", "unmapped", "triagebook")
 CHANNELS = ("incidents", "approvals", "alerts")
@@ -66,6 +75,7 @@ def running(directory: Path) -> Iterator[Emulator]:
             "channels": [{"name": name} for name in CHANNELS],
             "tokens": [
                 {"token": TOKEN, "user": "triagebook", "scopes": list(SCOPES), "type": "bot"},
+                {"token": WITH_HISTORY, "user": "triagebook", "scopes": [*SCOPES, *HISTORY], "type": "bot"},
                 {"token": READER, "user": "ann", "scopes": reading, "type": "test"},
             ],
             "strict_scopes": True,

@@ -1,5 +1,5 @@
 """Slack as the product sees it in tests: the emulator behind a gate that keeps what was asked, fails on demand, tells what the
-emulator does not know of users, and is the server of Socket Mode, which the emulator has not."""
+emulator does not know of users, user groups and metadata, and is the server of Socket Mode, which the emulator has not."""
 
 import asyncio
 import json
@@ -40,6 +40,9 @@ class Gate:
     picky: bool = False  # takes no blocks
     limited: dict[str, int] = field(default_factory=dict)  # method -> seconds of Retry-After, once
     users: dict[str, dict[str, Any]] = field(default_factory=dict)  # user id -> members of users.info to replace
+    lost: dict[str, int] = field(default_factory=dict)  # method -> how many answers never arrive, though it was done
+    tags: dict[tuple[str, str], Any] = field(default_factory=dict)  # (channel, ts) -> metadata, which the emulator does not keep
+    groups: dict[str, list[str]] = field(default_factory=dict)  # user group id -> user ids
     acknowledged: dict[str, Any] = field(default_factory=dict)  # envelope id -> payload
     _sockets: list[web.WebSocketResponse] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop | None = None
@@ -101,6 +104,10 @@ class Gate:
             answer = self._kept(method, values, {"ok": False, "error": "ratelimited"}, 429)
             answer.headers["Retry-After"] = str(after)
             return answer
+        if method == "usergroups.users.list":
+            users = self.groups.get(values.get("usergroup", ""))
+            answer_ = {"ok": False, "error": "no_such_subteam"} if users is None else {"ok": True, "users": users}
+            return self._kept(method, values, answer_)
         if method == "apps.connections.open":
             return self._kept(method, values, {"ok": True, "url": f"{self.url.replace('http', 'ws')}/link"})
         return await self._forwarded(method, values, request, body)
@@ -108,10 +115,21 @@ class Gate:
     async def _forwarded(self, method: str, values: dict[str, str], request: web.Request, body: bytes) -> web.StreamResponse:
         assert self._session is not None
         passed = {name: request.headers[name] for name in ("authorization", "content-type") if name in request.headers}
+        if request.method == "GET":  # which Slack takes and the emulator does not
+            body = urllib.parse.urlencode(values).encode()
+            passed["content-type"] = "application/x-www-form-urlencoded"
         async with self._session.post(f"{self.emulator.url}/api/{method}", data=body, headers=passed) as answer:
             found = await answer.json()
         if method == "users.info" and found.get("ok"):
             found["user"] |= self.users.get(values.get("user", ""), {})
+        if method == "chat.postMessage" and found.get("ok") and "metadata" in values:
+            self.tags[found["channel"], found["ts"]] = json.loads(values["metadata"])
+        for item in found.get("messages", ()):
+            if values.get("include_all_metadata") in {"1", "true"} and (values["channel"], item["ts"]) in self.tags:
+                item["metadata"] = self.tags[values["channel"], item["ts"]]
+        if self.lost.get(method):
+            self.lost[method] -= 1
+            return self._kept(method, values, {"ok": False, "error": "fatal_error"}, 500)
         if "upload_url" in found:
             found["upload_url"] = found["upload_url"].replace(self.emulator.url, self.url)
         return self._kept(method, values, found)
@@ -154,7 +172,7 @@ def running(emulator: Emulator) -> Iterator[Gate]:
 
     async def serve() -> None:
         app = web.Application(client_max_size=4 << 20)
-        app.router.add_post("/api/{method}", gate.api)
+        app.router.add_route("*", "/api/{method}", gate.api)
         app.router.add_get("/link", gate.link)
         app.router.add_post("/{tail:.*}", gate.upload)
         runner = web.AppRunner(app, shutdown_timeout=1)

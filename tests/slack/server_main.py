@@ -1,13 +1,15 @@
 """A server process for tests: `triagebook serve`'s own code with the Slack face beside it, recorded diagnoses and an executor
-that writes files. A file named `die` makes it kill itself in the middle of a change.
+that writes files. A file `die` in its folder names the step at which it kills itself.
 
-Configuration is a JSON object as the only argument; tokens come from the environment as they do for the product.
+Configuration is a JSON object as the only argument; tokens come from the environment as they do for the product. With `http` it
+takes deliveries at a port of its own, which it says, instead of over a WebSocket.
 """
 
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,12 +17,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from triagebook.bot.slack import face as faces
+from triagebook.bot.slack.http import Endpoint
 from triagebook.bot.slack.settings import credentials, slack_settings
 from triagebook.tools.inventory import Entry, Inventory
 from triagebook.tools.names import Names
 from triagebook.tools.server.hosts import Hosts
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import Parts, Place, serve
+from triagebook.tools.server.web import listening
 
 from tests.slack.world import HOSTS, SlackHosts
 from tests.trust.server_main import Machines
@@ -32,7 +36,7 @@ def main() -> None:
     data, effects = Path(asked["data"]), Path(asked["effects"])
 
     def step(name: str) -> None:
-        if name == "execute.before_effect" and (effects.parent / "die").exists():
+        if (effects.parent / "die").exists() and (effects.parent / "die").read_text() == name:
             os.kill(os.getpid(), signal.SIGKILL)
 
     options = ServeOptions(
@@ -40,13 +44,16 @@ def main() -> None:
         socket=Path(asked["socket"]),
         socket_mode=0o600,
         policy=Path(asked["policy"]),
+        database=asked.get("database", ""),
+        join=asked.get("join", False),
         lease_s=2,
         sweep_s=0.3,
         patience_s=5,
     )
     executor = FileExecutor(effects, step)
     machines = Machines()
-    parts = Parts(machines, UnitRenderer(machines), lambda _keys: executor, default_runbook=lambda: "forks")
+    parts = Parts(machines, UnitRenderer(machines), lambda _keys: executor, default_runbook=lambda: "forks", step=step)
+    port = 0
     hosts = SlackHosts()
     names = Names(Inventory({name: Entry(name) for name in HOSTS}, {}))
     runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
@@ -54,14 +61,23 @@ def main() -> None:
 
     @contextmanager
     def face(place: Place) -> Iterator[None]:
-        found = credentials(over_http=False)
+        nonlocal port
+        found = credentials(over_http="http" in asked)
         made = faces.build(place, Hosts(hosts, names, lambda: runbooks[0]), settings, found)  # type: ignore[arg-type]
         made.inbox.lease, made.inbox.renew_s = timedelta(seconds=2), 0.5
-        with faces.running(made, found):
+        made.sender.lease = timedelta(seconds=2)
+        if "http" not in asked:
+            with faces.running(made, found):
+                yield
+            return
+        endpoint = Endpoint()
+        with faces.running(made, endpoint=endpoint), listening("127.0.0.1:0", endpoint, "slack-http") as port:
+            while not made.desk.ourselves.team:
+                time.sleep(0.02)
             yield
 
     def ready() -> None:
-        sys.stdout.write("ready\n")
+        sys.stdout.write(f"ready {port}\n")
         sys.stdout.flush()
 
     serve(options, parts, ready, [face])

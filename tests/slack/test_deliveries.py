@@ -4,6 +4,8 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from triagebook.bot.slack import inbox
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.delivery import of_command
 from triagebook.tools.store import chat_deliveries
@@ -72,7 +74,7 @@ def test_a_delivery_sent_again_after_a_restart_was_done_before_it(tmp_path: Path
 def test_what_a_dead_worker_left_is_taken_over(tmp_path: Path, through: Gate) -> None:
     with worlds.over_http(tmp_path, through) as world:
         left = of_command(world.driver.command_body("ann", "web-03", "/triage", "incidents"))
-        with world.trust.store.write() as transaction:
+        with world.face.inbox.store.write() as transaction:
             kept = [Stored(left.key, left.kind, left.dump())]
             chat_deliveries.add(transaction, kept, "a dead one", world.trust.clock(), timedelta(seconds=-1))
         world.card("incidents", "CAUSE FOUND · web-03")
@@ -80,7 +82,10 @@ def test_what_a_dead_worker_left_is_taken_over(tmp_path: Path, through: Gate) ->
         assert world.hosts.asked == ["web-03"]
 
 
-def test_a_face_that_stops_leaves_what_it_has_not_begun_to_the_next(tmp_path: Path, through: Gate) -> None:
+def test_a_face_that_stops_leaves_what_it_has_not_begun_to_the_next(
+    tmp_path: Path, through: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "SLOW", 16)
     release = threading.Event()
     with worlds.over_http(tmp_path, through) as before:
         before.face.inbox.lease = worlds.HOUR

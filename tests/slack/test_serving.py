@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from triagebook.bot.slack.cards import names
+from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.server.client import ask
 
 from tests import sshd
 from tests.command import Triagebook
 
+from . import test_usergroups as usergroups
 from . import world as worlds
 from .driver import SECRET, Driver, Http, Socket, buttons
 from .emulator import TOKEN
@@ -34,11 +36,13 @@ def environment(gate: Gate, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def served(directory: Path, gate: Gate) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
+def served(directory: Path, gate: Gate, policy_text: str = "") -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
     """A server on this directory; its socket."""
     policy = directory / "policy.yaml"
     policy.write_text(
-        worlds.policy(gate).replace("{os: dan}", f"{{os: {getpass.getuser()}}}").replace("[ann, bob, cid,", "[ann, bob, cid, dan,")
+        (policy_text or worlds.policy(gate))
+        .replace("{os: dan}", f"{{os: {getpass.getuser()}}}")
+        .replace("[ann, bob, cid,", "[ann, bob, cid, dan,")
     )
     policy.chmod(0o644)
     (directory / "effects").mkdir(exist_ok=True)
@@ -53,7 +57,7 @@ def served(directory: Path, gate: Gate) -> Iterator[tuple[Path, "subprocess.Pope
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment(gate))
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert process.stdout.readline() == "ready 0\n"
         until(lambda: gate.is_connected, "Socket Mode", 30)
         yield directory / "socket", process
     finally:
@@ -74,7 +78,7 @@ def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_res
         shown = ask(socket, {"do": "show", "fix": fix})
         assert ask(socket, {"do": "approve", "fix": fix, "digest": shown["digest"]})["state"] == "approved"
         approved = channels.card("approvals", "APPROVED, NOT YET APPLIED")
-        (tmp_path / "die").touch()
+        (tmp_path / "die").write_text("execute.before_effect")
         driver.click("cid", approved, names.APPLY)
         assert process.wait(30) == -9
     (tmp_path / "die").unlink()
@@ -87,6 +91,26 @@ def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_res
         assert list((tmp_path / "effects").iterdir()) == []
         text = f"Not done: apply {fix}"
         until(lambda: any(text in told for told in through.whispers("cid")), "what became of the click", 40)
+
+
+def test_a_user_group_decides_at_the_command_line_too_while_slack_is_served(tmp_path: Path, through: Gate) -> None:
+    channels, driver = Channels(through), Driver(through, Socket(through))
+    through.groups[usergroups.GROUP] = [through.emulator.users["bob"]]
+    with served(tmp_path, through, usergroups.policy_of(through)) as (socket, _process):
+        driver.command("ann", "web-01")
+        driver.click("ann", channels.card("incidents", "CAUSE FOUND · web-01"), names.PROPOSE)
+        driver.submit("ann", form(through, names.PROPOSE_VIEW), wish())
+        fix = fix_of(channels.card("approvals", "APPROVAL NEEDED: web-01"))
+        wanted = {"do": "approve", "fix": fix, "digest": ask(socket, {"do": "show", "fix": fix})["digest"]}
+        with pytest.raises(TriagebookError, match="dan is not among the approvers"):
+            ask(socket, wanted)
+        through.groups[usergroups.GROUP].append(through.emulator.users["dan"])
+        through.is_down = True
+        with pytest.raises(TriagebookError, match="nothing was decided; try again"):
+            ask(socket, wanted)
+        through.is_down = False
+        assert ask(socket, wanted)["state"] == "approved"
+        channels.card("approvals", "APPROVED, NOT YET APPLIED")
 
 
 @pytest.mark.parametrize("arguments", [("--slack-http", "127.0.0.1:0"), ("--slack",)])

@@ -171,7 +171,14 @@ def until(ask: Callable[[], T | None], what: str, timeout_s: float = 15) -> T:
 
 
 def build(
-    directory: Path, gate: Gate, *, url: str = "", instance: str = "one", clock: Any = None, policy_text: str = ""
+    directory: Path,
+    gate: Gate,
+    *,
+    url: str = "",
+    instance: str = "one",
+    clock: Any = None,
+    policy_text: str = "",
+    token: str = TOKEN,
 ) -> tuple[World, SlackHosts, Face]:
     """A place of trust and its face, not started."""
     url = url or f"sqlite:///{directory / 'triagebook.db'}"
@@ -184,7 +191,7 @@ def build(
     books = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
     settings = slack_settings({"approvals": gate.emulator.channels["approvals"]}, books)
     names = Names(Inventory({name: Entry(name) for name in (*HOSTS, "db-01")}, {}))
-    credentials = Credentials(TOKEN, "xapp-test", SECRET, f"{gate.url}/api/")
+    credentials = Credentials(token, "xapp-test", SECRET, f"{gate.url}/api/")
     made = faces.build(place, Hosts(hosts, names, lambda: hosts.catalog.entries()[-1].id), settings, credentials)  # type: ignore[arg-type]
     made.inbox.renew_s = 0.5
     made.sender.poll_s, made.sender.longest_s = 0.05, 0.5

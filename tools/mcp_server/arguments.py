@@ -43,6 +43,15 @@ FixId = Annotated[
         json_schema_extra={"pattern": "^F-[0-9a-z]{8}$"},
     ),
 ]
+PermanentOf = Annotated[
+    str,
+    Field(
+        description="Instead of a new change: the fix_id of one that is in place (validated, unresolved), to be made permanent. "
+        "host and remediation are that fix's; nothing else but the reason is given",
+        max_length=40,
+        json_schema_extra={"pattern": "^(F-[0-9a-z]{8})?$"},
+    ),
+]
 MaybeFixId = Annotated[str, Field(description="Only rows of this fix", max_length=40)]
 MaybeHost = Annotated[str, Field(description="Only rows of this host", max_length=260)]
 Person = Annotated[str, Field(description="Only rows of this person", max_length=64)]

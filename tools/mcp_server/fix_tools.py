@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
+from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.mcp_server import arguments as of
 from triagebook.tools.mcp_server.answers import FixAnswer
 from triagebook.tools.mcp_server.brief import MAX_BYTES
@@ -15,12 +16,13 @@ from triagebook.tools.mcp_server.toolbox import CHANGES_HOSTS, LOOKS, WRITES_DOW
 from triagebook.tools.mcp_server.untrusted import Untrusted, fenced, untrusted
 
 WAIT = "Wait: ask fix_status at most every 15 seconds, and do not press anybody."
+KEEP = "It holds until the next boot. If the person wants it kept: propose_fix with permanent_of."
 NEXT: Mapping[str, tuple[str, ...]] = {
     "proposed": ("Show the person the exact change, commands, risk, disruption and undo.", "{decide}", WAIT),
     "approved": ("If the person still wants it: apply_fix, once.",),
     "running": ("It is under way. " + WAIT,),
     "reverting": ("It is being undone. " + WAIT,),
-    "validated": ("It took effect and the cause is gone. Diagnose again and tell the person what else is found.",),
+    "validated": ("It took effect and the cause is gone. Diagnose again and tell the person what else is found.", KEEP),
     "unresolved": ("It was applied, but whether it helped could not be judged. Diagnose again.",),
     "unknown": ("Nobody can say yet how it ended. Do not apply anything else to this host; ask fix_status later.",),
     "failed": ("Explain the outcome; diagnose again before proposing anything.",),
@@ -49,12 +51,19 @@ class FixTools:
         runbook: of.Runbook = "",
         parameters: of.Parameters = {},  # noqa: B006 - only read
         culprit: of.Culprit = "",
+        *,
         reason: of.Reason = "",
+        permanent_of: of.PermanentOf = "",
     ) -> Annotated[CallToolResult, FixAnswer]:
         """Ask for a fix that a diagnosis offers. The server diagnoses the host again, and writes down the exact change, its risk
         and its undo, for another person to decide on in the terminal or Slack. It changes nothing on the host, and you cannot
-        approve it. Only after you explained the diagnosis and the person wants the fix."""
+        approve it. Only after you explained the diagnosis and the person wants the fix. A live change ends at the next boot:
+        permanent_of asks for the step that keeps it, as a plan of its own."""
         caller = self.box.who()
+        if permanent_of:
+            given = [name for name, value in (("runbook", runbook), ("parameters", parameters), ("culprit", culprit)) if value]
+            step = self.box.called(self._permanent, caller, permanent_of, (host, remediation), given, reason)
+            return _answered(await self.box.answered(caller, "persist", step))
         wish = {
             "host": host,
             "remediation": remediation,
@@ -69,6 +78,16 @@ class FixTools:
             return self.box.fixes.propose(caller, wish)
 
         return _answered(await self.box.answered(caller, "propose", self.box.called(proposed)))
+
+    def _permanent(self, caller: Caller, fix_id: str, wanted: tuple[str, str], given: list[str], reason: str) -> Json:
+        """What is named must be the fix that is meant: an assistant that mixes two up makes neither permanent."""
+        plan = self.box.fixes.show(caller, fix_id)["plan"] or {}
+        is_of = (plan.get("host", ""), plan.get("remediation", ""))
+        if is_of != wanted:
+            raise UsageError(f"{fix_id} is {is_of[1]} on {is_of[0]}, not {wanted[1]} on {wanted[0]}", reason="other_fix")
+        if given:
+            raise UsageError(f"{', '.join(given)}: with permanent_of they are those of {fix_id}; leave them out", reason="usage")
+        return self.box.fixes.persist(caller, fix_id, reason)
 
     async def fix_status(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
         """Where a fix stands: waiting for a person, approved, running, how it ended; its exact change, commands, undo, expiry."""

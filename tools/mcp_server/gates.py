@@ -23,6 +23,10 @@ class FixGateway(Protocol):
         """`wish` has the members of the service's Proposal."""
         ...
 
+    def persist(self, caller: Caller, fix: str, reason: str) -> Json:
+        """The plan that makes a live fix permanent; it waits for a person like any other."""
+        ...
+
     def show(self, caller: Caller, fix: str) -> Json: ...
 
     def apply(self, caller: Caller, fix: str) -> Json: ...
@@ -52,6 +56,9 @@ class SocketFixes:
 
     def propose(self, caller: Caller, wish: Json) -> Json:
         return self._told("propose", **wish)
+
+    def persist(self, caller: Caller, fix: str, reason: str) -> Json:
+        return self._told("persist", fix=fix, reason=reason)
 
     def show(self, caller: Caller, fix: str) -> Json:
         return self._told("show", fix=fix)

@@ -20,6 +20,9 @@ class PlaceFixes:
     def propose(self, caller: Caller, wish: Json) -> Json:
         return _json(self.service.propose(caller.actor, Proposal(**wish)))
 
+    def persist(self, caller: Caller, fix: str, reason: str) -> Json:
+        return _json(self.service.persist(caller.actor, fix, reason))
+
     def show(self, caller: Caller, fix: str) -> Json:
         return _json(self.service.show(caller.actor, fix))
 

@@ -7,6 +7,7 @@ from triagebook.tools.identity import Identity
 from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, Question, Terms
 
 OPEN_TO_ALL = "diagnose"  # what an account without a person, or an installation without a policy, may be allowed at most
+UNASKED = "unchecked_group"  # the approvers are a group that is kept elsewhere, and who is in it is not known
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ def may_vote(policy: Policy, identity: Identity, question: Question, requester: 
     terms = policy.terms_for(question)
     if terms is None:
         return Decision(False, "no_approval_rule", f"no approval terms cover this plan: nobody can approve it ({policy.source})")
-    if not all(len(need.approvers - {requester}) >= need.count for need in terms.needs):
+    is_short = not all(len(need.approvers - {requester}) >= need.count for need in terms.needs)
+    if terms.unasked and (is_short or identity.person not in terms.approvers):
+        groups = ", ".join(map(str, sorted(terms.unasked)))
+        return Decision(False, UNASKED, f"{terms.name!r} ({terms.where}) is decided by {groups}: {policy.why_unasked}")
+    if is_short:
         return Decision(False, "empty_approver_set", f"{terms.name!r} ({terms.where}) has too few approvers: nobody can approve")
     if identity.person not in terms.approvers:
         return Decision(False, "not_an_approver", f"{identity.person} is not among the approvers of {terms.name!r} ({terms.where})")
@@ -82,7 +87,8 @@ def remaining(terms: Terms, persons: Sequence[str]) -> str:
     parts = []
     for need in terms.needs:
         given = min(len(need.approvers & set(persons)), need.count)
-        parts.append(f"{given} of {need.count} ({', '.join(need.names) or 'nobody'})")
+        who = ", ".join(need.names) or "nobody"
+        parts.append(f"{given} of {need.count} ({who}{'; who that is, Slack has not said yet' if need.unasked else ''})")
     return ", ".join(parts)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.nearest import did_you_mean
 from triagebook.tools.identity import Account, Directory, Owner
-from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, Rule, Scope, Terms
+from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, Rule, Scope, Terms, UserGroup
 from triagebook.tools.policy.reading import Node, read_policy_document
 
 VERSION = "triagebook/policy/v1"
 KEYS = ("apiVersion", "persons", "services", "groups", "rules", "approvals", "break_glass")
 SCOPE = ("hosts", "runbooks", "risks")
+USERGROUP = "slack_usergroup"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _PATTERN = r"[A-Za-z0-9*?][A-Za-z0-9._:@*?-]{0,252}"
 _ACCOUNT_TEXT = r"[^\x00-\x20\x7f#/]{1,200}"
@@ -48,10 +49,10 @@ class _Names:
             self._person(person, node)
         for service, node in top["services"].mapping(None).items() if "services" in top else ():
             self._service(service, node)
-        self.groups = {
-            group: frozenset(self.person(item) for item in node.items())
-            for group, node in (top["groups"].mapping(None).items() if "groups" in top else ())
-        }
+        self.groups: dict[str, frozenset[str]] = {}
+        self.usergroups: dict[str, UserGroup] = {}
+        for group, node in top["groups"].mapping(None).items() if "groups" in top else ():
+            self._group(group, node)
 
     def _person(self, person: str, node: Node) -> None:
         members = node.mapping(("name", "accounts"), ("accounts",))
@@ -67,6 +68,16 @@ class _Names:
         self.services.append(service)
         for item in members["accounts"].items():
             self._own(_account(item), Owner(owner, service), item)
+
+    def _group(self, group: str, node: Node) -> None:
+        """A list of persons, or a user group of Slack, where they are looked up at each decision."""
+        if not isinstance(node.value, dict):
+            self.groups[group] = frozenset(self.person(item) for item in node.items())
+            return
+        found = _usergroup(node.mapping((USERGROUP,), (USERGROUP,))[USERGROUP])
+        if not any(account.kind == "slack" and account.issuer == found.team for account in self.owners):
+            raise node.error(f"no person has a Slack account of {found.team}: nobody in this user group would count")
+        self.usergroups[group] = found
 
     def _own(self, account: Account, owner: Owner, node: Node) -> None:
         if account in self._seen:
@@ -87,8 +98,10 @@ class _Names:
         if word in special:
             return frozenset({word})
         if colon and kind == "group":
+            if name in self.usergroups:
+                raise node.error(f"{name!r} is a Slack user group: it may approve (approvals.needs.from), here persons are named")
             if name not in self.groups:
-                raise node.error(f"no such group {name!r}{did_you_mean(name, self.groups)}")
+                raise node.error(f"no such group {name!r}{did_you_mean(name, [*self.groups, *self.usergroups])}")
             return self.groups[name]
         if colon and kind == "service" and ANYONE in special:
             if name not in self.services:
@@ -124,7 +137,10 @@ def _terms(node: Node, names: _Names) -> Terms:
 def _need(node: Node, names: _Names) -> Need:
     members = node.mapping(("from", "count"), ("from",))
     count = members["count"].count(MAX_COUNT) if "count" in members else 1
-    return Need(names.who(members["from"], ()), count, tuple(item.text() for item in members["from"].items()))
+    kept = {f"group:{name}": group for name, group in names.usergroups.items()}
+    listed = [(item, item.text()) for item in members["from"].items()]
+    persons = frozenset().union(*(names.members(item, ()) for item, word in listed if word not in kept))
+    return Need(persons, count, tuple(word for _, word in listed), frozenset(kept[word] for _, word in listed if word in kept))
 
 
 def _break_glass(node: Node, names: _Names) -> BreakGlass:
@@ -156,6 +172,11 @@ def _items(top: Mapping[str, Node], key: str) -> list[Node]:
 def _checked_name(name: str, node: Node) -> None:
     if not re.fullmatch(_NAME, name) or name in {ANYONE, UNMAPPED}:
         raise node.error(f"{name!r} is no name for a person or service: letters, digits, '.', '_', '-'")
+
+
+def _usergroup(node: Node) -> UserGroup:
+    team, _, group = node.text(r"T[A-Z0-9]{1,30}/S[A-Z0-9]{1,30}", "TEAM/GROUP such as T024BE7LD/S0614TZR7").partition("/")
+    return UserGroup(team, group)
 
 
 def _account(node: Node) -> Account:

@@ -1,8 +1,11 @@
-"""A policy as it decides: rules in order, who approves what, who may break the glass. Groups are already persons here."""
+"""A policy as it decides: rules in order, who approves what, who may break the glass.
+
+Groups of the file are already persons here; a group that a chat service keeps becomes persons when it was asked.
+"""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from triagebook.tools.identity import Directory
@@ -50,6 +53,17 @@ class Rule:
     where: str
 
 
+@dataclass(frozen=True, order=True)
+class UserGroup:
+    """A group that Slack keeps, of one workspace. Who is in it is Slack's word, asked at each decision."""
+
+    team: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"slack:{self.team}/{self.id}"
+
+
 @dataclass(frozen=True)
 class Need:
     """So many approvals from this set of persons. An empty set is nobody, and then nothing is ever approved."""
@@ -57,6 +71,12 @@ class Need:
     approvers: frozenset[str]
     count: int
     names: tuple[str, ...] = ()  # as the policy wrote it, to be shown
+    unasked: frozenset[UserGroup] = frozenset()  # whose members are not among the approvers: nobody, until they are known
+
+    def with_members(self, members: Mapping[UserGroup, frozenset[str]]) -> "Need":
+        """This need where the persons of these groups approve too."""
+        known = self.unasked & members.keys()
+        return replace(self, approvers=self.approvers.union(*(members[group] for group in known)), unasked=self.unasked - known)
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,11 @@ class Terms:
     def approvers(self) -> frozenset[str]:
         """Everybody whose approval counts for something."""
         return frozenset().union(*(need.approvers for need in self.needs))
+
+    @property
+    def unasked(self) -> frozenset[UserGroup]:
+        """The groups whose members are not known here."""
+        return frozenset().union(*(need.unasked for need in self.needs))
 
 
 @dataclass(frozen=True)
@@ -97,10 +122,21 @@ class Policy:
     is_configured: bool = True
     digest: str = ""  # SHA-256 of the file's bytes, for the audit log
     source: str = ""
+    why_unasked: str = "Slack was not asked who that is"  # said of groups whose members are not known
 
     def terms_for(self, question: Question) -> Terms | None:
         """The first terms that cover the question."""
         return next((terms for terms in self.approvals if terms.scope.covers(question)), None)
+
+    def with_members(self, members: Mapping[UserGroup, frozenset[str]]) -> "Policy":
+        """This policy where these groups are these persons; a group that is not given stays nobody."""
+        if not members:
+            return self
+
+        def known(terms: Terms) -> Terms:
+            return replace(terms, needs=tuple(need.with_members(members) for need in terms.needs))
+
+        return replace(self, approvals=tuple(map(known, self.approvals)))
 
 
 UNCONFIGURED = Policy(is_configured=False)

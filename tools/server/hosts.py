@@ -1,7 +1,7 @@
 """The hosts a server knows, and the one way in which all of its faces diagnose them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from triagebook.tools import setup
@@ -18,10 +18,12 @@ class Hosts:
     service: Service
     names: Names
     default_runbook: Callable[[], str]
+    settings: Settings = field(default_factory=Settings)  # by these the service was made, and another process makes its own
+    ssh_config: str = ""
 
 
 def server_hosts(settings: Settings, ssh_config: Path) -> Hosts:
     """Raises UsageError: an inventory that does not read. The names of an ssh_config are a person's, not a server's."""
     service = setup.service(settings, ssh_config=str(ssh_config))
     names = Names(load([source for source in settings.inventory if source != SSH_CONFIG]))
-    return Hosts(service, names, lambda: setup.default_runbook(settings, service.catalog))
+    return Hosts(service, names, lambda: setup.default_runbook(settings, service.catalog), settings, str(ssh_config))

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from triagebook.tools.store.chat_schema import deliveries
-from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.database import Store, Transaction
 from triagebook.tools.times import to_micros
 
 KEPT = timedelta(minutes=10)  # a chat service repeats what was not acknowledged for some minutes
 MOST_TRIES = 3
 BATCH = 50
+FILE = "deliveries.db"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Stored:
     key: str
     kind: str
     body: str
+
+
+def store_of(store: Store) -> Store:
+    """Where deliveries are kept: on SQLite a file of their own, since an acknowledgement must not wait for whoever writes else."""
+    return store.beside(FILE, deliveries)
 
 
 def add(transaction: Transaction, items: Sequence[Stored], owner: str, now: datetime, lease: timedelta) -> frozenset[str]:

@@ -6,8 +6,8 @@ a chat service that is away loses nothing.
 
 import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,7 @@ class Message:
     shown: int = 0
     tries: int = 0
     problem: str = ""
+    is_doubtful: bool = False  # perhaps the service shows it: who was at it died, or its answer never came
 
 
 def new_id() -> str:
@@ -130,15 +131,26 @@ def mark_of(state: str, vote_count: int, updated_at_micros: int) -> str:
 
 
 def claim(transaction: Transaction, now: datetime, lease: timedelta) -> list[Message]:
-    """Messages that are to be sent, as this sender's for a while. One in a thread waits until its parent is posted."""
+    """Messages that are to be sent, as this sender's for a while. One in a thread waits until its parent is posted.
+
+    Whoever is done with one gives its lease back; a lease that ran out says that somebody was at it who died.
+    """
     due = _due(now)
-    wanted = select(messages.c.id).where(due, _has_place()).order_by(messages.c.created_at).limit(BATCH)
-    ids = list(transaction.connection.execute(wanted).scalars())
-    if not ids:
+    wanted = select(messages.c.id, messages.c.lease_until).where(due, _has_place()).order_by(messages.c.created_at).limit(BATCH)
+    left = {row.id: row.lease_until > 0 for row in transaction.connection.execute(wanted)}
+    if not left:
         return []
-    statement = update(messages).where(messages.c.id.in_(ids), due).values(lease_until=to_micros(now + lease))
+    statement = update(messages).where(messages.c.id.in_(left), due).values(lease_until=to_micros(now + lease))
     rows = transaction.connection.execute(statement.returning(*messages.c)).all()
-    return [_message(row) for row in sorted(rows, key=lambda row: row.created_at)]
+    return [replace(_message(row), is_doubtful=left[row.id]) for row in sorted(rows, key=lambda row: row.created_at)]
+
+
+def give_back(transaction: Transaction, batch: Sequence[Message]) -> None:
+    """Not begun after all: whoever comes next may. What was doubtful before stays so."""
+    for is_doubtful in (False, True):
+        ids = [message.id for message in batch if message.is_doubtful is is_doubtful]
+        values = {"lease_until": int(is_doubtful)}
+        transaction.connection.execute(update(messages).where(messages.c.id.in_(ids)).values(values))
 
 
 def is_due(transaction: Transaction, now: datetime) -> bool:
@@ -158,9 +170,9 @@ def sent(transaction: Transaction, message: Message, ts: str) -> None:
     transaction.connection.execute(statement.values(ts=ts, shown=message.wanted, lease_until=0, tries=0))
 
 
-def later(transaction: Transaction, message: Message, next_at: datetime) -> None:
-    """It could not be sent now."""
-    values = {"next_at": to_micros(next_at), "lease_until": 0, "tries": messages.c.tries + 1}
+def later(transaction: Transaction, message: Message, next_at: datetime, *, is_doubtful: bool = False) -> None:
+    """It could not be sent now; doubtful: nobody can say whether it was."""
+    values = {"next_at": to_micros(next_at), "lease_until": int(is_doubtful), "tries": messages.c.tries + 1}
     transaction.connection.execute(update(messages).where(messages.c.id == message.id).values(values))
 
 

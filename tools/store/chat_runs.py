@@ -70,18 +70,24 @@ def read(transaction: Transaction, run_id: str) -> Run | None:
     return None if row is None else _run(row)
 
 
-def newest(transaction: Transaction, channel: str, host: str, runbook: str, since: datetime) -> Run | None:
-    """The newest run with a card of its own on that host in that channel."""
+def hold(transaction: Transaction, channel: str) -> None:
+    """Nobody else begins or ends a run in this channel until the transaction ends: two who look for a card at once find one."""
+    transaction.alone(f"chat_runs/{channel}")
+
+
+def newest(transaction: Transaction, channel: str, host: str, runbook: str, since: datetime, cause: str = "") -> Run | None:
+    """The newest run with a card of its own on that host in that channel; with a cause, the newest that found it."""
     where = (runs.c.channel == channel) & (runs.c.host == host) & (runs.c.runbook == runbook) & (runs.c.message != "")
+    where = where & (runs.c.cause == cause) & (runs.c.ended_at > 0) if cause else where
     statement = select(runs).where(where, runs.c.started_at > to_micros(since)).order_by(runs.c.started_at.desc()).limit(1)
     row = transaction.connection.execute(statement).one_or_none()
     return None if row is None else _run(row)
 
 
-def asked_since(transaction: Transaction, channel: str, since: datetime) -> list[Run]:
-    """Runs of a channel since then, oldest first."""
+def hosts_since(transaction: Transaction, channel: str, since: datetime) -> frozenset[str]:
+    """Hosts that were asked about in a channel since then."""
     where = (runs.c.channel == channel) & (runs.c.started_at > to_micros(since))
-    return [_run(row) for row in transaction.connection.execute(select(runs).where(where).order_by(runs.c.started_at))]
+    return frozenset(transaction.connection.execute(select(runs.c.host).where(where).distinct()).scalars())
 
 
 def of_message(transaction: Transaction, message: str) -> list[Run]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 from triagebook.runbooks.engine.errors import TrustError
 
 BUSY_S = 30
@@ -30,6 +31,14 @@ class Transaction:
         dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
         statement: sqlite.Insert = dialect.insert(table)
         return statement
+
+    def alone(self, what: str) -> None:
+        """Go on when no other transaction that said the same is under way, on any replica; held until this one ends.
+
+        On SQLite there is one writer at a time anyway. Take it before any row, so that two can never wait for each other.
+        """
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(what, 0))))
 
 
 class Store:
@@ -65,6 +74,21 @@ class Store:
         with _database_errors(), self._engine.connect().execution_options(**level) as connection:
             yield Transaction(connection)
             connection.rollback()
+
+    def beside(self, name: str, table: Table) -> "Store":
+        """A database of its own for one table, in a file beside this one, so that writing it waits for no other writer.
+
+        PostgreSQL has many writers: there it is this very store.
+        """
+        if self.dialect != "sqlite":
+            return self
+        path = Path(self._engine.url.database or "").with_name(name)
+        made = Store(_sqlite_engine(URL.create("sqlite", database=str(path))), self._step)
+        with made.write("create") as transaction:
+            transaction.connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                transaction.connection.execute(CreateIndex(index, if_not_exists=True))
+        return made
 
     def close(self) -> None:
         """Close every connection."""

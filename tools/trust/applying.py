@@ -10,7 +10,7 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.event import Event, Outcome
 from triagebook.tools.fixes import Fix, HostLock, plan_of
-from triagebook.tools.policy.decide import is_approved
+from triagebook.tools.policy.decide import UNASKED, is_approved
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.target_name import parse_target
@@ -21,7 +21,7 @@ from triagebook.tools.trust.ports import Approach, Ending, Executor, Job
 from triagebook.tools.trust.reverting import UNDO, mark_reverted
 from triagebook.tools.trust.trust import Attempt, Trust, require
 from triagebook.tools.trust.views import question_of
-from triagebook.tools.trust.voting import counts, found
+from triagebook.tools.trust.voting import as_of_now, counts, found
 
 USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted", "failed"}
 
@@ -29,8 +29,10 @@ USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted"
 def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
     """Carry out an approved fix, once. Raises RefusedError; nothing ran then."""
     with trust.store.read() as transaction:
+        require(trust, tried, question_of(found(trust, tried, transaction, fix_id), "apply"))
+    trust = as_of_now(trust, tried, fix_id)
+    with trust.store.read() as transaction:
         fix = found(trust, tried, transaction, fix_id)
-        require(trust, tried, question_of(fix, "apply"))
         _require_applicable(trust, tried, transaction, fix)
     plan = plan_of(fix)
     executor = _executor(trust, plan)
@@ -62,6 +64,8 @@ def _require_applicable(trust: Trust, tried: Attempt, transaction: Transaction, 
     terms = trust.policy.terms_for(question_of(fix, "approve"))
     is_covered = terms is not None and is_approved(terms, [vote.person for vote in votes])
     if not is_covered and not any(vote.break_glass for vote in votes):
+        if terms is not None and terms.unasked:
+            raise RefusedError(f"{fix.id}: its approvals cannot be checked: {trust.policy.why_unasked}", reason=UNASKED)
         message = f"{fix.id}: its approvals are not for this plan, or do not suffice under the policy of now"
         raise RefusedError(message, reason="approval_void")
 

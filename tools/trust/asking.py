@@ -54,6 +54,7 @@ FACE_REASONS = frozenset(
 DAY = timedelta(days=1)
 MOST_A_DAY = 20  # plans that one person's assistants may ask for
 MOST_ROWS = 1000
+PLANNING = ("propose", "persist", "revert")  # what stores a plan
 
 
 def allow_diagnosis(trust: Trust, actor: Actor, host: str, runbook: str) -> None:
@@ -111,7 +112,8 @@ def require_quota(trust: Trust, tried: Attempt) -> None:
     if tried.actor.channel != "mcp":
         return
     with trust.store.read() as transaction:
-        rows = audit_rows.newest_rows(transaction, MOST_ROWS, person=tried.identity.person, action="propose")
+        person = tried.identity.person
+        rows = [row for action in PLANNING for row in audit_rows.newest_rows(transaction, MOST_ROWS, person=person, action=action)]
     events = [decode(row.leaf)[0] for row in rows]
     today = [event for event in events if event.at > tried.at - DAY and event.channel == "mcp"]
     count = sum(event.outcome == "ok" for event in today)

@@ -11,6 +11,7 @@ from triagebook.tools.policy.model import Question
 from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.times import rfc3339
+from triagebook.tools.trust.asking import require_quota
 from triagebook.tools.trust.freshness import other_host
 from triagebook.tools.trust.proposing import expiry_of, fix_of, require_room
 from triagebook.tools.trust.reverting import IN_PLACE, UNDO
@@ -33,6 +34,7 @@ def proposed_permanent(trust: Trust, tried: Attempt, fix_id: str, reason: str) -
     if trust.executor is None:
         raise RefusedError(f"{fix.id}: this server cannot change hosts", reason="cannot_apply")
     require_room(trust, tried)
+    require_quota(trust, tried)
     fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
     stale = other_host(plan, fresh, trust.executor.target_id(plan.host))
     if stale is not None:

@@ -1,6 +1,6 @@
 """What the trusted side needs from the rest: somebody who diagnoses, who renders a change, and who carries it out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -10,6 +10,8 @@ from triagebook.runbooks.engine.parameters import Value
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.collector.readings import Reading
+from triagebook.tools.identity import Account
+from triagebook.tools.policy.model import UserGroup
 
 EndState = Literal["validated", "unresolved", "reverted", "failed", "unknown"]
 
@@ -93,4 +95,12 @@ class Executor(Protocol):
 
     def recover(self, job: Job) -> Ending | None:
         """Settle an unknown execution from the helper's journal and fresh facts; None while it cannot be told."""
+        ...
+
+
+class GroupDirectory(Protocol):
+    """Says who is in a user group, where the group is kept. The face that speaks to that service has one."""
+
+    def members(self, group: UserGroup, checked: Collection[Account]) -> frozenset[Account]:
+        """The accounts in it now; of those in `checked` only full members of their workspace. RefusedError: it cannot be told."""
         ...

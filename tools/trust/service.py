@@ -154,9 +154,11 @@ class FixService:
                 require(self._trust, tried, Question(auditing.READ, question.host))
             if question.action not in {*RULED, "approve"}:
                 raise UsageError(f"no action {question.action[:40]!r} (there are: {', '.join(RULED)}, approve)", reason="usage")
-            decision = (
-                may_vote(policy, identity, question, requester) if question.action == "approve" else may(policy, identity, question)
-            )
+            if question.action == "approve":
+                policy, _ = self._trust.groups.asked(policy, question, {identity.person})
+                decision = may_vote(policy, identity, question, requester)
+            else:
+                decision = may(policy, identity, question)
             return PolicyAnswer(
                 decision.is_allowed, decision.reason, decision.says, str(identity.account), identity.person, identity.service
             )
@@ -169,7 +171,7 @@ class FixService:
         """A fix for a place that the operator chose to show fixes in. No request of anybody: nothing is recorded."""
         with self._trust.store.read() as transaction:
             fix = fix_rows.read(transaction, fix_id)
-            return None if fix is None else view_of(self._trust.policy, fix, fix_rows.votes_of(transaction, fix.id))
+            return None if fix is None else view_of(self._trust.seen, fix, fix_rows.votes_of(transaction, fix.id))
 
     def sweep(self) -> None:
         """Let time do its work: expiry, leases, unknown executions, counts. Call it every few seconds."""
@@ -178,7 +180,7 @@ class FixService:
     def _view(self, tried: Attempt, fix_id: str) -> FixView:
         with self._trust.store.read() as transaction:
             fix = voting.found(self._trust, tried, transaction, fix_id)
-            return view_of(self._trust.policy, fix, fix_rows.votes_of(transaction, fix.id))
+            return view_of(self._trust.seen, fix, fix_rows.votes_of(transaction, fix.id))
 
     def _broken(self, tried: Attempt, host: str, reason: str) -> HostLock:
         if not reason:

@@ -15,6 +15,7 @@ from triagebook.tools.policy.decide import Decision, may
 from triagebook.tools.policy.model import Policy, Question
 from triagebook.tools.store import refusal_rows
 from triagebook.tools.store.database import Step, Store
+from triagebook.tools.trust.groups import Groups
 from triagebook.tools.trust.ports import Diagnoser, Executor, Renderer
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
@@ -37,6 +38,12 @@ class Trust:
     most_open: int = 20  # plans of one person that wait or are approved
     default_runbook: Callable[[], str] = lambda: ""
     step: Step = SILENT
+    groups: Groups = field(default_factory=Groups)
+
+    @property
+    def seen(self) -> Policy:
+        """The policy with the members of user groups as last heard of: to show by, never to decide by."""
+        return self.groups.seen(self.policy)
 
 
 @dataclass
@@ -49,6 +56,7 @@ class Attempt:
     at: datetime
     about: dict[str, str] = field(default_factory=dict)
     is_recorded: bool = False
+    noted: dict[str, str] = field(default_factory=dict)  # what was learned on the way: in the detail of each of its rows
 
     def concerns(self, fix: Fix) -> None:
         """This request is about that fix."""
@@ -65,7 +73,8 @@ class Attempt:
             service=self.identity.service,
             channel=self.actor.channel,
         )
-        return replace(base, **{**self.about, **values})  # type: ignore[arg-type]
+        event = replace(base, **{**self.about, **values})  # type: ignore[arg-type]
+        return replace(event, detail={**event.detail, **self.noted})
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Approving, denying, withdrawing. Each click is authorised again, against the plan as it is stored now."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
@@ -25,12 +26,23 @@ def found(trust: Trust, tried: Attempt, transaction: Transaction, fix_id: str, *
     return fix
 
 
+def as_of_now(trust: Trust, tried: Attempt, fix_id: str) -> Trust:
+    """The same with the user groups that decide on this fix as they are now. Asked before a transaction, which must be short."""
+    with trust.store.read() as transaction:
+        fix = found(trust, tried, transaction, fix_id)
+        voters = {vote.person for vote in fix_rows.votes_of(transaction, fix.id)}
+    policy, noted = trust.groups.asked(trust.policy, question_of(fix, "approve"), {tried.identity.person, *voters})
+    tried.noted.update(noted)
+    return replace(trust, policy=policy)
+
+
 def approved(trust: Trust, tried: Attempt, fix_id: str, plan_digest: str, break_glass: str = "") -> None:
     """Record this person's yes to exactly this digest; the fix is approved when the last needed one comes.
 
     `break_glass` is the reason for approving an own plan. Raises RefusedError, each case with its own reason.
     """
     reason = _plain(break_glass)
+    trust = as_of_now(trust, tried, fix_id)
     with trust.store.write("approve") as transaction:
         fix = found(trust, tried, transaction, fix_id, for_update=True)
         decision = _votable(trust, tried, fix, plan_digest, reason)
@@ -47,6 +59,7 @@ def approved(trust: Trust, tried: Attempt, fix_id: str, plan_digest: str, break_
 
 def denied(trust: Trust, tried: Attempt, fix_id: str, plan_digest: str, why: str) -> None:
     """One approver's no ends it. Raises RefusedError."""
+    trust = as_of_now(trust, tried, fix_id)
     with trust.store.write("deny") as transaction:
         fix = found(trust, tried, transaction, fix_id, for_update=True)
         _votable(trust, tried, fix, plan_digest, "")

@@ -20,17 +20,18 @@ SAYS = (
 def help_card(allowed: Collection[str], command: str, runbooks: Sequence[tuple[str, str]]) -> Card:
     """`allowed` are the actions of the policy that this person may do somewhere; `runbooks` names and titles, first the default."""
     may = [says for action, says in SAYS if action in allowed]
+    commands = list(_commands(command, [name for name, _title in runbooks])) if "diagnose" in allowed else []
     parts: list[Part | Block] = [header("triagebook: what you may do here")]
     if not may:
         parts.append(note("Nothing: the policy allows your account no action. Ask whoever keeps the policy file."))
     if "diagnose" in allowed:
-        parts.append(preformatted("Commands", list(_commands(command, [name for name, _title in runbooks]))))
+        parts.append(preformatted("Commands", commands))
         told = [f"{name}: {title}" for name, title in runbooks[:MAX_RUNBOOKS]]
         parts.append(Part(bullets("Runbooks", map(mrkdwn.plain, told or ["none"])), 1, len(told)))
     if may:
         parts.append(bullets("You may", may))
     parts.append(context("What you may not do is not listed. `triagebook policy check` explains why."))
-    return card(parts, mrkdwn.fallback(["What you may do here:", *(may or ["nothing"])]))
+    return card(parts, mrkdwn.fallback(["What you may do here:", *(may or ["nothing"]), *commands]))
 
 
 def _commands(command: str, runbooks: Sequence[str]) -> Iterator[str]:

@@ -73,6 +73,25 @@ def test_a_message_is_sent_until_the_version_that_is_wanted_is_shown(store: Stor
         assert found.shown == 2
 
 
+def test_a_message_whose_sender_died_is_doubtful_and_one_given_back_is_not(store: Store) -> None:
+    with store.write() as transaction:
+        for number, name in enumerate(("m1", "m2", "m3")):
+            message = Message(name, "diagnosis", "run", "C1", {"text": name})
+            chat_messages.add(transaction, message, NOW - SECOND + number * timedelta(milliseconds=1))
+        claimed = chat_messages.claim(transaction, NOW, LEASE)
+        assert [message.is_doubtful for message in claimed] == [False] * 3
+        chat_messages.give_back(transaction, claimed[1:2])
+        chat_messages.later(transaction, claimed[2], NOW, is_doubtful=True)
+        again = chat_messages.claim(transaction, NOW + LEASE, LEASE)
+        assert [(message.id, message.is_doubtful) for message in again] == [("m1", True), ("m2", False), ("m3", True)]
+        chat_messages.give_back(transaction, again)
+        third = chat_messages.claim(transaction, NOW + LEASE, LEASE)
+        assert [message.is_doubtful for message in third] == [True, False, True]
+        chat_messages.sent(transaction, third[0], "1.0")
+        chat_messages.want(transaction, "m1", {"text": "other"})
+        assert [message.is_doubtful for message in chat_messages.claim(transaction, NOW + LEASE, LEASE)] == [False]
+
+
 def test_a_message_in_a_thread_waits_for_the_one_above_it(store: Store) -> None:
     with store.write() as transaction:
         chat_messages.add(transaction, Message("below", "detail", "s", "C1", {}, parent="above"), NOW)

@@ -7,7 +7,8 @@ from triagebook.runbooks.engine.errors import PolicyError, UsageError
 from triagebook.tools.identity import Account, parse_account
 from triagebook.tools.policy.decide import is_approved, may, may_vote, remaining
 from triagebook.tools.policy.load import load_policy
-from triagebook.tools.policy.model import UNCONFIGURED, Need, Question, Scope, Terms
+from triagebook.tools.policy.model import UNCONFIGURED, Need, Question, Scope, Terms, UserGroup
+from triagebook.tools.trust.groups import persons
 
 from tests.trust.policies import TEXT, actor, policy
 
@@ -123,6 +124,29 @@ def test_what_is_missing_is_said() -> None:
     assert remaining(terms, ["bob"]) == "1 of 2 (group:sre)"
 
 
+def test_a_user_group_is_nobody_until_it_was_asked_and_then_its_persons() -> None:
+    kept = policy(TEXT.replace("retired: []", "retired: {slack_usergroup: T0TEAM/S0ONCALL}"))
+    question, bob = Question("approve", "old-1", "forks", "low"), kept.directory.identify(actor("bob").account)
+    before = may_vote(kept, bob, question, "ann")
+    assert (before.is_allowed, before.reason) == (False, "unchecked_group")
+    assert "slack:T0TEAM/S0ONCALL: Slack was not asked" in before.says
+    terms = kept.terms_for(question)
+    assert terms is not None
+    assert remaining(terms, ["bob"]) == "0 of 1 (group:retired; who that is, Slack has not said yet)"
+    group = UserGroup("T0TEAM", "S0ONCALL")
+    reasons = [
+        may_vote(kept.with_members({group: frozenset(members)}), bob, question, "ann").reason
+        for members in ([], ["ann"], ["cid"], ["bob"])
+    ]
+    assert reasons == ["empty_approver_set", "empty_approver_set", "not_an_approver", "approver"]
+
+
+def test_a_service_in_a_user_group_makes_nobody_an_approver() -> None:
+    kept = policy(TEXT.replace('{mcp: "https://idp.example/", subject: robot}', "{slack: T0TEAM/U0ROBOT}"))
+    accounts = [parse_account(f"slack:T0TEAM/{user}") for user in ("U0ROBOT", "U0BOB", "U0UNKNOWN")]
+    assert persons(kept.directory, accounts) == {"bob"}
+
+
 @given(st.lists(st.sets(st.sampled_from("abcd")), min_size=1, max_size=4), st.sets(st.sampled_from("abcd")))
 def test_seats_are_filled_whenever_they_can_be(sets: list[set[str]], persons: set[str]) -> None:
     from itertools import permutations
@@ -158,6 +182,22 @@ def test_seats_are_filled_whenever_they_can_be(sets: list[set[str]], persons: se
         ("hosts: [vault-*]", "hosts: []", "an empty list covers nothing"),
         ("hosts: [vault-*]", 'hosts: ["vault-[0-9]"]', "expected a name"),
         ("slack: T0TEAM/U0BOB", "slack: U0BOB", "expected TEAM/USER"),
+        (
+            "retired: []",
+            "retired: {slack_usergroup: S0ONCALL}",
+            "policy.yaml:14: groups.retired.slack_usergroup: expected TEAM/GROUP such as T024BE7LD/S0614TZR7, got 'S0ONCALL'",
+        ),
+        ("retired: []", "retired: {slack_usergruop: T0TEAM/S0X}", "unknown key (did you mean 'slack_usergroup'?)"),
+        (
+            "retired: []",
+            "retired: {slack_usergroup: T0OTHER/S0X}",
+            "policy.yaml:14: groups.retired: no person has a Slack account of T0OTHER: nobody in this user group would count",
+        ),
+        (
+            "sre: [ann, bob, cid]",
+            "sre: {slack_usergroup: T0TEAM/S0X}",
+            "policy.yaml:19: rules[3].who[0]: 'sre' is a Slack user group: it may approve (approvals.needs.from)",
+        ),
         ("{os: dan}", "{oss: dan}", "unknown key (did you mean 'os'?)"),
         ("triagebook/policy/v1", "triagebook/policy/v2", "policy.yaml:1: apiVersion: unknown word"),
         ("retired: []", "retired: [&a ann]", "anchors and aliases are not allowed"),

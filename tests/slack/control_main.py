@@ -1,0 +1,27 @@
+"""The control: an ASGI application that answers and does nothing else, served as the product's endpoint is."""
+
+import sys
+import threading
+from typing import Any
+
+from triagebook.tools.server.web import listening
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+with listening("127.0.0.1:0", app, "control") as port:
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    stopped = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stopped.set()), daemon=True).start()
+    stopped.wait()
