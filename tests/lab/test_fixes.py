@@ -117,7 +117,7 @@ def test_an_undo_below_present_use_is_refused_until_the_load_is_gone_and_the_hos
 def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fixing) -> None:
     guest = fixing.machine
     fixing.host = guest.alias()
-    with broken(guest, "unit-tasksmax") as context:
+    with broken(guest, "unit-tasksmax"):
         colds = []
         for _ in range(3):
             started = time.monotonic()
@@ -134,9 +134,6 @@ def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fix
         cold = " ".join(f"{one:.2f}" for one in colds)
         print(f"\n| click to change | {guest.release.name} | {seconds:.2f} s | cold diagnoses {cold} s | {ratio:.2f} x")
         assert 0 < ratio < 1.5
-        _relieve(fixing, context, "shrink")
-        back, _seconds = fixing.applied(fixing.service.revert(ASKS, fix.id, "trial"))
-        assert back.state == "validated", back.outcome  # or the next test's fault would not show
 
 
 def test_a_host_whose_account_may_run_the_installed_collector_only_is_diagnosed_and_fixed(fixing: Fixing, tmp_path: Path) -> None:
