@@ -67,6 +67,7 @@ class McpWorld:
     hosts: Hosts
     server: GuardedServer
     now: list[Caller]
+    diagnosing: Diagnosing
 
     def as_(self, subject: str, scopes: tuple[str, ...] = SCOPES) -> "McpWorld":
         """From now on this subject calls."""
@@ -112,4 +113,4 @@ def build(directory: Path, limits: Limits | None = None, rules: Mapping[str, Tas
     diagnosing = Diagnosing(hosts, PlaceGate(trust.trust), INVENTORY, lambda: hosts.catalog.entries()[-1].name)  # type: ignore[arg-type]
     parts = factory.Parts(lambda: now[0], diagnosing, PlaceFixes(trust.service), limits or Limits(burst=1000), rules)
     server = factory.build(parts)
-    return McpWorld(trust, hosts, server, now)
+    return McpWorld(trust, hosts, server, now, diagnosing)

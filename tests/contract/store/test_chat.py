@@ -152,7 +152,8 @@ def test_the_newest_run_with_a_card_is_found_by_its_place(store: Store) -> None:
         assert chat_runs.newest(transaction, "C1", "web-01", "b@1", NOW - SECOND) == runs[0]
         assert chat_runs.newest(transaction, "C1", "web-01", "b@1", NOW) is None
         assert chat_runs.of_account(transaction, "slack:T/U", 2) == [runs[2], runs[1]]
-        assert chat_runs.asked_since(transaction, "C1", NOW - SECOND) == runs[:2]
+        assert chat_runs.hosts_since(transaction, "C1", NOW - SECOND) == {"web-01"}
+        assert chat_runs.hosts_since(transaction, "C1", NOW + SECOND) == frozenset()
         assert chat_runs.repeated(transaction, "r1") == 1
         chat_runs.end(transaction, "r1", NOW + SECOND, cause="x", status="healthy")
         found = chat_runs.read(transaction, "r1")
