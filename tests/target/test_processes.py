@@ -51,7 +51,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 def read(pid: int) -> RunningProcess:
     """As the diagnosing account reads it."""
-    done = subprocess.run(process.capture_one(str(pid)), capture_output=True, text=True, check=True)
+    done = subprocess.run(process.capture_one(str(pid)).argv, capture_output=True, text=True, check=True)
     return process.parse(done.stdout)[0]
 
 
