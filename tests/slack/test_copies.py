@@ -32,7 +32,7 @@ def test_a_card_posted_by_a_server_that_was_killed_is_found_again(tmp_path: Path
     (tmp_path / "die").unlink()
     (first,) = channels.messages("incidents")
     with replica(tmp_path, through, token=token):
-        card = channels.card("incidents", "CAUSE FOUND · web-01", 30)
+        card = channels.card("incidents", "CAUSE FOUND · web-01", 60)
         assert len(channels.messages("incidents")) == copies
         assert (card["ts"] == first["ts"]) is (copies == 1)
 
@@ -50,13 +50,13 @@ def test_the_cards_of_a_plan_are_not_doubled_by_a_kill_and_can_be_decided_on(tmp
         assert doomed.process.wait(30) == -9
     (tmp_path / "die").unlink()
     with replica(tmp_path, through, token=WITH_HISTORY) as after:
-        approval = channels.card("approvals", "APPROVAL NEEDED: web-02", 30)
+        approval = channels.card("approvals", "APPROVAL NEEDED: web-02", 60)
         after.driver.click("bob", approval, names.APPROVE)
-        channels.card("approvals", "DONE AND VALIDATED", 30)
+        channels.card("approvals", "DONE AND VALIDATED", 60)
         assert len(channels.messages("approvals")) == 1
         fix = fix_of(approval)
         until(
-            lambda: [item for item in channels.thread(card) if fix in item["text"] and "DONE" in item["text"]], "the copy below", 30
+            lambda: [item for item in channels.thread(card) if fix in item["text"] and "DONE" in item["text"]], "the copy below", 60
         )
         assert len([item for item in channels.thread(card) if fix in item["text"]]) == 1
 
