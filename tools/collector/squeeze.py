@@ -7,15 +7,14 @@ comments, no indentation, names of one or two letters.
 
 import re
 import string
-from collections import Counter
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LINE_END = re.compile(r"[;{}\\]$|^#|^$")
-_FUNCTION = re.compile(r"function ([A-Za-z0-9_]+)\(([^)]*)\)(\{)")
-_STAND_IN = "\x00{}\x01"  # for a string, while the code around it is changed
-_OPERATOR = re.compile("(==|!=|<=|>=|&&|\\|\\||\\+\\+|--|[-+]=|[=<>+*/?:;,{}~]|\x00[0-9]+\x01)")  # or a stand-in
-_BRACE = re.compile("[{}]")
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
+_WORD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)")
+_PARAMETERS = re.compile(r"function [A-Za-z0-9_]+\(([^)]*)\)")
+_STAND_IN = re.compile("\x00([0-9]+)\x01")  # for a string, while the code around it is changed
+_MINUS = re.compile(r" - (?<=[A-Za-z0-9_)\]] - )(?=[A-Za-z0-9_(])")  # a constant first: what is not there is soon passed over
+_CONDITION = re.compile(r" \((?:(?<=\bif \()|(?<=\bfor \()|(?<=\bwhile \())")
+_OPERATORS = ("==", "!=", "<=", ">=", "&&", "||", "++", "--", "-=", "+=", *"=<>+*/?:;,{}~")
 
 # What awk itself gives a meaning to; every other name is ours and may be cut short.
 _AWK_WORDS = frozenset(
@@ -30,58 +29,60 @@ def squeeze(awk: str) -> str:
     """The same program on one line.
 
     Raises:
-        ValueError: a statement is left open at a line's end, or a character would not survive a login shell.
+        ValueError: a statement or a block is left open, or a character would not survive a login shell.
     """
-    lines = [line.strip() for line in awk.splitlines()]
+    lines = [line for line in map(str.strip, awk.splitlines()) if line and not line.startswith("#")]
     for line in lines:
-        if not _LINE_END.search(line):
+        if not line.endswith((";", "{", "}", "\\")):
             raise ValueError(f"awk: a line must end in ';', '{{', '}}' or a backslash: {line!r}")
-    joined = " ".join(line.removesuffix("\\").rstrip() for line in lines if line and not line.startswith("#"))
-    strings = _STRING.findall(joined)
-    numbers = iter(range(len(strings)))
-    code = _STRING.sub(lambda _: _STAND_IN.format(next(numbers)), joined)
-    code = _short_names(_without_spaces(code))
-    program = re.sub("\x00([0-9]+)\x01", lambda stand_in: strings[int(stand_in[1])], code)
-    if not re.fullmatch(r"[ -~]*", program) or "'" in program or "\\\\" in program or re.search(r"![^=(]", program):
+    pieces = _STRING.split(" ".join(line.removesuffix("\\").rstrip() for line in lines))
+    strings = pieces[1::2]
+    pieces[1::2] = [f"\x00{number}\x01" for number in range(len(strings))]
+    code = _short_names(_without_spaces("".join(pieces)))
+    program = _STAND_IN.sub(lambda stand_in: strings[int(stand_in[1])], code)
+    if not (program.isascii() and program.isprintable()) or "'" in program or "\\\\" in program or re.search(r"![^=(]", program):
         raise ValueError("awk: a quote, a doubled backslash, a bare '!' or a character outside ASCII")
     return program
 
 
 def _without_spaces(code: str) -> str:
     """Without the spaces that separate nothing. One before "(" stays: it tells `a (b)` from a call."""
-    code = "".join(piece.strip(" ") for piece in _OPERATOR.split(code))
-    code = re.sub(r"(?<=[A-Za-z0-9_)\]]) - (?=[A-Za-z0-9_(])", "-", code)
-    code = re.sub(r"\b(if|while|for) \(", r"\1(", code)
+    while "  " in code:
+        code = code.replace("  ", " ")
+    for operator in _OPERATORS:
+        code = code.replace(f" {operator}", operator).replace(f"{operator} ", operator)
+    code = code.replace(" \x00", "\x00").replace("\x01 ", "\x01").replace("( ", "(")
+    code = _MINUS.sub("-", code)
+    code = _CONDITION.sub("(", code)
     code = re.sub(r";+\}", "}", code)
-    return re.sub(r"\}(?=function |BEGIN)", "};", code)
+    return code.strip().replace("}function ", "};function ").replace("}BEGIN", "};BEGIN")
 
 
 def _short_names(code: str) -> str:
-    """A small letter for each parameter of a function, the rest by use; the functions are told apart by braces."""
-    pieces, end = [], 0
-    for function in _FUNCTION.finditer(code):
-        close = _matching(code, function.start(3))
-        own = [name.strip() for name in function[2].split(",") if name.strip()]
-        letters = dict(zip(own, string.ascii_lowercase, strict=False))
-        pieces += [code[end : function.start()], f"function {function[1]}("]
-        pieces += [",".join(letters[name] + "\x02" for name in own), ")"]
-        body = code[function.start(3) : close]
-        pieces += [letters[word] + "\x02" if word in letters else word for word in re.split(r"(\W+)", body)]
-        end = close
-    marked = "".join([*pieces, code[end:]])  # \x02 stands behind every letter that is final
-    names = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?!\x02|[A-Za-z0-9_])")
-    uses = Counter(word for word in names.findall(marked) if word not in _AWK_WORDS)
+    """A small letter for each parameter of a function, the rest by use. Nothing but functions and BEGIN is at the top."""
+    if code.count("{") != code.count("}"):
+        raise ValueError("awk: a block is not closed")
+    parameters = map(_lettered, _PARAMETERS.findall(code))
+    pieces = _WORD.split(code)  # every second one is a word
+    own: dict[str, str] = {}
+    others: dict[str, list[int]] = {}
+    for at in range(1, len(pieces), 2):
+        word = pieces[at]
+        if word == "function":
+            own = next(parameters)
+        elif word == "BEGIN":
+            own = {}
+        elif word in own:
+            pieces[at] = own[word]
+        elif word not in _AWK_WORDS:
+            others.setdefault(word, []).append(at)
     pairs = (a + b for a in string.ascii_letters for b in string.ascii_letters)
     short = (name for name in (*string.ascii_uppercase, *pairs) if name not in _TAKEN)
-    given = dict(zip(sorted(uses, key=lambda word: (-uses[word], word)), short, strict=False))
-    return names.sub(lambda word: given.get(word[0], word[0]), marked).replace("\x02", "")
+    for word, name in zip(sorted(others, key=lambda word: (-len(others[word]), word)), short, strict=False):
+        for at in others[word]:
+            pieces[at] = name
+    return "".join(pieces)
 
 
-def _matching(code: str, start: int) -> int:
-    """Where the block that opens at `start` ends."""
-    depth = 0
-    for brace in _BRACE.finditer(code, start):
-        depth += 1 if brace[0] == "{" else -1
-        if depth == 0:
-            return brace.end()
-    raise ValueError("awk: a block is not closed")
+def _lettered(parameters: str) -> dict[str, str]:
+    return dict(zip(_WORD.findall(parameters), string.ascii_lowercase, strict=False))
