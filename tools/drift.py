@@ -6,9 +6,10 @@ only compared among the hosts that print it (those far from a limit are counted 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, source_of
 
 Value = int | float | str | bool

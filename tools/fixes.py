@@ -5,10 +5,10 @@ an owner and a lease; only when the lease ran out does a fix become `unknown`, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.runbooks.engine.plan_codec import decode, digest

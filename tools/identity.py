@@ -5,10 +5,11 @@ token. A service token is nobody's second self: whoever owns it counts as the on
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Literal
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 
 Kind = Literal["os", "slack", "mcp"]

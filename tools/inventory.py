@@ -12,9 +12,10 @@ Names are checked before anything is done with them. `@GROUP` on a command line 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.document import Document, PathKey, read_document
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.engine.nearest import did_you_mean

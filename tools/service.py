@@ -8,12 +8,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from triagebook.runbooks.engine import model, triage
 from triagebook.runbooks.engine.catalog import Catalog
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import (
     Diagnosis,
     FactEntry,

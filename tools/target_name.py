@@ -4,9 +4,9 @@ A name is checked before anything is done with it: it can never be an option of 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 
 _HOST = re.compile(r"^(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})@)?(?P<host>[A-Za-z0-9_\[][A-Za-z0-9_.:%\[\]-]{0,252})$")

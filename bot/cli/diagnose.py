@@ -4,11 +4,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from triagebook.bot.render.text import Style, render
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools import setup

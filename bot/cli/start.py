@@ -6,8 +6,9 @@ The imports that parse it take as long as a connection does. What is not plainly
 import gc
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 if TYPE_CHECKING:
     from triagebook.tools.transport.ssh import SshTransport

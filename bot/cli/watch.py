@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -17,6 +16,7 @@ from typing import TextIO
 from triagebook.bot.render.text import Style
 from triagebook.bot.render.watch import Screen, events, trend_line
 from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools import setup

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS, Style
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 
 ORDER = ("failed", "unreachable", "inconclusive", "cause_found", "warning", "healthy", "not_asked")
@@ -13,7 +13,7 @@ MAX_NAMES = 12
 MAX_LINES = 400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
     """What the table keeps of one host: little, because a fleet has many."""
 

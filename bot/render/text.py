@@ -4,8 +4,8 @@ Colour only where the caller says the output is a terminal and NO_COLOR is unset
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.quantities import as_count, quantity
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
@@ -23,6 +23,7 @@ from triagebook.bot.slack import kept
 from triagebook.bot.slack.asking import First
 from triagebook.bot.slack.kept import Kept
 from triagebook.runbooks.engine import errors
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.service import Question
 from triagebook.tools.settings import Settings

@@ -1,11 +1,11 @@
 """Asking a host for a card: the answer comes redacted, as the database keeps it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from triagebook.bot.slack import kept
 from triagebook.bot.slack.kept import Kept
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.service import Question, Service
 

@@ -1,7 +1,6 @@
 """Buttons of a fix: each click is looked up, its sender authorised again, and decided by the service; the card follows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from triagebook.bot.slack.cards import names, views
 from triagebook.bot.slack.cards.approval import change_line, details
@@ -10,6 +9,7 @@ from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.follower import Follower
 from triagebook.bot.slack.modals import Modals
 from triagebook.bot.slack.people import require_member
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.tools.policy.decide import may
 from triagebook.tools.store.chat_tokens import Meaning

@@ -6,9 +6,10 @@ A delivery's key is the same each time Slack sends it again, over either transpo
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Literal
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.identity import Account, Actor
 from triagebook.tools.redact import redact

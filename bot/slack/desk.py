@@ -1,7 +1,7 @@
 """What every listener's work shares: the services, the store, Slack's API, and the ways to answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from triagebook.bot.slack.cards.refusal import refusal
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.sender import EPHEMERAL, Sender
 from triagebook.bot.slack.settings import SlackSettings
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.identity import Account
 from triagebook.tools.names import Names

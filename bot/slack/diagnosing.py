@@ -4,7 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.kept import Kept
 from triagebook.bot.slack.sender import INSTEAD
 from triagebook.bot.slack.storm import Storm
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.tools.mcp_server.limits import Limits

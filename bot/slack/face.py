@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
@@ -28,6 +28,7 @@ from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.bot.slack.storm import Storm
 from triagebook.bot.slack.usergroups import REFRESH_S, UserGroups
 from triagebook.bot.slack.work import Work
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.server.hosts import Hosts
 from triagebook.tools.server.run import Place
 from triagebook.tools.store import chat_deliveries

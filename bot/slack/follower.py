@@ -4,13 +4,14 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
 from triagebook.bot.slack import mrkdwn
 from triagebook.bot.slack.cards.approval import BUTTONS, Told, approval, fallback
 from triagebook.bot.slack.desk import Desk
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.identity import parse_account
 from triagebook.tools.store import chat_messages, chat_runs, chat_tokens

@@ -1,7 +1,7 @@
 """The home tab: what waits for this person, what they asked, which hosts are locked, whether the log was found to hold."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from triagebook.bot.slack.calling import Later, Never, called
@@ -9,6 +9,7 @@ from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.home import Health, Run, Waiting, home
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import Question

@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from triagebook.bot.slack.delivery import Delivery, load
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.tools.store import chat_deliveries
 from triagebook.tools.store.chat_deliveries import Stored

@@ -1,10 +1,10 @@
 """A diagnosis as the database keeps it for its card: JSON without secrets, read back as the same noun."""
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
 from triagebook.tools.redact import redact
 

@@ -6,8 +6,9 @@ near 13 000 characters). Lengths are of what is sent, after escaping.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 REFUSED = 13_000  # bytes of blocks and text as JSON

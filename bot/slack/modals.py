@@ -1,11 +1,11 @@
 """Opening and updating modals. A trigger lives for three seconds, so these calls are made at once and never queued."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 
 

@@ -1,7 +1,6 @@
 """From a diagnosis' card to a stored plan: a form with bounds and a preview, then the service, which asks the host anew."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from triagebook.bot.slack import kept
 from triagebook.bot.slack.cards import names, propose, views
@@ -10,6 +9,7 @@ from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.follower import Follower
 from triagebook.bot.slack.modals import Modals
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.tools.store import chat_messages, chat_runs

@@ -7,13 +7,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk import WebClient
 from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.posted import Blind, found, tag
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.store import chat_messages
 from triagebook.tools.store.chat_messages import Message

@@ -9,9 +9,10 @@ slack:
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.nearest import did_you_mean
 from triagebook.tools.private_files import read_private

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from triagebook.bot.slack.cards.wording import Asked
 from triagebook.bot.slack.delivery import Delivery
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.limits import Card
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import Run

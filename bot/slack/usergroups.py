@@ -1,12 +1,12 @@
 """Who is in a user group of Slack: asked anew whenever something is decided, never guessed."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import TypeVar
 
 from triagebook.bot.slack.calling import Later, Never, called
 from triagebook.bot.slack.desk import Desk
 from triagebook.bot.slack.people import require_full_member
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.tools.identity import Account
 from triagebook.tools.policy.model import UserGroup

@@ -1,7 +1,7 @@
 """What is done with each delivery, after it was acknowledged. Nothing here is called by a listener."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from triagebook.bot.slack.cards import names, views
 from triagebook.bot.slack.cards.detail import evidence
@@ -16,6 +16,7 @@ from triagebook.bot.slack.diagnosing import Diagnosing
 from triagebook.bot.slack.home import Home
 from triagebook.bot.slack.modals import Modals
 from triagebook.bot.slack.proposing import Proposing
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.tools.policy.decide import may, may_vote

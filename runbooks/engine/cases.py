@@ -12,13 +12,14 @@ expect: {status, cause, active, strength, culprit, explains, also: [...], checks
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from triagebook.runbooks.engine import factbook, model
 from triagebook.runbooks.engine.catalog import Entry
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.document import Document, read_document
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.nearest import did_you_mean

@@ -8,11 +8,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from triagebook.runbooks.engine import canonical, model
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.document import read_document
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.nearest import did_you_mean

@@ -1,10 +1,10 @@
 """From facts to a conclusion: verdicts in order, the status, the first sentence, what to do next. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from triagebook.runbooks.engine import citing, heading, model, naming, offers, rules, symptoms, template
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import (
     CheckResult,
     FactEntry,

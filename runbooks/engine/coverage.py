@@ -1,11 +1,12 @@
 """What the cases of a runbook prove, and what they leave unproved: lint's rules about cases, and the mutations of a test."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.cases import Case, run_case
 from triagebook.runbooks.engine.conclude import Conclusion
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.triage import triage
 

@@ -4,8 +4,10 @@ Enumerations grow only with v2. Strings that a host made are already escaped and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 SCHEMA: Literal["triagebook/diagnosis/v1"] = "triagebook/diagnosis/v1"
 Status = Literal["healthy", "warning", "cause_found", "inconclusive", "unreachable"]

@@ -5,9 +5,9 @@ Strict on purpose: one document, no anchors, aliases or tags, no duplicate keys,
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
 
 MAX_BYTES = 512 * 1024

@@ -6,8 +6,10 @@ evidence shows. Rules see an unreadable fact as an absent key, never as null or 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import Any, Generic, TypeVar
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 T = TypeVar("T")
 

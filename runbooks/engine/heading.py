@@ -5,9 +5,10 @@ Only somebody who goes on looking has trends; a single diagnosis gives none. A s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from triagebook.runbooks.engine import model, naming, rules
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue, Usage
 from triagebook.runbooks.engine.facts import Collection, identity_of, source_of
 from triagebook.runbooks.engine.quantities import as_duration, quantity

@@ -5,7 +5,9 @@ compile them. The list order of `checks` is the triage order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 ACTIVE = ("now", "at_limit", "past", "near", "trend")  # most pressing first
 STRENGTHS = ("certain", "likely", "possible")  # strongest first

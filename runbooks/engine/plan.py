@@ -6,8 +6,8 @@ here, every field is in the digest, and every line of the order that a host gets
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.jcs import digest_of

@@ -10,11 +10,12 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from functools import lru_cache
 from threading import Lock
 from typing import Any
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable, as_context
 from triagebook.runbooks.engine.nearest import did_you_mean

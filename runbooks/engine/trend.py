@@ -5,7 +5,8 @@ sawtooth and a steady hum give no trend; a leak does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 LEAST_READINGS = 6
 LEAST_R2 = 0.8

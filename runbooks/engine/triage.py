@@ -5,10 +5,11 @@ could not read all leave the check unknown, with the reason, unless something el
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, lru_cache
 
 from triagebook.runbooks.engine import model, rules, symptoms
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
 from triagebook.runbooks.engine.trend import Trend
 

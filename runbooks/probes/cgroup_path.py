@@ -6,8 +6,10 @@ containerd, kubelet and lxc give their groups.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 _UNIT = re.compile(r"[^/]+\.(service|scope|slice|socket|mount|swap)")
 _GROUPING = re.compile(r"kubepods(-[^/]*)?(\.slice)?|lxc|docker|libpod_parent|crio|garden|ecs|besteffort|burstable")

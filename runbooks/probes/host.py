@@ -1,8 +1,8 @@
 """Who the host is: names, kernel, boot, clock, container, cgroup mode. Always collected."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
 from triagebook.runbooks.probes.reading import decimal, hidden, integer, latest, pairs_of, text
 from triagebook.runbooks.probes.records import Sample

@@ -4,8 +4,8 @@ Source: proc_sys_kernel(5), proc_loadavg(5). PID numbers are < pid_max; after th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
 from triagebook.runbooks.probes.reading import NEEDS_SECOND, NOT_PRINTED, complete, hidden, integer, minus, pairs_of, rise
 from triagebook.runbooks.probes.records import Sample

@@ -5,8 +5,8 @@ before 6.0 do not log commit refusals. systemd before 237 has no --grep: then no
 """
 
 import re
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
 from triagebook.runbooks.engine.text import safe_text
 

@@ -4,8 +4,8 @@ Source: proc_meminfo(5), kernel documentation vm/overcommit-accounting and accou
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
 from triagebook.runbooks.probes.reading import (
     NEEDS_SECOND,

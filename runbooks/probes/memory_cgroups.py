@@ -4,9 +4,9 @@ Source: kernel documentation, cgroup-v2 "Memory" and cgroup-v1 "memory" (limit_i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.cgroup_records import (

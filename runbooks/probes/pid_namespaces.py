@@ -4,9 +4,9 @@ Source: pid_namespaces(7), NSpid of proc_pid_status(5). A namespace whose init d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.cgroup_records import elements_of

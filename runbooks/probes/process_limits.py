@@ -1,9 +1,9 @@
 """Probe (a `run` probe, fixed argv): LimitNPROC of every loaded service, from systemctl(1) show."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import ClassVar
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.engine.text import safe_text
 

@@ -9,9 +9,9 @@ Lines without the tag (a login shell's greeting) are not records; no file conten
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.text import safe_text
 

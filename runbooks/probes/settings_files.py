@@ -5,9 +5,9 @@ read. Builtins of the shell, then `exec`: nothing forks.
 """
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.engine.text import safe_text
 

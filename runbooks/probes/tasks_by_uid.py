@@ -5,9 +5,9 @@ number of tasks (threads and zombies) of the real UID; UID 0, CAP_SYS_RESOURCE a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import is_login_session, owner_of
 from triagebook.runbooks.probes.cgroup_records import elements_of

@@ -5,8 +5,8 @@ value until daemon-reload. The cgroup's files (pids_cgroups) are the truth.
 """
 
 import re
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
 from triagebook.runbooks.engine.text import safe_text
 

@@ -8,9 +8,10 @@ The helper on the host reads everything again and refuses what has moved.
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.tools.collector.readings import Reading
 from triagebook.tools.orders import Change

@@ -4,8 +4,8 @@ Sources: proc_pid_stat(5), proc_pid_status(5), proc_pid_limits(5).
 """
 
 import re
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.tools.collector.readings import Reading
 

@@ -1,8 +1,8 @@
 """What is read about a unit before it is changed. Its cgroup file is the truth about its limit."""
 
 import re
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.tools.collector.readings import Reading
 

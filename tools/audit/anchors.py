@@ -5,10 +5,10 @@ import json
 import os
 import syslog
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.note import Checkpoint
 

@@ -6,10 +6,10 @@ edge by their hashes and compares it with the head the database claims: a log th
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.anchors import Anchor
 from triagebook.tools.audit.merkle import Edge, leaf_hash

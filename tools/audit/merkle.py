@@ -6,7 +6,8 @@ subtrees that make up the tree, largest first, one for each bit set in its size.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()

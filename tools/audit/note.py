@@ -5,10 +5,10 @@ Sources: c2sp.org/signed-note, c2sp.org/tlog-checkpoint. The verifier key (`vkey
 
 import base64
 import hashlib
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.merkle import HASH_BYTES
 

@@ -1,7 +1,6 @@
 """What the log holds, as the store and an export give it, without the database."""
 
-from dataclasses import dataclass
-
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.audit.merkle import Edge
 
 

@@ -6,8 +6,9 @@ Somebody who rewrites the database from one row to its end, hashes included, fit
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import decode
 from triagebook.tools.audit.merkle import EMPTY_ROOT, Edge, leaf_hash

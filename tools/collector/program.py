@@ -5,8 +5,8 @@ no single quote, no newline, no doubled backslash (fish reads it as one), no "!"
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.collector.squeeze import squeeze
 
 PHASES = ("begin", "process", "end", "after", "pace")

@@ -5,10 +5,10 @@ of that program, and a pace line `read NAME SUBJECT...` asks for it.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.probes.records import HEADER
 

@@ -1,8 +1,9 @@
 """Reads samples from a process on a host, up to each `end` record, within a deadline and a number of bytes."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.probes.records import END, HEADER
 from triagebook.tools.transport.base import Process
 

@@ -3,8 +3,9 @@
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.tools.collector.collect import INSTALLED
 from triagebook.tools.collector.readings import Reading

@@ -6,10 +6,11 @@ No outcome is guessed: an answer that was cut is `unknown`, and the helper's jou
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 from triagebook.runbooks.engine.catalog import Catalog
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools import orders

@@ -1,7 +1,6 @@
 """Named harm: what a change promised not to disturb, compared before and after it."""
 
-from dataclasses import dataclass
-
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.actions import unit as units
 from triagebook.tools.execute.capture import HostCapture

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.orders import status_request
 from triagebook.tools.prepare.layout import FIXER, HELPER

@@ -3,8 +3,7 @@
 Every text here is ours (words of a runbook, of the policy, of the inventory), except inside `untrusted`.
 """
 
-from dataclasses import dataclass
-
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.mcp_server.untrusted import Untrusted
 
 

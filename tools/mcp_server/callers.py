@@ -2,8 +2,8 @@
 
 import getpass
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.identity import Account, Actor
 
 READ, PROPOSE, APPLY, AUDIT = "triagebook:read", "triagebook:propose", "triagebook:apply", "triagebook:audit"

@@ -1,13 +1,13 @@
 """What is read by address: runbooks, whole diagnoses, audit rows; and the prompt that teaches the safe order."""
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import Completion, CompletionArgument
 from pydantic import Field
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.text import safe_text

@@ -1,11 +1,11 @@
 """Tools about fixes: ask for one, look at it, carry out what a person approved elsewhere. There is no tool that approves."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.mcp_server import arguments as of
 from triagebook.tools.mcp_server.answers import FixAnswer

@@ -5,10 +5,10 @@ Over stdio the place is behind its Unix socket, which knows from the kernel who 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.tools.mcp_server.callers import Caller
 from triagebook.tools.server.client import ask

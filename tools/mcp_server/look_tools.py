@@ -1,10 +1,10 @@
 """Tools that look things up: the hosts and runbooks there are, and the audit log."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.mcp_server import arguments as of
 from triagebook.tools.mcp_server.answers import (

@@ -1,7 +1,6 @@
 """The place of trust in this process, as the tools ask it: the actor is what a token proved."""
 
-from dataclasses import dataclass
-
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
 from triagebook.tools.mcp_server.callers import Caller
 from triagebook.tools.mcp_server.gates import Json

@@ -1,10 +1,11 @@
 """The one factory: stdio, HTTP and the tests build the same server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.mcp_server.diagnose_tools import DiagnoseTools
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.documents import Documents

@@ -8,7 +8,6 @@ whether a person has decided by now.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -22,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolRequestParams, InputRequiredResult, RequestParams
 from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.mcp_server.callers import APPLY, Caller
 from triagebook.tools.mcp_server.gates import FixGateway, Who

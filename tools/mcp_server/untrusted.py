@@ -6,8 +6,8 @@ or look like a part of the answer; and the notice before it says what it is.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.redact import redact
 

@@ -5,7 +5,6 @@ Without an issuer it listens on loopback only, and everybody there is nobody: an
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.mcp_server.callers import NOBODY, READ, SCOPES, Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing

@@ -1,8 +1,8 @@
 """Deciding, pure: may this identity do that, may this vote count, is a plan approved. Every no has a reason of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.identity import Identity
 from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, Question, Terms
 
@@ -57,7 +57,7 @@ def may_vote(policy: Policy, identity: Identity, question: Question, requester: 
         return Decision(False, "no_approval_rule", f"no approval terms cover this plan: nobody can approve it ({policy.source})")
     is_short = not all(len(need.approvers - {requester}) >= need.count for need in terms.needs)
     if terms.unasked and (is_short or identity.person not in terms.approvers):
-        groups = ", ".join(map(str, sorted(terms.unasked)))
+        groups = ", ".join(map(str, sorted(terms.unasked, key=str)))
         return Decision(False, UNASKED, f"{terms.name!r} ({terms.where}) is decided by {groups}: {policy.why_unasked}")
     if is_short:
         return Decision(False, "empty_approver_set", f"{terms.name!r} ({terms.where}) has too few approvers: nobody can approve")

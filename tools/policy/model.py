@@ -5,9 +5,10 @@ Groups of the file are already persons here; a group that a chat service keeps b
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.identity import Directory
 
 RULED = ("diagnose", "propose", "apply", "break_lock", "read_audit")  # what `rules` allow or deny
@@ -53,7 +54,7 @@ class Rule:
     where: str
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class UserGroup:
     """A group that Slack keeps, of one workspace. Who is in it is Slack's word, asked at each decision."""
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.document import Document, PathKey, read_document, render_path
 from triagebook.runbooks.engine.errors import PolicyError, RunbookError
 from triagebook.runbooks.engine.nearest import did_you_mean

@@ -5,9 +5,9 @@ Repeating it is harmless: each file is replaced by a rename, the target id of an
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.prepare import layout
 from triagebook.tools.prepare.layout import Signer

@@ -1,9 +1,9 @@
 """Where things lie on a prepared host, and the text of each file. The helper's constants say the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.orders import FORMAT, SIGNER
 

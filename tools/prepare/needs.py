@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.prepare import layout
 from triagebook.tools.prepare.remote import Remote
 

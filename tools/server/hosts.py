@@ -1,9 +1,10 @@
 """The hosts a server knows, and the one way in which all of its faces diagnose them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools import setup
 from triagebook.tools.inventory_sources import SSH_CONFIG, load
 from triagebook.tools.names import Names

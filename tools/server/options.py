@@ -1,7 +1,8 @@
 """How a server is started."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 DATABASE = "triagebook.db"
 ANCHOR = "checkpoints.jsonl"

@@ -13,10 +13,10 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, TrustError
 from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
 from triagebook.tools.audit.checkpointer import Checkpointer

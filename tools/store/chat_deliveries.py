@@ -1,10 +1,10 @@
 """Deliveries of a chat service, each worked on once: the first insert of a key wins, on every replica and after a restart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store.chat_schema import deliveries
 from triagebook.tools.store.database import Store, Transaction
 from triagebook.tools.times import to_micros

@@ -7,11 +7,12 @@ a chat service that is away loses nothing.
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select, update
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.fixes import OPEN
 from triagebook.tools.store.chat_schema import messages
 from triagebook.tools.store.database import Transaction

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store.chat_schema import runs
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import from_micros, to_micros

@@ -3,11 +3,12 @@
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store.chat_schema import tokens
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import from_micros, to_micros

@@ -4,9 +4,9 @@ import os
 import socket
 import stat
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.wire import Malformed, Reader, string, uint32
 

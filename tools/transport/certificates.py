@@ -1,8 +1,8 @@
 """OpenSSH certificates (PROTOCOL.certkeys): what one says, and whether it speaks for a host now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.transport.patterns import matches
 from triagebook.tools.transport.public_keys import CERT_SUFFIX, is_signed_by, key_type
 from triagebook.tools.transport.wire import Malformed, Reader, string

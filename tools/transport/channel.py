@@ -1,6 +1,8 @@
 """One SSH channel (RFC 4254, section 5): what has arrived, what may be sent, how it ended."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 WINDOW_BYTES = 2 << 20  # what the host may send ahead of our leave
 MAX_DATA_BYTES = 32768

@@ -6,9 +6,9 @@ second, once, and is remembered.
 """
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.transport import identities, known_hosts, ssh_config
 from triagebook.tools.transport.algorithms import CURVE25519

@@ -7,12 +7,12 @@ primitives are those of `cryptography`; what is here is the order of the message
 
 import hashlib
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.transport.algorithms import CIPHERS, KEXINIT, MACS, MLKEM, NEWKEYS, best_eager, same_as
 from triagebook.tools.transport.faults import NotAgreed
 from triagebook.tools.transport.host_keys import HostKeyCheck

@@ -6,8 +6,8 @@ Nothing is ever accepted unseen. A refusal has both fingerprints and the one com
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.transport import certificates
 from triagebook.tools.transport.faults import HostKeyRefused, NotAgreed
 from triagebook.tools.transport.known_hosts import KnownHost

@@ -9,10 +9,10 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.transport.patterns import matches_list
 from triagebook.tools.transport.public_keys import key_type

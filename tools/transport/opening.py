@@ -1,8 +1,8 @@
 """What a connection is opened for: one process, or a tunnel to the next host. Each is one channel."""
 
 import sys
-from dataclasses import dataclass
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.transport.channel import Channel
 from triagebook.tools.transport.connection import Connection
 from triagebook.tools.transport.faults import Cut, SessionRefused

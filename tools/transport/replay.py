@@ -1,8 +1,9 @@
 """A host that is a recording: each process start gives the next recorded output. For cases, and to try all of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.transport.base import Exit, Login, LoginFailed, Path
 
 _OK = Login("exec", "ok")

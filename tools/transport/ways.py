@@ -10,8 +10,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+
+from triagebook.runbooks.engine.dataclass import dataclass
 
 ONE_FLIGHT, STOCK = "one-flight", "stock"
 KEPT_S = {ONE_FLIGHT: 14 * 86400.0, STOCK: 86400.0}  # then a host may show again what it can

@@ -1,8 +1,9 @@
 """Reading the audit log: each row only to who may read its host's; proofs and exports only to who may read all."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.audit.event import decode
 from triagebook.tools.audit.merkle import consistency_proof, inclusion_proof

@@ -1,7 +1,6 @@
 """Is a plan still about the host and the facts it was approved for? Pure: a fresh diagnosis against the plan."""
 
-from dataclasses import dataclass
-
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.parameters import checked_parameters

@@ -5,8 +5,9 @@ Nobody is in a group because it is not known who is: where the service cannot be
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.identity import Account, Directory
@@ -38,7 +39,7 @@ class Groups:
             return policy, {}
         checked = [account for account, owner in policy.directory.owners.items() if owner.person in who and account.kind == "slack"]
         members, problems = {}, []
-        for group in sorted(terms.unasked):
+        for group in sorted(terms.unasked, key=str):
             try:
                 members[group] = persons(policy.directory, self._ask(group, checked))
             except RefusedError as error:

@@ -1,9 +1,10 @@
 """What the trusted side needs from the rest: somebody who diagnoses, who renders a change, and who carries it out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.parameters import Value

@@ -1,8 +1,9 @@
 """What the service answers: frozen data that every face renders. Times are RFC 3339 UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.fixes import Fix, HostLock, Vote, plan_of

@@ -8,12 +8,13 @@ import queue
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion, conclude, unreachable_headline
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import LoginResult
 from triagebook.runbooks.engine.heading import Use, uses
 from triagebook.runbooks.engine.text import safe_text

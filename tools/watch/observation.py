@@ -1,9 +1,10 @@
 """What a watch says after each look at a host. One JSON object a line with `--json`; `as_json` of the engine writes it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from triagebook.runbooks.engine.conclude import Conclusion
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import LimitValue, LoginResult, Verdict
 from triagebook.runbooks.engine.heading import Use
 from triagebook.runbooks.engine.trend import Trend

@@ -1,8 +1,9 @@
 """The course of every limited thing of one host, bounded however long the watch lasts."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.heading import Key, Use
 from triagebook.runbooks.engine.trend import Point, Trend, trend_of
 

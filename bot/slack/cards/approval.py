@@ -1,7 +1,7 @@
 """The approval card: what exactly would change on which host. It is shown whole, or it cannot be approved from here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from triagebook.bot.slack import mrkdwn
 from triagebook.bot.slack.blocks import (
@@ -20,6 +20,7 @@ from triagebook.bot.slack.blocks import (
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.wording import digest, duration, undoing
 from triagebook.bot.slack.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.fixes import SETTLED
 from triagebook.tools.trust.views import FixView, VoteView

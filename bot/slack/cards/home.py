@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from triagebook.bot.render.text import STATUS_WORDS
@@ -25,6 +24,7 @@ from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.approval import change_line
 from triagebook.bot.slack.cards.wording import digest, undoing
 from triagebook.bot.slack.limits import PAYLOAD, VIEW_BLOCKS, Part, fit
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.trust.auditing import AuditReport
 from triagebook.tools.trust.views import FixView, LockView
 

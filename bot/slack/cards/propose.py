@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from triagebook.bot.slack import mrkdwn
@@ -11,6 +10,7 @@ from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.cards.views import modal, value_of
 from triagebook.bot.slack.cards.wording import undoing
 from triagebook.bot.slack.limits import Part
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds
 from triagebook.runbooks.engine.plan import MAX_REASON, Rendering
 from triagebook.runbooks.engine.quantities import as_bytes, as_count

@@ -1,13 +1,13 @@
 """Modals: the frame of them, the light one that holds a trigger, the one that says no, and the small forms."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from triagebook.bot.slack import mrkdwn
 from triagebook.bot.slack.blocks import Block, field, option, plain_text, prose, run
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.limits import OPTIONS, PAYLOAD, VIEW_BLOCKS, VIEW_TITLE, Part, fit
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plan import MAX_REASON
 
 FRAME = 800  # bytes of a view besides its blocks; metadata is an opaque token

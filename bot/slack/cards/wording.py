@@ -1,10 +1,10 @@
 """What the cards say alike: a status in a word, a gauge, a fact in a line, who asked and with which runbook."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
 from triagebook.bot.slack import mrkdwn
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, RunbookRef, Unknown, Verdict
 from triagebook.runbooks.engine.quantities import as_count, quantity
 
