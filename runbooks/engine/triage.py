@@ -6,7 +6,7 @@ could not read all leave the check unknown, with the reason, unless something el
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from triagebook.runbooks.engine import model, rules, symptoms
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -36,19 +36,14 @@ class CheckOutcome:
     partial: str = ""
     counted: int = 0
 
-    @cached_property
+    @property
     def outcome(self) -> str:
         """matched | unknown | cleared."""
         return outcome([finding.outcome for finding in self.findings], partial=self.partial, counted=self.counted)
 
     def of(self, kind: str) -> tuple[Finding, ...]:
         """The findings that ended so."""
-        return self._by_outcome.get(kind, ())
-
-    @cached_property
-    def _by_outcome(self) -> dict[str, tuple[Finding, ...]]:
-        kinds = {finding.outcome for finding in self.findings}
-        return {kind: tuple(finding for finding in self.findings if finding.outcome == kind) for kind in kinds}
+        return tuple([finding for finding in self.findings if finding.outcome == kind])
 
 
 def outcome(findings: Sequence[str], *, partial: str, counted: int) -> str:

@@ -99,6 +99,7 @@ def _modules_in(folders: tuple[str, ...]) -> frozenset[str]:
     return frozenset(module.name for module in pkgutil.iter_modules(folders))
 
 
+@lru_cache(maxsize=256)
 def _import(name: str) -> ModuleType:
     return importlib.import_module(f"{package.__name__}.{name}")
 

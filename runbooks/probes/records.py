@@ -75,13 +75,14 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
     if header is None:
         raise ParseError("collector: the answer has no 'triagebook/1 TAG' line")
     prefix = header[1] + "\t"
+    is_plain = text.isascii() and text.replace("\t", "").replace("\r\n", "").replace("\n", "").isprintable()
     records: dict[int, list[Record]] = {}
     ended: set[int] = set()
     count = 0
     for line in text[header.end() :].split("\n")[1:-1]:
         if not line.startswith(prefix):
             continue
-        number, kind, fields = _record(line.removesuffix("\r")[len(prefix) :])
+        number, kind, fields = _record(line.removesuffix("\r")[len(prefix) :], is_plain=is_plain)
         if number in ended:
             continue
         count += 1
@@ -95,12 +96,13 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
     return tuple(Sample(n, tuple(records[n]), n in ended) for n in sorted(records))
 
 
-def _record(line: str) -> tuple[int, str, tuple[str, ...]]:
+def _record(line: str, *, is_plain: bool) -> tuple[int, str, tuple[str, ...]]:
+    """`is_plain`: the whole answer has no character that could do harm."""
     number, *rest = line.split("\t")
     n = _sample_number(number)
     if n == 0 or not rest:
         raise ParseError(f"collector: cannot read record {safe_text(line, 80)!r}")
-    if not (len(line) <= _FIELD_LENGTH and line.isascii() and line.replace("\t", "").isprintable()):
+    if not is_plain or len(line) > _FIELD_LENGTH:
         rest = [safe_text(field, _FIELD_LENGTH) for field in rest]
     return n, rest[0], tuple(rest[1:])
 

@@ -212,7 +212,7 @@ class Collection:
 
     def _read(self, n: int, timeout_s: float) -> None:
         text = self._stream.read_sample(n, timeout_s)
-        if found := INSTALLED.search(text):
+        if "triagebook-collector/1 " in text and (found := INSTALLED.search(text)):
             self._installed = found[1]
             self._note(f"the host's installed collector {found[1][:12]} answered")
         if self._stream.why:

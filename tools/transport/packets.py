@@ -11,6 +11,7 @@ import zlib
 from functools import lru_cache
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from triagebook.tools.transport.faults import BadPacket
 from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.stream import Stream
@@ -31,17 +32,18 @@ class _Direction:
         self.mac_key = b""
         self.is_etm = False
         self.is_aead = False
-        self.iv = b""
+        self.salt = b""  # of an AEAD's nonce, and what is counted in it
+        self.counter = 0
         self.sequence = 0
 
     def digest(self, packed: bytes) -> bytes:
         return hmac.digest(self.mac_key, struct.pack(">I", self.sequence) + packed, self.mac)[: self.mac_size]
 
-    def next_iv(self) -> bytes:
+    def next_nonce(self) -> bytes:
         """RFC 5647, 7.1: the last 8 of the 12 bytes are a counter."""
-        now, counter = self.iv, int.from_bytes(self.iv[4:], "big")
-        self.iv = now[:4] + ((counter + 1) & (2**64 - 1)).to_bytes(8, "big")
-        return now
+        counter = self.counter
+        self.counter = (counter + 1) & 0xFFFFFFFFFFFFFFFF
+        return self.salt + counter.to_bytes(8, "big")
 
 
 class Packets:
@@ -90,7 +92,7 @@ class Packets:
         if out.engine is None:
             return packet
         if out.is_aead:
-            sealed: bytes = out.engine.encrypt(out.next_iv(), packet[4:], packet[:4])
+            sealed: bytes = out.engine.encrypt(out.next_nonce(), packet[4:], packet[:4])
             return packet[:4] + sealed
         if out.is_etm:
             sealed = packet[:4] + out.engine.update(packet[4:])
@@ -176,10 +178,8 @@ class Packets:
         if state.engine is None:
             return raw[4:]
         if state.is_aead:
-            from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - loaded by then
-
             try:
-                opened: bytes = state.engine.decrypt(state.next_iv(), raw[4:], raw[:4])
+                opened: bytes = state.engine.decrypt(state.next_nonce(), raw[4:], raw[:4])
             except InvalidTag:
                 raise BadPacket("wrong MAC") from None
             return opened
@@ -218,7 +218,8 @@ class Packets:
 def _switch(state: _Direction, cipher: tuple[Any, int, Any, int, bytes | None], modes: Any, iv: bytes | None) -> None:
     state.engine, state.block, mac, state.mac_size, mac_key = cipher
     state.mac, state.mac_key = mac, mac_key or b""
-    state.is_etm, state.is_aead, state.iv = modes.get("etm", False), modes.get("aead", False), iv or b""
+    state.is_etm, state.is_aead = modes.get("etm", False), modes.get("aead", False)
+    state.salt, state.counter = (iv[:4], int.from_bytes(iv[4:], "big")) if iv else (b"", 0)
 
 
 _ZLIB_HEADER = b"\x78\x9c"  # RFC 1950: deflate, a window of 32 KiB

@@ -56,7 +56,12 @@ class Reader:
         return int.from_bytes(self.take(8), "big")
 
     def string(self) -> bytes:
-        return self.take(self.uint32())
+        data, start = self._data, self._at + 4
+        end = start + int.from_bytes(data[self._at : start], "big")
+        if end > len(data):
+            raise Malformed(f"a string of {end - start} bytes wanted, {max(0, len(data) - start)} left")
+        self._at = end
+        return data[start:end]
 
     def text(self) -> str:
         """A string as text; bytes that are not UTF-8 become replacement characters."""
