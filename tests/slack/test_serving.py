@@ -1,8 +1,6 @@
 """The face in a server process of its own: decided at the command line's socket, killed in the middle, started again."""
 
 import getpass
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,50 +18,22 @@ from tests.command import Triagebook
 from . import test_usergroups as usergroups
 from . import world as worlds
 from .driver import SECRET, Driver, Http, Socket, buttons
-from .emulator import TOKEN
 from .gate import Gate
 from .paths import fix_of, form, wish
+from .server_process import environment, started
 from .world import Channels, until
 
-MAIN = Path(__file__).with_name("server_main.py")
 COMMAND = (sys.executable, "-c", "from triagebook.bot.cli.app import main; main()")
-
-
-def environment(gate: Gate, **more: str) -> dict[str, str]:
-    known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    tokens = {"SLACK_BOT_TOKEN": TOKEN, "SLACK_APP_TOKEN": "xapp-1", "SLACK_API_URL": f"{gate.url}/api/"}
-    return {**known, **tokens, "LANG": "C.UTF-8", **more}
 
 
 @contextmanager
 def served(directory: Path, gate: Gate, policy_text: str = "") -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
-    """A server on this directory; its socket."""
-    policy = directory / "policy.yaml"
-    policy.write_text(
-        (policy_text or worlds.policy(gate))
-        .replace("{os: dan}", f"{{os: {getpass.getuser()}}}")
-        .replace("[ann, bob, cid,", "[ann, bob, cid, dan,")
-    )
-    policy.chmod(0o644)
-    (directory / "effects").mkdir(exist_ok=True)
-    asked = {
-        "data": str(directory / "data"),
-        "socket": str(directory / "socket"),
-        "policy": str(policy),
-        "effects": str(directory / "effects"),
-        "approvals": gate.emulator.channels["approvals"],
-    }
-    argv = (sys.executable, str(MAIN), json.dumps(asked))
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment(gate))
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready 0\n"
+    """A server on this directory, whose policy knows this account; its socket."""
+    policy = policy_text or worlds.policy(gate)
+    policy = policy.replace("{os: dan}", f"{{os: {getpass.getuser()}}}").replace("[ann, bob, cid,", "[ann, bob, cid, dan,")
+    with started(directory, gate, policy, environment(gate)) as (process, _port):
         until(lambda: gate.is_connected, "Socket Mode", 30)
         yield directory / "socket", process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(30)
 
 
 def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_restart(tmp_path: Path, through: Gate) -> None:
