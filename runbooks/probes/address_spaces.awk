@@ -3,7 +3,6 @@
 function address_spaces_begin(    text) {
   map_limit = first_line(slurp(ROOT "/proc/sys/vm/max_map_count", 1));
   text = ROOT "/proc/self/smaps";
-  page_kb = "";
   RS = "\n";
   while (page_kb == "" && (getline space_line < text) > 0) {
     if (index(space_line, "KernelPageSize:") == 1) { page_kb = substr(space_line, 16) + 0; }
@@ -13,32 +12,36 @@ function address_spaces_begin(    text) {
   # The smallest page there is: without the real size, rather too many processes are looked at.
   map_kb = map_limit == "" ? -1 : map_limit * (page_kb == "" ? 4 : page_kb);
   map_lines_left = MAP_LINES;
+  forget(space_free);
   space_n = 0; map_n = 0; map_clear = 0; sized_n = 0; sized_clear = 0; sized_unread = 0;
 }
 
-function address_spaces_process(    data) {
+function address_spaces_process() {
   if (vm_size < 0) { return; }
   space_n++;
   if (map_kb >= 0) {
-    if (vm_size >= map_kb || pid in is_suspect) {
+    if (is_as_kept && pid in kept_maps && kept_maps[pid] * 2 < map_limit + 0) { map_clear++; }
+    else if (vm_size >= map_kb || pid in is_suspect) {
       space_keep();
       keep_largest("map", pid, vm_size, 500);
       map_n++;
     } else { map_clear++; }
   }
-  data = status_number("VmData:");
-  space_data[pid] = data;
-  if (largest_n["fork"] < 5 || data > largest_value["fork", 5]) { space_keep(); keep_largest("fork", pid, data, 5); }
+  if (largest_n["fork"] < 5 || vm_data > largest_value["fork", 5]) {
+    space_keep();
+    space_data[pid] = vm_data;
+    keep_largest("fork", pid, vm_data, 5);
+  }
+  if (has_read_limits() && limits_id in space_free) { return; }
   if (!(limit("\nMax address space "))) { sized_unread += is_unreadable; return; }
-  space_limit("as", vm_size);
-  if (limit("\nMax data size ")) { space_limit("data", data); }
+  if (space_limit("as", vm_size) + (limit("\nMax data size ") ? space_limit("data", vm_data) : 1) == 0) { space_free[limits_id] = 1; }
 }
 
 function space_keep() { space_comm[pid] = comm; space_uid[pid] = uid; space_size[pid] = vm_size; }
 
-# Notes a finite limit with less room than half of it or 64 MiB. Sizes in kB, limits in bytes.
+# Notes a finite limit with less room than half of it or 64 MiB. Sizes in kB, limits in bytes. 0: there is no limit.
 function space_limit(resource, used,    room) {
-  if (soft == "unlimited") { return; }
+  if (soft == "unlimited") { return 0; }
   room = soft - used * 1024;
   if (room < soft / 2 || room < 67108864 || pid in is_suspect) {
     space_keep();
@@ -46,6 +49,7 @@ function space_limit(resource, used,    room) {
     sized_pid[sized_n] = pid;
     sized_tier[sized_n] = room < 67108864 ? 2 : 1;
   } else { sized_clear++; }
+  return 1;
 }
 
 function address_spaces_end(    i, tier) {
@@ -80,7 +84,10 @@ function space_count(number,    file, maps, got) {
   if (got > 0) { map_skipped++; return; }
   if (index(space_line, "[vsyscall]")) { maps--; }
   if (maps * 2 >= map_limit + 0 || number in is_suspect) { map_pid[++map_counted_n] = number; map_maps[map_counted_n] = maps; }
-  else { map_clear++; }
+  else {
+    map_clear++;
+    if (sample_n > FIRST_SAMPLE) { kept_maps[number] = maps; }
+  }
 }
 
 function space_print(what, number, rest) {

@@ -1,5 +1,10 @@
-# Names, boot, clock, container and cgroup mode.
-function host_end(    text, container, mode) {
+# Names, boot, clock, container and cgroup mode. Of these a brief sample says what one of the last twelve has read.
+function host_end() {
+  if (!(is_brief) || host_pairs == "" || is_turn(0, 12)) { host_pairs = host_read(); }
+  emit("is" host_pairs file_pair("uptime", ROOT "/proc/uptime"));
+}
+
+function host_read(    text, container, mode) {
   text = slurp(ROOT "/proc/stat", 0);
   mode = after(text, "\nbtime ");
   mode = pair("btime", mode, found);
@@ -15,10 +20,10 @@ function host_end(    text, container, mode) {
     ? "hybrid" : "v2") : "v1";
   mode = mode pair("cgroup", text, length(self_cgroup) > 3);
   text = slurp(ROOT "/proc/1/status", 0);
-  emit("is" file_pair("hostname", ROOT "/proc/sys/kernel/hostname") \
+  return file_pair("hostname", ROOT "/proc/sys/kernel/hostname") \
     file_pair("kernel", ROOT "/proc/sys/kernel/osrelease") \
     file_pair("boot_id", ROOT "/proc/sys/kernel/random/boot_id") \
     file_pair("machine_id", ROOT "/etc/machine-id") \
-    file_pair("uptime", ROOT "/proc/uptime") mode pair("container", container, 1) \
-    pair("init", first_line(substr(text, 7)), text != ""));
+    mode pair("container", container, 1) \
+    pair("init", first_line(substr(text, 7)), text != "");
 }

@@ -11,7 +11,7 @@ from triagebook.tools.transport.ssh import SshTransport
 from tests.bench.peers import Network
 from tests.bench.target import crowd
 
-SAMPLES = 12  # what is kept between samples is read anew in every sixth
+SAMPLES = 12  # what is kept between samples is read anew in every sixth or twelfth
 UNCOUNTED = 3  # the first sample reads all, the second begins to keep
 
 

@@ -4,17 +4,20 @@
 function read_cgroup(    text) {
   if (has_cgroup) { return; }
   has_cgroup = 1;
-  find_controllers();
-  if (pid in kept_cgroup) { text = kept_cgroup[pid]; }
-  else {
-    text = "\n" slurp(ROOT "/proc/" pid "/cgroup", 0);
-    if (sample_n > FIRST_SAMPLE) { kept_cgroup[pid] = text; }
+  if (pid in kept_path) {
+    path = kept_path[pid]; pids_path = kept_pids_path[pid]; memory_path = kept_memory_path[pid];
+    cgroup_text = "";
+    return;
   }
-  if (text == cgroup_text) { return; }
-  cgroup_text = text;
-  pids_path = pids_key == "" ? "" : after(text, pids_key);
-  memory_path = memory_key == pids_key ? pids_path : (memory_key == "" ? "" : after(text, memory_key));
-  path = pids_path != "" ? pids_path : (memory_path != "" ? memory_path : after(text, "\n0::"));
+  find_controllers();
+  text = "\n" slurp(ROOT "/proc/" pid "/cgroup", 0);
+  if (text != cgroup_text) {
+    cgroup_text = text;
+    pids_path = pids_key == "" ? "" : after(text, pids_key);
+    memory_path = memory_key == pids_key ? pids_path : (memory_key == "" ? "" : after(text, memory_key));
+    path = pids_path != "" ? pids_path : (memory_path != "" ? memory_path : after(text, "\n0::"));
+  }
+  if (sample_n > FIRST_SAMPLE) { kept_path[pid] = path; kept_pids_path[pid] = pids_path; kept_memory_path[pid] = memory_path; }
 }
 
 # Decides per controller: a v1 hierarchy that names it, else the v2 hierarchy if that has it at its root.

@@ -74,8 +74,9 @@ class Collection:
     def again(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
         """Take one more sample; `suspects` are PIDs to read in full, however far from a limit. Never raises.
 
-        A brief one costs the host half: the cgroup and the limits of a process that was seen before are read anew in
-        every sixth only. A sample that does not come is there, empty and incomplete, and `cost.notes` says why.
+        A brief one costs the host half: a process that has not run since is what it was; its cgroup, its limits and the
+        memory it has, which others may change, are read anew in every twelfth only (processes.awk tells all). A sample
+        that does not come is there, empty and incomplete, and `cost.notes` says why.
         """
         n = self.samples[-1].n + 1
         if self._is_by_files:

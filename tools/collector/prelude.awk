@@ -34,7 +34,7 @@ BEGIN {
 function slurp(file, most,    text, part, lines) {
   readable = (getline text < file);
   if (readable > 0) {
-    while (++lines != most && (getline part < file) > 0) { text = text RS part; }
+    while (++lines != most && (getline part < file) > 0) { text = text (RS part); }
   }
   close(file);
   return readable > 0 ? text : "";

@@ -96,6 +96,10 @@ Max nice priority         0                    0
 Max realtime priority     0                    0                    
 Max realtime timeout      unlimited            unlimited            us        
 """  # noqa: W291 - the kernel pads its columns
+STAT = (
+    "{pid} ({comm}) {state} {parent} {pid} {pid} 0 -1 4194560 120 0 0 0 {ran} 0 0 0 20 0 {threads} 0 {started} {size} {rss} "
+    "18446744073709551615 0 0 0 0 0 0 0 4096 0 1 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+)
 MEMINFO = """MemTotal:        1000000 kB
 MemFree:          100000 kB
 MemAvailable:     800000 kB
@@ -128,6 +132,9 @@ class HostTree:
     tasks: int = 0
     newest_pid: int = 100
     uids: dict[int, str] = field(default_factory=lambda: {0: "root"})
+    clock: int = 0
+    ran: dict[int, int] = field(default_factory=dict)
+    started: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.write("proc/sys/kernel/random/uuid", "0123abcd-4567-89ab-cdef-0123456789ab\n")
@@ -155,6 +162,7 @@ class HostTree:
         self.write("proc/self/cgroup", self.cgroup_lines("/user.slice/user-1000.slice/session-1.scope"))
         self.write("proc/self/status", STATUS.splitlines()[0].format(comm="awk") + "\nUmask:\t0022\n")
         self.write("proc/self/stat", "100 (mawk) R 1 100 100 0\n")
+        self.write("proc/self/schedstat", "5000000 1000 7\n")
         self.write("proc/self/uid_map", "         0          0 4294967295\n")
         self.write("proc/self/smaps", "55d0-55d1 r--p 00000000 08:01 1 /usr/bin/mawk\nSize: 4 kB\nKernelPageSize:        4 kB\n")
         self.process(1, "systemd", cgroup="/init.scope")
@@ -192,14 +200,20 @@ class HostTree:
         nspid: str = "",
         is_kernel: bool = False,
         maps: int | None = None,
+        has_run: bool = True,
     ) -> None:
-        """A process with its files; `maps` lines of maps (None: not readable)."""
+        """A process with its files; `maps` lines of maps (None: not readable). One that was there has run since, or not."""
+        parent = 2 if is_kernel else parent
+        self.clock += 1
+        self.started.setdefault(pid, self.clock)
+        if has_run:
+            self.ran[pid] = self.clock
         memory = "" if is_kernel or state.startswith("Z") else MEMORY.format(size=size_kb, rss=rss_kb, data=data_kb)
         capable = caps if caps is not None else "000001ffffffffff" if uid == 0 else "0000000000000000"
         self.write(
             f"proc/{pid}/status",
             STATUS.format(
-                comm=comm,
+                comm=comm.replace("\\", "\\\\").replace("\n", "\\n"),
                 state=state,
                 pid=pid,
                 parent=parent,
@@ -212,6 +226,12 @@ class HostTree:
                 caps=capable,
             ),
         )
+        stat = {"pid": pid, "comm": comm, "state": state[0], "parent": parent, "threads": threads}
+        pages = (size_kb // 4, rss_kb // 4) if memory else (0, 0)
+        times = {"ran": self.ran[pid], "started": self.started[pid]}
+        self.write(f"proc/{pid}/stat", STAT.format(**stat, **times, size=pages[0] * 4096, rss=pages[1]))
+        self.write(f"proc/{pid}/statm", f"{pages[0]} {pages[1]} 400 5 0 90 0\n")
+        self.write(f"proc/{pid}/schedstat", f"{self.ran[pid] * 1_000_003} 4000 {self.ran[pid]}\n")
         self.write(f"proc/{pid}/cgroup", self.cgroup_lines(cgroup))
         self.write(f"proc/{pid}/limits", LIMITS.format(nproc=nproc, space=space, data=data))
         if maps is not None:
@@ -229,6 +249,7 @@ class HostTree:
         for file in (self.root / f"proc/{pid}").iterdir():
             file.unlink()
         (self.root / f"proc/{pid}").rmdir()
+        del self.ran[pid], self.started[pid]
         self.tasks -= threads
         self.loadavg(self.tasks)
 
