@@ -279,12 +279,12 @@ def _suspected(meaning: model.LoginMeaning) -> tuple[str, ...]:
 
 def _truncated(history: Sequence[Facts]) -> tuple[str, ...]:
     """Collections whose answer was bounded on the host, by probe."""
-    found = []
-    for probe, facts in (history[-1] if history else {}).items():
-        for name, value in vars(facts).items():
-            if isinstance(value, Collection) and "bounded" in value.partial:
-                found.append(f"{probe}.{name}: {value.partial}")
-    return tuple(found)
+    return tuple(
+        f"{probe}.{name}: {value.partial}"
+        for probe, facts in (history[-1] if history else {}).items()
+        for name, value in vars(facts).items()
+        if isinstance(value, Collection) and "bounded" in value.partial
+    )
 
 
 def _stamp(moment: datetime) -> str:

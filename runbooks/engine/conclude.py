@@ -187,11 +187,8 @@ def _unknown(result: CheckOutcome) -> Unknown:
 
 
 def _result(result: CheckOutcome, facts: Facts) -> CheckResult:
-    counts = Findings(
-        matched=len(result.of("matched")),
-        cleared=len(result.of("cleared")) + result.counted,
-        unknown=len(result.of("unknown")),
-    )
+    found = [finding.outcome for finding in result.findings]
+    counts = Findings(found.count("matched"), found.count("cleared") + result.counted, found.count("unknown"))
     outcome = result.outcome
     if outcome == "matched":
         first = result.of("matched")[0]

@@ -12,6 +12,7 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
     because,
+    counts,
     cut,
     hidden,
     integer,
@@ -144,9 +145,10 @@ class _Process:
 def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[_Process, tuple[str, ...]]]:
     found = []
     for fields in records_of(sample, _KIND, name):
-        pid, uid, size = number(fields, 0), number(fields, 2), number(fields, 4, _KB)
-        if isinstance(pid, int) and isinstance(uid, int) and isinstance(size, int):
-            process = _Process(pid, fields[1], uid, names.get(uid, str(uid)), owner_of(fields[3], names).unit, size)
+        numbers = counts(fields, 0, 2, 4)
+        if numbers is not None:
+            pid, uid, size_kb = numbers
+            process = _Process(pid, fields[1], uid, names.get(uid, str(uid)), owner_of(fields[3], names).unit, size_kb * _KB)
             found.append((process, fields))
     return found
 

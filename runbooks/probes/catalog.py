@@ -99,8 +99,13 @@ def _modules_in(folders: tuple[str, ...]) -> frozenset[str]:
     return frozenset(module.name for module in pkgutil.iter_modules(folders))
 
 
-@lru_cache(maxsize=256)
 def _import(name: str) -> ModuleType:
+    return _import_from(tuple(package.__path__), name)
+
+
+@lru_cache(maxsize=256)
+def _import_from(folders: tuple[str, ...], name: str) -> ModuleType:
+    """With other folders it may be another."""
     return importlib.import_module(f"{package.__name__}.{name}")
 
 

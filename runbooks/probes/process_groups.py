@@ -12,12 +12,12 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
     because,
+    counts,
     cut,
     hidden,
     integer,
     latest,
     names_of,
-    number,
     pairs_of,
     records_of,
 )
@@ -75,15 +75,10 @@ def parse(samples: Sequence[Sample]) -> ProcessGroups:
 
 
 def _group(fields: Sequence[str], names: Mapping[int, str]) -> ProcessGroup | None:
-    pid, uid, tasks, processes, rss = [number(fields, index) for index in (0, 3, 4, 5, 6)]
-    if not (
-        isinstance(pid, int)
-        and isinstance(uid, int)
-        and isinstance(tasks, int)
-        and isinstance(processes, int)
-        and isinstance(rss, int)
-    ):
+    found = counts(fields, 0, 3, 4, 5, 6)
+    if found is None:
         return None
+    pid, uid, tasks, processes, rss = found
     path = fields[2]
     unit, user = owner_of(path, names).unit, names.get(uid, str(uid))
     return ProcessGroup(pid, fields[1], path, unit, uid, user, tasks, processes, rss * 1024)

@@ -128,6 +128,14 @@ def number(fields: Sequence[str], index: int, scale: int = 1) -> int | Unreadabl
     return integer(value, scale)
 
 
+def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
+    """The counts in several fields of a record; None as soon as one of them is none."""
+    texts = [fields[index] for index in indexes]
+    if all(map(str.isdecimal, texts)) and "".join(texts).isascii() and max(map(len, texts)) <= _MOST_DIGITS:
+        return list(map(int, texts))
+    return None
+
+
 def names_of(sample: Sample | None) -> Mapping[int, str]:
     """Login names of /etc/passwd by UID, of those users that records name."""
     return _once(sample, "names", _names) if sample else {}

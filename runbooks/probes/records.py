@@ -75,28 +75,27 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
     if header is None:
         raise ParseError("collector: the answer has no 'triagebook/1 TAG' line")
     prefix = header[1] + "\t"
-    is_plain = text.isascii() and text.replace("\t", "").replace("\r\n", "").replace("\n", "").isprintable()
+    body = text[header.end() :].replace("\r\n", "\n")
+    is_plain = body.isascii() and body.replace("\t", "").replace("\n", "").isprintable()
     records: dict[int, list[Record]] = {}
     ended: set[int] = set()
-    count = 0
-    for line in text[header.end() :].split("\n")[1:-1]:
+    for line in body.split("\n")[1:-1]:
         if not line.startswith(prefix):
             continue
-        number, kind, fields = _record(line.removesuffix("\r")[len(prefix) :], is_plain=is_plain)
+        number, record = _record(line[len(prefix) :], is_plain=is_plain)
         if number in ended:
             continue
-        count += 1
-        if count > _MOST_RECORDS:
-            raise ParseError(f"collector: more than {_MOST_RECORDS} records")
-        records.setdefault(number, []).append(Record(kind, fields))
-        if kind == END:
+        records.setdefault(number, []).append(record)
+        if record.kind == END:
             ended.add(number)
+    if sum(map(len, records.values())) > _MOST_RECORDS:
+        raise ParseError(f"collector: more than {_MOST_RECORDS} records")
     if not records:
         return (Sample(1, (), is_complete=False),)
     return tuple(Sample(n, tuple(records[n]), n in ended) for n in sorted(records))
 
 
-def _record(line: str, *, is_plain: bool) -> tuple[int, str, tuple[str, ...]]:
+def _record(line: str, *, is_plain: bool) -> tuple[int, Record]:
     """`is_plain`: the whole answer has no character that could do harm."""
     number, *rest = line.split("\t")
     n = _sample_number(number)
@@ -104,7 +103,7 @@ def _record(line: str, *, is_plain: bool) -> tuple[int, str, tuple[str, ...]]:
         raise ParseError(f"collector: cannot read record {safe_text(line, 80)!r}")
     if not is_plain or len(line) > _FIELD_LENGTH:
         rest = [safe_text(field, _FIELD_LENGTH) for field in rest]
-    return n, rest[0], tuple(rest[1:])
+    return n, Record(rest[0], tuple(rest[1:]))
 
 
 @lru_cache(maxsize=256)

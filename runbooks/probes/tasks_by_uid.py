@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import is_login_session, owner_of
 from triagebook.runbooks.probes.cgroup_records import elements_of
-from triagebook.runbooks.probes.reading import because, cut, hidden, integer, latest, minus, names_of, number, pairs_of
+from triagebook.runbooks.probes.reading import because, counts, cut, hidden, integer, latest, minus, names_of, number, pairs_of
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -63,16 +63,10 @@ def parse(samples: Sequence[Sample]) -> Tasks:
 
 
 def _user(fields: Sequence[str], names: Mapping[int, str]) -> UserTasks | None:
-    uid, tasks, processes, soft, hard, pid, limited = (number(fields, index) for index in (0, 1, 2, 3, 4, 5, 8))
-    if not (
-        isinstance(uid, int)
-        and isinstance(tasks, int)
-        and isinstance(processes, int)
-        and isinstance(soft, int)
-        and isinstance(pid, int)
-        and isinstance(limited, int)
-    ):
+    found = counts(fields, 0, 1, 2, 3, 5, 8)
+    if found is None:
         return None
+    uid, tasks, processes, soft, pid, limited = found
     path = fields[7] if fields[7] != "?" else ""
     return UserTasks(
         uid=uid,
@@ -84,7 +78,7 @@ def _user(fields: Sequence[str], names: Mapping[int, str]) -> UserTasks | None:
         tasks=tasks,
         processes=processes,
         soft=soft,
-        hard=Unreadable("not limited") if fields[4] == "unlimited" else hard,
+        hard=Unreadable("not limited") if fields[4] == "unlimited" else number(fields, 4),
         room=soft - tasks,
         limited_processes=limited,
     )
