@@ -1,6 +1,7 @@
 """Running a command and what it costs: wall time, CPU of its whole process tree, memory. And rounds of several, in turn."""
 
 import os
+import select
 import statistics
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
+LOOK_MS = 50
 
 
 @dataclass(frozen=True)
@@ -57,27 +59,23 @@ def run(argv: Sequence[str], env: Mapping[str, str], *, expected: Sequence[int] 
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, env=dict(env))
-        sampled, memory, next_look = 0, 0.0, started
-        while not sampled:
-            sampled, status, usage = os.wait4(process.pid, os.WNOHANG)  # gives the CPU of this tree alone
-            now = time.perf_counter()
-            if sampled:
-                break
-            if now - started > timeout_s:
-                process.kill()
-                os.waitpid(process.pid, 0)
-                process.returncode = -9
-                raise Failed(f"{argv[0]} took more than {timeout_s:.0f} s")
-            if now >= next_look:
-                memory, next_look = max(memory, private_mib(process.pid)), now + 0.1
-            time.sleep(0.001)
+        memory, ending = 0.0, select.poll()
+        with os.fdopen(os.pidfd_open(process.pid)) as descriptor:
+            ending.register(descriptor, select.POLLIN)
+            while not ending.poll(LOOK_MS):  # asleep in between: who looks a thousand times a second takes CPU from the peers
+                memory = max(memory, private_mib(process.pid))
+                if time.perf_counter() - started > timeout_s:
+                    process.kill()
+                    process.wait()
+                    raise Failed(f"{argv[0]} took more than {timeout_s:.0f} s")
         wall = time.perf_counter() - started
+        _pid, status, usage = os.wait4(process.pid, 0)  # gives the CPU of this tree alone
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in expected:
             said.seek(0)
             text = said.read()[-400:].decode("utf-8", "replace")
             raise Failed(f"{' '.join(argv)[:200]}: exit status {process.returncode}: {text}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, max(memory, 0.0), process.returncode)
+    return Sample(wall, usage.ru_utime + usage.ru_stime, memory, process.returncode)
 
 
 def private_mib(pid: int) -> float:
