@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from triagebook.runbooks.probes import catalog
@@ -306,6 +307,7 @@ class Paced:
     def __init__(self, root: str, awk: str, kinds: Sequence[str], bounds: program.Bounds | None = None) -> None:
         argv = program.command(collect.joined(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.kinds = tuple(kinds)
         self.answer = b""
 
     def read_sample(self, n: int, within_s: float = 30) -> None:
@@ -322,6 +324,16 @@ class Paced:
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode())
         self.process.stdin.flush()
+
+    def brief(self, *samples: int) -> None:
+        """Ask for brief samples, which come under these numbers."""
+        for n in samples:
+            self.ask("sample brief\n")
+            self.read_sample(n)
+
+    def facts(self) -> dict[str, Any]:
+        """Of all samples so far."""
+        return collect.parse(self.kinds, parse_samples(self.answer.decode()))
 
     def end(self) -> Run:
         assert self.process.stdin is not None
