@@ -66,19 +66,23 @@ def triage(runbook: model.Runbook, facts: Facts, samples: int) -> tuple[CheckOut
 
 
 def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
+    told = _states_for(check.states, samples)
     if not check.each:
-        return CheckOutcome(check, (_finding(check, facts, None, samples),))
+        return CheckOutcome(check, (_finding(told, facts, None),))
     collection = rules.resolve(check.each, facts)
     if isinstance(collection, Unreadable):
         return CheckOutcome(check, (Finding("unknown", None, because=collection.reason),))
     if not isinstance(collection, Collection):
         raise rules.RuleError(f"{check.id}: {check.each!r} is not a collection")
-    findings = tuple(_finding(check, facts, element, samples) for element in collection.items)
+    findings = tuple(_finding(told, facts, element) for element in collection.items)
     return CheckOutcome(check, findings, collection.partial, collection.counted)
 
 
+_Told = tuple[tuple[model.State, ...], tuple[str, ...]]
+
+
 @lru_cache(maxsize=1024)
-def _states_for(states: tuple[model.State, ...], samples: int) -> tuple[tuple[model.State, ...], tuple[str, ...]]:
+def _states_for(states: tuple[model.State, ...], samples: int) -> _Told:
     """The states that so many samples can tell, and their conditions."""
     told = tuple(state for state in states if state.samples <= samples)
     return told, tuple(state.when for state in told)
@@ -90,10 +94,10 @@ def compile_rules(runbook: model.Runbook) -> None:
         rules.get_ready(_states_for(check.states, 1)[1])
 
 
-def _finding(check: model.Check, facts: Facts, element: object | None, samples: int) -> Finding:
+def _finding(told: _Told, facts: Facts, element: object | None) -> Finding:
     here = facts if element is None else {**facts, "it": element}
     unreadable = ""
-    states, conditions = _states_for(check.states, samples)
+    states, conditions = told
     for state, value in zip(states, rules.evaluate_each(conditions, here), strict=False):
         if isinstance(value, Unreadable):
             unreadable = unreadable or value.reason

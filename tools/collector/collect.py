@@ -20,7 +20,8 @@ _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _ANSWER_CAP = 1 << 21
 _WATCH_CAP = 1 << 40  # each sample has its own cap
 _NOTES_KEPT = 12
-INSTALLED = re.compile(r"^triagebook-collector/1 ([0-9a-f]{64})\r?$", re.MULTILINE)  # the first line of installed.py's program
+_INSTALLED_SAYS = "triagebook-collector/1 "
+INSTALLED = re.compile(rf"^{_INSTALLED_SAYS}([0-9a-f]{{64}})\r?$", re.MULTILINE)  # the first line of installed.py's program
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ class Collection:
 
     def _read(self, n: int, timeout_s: float) -> None:
         text = self._stream.read_sample(n, timeout_s)
-        if "triagebook-collector/1 " in text and (found := INSTALLED.search(text)):
+        if _INSTALLED_SAYS in text and (found := INSTALLED.search(text)):  # a line's beginning is slow to look for
             self._installed = found[1]
             self._note(f"the host's installed collector {found[1][:12]} answered")
         if self._stream.why:

@@ -57,7 +57,7 @@ def may_vote(policy: Policy, identity: Identity, question: Question, requester: 
         return Decision(False, "no_approval_rule", f"no approval terms cover this plan: nobody can approve it ({policy.source})")
     is_short = not all(len(need.approvers - {requester}) >= need.count for need in terms.needs)
     if terms.unasked and (is_short or identity.person not in terms.approvers):
-        groups = ", ".join(map(str, sorted(terms.unasked, key=str)))
+        groups = ", ".join(sorted(map(str, terms.unasked)))
         return Decision(False, UNASKED, f"{terms.name!r} ({terms.where}) is decided by {groups}: {policy.why_unasked}")
     if is_short:
         return Decision(False, "empty_approver_set", f"{terms.name!r} ({terms.where}) has too few approvers: nobody can approve")
