@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue, Usage
 from triagebook.runbooks.engine.facts import Collection, identity_of, source_of
 from triagebook.runbooks.engine.quantities import as_duration, quantity
 from triagebook.runbooks.engine.trend import Trend
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound, judged
 
 HORIZON_S = 7 * 86400.0  # what lies further ahead is no news
 FORESIGHT = 24  # nor is what lies further ahead than so many times as long as was watched: an hour foresees a day
@@ -85,7 +85,10 @@ def with_trends(outcomes: Sequence[CheckOutcome], trends: Trends) -> tuple[Check
     """The outcomes, each cleared finding that is heading for its limit soon (within a week) matched by a `trend` state."""
     if not trends:
         return tuple(outcomes)
-    return tuple(replace(one, findings=tuple(_heading(one.check, item, trends) for item in one.findings)) for one in outcomes)
+    return tuple(
+        judged(one.check, tuple(_heading(one.check, item, trends) for item in one.findings), one.partial, one.counted)
+        for one in outcomes
+    )
 
 
 def _heading(check: model.Check, finding: Finding, trends: Trends) -> Finding:

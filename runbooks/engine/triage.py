@@ -29,30 +29,24 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """All findings of a check. `counted` elements were judged clear on the host and are not listed."""
+    """All findings of a check, made by `judged`. `counted` elements were judged clear on the host and are not listed."""
 
     check: model.Check
     findings: tuple[Finding, ...]
+    outcome: str  # matched | unknown | cleared
     partial: str = ""
     counted: int = 0
-
-    @property
-    def outcome(self) -> str:
-        """matched | unknown | cleared."""
-        return outcome([finding.outcome for finding in self.findings], partial=self.partial, counted=self.counted)
 
     def of(self, kind: str) -> tuple[Finding, ...]:
         """The findings that ended so."""
         return tuple([finding for finding in self.findings if finding.outcome == kind])
 
 
-def outcome(findings: Sequence[str], *, partial: str, counted: int) -> str:
-    """What a check's findings amount to. A complete look that found no element to judge is cleared: there is no limit."""
-    if "matched" in findings:
-        return "matched"
-    if "unknown" in findings or partial:
-        return "unknown"
-    return "cleared"
+def judged(check: model.Check, findings: tuple[Finding, ...], partial: str = "", counted: int = 0) -> CheckOutcome:
+    """What its findings amount to. A complete look that found no element to judge is cleared: there is no limit."""
+    found = [finding.outcome for finding in findings]
+    outcome = "matched" if "matched" in found else "unknown" if "unknown" in found or partial else "cleared"
+    return CheckOutcome(check, findings, outcome, partial, counted)
 
 
 def bound(facts: Facts, finding: Finding) -> Facts:
@@ -68,14 +62,14 @@ def triage(runbook: model.Runbook, facts: Facts, samples: int) -> tuple[CheckOut
 def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
     told = _states_for(check.states, samples)
     if not check.each:
-        return CheckOutcome(check, (_finding(told, facts, None),))
+        return judged(check, (_finding(told, facts, None),))
     collection = rules.resolve(check.each, facts)
     if isinstance(collection, Unreadable):
-        return CheckOutcome(check, (Finding("unknown", None, because=collection.reason),))
+        return judged(check, (Finding("unknown", None, because=collection.reason),))
     if not isinstance(collection, Collection):
         raise rules.RuleError(f"{check.id}: {check.each!r} is not a collection")
-    findings = tuple(_finding(told, facts, element) for element in collection.items)
-    return CheckOutcome(check, findings, collection.partial, collection.counted)
+    findings = tuple([_finding(told, facts, element) for element in collection.items])
+    return judged(check, findings, collection.partial, collection.counted)
 
 
 _Told = tuple[tuple[model.State, ...], tuple[str, ...]]
@@ -133,7 +127,7 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
     """
     facts = {**facts, "inputs": symptoms.asked(runbook, inputs)}
     outcomes = triage(runbook, facts, samples)
-    matched = [(result.check, finding) for result in outcomes for finding in result.of("matched")]
+    matched = [(result.check, finding) for result in outcomes if result.outcome == "matched" for finding in result.of("matched")]
     compares = any(state.samples > samples for check in runbook.checks for state in check.states)
     suspects = dict.fromkeys(_suspects(matched, facts, inputs))
     lookups = dict.fromkeys(_lookups(runbook, matched, facts, inputs))
