@@ -87,7 +87,7 @@ def conclude(
         headline=_headline(runbook, status, verdicts, facts, unknown),
         verdict=verdicts[0] if verdicts else None,
         also=tuple(verdicts[1:]),
-        checks=tuple(_result(result, facts) for result in outcomes),
+        checks=tuple([_result(result, facts) for result in outcomes]),
         unknown=unknown,
         facts=tuple(cited.values()),
         remediations=offers.offered(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
@@ -106,6 +106,8 @@ def unreachable_headline(runbook: model.Runbook, login: LoginResult) -> str:
 def _ranked(runbook: model.Runbook, outcomes: Sequence[CheckOutcome], facts: Facts, error_class: str) -> list[_Ranked]:
     ranked = []
     for order, result in enumerate(outcomes):
+        if result.outcome != "matched":
+            continue
         for finding in result.of("matched"):
             verdict = _verdict(result.check, finding, facts, error_class)
             key = (
@@ -211,14 +213,18 @@ def _postponed(ranked: Sequence[_Ranked], trends: heading.Trends) -> tuple[str, 
     return tuple(sentences)
 
 
+def _holding(advices: Sequence[model.Advice], facts: Facts) -> list[model.Advice]:
+    """Those whose condition holds."""
+    values = rules.evaluate_each(tuple([advice.when or "true" for advice in advices]), facts)
+    return [advice for advice, value in zip(advices, values, strict=False) if value is True]
+
+
 def _next(runbook: model.Runbook, ranked: Sequence[_Ranked], facts: Facts) -> tuple[str, ...]:
     sentences: dict[str, None] = {}
     for item in ranked:
         here = bound(facts, item.finding)
-        for advice in item.check.next:
-            if not advice.when or rules.evaluate(advice.when, here) is True:
-                sentences[template.render(advice.text, here)] = None
-    for advice in runbook.advice:
-        if not advice.when or rules.evaluate(advice.when, facts) is True:
-            sentences[template.render(advice.text, facts)] = None
+        for advice in _holding(item.check.next, here):
+            sentences[template.render(advice.text, here)] = None
+    for advice in _holding(runbook.advice, facts):
+        sentences[template.render(advice.text, facts)] = None
     return tuple(sentences)

@@ -63,9 +63,21 @@ def _shown(value: object) -> Any:
     return value if isinstance(value, (str, int, float, bool, _Unknown)) or value is None else _View(value)
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Attributes of a view are what it gives away, so the sandbox need not ask of each whether it is safe."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is _View:
+            try:
+                return getattr(obj, attribute)
+            except AttributeError:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
 @lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, optimized=False)
+def _environment() -> _Sandbox:
+    environment = _Sandbox(undefined=StrictUndefined, autoescape=False, optimized=False)
     environment.globals.clear()
     environment.filters.clear()
     environment.filters.update(_FILTERS)
