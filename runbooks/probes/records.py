@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"[0-9]{1,7}")
 
 _MOST_RECORDS = 20_000  # a sample has at most some hundred
 _MOST_SAMPLES = 1_000_000
+_HARMLESS = bytes([ord("\t"), ord("\n"), *range(0x20, 0x7F)])
 _FIELD_LENGTH = 512  # the host cuts at 400 bytes
 
 
@@ -74,36 +75,36 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
     header = HEADER.search(text)
     if header is None:
         raise ParseError("collector: the answer has no 'triagebook/1 TAG' line")
-    prefix = header[1] + "\t"
-    body = text[header.end() :].replace("\r\n", "\n")
-    is_plain = body.isascii() and body.replace("\t", "").replace("\n", "").isprintable()
+    tag = header[1]
+    body = text[header.end() :]
+    if "\r" in body:
+        body = body.replace("\r\n", "\n")
+    is_plain = body.isascii() and not body.encode().translate(None, _HARMLESS)
     records: dict[int, list[Record]] = {}
     ended: set[int] = set()
+    count = 0
     for line in body.split("\n")[1:-1]:
-        if not line.startswith(prefix):
+        fields = line.split("\t")
+        if fields[0] != tag or len(fields) == 1:
             continue
-        number, record = _record(line[len(prefix) :], is_plain=is_plain)
+        number = _sample_number(fields[1]) if len(fields) > 2 else 0
+        if number == 0:
+            raise ParseError(f"collector: cannot read record {safe_text(line, 80)!r}")
+        count += 1
+        if count > _MOST_RECORDS:
+            raise ParseError(f"collector: more than {_MOST_RECORDS} records")
         if number in ended:
             continue
-        records.setdefault(number, []).append(record)
-        if record.kind == END:
+        if not is_plain or len(line) > _FIELD_LENGTH:
+            fields = [safe_text(field, _FIELD_LENGTH) for field in fields]
+        if number not in records:
+            records[number] = []
+        records[number].append(Record(fields[2], tuple(fields[3:])))
+        if fields[2] == END:
             ended.add(number)
-    if sum(map(len, records.values())) > _MOST_RECORDS:
-        raise ParseError(f"collector: more than {_MOST_RECORDS} records")
     if not records:
         return (Sample(1, (), is_complete=False),)
     return tuple(Sample(n, tuple(records[n]), n in ended) for n in sorted(records))
-
-
-def _record(line: str, *, is_plain: bool) -> tuple[int, Record]:
-    """`is_plain`: the whole answer has no character that could do harm."""
-    number, *rest = line.split("\t")
-    n = _sample_number(number)
-    if n == 0 or not rest:
-        raise ParseError(f"collector: cannot read record {safe_text(line, 80)!r}")
-    if not is_plain or len(line) > _FIELD_LENGTH:
-        rest = [safe_text(field, _FIELD_LENGTH) for field in rest]
-    return n, Record(rest[0], tuple(rest[1:]))
 
 
 @lru_cache(maxsize=256)
