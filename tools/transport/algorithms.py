@@ -1,5 +1,7 @@
 """What is offered to a host, in our order of preference, for both ways of key exchange."""
 
+from functools import lru_cache
+
 KEXINIT, NEWKEYS = 20, 21
 KEX_MESSAGES = range(30, 42)
 CURVE25519 = "curve25519-sha256"
@@ -34,6 +36,7 @@ def same_as(kex: str) -> tuple[str, ...]:
     return SAME_AS.get(kex, (kex,))
 
 
+@lru_cache(maxsize=32)
 def best_eager(offered: tuple[str, ...]) -> str:
     """The method to send ahead next time: post-quantum where the host has it. Empty where it has neither."""
     return next((name for name in (MLKEM, CURVE25519) if any(same in offered for same in same_as(name))), "")

@@ -27,7 +27,7 @@ class Attempt:
 
     def spent(self, phase: str, milliseconds: float) -> None:
         """Count time to a phase that may come more than once."""
-        self.timings_ms[phase] = round(self.timings_ms.get(phase, 0.0) + milliseconds, 1)
+        self.timings_ms[phase] = self.timings_ms.get(phase, 0.0) + milliseconds
 
     def note(self, *notes: str) -> None:
         """Keep what the reader of the result should know."""

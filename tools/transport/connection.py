@@ -126,7 +126,7 @@ class Connection:
 
     def flush(self, until: float) -> None:
         """Send what is queued, unless it is held. Raises TimedOut, Cut."""
-        if self._is_held:
+        if self._is_held or not self._packets.unsent:
             return
         try:
             self._packets.flush(until)
@@ -175,15 +175,17 @@ class Connection:
 
     # --- handling
     def _handle(self, payload: bytes, number: int) -> None:
-        kind, reader = payload[0], Reader(payload[1:])
+        kind, reader = payload[0], Reader(payload, 1)
         if kind == DISCONNECT:
             code, text = reader.uint32(), plain(reader.string())
             raise Disconnected(f"the host disconnects: {text} (reason {code})")
-        if kind in (KEXINIT, NEWKEYS) or (kind in KEX_MESSAGES and self.handshake.is_running):
-            self.handshake.handle(kind, payload, number)
-            self._send_delayed()
-        elif self.handshake.is_running and not self.handshake.initial_kex_done:
-            if self.handshake.is_strict or kind not in (IGNORE, DEBUG, UNIMPLEMENTED):
+        handshake = self.handshake
+        if kind in (KEXINIT, NEWKEYS) or (kind in KEX_MESSAGES and handshake.is_running):
+            handshake.handle(kind, payload, number)
+            if self._delayed:
+                self._send_delayed()
+        elif not handshake.initial_kex_done and handshake.is_running:
+            if handshake.is_strict or kind not in (IGNORE, DEBUG, UNIMPLEMENTED):
                 raise NotAgreed(f"message {kind} in the middle of the first key exchange")
         elif kind in (IGNORE, DEBUG, UNIMPLEMENTED, REQUEST_SUCCESS, REQUEST_FAILURE):
             pass

@@ -82,16 +82,8 @@ class Elliptic:
             self._lattice = mlkem.MLKEM768PrivateKey.generate()
             public = self._lattice.public_key().public_bytes_raw() + public
         self._sent = public
-        extras = () if self.session_id else ("ext-info-c", "kex-strict-c-v00@openssh.com")
-        names = (
-            ",".join((*same_as(self.method), *extras)),
-            ",".join(self._check.algorithms()),
-            *[",".join(CIPHERS)] * 2,
-            *[",".join(MACS)] * 2,
-            *_COMPRESSIONS,
-            *[""] * 2,  # languages
-        )
-        self.local_kex_init = bytes((KEXINIT,)) + os.urandom(16) + b"".join(map(string, names)) + b"\0" + uint32(0)
+        offer = _offer(self.method, self._check.algorithms(), is_first=not self.session_id)
+        self.local_kex_init = bytes((KEXINIT,)) + os.urandom(16) + offer
         self._packets.send_message(self.local_kex_init)
         self._packets.send_message(bytes((INIT,)) + string(public))
 
@@ -211,6 +203,21 @@ class Elliptic:
     def are_keys_ours(self) -> bool:
         """Our NEWKEYS is queued: what is sent from here on is encrypted for the verified host."""
         return self._is_awaiting_keys or self.initial_kex_done
+
+
+@lru_cache(maxsize=32)
+def _offer(method: str, key_algorithms: tuple[str, ...], *, is_first: bool) -> bytes:
+    """Our KEXINIT behind its cookie."""
+    extras = ("ext-info-c", "kex-strict-c-v00@openssh.com") if is_first else ()
+    names = (
+        ",".join((*same_as(method), *extras)),
+        ",".join(key_algorithms),
+        *[",".join(CIPHERS)] * 2,
+        *[",".join(MACS)] * 2,
+        *_COMPRESSIONS,
+        *[""] * 2,  # languages
+    )
+    return b"".join(map(string, names)) + b"\0" + uint32(0)
 
 
 @lru_cache(maxsize=32)

@@ -6,6 +6,7 @@ Nothing is ever accepted unseen. A refusal has both fingerprints and the one com
 import shlex
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.transport import certificates
@@ -35,10 +36,7 @@ class HostKeyCheck:
     def algorithms(self) -> tuple[str, ...]:
         """Key algorithms to ask the host for: those we could trust first, then the others, so that the refusal can say
         which key the host has."""
-        trusted = {name for key in self.known.trusted for name in algorithms_of(key.type)}
-        first = tuple(name for name in HOST_KEY_ALGORITHMS if name in trusted)
-        certified = tuple(name + CERT_SUFFIX for name in HOST_KEY_ALGORITHMS) if self.known.authorities else ()
-        return certified + first + tuple(name for name in HOST_KEY_ALGORITHMS if name not in first)
+        return _algorithms(tuple([key.type for key in self.known.trusted]), bool(self.known.authorities))
 
     def judge(self, blob: bytes) -> str:
         """The fingerprint of the key that was verified. Raises HostKeyRefused, Malformed."""
@@ -106,6 +104,14 @@ class HostKeyCheck:
         if self.known.name not in (self.address, f"[{self.address}]:{self.port}"):
             command += f" | sed {shlex.quote('s/^[^ ]*/' + self.known.name.replace('/', '') + '/')}"
         return f"{command} >> {shlex.quote(file)}"
+
+
+@lru_cache(maxsize=32)
+def _algorithms(types: tuple[str, ...], has_authorities: bool) -> tuple[str, ...]:
+    trusted = {name for type_name in types for name in algorithms_of(type_name)}
+    first = tuple(name for name in HOST_KEY_ALGORITHMS if name in trusted)
+    certified = tuple(name + CERT_SUFFIX for name in HOST_KEY_ALGORITHMS) if has_authorities else ()
+    return certified + first + tuple(name for name in HOST_KEY_ALGORITHMS if name not in first)
 
 
 def _show(key: bytes) -> str:

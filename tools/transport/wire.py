@@ -2,6 +2,8 @@
 
 import struct
 
+_UINT32 = struct.Struct(">I")
+
 
 class Malformed(ValueError):
     """Bytes that are not what the protocol says: cut short, or a length that cannot be."""
@@ -9,13 +11,13 @@ class Malformed(ValueError):
 
 def uint32(value: int) -> bytes:
     """Four bytes, big-endian."""
-    return struct.pack(">I", value)
+    return _UINT32.pack(value)
 
 
 def string(value: bytes | str) -> bytes:
     """A length and that many bytes; text as UTF-8, and bytes that Python read as text (os.fsdecode) as they were."""
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    return struct.pack(">I", len(raw)) + raw
+    return _UINT32.pack(len(raw)) + raw
 
 
 def mpint(value: int) -> bytes:
@@ -26,9 +28,9 @@ def mpint(value: int) -> bytes:
 class Reader:
     """Takes one field after the other; every method raises Malformed where the bytes end early."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, start: int = 0) -> None:
         self._data = data
-        self._at = 0
+        self._at = start
 
     @property
     def position(self) -> int:
@@ -50,16 +52,22 @@ class Reader:
         return self.byte() != 0
 
     def uint32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
+        at = self._at
+        if at + 4 > len(self._data):
+            raise Malformed(f"4 bytes wanted, {len(self._data) - at} left")
+        self._at = at + 4
+        return int(_UINT32.unpack_from(self._data, at)[0])
 
     def uint64(self) -> int:
         return int.from_bytes(self.take(8), "big")
 
     def string(self) -> bytes:
         data, start = self._data, self._at + 4
-        end = start + int.from_bytes(data[self._at : start], "big")
+        if start > len(data):
+            raise Malformed("a string without its length")
+        end = start + _UINT32.unpack_from(data, start - 4)[0]
         if end > len(data):
-            raise Malformed(f"a string of {end - start} bytes wanted, {max(0, len(data) - start)} left")
+            raise Malformed(f"a string of {end - start} bytes wanted, {len(data) - start} left")
         self._at = end
         return data[start:end]
 
