@@ -3,6 +3,7 @@
 This module is light: a connection costs a round trip of waiting, and the imports behind it fit into that.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,17 @@ def config_file(settings: Settings, ssh_config: str) -> Path | None:
     return Path(chosen).expanduser() if chosen else None
 
 
+def has_watch(settings: Settings) -> bool:
+    """Some watch runs, or left its socket behind: a host may have a session that is open already."""
+    if settings.runtime is None:
+        return False
+    try:
+        with os.scandir(settings.runtime) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
 def dial(hosts: Sequence[str], ssh_config: str) -> "SshTransport | None":
     """Begin to connect when it is one remote host, named as ssh names it. Raises UsageError on what is no host's name.
 
@@ -31,8 +43,7 @@ def dial(hosts: Sequence[str], ssh_config: str) -> "SshTransport | None":
     if target.kind != "remote":
         return None
     settings = read_settings()
-    has_watch = settings.runtime is not None and settings.runtime.is_dir() and any(settings.runtime.iterdir())
-    if has_watch or any(source != "ssh_config" for source in settings.inventory):
+    if has_watch(settings) or any(source != "ssh_config" for source in settings.inventory):
         return None
     from triagebook.tools.transport.ssh import SshTransport  # noqa: PLC0415 - not for this machine
 

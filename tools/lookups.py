@@ -18,8 +18,7 @@ def collected_kinds(runbook: model.Runbook) -> tuple[str, ...]:
     In the order of the probes' names: a runbook from the cache has no other order, and the same runbook must make the
     same program each time.
     """
-    kinds = dict.fromkeys(runbook.probes[name] for name in sorted(runbook.probes))
-    return tuple(kind for kind in kinds if probes.is_collected(kind))
+    return probes.collected(tuple([kind for _name, kind in sorted(runbook.probes.items())]))
 
 
 def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEntry]:

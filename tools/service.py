@@ -7,7 +7,7 @@ import importlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from triagebook.runbooks.engine.diagnosis import (
     SymptomRef,
     TargetCost,
 )
+from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.symptoms import asked
 from triagebook.runbooks.engine.text import safe_text
@@ -95,7 +96,7 @@ class Service:
             return run.replayed(self.catalog)
         kinds = lookups.collected_kinds(runbook)
         run.progress("connecting", None)
-        if not all(probes.is_loaded(kind) for kind in kinds):
+        if not probes.are_loaded(kinds):
             threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
         try:
             collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
@@ -117,16 +118,17 @@ def get_ready(runbook: model.Runbook, kinds: Sequence[str]) -> None:
 
 def check_inputs(runbook: model.Runbook, question: Question) -> None:
     """Refuse inputs and accepted checks the runbook does not know. Raises UsageError."""
-    from triagebook.runbooks.engine.errors import UsageError  # noqa: PLC0415
-    from triagebook.runbooks.engine.nearest import did_you_mean  # noqa: PLC0415
+    _refuse_others("takes no input", "input", question.inputs, runbook, runbook.inputs)
+    if question.accepted:
+        _refuse_others("has no check", "check", question.accepted, runbook, [check.id for check in runbook.checks])
 
-    for name in question.inputs:
-        if name not in runbook.inputs:
-            raise UsageError(f"{runbook.name} takes no input {name!r}{did_you_mean(name, runbook.inputs)}", reason="input")
-    ids = [check.id for check in runbook.checks]
-    for name in question.accepted:
-        if name not in ids:
-            raise UsageError(f"{runbook.name} has no check {name!r}{did_you_mean(name, ids)}", reason="check")
+
+def _refuse_others(what: str, reason: str, names: Iterable[str], runbook: model.Runbook, known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            from triagebook.runbooks.engine.nearest import did_you_mean  # noqa: PLC0415 - seldom
+
+            raise UsageError(f"{runbook.name} {what} {name!r}{did_you_mean(name, known)}", reason=reason)
 
 
 def history_of(runbook: model.Runbook, kinds: Sequence[str], samples: Sequence[Sample]) -> tuple[Facts, ...]:
@@ -142,7 +144,7 @@ class _Run:
         self.runbook, self.question, self.started, self.clock, self.progress = runbook, question, started, clock, progress
         self.samples: list[SampleTime] = []
         self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
-        self.id = f"{started:%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
+        self.id = f"{_stamp(started)[:19].replace('-', '').replace(':', '')}-{os.urandom(4).hex()}"
 
     def observed(
         self, collection: Any, kinds: Sequence[str], now: Callable[[], datetime], pause: Callable[[float], None]
@@ -178,8 +180,7 @@ class _Run:
         decided = time.perf_counter()
         conclusion = self._conclude(history)
         session = collection.session
-        timings = {**session.path.timings_ms, "collect": round(collected_ms, 1)}
-        timings["decide"] = round((time.perf_counter() - decided) * 1000, 1)
+        timings = {**session.path.timings_ms, "collect": collected_ms, "decide": (time.perf_counter() - decided) * 1000}
         spent = collection.cost
         cost = TargetCost(
             transport=session.path.transport,
@@ -241,7 +242,7 @@ class _Run:
             truncated=(*truncated, *([f"{conclusion.omitted} more verdicts"] if conclusion.omitted else [])),
             login=login,
             target=cost,
-            timings_ms=timings,
+            timings_ms={name: int(spent * 10 + 0.5) / 10 for name, spent in timings.items()},  # tenths; round() is slow
             caveats=conclusion.caveats,
         )
 
@@ -279,12 +280,12 @@ def _suspected(meaning: model.LoginMeaning) -> tuple[str, ...]:
 
 def _truncated(history: Sequence[Facts]) -> tuple[str, ...]:
     """Collections whose answer was bounded on the host, by probe."""
-    return tuple(
-        f"{probe}.{name}: {value.partial}"
-        for probe, facts in (history[-1] if history else {}).items()
-        for name, value in vars(facts).items()
-        if isinstance(value, Collection) and "bounded" in value.partial
-    )
+    found = []
+    for probe, facts in (history[-1] if history else {}).items():
+        for name, value in vars(facts).items():
+            if type(value) is Collection and "bounded" in value.partial:
+                found.append(f"{probe}.{name}: {value.partial}")
+    return tuple(found)
 
 
 def _stamp(moment: datetime) -> str:

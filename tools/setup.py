@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.catalog import Catalog, catalog
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.dial import config_file
+from triagebook.tools.dial import config_file, has_watch
 from triagebook.tools.service import Service
 from triagebook.tools.settings import Settings, read_settings
 from triagebook.tools.target_name import TargetName, parse_target
@@ -47,7 +47,7 @@ def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "",
     ordinary = transports(settings, transport=transport, ssh_config=ssh_config, dialing=dialing)
 
     def transport_for(target: TargetName) -> Transport:
-        if settings.runtime is None or not settings.runtime.is_dir():
+        if not has_watch(settings):
             return ordinary(target)
         socket = standing_socket(settings, target, ssh_config)
         if socket is None or not socket.exists():

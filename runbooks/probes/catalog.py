@@ -58,9 +58,14 @@ def load(kind: str) -> Any:
     return module
 
 
-def is_loaded(kind: str) -> bool:
-    """Its module is imported already."""
-    return f"{package.__name__}.{kind}" in sys.modules
+def collected(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of them that the collector's program reads, each once."""
+    return _collected_in(tuple(package.__path__), kinds)
+
+
+def are_loaded(kinds: Sequence[str]) -> bool:
+    """Their modules are imported already."""
+    return all(f"{package.__name__}.{kind}" in sys.modules for kind in kinds)
 
 
 def facts_types() -> Mapping[str, type[Any]]:
@@ -111,6 +116,11 @@ def _import_from(folders: tuple[str, ...], name: str) -> ModuleType:
 
 def _awk_path(kind: str) -> Path | None:
     return _awk_path_in(tuple(package.__path__), kind)
+
+
+@lru_cache(maxsize=32)
+def _collected_in(folders: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(kind for kind in dict.fromkeys(kinds) if _awk_path_in(folders, kind))
 
 
 @lru_cache(maxsize=256)
