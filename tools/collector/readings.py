@@ -6,7 +6,7 @@ of that program, and a pace line `read NAME SUBJECT...` asks for it.
 
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
@@ -57,4 +57,4 @@ class Reading:
 @cache
 def script() -> str:
     """The text of `readings.sh`."""
-    return files(__package__).joinpath("readings.sh").read_text("ascii")
+    return Path(__file__).with_name("readings.sh").read_text("ascii")

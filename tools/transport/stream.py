@@ -12,6 +12,11 @@ from triagebook.tools.transport import waiting
 from triagebook.tools.transport.faults import Cut, TimedOut, Unresolved
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+_NOTICING = tuple(
+    (option, value)
+    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4), ("TCP_USER_TIMEOUT", 30_000))
+    if (option := getattr(socket, name, None))  # Linux has all of them
+)
 
 
 class Stream(Protocol):
@@ -131,9 +136,8 @@ def _notice_a_dead_network(connected: socket.socket) -> None:
     Who ordered a change would be left waiting as long. A host that is only slow acknowledges.
     """
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4), ("TCP_USER_TIMEOUT", 30_000)):
-        if option := getattr(socket, name, None):  # Linux has all of them
-            connected.setsockopt(socket.IPPROTO_TCP, option, value)
+    for option, value in _NOTICING:
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _is_writable(attempt: socket.socket, until: float) -> bool:
@@ -147,8 +151,8 @@ def resolve(host: str, port: int, until: float) -> list[Any]:
         Unresolved: there is no such name.
         TimedOut: the resolver does not answer.
     """
-    with contextlib.suppress(socket.gaierror):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    with contextlib.suppress(socket.gaierror, UnicodeError):
+        return socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)  # text: by IDNA
     found: list[Any] = []
     ours, theirs = socket.socketpair()
 
