@@ -130,7 +130,7 @@ class HostTree:
     root: Path
     mode: str = "v2"
     options: str = ""
-    tasks: int = 0
+    threads: dict[int, int] = field(default_factory=dict)
     newest_pid: int = 100
     uids: dict[int, str] = field(default_factory=lambda: {0: "root"})
     clock: int = 0
@@ -237,7 +237,7 @@ class HostTree:
         self.write(f"proc/{pid}/limits", LIMITS.format(nproc=nproc, space=space, data=data))
         if maps is not None:
             self.write(f"proc/{pid}/maps", "7f00-7f01 r--p 00000000 00:00 0 \n" * maps)
-        self.tasks += threads
+        self.threads[pid] = threads
         self.newest_pid = max(self.newest_pid, pid)
         self.loadavg(self.tasks)
 
@@ -245,13 +245,17 @@ class HostTree:
         """What the kernel says of all tasks."""
         self.write("proc/loadavg", f"0.10 0.20 0.30 1/{tasks} {self.newest_pid}\n")
 
-    def remove(self, pid: int, threads: int = 1) -> None:
+    @property
+    def tasks(self) -> int:
+        """Threads of all processes."""
+        return sum(self.threads.values())
+
+    def remove(self, pid: int) -> None:
         """The process ends."""
         for file in (self.root / f"proc/{pid}").iterdir():
             file.unlink()
         (self.root / f"proc/{pid}").rmdir()
-        del self.ran[pid], self.started[pid]
-        self.tasks -= threads
+        del self.ran[pid], self.started[pid], self.threads[pid]
         self.loadavg(self.tasks)
 
     def pids(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from triagebook.runbooks.probes.records import parse_samples
 
 
@@ -90,14 +91,14 @@ def test_a_brief_sample_takes_a_process_that_has_not_run_for_what_it_was(tree: C
     host = tree("v2")
     host.process(93, "sleeps", threads=1, uid=1000)
     host.process(94, "serves", threads=8, uid=1000)
-    paced = _watched(tools, host, awk, 6)
-    for has_run, n in ((False, 7), (True, 8)):
+    paced = _watched(tools, host, awk, 3)
+    for has_run, n in ((False, 4), (True, 5)):
         host.process(93, "sleeps", uid=1001, has_run=has_run)
         if has_run:
             host.process(94, "serves", threads=8, uid=1001)
         paced.brief(n)
     paced.end()
-    users = [[_groups(paced, n)[comm][3] for n in (6, 7, 8)] for comm in ("sleeps", "serves")]
+    users = [[_groups(paced, n)[comm][3] for n in (3, 4, 5)] for comm in ("sleeps", "serves")]
     assert users == [["1000", "1000", "1001"], ["1000", "1000", "1001"]]
 
 
@@ -124,7 +125,7 @@ def test_every_brief_sample_sees_threads_come_and_processes_end(tree: Callable[.
     host.process(92, "one", threads=2)
     host.process(93, odd, threads=4, has_run=False)
     host.remove(94)
-    host.remove(95, threads=5)
+    host.remove(95)
     host.process(96, "rests")
     paced.brief(6)
     paced.end()
@@ -144,7 +145,7 @@ def test_a_number_that_was_given_out_anew_is_read_anew_though_the_process_bears_
     host.process(94, "server", cgroup="/system.slice/old.service", threads=4)
     paced = _watched(tools, host, awk, 5)
     for pid, comm, threads in ((93, "worker", 1), (94, "server", 4)):
-        host.remove(pid, threads)
+        host.remove(pid)
         host.process(pid, comm, threads=threads, cgroup="/system.slice/new.service")
     host.newest_pid = 95  # around
     host.loadavg(host.tasks)
@@ -226,3 +227,68 @@ def test_memory_that_another_process_made_larger_is_seen_at_the_turn_of_one_that
     last = parse_samples(paced.answer.decode())[-1]
     (found,) = [fields for fields in last.of("address_spaces") if fields[0] == "large" and fields[2] == "shares"]
     assert found[5:] == ("8000", "4500")
+
+
+@pytest.mark.parametrize("hidden", [0, 100])
+def test_a_process_that_sleeps_on_is_looked_at_in_every_third_brief_sample_until_it_runs(
+    tree: Callable[..., Any], tools: Any, awk: str, hidden: int
+) -> None:
+    host = tree("v2")
+    host.process(94, "sleeps", uid=1000)
+    host.loadavg(host.tasks + hidden)
+    paced = _watched(tools, host, awk, 8)
+    for uid, samples in ((1001, range(9, 12)), (1002, range(12, 13))):
+        host.process(94, "sleeps", uid=uid)
+        host.loadavg(host.tasks + hidden)
+        paced.brief(*samples)
+    paced.end()
+    assert [_groups(paced, n)["sleeps"][3] for n in range(8, 13)] == ["1000"] * 3 + ["1001", "1002"]
+
+
+@pytest.mark.parametrize("what", ["ends", "begins threads", "is not counted", "is never counted"])
+def test_every_process_is_looked_at_where_the_tasks_of_the_host_do_not_add_up(
+    tree: Callable[..., Any], tools: Any, awk: str, what: str
+) -> None:
+    host = tree("v2")
+    host.process(94, "sleeps", uid=1000)
+    host.process(97, "other", threads=2, uid=1000)
+    if what == "is never counted":
+        (host.root / "proc/loadavg").unlink()
+    paced = _watched(tools, host, awk, 8)
+    host.process(94, "sleeps", uid=1001)
+    if what == "ends":
+        host.remove(97)
+    elif what == "begins threads":
+        host.process(97, "other", threads=9, uid=1000)
+    else:
+        (host.root / "proc/loadavg").unlink()
+    paced.brief(9)
+    paced.end()
+    groups = _groups(paced, 9)
+    assert groups["sleeps"][3] == "1001"
+    assert groups.get("other", ("",) * 5)[4] == {"ends": "", "begins threads": "9"}.get(what, "2")
+
+
+def test_a_process_at_rest_still_counts(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(94, "sleeps", threads=3, uid=1000, rss_kb=1800)
+    paced = _watched(tools, host, awk, 12)
+    paced.end()
+    assert {_groups(paced, n)["sleeps"] for n in range(2, 13)} == {_groups(paced, 1)["sleeps"]}
+    (walk,) = {sample.of("walk")[0] for sample in parse_samples(paced.answer.decode())}
+    assert {"processes=2", "gone=0"} <= set(walk)
+
+
+def test_a_number_given_out_anew_is_looked_at_though_its_process_was_at_rest(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    host.process(94, "worker", cgroup="/system.slice/old.service")
+    paced = _watched(tools, host, awk, 8)
+    host.remove(94)
+    host.process(94, "worker", cgroup="/system.slice/new.service")
+    host.newest_pid = 95  # around
+    host.loadavg(host.tasks)
+    paced.brief(9)
+    paced.end()
+    assert _groups(paced, 9)["worker"][2] == "/system.slice/new.service"
