@@ -212,3 +212,44 @@ def test_outside_of_a_session_waiting_blocks_as_ever() -> None:
     assert told == []
     turns.go_on(1)
     assert told == ["session"]
+
+
+def test_many_that_wait_are_woken_together() -> None:
+    turns, told, pairs = Turns(), [], [socket.socketpair() for _ in range(100)]
+
+    def session(number: int) -> None:
+        waiting.ready({pairs[number][0].fileno(): waiting.READABLE}, 5)
+        told.append(number)
+
+    for number in range(100):
+        turns.begin(lambda number=number: session(number))
+    pairs[7][1].send(b"first")
+    later = threading.Timer(0.005, lambda: pairs[8][1].send(b"second"))
+    later.start()
+    turns.go_on(1)
+    later.join()
+    turns.close()
+    for pair in pairs:
+        for end in pair:
+            end.close()
+    assert told == [7, 8]
+
+
+def test_a_deadline_is_not_gathered_over() -> None:
+    turns, ended = Turns(), []
+    pairs = [socket.socketpair() for _ in range(100)]
+    for pair in pairs:
+        turns.begin(lambda pair=pair: waiting.ready({pair[0].fileno(): waiting.READABLE}, 5))
+
+    def session() -> None:
+        started = time.monotonic()
+        waiting.pause(0.005)
+        ended.append(time.monotonic() - started)
+
+    turns.begin(session)
+    turns.go_on(1)
+    turns.close()
+    for pair in pairs:
+        for end in pair:
+            end.close()
+    assert ended[0] < 0.02

@@ -97,3 +97,29 @@ def test_patterns_run_in_linear_time() -> None:
     assert not rules.matches("(a+)+$", "a" * 40000 + "b")
     with pytest.raises(RunbookError, match="not a regular expression"):
         rules.matches("(", "x")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "it.room * 2 + 1 > limits . most && !it.is_hot",
+        "it.name == 'it.room' || it.name.startsWith('ro') || 'has(it.room)' == it.name",
+        "!has(it.room) && limits.most > 3",
+        "has( it.room ) && it.room > 2",
+        "min(it.room, limits.most) + max(1, it.room)",
+        "size(it.name) > 2 ? it.name : string(it.room)",
+        "it.name in it.names && true",
+        "it.share * 2.0 < 1.5",
+    ],
+)
+@pytest.mark.parametrize("room", [0, 3, 9, Unreadable("gone")])
+def test_an_expression_means_the_same_over_variables_and_over_mappings(expression: str, room: object) -> None:
+    it = {"room": room, "is_hot": False, "name": "root", "names": ("root", "x"), "share": 0.5}
+    facts = {"it": it, "limits": {"most": 7}}
+    context, missing = rules._context(expression, facts)
+    try:
+        over_mappings = rules._run(expression, context)
+    except (KeyError, RuntimeError, TypeError, ValueError):
+        over_mappings = missing
+    assert rules.evaluate(expression, facts) == over_mappings
+    assert list(rules.evaluate_each((expression, "limits.most == 7"), facts)) == [over_mappings, True]
