@@ -215,13 +215,13 @@ def test_outside_of_a_session_waiting_blocks_as_ever() -> None:
 
 
 def test_many_that_wait_are_woken_together() -> None:
-    turns, told, pairs = Turns(), [], [socket.socketpair() for _ in range(100)]
+    turns, told, pairs = Turns(), [], [socket.socketpair() for _ in range(200)]
 
     def session(number: int) -> None:
         waiting.ready({pairs[number][0].fileno(): waiting.READABLE}, 5)
         told.append(number)
 
-    for number in range(100):
+    for number in range(200):
         turns.begin(lambda number=number: session(number))
     pairs[7][1].send(b"first")
     later = threading.Timer(0.005, lambda: pairs[8][1].send(b"second"))
@@ -237,7 +237,7 @@ def test_many_that_wait_are_woken_together() -> None:
 
 def test_a_deadline_is_not_gathered_over() -> None:
     turns, ended = Turns(), []
-    pairs = [socket.socketpair() for _ in range(100)]
+    pairs = [socket.socketpair() for _ in range(200)]
     for pair in pairs:
         turns.begin(lambda pair=pair: waiting.ready({pair[0].fileno(): waiting.READABLE}, 5))
 
@@ -252,4 +252,4 @@ def test_a_deadline_is_not_gathered_over() -> None:
     for pair in pairs:
         for end in pair:
             end.close()
-    assert ended[0] < 0.02
+    assert ended[0] < 0.045
