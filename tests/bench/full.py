@@ -65,7 +65,7 @@ def full(plan: Plan, into: Path) -> None:
         networks = [Network(0, near)]
         networks += [Network(rtt, place, slow.enter) for (rtt, slow), place in zip(links.items(), far, strict=True)]
         found.starts = start.cpu_ms(networks[0])
-        found.costs = target.costs(networks[0].home)
+        found.costs = target.costs(networks[0].home, tell)
         found.watch_ms = standing.sample_ms(networks[0])
         for network in networks:
             found.single[network.rtt_ms] = _single(network, plan.rounds)

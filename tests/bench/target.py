@@ -4,19 +4,22 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from triagebook.tools import lookups, setup
 from triagebook.tools.collector import collect, program
 
 from tests.bench import guide
-from tests.bench.measure import environment, run
+from tests.bench.measure import environment, in_turn, run
 
 SLEEPERS = 450  # with what runs anyway, about 600 processes
 CGROUPS = 200
+ROUNDS = 9
+EVERYWHERE = "the guide, of every unit, process and user"
 
 
 @dataclass(frozen=True)
@@ -28,25 +31,25 @@ class Cost:
     sent_bytes: int
 
 
-def costs(home: Path) -> dict[str, Cost]:
-    """This machine, asked in three ways, with some hundred processes and, where it can be, cgroups."""
+def costs(home: Path, tell: Callable[[str], None]) -> dict[str, Cost]:
+    """This machine, asked in three ways in turn, with some hundred processes and, where it can be, cgroups."""
     settings = setup.settings()
     catalog = setup.service(settings).catalog
     kinds = lookups.collected_kinds(catalog.load(setup.default_runbook(settings, catalog)))
     ways = {
         "triagebook": program.command(collect.joined(kinds), program.launcher()),
         "the guide's 17 commands": ("sh", "-c", guide.BATCH),
-        "the guide, of every unit, process and user": ("sh", "-c", guide.EVERYWHERE),
+        EVERYWHERE: ("sh", "-c", guide.EVERYWHERE),
     }
-    with crowd():
-        return {name: _cost(argv, home, rounds=3 if "every" in name else 9) for name, argv in ways.items()}
-
-
-def _cost(argv: Sequence[str], home: Path, rounds: int) -> Cost:
     env = environment(home)
-    cpu = sorted(run(argv, env).cpu_s * 1000 for _ in range(rounds))[rounds // 2]
+    with crowd():
+        figures = in_turn({name: partial(run, argv, env) for name, argv in ways.items()}, ROUNDS, seldom=(EVERYWHERE,), tell=tell)
+        return {name: _cost(argv, env, figures[name].cpu_s * 1000) for name, argv in ways.items()}
+
+
+def _cost(argv: Sequence[str], env: dict[str, str], cpu_ms: float) -> Cost:
     printed = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, env=env, check=True).stdout
-    return Cost(_processes(argv, env), cpu, len(printed))
+    return Cost(_processes(argv, env), cpu_ms, len(printed))
 
 
 def _processes(argv: Sequence[str], env: dict[str, str]) -> int | None:
