@@ -106,8 +106,6 @@ def unreachable_headline(runbook: model.Runbook, login: LoginResult) -> str:
 def _ranked(runbook: model.Runbook, outcomes: Sequence[CheckOutcome], facts: Facts, error_class: str) -> list[_Ranked]:
     ranked = []
     for order, result in enumerate(outcomes):
-        if result.outcome != "matched":
-            continue
         for finding in result.of("matched"):
             verdict = _verdict(result.check, finding, facts, error_class)
             key = (

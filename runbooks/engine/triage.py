@@ -127,7 +127,7 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
     """
     facts = {**facts, "inputs": symptoms.asked(runbook, inputs)}
     outcomes = triage(runbook, facts, samples)
-    matched = [(result.check, finding) for result in outcomes if result.outcome == "matched" for finding in result.of("matched")]
+    matched = [(result.check, finding) for result in outcomes for finding in result.of("matched")]
     compares = any(state.samples > samples for check in runbook.checks for state in check.states)
     suspects = dict.fromkeys(_suspects(matched, facts, inputs))
     lookups = dict.fromkeys(_lookups(runbook, matched, facts, inputs))

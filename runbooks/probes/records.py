@@ -97,9 +97,7 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
             continue
         if not is_plain or len(line) > _FIELD_LENGTH:
             fields = [safe_text(field, _FIELD_LENGTH) for field in fields]
-        if number not in records:
-            records[number] = []
-        records[number].append(Record(fields[2], tuple(fields[3:])))
+        records.setdefault(number, []).append(Record(fields[2], tuple(fields[3:])))
         if fields[2] == END:
             ended.add(number)
     if not records:

@@ -136,7 +136,7 @@ def judged(found: Found) -> list[Target]:
     targets.append(
         Target("one silent host in ten: time of the others, with / without", 1.25, found.with_silent_s / found.without_silent_s)
     )
-    own, guide = found.costs["triagebook"], found.costs["the guide, of every unit, process and user"]
+    own, guide = found.costs["triagebook"], found.costs[target.EVERYWHERE]
     targets += [
         Target("processes started on the host", 0, own.processes),
         Target("CPU on the host / the guide, of every unit, process and user", 1 / 60, own.cpu_ms / guide.cpu_ms),

@@ -126,7 +126,7 @@ class Connection:
 
     def flush(self, until: float) -> None:
         """Send what is queued, unless it is held. Raises TimedOut, Cut."""
-        if self._is_held or not self._packets.unsent:
+        if self._is_held:
             return
         try:
             self._packets.flush(until)
@@ -182,8 +182,7 @@ class Connection:
         handshake = self.handshake
         if kind in (KEXINIT, NEWKEYS) or (kind in KEX_MESSAGES and handshake.is_running):
             handshake.handle(kind, payload, number)
-            if self._delayed:
-                self._send_delayed()
+            self._send_delayed()
         elif not handshake.initial_kex_done and handshake.is_running:
             if handshake.is_strict or kind not in (IGNORE, DEBUG, UNIMPLEMENTED):
                 raise NotAgreed(f"message {kind} in the middle of the first key exchange")

@@ -17,7 +17,6 @@ from triagebook.tools.transport.plain import plain
 from triagebook.tools.transport.stream import Stream
 
 MAX_PACKET_BYTES = 256 * 1024  # PACKET_MAX_SIZE of OpenSSH
-_LENGTH, _HEAD = struct.Struct(">I"), struct.Struct(">IB")  # of a packet, and of its padding
 _WORTH_PACKING_BYTES = 256
 _PADDING_BYTES = 256
 
@@ -56,7 +55,7 @@ class Packets:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._out, self._in = _Direction(), _Direction()
-        self.unsent = bytearray()
+        self._unsent = bytearray()
         self._unread = bytearray()
         self._padding = b""
         self._is_packing = self._has_packed = False
@@ -65,7 +64,7 @@ class Packets:
     # --- sending
     def write_all(self, raw: bytes) -> None:
         """Queue bytes that are no packet: the identification line."""
-        self.unsent += raw
+        self._unsent += raw
 
     def send_message(self, message: Any) -> None:
         """Queue one packet: a paramiko Message or the payload itself."""
@@ -77,8 +76,8 @@ class Packets:
         hidden = 4 if out.is_etm or out.is_aead else 0  # the length field is not part of the encrypted blocks
         padding = 4 + (-(len(payload) + 9 - hidden)) % out.block
         fill = self._random(padding) if out.engine is not None else bytes(padding)
-        packet = _HEAD.pack(len(payload) + padding + 1, padding) + payload + fill
-        self.unsent += packet if out.engine is None else self._sealed(packet)
+        packet = struct.pack(">IB", len(payload) + padding + 1, padding) + payload + fill
+        self._unsent += self._sealed(packet)
         out.sequence = (out.sequence + 1) & 0xFFFFFFFF
 
     def _random(self, count: int) -> bytes:
@@ -90,6 +89,8 @@ class Packets:
 
     def _sealed(self, packet: bytes) -> bytes:
         out = self._out
+        if out.engine is None:
+            return packet
         if out.is_aead:
             sealed: bytes = out.engine.encrypt(out.next_nonce(), packet[4:], packet[:4])
             return packet[:4] + sealed
@@ -105,14 +106,14 @@ class Packets:
 
     def flush(self, until: float) -> None:
         """Send what is queued, in one piece. Raises TimedOut, Cut."""
-        if self.unsent:
-            data, self.unsent = bytes(self.unsent), bytearray()
+        if self._unsent:
+            data, self._unsent = bytes(self._unsent), bytearray()
             self._stream.send(data, until)
 
     def drop_unsent(self) -> int:
         """Forget what is queued and say how many bytes it was."""
-        count = len(self.unsent)
-        self.unsent.clear()
+        count = len(self._unsent)
+        self._unsent.clear()
         return count
 
     # --- receiving
@@ -146,36 +147,36 @@ class Packets:
         if state.engine is None or state.is_etm or state.is_aead:
             if len(unread) < 4:
                 return None
-            (length,) = _LENGTH.unpack_from(unread)
-            if not 5 <= length <= MAX_PACKET_BYTES or (state.engine and length % state.block):
-                raise BadPacket(f"impossible packet length {length}")
+            length = _checked(int.from_bytes(unread[:4], "big"), (state.block if state.engine else 1))
             end = 4 + length + state.mac_size
             if len(unread) < end:
                 return None
-            raw = bytes(unread[:end])
-            del unread[:end]
-            return _payload(raw[4:] if state.engine is None else self._unsealed(raw, length))
+            return _payload(self._unsealed(self._taken(end), length))
         if not self._head:
             if len(unread) < state.block:
                 return None
             self._head = state.engine.update(bytes(unread[: state.block]))
-        (length,) = _LENGTH.unpack_from(self._head)
-        if not 5 <= length <= MAX_PACKET_BYTES or (length + 4) % state.block:
-            raise BadPacket(f"impossible packet length {length}")
+        length = _checked(int.from_bytes(self._head[:4], "big") + 4, state.block) - 4
         end = 4 + length + state.mac_size
         if len(unread) < end:
             return None
-        raw = bytes(unread[:end])
-        del unread[:end]
+        raw = self._taken(end)
         packet = self._head + state.engine.update(raw[state.block : 4 + length])
         self._head = b""
         if not hmac.compare_digest(state.digest(packet), raw[4 + length :]):
             raise BadPacket("wrong MAC")
         return _payload(packet[4:])
 
+    def _taken(self, end: int) -> bytes:
+        raw = bytes(self._unread[:end])
+        del self._unread[:end]
+        return raw
+
     def _unsealed(self, raw: bytes, length: int) -> bytes:
         """Padding length, payload and padding of a packet whose length was in clear."""
         state = self._in
+        if state.engine is None:
+            return raw[4:]
         if state.is_aead:
             try:
                 opened: bytes = state.engine.decrypt(state.next_nonce(), raw[4:], raw[:4])
@@ -239,6 +240,12 @@ def _packed(payload: bytes) -> bytes:
     if len(payload) >= _WORTH_PACKING_BYTES:
         return _deflated(payload)
     return struct.pack("<BHH", 0, len(payload), len(payload) ^ 0xFFFF) + payload
+
+
+def _checked(length: int, block: int) -> int:
+    if not 5 <= length <= MAX_PACKET_BYTES or length % block:
+        raise BadPacket(f"impossible packet length {length}")
+    return length
 
 
 def _payload(body: bytes) -> bytes:

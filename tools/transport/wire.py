@@ -2,8 +2,6 @@
 
 import struct
 
-_UINT32 = struct.Struct(">I")
-
 
 class Malformed(ValueError):
     """Bytes that are not what the protocol says: cut short, or a length that cannot be."""
@@ -11,13 +9,13 @@ class Malformed(ValueError):
 
 def uint32(value: int) -> bytes:
     """Four bytes, big-endian."""
-    return _UINT32.pack(value)
+    return struct.pack(">I", value)
 
 
 def string(value: bytes | str) -> bytes:
     """A length and that many bytes; text as UTF-8, and bytes that Python read as text (os.fsdecode) as they were."""
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    return _UINT32.pack(len(raw)) + raw
+    return struct.pack(">I", len(raw)) + raw
 
 
 def mpint(value: int) -> bytes:
@@ -52,22 +50,16 @@ class Reader:
         return self.byte() != 0
 
     def uint32(self) -> int:
-        at = self._at
-        if at + 4 > len(self._data):
-            raise Malformed(f"4 bytes wanted, {len(self._data) - at} left")
-        self._at = at + 4
-        return int(_UINT32.unpack_from(self._data, at)[0])
+        return int.from_bytes(self.take(4), "big")
 
     def uint64(self) -> int:
         return int.from_bytes(self.take(8), "big")
 
     def string(self) -> bytes:
         data, start = self._data, self._at + 4
-        if start > len(data):
-            raise Malformed("a string without its length")
-        end = start + _UINT32.unpack_from(data, start - 4)[0]
+        end = start + int.from_bytes(data[self._at : start], "big")
         if end > len(data):
-            raise Malformed(f"a string of {end - start} bytes wanted, {len(data) - start} left")
+            raise Malformed(f"a string of {end - start} bytes wanted, {max(0, len(data) - start)} left")
         self._at = end
         return data[start:end]
 
