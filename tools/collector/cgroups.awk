@@ -1,7 +1,7 @@
 # Where control groups are mounted, and where the present process stands. See prelude.awk for how to write it.
 
 # Where the present process stands: `pids_path`, `memory_path` ("" where that controller is not), and `path`.
-function read_cgroup(    text) {
+function read_cgroup() {
   if (has_cgroup) { return; }
   has_cgroup = 1;
   if (pid in kept_path) {
@@ -10,6 +10,15 @@ function read_cgroup(    text) {
     return;
   }
   find_controllers();
+  if (pid in pids_listed && (memory_key == pids_key || pid in memory_listed)) {
+    path = pids_path = pids_listed[pid];
+    memory_path = memory_key == pids_key ? pids_path : memory_listed[pid];
+    cgroup_text = "";
+  } else { ask_cgroup(); }
+  if (sample_n > FIRST_SAMPLE) { kept_path[pid] = path; kept_pids_path[pid] = pids_path; kept_memory_path[pid] = memory_path; }
+}
+
+function ask_cgroup(    text) {
   text = "\n" slurp(ROOT "/proc/" pid "/cgroup", 0);
   if (text != cgroup_text) {
     cgroup_text = text;
@@ -17,7 +26,23 @@ function read_cgroup(    text) {
     memory_path = memory_key == pids_key ? pids_path : (memory_key == "" ? "" : after(text, memory_key));
     path = pids_path != "" ? pids_path : (memory_path != "" ? memory_path : after(text, "\n0::"));
   }
-  if (sample_n > FIRST_SAMPLE) { kept_path[pid] = path; kept_pids_path[pid] = pids_path; kept_memory_path[pid] = memory_path; }
+  # Of many processes in one cgroup, with few threads each, its list is read sooner than what each says of itself.
+  if (pids_path != "" && memory_path != "" && ++alike_n[text] == 8 && tasks_total != "" && tasks_total + 0 < known_n * 8) {
+    list_cgroup(pids_listed, pids_key, cgroup_directory(pids_mount, pids_root, pids_path), pids_path);
+    if (memory_key != pids_key) {
+      list_cgroup(memory_listed, memory_key, cgroup_directory(memory_mount, memory_root, memory_path), memory_path);
+    }
+  }
+}
+
+# By thread: a process stands where its first one does, which has the same number.
+function list_cgroup(listed, key, directory, path,    file, line) {
+  if (directory == "") { return; }
+  file = directory (key == "\n0::" ? "/cgroup.threads" : "/tasks");
+  RS = "\n";
+  while ((getline line < file) > 0) { listed[line] = path; }
+  close(file);
+  RS = BLOCK;
 }
 
 # Decides per controller: a v1 hierarchy that names it, else the v2 hierarchy if that has it at its root.

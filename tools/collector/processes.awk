@@ -4,7 +4,7 @@
 # lie between the PID that was newest then and /proc/loadavg's newest now.
 function walk(    text, i, top) {
   tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; alive_n = 0;
-  forget(met);
+  forget(met); forget(alike_n); forget(pids_listed); forget(memory_listed);
   # A watch lasts for months, and limits are anybody's to invent.
   if (limits_n > 500) { limits_n = 0; forget(limits_number); forget(limits_text); forget(soft_of); forget(hard_of); forget(kept_limits); }
   resting_n = 0; resting_tasks = 0;

@@ -136,6 +136,7 @@ class HostTree:
     clock: int = 0
     ran: dict[int, int] = field(default_factory=dict)
     started: dict[int, int] = field(default_factory=dict)
+    places: dict[int, str] = field(default_factory=dict)  # the cgroup of each process
 
     def __post_init__(self) -> None:
         self.write("proc/sys/kernel/random/uuid", "0123abcd-4567-89ab-cdef-0123456789ab\n")
@@ -234,12 +235,37 @@ class HostTree:
         self.write(f"proc/{pid}/statm", f"{pages[0]} {pages[1]} 400 5 0 90 0\n")
         self.write(f"proc/{pid}/schedstat", f"{self.ran[pid] * 1_000_003} 4000 {self.ran[pid]}\n")
         self.write(f"proc/{pid}/cgroup", self.cgroup_lines(cgroup))
+        self.place(pid, cgroup)
         self.write(f"proc/{pid}/limits", LIMITS.format(nproc=nproc, space=space, data=data))
         if maps is not None:
             self.write(f"proc/{pid}/maps", "7f00-7f01 r--p 00000000 00:00 0 \n" * maps)
         self.threads[pid] = threads
         self.newest_pid = max(self.newest_pid, pid)
         self.loadavg(self.tasks)
+
+    def place(self, pid: int, cgroup: str | None) -> None:
+        """Move a process from the list of its cgroup to another's; None: it ends."""
+        before = self.places.pop(pid, None)
+        if before == cgroup:
+            self.places[pid] = before
+            return
+        for file in self.lists(before) if before is not None else ():
+            file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if line != f"{pid}\n"))
+        if cgroup is not None:
+            self.places[pid] = cgroup
+        for file in self.lists(cgroup) if cgroup is not None else ():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a") as out:
+                out.write(f"{pid}\n")
+
+    def lists(self, cgroup: str) -> tuple[Path, ...]:
+        """The files that list the threads of a cgroup."""
+        mounted = self.root / "sys/fs/cgroup"
+        if ".." in cgroup:
+            return ()  # outside of what is mounted
+        if self.mode == "v2":
+            return (mounted / cgroup[1:] / "cgroup.threads",)
+        return tuple(mounted / controller / cgroup[1:] / "tasks" for controller in ("pids", "memory"))
 
     def loadavg(self, tasks: int) -> None:
         """What the kernel says of all tasks."""
@@ -255,6 +281,7 @@ class HostTree:
         for file in (self.root / f"proc/{pid}").iterdir():
             file.unlink()
         (self.root / f"proc/{pid}").rmdir()
+        self.place(pid, None)
         del self.ran[pid], self.started[pid], self.threads[pid]
         self.loadavg(self.tasks)
 
