@@ -105,6 +105,7 @@ class Service:
         try:
             return run.observed(collection, kinds, self.now, self.pause)
         finally:
+            waiting.line_up()
             collection.close()
 
 
@@ -153,6 +154,7 @@ class _Run:
         collected_ms = (time.perf_counter() - self.clock) * 1000
         self.samples.append(SampleTime(1, _stamp(now())))
         extra: list[FactEntry] = []
+        waiting.line_up()
         history = history_of(self.runbook, kinds, collection.samples)
         beside = tuple(collection.look(reading, BESIDE_S) for reading in self.question.beside)
         wanted = self._needs(history)
@@ -167,11 +169,13 @@ class _Run:
             self.progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
         also = lookups.facts(collection, self.question.also)
+        waiting.line_up()
         return Answer(self._diagnosis(history, collection, extra, collected_ms), history, also, beside)
 
     def _needs(self, history: Sequence[Facts]) -> Needs:
         if self.question.samples == 1:
             return Needs()
+        waiting.line_up()
         wanted = needs(self.runbook, history[-1], len(history), self.question.inputs)
         self.outcomes = wanted.outcomes
         return replace(wanted, sample=True) if self.question.samples > len(history) else wanted

@@ -253,3 +253,81 @@ def test_a_deadline_is_not_gathered_over() -> None:
         for end in pair:
             end.close()
     assert ended[0] < 0.045
+
+
+def test_sessions_that_line_up_do_each_piece_of_work_one_after_the_other() -> None:
+    turns, told, pairs = Turns(), [], [socket.socketpair() for _ in range(3)]
+
+    def session(number: int) -> None:
+        waiting.ready({pairs[number][0].fileno(): waiting.READABLE}, 5)
+        for work in ("read", "judge"):
+            waiting.line_up()
+            told.append(f"{work} {number}")
+
+    for number, pair in enumerate(pairs):
+        turns.begin(lambda number=number: session(number))
+        pair[1].send(b"answer")
+    turns.go_on(1)
+    for pair in pairs:
+        for end in pair:
+            end.close()
+    assert [piece.split()[0] for piece in told] == ["read"] * 3 + ["judge"] * 3
+    assert len(set(told)) == 6
+
+
+def test_who_lines_up_does_not_wait_for_those_that_have_to_wait() -> None:
+    turns, told = Turns(), []
+
+    def quick() -> None:
+        waiting.line_up()
+        waiting.line_up()
+        told.append("quick")
+
+    silent = turns.begin(lambda: waiting.pause(60))
+    turns.begin(quick)
+    started = time.monotonic()
+    turns.go_on(30)
+    assert told == ["quick"]
+    assert time.monotonic() - started < 5
+    turns.end(silent)
+
+
+def test_a_session_that_is_given_up_where_it_lined_up_does_not_go_on() -> None:
+    turns, told = Turns(), []
+
+    def session() -> None:
+        try:
+            waiting.line_up()
+            told.append("went on")
+        finally:
+            told.append(str(waiting.ready({}, 0.02)))
+
+    given_up = turns.begin(session)
+    turns.end(given_up)
+    while not given_up.dead:
+        turns.go_on(1)
+    assert told == ["[]"]
+
+
+def test_at_the_end_nobody_lines_up_any_more() -> None:
+    turns, told = Turns(), []
+
+    def session() -> None:
+        try:
+            waiting.pause(60)
+        finally:
+            waiting.line_up()
+            told.append("closed")
+
+    turns.begin(session)
+    turns.close()
+    assert told == ["closed"]
+
+
+def test_outside_of_a_session_nobody_lines_up() -> None:
+    turns, told = Turns(), []
+    turns.begin(lambda: (waiting.line_up(), told.append("session")))  # type: ignore[func-returns-value]
+    waiting.line_up()
+    assert told == []
+    turns.go_on(1)
+    assert told == ["session"]

@@ -22,6 +22,10 @@ class Turns(Protocol):
         """As `ready`."""
         ...
 
+    def line_up(self) -> None:
+        """As `line_up` here."""
+        ...
+
 
 class _Here(threading.local):
     turns: Turns | None = None  # while a session that shares this thread runs
@@ -52,6 +56,15 @@ def pause(seconds: float) -> None:
         time.sleep(seconds)
     else:
         _here.turns.wait({}, seconds)
+
+
+def line_up() -> None:
+    """Before a long piece of work that other sessions will do as well: give way until all that can go on have come as far.
+
+    Then they do it one after the other, and the CPU's caches keep what it takes. On a thread of one's own it is nothing.
+    """
+    if _here.turns is not None:
+        _here.turns.line_up()
 
 
 def until(is_reached: Callable[[], bool], seconds: float) -> bool:
