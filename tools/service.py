@@ -103,9 +103,10 @@ class Service:
         except LoginFailed as error:
             return run.unreachable(error)
         try:
-            return run.observed(collection, kinds, self.now, self.pause)
-        finally:
+            answer = run.observed(collection, kinds, self.now, self.pause)
             waiting.line_up()
+            return answer
+        finally:
             collection.close()
 
 

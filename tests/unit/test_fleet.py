@@ -1,15 +1,19 @@
 """A fleet: every host exactly once, a ramp, an error budget, deadlines that hold, and one silent host that costs nothing."""
 
 import time
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools import setup
+from triagebook.tools.collector.collect import Collection
 from triagebook.tools.fleet import Bounds, Fleet, Outcome
 from triagebook.tools.service import Answer, Question
 from triagebook.tools.target_name import parse_target
 from triagebook.tools.transport import waiting
+from triagebook.tools.turns import Turns
 
 
 def questions(count: int) -> list[Question]:
@@ -153,3 +157,24 @@ def test_who_stops_listening_ends_the_sessions() -> None:
 
 def test_nobody_to_ask_is_no_answer() -> None:
     assert list(Fleet(answer).ask([])) == []
+
+
+@pytest.mark.parametrize("place", range(1, 6), ids=["reading", "judging", "judging again", "concluding", "closing"])
+def test_a_session_given_up_where_it_lines_up_is_closed(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    turns, numbers, stands, closed = Turns(), count(1), [], []
+    close = Collection.close
+
+    def line_up() -> None:
+        if next(numbers) == place:
+            stands.append(place)
+            waiting.pause(60)
+
+    monkeypatch.setattr(waiting, "line_up", line_up)
+    monkeypatch.setattr(Collection, "close", lambda self: (closed.append(self), close(self)))
+    service, question = setup.service(setup.settings()), Question(parse_target("localhost"), "enomem", samples=2)
+    session = turns.begin(lambda: service.diagnose(question) and None)
+    while not stands:
+        turns.go_on(1)
+    turns.end(session)
+    turns.close()
+    assert len(closed) == 1
