@@ -8,7 +8,6 @@ gives way, and a greenlet is what can be left in the middle of a call.
 import heapq
 import select
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import count
 
@@ -38,7 +37,6 @@ class Turns:
         self._poll = select.epoll()
         self._waits: dict[int, _Wait] = {}  # by descriptor
         self._timed: list[tuple[float, int, _Wait]] = []  # a heap; of waits that are over, too
-        self._lined_up: deque[_Wait] = deque()
         self._numbers = count()
         self._sessions: set[greenlet] = set()
         self._is_closed = False
@@ -77,17 +75,6 @@ class Turns:
                 del self._waits[descriptor]
         return answer
 
-    def line_up(self) -> None:
-        """Called by a session: give way to all that can go on, until they have come as far (`waiting.line_up`)."""
-        if self._is_closed:
-            return
-        wait = _Wait(getcurrent(), ())
-        self._lined_up.append(wait)
-        try:
-            self._main.switch()
-        finally:
-            wait.is_over = True
-
     def _watch(self, descriptor: int, wanted: int) -> None:
         """Once: what is ready while nobody waits for it must not wake us. A closed descriptor leaves the set by itself."""
         try:
@@ -96,15 +83,7 @@ class Turns:
             self._poll.register(descriptor, wanted | select.EPOLLONESHOT)
 
     def go_on(self, timeout_s: float) -> None:
-        """Wait for what the sessions wait for, and give each that can go on its turns."""
-        if not self._lined_up:
-            self._wake(timeout_s)
-        while self._lined_up:
-            wait = self._lined_up.popleft()
-            if not wait.is_over:
-                self._give(wait.session, wait.session.switch)
-
-    def _wake(self, timeout_s: float) -> None:
+        """Wait for what the sessions wait for, and give each that can go on its turn."""
         while self._timed and self._timed[0][2].is_over:
             heapq.heappop(self._timed)
         if self._timed:

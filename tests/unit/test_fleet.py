@@ -169,10 +169,13 @@ def test_a_session_given_up_where_it_lines_up_is_closed(monkeypatch: pytest.Monk
             stands.append(place)
             waiting.pause(60)
 
+    def diagnose() -> None:
+        service.diagnose(question)
+
     monkeypatch.setattr(waiting, "line_up", line_up)
     monkeypatch.setattr(Collection, "close", lambda self: (closed.append(self), close(self)))
     service, question = setup.service(setup.settings()), Question(parse_target("localhost"), "enomem", samples=2)
-    session = turns.begin(lambda: service.diagnose(question) and None)
+    session = turns.begin(diagnose)
     while not stands:
         turns.go_on(1)
     turns.end(session)

@@ -267,7 +267,7 @@ def test_sessions_that_line_up_do_each_piece_of_work_one_after_the_other() -> No
     for number, pair in enumerate(pairs):
         turns.begin(lambda number=number: session(number))
         pair[1].send(b"answer")
-    turns.go_on(1)
+    until_all_ended(turns, told, 6)
     for pair in pairs:
         for end in pair:
             end.close()
@@ -286,7 +286,8 @@ def test_who_lines_up_does_not_wait_for_those_that_have_to_wait() -> None:
     silent = turns.begin(lambda: waiting.pause(60))
     turns.begin(quick)
     started = time.monotonic()
-    turns.go_on(30)
+    while not told:
+        turns.go_on(30)
     assert told == ["quick"]
     assert time.monotonic() - started < 5
     turns.end(silent)

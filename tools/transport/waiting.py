@@ -22,10 +22,6 @@ class Turns(Protocol):
         """As `ready`."""
         ...
 
-    def line_up(self) -> None:
-        """As `line_up` here."""
-        ...
-
 
 class _Here(threading.local):
     turns: Turns | None = None  # while a session that shares this thread runs
@@ -64,7 +60,7 @@ def line_up() -> None:
     Then they do it one after the other, and the CPU's caches keep what it takes. On a thread of one's own it is nothing.
     """
     if _here.turns is not None:
-        _here.turns.line_up()
+        _here.turns.wait({}, 0.0)  # whose time is up is woken after those who were answered
 
 
 def until(is_reached: Callable[[], bool], seconds: float) -> bool:

@@ -136,7 +136,7 @@ class HostTree:
     clock: int = 0
     ran: dict[int, int] = field(default_factory=dict)
     started: dict[int, int] = field(default_factory=dict)
-    places: dict[int, str] = field(default_factory=dict)  # the cgroup of each process
+    places: dict[int, str | None] = field(default_factory=dict)  # the cgroup of each process
 
     def __post_init__(self) -> None:
         self.write("proc/sys/kernel/random/uuid", "0123abcd-4567-89ab-cdef-0123456789ab\n")
@@ -245,24 +245,22 @@ class HostTree:
 
     def place(self, pid: int, cgroup: str | None) -> None:
         """Move a process from the list of its cgroup to another's; None: it ends."""
-        before = self.places.pop(pid, None)
+        before = self.places.get(pid)
         if before == cgroup:
-            self.places[pid] = before
             return
-        for file in self.lists(before) if before is not None else ():
+        for file in self.lists(before):
             file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if line != f"{pid}\n"))
-        if cgroup is not None:
-            self.places[pid] = cgroup
-        for file in self.lists(cgroup) if cgroup is not None else ():
+        for file in self.lists(cgroup):
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a") as out:
                 out.write(f"{pid}\n")
+        self.places[pid] = cgroup
 
-    def lists(self, cgroup: str) -> tuple[Path, ...]:
+    def lists(self, cgroup: str | None) -> tuple[Path, ...]:
         """The files that list the threads of a cgroup."""
         mounted = self.root / "sys/fs/cgroup"
-        if ".." in cgroup:
-            return ()  # outside of what is mounted
+        if cgroup is None or ".." in cgroup:
+            return ()  # nowhere, or outside of what is mounted
         if self.mode == "v2":
             return (mounted / cgroup[1:] / "cgroup.threads",)
         return tuple(mounted / controller / cgroup[1:] / "tasks" for controller in ("pids", "memory"))
