@@ -32,7 +32,7 @@ lab: $(VENV)/.dev ## All scenarios on all guest releases, or RELEASES="--release
 	@$(BIN)/python -m tests.lab.rounds $(RELEASES)
 
 lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes each
-	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m long tests/lab tests/target
+	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m long tests/lab tests/system/helper
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh
@@ -52,7 +52,7 @@ bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/
 	@touch $@
 
 pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew (needs chromium)
-	@$(BIN)/python -m tests.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
+	@$(BIN)/python -m tests.system.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
 
 peers-lock: ## Write the lock files of the independent clients anew (needs uv)
 	cd tests/peers && for peer in fastmcp:3.11 lms:3.11 ansible:3.11 aics-tlog:3.12; do uv pip compile --quiet --universal --python-version $${peer#*:} \

@@ -36,8 +36,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     default = (*([str(beside)] if beside.is_file() else []), "ssh_config")
     if not config.is_file():
         return Settings(cache=cache, state=state, runtime=runtime, inventory=default)
-    from triagebook.runbooks.engine.document import read_document  # noqa: PLC0415 - only where a file exists
-    from triagebook.runbooks.engine.nearest import did_you_mean  # noqa: PLC0415
+    from triagebook.runbooks.engine.text import did_you_mean  # noqa: PLC0415
+    from triagebook.runbooks.library.document import read_document  # noqa: PLC0415 - only where a file exists
 
     document = read_document(config.read_text(), str(config))
     if not isinstance(document.data, dict):
@@ -64,6 +64,23 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         inventory=tuple(inventory),
         slack=slack,
     )
+
+
+def config_file(settings: Settings, ssh_config: str) -> Path | None:
+    """The ssh configuration to use: the one named, else the configured one, else ssh's own (None)."""
+    chosen = ssh_config or settings.ssh_config
+    return Path(chosen).expanduser() if chosen else None
+
+
+def has_watch(settings: Settings) -> bool:
+    """Some watch runs, or left its socket behind: a host may have a session that is open already."""
+    if settings.runtime is None:
+        return False
+    try:
+        with os.scandir(settings.runtime) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
 
 
 def _runtime(environment: Mapping[str, str], state: Path) -> Path:

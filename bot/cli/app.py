@@ -1,4 +1,4 @@
-"""The command line: `triagebook`. It parses and prints; everything else is behind `tools/service.py`."""
+"""The command line: `triagebook`. It parses and prints; everything else is behind `tools/diagnosis/service.py`."""
 
 import gc
 import sys
@@ -10,7 +10,7 @@ import typer
 from triagebook.runbooks.engine.errors import TriagebookError
 
 if TYPE_CHECKING:
-    from triagebook.bot.cli.start import Dialled
+    from triagebook.bot.cli.early_connect import Dialled
 
 app = typer.Typer(
     add_completion=False,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from triagebook.bot.cli.asking import JsonOption, SocketOption, put
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, put
 from triagebook.bot.render.plan import table
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text

@@ -1,9 +1,11 @@
 """`triagebook diagnose`: one host or many, text or JSON, progress on standard error."""
 
+import gc
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -12,12 +14,15 @@ from triagebook.bot.render.text import Style, render
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools import setup
-from triagebook.tools.save import save_answer
-from triagebook.tools.service import Question, Service
+from triagebook.tools.diagnosis import setup
+from triagebook.tools.diagnosis.question import Question, check_inputs
+from triagebook.tools.diagnosis.recording import save_answer
+from triagebook.tools.diagnosis.service import Service
 
 if TYPE_CHECKING:
-    from triagebook.tools.transport.ssh import SshTransport
+    from triagebook.bot.render.fleet import Row
+    from triagebook.tools.diagnosis.fleet import Bounds, Outcome
+    from triagebook.tools.ssh.transport import SshTransport
 
 EXIT_STATUS: Mapping[str, int] = {
     "healthy": 0,
@@ -29,6 +34,8 @@ EXIT_STATUS: Mapping[str, int] = {
     "not_asked": 4,
 }
 WORST_FIRST = (4, 3, 1, 6, 0)
+OPENSSH_AT_ONCE = 50  # a program for each host
+NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host asked for has a line
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,7 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
         raise UsageError("--save takes one host at a time")
     if len(questions) == 1:
         return _one(service, questions[0], options, out, err)
-    from triagebook.bot.cli import fleet  # noqa: PLC0415 - for many hosts only
-
-    return fleet.run(service, questions, options, out, err)
+    return _many(service, questions, options, out, err)
 
 
 def _one(service: Service, question: Question, options: Options, out: TextIO, err: TextIO) -> int:
@@ -86,6 +91,56 @@ def write_json(out: TextIO, value: object) -> None:
     """One line."""
     out.write(json.dumps(value, ensure_ascii=False) + "\n")
     out.flush()
+
+
+def _many(service: Service, questions: Sequence[Question], options: Options, out: TextIO, err: TextIO) -> int:
+    """Answers as they come; of each host only its row of the table is kept, and with --json not even that."""
+    from triagebook.bot.render.fleet import render_table  # noqa: PLC0415 - for many hosts only
+    from triagebook.tools.diagnosis.fleet import fleet  # noqa: PLC0415
+
+    runbook = questions[0].runbook
+    check_inputs(service.catalog.load(runbook), questions[0])
+    gc.freeze()  # what is there before the first host stays: no collection need look at it for each hundred hosts
+    rows: list[Row] = []
+    statuses: Counter[str] = Counter()
+    for number, outcome in enumerate(fleet(service, runbook, _bounds(options)).ask(questions), 1):
+        row = _row(outcome)
+        statuses[row.status] += 1
+        if outcome.error is not None:
+            err.write(f"triagebook: {outcome.error}\n")
+        elif err.isatty():
+            err.write(f"\r{number}/{len(questions)} hosts ")
+        if not options.as_json:
+            rows.append(row)
+        elif outcome.answer is not None:
+            write_json(out, as_json(outcome.answer.diagnosis))
+        else:
+            write_json(out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
+        del outcome  # it holds all facts of a host
+    if err.isatty():
+        err.write("\r\x1b[K")
+    if statuses["not_asked"]:
+        err.write(f"triagebook: stopped after {options.max_errors} errors; {statuses['not_asked']} hosts were not asked\n")
+    if rows:
+        out.write(render_table(rows, style_of(options, out)))
+    return exit_status(statuses)
+
+
+def _row(outcome: "Outcome") -> "Row":
+    from triagebook.bot.render.fleet import Row, row_of  # noqa: PLC0415
+
+    if outcome.answer is not None:
+        return row_of(outcome.answer.diagnosis)
+    if outcome.error is not None:
+        return Row(outcome.question.target.text, "failed", outcome.error.reason, str(outcome.error))
+    return Row(outcome.question.target.text, "not_asked", "the error budget was used up")
+
+
+def _bounds(options: Options) -> "Bounds":
+    from triagebook.tools.diagnosis.fleet import AT_ONCE, Bounds  # noqa: PLC0415
+
+    at_once = options.at_once or (OPENSSH_AT_ONCE if options.transport == "openssh" else AT_ONCE)
+    return Bounds(at_once, options.max_errors)
 
 
 class _live_line:  # noqa: N801 - used as a function

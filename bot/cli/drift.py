@@ -7,10 +7,10 @@ from triagebook.bot.render.drift import render_drift
 from triagebook.bot.render.text import Style
 from triagebook.runbooks.engine.diagnosis import as_json as plain
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools import setup
-from triagebook.tools.drift import ASKED, Limits, compare, limits_of
-from triagebook.tools.fleet import fleet
-from triagebook.tools.service import Question
+from triagebook.tools.diagnosis import setup
+from triagebook.tools.diagnosis.drift import ASKED, Limits, compare, limits_of
+from triagebook.tools.diagnosis.fleet import fleet
+from triagebook.tools.diagnosis.question import Question
 
 
 def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, ssh_config: str) -> int:

@@ -4,7 +4,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from triagebook.bot.cli.asking import FixArgument, JsonOption, SocketOption, asked, assignments, put, typed
+from triagebook.bot.cli.server_call import FixArgument, JsonOption, SocketOption, asked, assignments, put, typed
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.errors import UsageError
 

@@ -5,10 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
-from triagebook.bot.cli import prepare
+from triagebook.bot.cli import host_setup
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The hosts there are, what they differ in, and preparing them.")
-app.add_typer(prepare.app)
+app.add_typer(host_setup.app)
 Json = Annotated[bool, typer.Option("--json", help="As JSON")]
 SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
 
@@ -22,11 +22,12 @@ def list_hosts(
 ) -> None:
     """List the hosts: of your inventory files, ssh_config and Ansible, as the configuration has them."""
     from triagebook.runbooks.engine.text import safe_text  # noqa: PLC0415
-    from triagebook.tools import dial, setup  # noqa: PLC0415
-    from triagebook.tools.inventory_sources import load  # noqa: PLC0415
+    from triagebook.tools.diagnosis import setup  # noqa: PLC0415
+    from triagebook.tools.inventory.sources import load  # noqa: PLC0415
+    from triagebook.tools.settings import config_file  # noqa: PLC0415
 
     settings = setup.settings()
-    inventory = load(settings.inventory, dial.config_file(settings, ssh_config))
+    inventory = load(settings.inventory, config_file(settings, ssh_config))
     for entry in inventory.of(group.removeprefix("@")):
         groups = inventory.groups_of(entry.name)
         if as_json:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from triagebook.bot.cli.asking import JsonOption, SocketOption, put
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, put
 from triagebook.bot.render.plan import table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hosts that a fix has to itself.")

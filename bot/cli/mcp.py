@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from triagebook.bot.cli.asking import SocketOption
+from triagebook.bot.cli.server_call import SocketOption
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-    from triagebook.tools.server.hosts import Hosts
+    from triagebook.tools.server.options import Hosts
     from triagebook.tools.server.run import Place
 
 

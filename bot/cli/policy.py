@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from triagebook.bot.cli.asking import JsonOption, SocketOption, put
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, put
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 
@@ -39,8 +39,8 @@ def check(
 
 
 def _decided(file: Path, asked: dict[str, str], account: str, requester: str) -> dict[str, Any]:
-    from triagebook.tools.identity import parse_account  # noqa: PLC0415 - light start
     from triagebook.tools.policy.decide import may, may_vote  # noqa: PLC0415
+    from triagebook.tools.policy.identity import parse_account  # noqa: PLC0415 - light start
     from triagebook.tools.policy.load import load_policy  # noqa: PLC0415
     from triagebook.tools.policy.model import RULED, Question  # noqa: PLC0415
 

@@ -13,7 +13,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text")
 
 
 def _catalog() -> Any:
-    from triagebook.tools import setup  # noqa: PLC0415 - light start
+    from triagebook.tools.diagnosis import setup  # noqa: PLC0415 - light start
 
     return setup.service(setup.settings()).catalog
 
@@ -66,7 +66,7 @@ def lint(name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when ab
         complaints += 1
         typer.echo(f"{missing}: it is released (runbooks.lock) and its folder is gone")
     for entry, runbook, cases in _with_cases(name):
-        from triagebook.runbooks.engine.coverage import gaps  # noqa: PLC0415
+        from triagebook.runbooks.library.coverage import gaps  # noqa: PLC0415
 
         found = gaps(runbook, cases)
         complaints += len(found)
@@ -82,7 +82,7 @@ def test(
     name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when absent")] = "", *, as_json: JsonOption = False
 ) -> None:
     """Run the cases of a runbook. Exit 1 when one says something else than it must."""
-    from triagebook.runbooks.engine.cases import run_case  # noqa: PLC0415
+    from triagebook.runbooks.library.cases import run_case  # noqa: PLC0415
 
     failed = passed = 0
     for entry, runbook, cases in _with_cases(name):
@@ -99,7 +99,7 @@ def test(
 
 
 def _with_cases(name: str) -> list[tuple[Any, Any, Any]]:
-    from triagebook.runbooks.engine.cases import read_cases  # noqa: PLC0415
+    from triagebook.runbooks.library.cases import read_cases  # noqa: PLC0415
     from triagebook.runbooks.probes.catalog import facts_types  # noqa: PLC0415
 
     catalog = _catalog()
@@ -116,7 +116,7 @@ def schema(
     what: Annotated[str, typer.Argument(help="runbook, or diagnosis (what --json prints)")] = "runbook",
 ) -> None:
     """Print a JSON Schema: of the runbook format, for editors; or of a diagnosis, for programs."""
-    from triagebook.runbooks.engine.published import diagnosis_schema, runbook_schema  # noqa: PLC0415
+    from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema  # noqa: PLC0415
 
     schemas = {"runbook": runbook_schema, "diagnosis": diagnosis_schema}
     if what not in schemas:
@@ -164,7 +164,7 @@ def _by_id(items: list[Any]) -> dict[str, Any] | None:
 @app.command()
 def new(name: Annotated[str, typer.Argument(help="the new runbook's ID")], folder: Annotated[Path, typer.Argument()]) -> None:
     """Start a runbook in FOLDER/ID/0.1.0: a definition that passes, and a healthy case to grow from."""
-    from triagebook.runbooks.engine.starter import start_runbook  # noqa: PLC0415
+    from triagebook.runbooks.library.starter import start_runbook  # noqa: PLC0415
 
     for file in start_runbook(name, folder):
         typer.echo(str(file))
@@ -184,11 +184,10 @@ def record(
     """Make a case from a live host: its facts, names replaced, and what is said today. Review it before sharing."""
     from triagebook.runbooks.engine import factbook  # noqa: PLC0415
     from triagebook.runbooks.engine.diagnosis import as_json  # noqa: PLC0415
-    from triagebook.tools import setup  # noqa: PLC0415
-    from triagebook.tools.record import record_case  # noqa: PLC0415
-    from triagebook.tools.save import write_whole  # noqa: PLC0415
-    from triagebook.tools.service import Question  # noqa: PLC0415
-    from triagebook.tools.target_name import parse_target  # noqa: PLC0415
+    from triagebook.tools.diagnosis import setup  # noqa: PLC0415
+    from triagebook.tools.diagnosis.question import Question  # noqa: PLC0415
+    from triagebook.tools.diagnosis.recording import record_case, write_whole  # noqa: PLC0415
+    from triagebook.tools.inventory.target import parse_target  # noqa: PLC0415
 
     settings = setup.settings()
     service = setup.service(settings, ssh_config=ssh_config)

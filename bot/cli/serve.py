@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from triagebook.bot.slack.http import Endpoint
-    from triagebook.tools.keys import Keys
-    from triagebook.tools.server.hosts import Hosts
+    from triagebook.bot.slack.inbound.http import Endpoint
+    from triagebook.tools.server.keys import Keys
+    from triagebook.tools.server.options import Hosts
     from triagebook.tools.server.run import Parts, Place
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
@@ -116,8 +116,8 @@ def serve(
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
     """The hosts this server knows, by its own ssh configuration. Raises UsageError: an inventory that does not read."""
-    from triagebook.tools import setup  # noqa: PLC0415
-    from triagebook.tools.server.hosts import server_hosts  # noqa: PLC0415
+    from triagebook.tools.diagnosis import setup  # noqa: PLC0415
+    from triagebook.tools.server.options import server_hosts  # noqa: PLC0415
 
     settings = setup.settings()
     if inventory is not None:
@@ -127,15 +127,14 @@ def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
 
 def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     """What the server is built with: this product's own diagnosing, rendering and executing."""
-    from triagebook.tools.execute.capture import HostCapture  # noqa: PLC0415
+    from triagebook.tools.actions.orders import OrderKey  # noqa: PLC0415
+    from triagebook.tools.execute.capture import Harm, HostCapture  # noqa: PLC0415
     from triagebook.tools.execute.executor import HostExecutor  # noqa: PLC0415
-    from triagebook.tools.execute.harm import Harm  # noqa: PLC0415
     from triagebook.tools.execute.helper_link import PATIENCE, HelperLink  # noqa: PLC0415
     from triagebook.tools.execute.renderer import HostRenderer  # noqa: PLC0415
-    from triagebook.tools.orders import OrderKey  # noqa: PLC0415
+    from triagebook.tools.fixes.diagnoser import ServiceDiagnoser  # noqa: PLC0415
     from triagebook.tools.server.run import Parts  # noqa: PLC0415
-    from triagebook.tools.transport.ssh import SshTransport  # noqa: PLC0415
-    from triagebook.tools.trust.diagnosing import ServiceDiagnoser  # noqa: PLC0415
+    from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415
 
     service = hosts.service
     diagnoser = ServiceDiagnoser(service, hosts.names.target)

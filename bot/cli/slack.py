@@ -36,7 +36,7 @@ def check(
     """Ask Slack whether the tokens are valid and allow what is needed. Exit status 4 when something is missing."""
     from triagebook.bot.slack.checking import problems  # noqa: PLC0415
     from triagebook.bot.slack.settings import credentials  # noqa: PLC0415
-    from triagebook.tools import setup  # noqa: PLC0415
+    from triagebook.tools.diagnosis import setup  # noqa: PLC0415
 
     settings = setup.settings()
     found = problems(credentials(over_http=over_http), str(settings.slack.get("approvals") or ""))
@@ -48,7 +48,7 @@ def check(
 
 def _commands() -> Mapping[str, str]:
     from triagebook.bot.slack.settings import slack_settings  # noqa: PLC0415
-    from triagebook.tools import setup  # noqa: PLC0415
+    from triagebook.tools.diagnosis import setup  # noqa: PLC0415
 
     settings = setup.settings()
     runbooks = tuple(dict.fromkeys(entry.id for entry in setup.runbooks(settings).entries()))

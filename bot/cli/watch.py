@@ -19,9 +19,9 @@ from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
-from triagebook.tools import setup
 from triagebook.tools.collector import collect
-from triagebook.tools.target_name import TargetName
+from triagebook.tools.diagnosis import setup
+from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.watch.door import Door
 from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
 from triagebook.tools.watch.observation import Seen

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from triagebook.bot.render.text import Style
 from triagebook.runbooks.engine.quantities import quantity
-from triagebook.tools.drift import Row, Value
+from triagebook.tools.diagnosis.drift import Row, Value
 
 MAX_NAMES = 8
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
-from triagebook.bot.slack import delivery as of
 from triagebook.bot.slack.cards import names, views
-from triagebook.bot.slack.delivery import Delivery
-from triagebook.bot.slack.desk import Desk
+from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.inbound import delivery as of
+from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.bot.slack.manifest import SHORTCUT
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.tools.inventory import Inventory
+from triagebook.tools.inventory.inventory import Inventory
 
 CLICKS = (
     names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE, names.APPROVE, names.DENY, names.DETAILS, names.APPLY,

@@ -5,7 +5,7 @@ import ssl
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from triagebook.bot.slack.manifest import SCOPES
-from triagebook.bot.slack.posted import HISTORY_SCOPES
+from triagebook.bot.slack.outbound.posted import HISTORY_SCOPES
 from triagebook.bot.slack.settings import Credentials
 
 TIMEOUT_S = 15

@@ -12,24 +12,24 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from triagebook.bot.slack import app as listeners
-from triagebook.bot.slack.asking import Asker, Here
-from triagebook.bot.slack.calling import Later, Never, called
-from triagebook.bot.slack.deciding import Deciding
-from triagebook.bot.slack.desk import Desk
-from triagebook.bot.slack.diagnosing import Diagnosing
-from triagebook.bot.slack.follower import Follower
-from triagebook.bot.slack.home import Home
-from triagebook.bot.slack.http import Endpoint
-from triagebook.bot.slack.inbox import Inbox
-from triagebook.bot.slack.modals import Modals
-from triagebook.bot.slack.proposing import Proposing
-from triagebook.bot.slack.sender import Sender
+from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.decide import Deciding
+from triagebook.bot.slack.flows.diagnose import Diagnosing
+from triagebook.bot.slack.flows.dispatch import Work
+from triagebook.bot.slack.flows.follow import Follower
+from triagebook.bot.slack.flows.home import Home
+from triagebook.bot.slack.flows.modals import Modals
+from triagebook.bot.slack.flows.people import REFRESH_S, UserGroups
+from triagebook.bot.slack.flows.propose import Proposing
+from triagebook.bot.slack.flows.storm import Storm
+from triagebook.bot.slack.inbound.http import Endpoint
+from triagebook.bot.slack.inbound.inbox import Inbox
+from triagebook.bot.slack.outbound.api import Later, Never, called
+from triagebook.bot.slack.outbound.sender import Sender
 from triagebook.bot.slack.settings import Credentials, SlackSettings
-from triagebook.bot.slack.storm import Storm
-from triagebook.bot.slack.usergroups import REFRESH_S, UserGroups
-from triagebook.bot.slack.work import Work
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.server.hosts import Hosts
+from triagebook.tools.diagnosis.stored import Asker, Here
+from triagebook.tools.server.options import Hosts
 from triagebook.tools.server.run import Place
 from triagebook.tools.store import chat_deliveries
 

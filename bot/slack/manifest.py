@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from triagebook.bot.slack.http import PATH
-from triagebook.bot.slack.posted import HISTORY_SCOPES
+from triagebook.bot.slack.inbound.http import PATH
+from triagebook.bot.slack.outbound.posted import HISTORY_SCOPES
 from triagebook.bot.slack.settings import GENERIC
 
 NAME = "triagebook"

@@ -10,9 +10,9 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from triagebook.bot.slack.http import Endpoint
+    from triagebook.bot.slack.inbound.http import Endpoint
     from triagebook.bot.slack.settings import Credentials, SlackSettings
-    from triagebook.tools.server.hosts import Hosts
+    from triagebook.tools.server.options import Hosts
     from triagebook.tools.server.run import Place
 
 SWITCH_S = 0.001  # who acknowledges waits at most so long for each thread that draws a card (Python's default: 5 ms)
@@ -36,7 +36,7 @@ class SlackFace:
     @contextmanager
     def _serving(self, place: "Place") -> Iterator[None]:
         from triagebook.bot.slack import face  # noqa: PLC0415
-        from triagebook.bot.slack.apart import Apart  # noqa: PLC0415
+        from triagebook.tools.diagnosis.worker import Apart  # noqa: PLC0415
 
         sys.setswitchinterval(SWITCH_S)
         with Apart(self.hosts.settings, self.hosts.ssh_config) as asker:
@@ -54,7 +54,7 @@ class SlackFace:
         if self.mounted or self.endpoint is None:
             yield
             return
-        from triagebook.bot.slack.http import PATH  # noqa: PLC0415
+        from triagebook.bot.slack.inbound.http import PATH  # noqa: PLC0415
         from triagebook.tools.server.web import listening  # noqa: PLC0415 - uvicorn, for HTTP only
 
         with listening(self.listen, self.endpoint, "slack-http") as port:
@@ -64,11 +64,11 @@ class SlackFace:
 
 def slack_face(listen: str, hosts: "Hosts", approvals: str = "", *, is_shared: bool = False) -> SlackFace:
     """Everything but the place of trust. Raises UsageError: no token, no signing secret, a setting that is none."""
-    from triagebook.tools import setup  # noqa: PLC0415
+    from triagebook.tools.diagnosis import setup  # noqa: PLC0415
 
     try:
         from triagebook.bot.slack import face  # noqa: F401, PLC0415 - is the SDK there?
-        from triagebook.bot.slack.http import PATH, Endpoint  # noqa: PLC0415
+        from triagebook.bot.slack.inbound.http import PATH, Endpoint  # noqa: PLC0415
         from triagebook.bot.slack.settings import credentials, slack_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"slack_bolt", "slack_sdk"}:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.nearest import did_you_mean
-from triagebook.tools.private_files import read_private
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.tools.files import read_private
 
 KEYS = ("approvals", "commands", "storm")
 GENERIC = "/triage"  # names the runbook as its second word

@@ -11,7 +11,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
-from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.runbooks.engine.text import did_you_mean
 
 
 def dump(value: object) -> Any:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from triagebook.runbooks.engine.canonical import canonical_json, plan_digest
 from triagebook.runbooks.engine.errors import PlanError
-from triagebook.runbooks.engine.jcs import canonical, digest_of
 from triagebook.runbooks.engine.plan import DIGEST_FIELDS, SCHEMA, Change, CitedFact, Plan
 
 MAX_BYTES = 64 * 1024
@@ -14,12 +14,12 @@ MAX_BYTES = 64 * 1024
 
 def digest(plan: Plan) -> str:
     """SHA-256 over the canonical JSON of every field: what an approval is for."""
-    return digest_of(as_mapping(plan))
+    return plan_digest(as_mapping(plan))
 
 
 def encode(plan: Plan) -> bytes:
     """The canonical JSON bytes that are stored. PlanError above 64 KiB."""
-    content = canonical(as_mapping(plan))
+    content = canonical_json(as_mapping(plan))
     if len(content) > MAX_BYTES:
         raise PlanError(f"the plan takes {len(content)} bytes, more than {MAX_BYTES}")
     return content
@@ -47,7 +47,7 @@ def as_mapping(plan: Plan) -> dict[str, object]:
 
 def issue_order(plan: Plan, *, order_id: str, issued_at: str, expires_at: str) -> Mapping[str, str]:
     """The order for a host: the approved lines and the four of this issue. PlanError if a line is not covered."""
-    if digest_of(plan.order) != plan.order_digest:
+    if plan_digest(plan.order) != plan.order_digest:
         raise PlanError("order: its lines are not those of the plan")
     issued = {"order_id": order_id, "plan_digest": digest(plan), "issued_at": issued_at, "expires_at": expires_at}
     if clash := set(issued) & set(plan.order):

@@ -18,7 +18,7 @@ from typing import Any
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable, as_context
-from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.runbooks.engine.text import did_you_mean
 
 FUNCTIONS = {"has", "int", "double", "string", "size", "min", "max", "startsWith", "endsWith", "contains"}
 _TOKEN = re.compile(

@@ -1,6 +1,28 @@
 """Text from a host, made fit to be shown: nothing in it moves a cursor, turns a line around or hides."""
 
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """` (did you mean 'room'?)`, or the choices when none is near and they are few, or nothing."""
+    known = sorted(set(choices))
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (one of: {', '.join(known)})" if 0 < len(known) <= 12 else ""
+
+
+def plain(raw: bytes | str, limit: int = 200) -> str:
+    """Control, bidirectional and other unprintable characters as escapes; one space between words; cut at `limit`."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in " ".join(text[: limit + 1].split())
+    )
+    return shown if len(shown) <= limit else shown[:limit] + "..."
+
 
 # Controls, formats (bidirectional marks, zero width), surrogates, private use, unassigned, line, paragraph separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

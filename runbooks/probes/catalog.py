@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import triagebook.runbooks.probes as package
 from triagebook.runbooks.engine.errors import RunbookError
-from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.probes.records import Sample
 
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from triagebook.tools import lookups, setup
 from triagebook.tools.collector import collect
-from triagebook.tools.transport.ssh import SshTransport
+from triagebook.tools.diagnosis import lookups, setup
+from triagebook.tools.ssh.transport import SshTransport
 
 from tests.bench.peers import Network
 from tests.bench.target import crowd

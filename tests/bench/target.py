@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from triagebook.tools import lookups, setup
 from triagebook.tools.collector import collect, program
+from triagebook.tools.diagnosis import lookups, setup
 
 from tests.bench import guide
 from tests.bench.measure import environment, in_turn, run

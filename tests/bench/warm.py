@@ -52,9 +52,9 @@ def warm(network: Network) -> Iterator[Warm]:
 
 def main() -> None:
     """The child."""
-    from triagebook.tools import setup
-    from triagebook.tools.service import Question
-    from triagebook.tools.target_name import parse_target
+    from triagebook.tools.diagnosis import setup
+    from triagebook.tools.diagnosis.question import Question
+    from triagebook.tools.inventory.target import parse_target
 
     settings = setup.settings()
     service = setup.service(settings, ssh_config=str(Path(sys.argv[1])))

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from triagebook.runbooks.engine import canonical
-from triagebook.runbooks.engine.cases import Case, read_cases, run_case
-from triagebook.runbooks.engine.catalog import Entry, catalog
 from triagebook.runbooks.engine.conclude import conclude
-from triagebook.runbooks.engine.coverage import gaps, mutations
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.model import Runbook
 from triagebook.runbooks.engine.triage import needs
+from triagebook.runbooks.library.cases import Case, read_cases, run_case
+from triagebook.runbooks.library.catalog import Entry, catalog
+from triagebook.runbooks.library.coverage import gaps, mutations
 from triagebook.runbooks.probes.catalog import facts_types
 
 CATALOG = catalog()
@@ -83,7 +83,7 @@ def blind(value: Any, data: st.DataObject) -> Any:
 
 @pytest.mark.parametrize(("entry", "runbook", "cases"), BY_RUNBOOK)
 def test_the_canonical_form_survives_a_round_trip(entry: Entry, runbook: Runbook, cases: tuple[Case, ...]) -> None:
-    again = canonical.rebuild(Runbook, json.loads(canonical.canonical(runbook)))
+    again = canonical.rebuild(Runbook, json.loads(canonical.runbook_json(runbook)))
     assert again == runbook
-    assert canonical.digest(again) == runbook.digest
+    assert canonical.runbook_digest(again) == runbook.digest
     assert cases, entry.name

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from . import image, lifecycle, qemu, snapshot
-from .errors import LabError, NotAvailable
-from .releases import RELEASES
-from .scenarios import SCENARIOS
-from .trial import trials
+from tests.lab import image, lifecycle, qemu, snapshot
+from tests.lab.errors import LabError, NotAvailable
+from tests.lab.releases import RELEASES
+from tests.lab.scenarios import SCENARIOS
+from tests.lab.trial import trials
 
 DEFAULT = "debian-12"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-from .errors import LabError, NotStarted
+from tests.lab.errors import LabError, NotStarted
 
 TIMEOUT_S = 60.0
 _numbers = itertools.count(1)

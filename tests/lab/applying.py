@@ -12,7 +12,7 @@ from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import opened
 
-from .fixing import ASKS
+from tests.lab.fixing import ASKS
 
 
 def main() -> None:

@@ -11,22 +11,22 @@ from pathlib import Path
 from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.tools.identity import Account, Actor
-from triagebook.tools.keys import open_keys
-from triagebook.tools.prepare import layout
-from triagebook.tools.private_files import private_directory
+from triagebook.tools.files import private_directory
+from triagebook.tools.fixes.attempt import SILENT, Trust
+from triagebook.tools.fixes.propose import Proposal
+from triagebook.tools.fixes.service import FixService
+from triagebook.tools.fixes.views import FixView
+from triagebook.tools.host_setup import layout
+from triagebook.tools.policy.identity import Account, Actor
+from triagebook.tools.server.keys import open_keys
 from triagebook.tools.server.options import KEYS, ServeOptions
 from triagebook.tools.server.run import opened
 from triagebook.tools.store.database import Step
-from triagebook.tools.trust.proposing import Proposal
-from triagebook.tools.trust.service import FixService
-from triagebook.tools.trust.trust import SILENT, Trust
-from triagebook.tools.trust.views import FixView
 
-from . import fix_table, keys, programs
-from .judging import LOGIN_ATTEMPTS
-from .machines import Machine
-from .scenario import Context
+from tests.lab import fix_table, keys, programs
+from tests.lab.judging import LOGIN_ATTEMPTS
+from tests.lab.machines import Machine
+from tests.lab.scenario import Context
 
 ASKS, DECIDES = Actor(Account("os", "", "ann"), "cli"), Actor(Account("os", "", "bob"), "cli")
 POLICY = """\

@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import cache, keys, programs, ramdisk, sources
-from .releases import kernel_suites
+from tests.lab import cache, keys, programs, ramdisk, sources
+from tests.lab.releases import kernel_suites
 
 PACKAGES = ("systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "procps", "busybox-static", "sudo")
 FAULTS = (

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from triagebook.runbooks.engine import factbook
-from triagebook.runbooks.engine.catalog import catalog
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.diagnosis import as_json
-from triagebook.tools import lookups
+from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.collector import collect
+from triagebook.tools.diagnosis import lookups
+from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import Deadlines
-from triagebook.tools.transport.ssh import SshTransport
 
-from .machines import Machine
-from .scenario import Expected, Scenario
+from tests.lab.machines import Machine
+from tests.lab.scenario import Expected, Scenario
 
 RUNBOOK = "enomem"
 REACHED = {"now", "at_limit"}

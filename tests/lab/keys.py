@@ -5,7 +5,7 @@ The guest's host key is made here and put into the image, so known_hosts is exac
 
 from pathlib import Path
 
-from . import cache, programs
+from tests.lab import cache, programs
 
 ACCOUNTS = ("diag", "root", "appuser", "acme")  # the accounts that the client key may log in to
 

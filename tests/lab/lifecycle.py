@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import cache, keys, qemu, snapshot
-from .errors import LabError, NotStarted
-from .machines import Machine
-from .releases import RELEASES
-from .state import State
+from tests.lab import cache, keys, qemu, snapshot
+from tests.lab.errors import LabError, NotStarted
+from tests.lab.machines import Machine
+from tests.lab.releases import RELEASES
+from tests.lab.state import State
 
 RESUME_SECONDS = 60
 REBOOT_SECONDS = 240

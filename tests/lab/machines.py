@@ -4,15 +4,15 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import cache, qemu
-from .agent import Agent
-from .errors import LabError, NotProven
-from .proofs import PROGRAMS, Symptom
-from .releases import RELEASES, Release
-from .scenario import Context
-from .scenarios import SCENARIOS
-from .state import State
-from .steps import BASELINE, restore_order
+from tests.lab import cache, qemu
+from tests.lab.agent import Agent
+from tests.lab.errors import LabError, NotProven
+from tests.lab.proofs import PROGRAMS, Symptom
+from tests.lab.releases import RELEASES, Release
+from tests.lab.scenario import Context
+from tests.lab.scenarios import SCENARIOS
+from tests.lab.state import State
+from tests.lab.steps import BASELINE, restore_order
 
 PROOF_SECONDS = 180
 CLEAR_SECONDS = 120

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import LabError, NotAvailable
+from tests.lab.errors import LabError, NotAvailable
 
 PACKAGES = {
     "qemu-system-x86_64": ("qemu-system-x86",),

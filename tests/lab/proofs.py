@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import LabError
+from tests.lab.errors import LabError
 
 if TYPE_CHECKING:
-    from .machines import Machine
+    from tests.lab.machines import Machine
 
 EAGAIN, ENOMEM = 11, 12
 PROGRAMS = "/usr/local/bin"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import cache, programs
-from .errors import NotStarted
-from .releases import Release
+from tests.lab import cache, programs
+from tests.lab.errors import NotStarted
+from tests.lab.releases import Release
 
 MEMORY_MIB = 512
 PROBE_SECONDS = 15

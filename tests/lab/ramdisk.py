@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from .errors import LabError
+from tests.lab.errors import LabError
 
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "ext4", "af_packet", "autofs4")
 DIRECTORIES = ("dev", "proc", "sys", "disk", "modules.d")

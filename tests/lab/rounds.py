@@ -13,11 +13,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from triagebook.tools.record import record_case
+from triagebook.tools.diagnosis.recording import record_case
 
-from . import RELEASES, SCENARIOS, NotAvailable, down, reset, running, up
-from .judging import Judgement, judge
-from .machines import Machine
+from tests.lab import RELEASES, SCENARIOS, NotAvailable, down, reset, running, up
+from tests.lab.judging import Judgement, judge
+from tests.lab.machines import Machine
 
 AT_ONCE = 2  # guests: a processor each, and 512 MB
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from .proofs import Proof
-from .steps import Step
+from tests.lab.proofs import Proof
+from tests.lab.steps import Step
 
 Kind = Literal["unit", "cgroup", "user", "process", "host"]
 

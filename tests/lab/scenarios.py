@@ -4,9 +4,9 @@ Names of causes and states are those of the `enomem` runbook. `active` lists the
 victim tries again each second is seen as `now` with two samples and as `at_limit` with one.
 """
 
-from .proofs import EAGAIN, ENOMEM, Counter, Fork, Login, Mmap, Victim
-from .scenario import Culprit, Expected, Scenario
-from .steps import Cgroup, LoginLimit, Session, Slice, Sysctl, Unit
+from tests.lab.proofs import EAGAIN, ENOMEM, Counter, Fork, Login, Mmap, Victim
+from tests.lab.scenario import Culprit, Expected, Scenario
+from tests.lab.steps import Cgroup, LoginLimit, Session, Slice, Sysctl, Unit
 
 FORK_EAGAIN = "bash: fork: retry: Resource temporarily unavailable"
 FORK_ENOMEM = "bash: fork: Cannot allocate memory"

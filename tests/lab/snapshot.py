@@ -8,10 +8,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import cache, image, keys, programs, qemu
-from .agent import Agent
-from .errors import NotStarted
-from .releases import Release
+from tests.lab import cache, image, keys, programs, qemu
+from tests.lab.agent import Agent
+from tests.lab.errors import NotStarted
+from tests.lab.releases import Release
 
 BOOT_SECONDS = 240
 WARM_UP = "id; cat /proc/meminfo; awk 1 /proc/loadavg; ls /; systemctl show -p TasksMax ssh; busybox true; dash -c :"

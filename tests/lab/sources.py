@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import NotAvailable
+from tests.lab.errors import NotAvailable
 
 APT = Path("/etc/apt")
 

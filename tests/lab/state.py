@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .qemu import Process
+from tests.lab.qemu import Process
 
 FILE = "state.json"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .machines import Machine
+    from tests.lab.machines import Machine
 
 BASELINE = {
     "kernel.pid_max": "/proc/sys/kernel/pid_max",

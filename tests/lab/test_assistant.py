@@ -7,8 +7,8 @@ import pytest
 
 from tests import lab
 from tests.lab.fixing import install
-from tests.mcp import persons
 from tests.peers import peers
+from tests.system.mcp import persons
 
 
 @pytest.mark.lab

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import RefusedError
-from triagebook.tools.execute import recovering
-from triagebook.tools.prepare import layout
-from triagebook.tools.trust.views import FixView
+from triagebook.tools.execute import executor
+from triagebook.tools.fixes.views import FixView
+from triagebook.tools.host_setup import layout
 
 from tests import lab
 from tests.lab.fixing import ASKS, DECIDES, Fixing, patiently, prepared
@@ -88,7 +88,7 @@ def proxy_and_fixing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
 @pytest.fixture
 def fixing(proxy_and_fixing: tuple[Proxy, Fixing], monkeypatch: pytest.MonkeyPatch) -> Iterator[Fixing]:
     """The host as it was before, after each execution; an order that is nowhere to be seen is given up sooner."""
-    monkeypatch.setattr(recovering, "LATEST_S", 30)
+    monkeypatch.setattr(executor, "LATEST_S", 30)
     found = proxy_and_fixing[1]
     yield found
     found.machine.agent.run("rm", "-rf", FILE.rpartition("/")[0])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
-from triagebook.tools.prepare import layout
-from triagebook.tools.trust.views import FixView
+from triagebook.tools.fixes.views import FixView
+from triagebook.tools.host_setup import layout
 
 from tests import lab
 from tests.lab.fix_table import TRIALS, Relief, Step, Trial

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from . import RELEASES, SCENARIOS, Scenario, cache, image, ramdisk, sources
-from .proofs import PROGRAMS, Fork, Login, Victim
-from .steps import BASELINE, Sysctl, Unit, restore_order
+from tests.lab import RELEASES, SCENARIOS, Scenario, cache, image, ramdisk, sources
+from tests.lab.proofs import PROGRAMS, Fork, Login, Victim
+from tests.lab.steps import BASELINE, Sysctl, Unit, restore_order
 
 CAUSES = {
     "pids_cgroup", "user_nproc", "threads_max", "pid_max", "overcommit", "max_map_count", "address_space", "memory_shortage",

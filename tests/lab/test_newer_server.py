@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from triagebook.tools.transport.algorithms import CURVE25519, MLKEM
-from triagebook.tools.transport.ssh import SshTransport
+from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
+from triagebook.tools.ssh.transport import SshTransport
 
 from tests import lab
 

@@ -10,7 +10,7 @@ from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.bot.slack import face as faces
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.face import Face
-from triagebook.bot.slack.http import Endpoint
+from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.settings import Credentials, slack_settings
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import opened
@@ -18,12 +18,12 @@ from triagebook.tools.server.web import listening
 
 from tests import lab
 from tests.lab.fixing import install
-from tests.slack import emulator, gate
-from tests.slack.driver import SECRET, Driver, Http, Socket
-from tests.slack.emulator import NO_SLACK, TOKEN
-from tests.slack.gate import Gate
-from tests.slack.paths import fix_of, form, proposed, reason
-from tests.slack.world import Channels, policy, until
+from tests.system.slack import emulator, gate
+from tests.system.slack.driver import SECRET, Driver, Http, Socket
+from tests.system.slack.emulator import NO_SLACK, TOKEN
+from tests.system.slack.gate import Gate
+from tests.system.slack.paths import fix_of, form, proposed, reason
+from tests.system.slack.world import Channels, policy, until
 
 SLOW_S = 180  # a guest without hardware virtualisation
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests import lab
 from tests.lab.judging import wrong_with
-from tests.scenario.watching import watching
+from tests.system.scenario.watching import watching
 
 
 @pytest.fixture(scope="module")

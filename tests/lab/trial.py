@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from . import lifecycle
-from .errors import LabError
-from .machines import Machine
-from .proofs import Symptom
+from tests.lab import lifecycle
+from tests.lab.errors import LabError
+from tests.lab.machines import Machine
+from tests.lab.proofs import Symptom
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from mcp.server.streamable_http import EventCallback, EventId, EventMessage, EventStore, StreamId
 from mcp_types.jsonrpc import JSONRPCMessage
+from triagebook.tools.faces.limits import Limits
 from triagebook.tools.mcp_server import server as factory
 from triagebook.tools.mcp_server import web
-from triagebook.tools.mcp_server.callers import Caller
-from triagebook.tools.mcp_server.limits import Limits
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
+from triagebook.tools.mcp_server.tokens import Caller
 
-from tests.mcp import world as worlds
 from tests.peers import fixture_tools
+from tests.system.mcp import world as worlds
 
 FIXTURE_RULES = {
     **RULES,

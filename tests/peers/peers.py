@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.command import ROOT
-from tests.mcp import persons
+from tests.system.mcp import persons
 
 CACHE = ROOT / ".cache" / "peers"
 NODE = next(iter(sorted((CACHE / "node" / "node_modules").glob("node-linux-*/bin/node"))), None)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mcp import persons
 from tests.peers import peers
+from tests.system.mcp import persons
 
 
 @pytest.mark.timeout(180)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.mcp import persons
 from tests.peers import peers
+from tests.system.mcp import persons
 
 pytestmark = pytest.mark.skipif(peers.NO_NODE is not None, reason=str(peers.NO_NODE))
 CALLS: tuple[tuple[str, dict[str, Any]], ...] = (

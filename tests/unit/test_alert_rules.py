@@ -6,7 +6,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from triagebook.runbooks.engine.document import read_document
+from triagebook.runbooks.library.document import read_document
 from triagebook.tools.watch.textfile import HELP
 
 from tests.command import ROOT

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("bot", "tools", "runbooks")
 MAY_IMPORT = {"bot": {"bot", "tools", "runbooks"}, "tools": {"tools", "runbooks"}, "runbooks": {"runbooks"}}
 SDK_HOMES = {
-    "paramiko": ("tools/transport/",),
+    "paramiko": ("tools/ssh/",),
     "sqlalchemy": ("tools/store/",),
     "psycopg": ("tools/store/",),
     "alembic": ("tools/store/",),
@@ -23,9 +23,44 @@ SDK_HOMES = {
     "typer": ("bot/",),
     "rich": ("bot/",),
     "jinja2": ("runbooks/engine/template.py",),
-    "ruamel": ("runbooks/engine/document.py",),
+    "ruamel": ("runbooks/library/document.py",),
     "cel": ("runbooks/engine/rules.py",),
-    "greenlet": ("tools/turns.py",),
+    "greenlet": ("tools/transport/scheduler.py",),
+}
+
+# What may import what within each part: a package imports the ones before it, never one after it.
+LAYERS = {
+    "runbooks": ("engine", "probes", "library"),
+    "tools": (
+        "times",
+        "redact",
+        "files",
+        "settings",
+        "transport",
+        "ssh",
+        "inventory",
+        "collector",
+        "actions",
+        "diagnosis",
+        "policy",
+        "audit",
+        "store",
+        "fixes",
+        "host_setup",
+        "execute",
+        "faces",
+        "watch",
+        "server",
+        "mcp_server",
+    ),
+    "bot": ("render", "slack", "cli"),
+    "bot/slack": ("settings", "cards", "outbound", "inbound", "flows", "manifest", "checking", "app", "face", "serving"),
+}
+# The command line starts the other faces; nothing else knows a face that is not its own.
+FACES = {
+    "tools/mcp_server": ("bot/cli/mcp.py", "bot/cli/serve.py"),
+    "bot/slack": ("bot/cli/serve.py", "bot/cli/slack.py"),
+    "bot/cli": (),
 }
 
 
@@ -56,7 +91,72 @@ def test_imports_run_one_way_and_each_sdk_stays_at_home(file: Path) -> None:
             assert where.startswith(SDK_HOMES[top]), f"{where} imports {name}, which belongs into {SDK_HOMES[top]}"
 
 
-@pytest.mark.parametrize("folder", ["runbooks/engine", "tools", "bot"])
+def modules() -> dict[str, Path]:
+    """Dotted name -> file."""
+    return {
+        "triagebook." + ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in sources()
+    }
+
+
+def arrows() -> list[tuple[str, str]]:
+    """(importing module, imported module) of the whole product, late imports too."""
+    known = modules()
+    found = []
+    for name, file in known.items():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("triagebook."):
+                module = str(node.module)
+                found += [(name, f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module) for alias in node.names]
+    return found
+
+
+def room(module: str, layer: str) -> str | None:
+    """The package or module directly below a layered folder, or None for what is not below it."""
+    prefix = "triagebook." + layer.replace("/", ".") + "."
+    return module.removeprefix(prefix).split(".")[0] if module.startswith(prefix) else None
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_package_imports_only_those_below_it(layer: str) -> None:
+    order = LAYERS[layer]
+    below = {path.stem for path in (ROOT / layer).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} - {
+        "__init__"
+    }
+    assert set(order) == below - {"enomem"}, "each package has its place in LAYERS"
+    for source, target in arrows():
+        importer, imported_room = room(source, layer), room(target, layer)
+        if importer and imported_room:
+            assert order.index(imported_room) <= order.index(importer), f"{source} imports {target}"
+
+
+def test_no_two_modules_import_each_other_by_any_way_round() -> None:
+    targets: dict[str, set[str]] = {}
+    for source, target in arrows():
+        targets.setdefault(source, set()).add(target)
+    done: set[str] = set()
+
+    def walk(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " -> ".join((*way[way.index(module) :], module))
+        if module in done:
+            return
+        for target in sorted(targets.get(module, ())):
+            walk(target, (*way, module))
+        done.add(module)
+
+    for module in sorted(targets):
+        walk(module, ())
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_face_imports_no_other_face(face: str) -> None:
+    prefix = "triagebook." + face.replace("/", ".")
+    for source, target in arrows():
+        if target.startswith(prefix) and not source.startswith(prefix):
+            file = str(modules()[source].relative_to(ROOT))
+            assert file in FACES[face], f"{source} imports {target}"
+
+
+@pytest.mark.parametrize("folder", ["runbooks/engine", "runbooks/library", "tools", "bot"])
 def test_no_runbook_is_known_to_the_product_by_name(folder: str) -> None:
     runbooks = {file.parent.parent.name for file in (ROOT / "runbooks").glob("*/*/runbook.yaml")}
     assert runbooks

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.bot.cli.app import GROUPS
-from triagebook.runbooks.engine.published import diagnosis_schema, runbook_schema
+from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema
 
 from tests.command import ROOT, Triagebook
 

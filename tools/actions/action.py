@@ -13,8 +13,8 @@ from typing import Literal
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.tools.actions.orders import Change
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.orders import Change
 
 Argv = tuple[str, ...]
 Params = Mapping[str, str | int]

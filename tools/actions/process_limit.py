@@ -13,9 +13,9 @@ from triagebook.tools.actions.action import (
     raised_pair,
     refuse_unless_higher,
 )
+from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.actions.process import RunningProcess
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.orders import fields_of
 
 _UNITS = {"as": "bytes", "nproc": "processes"}
 

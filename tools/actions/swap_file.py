@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.tools.actions.action import Action, Argv, Parameter, Params, PlannedChange, Step
+from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.orders import fields_of
 
 FILESYSTEMS = ("ext4", "xfs", "btrfs")
 

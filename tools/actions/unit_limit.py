@@ -13,8 +13,8 @@ from triagebook.tools.actions.action import (
     raised_pair,
     refuse_unless_higher,
 )
+from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.orders import fields_of
 
 _SETTINGS = {"nproc": "LimitNPROC", "as": "LimitAS"}
 

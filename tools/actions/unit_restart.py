@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import unit as units
 from triagebook.tools.actions.action import Action, Parameter, Params, PlannedChange, Step
+from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.orders import fields_of
 
 
 def _capture(params: Params, step: Step) -> tuple[Reading, ...]:

@@ -15,8 +15,8 @@ from triagebook.tools.actions.action import (
     is_less,
     refuse_unless_higher,
 )
+from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.orders import fields_of
 
 _CONTAINER = ("docker-", "libpod-", "cri-containerd-", "crio-", "kubepods")
 

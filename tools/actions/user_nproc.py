@@ -17,9 +17,9 @@ from triagebook.tools.actions.action import (
     is_less,
     raised_pair,
 )
+from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.actions.process import RunningProcess
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.orders import fields_of
 
 MOST = 32  # processes in one order
 

@@ -7,10 +7,41 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal
 
+from triagebook.runbooks.engine.canonical import canonical_json
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.runbooks.engine.jcs import canonical
+from triagebook.tools.audit.merkle import Edge
 from triagebook.tools.redact import redact
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Columns that repeat what the leaf says, to search by."""
+
+    at_micros: int
+    action: str
+    host: str
+    fix: str
+    person: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One audit row; `leaf` is what the tree covers. An export has no copies."""
+
+    index: int
+    leaf: bytes
+    leaf_hash: bytes
+    copies: Copies | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The tree as it is stored: its edge, and the hash of the newest leaf (empty for none)."""
+
+    edge: Edge
+    last_leaf: bytes
+
 
 SCHEMA = "triagebook/audit/v1"
 MAX_TEXT = 2000  # characters of one value
@@ -47,7 +78,7 @@ def encode(event: Event, index: int, previous: bytes) -> bytes:
     content: dict[str, object] = {"schema": SCHEMA, "index": index, "previous": previous.hex()}
     for entry in fields(event):
         content[entry.name] = _plain(getattr(event, entry.name))
-    return canonical(content)
+    return canonical_json(content)
 
 
 def decode(leaf: bytes) -> tuple[Event, int, bytes]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.audit.event import Row
 from triagebook.tools.audit.note import verify as verify_note
-from triagebook.tools.audit.rows import Row
 from triagebook.tools.audit.verify import verify
 
 

@@ -10,10 +10,9 @@ from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import decode
+from triagebook.tools.audit.event import Head, Row, decode
 from triagebook.tools.audit.merkle import EMPTY_ROOT, Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
-from triagebook.tools.audit.rows import Head, Row
 from triagebook.tools.times import to_micros
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.errors import PlanError, TriagebookError
+from triagebook.tools.actions import unit as units
 from triagebook.tools.collector.collect import INSTALLED
 from triagebook.tools.collector.readings import Reading
-from triagebook.tools.target_name import TargetName, parse_target
+from triagebook.tools.fixes.interfaces import Job
+from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.transport.base import LoginFailed, Process, Transport
 
+KEEPS_MAIN_PROCESS = {"unit_tasks_max"}  # its disruption text promises it
 TIMEOUT_S = 60.0
 CAP_BYTES = 1 << 21  # two thousand processes of one user, each of their lines with a tag before it
 KEPT = 64
@@ -65,3 +68,27 @@ def _output(host: str, reading: Reading, process: Process) -> str:
         said = " ".join(ended.stderr.decode("utf-8", "replace").split())[:200]
         raise PlanError(f"{host}: reading the {reading.name} failed ({status}): {said}")
     return text
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Compares with what was read just before a plan was carried out."""
+
+    capture: HostCapture
+
+    def found(self, job: Job) -> str:
+        """What was harmed, in words; empty when nothing was, or when it cannot be read any more (never a reason to revert)."""
+        plan, before = job.plan, self.capture.kept.get(job.plan.order_digest, ())
+        if plan.action not in KEEPS_MAIN_PROCESS or not before:
+            return ""
+        unit = plan.order["unit"]
+        try:
+            was = units.parse(unit, before[0])
+            now = units.parse(unit, self.capture.read(plan.host, (units.capture(unit),))[0])
+        except TriagebookError:
+            return ""
+        if was.main_pid not in {"", "0", now.main_pid}:
+            return f"the main process of {unit} changed from {was.main_pid} to {now.main_pid}, which was promised not to happen"
+        if now.tasks_max != plan.order["value"]:
+            return f"the task limit of {unit} reads {now.tasks_max}, not {plan.order['value']}"
+        return ""

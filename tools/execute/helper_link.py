@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
-from triagebook.tools.orders import status_request
-from triagebook.tools.prepare.layout import FIXER, HELPER
-from triagebook.tools.target_name import TargetName, parse_target
+from triagebook.tools.actions.orders import status_request
+from triagebook.tools.host_setup.layout import FIXER, HELPER
+from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.transport.base import Deadlines, Login, LoginFailed, Process, Transport
 
 ARGV = ("sudo", "-n", HELPER)

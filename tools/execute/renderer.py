@@ -3,21 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from triagebook.runbooks.engine.catalog import Catalog
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import ParseError, PlanError, UsageError
-from triagebook.runbooks.engine.parameters import Value, checked_parameters
-from triagebook.runbooks.engine.plan import Change, Plan, Rendering
+from triagebook.runbooks.engine.plan import Change, Plan, Rendering, Value, checked_parameters
+from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.actions import ACTIONS, Action, PlannedChange
 from triagebook.tools.actions.action import Params, Step
+from triagebook.tools.actions.orders import OrderError
 from triagebook.tools.collector.readings import Reading
 from triagebook.tools.execute.capture import HostCapture
-from triagebook.tools.fixes import runbook_name
-from triagebook.tools.orders import OrderError
-from triagebook.tools.target_name import parse_target
-from triagebook.tools.trust.persisting import FOLLOWS
-from triagebook.tools.trust.ports import Renderer
+from triagebook.tools.fixes.interfaces import Renderer
+from triagebook.tools.fixes.persist import FOLLOWS
+from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.store.fix_states import runbook_name
 
 
 @dataclass(frozen=True)

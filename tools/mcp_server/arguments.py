@@ -7,7 +7,7 @@ reason and recorded.
 from typing import Annotated, Literal
 
 from pydantic import Field
-from triagebook.tools.inventory import NAME
+from triagebook.tools.inventory.inventory import NAME
 
 HOST_PATTERN = rf"^(replay:)?{NAME.pattern}$"
 Host = Annotated[

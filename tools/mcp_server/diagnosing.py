@@ -10,10 +10,11 @@ import anyio.to_thread
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.mcp_server.callers import Caller
+from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.inventory.names import Names
 from triagebook.tools.mcp_server.gates import DiagnosisGate
-from triagebook.tools.names import Names
-from triagebook.tools.service import Question, Service
+from triagebook.tools.mcp_server.tokens import Caller
 
 AT_ONCE = 16  # hosts being read; a burst must leave the loop its turn
 MOST_OF_ONE = 80  # of one account, waiting or running

@@ -10,8 +10,8 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.mcp_server import arguments as of
 from triagebook.tools.mcp_server.answers import FixAnswer
 from triagebook.tools.mcp_server.brief import MAX_BYTES
-from triagebook.tools.mcp_server.callers import Caller
 from triagebook.tools.mcp_server.gates import Json
+from triagebook.tools.mcp_server.tokens import Caller
 from triagebook.tools.mcp_server.toolbox import CHANGES_HOSTS, LOOKS, WRITES_DOWN, Toolbox, result, tool
 from triagebook.tools.mcp_server.untrusted import Untrusted, fenced, untrusted
 

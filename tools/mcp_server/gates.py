@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.tools.mcp_server.callers import Caller
+from triagebook.tools.mcp_server.tokens import Caller
 from triagebook.tools.server.client import ask
 
 Json = Mapping[str, Any]

@@ -14,12 +14,11 @@ from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, UsageError
-from triagebook.runbooks.engine.nearest import did_you_mean
-from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.mcp_server.callers import ACTION_OF, READ, Caller, scope_of
+from triagebook.runbooks.engine.text import did_you_mean, safe_text
+from triagebook.tools.faces.limits import Limits
 from triagebook.tools.mcp_server.failures import refusal_text, tool_error
 from triagebook.tools.mcp_server.gates import FixGateway, Who
-from triagebook.tools.mcp_server.limits import Limits
+from triagebook.tools.mcp_server.tokens import ACTION_OF, READ, Caller, scope_of
 
 SILENT = frozenset({"no_server"})
 

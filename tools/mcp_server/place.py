@@ -2,12 +2,12 @@
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
-from triagebook.tools.mcp_server.callers import Caller
+from triagebook.tools.fixes import view
+from triagebook.tools.fixes.attempt import Trust
+from triagebook.tools.fixes.propose import Proposal
+from triagebook.tools.fixes.service import FixService
 from triagebook.tools.mcp_server.gates import Json
-from triagebook.tools.trust import asking
-from triagebook.tools.trust.proposing import Proposal
-from triagebook.tools.trust.service import FixService
-from triagebook.tools.trust.trust import Trust
+from triagebook.tools.mcp_server.tokens import Caller
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class PlaceGate:
     trust: Trust
 
     def allow(self, caller: Caller, host: str, runbook: str) -> None:
-        asking.allow_diagnosis(self.trust, caller.actor, host, runbook)
+        view.allow_diagnosis(self.trust, caller.actor, host, runbook)
 
     def record(self, caller: Caller, diagnosis: Diagnosis) -> None:
-        asking.record_diagnosis(self.trust, caller.actor, diagnosis)
+        view.record_diagnosis(self.trust, caller.actor, diagnosis)
 
     def may_see(self, caller: Caller, host: str, runbook: str) -> bool:
-        return asking.may_see(self.trust, caller.actor, host, runbook)
+        return view.may_see(self.trust, caller.actor, host, runbook)
 
 
 def _json(view: object) -> Json:

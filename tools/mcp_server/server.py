@@ -6,13 +6,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.faces.limits import Limits
 from triagebook.tools.mcp_server.diagnose_tools import DiagnoseTools
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.documents import Documents
 from triagebook.tools.mcp_server.fix_tools import FixTools
 from triagebook.tools.mcp_server.gates import FixGateway, Who
 from triagebook.tools.mcp_server.guard import GuardedServer
-from triagebook.tools.mcp_server.limits import Limits
 from triagebook.tools.mcp_server.look_tools import LookTools
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule, Tasks
 from triagebook.tools.mcp_server.toolbox import Toolbox

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from triagebook.tools import setup
-from triagebook.tools.dial import config_file
-from triagebook.tools.inventory_sources import load
-from triagebook.tools.mcp_server.callers import os_caller
+from triagebook.tools.diagnosis import setup
+from triagebook.tools.inventory.names import Names
+from triagebook.tools.inventory.sources import load
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.gates import OwnGate, SocketFixes
 from triagebook.tools.mcp_server.server import Parts, build
-from triagebook.tools.names import Names
+from triagebook.tools.mcp_server.tokens import os_caller
 from triagebook.tools.server.client import default_socket
+from triagebook.tools.settings import config_file
 
 
 def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> Parts:

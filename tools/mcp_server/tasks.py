@@ -23,9 +23,9 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.tools.mcp_server.callers import APPLY, Caller
 from triagebook.tools.mcp_server.gates import FixGateway, Who
 from triagebook.tools.mcp_server.task_record import TTL_S, Task
+from triagebook.tools.mcp_server.tokens import APPLY, Caller
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 REVISIONS = frozenset({"2026-07-28"})

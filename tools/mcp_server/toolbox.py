@@ -11,10 +11,10 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.mcp_server.callers import Caller
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.failures import tool_error
 from triagebook.tools.mcp_server.gates import FixGateway, Who
+from triagebook.tools.mcp_server.tokens import Caller
 
 NAMES = frozenset({"host_name", "inventory", "no_inventory"})  # refused by the face: the services never hear of them
 LOOKS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)

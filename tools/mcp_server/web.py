@@ -19,18 +19,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
-from triagebook.tools.mcp_server.callers import NOBODY, READ, SCOPES, Caller
+from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.fixes import view
+from triagebook.tools.inventory.names import Names
 from triagebook.tools.mcp_server.diagnosing import Diagnosing
 from triagebook.tools.mcp_server.gates import Who
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server.server import Parts, build
-from triagebook.tools.mcp_server.tokens import Issuer, JwtVerifier, token_caller
-from triagebook.tools.names import Names
+from triagebook.tools.mcp_server.tokens import NOBODY, READ, SCOPES, Caller, Issuer, JwtVerifier, token_caller
 from triagebook.tools.server import web as server_web
 from triagebook.tools.server.run import Place
-from triagebook.tools.service import Service
-from triagebook.tools.trust import asking
 
 PATH = "/mcp"
 MAX_BODY = 256 * 1024
@@ -152,7 +151,7 @@ def _who(options: WebOptions, place: Place) -> tuple[Who, dict[str, Any]]:
 
     def refused(counts: Mapping[str, int]) -> None:
         try:
-            asking.record_strangers(place.trust, counts.items(), "mcp")
+            view.record_strangers(place.trust, counts.items(), "mcp")
         except TriagebookError:  # the log is broken: the server says so at every decision
             return
 

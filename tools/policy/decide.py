@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.identity import Identity
+from triagebook.tools.policy.identity import Identity
 from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, Question, Terms
 
 OPEN_TO_ALL = "diagnose"  # what an account without a person, or an installation without a policy, may be allowed at most

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 
 from triagebook.runbooks.engine.model import RISKS
-from triagebook.runbooks.engine.nearest import did_you_mean
-from triagebook.tools.identity import Account, Directory, Owner
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.tools.policy.identity import Account, Directory, Owner
 from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, Rule, Scope, Terms, UserGroup
 from triagebook.tools.policy.reading import Node, read_policy_document
 

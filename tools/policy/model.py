@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from functools import lru_cache
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.identity import Directory
+from triagebook.tools.policy.identity import Directory
 
 RULED = ("diagnose", "propose", "apply", "break_lock", "read_audit")  # what `rules` allow or deny
 ANYONE, UNMAPPED = "anyone", "unmapped"

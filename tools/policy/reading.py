@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.document import Document, PathKey, read_document, render_path
 from triagebook.runbooks.engine.errors import PolicyError, RunbookError
-from triagebook.runbooks.engine.nearest import did_you_mean
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.library.document import Document, PathKey, read_document, render_path
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}

@@ -9,7 +9,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-from triagebook.tools.identity import Account, Actor
+from triagebook.tools.policy.identity import Account, Actor
 
 _UCRED = struct.Struct("3i")  # pid, uid, gid
 _OVERFLOW = Path("/proc/sys/kernel/overflowuid")

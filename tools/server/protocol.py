@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.parameters import Value
+from triagebook.runbooks.engine.plan import Value
 
 MAX_REQUEST = 64 * 1024
 MAX_ANSWER = 4 * 1024 * 1024

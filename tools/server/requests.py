@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
-from triagebook.runbooks.engine.nearest import did_you_mean
-from triagebook.tools.identity import Actor
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.tools.fixes.propose import Proposal
+from triagebook.tools.fixes.service import FixService
+from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import Question
 from triagebook.tools.server.protocol import Members
-from triagebook.tools.trust.proposing import Proposal
-from triagebook.tools.trust.service import FixService
 
 MOST = 2**53 - 1
 Call = Callable[[], object]

@@ -19,23 +19,23 @@ from pathlib import Path
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, TrustError
 from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
-from triagebook.tools.audit.checkpointer import Checkpointer
 from triagebook.tools.audit.event import Event
-from triagebook.tools.keys import Keys, open_keys
+from triagebook.tools.files import check_private, private_directory
+from triagebook.tools.fixes.attempt import SILENT, Trust
+from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
+from triagebook.tools.fixes.service import FixService
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Policy
-from triagebook.tools.private_files import check_private, private_directory
+from triagebook.tools.server.keys import Keys, open_keys
 from triagebook.tools.server.listener import Listener
 from triagebook.tools.server.options import ANCHOR, DATABASE, KEYS, ServeOptions
 from triagebook.tools.server.peer import actor_of
 from triagebook.tools.server.protocol import Members
 from triagebook.tools.server.requests import answers
 from triagebook.tools.store import audit_rows
+from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Step, Store, open_store
 from triagebook.tools.store.migrate import migrate
-from triagebook.tools.trust.ports import Diagnoser, Executor, Renderer
-from triagebook.tools.trust.service import FixService
-from triagebook.tools.trust.trust import SILENT, Trust
 
 MAX_POLICY = 512 * 1024
 

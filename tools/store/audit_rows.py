@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Event, encode
+from triagebook.tools.audit.event import Copies, Event, Head, Row, encode
 from triagebook.tools.audit.merkle import decode_edge, leaf_hash
-from triagebook.tools.audit.rows import Copies, Head, Row
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import audit, checkpoints, tree_head
 from triagebook.tools.times import to_micros

@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.fixes import OPEN
 from triagebook.tools.store.chat_schema import messages
 from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.fix_states import OPEN
 from triagebook.tools.store.schema import fixes, votes
 from triagebook.tools.times import to_micros
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import Event
-from triagebook.tools.fixes import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.fix_states import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
 from triagebook.tools.store.schema import fixes, host_locks, votes
 from triagebook.tools.times import from_micros, to_micros
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from triagebook.tools.fixes import STATES
+from triagebook.tools.store.fix_states import STATES
 from triagebook.tools.store.triggers import attach_triggers
 
 _UNFINISHED = text("state IN ('proposed', 'approved', 'running', 'reverting', 'unknown')")

@@ -3,8 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from triagebook.tools.transport.allowance import Allowance
-from triagebook.tools.transport.base import Deadlines, Login, LoginFailed, Path
+from triagebook.tools.transport.base import Allowance, Deadlines, Login, LoginFailed, Path
 from triagebook.tools.transport.pipes import LocalProcess, PipeProcess, read_local_files
 
 

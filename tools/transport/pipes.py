@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from triagebook.tools.transport import waiting
-from triagebook.tools.transport.allowance import Allowance
-from triagebook.tools.transport.base import Exit, Session
+from triagebook.tools.transport.base import Allowance, Exit, Session
 
 MAX_ERROR_BYTES = 1 << 20  # of standard error, whatever the cap: a watch has none
 MAX_DROPPED_BYTES = 64 << 20  # beyond the cap: a process that goes on longer than this is ended

@@ -1,6 +1,6 @@
 """Where a session waits: for descriptors, or for time to pass. What waits elsewhere holds up a whole fleet.
 
-A session with a thread of its own blocks it. In a fleet many sessions share one thread (`tools/turns.py`), and the one
+A session with a thread of its own blocks it. In a fleet many sessions share one thread (`transport/scheduler.py`), and the one
 that waits gives way to the others; the code of a session is the same in both.
 """
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.transport.standing import address_of, peer_uid, read_line, write_line
+from triagebook.tools.transport.watch_session import address_of, peer_uid, read_line, write_line
 from triagebook.tools.watch.host_watch import Ask, HostWatch
 
 REQUEST_S = 60.0

@@ -18,9 +18,9 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import LoginResult
 from triagebook.runbooks.engine.heading import Use, uses
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools import lookups
 from triagebook.tools.collector.collect import Collection
-from triagebook.tools.service import history_of
+from triagebook.tools.diagnosis import lookups
+from triagebook.tools.diagnosis.service import history_of
 from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.watch.observation import (
     Heading,

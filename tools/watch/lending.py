@@ -6,7 +6,7 @@ from typing import Any
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes import catalog as probes
 from triagebook.tools.collector.collect import Collection, joined
-from triagebook.tools.transport.standing import program_digest, sample_text
+from triagebook.tools.transport.watch_session import program_digest, sample_text
 
 RUN_S = 20.0
 MOST_SUSPECTS = 8

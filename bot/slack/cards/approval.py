@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import (
+from triagebook.bot.slack.cards import mrkdwn, names
+from triagebook.bot.slack.cards.blocks import (
     Block,
     Tokens,
     actions,
@@ -17,13 +17,12 @@ from triagebook.bot.slack.blocks import (
     prose,
     run,
 )
-from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
 from triagebook.bot.slack.cards.wording import digest, duration, undoing
-from triagebook.bot.slack.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plan import Plan
-from triagebook.tools.fixes import SETTLED
-from triagebook.tools.trust.views import FixView, VoteView
+from triagebook.tools.fixes.views import FixView, VoteView
+from triagebook.tools.store.fix_states import SETTLED
 
 TITLES: Mapping[str, str] = {
     "proposed": "🔷 APPROVAL NEEDED",

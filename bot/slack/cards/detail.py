@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import Block, prose, run
-from triagebook.bot.slack.blocks import preformatted as box
+from triagebook.bot.slack.cards import mrkdwn
+from triagebook.bot.slack.cards.blocks import Block, prose, run
+from triagebook.bot.slack.cards.blocks import preformatted as box
+from triagebook.bot.slack.cards.limits import Card, Part, card
 from triagebook.bot.slack.cards.wording import OUTCOMES, bounds, columns, not_judged, pressing, undoing, value_of
-from triagebook.bot.slack.limits import Card, Part, card
 from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, OfferedRemediation
 
 LINES = 24  # of a box

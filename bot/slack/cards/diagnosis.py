@@ -2,9 +2,21 @@
 
 from collections.abc import Iterator
 
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import Block, Tokens, actions, bullets, button, context, header, note, preformatted, prose, run
-from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards import mrkdwn, names
+from triagebook.bot.slack.cards.blocks import (
+    Block,
+    Tokens,
+    actions,
+    bullets,
+    button,
+    context,
+    header,
+    note,
+    preformatted,
+    prose,
+    run,
+)
+from triagebook.bot.slack.cards.limits import FALLBACK, Card, Part, card
 from triagebook.bot.slack.cards.wording import (
     Asked,
     checks_of,
@@ -19,7 +31,6 @@ from triagebook.bot.slack.cards.wording import (
     use,
     value_of,
 )
-from triagebook.bot.slack.limits import FALLBACK, Card, Part, card
 from triagebook.runbooks.engine.diagnosis import Diagnosis, Verdict
 from triagebook.runbooks.engine.quantities import quantity
 

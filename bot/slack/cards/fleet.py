@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from triagebook.bot.render.fleet import ORDER, WORDS, Row
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import Block, Tokens, actions, button, context, header, note, preformatted, prose, run
-from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards import mrkdwn, names
+from triagebook.bot.slack.cards.blocks import Block, Tokens, actions, button, context, header, note, preformatted, prose, run
 from triagebook.bot.slack.cards.detail import boxes
+from triagebook.bot.slack.cards.limits import Card, Part, card
 from triagebook.bot.slack.cards.wording import MARKS, Asked
-from triagebook.bot.slack.limits import Card, Part, card
 
 MAX_NAMES, MAX_GROUPS = 8, 12
 Group = tuple[str, str, list[str]]  # status, what, hosts

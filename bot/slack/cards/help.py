@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import Block, bullets, context, header, note, preformatted
-from triagebook.bot.slack.limits import Card, Part, card
+from triagebook.bot.slack.cards import mrkdwn
+from triagebook.bot.slack.cards.blocks import Block, bullets, context, header, note, preformatted
+from triagebook.bot.slack.cards.limits import Card, Part, card
 
 MAX_RUNBOOKS = 12
 SAYS = (

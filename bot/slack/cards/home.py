@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from triagebook.bot.render.text import STATUS_WORDS
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import (
+from triagebook.bot.slack.cards import mrkdwn, names
+from triagebook.bot.slack.cards.approval import change_line
+from triagebook.bot.slack.cards.blocks import (
     Block,
     Tokens,
     actions,
@@ -20,13 +21,11 @@ from triagebook.bot.slack.blocks import (
     prose,
     run,
 )
-from triagebook.bot.slack.cards import names
-from triagebook.bot.slack.cards.approval import change_line
+from triagebook.bot.slack.cards.limits import PAYLOAD, VIEW_BLOCKS, Part, fit
 from triagebook.bot.slack.cards.wording import digest, undoing
-from triagebook.bot.slack.limits import PAYLOAD, VIEW_BLOCKS, Part, fit
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.trust.auditing import AuditReport
-from triagebook.tools.trust.views import FixView, LockView
+from triagebook.tools.fixes.audit_log import AuditReport
+from triagebook.tools.fixes.views import FixView, LockView
 
 MAX_RUNS, MAX_LOCKS, MAX_WAITING = 8, 10, 20
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9_./?=&%-]*")

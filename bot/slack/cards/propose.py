@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import Block, context, field, note, option, preformatted, prose, run
-from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards import mrkdwn, names
+from triagebook.bot.slack.cards.blocks import Block, context, field, note, option, preformatted, prose, run
+from triagebook.bot.slack.cards.limits import Part
 from triagebook.bot.slack.cards.views import modal, value_of
 from triagebook.bot.slack.cards.wording import undoing
-from triagebook.bot.slack.limits import Part
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds
 from triagebook.runbooks.engine.plan import MAX_REASON, Rendering

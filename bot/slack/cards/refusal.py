@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import context, prose, run
-from triagebook.bot.slack.limits import Card, card
+from triagebook.bot.slack.cards import mrkdwn
+from triagebook.bot.slack.cards.blocks import context, prose, run
+from triagebook.bot.slack.cards.limits import Card, card
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 
 MAPPED = "Ask whoever keeps the policy file to list your Slack account under a person."

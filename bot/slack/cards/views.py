@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from triagebook.bot.slack import mrkdwn
-from triagebook.bot.slack.blocks import Block, field, option, plain_text, prose, run
-from triagebook.bot.slack.cards import names
-from triagebook.bot.slack.limits import OPTIONS, PAYLOAD, VIEW_BLOCKS, VIEW_TITLE, Part, fit
+from triagebook.bot.slack.cards import mrkdwn, names
+from triagebook.bot.slack.cards.blocks import Block, field, option, plain_text, prose, run
+from triagebook.bot.slack.cards.limits import OPTIONS, PAYLOAD, VIEW_BLOCKS, VIEW_TITLE, Part, fit
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plan import MAX_REASON
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
-from triagebook.bot.slack import mrkdwn
+from triagebook.bot.slack.cards import mrkdwn
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, RunbookRef, Unknown, Verdict
 from triagebook.runbooks.engine.quantities import as_count, quantity

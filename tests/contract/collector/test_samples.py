@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.tools.collector import program
-from triagebook.tools.transport.opening import AHEAD_DATA_BYTES
+from triagebook.tools.ssh.opening import AHEAD_DATA_BYTES
 
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "hybrid"])

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 from triagebook.tools.audit.event import Event
-from triagebook.tools.fixes import Fix, HostLock, State
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Store
+from triagebook.tools.store.fix_states import Fix, HostLock, State
 from triagebook.tools.store.schema import fixes
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)

@@ -4,15 +4,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import decode
+from triagebook.tools.audit.event import Head, decode
 from triagebook.tools.audit.merkle import edge_of, leaf_hash
-from triagebook.tools.audit.rows import Head
 from triagebook.tools.store import audit_rows, refusal_rows
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.schema import metadata
 
-from . import samples
-from .samples import NOW
+from tests.contract.store import samples
+from tests.contract.store.samples import NOW
 
 
 def test_rows_form_one_tree_also_when_eight_threads_append(store: Store) -> None:

@@ -9,7 +9,7 @@ from triagebook.tools.store.chat_runs import Run
 from triagebook.tools.store.chat_tokens import Meaning
 from triagebook.tools.store.database import Store
 
-from .samples import NOW, SECOND, stored
+from tests.contract.store.samples import NOW, SECOND, stored
 
 LEASE = timedelta(seconds=10)
 ONE, TWO = Stored("command:1", "command", "{}"), Stored("command:2", "command", "{}")

@@ -4,13 +4,13 @@ from itertools import product
 
 import pytest
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.fixes import MOVES, STATES, State, is_legal
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.fix_rows import _move
+from triagebook.tools.store.fix_states import MOVES, STATES, State, is_legal
 
-from . import samples
-from .samples import NOW, SECOND
+from tests.contract.store import samples
+from tests.contract.store.samples import NOW, SECOND
 
 # the contract, written a second time: from -> to
 LEGAL = """

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
+from triagebook.tools.ssh.openssh import OpensshTransport
+from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import Deadlines, LoginFailed, Process, Transport
 from triagebook.tools.transport.local import LocalTransport
-from triagebook.tools.transport.openssh import OpensshTransport
 from triagebook.tools.transport.replay import Recording, ReplayTransport
-from triagebook.tools.transport.ssh import SshTransport
 
 from tests.sshd import Server
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from triagebook.tools.ssh.openssh import OpensshTransport
+from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import Deadlines, Login, LoginFailed, Transport
-from triagebook.tools.transport.openssh import OpensshTransport
-from triagebook.tools.transport.ssh import SshTransport
 
 from tests.contract.transport import servers
 from tests.sshd import Ground, free_port, make_key

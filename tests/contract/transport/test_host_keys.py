@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.ssh.openssh import OpensshTransport
+from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import LoginFailed, Transport
-from triagebook.tools.transport.openssh import OpensshTransport
-from triagebook.tools.transport.ssh import SshTransport
 
 from tests.contract.transport import servers
 from tests.sshd import Ground, Server, make_key, public

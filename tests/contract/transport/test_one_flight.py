@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from triagebook.runbooks.probes import catalog
 from triagebook.tools.collector import collect, program
-from triagebook.tools.transport.algorithms import CURVE25519, MLKEM
+from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
+from triagebook.tools.ssh.public_keys import fingerprint
+from triagebook.tools.ssh.recent_logins import Ways
+from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import Deadlines, LoginFailed, Process
-from triagebook.tools.transport.public_keys import fingerprint
-from triagebook.tools.transport.ssh import SshTransport
-from triagebook.tools.transport.ways import Ways
 
 from tests.contract.transport import servers
 from tests.sshd import Ground, make_key, public

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.transport.ssh_config import Account, HostConfig, Target, look_up, parse_target
+from triagebook.tools.ssh.config import Account, HostConfig, Target, look_up, parse_target
 
 CONFIGS = {
     "empty": "",

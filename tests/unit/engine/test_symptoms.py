@@ -1,8 +1,8 @@
 """Error text to error class."""
 
 import pytest
-from triagebook.runbooks.engine.catalog import catalog
 from triagebook.runbooks.engine.symptoms import classify
+from triagebook.runbooks.library.catalog import catalog
 
 RUNBOOK = catalog().load("enomem")
 

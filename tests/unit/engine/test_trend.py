@@ -4,12 +4,12 @@ import random
 from dataclasses import replace
 
 import pytest
-from triagebook.runbooks.engine.cases import read_case
-from triagebook.runbooks.engine.catalog import catalog
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
 from triagebook.runbooks.engine.heading import uses
 from triagebook.runbooks.engine.trend import Point, Trend, trend_of
 from triagebook.runbooks.engine.triage import Facts
+from triagebook.runbooks.library.cases import read_case
+from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.catalog import facts_types
 
 BOOK = catalog()

@@ -1,0 +1,78 @@
+"""The first thing of a run: TCP to the one host asked for, while the rest of the program is still being imported.
+
+This module is light: a connection costs a round trip of waiting, and the imports behind it fit into that.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.settings import config_file, has_watch, read_settings
+
+if TYPE_CHECKING:
+    from triagebook.tools.ssh.transport import SshTransport
+
+
+_FLAGS = {"--json", "--explain"}
+_WITH_VALUE = {"-F", "-r", "--runbook", "--symptom", "--unit", "--user", "--pid", "--sample", "--save", "--accept-unknown"}
+
+
+@dataclass(frozen=True)
+class Dialled:
+    """What was dialled, and for which words."""
+
+    hosts: tuple[str, ...]
+    ssh_config: str
+    transport: "SshTransport | None"
+
+
+def plain_target(words: Sequence[str]) -> tuple[str, str] | None:
+    """(host, file of -F) where the words are `diagnose`, one host, and options known here; else None."""
+    if not words or words[0] != "diagnose":
+        return None
+    hosts, ssh_config, rest = [], "", iter(words[1:])
+    for word in rest:
+        if word in _WITH_VALUE:
+            value = next(rest, None)
+            if value is None:
+                return None
+            ssh_config = value if word == "-F" else ssh_config
+        elif not word.startswith("-"):
+            hosts.append(word)
+        elif word not in _FLAGS:
+            return None
+    return (hosts[0], ssh_config) if len(hosts) == 1 else None
+
+
+def connect(words: Sequence[str]) -> Dialled | None:
+    """Begin to connect to the one host of these words; None where they are not plainly one host, or name none."""
+    plain = plain_target(words)
+    if plain is None:
+        return None
+    try:
+        return Dialled((plain[0],), plain[1], dial((plain[0],), plain[1]))
+    except TriagebookError:
+        return None  # whoever parses the words meets it again
+
+
+def dial(hosts: Sequence[str], ssh_config: str) -> "SshTransport | None":
+    """Begin to connect when it is one remote host, named as ssh names it. Raises UsageError on what is no host's name.
+
+    Not where an inventory may call it otherwise, and not where a watch may lend its session.
+    """
+    if len(hosts) != 1 or hosts[0].startswith("@"):
+        return None
+    target = parse_target(hosts[0])
+    if target.kind != "remote":
+        return None
+    settings = read_settings()
+    if has_watch(settings) or any(source != "ssh_config" for source in settings.inventory):
+        return None
+    from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415 - not for this machine
+
+    ways = settings.state / "ways.json" if settings.state else None
+    transport = SshTransport(config_file=config_file(settings, ssh_config), ways_file=ways)
+    transport.dial(target.text)
+    return transport

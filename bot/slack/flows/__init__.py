@@ -1,0 +1,1 @@
+"""What happens on a command or a click: ask, propose, decide, follow."""

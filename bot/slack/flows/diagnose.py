@@ -1,0 +1,250 @@
+"""A diagnosis for a channel: one card, edited from running to verdict, with the detail in its thread."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import field, replace
+from datetime import timedelta
+from typing import Any
+
+from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards.diagnosis import failed, running, verdict
+from triagebook.bot.slack.cards.wording import Asked
+from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.storm import Storm
+from triagebook.bot.slack.flows.thread import again, below
+from triagebook.bot.slack.inbound.command import Wish, typed
+from triagebook.bot.slack.inbound.delivery import Delivery
+from triagebook.bot.slack.outbound.sender import INSTEAD
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.tools.diagnosis.question import Question, check_inputs
+from triagebook.tools.diagnosis.stored import Kept
+from triagebook.tools.faces.limits import Limits
+from triagebook.tools.fixes import view
+from triagebook.tools.store import chat_messages, chat_runs
+from triagebook.tools.store.chat_messages import Message
+from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.times import rfc3339
+
+CARD = "diagnosis"
+SAME = timedelta(minutes=30)  # within it, the same host in the same channel has one card a cause
+STUCK = timedelta(minutes=5)  # a run that did not end by then never will
+FEW = 4  # of the workers write and draw at once: the rest wait, so that who acknowledges is not one of seventy that want to run
+FACE = frozenset(["host_name", "inventory", "no_inventory", "rate_limit"])  # what the services never hear of
+Continue = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What a request became: a run of its own, with its own card or as a repetition below an earlier one."""
+
+    run: Run
+    earlier: Run | None = None
+    is_storm: bool = False
+
+
+@dataclass
+class Diagnosing:
+    """Asks hosts for people in channels."""
+
+    desk: Desk
+    storm: Storm
+    limits: Limits = field(default_factory=lambda: Limits(burst=30, a_second=0.5))
+    _flights: dict[tuple[object, ...], "Future[Kept]"] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _few: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(FEW))
+
+    def ask(self, delivery: Delivery, wish: Wish) -> Continue | None:
+        """Check, then have the host asked by a slow worker. Whatever stands against it is said to who asked alone."""
+        try:
+            host, question = self._checked(delivery, wish)
+        except TriagebookError as error:
+            if error.reason in FACE:
+                self.desk.note(delivery, "diagnose", error)
+            self.desk.refuse(delivery, error, f"diagnose {wish.host}")
+            return None
+        return lambda: self._run(delivery, host, question)
+
+    def _checked(self, delivery: Delivery, wish: Wish) -> tuple[str, Question]:
+        desk = self.desk
+        host = desk.names.require(wish.host)
+        if host not in desk.names.inventory.hosts:
+            raise UsageError(f"{host}: here only names of the inventory may be asked about", reason="host_name")
+        entry = desk.hosts.catalog.find(wish.runbook or desk.default_runbook())
+        inputs = typed(wish.inputs)
+        question = Question(desk.names.target(host), entry.name, inputs)
+        check_inputs(desk.hosts.catalog.load(entry.name), question)
+        view.allow_diagnosis(desk.trust, delivery.actor, host, entry.name)
+        self.limits.take(str(delivery.actor.account))
+        return host, question
+
+    def _run(self, delivery: Delivery, host: str, question: Question) -> None:
+        desk = self.desk
+        asked = Asked(delivery.user, rfc3339(desk.now()))
+        with self._few:
+            begun = self._begun(delivery, host, question, asked)
+        self._shown(begun)
+        if begun.run.ended_at is not None:  # done before the worker that did it could say so
+            return
+        try:
+            found = self._joined(question, begun, asked)
+            with self._few:
+                view.record_diagnosis(desk.trust, delivery.actor, found.diagnosis)
+                self._ended(delivery, begun, found, asked)
+        except TrustError:
+            raise
+        except TriagebookError as error:
+            self._failed(begun, host, error, asked)
+        except Exception:
+            self._failed(
+                begun, host, UsageError("this failed here, not on the host; the server's log says where", reason="internal"), asked
+            )
+            raise
+        finally:
+            self._shown(begun)
+
+    def _begun(self, delivery: Delivery, host: str, question: Question, asked: Asked) -> _Begun:
+        desk, now = self.desk, self.desk.now()
+        run_id = hashlib.sha256(delivery.key.encode()).hexdigest()[:24]
+        person = desk.person_of(delivery.actor.account)
+        run = Run(
+            run_id,
+            person,
+            str(delivery.actor.account),
+            delivery.channel,
+            host,
+            question.runbook,
+            run_id,
+            now,
+            inputs={name: str(value) for name, value in question.inputs.items()},
+        )
+        with desk.store.write("chat.run") as transaction:
+            chat_runs.hold(transaction, delivery.channel)
+            before = chat_runs.read(transaction, run_id)
+            if before is not None:  # taken over from a worker that died
+                return _Begun(before, is_storm=self.storm.is_one(transaction, before.message))
+            earlier = self._earlier(transaction, delivery.channel, host, question.runbook)
+            if earlier is not None:
+                run = replace(run, message="")
+                chat_runs.add(transaction, run)
+                text = f"Asked again by <@{delivery.user}>: looking anew."
+                again = Message(run_id, "again", run_id, delivery.channel, {"text": text}, parent=earlier.message)
+                chat_messages.add(transaction, again, now)
+                return _Begun(run, earlier)
+            storm = self.storm.joined(transaction, delivery, run, asked)
+            if storm:
+                run = replace(run, message=storm)
+                chat_runs.add(transaction, run)
+                return _Begun(run, is_storm=True)
+            chat_runs.add(transaction, run)
+            content = running(host, question.runbook, asked).payload() | {INSTEAD: delivery.user}
+            card = Message(run_id, CARD, run_id, delivery.channel, content, thread_ts=delivery.thread_ts)
+            chat_messages.add(transaction, card, now)
+        return _Begun(run)
+
+    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str, cause: str = "") -> Run | None:
+        """The run whose card this one belongs below: recent, on its way or ended, and shown."""
+        now = self.desk.now()
+        found = chat_runs.newest(transaction, channel, host, runbook, now - SAME, cause)
+        if found is None or (found.ended_at is None and found.started_at <= now - STUCK):
+            return None
+        card = chat_messages.read(transaction, found.message)
+        return None if card is None or card.problem else found
+
+    def _joined(self, question: Question, begun: _Begun, asked: Asked) -> Kept:
+        """The answer; whoever asks the same while it is being found gets the same one."""
+        key = (question.target.text, question.runbook, *sorted(question.inputs.items()))
+        with self._guard:
+            flight = self._flights.get(key)
+            is_mine = flight is None
+            if flight is None:
+                flight = self._flights[key] = Future()
+        if not is_mine:
+            return flight.result(timeout=STUCK.total_seconds())
+        try:
+            flight.set_result(self.desk.asker.ask(question, lambda first: self._first(begun, first, asked)))
+        except BaseException as error:
+            flight.set_exception(error)
+            raise
+        finally:
+            with self._guard:
+                self._flights.pop(key, None)
+        return flight.result()
+
+    def _first(self, begun: _Begun, found: Kept, asked: Asked) -> None:
+        if begun.earlier is None and not begun.is_storm:
+            first = verdict(found.diagnosis, asked, {}, "A second look is being taken.")
+            self.desk.want(begun.run.message, first.payload() | {INSTEAD: asked.by})
+
+    def _ended(self, delivery: Delivery, begun: _Begun, answer: Kept, asked: Asked) -> None:
+        desk, run, earlier, found = self.desk, begun.run, begun.earlier, answer.diagnosis
+        thread = [] if begun.is_storm or earlier is not None else list(below(run, answer))  # made before the database waits
+        cause = found.verdict.cause if found.verdict else found.status
+        values = {"cause": cause, "status": found.status, "headline": found.headline, "diagnosis": answer.text}
+        with desk.store.write("chat.run") as transaction:
+            chat_runs.hold(transaction, run.channel)
+            now = desk.now()
+            if earlier is not None and not self._is_same(transaction, earlier, cause):  # perhaps of another card by now
+                earlier = self._earlier(transaction, run.channel, run.host, run.runbook, cause) or earlier
+            if begun.is_storm:
+                chat_runs.end(transaction, run.id, now, **values)
+            elif earlier is not None and self._is_same(transaction, earlier, cause):
+                chat_runs.end(transaction, earlier.id, now, **values)
+                chat_runs.end(transaction, run.id, now, **values)
+                count = chat_runs.repeated(transaction, earlier.id)
+                chat_messages.want(transaction, earlier.message, self._card(transaction, earlier, found, asked))
+                chat_messages.want(transaction, run.id, again(delivery.user, cause, count))
+            elif earlier is not None:  # another matter by now: a card of its own
+                chat_runs.end(transaction, run.id, now, **values, message=f"{run.id[:20]}.new")
+                card = replace(run, message=f"{run.id[:20]}.new")
+                content = self._card(transaction, card, found, asked)
+                chat_messages.add(
+                    transaction,
+                    Message(card.message, CARD, run.id, run.channel, content, thread_ts=delivery.thread_ts),
+                    now,
+                )
+                chat_messages.want(transaction, run.id, {"text": f"Asked again by <@{delivery.user}>: something else by now."})
+                self._add(transaction, below(card, answer))
+            else:
+                chat_runs.end(transaction, run.id, now, **values)
+                chat_messages.want(transaction, run.message, self._card(transaction, run, found, asked))
+                self._add(transaction, thread)
+
+    def _shown(self, begun: _Begun) -> None:
+        if begun.is_storm:
+            self.storm.refresh(begun.run.message)
+        else:
+            self.desk.sender.wake()
+
+    def _is_same(self, transaction: Transaction, earlier: Run, cause: str) -> bool:
+        """The earlier run as it is now; one still under way will say the same, since it shares the answer."""
+        present = chat_runs.read(transaction, earlier.id)
+        return present is None or present.ended_at is None or present.cause == cause
+
+    def _failed(self, begun: _Begun, host: str, error: TriagebookError, asked: Asked) -> None:
+        run = begun.run
+        with self.desk.store.write("chat.run") as transaction:
+            chat_runs.end(transaction, run.id, self.desk.now(), cause=error.reason, status="failed", headline=str(error)[:500])
+            if not begun.is_storm:
+                tokens = {names.RERUN: self.desk.mint(transaction, names.RERUN, run.id, data={"run": run.id})}
+                shown = failed(host, str(error), error.reason, asked, tokens).payload()
+                chat_messages.want(transaction, run.id, shown)
+
+    def _card(self, transaction: Transaction, run: Run, found: Diagnosis, asked: Asked) -> Mapping[str, Any]:
+        wanted = [
+            names.RERUN,
+            names.CLOSE,
+            *([names.EVIDENCE] if found.facts else []),
+            *([names.PROPOSE] if found.remediations else []),
+        ]
+        data = {"run": run.id, "channel": run.channel}
+        tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in wanted}
+        return verdict(found, asked, tokens).payload() | {INSTEAD: asked.by}
+
+    def _add(self, transaction: Transaction, messages: Iterable[Message]) -> None:
+        for message in messages:
+            chat_messages.add(transaction, message, self.desk.now())

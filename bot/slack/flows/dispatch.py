@@ -1,0 +1,189 @@
+"""What is done with each delivery, after it was acknowledged. Nothing here is called by a listener."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from triagebook.bot.slack.cards import names, views
+from triagebook.bot.slack.cards.detail import evidence
+from triagebook.bot.slack.cards.diagnosis import closed
+from triagebook.bot.slack.cards.help import help_card
+from triagebook.bot.slack.cards.wording import Asked
+from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.decide import ACTIONS, FORMS, Deciding
+from triagebook.bot.slack.flows.diagnose import Diagnosing
+from triagebook.bot.slack.flows.home import Home
+from triagebook.bot.slack.flows.modals import Modals
+from triagebook.bot.slack.flows.propose import Proposing
+from triagebook.bot.slack.inbound.command import Wish, hosts_in, read_command, read_message
+from triagebook.bot.slack.inbound.delivery import Delivery
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
+from triagebook.tools.policy.decide import may, may_vote
+from triagebook.tools.policy.model import RULED, Question
+from triagebook.tools.store import chat_messages
+from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_tokens import Meaning
+from triagebook.tools.times import rfc3339
+
+Continue = Callable[[], None]
+ASK = "ask"  # the meaning of the form without a command
+
+
+@dataclass(frozen=True)
+class Work:
+    """The handlers, by kind of delivery."""
+
+    desk: Desk
+    diagnosing: Diagnosing
+    deciding: Deciding
+    proposing: Proposing
+    home: Home
+    modals: Modals
+
+    def do(self, delivery: Delivery) -> Continue | None:
+        """Work on one delivery; what asks a host comes back as something to be done by a slow worker."""
+        try:
+            return self._do(delivery)
+        except TrustError:
+            raise
+        except TriagebookError as error:
+            self.desk.refuse(delivery, error, delivery.name)
+            return None
+
+    def failed(self, delivery: Delivery) -> None:
+        """A defect of ours: who asked is told that nothing more comes."""
+        error = UsageError("this failed here; nothing more is done about it, and the server's log says where", reason="internal")
+        self.desk.refuse(delivery, error, delivery.name)
+
+    def _do(self, delivery: Delivery) -> Continue | None:
+        if delivery.kind == "command":
+            return self._command(delivery)
+        if delivery.kind == "mention":
+            books = [entry.name for entry in self.desk.hosts.catalog.entries()]
+            wish = read_message(delivery.text, self.desk.names.inventory.hosts, books)
+            return self._wished(delivery, wish)
+        if delivery.kind == "shortcut":
+            return self._shortcut(delivery)
+        if delivery.kind == "home":
+            return lambda: self.home.opened(delivery)
+        return self._pressed(delivery)
+
+    def _command(self, delivery: Delivery) -> Continue | None:
+        wish = read_command(delivery.text, self.desk.settings.commands.get(delivery.name, ""))
+        return self._wished(delivery, wish)
+
+    def _wished(self, delivery: Delivery, wish: Wish) -> Continue | None:
+        if wish.is_help:
+            self._help(delivery)
+            return None
+        if wish.host:
+            return self.diagnosing.ask(delivery, wish)
+        if not delivery.trigger:
+            raise UsageError("name a host of the inventory, such as: @triagebook HOST the error text", reason="usage")
+        self._form(delivery, wish)
+        return None
+
+    def _shortcut(self, delivery: Delivery) -> Continue | None:
+        """The host in a message: one is diagnosed, with the message as the symptom; of several, or none, a form asks which."""
+        found = hosts_in(delivery.text, self.desk.names.inventory.hosts)
+        symptom = " ".join(delivery.text.split())[:500]
+        if len(found) == 1:
+            return self.diagnosing.ask(delivery, Wish(found[0], inputs={"symptom": symptom}))
+        self._form(delivery, Wish(found[0] if found else "", inputs={"symptom": symptom}))
+        return None
+
+    def _form(self, delivery: Delivery, wish: Wish) -> None:
+        data = {"channel": delivery.channel, "thread": delivery.thread_ts}
+        token = self.modals.token(ASK, data=data)
+        symptom = wish.inputs.get("symptom", "")
+        self.modals.open(delivery, views.diagnose(self._runbooks(delivery), token, wish.host, symptom))
+
+    def _runbooks(self, delivery: Delivery) -> list[tuple[str, str]]:
+        """Newest versions by their ids, the one the command means first."""
+        catalog = self.desk.hosts.catalog
+        first = self.desk.settings.commands.get(delivery.name, "") or self.desk.default_runbook()
+        ids = dict.fromkeys([catalog.find(first).id, *(entry.id for entry in catalog.entries())])
+        return [(name, catalog.load(name).title) for name in ids]
+
+    def _help(self, delivery: Delivery) -> None:
+        policy = self.desk.trust.seen
+        identity = policy.directory.identify(delivery.actor.account)
+        hosts = self.desk.names.inventory.hosts
+        books = self._runbooks(delivery)
+        asked = [(host, book, risk) for host in list(hosts)[:200] for book, _title in books for risk in ("low", "medium", "high")]
+        allowed = {
+            action
+            for action in RULED
+            if any(may(policy, identity, Question(action, *place)).is_allowed for place in [("", "", ""), *asked])
+        }
+        if any(may_vote(policy, identity, Question("approve", *place), "").is_allowed for place in asked):
+            allowed.add("approve")
+        card = help_card(allowed, delivery.name or f"/{books[0][0]}", books).payload()
+        self.desk.whisper(delivery, card["text"], card["blocks"])
+
+    def _pressed(self, delivery: Delivery) -> Continue | None:
+        meaning = self._meaning(delivery)
+        if delivery.kind == "change":
+            return self.proposing.changed(delivery, meaning)
+        if delivery.kind == "submit":
+            return self._submitted(delivery, meaning)
+        if meaning.does in ACTIONS:
+            following = self.deciding.pressed(delivery, meaning)
+            if delivery.view and not delivery.channel:  # pressed in the home tab, which shows what is no more
+                return lambda: self._both(following, delivery)
+            return following
+        if meaning.does == names.PROPOSE:
+            return self.proposing.pressed(delivery, meaning)
+        if meaning.does == names.RERUN:
+            return self._rerun(delivery, meaning)
+        run, found = self.proposing.found(delivery, meaning)
+        if meaning.does == names.EVIDENCE:
+            card = evidence(found).payload()
+            self.desk.whisper(delivery, card["text"], card["blocks"])
+        elif meaning.does == names.CLOSE:
+            self._close(delivery, run, found)
+        return None
+
+    def _close(self, delivery: Delivery, run: Run, found: Diagnosis) -> None:
+        asked = Asked(run.account.rpartition("/")[2], rfc3339(run.started_at))
+        with self.desk.store.write("chat.close") as transaction:
+            data = {"run": run.id, "channel": run.channel}
+            tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in (names.RERUN, names.EVIDENCE)}
+            chat_messages.want(transaction, run.message, closed(found, asked, delivery.user, tokens).payload())
+        self.desk.sender.wake()
+
+    def _both(self, following: Continue | None, delivery: Delivery) -> None:
+        if following is not None:
+            following()
+        self.home.opened(delivery)
+
+    def _rerun(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+        run = self.proposing.run(meaning)
+        return self.diagnosing.ask(delivery, Wish(run.host, run.runbook, run.inputs))
+
+    def _submitted(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+        channel = str(meaning.data.get("channel", ""))
+        if meaning.does == names.PROPOSE:
+            return self.proposing.submitted(delivery, meaning)
+        if meaning.does == ASK:
+            wanted = views.wanted(delivery.values)
+            place = replace(delivery, channel=channel or delivery.user, thread_ts=str(meaning.data.get("thread", "")))
+            return self.diagnosing.ask(place, Wish(wanted.host, wanted.runbook, wanted.inputs))
+        if meaning.does not in FORMS:
+            raise RefusedError("this is no form of this server", reason="unknown_button")
+        return self.deciding.submitted(delivery, meaning)
+
+    def _meaning(self, delivery: Delivery) -> Meaning:
+        """What the button stands for. Whatever is wrong with it is recorded."""
+        meaning = self.desk.meaning(delivery.token)
+        try:
+            if meaning is None or (meaning.team and meaning.team != delivery.team):
+                raise RefusedError("this button means nothing here: it was not made by this server", reason="unknown_button")
+            if meaning.expires_at <= self.desk.now():
+                message = "this button is a day old: ask anew, or look at the fix with `triagebook fix show`"
+                raise RefusedError(message, reason="button_expired")
+        except RefusedError as error:
+            self.desk.note(delivery, "press", error, meaning.fix if meaning else "")
+            raise
+        return meaning

@@ -1,0 +1,142 @@
+"""Keeps every card of a fix true: whoever decided, wherever, and however long this server was away."""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from datetime import datetime, timedelta
+from typing import Any
+
+from triagebook.bot.slack.cards import mrkdwn
+from triagebook.bot.slack.cards.approval import BUTTONS, Told, approval, fallback
+from triagebook.bot.slack.flows.context import Desk
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.fixes import view
+from triagebook.tools.fixes.views import FixView
+from triagebook.tools.policy.identity import parse_account
+from triagebook.tools.store import chat_messages, chat_runs, chat_tokens
+from triagebook.tools.store.chat_messages import Message
+from triagebook.tools.store.database import Transaction
+
+CARD = "approval"
+EVERY_S = 1.0
+KEPT, FORGET_EVERY = timedelta(days=30), timedelta(hours=1)
+TOLD_REQUESTER = frozenset(["approved", "denied", "expired", "validated", "unresolved", "failed", "stale", "unknown"])
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Follower:
+    """One replica's; several do no harm, since a card's change is a compare-and-set of what it shows."""
+
+    desk: Desk
+    every_s: float = EVERY_S
+    strangers: Callable[[], int] = lambda: 0  # requests that proved nothing since last asked
+    _forgot_at: datetime | None = None
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="slack-follower", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A fix was moved just now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(10)
+
+    def _forget(self) -> None:
+        """Once a while: cards, buttons and runs that nobody will press or look up any more."""
+        now = self.desk.now()
+        if self._forgot_at is not None and now - self._forgot_at < FORGET_EVERY:
+            return
+        self._forgot_at = now
+        with self.desk.store.write("chat.forget") as transaction:
+            for table in (chat_messages, chat_runs):
+                table.forget(transaction, now - KEPT)
+            chat_tokens.forget(transaction, now - KEPT)
+
+    def round(self) -> None:
+        """Cards for fixes that have none, and the present state for those that show another."""
+        if not self.desk.ourselves.team:
+            return
+        with self.desk.store.read() as transaction:
+            channel = self.desk.settings.approvals
+            new = chat_messages.without_card(transaction, CARD, channel) if channel else []
+            behind = chat_messages.behind(transaction, CARD, self.desk.now())
+        for fix_id in new:
+            self.show(fix_id, self.desk.settings.approvals)
+        for message, mark in behind:
+            self._update(message, mark)
+        if new or behind:
+            self.desk.sender.wake()
+
+    def show(self, fix_id: str, channel: str, *, parent: str = "", thread_ts: str = "") -> None:
+        """A card of a fix at this place; one a place, however often it is asked for."""
+        with self.desk.store.read() as transaction:
+            mark = chat_messages.mark_for(transaction, fix_id)
+        fix = self.desk.fixes.shown(fix_id)
+        if fix is None:
+            return
+        message_id = hashlib.sha256(f"{fix_id}/{channel}/{parent}/{thread_ts}".encode()).hexdigest()[:24]
+        with self.desk.store.write("chat.card") as transaction:
+            made = Message(message_id, CARD, fix_id, channel, {}, parent=parent, thread_ts=thread_ts, wanted=0)
+            if chat_messages.add(transaction, made, self.desk.now()):
+                chat_messages.want(transaction, message_id, self._content(transaction, message_id, fix), mark=mark)
+
+    def adopt(self, fix_id: str, channel: str, ts: str) -> None:
+        """A copy that Slack shows and we did not know of: posted just before a process died. It follows from now on."""
+        with self.desk.store.write("chat.card") as transaction:
+            if chat_messages.at(transaction, channel, ts) is None:
+                copy = Message(chat_messages.new_id(), CARD, fix_id, channel, {}, ts=ts, wanted=0, mark="unknown")
+                chat_messages.add(transaction, copy, self.desk.now())
+        self.wake()
+
+    def _update(self, message: Message, mark: str) -> None:
+        fix = self.desk.fixes.shown(message.subject)
+        if fix is None:
+            return
+        with self.desk.store.write("chat.card") as transaction:
+            content = self._content(transaction, message.id, fix)
+            is_ours = chat_messages.want(transaction, message.id, content, mark=mark, before=message.mark)
+            if is_ours and fix.state in TOLD_REQUESTER:
+                self._tell_requester(transaction, fix)
+
+    def _content(self, transaction: Transaction, message_id: str, fix: FixView) -> Mapping[str, Any]:
+        wanted = BUTTONS.get(fix.state, ())
+        tokens = {name: self.desk.mint(transaction, name, message_id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
+        return approval(fix, tokens, Told(mentions=self.desk.mentions())).payload()
+
+    def _tell_requester(self, transaction: Transaction, fix: FixView) -> None:
+        """A direct message, once a state, when Slack is where they asked."""
+        account = parse_account(fix.plan.requester_account) if fix.plan else None
+        if account is None or account.kind != "slack":
+            return
+        text = fallback(fix).splitlines()[0]
+        message_id = hashlib.sha256(f"{fix.id}/{fix.state}/told".encode()).hexdigest()[:24]
+        told = Message(message_id, "notice", fix.id, account.subject, {"text": f"{text} ({mrkdwn.escape(fix.id)})"})
+        chat_messages.add(transaction, told, self.desk.now())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self.round()
+                self._forget()
+                if count := self.strangers():
+                    view.record_strangers(self.desk.trust, [("bad_signature", count)], "slack")
+            except TrustError as error:
+                log.error("%s", error)
+            except Exception:
+                log.exception("the cards do not follow")
+            self._wake.wait(self.every_s)

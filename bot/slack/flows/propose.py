@@ -1,0 +1,121 @@
+"""From a diagnosis' card to a stored plan: a form with bounds and a preview, then the service, which asks the host anew."""
+
+from collections.abc import Callable
+
+from triagebook.bot.slack.cards import names, propose, views
+from triagebook.bot.slack.cards.propose import Draft, Preview
+from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.follow import Follower
+from triagebook.bot.slack.flows.modals import Modals
+from triagebook.bot.slack.inbound.delivery import Delivery
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.tools.diagnosis import stored
+from triagebook.tools.fixes import view
+from triagebook.tools.fixes.propose import Proposal
+from triagebook.tools.store import chat_messages, chat_runs
+from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_tokens import Meaning
+
+Continue = Callable[[], None]
+TITLE = "Propose a fix"
+GONE = "no such diagnosis is kept that you may see: diagnose the host again"
+
+
+@dataclass(frozen=True)
+class Proposing:
+    """The form `Propose fix…`."""
+
+    desk: Desk
+    follower: Follower
+    modals: Modals
+
+    def pressed(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+        """Open the form at once, then say what would be done."""
+        view = self.modals.open(delivery, views.loading(names.PROPOSE_VIEW, TITLE))
+        try:
+            _run, found = self.found(delivery, meaning)
+            token = self.modals.token(names.PROPOSE, data=dict(meaning.data))
+            form = propose.form(found, token)
+        except (TriagebookError, ValueError) as error:
+            if isinstance(error, TrustError):
+                raise
+            self.modals.update(view, views.refused(names.PROPOSE_VIEW, TITLE, str(error)))
+            return None
+        self.modals.update(view, form)
+        return lambda: self.preview(delivery, found, token, Draft(), view)
+
+    def changed(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+        """A field was changed: say what would be done now."""
+        _run, found = self.found(delivery, meaning)
+        draft = propose.submitted(delivery.values)
+        return lambda: self.preview(delivery, found, delivery.token, draft, delivery.view)
+
+    def preview(self, delivery: Delivery, found: Diagnosis, token: str, draft: Draft, view: str) -> None:
+        """Ask the renderer, which may read the host, and show what it says."""
+        try:
+            offer = found.remediations[draft.offer]
+            made = self.desk.fixes.preview(delivery.actor, found, offer.id, offer.culprit, dict(draft.parameters or {}))
+            shown = Preview(made)
+        except IndexError:
+            shown = Preview(problem="this offer is not there any more: diagnose the host again")
+        except TrustError:
+            raise
+        except TriagebookError as error:
+            shown = Preview(problem=str(error))
+        self.modals.update(view, propose.form(found, token, draft, shown))
+
+    def problems(self, delivery: Delivery) -> dict[str, str]:
+        """What is wrong with a submission, by field; the service checks all of it again."""
+        meaning = self.desk.meaning(delivery.token)
+        if meaning is None:
+            return {}
+        try:
+            _run, found = self.found(delivery, meaning)
+        except TriagebookError:
+            return {}
+        return propose.errors(found, propose.submitted(delivery.values))
+
+    def submitted(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+        """Have the plan made; its card appears where plans are decided, and below the diagnosis."""
+        return lambda: self._propose(delivery, meaning)
+
+    def _propose(self, delivery: Delivery, meaning: Meaning) -> None:
+        desk, channel = self.desk, str(meaning.data.get("channel", ""))
+        draft = propose.submitted(delivery.values)
+        try:
+            run, found = self.found(delivery, meaning)
+            if draft.offer >= len(found.remediations):
+                raise UsageError("this offer is not there any more: diagnose the host again", reason="plan")
+            offer = found.remediations[draft.offer]
+            proposal = Proposal(
+                run.host, offer.id, run.runbook, run.inputs, dict(draft.parameters or {}), offer.culprit, draft.reason
+            )
+            fix = desk.fixes.propose(delivery.actor, proposal)
+        except TrustError:
+            raise
+        except TriagebookError as error:
+            desk.refuse(delivery, error, "propose a fix", channel)
+            return
+        with desk.store.read() as transaction:
+            card = chat_messages.read(transaction, run.message)
+        if card is not None:
+            self.follower.show(fix.id, card.channel, parent=card.id)
+        self.follower.wake()
+        desk.sender.wake()
+
+    def found(self, delivery: Delivery, meaning: Meaning) -> tuple[Run, Diagnosis]:
+        """The run behind a card and what it found, if this account may (still) see its host."""
+        run = self.run(meaning)
+        if not run.diagnosis or not view.may_see(self.desk.trust, delivery.actor, run.host, run.runbook):
+            raise UsageError(GONE, reason="not_found")
+        return run, stored.load(run.diagnosis)
+
+    def run(self, meaning: Meaning) -> Run:
+        """The run behind a card. UsageError: it is not kept any more."""
+        with self.desk.store.read() as transaction:
+            run = chat_runs.read(transaction, str(meaning.data.get("run", "")))
+        if run is None:
+            raise UsageError(GONE, reason="not_found")
+        return run

@@ -1,0 +1,100 @@
+"""Many hosts at once in one channel: from some number on, one table for all of them instead of a card each."""
+
+import threading
+import time
+from dataclasses import field
+from datetime import timedelta
+from functools import lru_cache
+
+from triagebook.bot.render.fleet import Row, row_of
+from triagebook.bot.slack.cards.fleet import fleet
+from triagebook.bot.slack.cards.limits import Card
+from triagebook.bot.slack.cards.wording import Asked
+from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.inbound.delivery import Delivery
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.diagnosis import stored
+from triagebook.tools.store import chat_messages, chat_runs
+from triagebook.tools.store.chat_messages import Message
+from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.times import rfc3339
+
+CARD = "storm"
+WINDOW = timedelta(minutes=1)
+GOES_ON = timedelta(minutes=10)  # within it, more hosts join the same table
+GATHER_S = 0.3  # what ends within it is shown at once: Slack takes about one change a second anyway
+
+
+@dataclass
+class Storm:
+    """The tables of channels."""
+
+    desk: Desk
+    _wanted: set[str] = field(default_factory=set)  # tables that somebody waits to make anew
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_one(self, transaction: Transaction, message_id: str) -> bool:
+        """Is this message a table?"""
+        message = chat_messages.read(transaction, message_id) if message_id else None
+        return message is not None and message.kind == CARD
+
+    def joined(self, transaction: Transaction, delivery: Delivery, run: Run, asked: Asked) -> str:
+        """The table that this run belongs to, made if it is the one too many; empty: it gets a card of its own."""
+        now = self.desk.now()
+        recent = chat_runs.hosts_since(transaction, run.channel, now - WINDOW) - {run.host}
+        if len(recent) < self.desk.settings.storm:
+            return ""
+        present = chat_messages.newest_of(transaction, run.channel, CARD, now - GOES_ON)
+        if present is not None:
+            return present.id
+        made = Message(run.id, CARD, run.id, run.channel, {"text": "Many hosts"}, thread_ts="", wanted=0)
+        chat_messages.add(transaction, made, now)
+        return run.id
+
+    def refresh(self, message_id: str) -> None:
+        """Bring the table to what its runs say. Whoever comes while another waits to do so leaves it to them.
+
+        It is made outside of any writing transaction: a large one would hold up whoever writes a delivery down.
+        """
+        with self._guard:
+            if message_id in self._wanted:
+                return
+            self._wanted.add(message_id)
+        with self._turn:
+            time.sleep(GATHER_S)
+            with self._guard:
+                self._wanted.discard(message_id)
+            while not self._refreshed(message_id):
+                pass
+        self.desk.sender.wake()
+
+    def _refreshed(self, message_id: str) -> bool:
+        """False: another replica changed it meanwhile, perhaps by less than is known now."""
+        with self.desk.store.read() as transaction:
+            table = chat_messages.read(transaction, message_id)
+            members = chat_runs.of_message(transaction, message_id)
+        if table is None or not members:
+            return True
+        content = _table(members).payload()
+        with self.desk.store.write("chat.table") as transaction:
+            return chat_messages.want(transaction, message_id, content, mark=f"table/{table.wanted + 1}", before=table.mark)
+
+
+def _table(members: list[Run]) -> Card:
+    ended = {run.host: run for run in members if run.ended_at is not None}
+    hosts = {run.host for run in members}
+    first = members[0]
+    asked = Asked(first.account.rpartition("/")[2], rfc3339(first.started_at))
+    rows = [_row(run) for run in ended.values()]
+    return fleet(rows, asked, {}, running=len(hosts) - len(ended), repeats=len(members) - len(hosts))
+
+
+def _row(run: Run) -> Row:
+    return _found(run.diagnosis) if run.diagnosis else Row(run.host, "failed", run.cause, run.headline)
+
+
+@lru_cache(maxsize=1024)  # a table is made anew for each host that answers
+def _found(diagnosis: str) -> Row:
+    return row_of(stored.load(diagnosis))

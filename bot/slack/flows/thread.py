@@ -1,0 +1,47 @@
+"""What is posted below a diagnosis' card: each check, the evidence, the course of use as a picture, all of it as a file."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from triagebook.bot.slack.cards.blocks import note
+from triagebook.bot.slack.cards.chart_png import picture
+from triagebook.bot.slack.cards.detail import detail
+from triagebook.bot.slack.outbound.sender import FILE
+from triagebook.tools.diagnosis.stored import Kept
+from triagebook.tools.store.chat_messages import Message
+from triagebook.tools.store.chat_runs import Run
+
+MOST_BUNDLE = 500_000  # characters
+
+
+def below(run: Run, answer: Kept) -> Iterator[Message]:
+    """The messages, in their order."""
+    found = answer.diagnosis
+    for number, card in enumerate(detail(found)):
+        yield _message(run, str(number), "detail", card.payload())
+    drawn, says = picture(found)
+    name = f"{found.host.name}-{found.id}"
+    if drawn:
+        chart = {
+            "filename": f"{name}.png",
+            "title": "Use against the limit",
+            "alt_txt": says,
+            "base64": base64.b64encode(drawn).decode(),
+        }
+        yield _message(run, "chart", FILE, chart)
+    bundle = json.dumps(json.loads(answer.text), ensure_ascii=False, indent=1)
+    if len(bundle) <= MOST_BUNDLE:
+        yield _message(run, "file", FILE, {"filename": f"{name}.json", "title": f"{found.id}, all of it", "content": bundle})
+
+
+def again(user: str, cause: str, count: int) -> dict[str, Any]:
+    """What the thread says of a repetition."""
+    times = f"{count + 1} times by now"
+    text = f"Asked again by <@{user}>: the same ({cause}), {times}. The card above is up to date."
+    return {"text": text, "blocks": [note(f"Seen again: {cause}, {times}. The card above is up to date.")]}
+
+
+def _message(run: Run, part: str, kind: str, content: Mapping[str, Any]) -> Message:
+    return Message(f"{run.message[:20]}.{part}", kind, run.id, run.channel, content, parent=run.message)

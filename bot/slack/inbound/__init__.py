@@ -1,0 +1,1 @@
+"""What arrives from Slack: requests, their signatures, the inbox."""

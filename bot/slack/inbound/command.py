@@ -1,0 +1,100 @@
+"""Reading what a person wrote: `HOST [RUNBOOK] [unit=... user=... pid=... symptom="..."]`, or a message with an error in it."""
+
+import re
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import field
+
+from triagebook.bot.slack.cards.mrkdwn import words
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import did_you_mean
+
+INPUTS = ("unit", "user", "pid", "symptom")
+HELP = "help"
+_MENTION = re.compile(r"<[@!#][^>]*>")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MOST_SYMPTOM = 500
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be diagnosed. An empty host: nothing was said."""
+
+    host: str = ""
+    runbook: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    is_help: bool = False
+
+
+def read_command(text: str, runbook: str = "") -> Wish:
+    """The words behind a slash command that means `runbook` (empty: it may be named). Raises UsageError."""
+    said = _words(plain(text))
+    if said and said[0].lower() == HELP:
+        return Wish(is_help=True)
+    named, inputs = [], {}
+    for word in said:
+        key, equals, value = word.partition("=")
+        if not equals:
+            named.append(word)
+        elif key not in INPUTS:
+            raise UsageError(f"{key[:40]!r} is none of {', '.join(INPUTS)}{did_you_mean(key, INPUTS)}", reason="input")
+        else:
+            inputs[key] = value[:MOST_SYMPTOM]
+    if len(named) > 1 and not runbook:
+        runbook = named.pop(1)
+    if len(named) > 1:
+        raise UsageError(f'one host at a time: {named[0]} or {named[1]}? An error text is given as symptom="..."', reason="input")
+    return Wish(named[0] if named else "", runbook, inputs)
+
+
+def typed(inputs: Mapping[str, str]) -> dict[str, object]:
+    """Inputs as the services take them. Raises UsageError."""
+    found: dict[str, object] = {name: value for name, value in inputs.items() if value}
+    if "pid" in found:
+        if not str(found["pid"]).isdigit():
+            raise UsageError(f"pid: expected a number, got {str(found['pid'])[:20]!r}", reason="input")
+        found["pid"] = int(str(found["pid"]))
+    return found
+
+
+def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = ()) -> Wish:
+    """A mention: the host it names and what else it says. More than words of a command is the symptom."""
+    first = next(iter(plain(text).split(maxsplit=1)), "")
+    if plain(text).lower() == HELP:
+        return Wish(is_help=True)
+    found = hosts_in(text, hosts)
+    if not found:
+        return Wish(first if _WORD.fullmatch(first) else "")
+    rest = plain(text).replace(found[0], " ", 1)
+    runbook, inputs, said = "", {}, []
+    for word in _words(rest):
+        key, equals, value = word.partition("=")
+        if equals and key in INPUTS:
+            inputs[key] = value
+        elif word in runbooks:
+            runbook = word
+        else:
+            said.append(word)
+    symptom = " ".join(said)
+    if "symptom" not in inputs and len(said) > 2:
+        inputs["symptom"] = symptom[:MOST_SYMPTOM]
+    return Wish(found[0], runbook, inputs)
+
+
+def hosts_in(text: str, hosts: Collection[str]) -> tuple[str, ...]:
+    """Names of the inventory that stand in a text, in its order; a name's last dots may be a sentence's end."""
+    named = dict.fromkeys(word.rstrip(".-") for word in _WORD.findall(plain(text)))
+    return tuple(word for word in named if word in hosts)
+
+
+def plain(text: str) -> str:
+    """Without mentions; Slack's other forms as the words they stand for."""
+    return words(_MENTION.sub(" ", text)).strip()
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quote without its partner
+        return text.split()

@@ -1,0 +1,71 @@
+"""Finding what we posted and could not write down: each message carries its id as metadata, and a channel's history tells.
+
+Reading a history needs scopes that the app has only when it was given them (`slack manifest --history`).
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk import WebClient
+from triagebook.bot.slack.outbound.api import Later, Never, called
+from triagebook.tools.store.chat_messages import Message
+
+EVENT = "triagebook_message"
+HISTORY_SCOPES: Mapping[str, str] = {
+    "channels:history": "conversations.history, conversations.replies: was a card posted just before a crash?",
+    "groups:history": "the same in private channels",
+}
+SKEW_S = 120.0  # between Slack's clock and ours
+PAGE, MOST_PAGES = 200, 5
+
+
+class Blind(Exception):
+    """The history cannot be read, and why."""
+
+
+def tag(message: Message) -> dict[str, Any]:
+    """The metadata of a message that is posted."""
+    return {"event_type": EVENT, "event_payload": {"message": message.id}}
+
+
+def found(client: WebClient, message: Message, thread: str, age_s: float, file: str = "") -> str:
+    """The `ts` of this message, or of the one with its file; empty when it is not there. Raises Blind, or Later."""
+    if not message.channel.startswith(("C", "G")):
+        raise Blind("a direct message")
+    asked: dict[str, Any] = {
+        "channel": message.channel,
+        "oldest": f"{time.time() - age_s - SKEW_S:.6f}",
+        "include_all_metadata": True,
+        "limit": PAGE,
+    }
+    for _page in range(MOST_PAGES):
+        answer = _page_of(client, thread, asked)
+        for item in answer.get("messages") or ():
+            if _is_it(item, message, file):
+                return str(item["ts"])
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return ""
+        asked["cursor"] = cursor
+    raise Blind(f"more than {PAGE * MOST_PAGES} newer messages")
+
+
+def _page_of(client: WebClient, thread: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        if thread:
+            return called(client.conversations_replies, ts=thread, **asked)
+        return called(client.conversations_history, **asked)
+    except Never as never:
+        raise Blind(str(never)) from None
+    except Later as later:
+        if str(later).startswith("missing_scope"):
+            raise Blind(str(later)) from None
+        raise
+
+
+def _is_it(item: Mapping[str, Any], message: Message, file: str) -> bool:
+    if file:
+        return any(part.get("name") == file for part in item.get("files") or ())
+    metadata = item.get("metadata") or {}
+    return metadata.get("event_type") == EVENT and (metadata.get("event_payload") or {}).get("message") == message.id

@@ -1,0 +1,211 @@
+"""Brings Slack to what the messages should say: posts, edits, ephemeral answers, files; patient with limits and outages."""
+
+import base64
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_sdk import WebClient
+from triagebook.bot.slack.outbound.api import Later, Never, called
+from triagebook.bot.slack.outbound.posted import Blind, found, tag
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.store import chat_messages
+from triagebook.tools.store.chat_messages import Message
+from triagebook.tools.store.database import Store
+
+LEASE = timedelta(seconds=60)
+POLL_S = 1.0
+LONGEST_S = 30.0
+WORKERS = 4
+EPHEMERAL, FILE = "ephemeral", "file"
+INSTEAD = "instead_tell"  # who is told when there is no way into a message's channel
+STALE = timedelta(minutes=10)  # an answer for one person's eyes is of no use later
+NO_WAY_IN = frozenset(["not_in_channel", "channel_not_found", "is_archived", "user_not_in_channel", "restricted_action"])
+UNEDITABLE = frozenset(["message_not_found", "cant_update_message", "edit_window_closed"])
+TOO_MUCH = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"])
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Sender:
+    """One replica's sender. Messages of a channel go one after the other; a limit holds up its channel only."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    client: WebClient
+    poll_s: float = POLL_S
+    lease: timedelta = LEASE
+    longest_s: float = LONGEST_S
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _paused: dict[str, float] = field(default_factory=dict)  # channel -> monotonic time
+    _said: str = ""
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(WORKERS, "slack-send")
+        self._thread = threading.Thread(target=self._run, name="slack-sender", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End; what is unsent is sent after the next start."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(10)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                is_more = self.round()
+            except TrustError as error:
+                log.error("%s", error)
+                is_more = False
+            if not is_more:
+                self._wake.wait(self.poll_s)
+
+    def round(self) -> bool:
+        """Send what is due. True: something was."""
+        with self.store.read() as transaction:
+            if not chat_messages.is_due(transaction, self.clock()):
+                return False
+        with self.store.write("chat.claim") as transaction:
+            due = chat_messages.claim(transaction, self.clock(), self.lease)
+        channels: dict[str, list[Message]] = defaultdict(list)
+        for message in due:
+            channels[message.channel].append(message)
+        list(self._pool.map(self._send_all, channels.values()))
+        return bool(due)
+
+    def _send_all(self, batch: list[Message]) -> None:
+        until = time.monotonic() + self.lease.total_seconds() / 4  # a message may take three times that, and the lease holds
+        for number, message in enumerate(batch):
+            if number and (self._stopping.is_set() or time.monotonic() > until):
+                with self.store.write("chat.release") as transaction:
+                    chat_messages.give_back(transaction, batch[number:])
+                return
+            try:
+                self._send(message)
+            except Exception:
+                log.exception("a message could not be sent")
+                self._put_off(message, None)
+
+    def _send(self, message: Message) -> None:
+        wait_s = self._paused.get(message.channel, 0.0) - time.monotonic()
+        if wait_s > 0:
+            self._put_off(message, wait_s)
+            return
+        try:
+            ts = self._deliver(message)
+        except Later as later:
+            if later.after_s is not None:
+                self._paused[message.channel] = time.monotonic() + later.after_s
+            self._tell(str(later))
+            self._put_off(message, later.after_s, is_doubtful=later.is_doubtful)
+            return
+        except Never as never:
+            self._give_up(message, str(never))
+            return
+        self._said = ""
+        with self.store.write("chat.sent") as transaction:
+            chat_messages.sent(transaction, message, ts)
+
+    def _deliver(self, message: Message) -> str:
+        content = {name: value for name, value in message.content.items() if name != INSTEAD}
+        with self.store.read() as transaction:
+            thread = chat_messages.thread_of(transaction, message)
+        place = {"channel": message.channel, **({"thread_ts": thread} if thread else {})}
+        if message.kind == EPHEMERAL:
+            return self._whisper(place, content)
+        if message.is_doubtful and not message.ts:
+            message = replace(message, ts=self._posted(message, thread))
+        if message.kind == FILE and message.ts:
+            return thread or "-"
+        if message.kind == FILE:
+            if "base64" in content:
+                content["content"] = base64.b64decode(content.pop("base64"))
+            called(self.client.files_upload_v2, **{"thread_ts": None, **place, **content})
+            return thread or "-"
+        try:
+            return self._shown(message, place, content)
+        except Never as never:
+            if str(never) not in TOO_MUCH or "blocks" not in content:
+                raise
+            log.error("Slack: %s: shown as text only", never)
+            return self._shown(message, place, {"text": content["text"]})
+
+    def _shown(self, message: Message, place: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+        """Posted, or edited; what cannot be edited any more is said below it."""
+        post = {**place, **content, "unfurl_links": False, "unfurl_media": False, "metadata": tag(message)}
+        if not message.ts:
+            return str(called(self.client.chat_postMessage, **post)["ts"])
+        try:
+            called(self.client.chat_update, channel=message.channel, ts=message.ts, **content)
+        except Never as never:
+            if str(never) not in UNEDITABLE:
+                raise
+            return str(called(self.client.chat_postMessage, **{"thread_ts": message.ts, **post})["ts"])
+        return message.ts
+
+    def _posted(self, message: Message, thread: str) -> str:
+        """Where Slack shows it already, although nobody could write that down; empty: nowhere, or it is not known."""
+        with self.store.read() as transaction:
+            age = chat_messages.age(transaction, message, self.clock())
+        name = str(message.content.get("filename", "")) if message.kind == FILE else ""
+        try:
+            return found(self.client, message, thread, age.total_seconds(), name)
+        except Blind as blind:
+            self._tell(f"{message.channel}: {blind}: it may be shown there twice")
+            return ""
+
+    def _whisper(self, place: Mapping[str, Any], content: dict[str, Any]) -> str:
+        """To one person; where we are not a member, as a direct message."""
+        user = content.pop("user")
+        try:
+            if place["channel"].startswith("D"):
+                raise Never("channel_not_found")
+            called(self.client.chat_postEphemeral, **place, user=user, **content)
+        except Never as never:
+            if str(never) not in NO_WAY_IN:
+                raise
+            called(self.client.chat_postMessage, channel=user, **content, unfurl_links=False)
+        return "-"
+
+    def _put_off(self, message: Message, after_s: float | None, *, is_doubtful: bool = False) -> None:
+        now = self.clock()
+        wait_s = min(self.longest_s, 0.5 * 2.0 ** min(message.tries, 10)) if after_s is None else after_s
+        with self.store.write("chat.later") as transaction:
+            if message.kind == EPHEMERAL and chat_messages.age(transaction, message, now) > STALE:
+                chat_messages.never(transaction, message, "too late")
+            else:
+                is_doubtful = (is_doubtful or message.is_doubtful) and not message.ts
+                chat_messages.later(transaction, message, now + timedelta(seconds=wait_s), is_doubtful=is_doubtful)
+
+    def _give_up(self, message: Message, word: str) -> None:
+        self._tell(f"{message.channel}: {word}")
+        user = str(message.content.get(INSTEAD, ""))
+        with self.store.write("chat.never") as transaction:
+            chat_messages.never(transaction, message, word)
+            if word in NO_WAY_IN and user:
+                text = f"I cannot write to <#{message.channel}> ({word}): invite me there with /invite, and ask again."
+                told = Message(chat_messages.new_id(), "notice", message.subject, user, {"text": text})
+                chat_messages.add(transaction, told, self.clock())
+
+    def _tell(self, what: str) -> None:
+        if what != self._said:
+            log.warning("Slack: %s", what)
+            self._said = what

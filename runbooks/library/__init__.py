@@ -1,0 +1,1 @@
+"""Reading, checking and proving runbooks: catalog, schema, lint, cases, coverage."""

@@ -1,0 +1,173 @@
+"""Cases: facts of a host and what a runbook must say about them. They prove a runbook, and anybody can replay them.
+
+about: what broke, in a sentence
+recorded: {from: debian-12, scenario: unit-tasksmax}     # or absent: written by hand
+like: other-case                                         # start from its facts
+samples: 2                                               # readings taken (1 or 2)
+inputs: {symptom: "..."}
+facts: {pids: {...}}                                     # merged over those of `like`; lists replace
+first: {pids: {...}}                                     # what differed in the first sample
+expect: {status, cause, active, strength, culprit, explains, also: [...], checks: {id: outcome}, offers: [...], says: text,
+         next: text}                                     # `says` is part of the headline, `next` of one piece of advice
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from triagebook.runbooks.engine import factbook, model
+from triagebook.runbooks.engine.conclude import Conclusion, conclude
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.engine.triage import Facts
+from triagebook.runbooks.library.catalog import Entry
+from triagebook.runbooks.library.document import Document, read_document
+
+KEYS = ("about", "recorded", "like", "samples", "inputs", "facts", "first", "expect", "accept")
+EXPECTATIONS = (
+    "status", "cause", "active", "strength", "culprit", "explains", "also", "checks", "offers", "says", "next", "needs_sample",
+)  # fmt: skip
+MAX_LIKE = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recorded or written host. `history` holds the facts after each sample."""
+
+    name: str
+    about: str
+    recorded: Mapping[str, str]
+    inputs: Mapping[str, object]
+    history: tuple[Facts, ...]
+    expect: Mapping[str, Any]
+    accept: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What came out, and each way in which it differs from what the case expects."""
+
+    case: Case
+    conclusion: Conclusion | None
+    failures: tuple[str, ...]
+
+
+def read_case(entry: Entry, name: str, facts_types: Mapping[str, Any], runbook: model.Runbook) -> Case:
+    """The case of that name. Raises RunbookError naming file and path."""
+    documents = _chain(entry, name)
+    document = documents[0]
+    data = document.data
+    facts: Any = {}
+    first: Any = {}
+    for ancestor in reversed(documents):
+        facts, first = merge(facts, ancestor.data.get("facts", {})), merge(first, ancestor.data.get("first", {}))
+    samples = next((item.data["samples"] for item in documents if "samples" in item.data), 1)
+    if samples not in (1, 2):
+        raise document.error(("samples",), "1 or 2")
+    steps = [merge(facts, first), facts] if samples == 2 else [facts]
+    return Case(
+        name=name,
+        about=str(data.get("about", "")),
+        recorded={str(key): str(value) for key, value in (data.get("recorded") or {}).items()},
+        inputs=next((dict(item.data["inputs"] or {}) for item in documents if "inputs" in item.data), {}),
+        history=tuple(_facts(step, runbook, facts_types, document) for step in steps),
+        expect=_expectations(document),
+        accept=tuple(data.get("accept") or ()),
+    )
+
+
+def read_cases(entry: Entry, facts_types: Mapping[str, Any], runbook: model.Runbook) -> tuple[Case, ...]:
+    """All cases of a version, by name."""
+    return tuple(read_case(entry, file.stem, facts_types, runbook) for file in entry.cases)
+
+
+def case_file(entry: Entry, name: str) -> Path:
+    """The file of a case. Raises RunbookError with the nearest name."""
+    for file in entry.cases:
+        if file.stem == name:
+            return file
+    raise RunbookError(
+        f"{entry.name} has no case {name!r}{did_you_mean(name, [file.stem for file in entry.cases])}", reason="unknown_case"
+    )
+
+
+def _chain(entry: Entry, name: str) -> list[Document]:
+    """The case's document and those it is like, nearest first."""
+    documents: list[Document] = []
+    while name:
+        file = case_file(entry, name)
+        document = read_document(file.read_text(), f"{entry.id}/{entry.version}/cases/{file.name}")
+        if not isinstance(document.data, dict):
+            raise document.error((), f"expected the keys {', '.join(KEYS)}")
+        for key in document.data:
+            if key not in KEYS:
+                raise document.error((key,), f"unknown key{did_you_mean(key, KEYS)}")
+        documents.append(document)
+        if len(documents) > MAX_LIKE:
+            raise document.error(("like",), "goes around in a circle, or is too long a chain")
+        name = str(document.data.get("like", ""))
+    return documents
+
+
+def merge(base: Any, change: Any) -> Any:
+    """Mappings merge, all else (lists too) is replaced. A mapping that says `unreadable` replaces whole."""
+    if not isinstance(base, dict) or not isinstance(change, dict) or "unreadable" in change or "unreadable" in base:
+        return change
+    return {**base, **{key: merge(base[key], value) if key in base else value for key, value in change.items()}}
+
+
+def _facts(data: Any, runbook: model.Runbook, facts_types: Mapping[str, Any], document: Document) -> Facts:
+    if not isinstance(data, dict):
+        raise document.error(("facts",), "expected a mapping of probe names")
+    for name in data:
+        if name not in runbook.probes:
+            raise document.error(("facts", name), f"no such probe{did_you_mean(name, runbook.probes)}")
+    try:
+        return {name: factbook.load(facts_types[runbook.probes[name]], value, name) for name, value in data.items()}
+    except RunbookError as error:
+        raise document.error(("facts",), str(error)) from None
+
+
+def _expectations(document: Document) -> Mapping[str, Any]:
+    expect = document.data.get("expect") or {}
+    if not isinstance(expect, dict) or "status" not in expect:
+        raise document.error(("expect",), "at least `status` is expected")
+    for key in expect:
+        if key not in EXPECTATIONS:
+            raise document.error(("expect", key), f"unknown key{did_you_mean(key, EXPECTATIONS)}")
+    return expect
+
+
+def run_case(runbook: model.Runbook, case: Case) -> CaseResult:
+    """Conclude on the case's facts and compare. A rule that fails on readable facts is a failure of the case."""
+    try:
+        conclusion = conclude(runbook, case.history, case.inputs, accepted=case.accept)
+    except RunbookError as error:
+        return CaseResult(case, None, (str(error),))
+    return CaseResult(case, conclusion, tuple(_differences(case.expect, conclusion)))
+
+
+def _differences(expect: Mapping[str, Any], conclusion: Conclusion) -> list[str]:
+    verdict = conclusion.verdict
+    outcomes = {result.id: result.outcome for result in conclusion.checks}
+    said = {
+        "status": conclusion.status,
+        "cause": verdict.cause if verdict else None,
+        "active": verdict.active if verdict else None,
+        "strength": verdict.strength if verdict else None,
+        "culprit": verdict.culprit.id if verdict else None,
+        "explains": verdict.explains_symptom if verdict else None,
+        "also": [item.cause for item in conclusion.also],
+        "offers": [item.id for item in conclusion.remediations],
+    }
+    wrong = [f"{key}: expected {expect[key]!r}, got {said[key]!r}" for key in said if key in expect and expect[key] != said[key]]
+    for check, outcome in (expect.get("checks") or {}).items():
+        if outcomes.get(check) != outcome:
+            wrong.append(f"checks.{check}: expected {outcome!r}, got {outcomes.get(check)!r}")
+    if "says" in expect and expect["says"] not in conclusion.headline:
+        wrong.append(f"says: {expect['says']!r} is not in {conclusion.headline!r}")
+    if "next" in expect and not any(expect["next"] in advice for advice in conclusion.next):
+        wrong.append(f"next: {expect['next']!r} is in none of {conclusion.next!r}")
+    return wrong

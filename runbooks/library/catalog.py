@@ -1,0 +1,186 @@
+"""The runbooks there are: folders `ID/VERSION/runbook.yaml`, several versions side by side, and the lock on released ones.
+
+A plain id means the newest released version, `id@version` pins one. A cache of checked runbooks, keyed by
+the file's bytes, spares a run the YAML and schema libraries; it is given by the caller and may be absent.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Any
+
+from triagebook.runbooks.engine import canonical, model
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.library.document import read_document
+
+CACHE_FORMAT = "2"
+_NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?$")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One version of one runbook on disk."""
+
+    id: str
+    version: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """`id@version`."""
+        return f"{self.id}@{self.version}"
+
+    @property
+    def cases(self) -> tuple[Path, ...]:
+        """The case files, by name."""
+        return tuple(sorted((self.folder / "cases").glob("*.yaml")))
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Where runbooks are looked for: the product's own folder first, then those of the configuration."""
+
+    roots: tuple[Path, ...]
+    cache: Path | None = None
+    _known: dict[tuple[str, str], model.Runbook] = field(default_factory=dict, repr=False, compare=False)  # by content
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All versions, by id and ascending version."""
+        found: dict[str, Entry] = {}
+        for root in self.roots:
+            for file in sorted(root.glob("*/*/runbook.yaml")):
+                entry = Entry(file.parent.parent.name, file.parent.name, file.parent)
+                if _NAME.match(entry.name):
+                    found.setdefault(entry.name, entry)
+        return tuple(sorted(found.values(), key=lambda entry: (entry.id, version_key(entry.version))))
+
+    def find(self, name: str) -> Entry:
+        """The entry for `id` (newest released version) or `id@version`. Raises RunbookError with the nearest name."""
+        match = _NAME.match(name)
+        entries = self.entries()
+        if match is None:
+            raise RunbookError(f"{name[:80]!r} is not a runbook name; write ID or ID@VERSION", reason="unknown_runbook")
+        if match["version"]:
+            for entry in entries:
+                if entry.name == name:
+                    return entry
+        else:
+            versions = [entry for entry in entries if entry.id == match["id"]]
+            released = [entry for entry in versions if entry.name in self.lock()]
+            if versions:
+                return (released or versions)[-1]
+        known = [entry.name for entry in entries] if "@" in name else [entry.id for entry in entries]
+        raise RunbookError(f"no runbook {name!r}{did_you_mean(name, known)}", reason="unknown_runbook")
+
+    def lock(self) -> dict[str, str]:
+        """`id@version` -> digest of every released version, from the `runbooks.lock` of each root."""
+        released: dict[str, str] = {}
+        for root in self.roots:
+            file = root / "runbooks.lock"
+            for number, line in enumerate(file.read_text().splitlines() if file.is_file() else (), 1):
+                if not line.strip() or line.startswith("#"):
+                    continue
+                name, _, value = line.partition(" ")
+                if not value.startswith("sha256:"):
+                    raise RunbookError(f"{file.name}:{number}: expected 'ID@VERSION sha256:HEX', got {line[:80]!r}")
+                released[name] = value.strip()
+        return released
+
+    def lost(self) -> tuple[str, ...]:
+        """Released versions that are not there any more: a stored diagnosis could not be replayed with them."""
+        there = {entry.name for entry in self.entries()}
+        return tuple(sorted(name for name in self.lock() if name not in there))
+
+    def load(self, name: str) -> model.Runbook:
+        """The checked runbook. Raises RunbookError, also when a released version was edited."""
+        entry = self.find(name)
+        runbook = self._read(entry)
+        locked = self.lock().get(entry.name)
+        if locked is not None and locked != runbook.digest:
+            raise RunbookError(
+                f"{runbook.source}:1: (top): {entry.name} is released and was changed (locked {locked[:19]}..., now "
+                f"{runbook.digest[:19]}...); restore it, or make a new version folder",
+                reason="locked",
+            )
+        return runbook
+
+    def _read(self, entry: Entry) -> model.Runbook:
+        file = entry.folder / "runbook.yaml"
+        source = f"{entry.id}/{entry.version}/runbook.yaml"
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise RunbookError(f"{source}: {error.strerror}") from None
+        key = hashlib.sha256(CACHE_FORMAT.encode() + b"\0" + content + _vocabulary_stamp()).hexdigest()
+        if (key, source) not in self._known:
+            self._known[key, source] = self._checked(entry, content, key, source)
+        return self._known[key, source]
+
+    def _checked(self, entry: Entry, content: bytes, key: str, source: str) -> model.Runbook:
+        cached = _from_cache(self.cache / f"{key}.json") if self.cache else None
+        if cached is not None:
+            return replace(cached, source=source)
+        runbook = load_text(content.decode("utf-8", "replace"), source)
+        if (runbook.id, runbook.version) != (entry.id, entry.version):
+            raise RunbookError(f"{source}:1: id: {runbook.name} stands in the folder of {entry.name}")
+        if self.cache:
+            _to_cache(self.cache / f"{key}.json", runbook)
+        return runbook
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """1.10.0 after 1.9.0."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def load_text(text: str, source: str, facts_types: Mapping[str, Any] | None = None) -> model.Runbook:
+    """Parse and check a runbook from text. Raises RunbookError naming file, line and path."""
+    from triagebook.runbooks.library import checking, schema  # noqa: PLC0415 - heavy; a cached runbook skips them
+    from triagebook.runbooks.probes import catalog as probes  # noqa: PLC0415
+
+    document = read_document(text, source)
+    runbook = schema.parse_runbook(document)
+    checking.check_runbook(runbook, document, facts_types if facts_types is not None else probes.facts_types())
+    return replace(runbook, digest=canonical.runbook_digest(runbook))
+
+
+def _vocabulary_stamp() -> bytes:
+    """Changes when a fact dataclass does, so that a cached check never outlives what it was checked against."""
+    from triagebook.runbooks.probes import catalog as probes  # noqa: PLC0415
+
+    return probes.stamp()
+
+
+def _from_cache(file: Path) -> model.Runbook | None:
+    """The cache holds the canonical bytes, so their hash is the digest: a changed cache is a changed runbook."""
+    try:
+        content = file.read_bytes()
+        runbook = canonical.rebuild(model.Runbook, json.loads(content))
+        return replace(runbook, digest=canonical.digest_of_bytes(content))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _to_cache(file: Path, runbook: model.Runbook) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = file.with_suffix(".new")
+        temporary.write_bytes(canonical.runbook_json(runbook))
+        temporary.replace(file)
+    except OSError:
+        return  # a cache that cannot be written is only slower
+
+
+def own_root() -> Path:
+    """The folder of the product's own runbooks."""
+    return Path(__file__).resolve().parent.parent
+
+
+def catalog(paths: Sequence[Path] = (), cache: Path | None = None) -> Catalog:
+    """The product's runbooks and those of further folders."""
+    return Catalog((own_root(), *paths), cache)

@@ -1,0 +1,69 @@
+"""A stand-in for systemctl on a scratch host: one unit, its drop-ins merged by file name, its limit in a cgroup file.
+
+Only what the helper asks of it. What the real one does is shown in the lab.
+"""
+
+from tests.system.helper.scratch_host import ScratchHost
+
+UNIT = "shop@1.service"
+SCRIPT = """#!/bin/sh
+root=ROOT unit=UNIT
+files() { ls -d $root/etc/units/$unit.d/*.conf $root/run-units/control/$unit.d/*.conf 2>/dev/null; }
+merged() { # SETTING DEFAULT: the last by file name wins
+  value=$2
+  for file in $(files | awk -F/ '{ print $NF, $0 }' | sort | cut -d' ' -f2); do
+    found=$(sed -n "s/^$1=//p" "$file")
+    [ -z "$found" ] || value=$found
+  done
+  echo "$value"
+}
+apply() { [ ! -d $root/cgroup/system.slice/$unit ] || merged TasksMax 20 >$root/cgroup/system.slice/$unit/pids.max; }
+[ "$1" != --no-ask-password ] || shift
+case $1 in
+  show)
+    echo "LoadState=$(cat $root/loadstate 2>/dev/null || echo loaded)"
+    echo ActiveState=active
+    echo ControlGroup=/system.slice/$unit
+    echo "TasksMax=$(merged TasksMax 20)"
+    echo "DropInPaths=$(files | tr '\\n' ' ')"
+    echo "InvocationID=$(cat $root/invocation)"
+    pair=$(merged LimitNPROC 50)
+    echo "LimitNPROCSoft=${pair%:*}"
+    echo "LimitNPROC=${pair#*:}"
+    echo LimitASSoft=infinity
+    echo LimitAS=infinity
+    ;;
+  daemon-reload) [ ! -e $root/broken ] && { [ -e $root/systemd-257 ] || apply; } ;;
+  set-property)
+    mkdir -p $root/run-units/control/$unit.d
+    printf '[Service]\\n%s\\n' "$4" >$root/run-units/control/$unit.d/50-TasksMax.conf
+    apply
+    ;;
+  restart) echo 00000000000000000000000000000002 >$root/invocation ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+def install(host: ScratchHost, systemd: str = "systemd-252") -> None:
+    """Put the unit and its systemctl on the host: TasksMax 20, all 20 in use, in a slice without a limit of its own.
+
+    systemd-257 reads its files again without applying them to a running unit.
+    """
+    host.write(systemd, "")
+    host.write("bin/systemctl", SCRIPT.replace("ROOT", str(host.root)).replace("UNIT", UNIT), 0o755)
+    host.write("invocation", "0" * 31 + "1\n")
+    host.write(f"cgroup/system.slice/{UNIT}/pids.max", "20\n")
+    host.write(f"cgroup/system.slice/{UNIT}/pids.current", "20\n")
+    host.write("cgroup/system.slice/pids.max", "max\n")
+    host.write("cgroup/system.slice/pids.current", "90\n")
+
+
+def limit(host: ScratchHost) -> str:
+    """The unit's limit as the kernel has it."""
+    return host.path(f"cgroup/system.slice/{UNIT}/pids.max").read_text().strip()
+
+
+def use(host: ScratchHost, tasks: int) -> None:
+    """How many tasks the unit has."""
+    host.write(f"cgroup/system.slice/{UNIT}/pids.current", f"{tasks}\n")

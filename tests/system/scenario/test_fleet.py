@@ -1,0 +1,164 @@
+"""Many hosts over real sshd servers: none lost, none mixed up, silent ones cost the others nothing, memory stays small."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import sshd
+from tests.command import Run, Triagebook
+from tests.system.scenario.test_over_ssh import server_that
+
+HOSTS = 220
+
+
+@dataclass(frozen=True)
+class Site:
+    """Many names, few servers; the host key of each server tells which one answered."""
+
+    config: Path
+    servers: dict[str, str]  # name -> alias of its server
+    keys: dict[str, str]  # alias -> fingerprint
+
+
+@pytest.fixture(scope="module")
+def site(place: sshd.Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    kinds = {"box0": "ed25519", "box1": "ecdsa", "box2": "rsa"}
+    with ExitStack() as stack:
+        options = {"MaxStartups": "1000"}
+        boxes = [stack.enter_context(place.sshd(options, alias=alias, host_keys=(kind,))) for alias, kind in kinds.items()]
+        known = tmp_path_factory.mktemp("site") / "known_hosts"
+        known.write_text("".join(box.known_hosts.read_text() for box in boxes))
+        names = {f"h{number:03}": boxes[number * 7 % 3] for number in range(HOSTS)}
+        lines = [f"Host {name}\n  HostName 127.0.0.1\n  Port {box.port}" for name, box in names.items()]
+        lines += [f"Host *\n  User {place.user}\n  IdentityFile {place.user_key}\n  IdentitiesOnly yes\n  IdentityAgent none"]
+        lines += [f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"]
+        config = known.with_name("config")
+        config.write_text("\n".join(lines))
+        keys = {}
+        for alias, kind in kinds.items():
+            shown = subprocess.run(["ssh-keygen", "-lf", place.host_key(kind)], capture_output=True, text=True, check=True)
+            keys[alias] = shown.stdout.split()[1]
+        yield Site(config, {name: box.alias for name, box in names.items()}, keys)
+
+
+def test_of_many_hosts_none_is_lost_and_none_is_another(triagebook: Triagebook, site: Site) -> None:
+    run = triagebook("diagnose", "@all", "-F", str(site.config), "--json", timeout_s=120)
+    lines = run.json()
+    answered = {line["host"]["name"]: line["target"]["host_key"] for line in lines if line["host"]["name"] in site.servers}
+    assert len(lines) == len({line["host"]["name"] for line in lines})
+    assert answered == {name: site.keys[alias] for name, alias in site.servers.items()}
+
+
+def test_one_table_tells_of_all_of_them(triagebook: Triagebook, site: Site) -> None:
+    names = list(site.servers)[:30]
+    run = triagebook("diagnose", *names, "no.such.host.invalid", "-F", str(site.config))
+    assert run.status == 4
+    assert "UNREACHABLE" in run.out.splitlines()[0]
+    assert sum(int(line.split()[0]) for line in run.out.splitlines() if line.split() and line.split()[0].isdigit()) == 31
+
+
+def with_silent(site: Site, port: int, folder: Path, count: int) -> tuple[Path, list[str]]:
+    silent = [f"silent{number}" for number in range(count)]
+    config = folder / "config"
+    config.write_text("".join(f"Host {name}\n  HostName 127.0.0.1\n  Port {port}\n" for name in silent) + site.config.read_text())
+    return config, silent
+
+
+def test_one_silent_host_in_ten_costs_the_others_nothing(triagebook: Triagebook, site: Site, tmp_path: Path) -> None:
+    names = list(site.servers)[:90]
+    alone = timed(triagebook, *names, "-F", str(site.config))[1]
+    with server_that("is silent") as port:
+        config, silent = with_silent(site, port, tmp_path, 10)
+        mixed = [name for pair in zip(names[::9], silent, strict=True) for name in pair] + [n for n in names if n not in names[::9]]
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-uc",
+                "from triagebook.bot.cli.app import main; main()",
+                "diagnose",
+                *mixed,
+                "-F",
+                str(config),
+                "--json",
+            ],
+            env={"HOME": str(triagebook.home), "PATH": os.environ["PATH"]},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        started = time.monotonic()
+        for _ in range(len(names)):
+            process.stdout.readline()
+        others_s = time.monotonic() - started
+        rest = process.stdout.read()
+        process.wait()
+    assert others_s < alone * 2 + 1.5, f"{others_s:.1f} s beside {alone:.1f} s"
+    assert len(rest.splitlines()) == len(silent)
+
+
+def timed(triagebook: Triagebook, *arguments: str) -> tuple[Run, float]:
+    started = time.monotonic()
+    run = triagebook("diagnose", *arguments, "--json", timeout_s=120)
+    return run, time.monotonic() - started
+
+
+def test_a_budget_stops_a_fleet_whose_keys_are_refused_and_every_host_has_a_line(
+    triagebook: Triagebook, site: Site, tmp_path: Path
+) -> None:
+    other = sshd.make_key(tmp_path / "other")
+    config = tmp_path / "config"
+    text = site.config.read_text()
+    config.write_text("\n".join(f"  IdentityFile {other}" if "IdentityFile" in line else line for line in text.split("\n")))
+    run = triagebook("diagnose", *site.servers, "-F", str(config), "--json", "--max-errors", "5", "--at-once", "4", timeout_s=120)
+    counts = Counter(line["status"] for line in run.json())
+    assert run.status == 4
+    assert 5 <= counts["unreachable"] <= 9
+    assert counts["not_asked"] == HOSTS - counts["unreachable"]
+    assert "hosts were not asked" in run.err
+
+
+def test_drift_of_a_group_compares_every_host_of_it(triagebook: Triagebook, site: Site) -> None:
+    names = list(site.servers)[:12]
+    run = triagebook("host", "drift", *names, "-F", str(site.config), "--json", timeout_s=120)
+    rows = {row["setting"]: row for row in run.json()}
+    assert run.status == 0, run.out
+    assert rows["kernel.pid_max"]["usual"] == int(Path("/proc/sys/kernel/pid_max").read_text())
+    assert rows["kernel.pid_max"]["usual_hosts"] == 12
+    assert rows["transparent huge pages"]["usual_hosts"] == 12
+    assert [row for name, row in rows.items() if name.startswith("digest of /etc/")]
+    text = triagebook("host", "drift", *names, "-F", str(site.config), timeout_s=120)
+    assert "Equal on all 12" in text.out
+
+
+def test_the_hosts_of_ssh_config_are_listed(triagebook: Triagebook, site: Site) -> None:
+    run = triagebook("host", "list", "-F", str(site.config), "--json")
+    assert {line["host"] for line in run.json()} == set(site.servers)
+    wrong = triagebook("host", "list", "wep", "-F", str(site.config))
+    assert (wrong.status, "no group 'wep'" in wrong.err) == (2, True)
+
+
+def test_memory_grows_little_with_the_number_of_hosts(triagebook: Triagebook, site: Site) -> None:
+    measure = (
+        "import resource,sys\nfrom triagebook.bot.cli.app import main\ntry:\n    main()\nfinally:\n"
+        "    sys.stderr.write(f'peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\\n')\n"
+    )
+    peaks = []
+    for count in (2, HOSTS):
+        done = subprocess.run(
+            [sys.executable, "-c", measure, "diagnose", *list(site.servers)[:count], "-F", str(site.config), "--json"],
+            env={"HOME": str(triagebook.home), "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        peaks.append(int(done.stderr.rsplit("peak ", 1)[1]) / 1024)
+    assert peaks[1] - peaks[0] < 0.12 * HOSTS, f"{peaks} MiB"

@@ -1,0 +1,86 @@
+"""A server process for tests: `triagebook serve`'s own code with the Slack face beside it, recorded diagnoses and an executor
+that writes files. A file `die` in its folder names the step at which it kills itself.
+
+Configuration is a JSON object as the only argument; tokens come from the environment as they do for the product. With `http` it
+takes deliveries at a port of its own, which it says, instead of over a WebSocket.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from triagebook.bot.slack import face as faces
+from triagebook.bot.slack.inbound.http import Endpoint
+from triagebook.bot.slack.settings import credentials, slack_settings
+from triagebook.tools.inventory.inventory import Entry, Inventory
+from triagebook.tools.inventory.names import Names
+from triagebook.tools.server.options import Hosts, ServeOptions
+from triagebook.tools.server.run import Parts, Place, serve
+from triagebook.tools.server.web import listening
+
+from tests.system.fixes.server_main import Machines
+from tests.system.fixes.world import FileExecutor, UnitRenderer
+from tests.system.slack.world import HOSTS, SlackHosts
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    data, effects = Path(asked["data"]), Path(asked["effects"])
+
+    def step(name: str) -> None:
+        if (effects.parent / "die").exists() and (effects.parent / "die").read_text() == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    options = ServeOptions(
+        data=data,
+        socket=Path(asked["socket"]),
+        socket_mode=0o600,
+        policy=Path(asked["policy"]),
+        database=asked.get("database", ""),
+        join=asked.get("join", False),
+        lease_s=2,
+        sweep_s=0.3,
+        patience_s=5,
+    )
+    executor = FileExecutor(effects, step)
+    machines = Machines()
+    parts = Parts(machines, UnitRenderer(machines), lambda _keys: executor, default_runbook=lambda: "forks", step=step)
+    port = 0
+    hosts = SlackHosts()
+    names = Names(Inventory({name: Entry(name) for name in HOSTS}, {}))
+    runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
+    settings = slack_settings({"approvals": asked["approvals"]}, runbooks)
+
+    @contextmanager
+    def face(place: Place) -> Iterator[None]:
+        nonlocal port
+        found = credentials(over_http="http" in asked)
+        made = faces.build(place, Hosts(hosts, names, lambda: runbooks[0]), settings, found)  # type: ignore[arg-type]
+        made.inbox.lease, made.inbox.renew_s = timedelta(seconds=2), 0.5
+        made.sender.lease = timedelta(seconds=2)
+        if "http" not in asked:
+            with faces.running(made, found):
+                yield
+            return
+        endpoint = Endpoint()
+        with faces.running(made, endpoint=endpoint), listening("127.0.0.1:0", endpoint, "slack-http") as port:
+            while not made.desk.ourselves.team:
+                time.sleep(0.02)
+            yield
+
+    def ready() -> None:
+        sys.stdout.write(f"ready {port}\n")
+        sys.stdout.flush()
+
+    serve(options, parts, ready, [face])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Whatever was found, Slack accepts what it is sent: every case, a hundred made diagnoses, their fixes, the fleet, App Home."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from triagebook.bot.slack.cards import diagnosis, limits, names, refusal, views
+from triagebook.bot.slack.cards import help as helping
+from triagebook.runbooks.engine.errors import RefusedError
+
+from tests.system.slack import judges, surfaces
+from tests.system.slack.samples import CASES, made, recorded
+
+SEEDS = range(100)
+
+
+@pytest.mark.skipif(judges.NO_SCHEMA is not None, reason=f"{judges.NO_SCHEMA}: cards are held against the other two judges only")
+def test_the_judges_object_where_slack_would() -> None:
+    token = {"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "Go"}, "value": "v"}
+
+    def said(judge: Callable[[dict[str, Any]], Iterable[str]], *blocks: dict[str, Any]) -> bool:
+        return bool(list(judge({"text": "t", "blocks": list(blocks)})))
+
+    for wrong in (
+        {"type": "sektion", "text": {"type": "mrkdwn", "text": "x"}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x"}, "color": "red"},
+        {"type": "actions", "elements": [{**token, "style": "purple"}]},
+        {"type": "header", "text": {"type": "mrkdwn", "text": "x"}},
+        {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text"}]}]},
+    ):
+        assert said(judges.by_types, wrong)
+    for wrong in (
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}},
+        {"type": "actions", "elements": [token] * 26},
+    ):
+        assert said(judges.by_sdk, wrong)
+        assert said(judges.limits.problems, wrong)
+    assert not said(judges.objections, {"type": "actions", "elements": [token]})
+    assert list(judges.by_types({"type": "modal", "blocks": []})) != []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_recorded_case_gives_payloads_that_slack_accepts(case: str) -> None:
+    found = recorded(case)
+    for name, payload in (*surfaces.of_diagnosis(found), *surfaces.of_fixes(found)):
+        assert judges.objections(payload) == [], name
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hostile_names_and_ten_thousand_cgroups_give_payloads_that_slack_accepts(seed: int) -> None:
+    found = made(seed)
+    for name, payload in (*surfaces.of_diagnosis(found), *surfaces.of_fixes(found)):
+        assert judges.objections(payload) == [], name
+        assert limits.size(payload) < 13_000, name
+
+
+def test_fleets_and_app_home_are_accepted() -> None:
+    for name, payload in surfaces.of_many():
+        assert judges.objections(payload) == [], name
+
+
+def test_small_surfaces_are_accepted() -> None:
+    asked = surfaces.ASKED
+    books = [("one", "Cannot allocate memory"), ("two", "A filesystem has no space left")]
+    payloads = [
+        diagnosis.running("host01", "one@1.0.0", asked).payload(),
+        diagnosis.failed("host01", "no such host", "inventory", asked, surfaces.TOKENS).payload(),
+        refusal.refusal(RefusedError("F-1: ann asked for it: always another person decides", reason="self_approval")).payload(),
+        helping.help_card(["diagnose", "propose"], "/one", books).payload(),
+        helping.help_card([], "/one", books).payload(),
+        views.loading(names.PROPOSE_VIEW, "Propose a fix"),
+        views.refused(names.PROPOSE_VIEW, "Propose a fix", "no rule allows it", "Ask."),
+        views.diagnose(books),
+        views.diagnose(books, "tok", "host01", "fork: retry"),
+    ]
+    assert [judges.objections(payload) for payload in payloads] == [[]] * len(payloads)

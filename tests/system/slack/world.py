@@ -1,0 +1,226 @@
+"""A Slack face around the small world of the trust tests: hosts answer what the test says, fixes write files."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from triagebook.bot.slack import face as faces
+from triagebook.bot.slack.face import Face
+from triagebook.bot.slack.inbound.http import Endpoint
+from triagebook.bot.slack.settings import Credentials, slack_settings
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.library.catalog import Catalog, catalog
+from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.inventory.inventory import Entry, Inventory
+from triagebook.tools.inventory.names import Names
+from triagebook.tools.server.keys import Keys
+from triagebook.tools.server.options import Hosts
+from triagebook.tools.server.run import Place
+from triagebook.tools.server.web import listening
+from triagebook.tools.store import chat_messages
+
+from tests.system.fixes import samples
+from tests.system.fixes import world as trust_world
+from tests.system.fixes.world import World
+
+from .driver import SECRET, Driver, Http, Socket
+from .emulator import TOKEN
+from .gate import Gate
+
+HOSTS = tuple(f"web-{number:02}" for number in range(1, 61))
+HOUR = timedelta(hours=1)
+STRANGER_TEAM = "T0STRANGE"
+POLICY = """\
+apiVersion: triagebook/policy/v1
+persons:
+  ann: {{accounts: [{{os: ann}}, {{slack: {team}/{ann}}}]}}
+  bob: {{accounts: [{{os: bob}}, {{slack: {team}/{bob}}}]}}
+  cid: {{accounts: [{{os: cid}}, {{slack: {team}/{cid}}}]}}
+  dan: {{accounts: [{{os: dan}}, {{slack: {team}/{dan}}}]}}
+  eve: {{accounts: [{{slack: {team}/{eve}}}]}}
+  gus: {{accounts: [{{slack: {team}/{guest}}}]}}
+  sly: {{accounts: [{{slack: T0STRANGE/U0SLY}}]}}
+groups:
+  sre: [ann, bob, cid, gus, sly]
+rules:
+  - {{name: strangers look, allow: [diagnose], who: [unmapped], hosts: [web-*]}}
+  - {{name: everybody looks, allow: [diagnose], who: [anyone]}}
+  - {{name: sre asks, allow: [propose, apply, break_lock], who: ["group:sre"]}}
+  - {{name: dan reads, allow: [read_audit], who: [dan]}}
+approvals:
+  - {{name: two for some, hosts: [web-2*], needs: [{{from: ["group:sre"], count: 2}}], expires_in: 15m}}
+  - {{name: one, needs: [{{from: ["group:sre"]}}], expires_in: 15m}}
+"""
+T = TypeVar("T")
+
+
+def policy(gate: Gate) -> str:
+    return POLICY.format(team=gate.emulator.team, **gate.emulator.users)
+
+
+@dataclass
+class SlackHosts:
+    """Hosts that answer what the test put there; anything else as the recorded sample, each a machine of its own."""
+
+    catalog: Catalog = field(default_factory=catalog)
+    answers: dict[str, Diagnosis] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    inputs: list[Any] = field(default_factory=list)
+    before: Callable[[Question], None] = lambda _question: None
+
+    def diagnose(self, question: Question, progress: Callable[[str, Diagnosis | None], None] | None = None) -> Answer:
+        self.asked.append(question.target.text)
+        self.inputs.append(question.inputs)
+        self.before(question)
+        return Answer(self.answer(question.target.text), ())
+
+    def answer(self, name: str) -> Diagnosis:
+        found = self.answers.get(name) or samples.diagnosis(name)
+        return replace(found, host=replace(found.host, machine_id=f"machine-of-{name}"))
+
+
+class RealClock(trust_world.Clock):
+    """The real time, and what a test adds to it."""
+
+    def __call__(self) -> Any:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+
+    ahead_s: float = 0.0
+
+    def pass_(self, **time: float) -> None:
+        self.ahead_s += timedelta(**time).total_seconds()
+
+
+@dataclass
+class Channels:
+    """What Slack shows in its channels."""
+
+    gate: Gate
+    before: set[str] = field(default_factory=set)  # messages of earlier tests
+
+    def __post_init__(self) -> None:
+        self.before = {item["ts"] for channel in self.gate.emulator.channels for item in self.messages(channel)}
+
+    def messages(self, channel: str) -> list[dict[str, Any]]:
+        """What Slack shows in a channel, oldest first, without threads."""
+        id_ = self.gate.emulator.channels[channel]
+        found = self.gate.emulator.call("conversations.history", channel=id_, limit="200")["messages"]
+        mine = [item for item in found if item["ts"] not in self.before]
+        roots = [{**item, "channel": id_} for item in mine if item.get("thread_ts", item["ts"]) == item["ts"]]
+        return sorted(roots, key=lambda item: float(item["ts"]))
+
+    def thread(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        found = self.gate.emulator.call("conversations.replies", channel=message["channel"], ts=message["ts"])["messages"]
+        return [{**item, "channel": message["channel"]} for item in found if item["ts"] != message["ts"]]
+
+    def card(self, channel: str, words: str, timeout_s: float = 15) -> dict[str, Any]:
+        """The newest root message whose text has these words; waited for."""
+        try:
+            return until(
+                lambda: next((item for item in reversed(self.messages(channel)) if words in item["text"]), None), words, timeout_s
+            )
+        except AssertionError as error:
+            shown = [item["text"][:200] for item in self.messages(channel)]
+            raise AssertionError(f"{error}; #{channel} shows {shown}") from None
+
+
+@dataclass
+class SlackWorld(Channels):
+    """The face, the place of trust behind it, and Slack."""
+
+    trust: World = field(kw_only=True)
+    hosts: SlackHosts = field(kw_only=True)
+    face: Face = field(kw_only=True)
+    driver: Driver = field(kw_only=True)
+
+    @property
+    def books(self) -> list[str]:
+        """The runbooks by their ids."""
+        return [entry.id for entry in self.hosts.catalog.entries()]
+
+    def idle(self) -> None:
+        """Until every delivery was worked on and Slack shows what it should."""
+        until(lambda: not self.face.inbox._running, "the workers", 20)
+        until(lambda: not self.behind(), "Slack to follow")
+
+    def behind(self) -> bool:
+        self.face.follower.round()
+        with self.trust.store.read() as transaction:
+            return chat_messages.is_due(transaction, self.trust.clock() + timedelta(days=1))
+
+    def told(self, user: str) -> str:
+        """The newest thing this user alone was told."""
+        self.idle()
+        return (self.gate.whispers(user) or ["nothing"])[-1]
+
+
+def until(ask: Callable[[], T | None], what: str, timeout_s: float = 15) -> T:
+    """The first answer that is one. Asked less often with time: the emulator turns away who asks thousands of times."""
+    began = time.monotonic()
+    while True:
+        if found := ask():
+            return found
+        if time.monotonic() > began + timeout_s:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(0.02 if time.monotonic() < began + 2 else 0.5)
+
+
+def build(
+    directory: Path,
+    gate: Gate,
+    *,
+    url: str = "",
+    instance: str = "one",
+    clock: Any = None,
+    policy_text: str = "",
+    token: str = TOKEN,
+) -> tuple[World, SlackHosts, Face]:
+    """A place of trust and its face, not started."""
+    url = url or f"sqlite:///{directory / 'triagebook.db'}"
+    trust = trust_world.build(url, directory, policy=policy_text or policy(gate), instance=instance, clock=clock or RealClock())
+    hosts = SlackHosts()
+    trust.trust.diagnoser.diagnose = lambda host, runbook, inputs: _machine(trust, host)  # type: ignore[method-assign]
+    place = Place(
+        trust.service, trust.trust, Keys(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), directory / "orders")
+    )
+    books = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
+    settings = slack_settings({"approvals": gate.emulator.channels["approvals"]}, books)
+    names = Names(Inventory({name: Entry(name) for name in (*HOSTS, "db-01")}, {}))
+    credentials = Credentials(token, "xapp-test", SECRET, f"{gate.url}/api/")
+    made = faces.build(place, Hosts(hosts, names, lambda: hosts.catalog.entries()[-1].id), settings, credentials)  # type: ignore[arg-type]
+    made.inbox.renew_s = 0.5
+    made.sender.poll_s, made.sender.longest_s = 0.05, 0.5
+    made.follower.every_s = 0.1
+    return trust, hosts, made
+
+
+def _machine(trust: World, host: str) -> Diagnosis:
+    found = trust.diagnoser.edit.get(host) or samples.diagnosis(host, current_limit=trust.diagnoser.limit)
+    return replace(found, host=replace(found.host, machine_id=f"machine-of-{host}"))
+
+
+@contextmanager
+def over_http(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorld]:
+    trust, hosts, face = build(directory, gate, **options)
+    endpoint = Endpoint()
+    with faces.running(face, endpoint=endpoint), listening("127.0.0.1:0", endpoint, "slack-http") as port:
+        world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Http(port)))
+        until(lambda: face.desk.ourselves.team, "auth.test")
+        yield world
+    trust.store.close()
+
+
+@contextmanager
+def over_socket(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorld]:
+    trust, hosts, face = build(directory, gate, **options)
+    credentials = Credentials(TOKEN, "xapp-test", "", f"{gate.url}/api/")
+    with faces.running(face, credentials):
+        world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Socket(gate)))
+        until(lambda: gate.is_connected and face.desk.ourselves.team, "Socket Mode")
+        yield world
+    trust.store.close()

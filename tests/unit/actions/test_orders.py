@@ -1,0 +1,134 @@
+"""Orders: what they may carry, what their digest covers, and that OpenSSH itself accepts our signature."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from triagebook.tools.actions.orders import FIELDS, Change, Envelope, OrderError, OrderKey, fields_of, render, undo_of
+
+CHANGE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
+ENVELOPE = Envelope("a" * 32, "b" * 64, "c" * 32, "11111111-2222-3333-4444-555555555555", 1800000000, 1800000120)
+
+
+def test_an_order_is_its_lines_in_the_one_order() -> None:
+    assert render(ENVELOPE, CHANGE).decode().splitlines() == [
+        "format=triagebook-order-v1",
+        f"id={'a' * 32}",
+        f"plan={'b' * 64}",
+        f"target={'c' * 32}",
+        "boot=11111111-2222-3333-4444-555555555555",
+        "issued=1800000000",
+        "expires=1800000120",
+        "action=sysctl",
+        "step=live",
+        "key=vm.max_map_count",
+        "before=65530",
+        "value=262144",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": "A" * 32},
+        {"id": "a" * 31},
+        {"plan": ""},
+        {"target": "../x"},
+        {"boot": "x"},
+        {"expires": 1800000121},
+        {"issued": 0},
+    ],
+)
+def test_an_envelope_that_the_helper_would_refuse_is_refused(changed: dict[str, str]) -> None:
+    with pytest.raises(OrderError):
+        render(replace(ENVELOPE, **changed), CHANGE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "1 2", "1\n2", "a'b", 'a"b', "a=b", "..", "a..b", "-1", "\u00e9", "a\0b", "$x", "`x`", "x" * 4097],
+)
+def test_a_value_outside_the_narrow_set_is_refused(value: str) -> None:
+    with pytest.raises(OrderError):
+        fields_of("sysctl", ("live", "vm.max_map_count", "65530", value))
+
+
+def test_fields_are_those_of_the_action_and_in_their_order() -> None:
+    pairs = CHANGE.fields
+    for wrong in (pairs[::-1], pairs[1:], (*pairs, ("more", "1")), (*pairs, pairs[-1])):
+        with pytest.raises(OrderError):
+            Change("sysctl", wrong)
+    with pytest.raises(OrderError):
+        Change("shell", pairs)
+    with pytest.raises(OrderError):
+        fields_of("sysctl", ("live",))
+
+
+@given(st.sampled_from(sorted(FIELDS)), st.data())
+def test_the_digest_changes_with_every_field(action: str, data: st.DataObject) -> None:
+    values = [f"v{index}" for index, _ in enumerate(FIELDS[action])]
+    place = data.draw(st.integers(0, len(values) - 1))
+    before = fields_of(action, values).digest(target="t", boot="b")
+    values[place] = data.draw(st.from_regex(r"[A-Za-z0-9._:@,/]{1,20}", fullmatch=True).filter(lambda text: ".." not in text))
+    after = fields_of(action, values).digest(target="t", boot="b")
+    assert (after == before) == (values[place] == f"v{place}")
+
+
+def test_the_digest_covers_host_and_boot() -> None:
+    digests = {CHANGE.digest(target=target, boot=boot) for target in "ab" for boot in "cd"}
+    assert len(digests) == 4
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_refused_or_stays_one_line(value: str) -> None:
+    try:
+        change = fields_of("undo", (value,))
+    except OrderError:
+        return
+    assert change.text().count("\n") == 2
+    assert change.text().isascii()
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 2**31))
+def test_openssh_accepts_our_signature_and_no_other_text_or_purpose(number: int) -> None:
+    key = OrderKey(Ed25519PrivateKey.generate())
+    order = render(replace(ENVELOPE, issued=1 + number, expires=2 + number), undo_of("f" * 32))
+    assert verifies(key, order, key.sign(order), "triagebook-order-v1")
+    assert not verifies(key, order.replace(b"f", b"e"), key.sign(order), "triagebook-order-v1")
+    assert not verifies(key, order, key.sign(order), "file")
+    assert not verifies(OrderKey(Ed25519PrivateKey.generate()), order, key.sign(order), "triagebook-order-v1")
+
+
+def verifies(signer: OrderKey, order: bytes, signature: bytes, namespace: str) -> bool:
+    """What ssh-keygen says."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        signers, armoured = Path(folder, "signers"), Path(folder, "signature")
+        signers.write_text(f"triagebook {signer.public()}\n")
+        armoured.write_bytes(signature)
+        argv = ("ssh-keygen", "-Y", "verify", "-f", signers, "-I", "triagebook", "-n", namespace, "-s", armoured)
+        return subprocess.run(argv, input=order, capture_output=True, check=False).returncode == 0
+
+
+def test_a_key_is_read_only_when_nobody_else_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)), check=True)
+    key = OrderKey.load(path)
+    assert key.public() == " ".join(path.with_suffix(".pub").read_text().split()[:2])
+    assert repr(key) == "OrderKey(***)"
+    path.chmod(0o644)
+    with pytest.raises(OrderError):
+        OrderKey.load(path)
+
+
+def test_a_key_of_another_type_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    subprocess.run(("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(path)), check=True)
+    with pytest.raises(OrderError):
+        OrderKey.load(path)

@@ -1,0 +1,163 @@
+"""The commands, without a server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from triagebook.bot.cli import fix, server_call
+from triagebook.bot.cli.app import app, mount
+from triagebook.bot.render.plan import render_fix, render_fixes
+from triagebook.runbooks.engine.diagnosis import as_json
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.fixes.apply import kept
+from typer.testing import CliRunner
+
+from tests.system.fixes import policies, samples
+
+mount(["fix", "lock", "audit", "policy", "serve"])
+RUN = CliRunner()
+
+
+def shown(**plan: Any) -> dict[str, Any]:
+    found = {
+        "id": "F-1",
+        "state": "proposed",
+        "digest": "d" * 64,
+        "plan": as_json(samples.plan(**plan)),
+        "votes": [{"person": "bob", "account": "os:bob", "decision": "approve", "at": "2026-11-23T14:01:00Z", "break_glass": ""}],
+        "approvals": "1 of 2 (group:sre)",
+        "created_at": "2026-11-23T14:00:00Z",
+        "updated_at": "2026-11-23T14:00:00Z",
+        "expires_at": "2026-11-23T14:15:00Z",
+        "outcome": "",
+        "problem": "",
+    }
+    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+def test_a_plan_is_shown_as_one_wants_it_before_saying_yes() -> None:
+    assert (
+        render_fix(shown())
+        == f"""\
+F-1  PROPOSED
+  host        web-01  (key SHA256:key-1, machine machine-1)
+  because     worker.service is at its task limit: 100 of 100.
+  fix         Raise the task limit of the unit
+  change      TasksMax of worker.service: 100 -> 200
+  command     systemctl set-property --runtime worker.service TasksMax=200
+  risk        low
+  disruption  none
+  undo        systemctl set-property --runtime worker.service TasksMax=100
+  rests on    pids[worker].current = 100
+  rests on    pids[worker].refused = unreadable: permission denied
+  runbook     forks@1.0.0  (abababababababababababab)
+  asked by    ann  (os:ann, 2026-11-23T14:00:00Z)
+  reason      (unverified) pages since 13:50
+  approvals   1 of 2 (group:sre)
+  approve     bob  (os:bob, 2026-11-23T14:01:00Z)
+  expires     2026-11-23T14:15:00Z
+  digest      {"d" * 64}
+"""
+    )
+
+
+def test_what_cannot_be_taken_back_says_so() -> None:
+    assert "undo        NONE: this cannot be taken back" in render_fix(shown(undo="none", undo_commands=()))
+
+
+def test_planted_text_cannot_draw_a_line_of_its_own() -> None:
+    text = render_fix(shown(summary="x\n  risk        low\x1b[2J\u202e", reason="\n  approvals   2 of 2"))
+    assert "because     x risk low\\x1b[2J\\u202e" in text
+    assert sum(line.startswith("  approvals") for line in text.splitlines()) == 1
+
+
+def test_a_changed_plan_is_not_shown_as_if_it_could_be_approved() -> None:
+    text = render_fix({**shown(), "plan": None, "problem": "F-1: the stored plan was changed"})
+    assert text == "F-1  PROPOSED\n  DO NOT APPROVE: F-1: the stored plan was changed\n"
+
+
+def test_an_empty_list_says_so() -> None:
+    assert render_fixes([]) == "No fixes.\n"
+
+
+def test_approving_without_a_terminal_needs_the_digest_that_was_seen() -> None:
+    with pytest.raises(UsageError, match="needs --digest"):
+        RUN.invoke(app, ["fix", "approve", "F-1"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_at_a_terminal_the_plan_is_shown_and_exactly_that_one_is_approved(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+    sent: list[dict[str, object]] = []
+
+    def asked(request: dict[str, object], socket: object) -> dict[str, Any]:
+        sent.append(request)
+        return shown()
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(fix, "asked", asked)
+    monkeypatch.setattr(server_call, "asked", asked)
+    monkeypatch.setattr(fix.sys, "stdin", Terminal())
+    monkeypatch.setattr(typer, "confirm", lambda *_arguments, **_values: answer)
+    try:
+        fix.approve("F-1")
+    except typer.Exit:
+        assert not answer
+    assert sent[0] == {"do": "show", "fix": "F-1"}
+    assert sent[1:] == ([{"do": "approve", "fix": "F-1", "digest": "d" * 64, "break_glass": ""}] if answer else [])
+
+
+def test_without_a_server_it_is_said_what_to_look_at(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is `triagebook serve` running"):
+        RUN.invoke(app, ["fix", "list", "--socket", str(tmp_path / "none")], catch_exceptions=False)
+
+
+def test_a_policy_file_is_checked_and_a_decision_explained_without_a_server(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(policies.TEXT)
+    assert "is right: 4 persons, 7 rules, 4 approval terms" in RUN.invoke(app, ["policy", "check", "--file", str(file)]).output
+    asked = ["policy", "check", "--file", str(file), "--host", "web-01", "--runbook", "forks", "--risk", "low"]
+    yes = RUN.invoke(app, [*asked, "--account", "slack:T0TEAM/U0ANN", "--action", "propose"])
+    assert (yes.exit_code, yes.output) == (
+        0,
+        f"slack:T0TEAM/U0ANN (ann): yes [allowed]: rule 'sre asks' ({file}:19) allows propose\n",
+    )
+    no = RUN.invoke(app, [*asked, "--account", "os:ann", "--action", "approve", "--requester", "ann"])
+    assert (no.exit_code, "no [self_approval]: ann asked for it" in no.output) == (5, True)
+
+
+@pytest.mark.parametrize("value", ["limit", "=5"])
+def test_a_parameter_is_written_name_and_value(value: str) -> None:
+    with pytest.raises(UsageError, match="NAME=VALUE"):
+        server_call.assignments([value])
+
+
+def test_a_number_is_sent_as_a_number() -> None:
+    assert server_call.typed({"limit": "200", "low": "-1", "unit": "a.service", "odd": "²"}) == {
+        "limit": 200,
+        "low": -1,
+        "unit": "a.service",
+        "odd": "²",
+    }
+
+
+def test_a_lease_is_renewed_while_the_work_lasts_and_not_after() -> None:
+    import threading
+    from datetime import timedelta
+
+    renewed = threading.Semaphore(0)
+
+    def renew() -> bool:
+        renewed.release()
+        return True
+
+    with kept(renew, timedelta(milliseconds=3)):
+        for _ in range(3):
+            assert renewed.acquire(timeout=20)
+    while renewed.acquire(blocking=False):
+        pass
+    assert not renewed.acquire(timeout=0.05)

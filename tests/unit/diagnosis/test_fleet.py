@@ -1,0 +1,183 @@
+"""A fleet: every host exactly once, a ramp, an error budget, deadlines that hold, and one silent host that costs nothing."""
+
+import time
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.collector.collect import Collection
+from triagebook.tools.diagnosis import setup
+from triagebook.tools.diagnosis.fleet import Bounds, Fleet, Outcome
+from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.transport import waiting
+from triagebook.tools.transport.scheduler import Turns
+
+
+def questions(count: int) -> list[Question]:
+    return [Question(parse_target(f"h{number:04}"), "book") for number in range(count)]
+
+
+def answer(question: Question, status: str = "healthy") -> Any:
+    return SimpleNamespace(diagnosis=SimpleNamespace(status=status, host=SimpleNamespace(name=question.target.text)), history=())
+
+
+def names(outcomes: list[Outcome]) -> list[str]:
+    return sorted(outcome.question.target.text for outcome in outcomes)
+
+
+def test_no_host_is_lost_doubled_or_mixed_up() -> None:
+    def ask(question: Question) -> Answer:
+        waiting.pause(0.001)
+        return answer(question)  # type: ignore[no-any-return]
+
+    outcomes = list(Fleet(ask, Bounds(at_once=50)).ask(questions(600)))
+    assert names(outcomes) == [f"h{number:04}" for number in range(600)]
+    assert all(outcome.answer and outcome.answer.diagnosis.host.name == outcome.question.target.text for outcome in outcomes)
+
+
+def test_it_begins_with_one_host_and_never_exceeds_what_is_allowed() -> None:
+    running, most = [0], [0]
+    early: list[int] = []
+
+    def ask(question: Question) -> Answer:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        if not early:
+            waiting.pause(0.15)  # the ramp has not doubled for the first time
+            early.append(running[0])
+        waiting.pause(0.005)
+        running[0] -= 1
+        return answer(question)  # type: ignore[no-any-return]
+
+    list(Fleet(ask, Bounds(at_once=12)).ask(questions(200)))
+    assert early == [1]
+    assert 6 < most[0] <= 12
+
+
+def test_silent_hosts_cost_the_others_nothing() -> None:
+    release: list[bool] = []
+
+    def ask(question: Question) -> Answer:
+        if int(question.target.text[1:]) % 10 == 0:
+            waiting.until(lambda: bool(release), 20)
+        return answer(question)  # type: ignore[no-any-return]
+
+    started, others = time.monotonic(), 0
+    for outcome in Fleet(ask, Bounds(at_once=100)).ask(questions(300)):
+        others += int(outcome.question.target.text[1:]) % 10 != 0
+        if others == 270:
+            took_s = time.monotonic() - started
+            release.append(True)
+    assert took_s < 5
+
+
+def test_a_host_beyond_its_deadline_is_given_up_and_the_rest_goes_on() -> None:
+    ends = []
+
+    def ask(question: Question) -> Answer:
+        if question.target.text == "h0003":
+            try:
+                waiting.pause(20)
+            finally:
+                ends.append("its session is closed")
+        return answer(question)  # type: ignore[no-any-return]
+
+    started = time.monotonic()
+    outcomes = list(Fleet(ask, Bounds(at_once=4, host_s=0.5)).ask(questions(20)))
+    assert time.monotonic() - started < 8
+    assert ends == ["its session is closed"]
+    (late,) = [outcome for outcome in outcomes if outcome.error]
+    assert late.question.target.text == "h0003"
+    assert late.error is not None
+    assert late.error.reason == "deadline"
+    assert names(outcomes) == [f"h{number:04}" for number in range(20)]
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "failed"])
+def test_a_used_up_budget_starts_no_further_host_and_says_who_was_not_asked(kind: str) -> None:
+    asked = []
+
+    def ask(question: Question) -> Answer:
+        asked.append(question.target.text)
+        if kind == "failed":
+            raise TriagebookError("no")
+        return answer(question, "unreachable")  # type: ignore[no-any-return]
+
+    outcomes = list(Fleet(ask, Bounds(at_once=4, max_errors=3)).ask(questions(500)))
+    assert names(outcomes) == [f"h{number:04}" for number in range(500)]
+    assert sum(outcome.is_asked for outcome in outcomes) == len(asked) <= 3 + 4
+    assert not outcomes[-1].is_asked
+
+
+def test_a_fault_of_ours_at_one_host_does_not_lose_the_others() -> None:
+    def ask(question: Question) -> Answer:
+        if question.target.text == "h0001":
+            raise ZeroDivisionError("oops")
+        return answer(question)  # type: ignore[no-any-return]
+
+    outcomes = list(Fleet(ask).ask(questions(5)))
+    assert [str(outcome.error) for outcome in outcomes if outcome.error] == ["h0001: ZeroDivisionError: oops"]
+    assert len(outcomes) == 5
+
+
+def test_questions_are_taken_one_by_one_so_that_memory_does_not_grow_with_them() -> None:
+    ahead = [0, 0, 0]  # taken, ended, most ahead
+
+    def coming() -> Any:
+        for question in questions(400):
+            ahead[0] += 1
+            ahead[2] = max(ahead[2], ahead[0] - ahead[1])
+            yield question
+
+    for _ in Fleet(answer, Bounds(at_once=8)).ask(coming()):
+        ahead[1] += 1
+    assert ahead[2] <= 10
+
+
+def test_who_stops_listening_ends_the_sessions() -> None:
+    begun, ends = [], []
+
+    def ask(question: Question) -> Answer:
+        begun.append(question.target.text)
+        try:
+            waiting.pause(20 if question.target.text != "h0000" else 0.4)  # the ramp has begun others by then
+        finally:
+            ends.append(question.target.text)
+        return answer(question)  # type: ignore[no-any-return]
+
+    asking = Fleet(ask, Bounds(at_once=3)).ask(questions(9))
+    assert next(asking).question.target.text == "h0000"
+    asking.close()  # type: ignore[attr-defined] # a generator
+    assert ends[0] == "h0000"
+    assert len(ends) == len(begun) > 1
+
+
+def test_nobody_to_ask_is_no_answer() -> None:
+    assert list(Fleet(answer).ask([])) == []
+
+
+@pytest.mark.parametrize("place", range(1, 6), ids=["reading", "judging", "judging again", "concluding", "closing"])
+def test_a_session_given_up_where_it_lines_up_is_closed(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    turns, numbers, stands, closed = Turns(), count(1), [], []
+    close = Collection.close
+
+    def line_up() -> None:
+        if next(numbers) == place:
+            stands.append(place)
+            waiting.pause(60)
+
+    def diagnose() -> None:
+        service.diagnose(question)
+
+    monkeypatch.setattr(waiting, "line_up", line_up)
+    monkeypatch.setattr(Collection, "close", lambda self: (closed.append(self), close(self)))
+    service, question = setup.service(setup.settings()), Question(parse_target("localhost"), "enomem", samples=2)
+    session = turns.begin(diagnose)
+    while not stands:
+        turns.go_on(1)
+    turns.end(session)
+    turns.close()
+    assert len(closed) == 1

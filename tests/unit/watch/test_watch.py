@@ -1,0 +1,265 @@
+"""A watch without a network: its memory, its lines, its metrics, its chart, and how it keeps or renews a session."""
+
+import queue
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from triagebook.bot.render.chart import chart
+from triagebook.bot.render.text import Style
+from triagebook.bot.render.watch import Screen, events
+from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue, as_json
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.heading import Use
+from triagebook.runbooks.library.catalog import catalog
+from triagebook.runbooks.probes.records import Record, Sample
+from triagebook.tools.collector.collect import Cost
+from triagebook.tools.transport.base import Login, LoginFailed
+from triagebook.tools.watch.host_watch import SILENT_SAMPLES, Ask, HostWatch
+from triagebook.tools.watch.observation import Seen
+from triagebook.tools.watch.series import FORGOTTEN_AFTER, LONG, MOST_SERIES, RECENT, Course
+from triagebook.tools.watch.textfile import MOST_USES, Textfile, metrics
+
+RUNBOOK = catalog().load("enomem")
+
+
+def use(name: str = "x.service", used: float = 10, limit: float = 100, refused: int | None = None) -> Use:
+    return Use(("check", name), Culprit("unit", name, name), LimitValue("TasksMax", limit, "tasks", "/x"), used, refused)
+
+
+def sample(n: int, *, tasks: int = 500, refused: int = 0, is_complete: bool = True) -> Sample:
+    """What a collector prints of a host with one limited cgroup."""
+    records = (
+        Record("kernel_limits", ("are", "threads_max=1000", "pid_max=32768", f"ids_from_300={tasks}", "forks=1")),
+        Record("walk", (f"tasks={tasks}", f"total={tasks}")),
+        Record("meminfo", ("is", "MemTotal=1000000", "MemAvailable=900000", "SwapTotal=0", "SwapFree=0")),
+        Record("pids_cgroups", ("at", "/system.slice/w.service", "100", "60", str(refused), "?", "60")),
+        Record("pids_cgroups", ("all", "mode=v2", "meaning=local", "mount=/sys/fs/cgroup", "root=/", "whole=1")),
+        Record("end", ("printed=1", f"cpu_us={n * 5000}")),
+    )
+    return Sample(n, records if is_complete else records[:1], is_complete)
+
+
+class FakeCollection:
+    """A session whose samples are given; an OSError ends it."""
+
+    def __init__(self, samples: Sequence[Sample | OSError]) -> None:
+        self.coming = list(samples)
+        self.kinds: tuple[str, ...] = ()
+        self.samples: tuple[Sample, ...] = ()
+        self.has_ended = self.is_closed = False
+        self.breaths = 0
+        self.again()
+
+    def again(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
+        item = self.coming.pop(0) if self.coming else OSError("over")
+        if isinstance(item, OSError):
+            self.has_ended = True
+            item = Sample(99, (), is_complete=False)
+        self.samples = (*self.samples, item)
+
+    def forget(self, keep: int = 2) -> None:
+        self.samples = self.samples[-keep:]
+
+    def breathe(self) -> None:
+        self.breaths += 1
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(bytes=1, cpu_ms=float(self.samples[-1].end.get("cpu_us", 0)) / 1000, awk="mawk", collector="awk")
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def watched(*sessions: Any, every_s: float = 0.0, looks: int = 0) -> tuple[list[Seen], list[Any]]:
+    """The observations of a watch whose connects give these sessions, or fail with these errors."""
+    seen: list[Seen] = []
+    coming = list(sessions)
+
+    def connect() -> Any:
+        item = coming.pop(0) if coming else LoginFailed(Login("connect", "refused", "nobody there"))
+        if isinstance(item, LoginFailed):
+            raise item
+        return item
+
+    watch = HostWatch("web01", RUNBOOK, connect, seen.append, every_s=every_s, now=lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    watch._pace = lambda _collection: every_s  # type: ignore[method-assign]
+    watch._retry_s = 0.0
+    watch.run(looks)
+    return seen, coming
+
+
+def test_a_rise_over_eight_samples_becomes_a_trend_verdict_with_the_time_left() -> None:
+    session = FakeCollection([sample(n, tasks=400 + 40 * n) for n in range(1, 9)])
+    seen, _ = watched(session, every_s=0.02, looks=8)
+    first, last = seen[0].observation, seen[-1].observation
+    assert (first.status, first.trends) == ("inconclusive", ())
+    causes = {(verdict.cause, verdict.active) for verdict in (last.verdict, *last.also) if verdict}
+    assert ("threads_max", "trend") in causes
+    heading = next(item for item in last.trends if item.check == "threads_max")
+    assert heading.trend.used == 720
+    assert heading.trend.seconds_to_limit < 1
+    assert any("heading for kernel.threads-max" in change for one in seen for change in one.observation.changes)
+
+
+def test_refusals_are_told_when_they_are_counted_and_once() -> None:
+    counts = (0, 0, 7, 7)
+    seen, _ = watched(FakeCollection([sample(n, refused=count) for n, count in enumerate(counts, 1)]), looks=4)
+    told = [[(item.what, item.count) for item in one.observation.refusals] for one in seen]
+    assert told == [[], [], [("w.service", 7)], []]
+    assert "REFUSED  7 refused: w.service" in "\n".join(events(seen[2].observation, is_first=False))
+
+
+def test_a_broken_session_is_told_and_opened_again() -> None:
+    first, second = FakeCollection([sample(1), OSError("cut")]), FakeCollection([sample(1)])
+    seen, _ = watched(first, second, looks=3)
+    assert [one.observation.status for one in seen] == ["inconclusive", "unreachable", "inconclusive"]
+    assert first.is_closed
+    assert seen[1].observation.changes == ("inconclusive -> unreachable",)
+
+
+def test_a_login_that_fails_is_evidence_and_is_tried_again_ever_more_seldom() -> None:
+    refused = LoginFailed(Login("auth", "no_session", "no shell"))
+    seen, left = watched(refused, FakeCollection([sample(1)]), looks=2)
+    assert [one.observation.login.outcome for one in seen] == ["no_session", "ok"]
+    assert not left
+
+
+def test_a_session_that_only_goes_silent_is_kept_where_no_other_comes() -> None:
+    silent = [sample(n, is_complete=False) for n in range(2, 2 + SILENT_SAMPLES)]
+    session = FakeCollection([sample(1), *silent, sample(9)])
+    seen, _ = watched(session, looks=SILENT_SAMPLES + 2)
+    assert "the session is kept" in seen[1].observation.headline
+    assert seen[-1].observation.headline == seen[0].observation.headline
+    assert session.breaths == 0
+
+
+def test_a_silent_session_is_replaced_where_another_comes() -> None:
+    silent = [sample(n, is_complete=False) for n in range(2, 2 + SILENT_SAMPLES)]
+    dead, fresh = FakeCollection([sample(1), *silent]), FakeCollection([sample(1), sample(2)])
+    seen, _ = watched(dead, fresh, looks=SILENT_SAMPLES + 2)
+    assert dead.is_closed
+    assert "No reached limit" in seen[-1].observation.headline
+
+
+def test_a_sample_that_costs_the_host_more_than_its_share_slows_the_watch() -> None:
+    session: Any = FakeCollection([sample(1), sample(2), sample(3)])
+    watch = HostWatch("web01", RUNBOOK, lambda: session, lambda _seen: None, every_s=1.0, now=lambda: datetime.now(UTC))
+    paces = []
+    for _ in range(3):
+        paces.append(watch._pace(session))
+        session.again()
+    assert paces == [1.0, 5.0, 5.0]  # 5 ms a sample: every 5 s is a thousandth of a CPU
+    watch._sample_ms = 900.0
+    assert watch._pace(session) == 60.0
+
+
+def test_an_ask_is_answered_between_samples_and_a_malformed_one_refused() -> None:
+    session: Any = FakeCollection([sample(1), sample(2), sample(3)])
+    watch = HostWatch("web01", RUNBOOK, lambda: session, lambda _seen: None, every_s=9.0, now=lambda: datetime.now(UTC))
+    watch.collection = session
+    session.session = type("S", (), {"path": type("P", (), {"host_key": "SHA256:x"})})
+    good = watch._answer({"ask": "sample", "n": 1, "tag": "abcdefabcdef", "program": "", "suspects": [1, -5, "x"]})
+    assert str(good["text"]).startswith("triagebook/1 abcdefabcdef\nabcdefabcdef\t1\tkernel_limits\tare\t")
+    for bad in (
+        {"ask": "sample", "n": "1", "tag": "aa"},
+        {"ask": "sample", "n": 1, "tag": "a\tb"},
+        {"ask": "sample", "n": 1, "tag": "aa", "program": "another"},
+        {"ask": "run", "argv": ["sh", "-c", "id"]},
+        {"ask": "run", "argv": ["systemctl", "show", "--no-pager", "--property=Id", "--", "x.service"]},
+        {"ask": "run", "argv": "id"},
+        {"ask": "shutdown"},
+        {},
+    ):
+        assert "error" in watch._answer(bad), bad
+    watch.collection = None
+    assert watch._answer({"ask": "sample"}) == {"error": "it has no session at this time"}
+
+
+def test_an_ask_waits_in_the_queue_of_the_one_thread() -> None:
+    ask = Ask({})
+    assert isinstance(ask.reply, queue.Queue)
+    assert ask.reply.maxsize == 1
+
+
+def test_the_course_stays_bounded_over_days_and_forgets_what_is_gone() -> None:
+    course = Course()
+    many = tuple(use(f"u{number}") for number in range(MOST_SERIES + 50))
+    course.add(0.0, many)
+    assert len(course._series) == MOST_SERIES
+    for number in range(1, 20_000):
+        course.add(number * 10.0, (use("u0", used=number % 7),))
+    assert list(course._series) == [("check", "u0")]
+    (series,) = course._series.values()
+    assert (len(series.recent), len(series.long)) == (RECENT, LONG)
+    assert FORGOTTEN_AFTER < 100
+
+
+def test_a_leak_of_hours_is_seen_though_its_minutes_are_flat() -> None:
+    course = Course()
+    for number in range(60 * 12):
+        course.add(number * 10.0, (use(used=100 + number // 60 * 3, limit=1000),))
+    trend = course.trends()[("check", "x.service")]
+    assert trend.span_s > 3600
+    assert trend.slope_per_s * 3600 == pytest.approx(18, rel=0.1)
+
+
+def seen_with(uses: tuple[Use, ...], host: str = "web01") -> Seen:
+    (seen,), _ = watched(FakeCollection([sample(1)]), looks=1)
+    return Seen(type(seen.observation)(**{**vars(seen.observation), "host": host}), uses, ((10.0, 100.0),), "x")
+
+
+def test_metrics_are_escaped_capped_and_the_refusing_come_first() -> None:
+    uses = (*tuple(use(f"u{number}", used=50) for number in range(MOST_USES + 10)), use('we"ird\n\\', used=1, refused=3))
+    text = metrics([seen_with(uses)], {"web01": 1700000000.5})
+    assert (
+        'triagebook_refusals_total{host="web01",check="check",what="we\\"ird\\n\\\\",element="we\\"ird\\n\\\\",limit="TasksMax"} 3'
+        in text
+    )
+    assert text.count("triagebook_used{") == MOST_USES
+    assert 'triagebook_series_dropped{host="web01"} 11' in text
+    assert 'triagebook_watch_sample_timestamp_seconds{host="web01"} 1700000000.5' in text
+    assert text.endswith("\n")
+
+
+def test_the_metrics_file_is_replaced_whole_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    file = Textfile(tmp_path / "triagebook.prom")
+    file.put(seen_with((use(),)), 1.0)
+    file.put(seen_with((use(),), "db01"), 2.0)
+    file.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["triagebook.prom"]
+    assert 'host="db01"' in (tmp_path / "triagebook.prom").read_text()
+    with pytest.raises(UsageError, match="No such file"):
+        Textfile(tmp_path / "absent" / "x.prom").put(seen_with(()), 1.0)
+
+
+def test_a_chart_is_never_higher_than_its_limit_and_never_wider_than_the_screen() -> None:
+    lines = chart([(0, 100), (50, 100), (100, 100), (130, 100)], 40, 4)
+    assert lines == ["100 % |  ##", "      |  ##", " 50 % | ###", "  0 % | ###"]
+    assert max(len(line) for line in chart([(1, 1)] * 500, 60)) <= 60
+    assert chart([], 60) == []
+    assert all(character.isascii() for line in lines for character in line)
+
+
+def test_the_screen_draws_its_state_anew_below_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    import sys
+
+    seen, _ = watched(FakeCollection([sample(1), sample(2)]), looks=2)
+    screen = Screen(sys.stdout, Style())
+    screen.show(seen[0], ["first line"])
+    screen.show(seen[1], ["second line"])
+    out = capsys.readouterr().out
+    assert out.index("first line") < out.index("\x1b[") < out.index("second line")
+    assert "100 % |" in out
+
+
+def test_an_observation_is_plain_json() -> None:
+    import json
+
+    (seen,), _ = watched(FakeCollection([sample(1)]), looks=1)
+    line = json.loads(json.dumps(as_json(seen.observation)))
+    assert (line["schema"], line["host"], line["sample"]) == ("triagebook/watch/v1", "web01", 1)
+    assert set(line) >= {"at", "status", "headline", "verdict", "changes", "refusals", "trends", "cost"}

@@ -1,0 +1,164 @@
+"""From a run's facts, or from the way its login failed, to the diagnosis that every face renders."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.diagnosis import (
+    Diagnosis,
+    FactEntry,
+    HostInfo,
+    LoginResult,
+    RunbookRef,
+    SampleTime,
+    SymptomRef,
+    TargetCost,
+)
+from triagebook.runbooks.engine.facts import Collection, Unreadable
+from triagebook.runbooks.engine.symptoms import asked
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts
+from triagebook.runbooks.library.catalog import Catalog
+from triagebook.tools.actions import manual
+from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.transport.base import LoginFailed
+
+if TYPE_CHECKING:
+    from triagebook.runbooks.engine.conclude import Conclusion
+
+
+class Run:
+    """One diagnosis under way: what was asked, by which runbook, when, and what was seen so far."""
+
+    def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float) -> None:
+        self.runbook, self.question, self.started, self.clock = runbook, question, started, clock
+        self.samples: list[SampleTime] = []
+        self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
+        self.id = f"{_stamp(started)[:19].replace('-', '').replace(':', '')}-{os.urandom(4).hex()}"
+
+    def add_sample(self, moment: datetime) -> None:
+        """Note when the next sample was taken."""
+        self.samples.append(SampleTime(len(self.samples) + 1, _stamp(moment)))
+
+    def diagnosis(self, history: Sequence[Facts], collection: Any, extra: Sequence[FactEntry], collected_ms: float) -> Diagnosis:
+        decided = time.perf_counter()
+        conclusion = self._conclude(history)
+        session = collection.session
+        timings = {**session.path.timings_ms, "collect": collected_ms, "decide": (time.perf_counter() - decided) * 1000}
+        spent = collection.cost
+        cost = TargetCost(
+            transport=session.path.transport,
+            collector=" ".join(part for part in (spent.collector, spent.awk) if part),
+            forks=spent.forks,
+            cpu_ms=spent.cpu_ms,
+            bytes=spent.bytes,
+            clock_skew_s=self._skew(history),
+            host_key=session.path.host_key,
+            notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *spent.notes)),
+        )
+        login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
+        return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncated(history))
+
+    def _conclude(self, history: Sequence[Facts]) -> "Conclusion":
+        from triagebook.runbooks.engine.conclude import conclude  # noqa: PLC0415
+
+        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted, outcomes=self.outcomes)
+
+    def _skew(self, history: Sequence[Facts]) -> float | None:
+        now_s = getattr(self._host(history), "now_s", None)
+        return round(now_s - self.started.timestamp(), 1) if isinstance(now_s, float) else None
+
+    def _host(self, history: Sequence[Facts]) -> object:
+        name = next((name for name, kind in self.runbook.probes.items() if kind == "host"), "")
+        return history[-1].get(name) if history else None
+
+    def _compose(
+        self,
+        conclusion: "Conclusion",
+        history: Sequence[Facts],
+        extra: Sequence[FactEntry],
+        *,
+        login: LoginResult,
+        cost: TargetCost,
+        timings: Mapping[str, float],
+        truncated: Sequence[str],
+    ) -> Diagnosis:
+        host = self._host(history)
+        text = str(self.question.inputs.get("symptom", ""))
+        names = ("hostname", "kernel", "boot_id", "machine_id", "container")
+        return Diagnosis(
+            id=self.id,
+            host=HostInfo(self.question.target.text, **{name: _text(getattr(host, name, "")) for name in names}),
+            runbook=RunbookRef(self.runbook.id, self.runbook.version, self.runbook.digest),
+            symptom=SymptomRef(safe_text(text, 500), conclusion.error_class) if text else None,
+            started_at=_stamp(self.started),
+            duration_ms=round((time.perf_counter() - self.clock) * 1000),
+            status=conclusion.status,
+            headline=conclusion.headline,
+            verdict=conclusion.verdict,
+            also=conclusion.also,
+            checks=conclusion.checks,
+            unknown=conclusion.unknown,
+            facts=(*conclusion.facts, *extra),
+            remediations=tuple(manual.with_commands(offer, conclusion, history) for offer in conclusion.remediations),
+            next=conclusion.next,
+            samples=tuple(self.samples),
+            truncated=(*truncated, *([f"{conclusion.omitted} more verdicts"] if conclusion.omitted else [])),
+            login=login,
+            target=cost,
+            timings_ms={name: int(spent * 10 + 0.5) / 10 for name, spent in timings.items()},  # tenths; round() is slow
+            caveats=conclusion.caveats,
+        )
+
+    def replayed(self, catalog: Catalog) -> Answer:
+        """The facts of a recorded case, concluded now. Raises RunbookError: no such case."""
+        from triagebook.runbooks.library.cases import read_case  # noqa: PLC0415 - only for replays
+        from triagebook.runbooks.probes.catalog import facts_types  # noqa: PLC0415
+
+        case = read_case(catalog.find(self.runbook.name), self.question.target.host, facts_types(), self.runbook)
+        accepted = (*case.accept, *self.question.accepted)
+        self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs}, accepted=accepted)
+        self.samples = [SampleTime(number, _stamp(self.started)) for number in range(1, len(case.history) + 1)]
+        cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
+        diagnosis = self._compose(
+            self._conclude(case.history), case.history, (), login=LoginResult(), cost=cost, timings={}, truncated=()
+        )
+        return Answer(diagnosis, case.history)
+
+    def unreachable(self, error: LoginFailed) -> Answer:
+        """No session: how far the way in went, and what that tells."""
+        from triagebook.runbooks.engine.conclude import Conclusion, unreachable_headline  # noqa: PLC0415
+
+        login = LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 1000))
+        meaning = next((item for item in self.runbook.logins if item.outcome == login.outcome), None)
+        error_class = asked(self.runbook, self.question.inputs)["symptom_class"]
+        empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
+        if meaning is not None:
+            empty = replace(empty, next=(meaning.says, *_suspected(meaning)))
+        return Answer(self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=()), ())
+
+
+def _suspected(meaning: model.LoginMeaning) -> tuple[str, ...]:
+    return (f"Not judged without a session, but it would fit: {', '.join(meaning.suspects)}.",) if meaning.suspects else ()
+
+
+def _truncated(history: Sequence[Facts]) -> tuple[str, ...]:
+    """Collections whose answer was bounded on the host, by probe."""
+    found = []
+    for probe, facts in (history[-1] if history else {}).items():
+        for name, value in vars(facts).items():
+            if type(value) is Collection and "bounded" in value.partial:
+                found.append(f"{probe}.{name}: {value.partial}")
+    return tuple(found)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, Unreadable) else str(value)

@@ -1,0 +1,55 @@
+"""What a caller asks of one host, and what comes back."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
+
+from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.engine.triage import Facts
+from triagebook.tools.collector import collect
+from triagebook.tools.collector.readings import Reading
+from triagebook.tools.inventory.target import TargetName
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a caller asks: which host, by which runbook, and what is known of the incident."""
+
+    target: TargetName
+    runbook: str
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
+    sample_s: float = 2.0
+    samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
+    also: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
+    beside: tuple[Reading, ...] = ()  # what else to read by the same login
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A diagnosis and the facts after each sample, for `--save` and for cases."""
+
+    diagnosis: Diagnosis
+    history: tuple[Facts, ...]
+    also: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
+    beside: tuple[collect.Output | Unreadable, ...] = ()  # of the question's readings, in their order
+
+
+Progress = Callable[[str, Diagnosis | None], None]
+
+
+def check_inputs(runbook: model.Runbook, question: Question) -> None:
+    """Refuse inputs and accepted checks the runbook does not know. Raises UsageError."""
+    _refuse_others("takes no input", "input", question.inputs, runbook, runbook.inputs)
+    if question.accepted:
+        _refuse_others("has no check", "check", question.accepted, runbook, [check.id for check in runbook.checks])
+
+
+def _refuse_others(what: str, reason: str, names: Iterable[str], runbook: model.Runbook, known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{runbook.name} {what} {name!r}{did_you_mean(name, known)}", reason=reason)

@@ -1,0 +1,139 @@
+"""A case from a live host, as YAML to be reviewed: the facts of each sample with names of hosts, people and machines replaced."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from triagebook.runbooks.engine import factbook
+from triagebook.runbooks.engine.diagnosis import as_json
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.diagnosis.question import Answer
+
+
+def save_answer(file: Path, answer: Answer) -> None:
+    """The diagnosis and all facts of each sample, as one JSON object. Raises UsageError when it cannot be written."""
+    facts = [{name: factbook.dump(value) for name, value in step.items()} for step in answer.history]
+    write_whole(file, json.dumps({"diagnosis": as_json(answer.diagnosis), "facts": facts}, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write through a temporary file beside it, readable by the owner only, and rename. Raises UsageError."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+
+
+_IDENTITIES = {"hostname": "host01", "boot_id": "00000000-0000-0000-0000-000000000000", "machine_id": "0" * 32}
+_CONTAINER_ID = re.compile(r"\b[0-9a-f]{32,64}\b")
+_SYSTEM_USERS = {"root", "nobody", "daemon", "messagebus", "postgres", "www-data", "sshd", "systemd-network", "systemd-resolve"}
+
+
+def record_case(
+    facts: Sequence[Mapping[str, Any]],
+    said: Mapping[str, Any],
+    *,
+    about: str,
+    recorded: Mapping[str, str] | None = None,
+    symptom: str = "",
+) -> str:
+    """The case file's text. `facts` after each sample as `factbook` dumps them, `said` a diagnosis as JSON.
+
+    Facts of the first sample stand under `first` where they differ.
+    """
+    names = _replacements(list(facts))
+    history = [_redact(dict(step), names) for step in facts]
+    data: dict[str, Any] = {"about": about}
+    if recorded:
+        data["recorded"] = dict(recorded)
+    data["samples"] = len(history)
+    if symptom:
+        data["inputs"] = {"symptom": symptom}
+    data["facts"] = history[-1]
+    if len(history) > 1:
+        data["first"] = _difference(history[-1], history[0])
+    data["expect"] = _redact(expectation(said), names)
+    return _yaml(data)
+
+
+def expectation(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said today, as a case expects it."""
+    verdict = said["verdict"]
+    expect: dict[str, Any] = {"status": said["status"], "cause": verdict["cause"] if verdict else None}
+    if verdict:
+        expect |= {"active": verdict["active"], "strength": verdict["strength"], "culprit": verdict["culprit"]["id"]}
+    expect["also"] = [item["cause"] for item in said["also"]]
+    expect["checks"] = {check["id"]: check["outcome"] for check in said["checks"]}
+    return expect
+
+
+def _replacements(history: list[Mapping[str, Any]]) -> dict[str, str]:
+    """People's login names become user1, user2, ...; a host's own name becomes host01."""
+    found: dict[str, str] = {}
+
+    def walk(value: Any) -> None:
+        if isinstance(value, Mapping):
+            name, uid = value.get("user"), value.get("uid")
+            if isinstance(name, str) and name and name not in _SYSTEM_USERS and not name.isdigit() and (uid is None or uid >= 1000):
+                found.setdefault(name, f"user{len(found) + 1}")
+            for item in value.values():
+                walk(item)
+        elif isinstance(value, list):
+            for item in value:
+                walk(item)
+
+    walk(history)
+    return found
+
+
+def _redact(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _IDENTITIES[key] if key in _IDENTITIES and isinstance(item, str) else _redact(item, names)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_redact(item, names) for item in value]
+    if isinstance(value, str):
+        value = names.get(value, value)
+        return _CONTAINER_ID.sub(lambda match: "c" * len(match[0]), value)
+    return value
+
+
+def _difference(final: Any, first: Any) -> Any:
+    if isinstance(final, dict) and isinstance(first, dict) and "unreadable" not in first:
+        return {key: _difference(final.get(key), item) for key, item in first.items() if item != final.get(key)}
+    return first
+
+
+def _yaml(data: Any, indent: int = 0) -> str:
+    """YAML with one line per small mapping, so that a reviewer reads a host's facts like a table."""
+    pad = "  " * indent
+    lines = []
+    for key, value in data.items():
+        flow = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, dict) and value and (len(flow) > 110 or indent == 0):
+            lines.append(f"{pad}{_key(key)}:\n{_yaml(value, indent + 1)}")
+        elif isinstance(value, list) and len(flow) > 110:
+            items = "".join(f"{pad}  - {json.dumps(item, ensure_ascii=False)}\n" for item in value)
+            lines.append(f"{pad}{_key(key)}:\n{items}")
+        else:
+            lines.append(f"{pad}{_key(key)}: {flow}\n")
+    return "".join(lines)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) else json.dumps(key)

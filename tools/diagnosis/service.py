@@ -1,0 +1,113 @@
+"""Diagnosing one host: collect, decide, look again where it could change the answer, conclude.
+
+The one door for every face. Deciding is the engine's; reading the host is the collector's; this is the loop between.
+"""
+
+import importlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from triagebook.runbooks.engine import model, triage
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import FactEntry
+from triagebook.runbooks.engine.triage import Facts, Needs, needs
+from triagebook.runbooks.library.catalog import Catalog
+from triagebook.runbooks.probes import catalog as probes
+from triagebook.runbooks.probes.records import Sample
+from triagebook.tools.collector import collect
+from triagebook.tools.diagnosis import lookups
+from triagebook.tools.diagnosis.assemble import Run
+from triagebook.tools.diagnosis.question import Answer, Progress, Question, check_inputs
+from triagebook.tools.inventory.target import TargetName
+from triagebook.tools.transport import waiting
+from triagebook.tools.transport.base import LoginFailed, Transport
+
+BESIDE_S = 60.0  # what a change starts from must be known, also of a host that is slow because it suffers
+CONCLUDING = "triagebook.runbooks.engine.conclude"  # with the templates: 45 ms, while the host is waited for
+
+
+@dataclass
+class Service:
+    """Diagnoses hosts. The clock and the pause are given, so that tests need not wait."""
+
+    catalog: Catalog
+    transport_for: Callable[[TargetName], Transport]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pause: Callable[[float], None] = waiting.pause
+    loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
+
+    def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
+        """One host, one answer. A host that gives no session is an answer too (`unreachable`).
+
+        Raises RunbookError or UsageError; never LoginFailed.
+        """
+        started, clock = self.now(), time.perf_counter()
+        runbook = self.loaded.get(question.runbook) or self.catalog.load(question.runbook)
+        check_inputs(runbook, question)
+        run, progress = Run(runbook, question, started, clock), progress or (lambda _stage, _diagnosis: None)
+        if question.target.kind == "replay":
+            return run.replayed(self.catalog)
+        kinds = lookups.collected_kinds(runbook)
+        progress("connecting", None)
+        if not probes.are_loaded(kinds):
+            threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
+        try:
+            collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
+        except LoginFailed as error:
+            return run.unreachable(error)
+        try:
+            answer = self.observe(run, collection, kinds, progress)
+            waiting.line_up()
+            return answer
+        finally:
+            collection.close()
+
+    def observe(self, run: Run, collection: Any, kinds: Sequence[str], progress: Progress) -> Answer:
+        """Read, decide what is still needed, read again, conclude."""
+        collected_ms = (time.perf_counter() - run.clock) * 1000
+        run.add_sample(self.now())
+        extra: list[FactEntry] = []
+        waiting.line_up()
+        history = history_of(run.runbook, kinds, collection.samples)
+        beside = tuple(collection.look(reading, BESIDE_S) for reading in run.question.beside)
+        wanted = _needs(run, history)
+        if wanted.sample:
+            progress("first", run.diagnosis(history, collection, extra, collected_ms))
+            self.pause(run.question.sample_s)
+            collection.again(wanted.suspects)
+            run.add_sample(self.now())
+            history = history_of(run.runbook, kinds, collection.samples)
+            wanted = _needs(run, history)
+        if wanted.lookups:
+            progress("asking", None)
+            extra = lookups.ask(collection, wanted.lookups)
+        also = lookups.facts(collection, run.question.also)
+        waiting.line_up()
+        return Answer(run.diagnosis(history, collection, extra, collected_ms), history, also, beside)
+
+
+def get_ready(runbook: model.Runbook, kinds: Sequence[str]) -> None:
+    """Import and compile what the first answer will be read and judged with, while it is waited for."""
+    importlib.import_module(CONCLUDING)
+    for kind in kinds:
+        probes.load(kind)
+    triage.compile_rules(runbook)
+
+
+def history_of(runbook: model.Runbook, kinds: Sequence[str], samples: Sequence[Sample]) -> tuple[Facts, ...]:
+    """The facts after each sample, by the runbook's names for its probes."""
+    steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
+    return tuple({name: step[kind] for name, kind in runbook.probes.items() if kind in step} for step in steps)
+
+
+def _needs(run: Run, history: Sequence[Facts]) -> Needs:
+    if run.question.samples == 1:
+        return Needs()
+    waiting.line_up()
+    wanted = needs(run.runbook, history[-1], len(history), run.question.inputs)
+    run.outcomes = wanted.outcomes
+    return replace(wanted, sample=True) if run.question.samples > len(history) else wanted

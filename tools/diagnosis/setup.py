@@ -1,0 +1,116 @@
+"""Putting the parts together for a person's command line: catalogue, transports, service, watch."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.library.catalog import Catalog, catalog
+from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.inventory.target import TargetName, parse_target
+from triagebook.tools.settings import Settings, config_file, has_watch, read_settings
+from triagebook.tools.transport.base import Deadlines, Transport
+
+if TYPE_CHECKING:
+    from triagebook.tools.ssh.transport import SshTransport
+
+TRANSPORTS = ("ssh", "openssh")
+STANDING = Deadlines(session_s=10 * 365 * 86400.0)  # a watch ends when its host or its person does
+
+
+def settings() -> Settings:
+    """The person's configuration."""
+    return read_settings()
+
+
+def default_runbook(settings: Settings, available: Catalog) -> str:
+    """The configured runbook, or the only one there is. Raises UsageError naming the choices."""
+    if settings.default_runbook:
+        return settings.default_runbook
+    ids = sorted({entry.id for entry in available.entries()})
+    if len(ids) == 1:
+        return ids[0]
+    raise UsageError(f"which runbook? --runbook {' | '.join(ids)} (or default_runbook in the configuration)")
+
+
+def runbooks(settings: Settings) -> Catalog:
+    """The product's runbooks and the configured ones."""
+    return catalog(settings.runbook_paths, settings.cache / "runbooks" if settings.cache else None)
+
+
+def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "", dialing: "SshTransport | None" = None) -> Service:
+    """A service for this person: their ssh configuration, their keys, their known hosts. A running watch is asked first.
+
+    `dialing` is the transport that has begun to connect (`dial.dial`).
+    """
+    ordinary = transports(settings, transport=transport, ssh_config=ssh_config, dialing=dialing)
+
+    def transport_for(target: TargetName) -> Transport:
+        if not has_watch(settings):
+            return ordinary(target)
+        socket = standing_socket(settings, target, ssh_config)
+        if socket is None or not socket.exists():
+            return ordinary(target)
+        from triagebook.tools.transport.watch_session import StandingTransport  # noqa: PLC0415
+
+        return StandingTransport(socket, ordinary(target))
+
+    return Service(runbooks(settings), transport_for)
+
+
+def transports(
+    settings: Settings,
+    *,
+    transport: str = "ssh",
+    ssh_config: str = "",
+    deadlines: Deadlines | None = None,
+    dialing: "SshTransport | None" = None,
+) -> Callable[[TargetName], Transport]:
+    """The ordinary way to each host. One transport serves them all. Raises UsageError: no such transport."""
+    if transport not in TRANSPORTS:
+        raise UsageError(f"unknown transport {transport!r} (one of: {', '.join(TRANSPORTS)})")
+    config = config_file(settings, ssh_config)
+    made: dict[str, Transport] = {"ssh": dialing} if dialing is not None else {}
+
+    def transport_for(target: TargetName) -> Transport:
+        kind = "local" if target.kind == "local" else transport
+        if kind not in made:
+            made[kind] = _make(kind, settings, config, deadlines)
+        return made[kind]
+
+    return transport_for
+
+
+def _make(kind: str, settings: Settings, config: Path | None, deadlines: Deadlines | None) -> Transport:
+    if kind == "local":
+        from triagebook.tools.transport.local import LocalTransport  # noqa: PLC0415 - only what a run needs
+
+        return LocalTransport(deadlines)
+    if kind == "openssh":
+        from triagebook.tools.ssh.openssh import OpensshTransport  # noqa: PLC0415
+
+        return OpensshTransport(config_file=config, deadlines=deadlines)
+    from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415
+
+    ways = settings.state / "ways.json" if settings.state else None
+    return SshTransport(config_file=config, ways_file=ways, deadlines=deadlines)
+
+
+def targets(settings: Settings, words: Sequence[str], ssh_config: str = "") -> tuple[TargetName, ...]:
+    """The hosts a person named, each once; `@GROUP` and the names of inventory files among them. Raises UsageError."""
+    has_files = any(source != "ssh_config" and not source.startswith("ansible:") for source in settings.inventory)
+    if not has_files and not any(word.startswith("@") for word in words):
+        return tuple(parse_target(word) for word in dict.fromkeys(words))
+    from triagebook.tools.inventory.sources import expand  # noqa: PLC0415 - where an inventory is asked
+
+    return expand(words, settings.inventory, config_file(settings, ssh_config))
+
+
+def standing_socket(settings: Settings, target: TargetName, ssh_config: str) -> Path | None:
+    """Where a watch of that host listens, if one runs."""
+    if settings.runtime is None or target.kind == "replay":
+        return None
+    from triagebook.tools.transport.watch_session import socket_path  # noqa: PLC0415
+
+    config = config_file(settings, ssh_config)
+    return socket_path(settings.runtime, target.reach, str(config.resolve()) if config else "")

@@ -1,0 +1,91 @@
+"""A diagnosis as the database keeps it for its card: JSON without secrets, read back as the same noun."""
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
+from triagebook.tools.redact import redact
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+from collections.abc import Callable
+from typing import Protocol
+
+from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.service import Service
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A diagnosis as it is kept, and as it is read back."""
+
+    text: str
+    diagnosis: Diagnosis
+
+
+def of(diagnosis: Diagnosis) -> Kept:
+    """What may be shown and stored of it."""
+    return of_text(dump(diagnosis))
+
+
+def of_text(text: str) -> Kept:
+    """Of what `dump` wrote."""
+    return Kept(text, load(text))
+
+
+def dump(diagnosis: Diagnosis) -> str:
+    """Redacted JSON of the published schema."""
+    return json.dumps(_clean(as_json(diagnosis)), ensure_ascii=False)
+
+
+def load(text: str) -> Diagnosis:
+    """What `dump` wrote."""
+    raw = json.loads(text)
+    if raw.get("symptom"):
+        raw["symptom"]["error_class"] = raw["symptom"].pop("class")
+    return _adapter().validate_python(raw)
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> "TypeAdapter[Diagnosis]":
+    from pydantic import TypeAdapter  # noqa: PLC0415 - half a second, once
+
+    return TypeAdapter(Diagnosis)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return redact(value) if isinstance(value, str) else value
+
+
+First = Callable[[Kept], None]
+
+
+class Asker(Protocol):
+    """Asks hosts, here or in a process of its own."""
+
+    def ask(self, question: Question, first: First) -> Kept:
+        """One host, one answer. `first` is told a first verdict where a second look follows. Raises RunbookError or UsageError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Here:
+    """By the service of this process."""
+
+    service: Service
+
+    def ask(self, question: Question, first: First) -> Kept:
+        """See Asker."""
+
+        def progress(stage: str, diagnosis: Diagnosis | None) -> None:
+            if stage == "first" and diagnosis is not None:
+                first(of(diagnosis))
+
+        return of(self.service.diagnose(question, progress).diagnosis)

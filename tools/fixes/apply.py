@@ -1,0 +1,222 @@
+"""Applying: check everything again, claim once, anchor, then let the executor change the host; record how it ended."""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError, TrustError
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.plan import Plan, Rendering
+from triagebook.tools.audit.event import Event, Outcome
+from triagebook.tools.fixes.attempt import Attempt, Trust, require
+from triagebook.tools.fixes.freshness import Stale, cause_gone, changed_before, other_host
+from triagebook.tools.fixes.interfaces import Approach, Ending, Executor, Job
+from triagebook.tools.fixes.persist import FOLLOWS
+from triagebook.tools.fixes.revert import UNDO, mark_reverted
+from triagebook.tools.fixes.views import question_of
+from triagebook.tools.fixes.vote import as_of_now, counts, found
+from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.policy.decide import UNASKED, is_approved
+from triagebook.tools.store import fix_rows
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.fix_states import Fix, HostLock, plan_of
+
+
+@contextmanager
+def kept(renew: Callable[[], bool], lease: timedelta) -> Iterator[None]:
+    """Renew every third of the lease until the block ends. A renewal that fails is tried again while the lease lasts."""
+    ended = threading.Event()
+
+    def keep() -> None:
+        while not ended.wait(lease.total_seconds() / 3):
+            try:
+                if not renew():
+                    return
+            except Exception:  # noqa: BLE001, S112 - a database that is away for a moment; the lease decides
+                continue
+
+    thread = threading.Thread(target=keep, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted", "failed"}
+
+
+def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
+    """Carry out an approved fix, once. Raises RefusedError; nothing ran then."""
+    with trust.store.read() as transaction:
+        require(trust, tried, question_of(found(trust, tried, transaction, fix_id), "apply"))
+    trust = as_of_now(trust, tried, fix_id)
+    with trust.store.read() as transaction:
+        fix = found(trust, tried, transaction, fix_id)
+        _require_applicable(trust, tried, transaction, fix)
+    plan = plan_of(fix)
+    executor = _executor(trust, plan)
+    with ThreadPoolExecutor(1) as pool:  # two logins at once: somebody waits for this change
+        approach = pool.submit(executor.approach, plan.host)
+        try:
+            now = _looked(trust, fix, plan)
+            way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
+            _require_fresh(trust, tried, fix, now)
+            owner = f"{trust.instance}.{secrets.token_hex(8)}"
+            execution = _Execution(trust, tried, fix, plan, executor, now.fresh, way, owner)
+            execution.claim()
+            trust.step("apply.claimed")
+            execution.settle(execution.run())
+        finally:
+            if approach.exception() is None:
+                approach.result().close()
+
+
+def _require_applicable(trust: Trust, tried: Attempt, transaction: Transaction, fix: Fix) -> None:
+    if fix.state in USED:
+        raise RefusedError(f"{fix.id}: it was used before ({fix.state}); an approval is for one execution", reason="already_used")
+    if fix.state == "expired" or fix.expires_at <= tried.at:
+        raise RefusedError(f"{fix.id}: expired at {fix.expires_at:%Y-%m-%d %H:%M:%S} UTC; propose it anew", reason="expired")
+    if fix.state != "approved":
+        raise RefusedError(f"{fix.id}: it is {fix.state}, not approved", reason="not_approved")
+    plan_of(fix)
+    votes = [vote for vote in fix_rows.votes_of(transaction, fix.id) if counts(trust, fix, vote)]
+    terms = trust.policy.terms_for(question_of(fix, "approve"))
+    is_covered = terms is not None and is_approved(terms, [vote.person for vote in votes])
+    if not is_covered and not any(vote.break_glass for vote in votes):
+        if terms is not None and terms.unasked:
+            raise RefusedError(f"{fix.id}: its approvals cannot be checked: {trust.policy.why_unasked}", reason=UNASKED)
+        message = f"{fix.id}: its approvals are not for this plan, or do not suffice under the policy of now"
+        raise RefusedError(message, reason="approval_void")
+
+
+def _executor(trust: Trust, plan: Plan) -> Executor:
+    by_hand = "\n".join(("To do it by hand, as root on that host:", *(f"  {line}" for line in plan.commands)))
+    undo = "\n".join(("To undo it:", *(f"  {line}" for line in plan.undo_commands))) if plan.undo_commands else "It has no undo."
+    if parse_target(plan.host).kind == "replay":
+        raise RefusedError(f"{plan.host} is a recorded case: nothing is there to fix.\n{by_hand}\n{undo}", reason="replay")
+    if trust.executor is None:
+        message = f"this server has no executor: it cannot change hosts.\n{by_hand}\n{undo}"
+        raise RefusedError(message, reason="cannot_apply")
+    return trust.executor
+
+
+@dataclass(frozen=True)
+class _Now:
+    """The host as it is when a plan is to be carried out: its facts, and the change as it would be now."""
+
+    fresh: Diagnosis
+    change: Rendering | Stale | None  # None for an undo: it is decided by the helper's journal
+
+    def stale(self, plan: Plan) -> Stale | None:
+        """Why the plan does not hold any more. Of an undo and of a permanent step the cause is gone by then.
+
+        That the helper is of the installation that the plan names, it judges itself: the order says which.
+        """
+        found = other_host(plan, self.fresh, plan.target_id)
+        if found is not None or self.change is None:
+            return found
+        if FOLLOWS not in plan.parameters and (gone := cause_gone(plan, self.fresh)) is not None:
+            return gone
+        return self.change if isinstance(self.change, Stale) else changed_before(plan, self.change)
+
+
+def _looked(trust: Trust, fix: Fix, plan: Plan) -> _Now:
+    """One look tells that a cause holds, as a rule; where it does not, a whole diagnosis decides."""
+    if plan.action == UNDO:
+        return _Now(trust.diagnoser.look(plan.host, fix.runbook, ())[0], None)
+    fresh, outputs = trust.diagnoser.look(plan.host, fix.runbook, trust.renderer.reads(plan))
+    if FOLLOWS not in plan.parameters and cause_gone(plan, fresh) is not None:
+        fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+    if isinstance(outputs, Unreadable):
+        return _Now(fresh, Stale("unknown_facts", f"what the change would start from cannot be read: {outputs.reason}"))
+    try:
+        return _Now(fresh, trust.renderer.again(plan, outputs))
+    except PlanError as error:
+        return _Now(fresh, Stale("stale_facts", str(error)))
+
+
+def _require_fresh(trust: Trust, tried: Attempt, fix: Fix, now: _Now) -> None:
+    """A plan that no longer holds becomes stale, with its audit row, and nothing runs."""
+    stale = now.stale(plan_of(fix))
+    if stale is None:
+        return
+    with trust.store.write("stale") as transaction:
+        event = tried.event(outcome="refused", reason=stale.reason, detail={"says": stale.says})
+        tried.is_recorded = fix_rows.decide(transaction, fix, "stale", event)
+    raise RefusedError(f"{fix.id}: {stale.says}. Nothing was done; propose it anew", reason=stale.reason)
+
+
+@dataclass(frozen=True)
+class _Execution:
+    """One execution of one fix by one owner."""
+
+    trust: Trust
+    tried: Attempt
+    fix: Fix
+    plan: Plan
+    executor: Executor
+    fresh: Diagnosis
+    approach: Approach
+    owner: str
+
+    def claim(self) -> None:
+        """approved -> running, with the host's lock and the audit row, in one transaction; or a refusal."""
+        now, fix = self.trust.clock(), self.fix
+        lock = HostLock(fix.lock, fix.host, fix.id, f"{fix.id} is being applied", self.tried.identity.person, now)
+        with self.trust.store.write("claim") as transaction:
+            standing = fix_rows.take_lock(transaction, lock)
+            if standing is not None and standing.fix_id != fix.id:
+                message = f"{fix.host}: locked since {standing.taken_at:%H:%M:%S} UTC by {standing.fix_id} ({standing.reason})"
+                raise RefusedError(message, reason="host_locked")
+            event = self.tried.event(at=now, detail={"owner": self.owner})
+            if not fix_rows.claim(transaction, fix, "running", self.owner, now + self.trust.lease, event):
+                message = f"{fix.id}: somebody else applies it, it was withdrawn, or it expired"
+                raise RefusedError(message, reason="already_used")
+
+    def run(self) -> Ending:
+        """From here on the fix is running: whatever happens is an ending, never a refusal."""
+        try:
+            checkpoint = self.trust.checkpointer.publish()
+        except TrustError as error:
+            return Ending("failed", f"nothing ran: {error}")
+        self.trust.step("apply.anchored")
+        order_id = f"{self.fix.id}.{self.owner.rpartition('.')[2]}"
+        job = Job(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint, self.approach)
+        with kept(self._renew, self.trust.lease):
+            try:
+                return self.executor.execute(job)
+            except TriagebookError as error:
+                return Ending("unknown", f"{error.reason}: {error}")
+            except Exception as error:  # noqa: BLE001 - a defect while a host is being changed: nobody knows
+                return Ending("unknown", f"{type(error).__name__}: {error}")
+
+    def settle(self, ending: Ending) -> None:
+        """Record the ending, unless the lease ran out: then the fix is unknown and the helper's journal will tell."""
+        self.trust.step("apply.executed")
+        now = self.trust.clock()
+        event = result_event(self.tried.event(at=now), ending)
+        with self.trust.store.write("settle") as transaction:
+            running = fix_rows.read(transaction, self.fix.id, for_update=True)
+            if running is not None and running.state == "running":
+                done = fix_rows.settle(transaction, running, ending.state, self.owner, ending.says, event)
+                if done and self.plan.action == UNDO and ending.state == "validated":
+                    mark_reverted(self.trust, event, transaction, self.plan, f"by {self.fix.id}")
+
+    def _renew(self) -> bool:
+        now = self.trust.clock()
+        with self.trust.store.write("renew") as transaction:
+            return fix_rows.renew(transaction, self.fix.id, self.owner, now, now + self.trust.lease)
+
+
+def result_event(event: Event, ending: Ending) -> Event:
+    """The audit row of an ending."""
+    outcome: Outcome = "ok" if ending.state in {"validated", "unresolved"} else "failed"
+    return replace(event, action="result", outcome=outcome, reason=ending.state, detail={"says": ending.says, **ending.detail})

@@ -1,0 +1,110 @@
+"""What every decision needs, and the door through which each request comes: identified, audited, refused with a reason."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import field, replace
+from datetime import datetime, timedelta
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
+from triagebook.tools.audit.event import Event
+from triagebook.tools.fixes.groups import Groups
+from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
+from triagebook.tools.policy.decide import Decision, may
+from triagebook.tools.policy.identity import Actor, Identity
+from triagebook.tools.policy.model import Policy, Question
+from triagebook.tools.store import refusal_rows
+from triagebook.tools.store.checkpointer import Checkpointer
+from triagebook.tools.store.database import Step, Store
+from triagebook.tools.store.fix_states import Fix
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
+SILENT: Step = lambda _name: None  # noqa: E731 - a default
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The parts of the place of trust. `instance` names this process as the owner of leases."""
+
+    store: Store
+    policy: Policy
+    checkpointer: Checkpointer
+    clock: Callable[[], datetime]
+    diagnoser: Diagnoser
+    renderer: Renderer
+    executor: Executor | None
+    instance: str
+    lease: timedelta = timedelta(seconds=60)
+    most_open: int = 20  # plans of one person that wait or are approved
+    default_runbook: Callable[[], str] = lambda: ""
+    step: Step = SILENT
+    groups: Groups = field(default_factory=Groups)
+
+    @property
+    def seen(self) -> Policy:
+        """The policy with the members of user groups as last heard of: to show by, never to decide by."""
+        return self.groups.seen(self.policy)
+
+
+@dataclass
+class Attempt:
+    """One request under way. What it turns out to be about is filled in, so that a refusal says so too."""
+
+    actor: Actor
+    identity: Identity
+    action: str
+    at: datetime
+    about: dict[str, str] = field(default_factory=dict)
+    is_recorded: bool = False
+    noted: dict[str, str] = field(default_factory=dict)  # what was learned on the way: in the detail of each of its rows
+
+    def concerns(self, fix: Fix) -> None:
+        """This request is about that fix."""
+        self.about.update(fix=fix.id, host=fix.host, runbook=fix.runbook, plan_digest=fix.plan_digest)
+
+    def event(self, **values: object) -> Event:
+        """An event of this request. Outcome ok unless said otherwise."""
+        base = Event(
+            at=self.at,
+            action=self.action,
+            outcome="ok",
+            account=str(self.identity.account),
+            person=self.identity.person,
+            service=self.identity.service,
+            channel=self.actor.channel,
+        )
+        event = replace(base, **{**self.about, **values})  # type: ignore[arg-type]
+        return replace(event, detail={**event.detail, **self.noted})
+
+
+@contextmanager
+def attempt(trust: Trust, actor: Actor, action: str) -> Iterator[Attempt]:
+    """Identify who asks; record a refusal; sign what the log then is. TrustError passes: then nothing can be recorded."""
+    identity = trust.policy.directory.identify(actor.account)
+    tried = Attempt(actor, identity, action, trust.clock())
+    try:
+        yield tried
+    except TrustError:
+        raise
+    except TriagebookError as error:
+        if not tried.is_recorded:
+            event = tried.event(outcome="refused", reason=error.reason, detail={"says": str(error)})
+            with trust.store.write("refusal") as transaction:
+                refusal_rows.record(transaction, event)
+        trust.checkpointer.publish()
+        raise
+    trust.checkpointer.publish()
+
+
+def require(trust: Trust, tried: Attempt, question: Question) -> Decision:
+    """The policy's yes to this question. RefusedError with the rule's reason."""
+    decision = may(trust.policy, tried.identity, question)
+    if not decision.is_allowed:
+        raise RefusedError(decision.says, reason=decision.reason)
+    return decision
+
+
+def new_fix_id() -> str:
+    """`F-` and eight characters, 40 bits: short enough to say aloud, checked for uniqueness by the database."""
+    return "F-" + "".join(secrets.choice(_ALPHABET) for _ in range(8))

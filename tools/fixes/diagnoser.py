@@ -1,0 +1,87 @@
+"""The product's own diagnosing service as the Diagnoser and Renderer of the place of trust."""
+
+import shlex
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
+from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.plan import Plan, Rendering, Value, checked_parameters, find_verdict
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.triage import Facts
+from triagebook.tools.actions import manual
+from triagebook.tools.collector.collect import Output
+from triagebook.tools.collector.readings import Reading
+from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.fixes.propose import before_of, changes_of
+from triagebook.tools.inventory.target import TargetName, parse_target
+
+KEPT = 64  # answers whose facts are still at hand when their plan is rendered
+
+
+@dataclass
+class ServiceDiagnoser:
+    """Diagnoses by the one service that the faces use; keeps the last facts of each answer to render a plan from."""
+
+    service: Service
+    target_of: Callable[[str], TargetName] = parse_target
+    facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
+
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+        """One host, one answer. Raises RunbookError or UsageError."""
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, inputs))
+        self.facts[answer.diagnosis.id] = answer.history[-1] if answer.history else {}
+        while len(self.facts) > KEPT:
+            self.facts.popitem(last=False)
+        return answer.diagnosis
+
+    def look(self, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+        """One sample, and what the readings print by the same login. Raises RunbookError or UsageError."""
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, beside=tuple(readings)))
+        if len(answer.beside) < len(readings):
+            return answer.diagnosis, Unreadable(answer.diagnosis.headline)
+        printed = tuple(map(_printed, readings, answer.beside))
+        failed = next((found for found in printed if isinstance(found, Unreadable)), None)
+        return answer.diagnosis, failed or tuple(found for found in printed if isinstance(found, str))
+
+    def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
+        """The commands of the action at these parameters, and the change of the limit. Raises PlanError."""
+        values = checked_parameters(parameters, offered.params)
+        lines = manual.ACTIONS.get(offered.action)
+        facts = self.facts.get(diagnosis.id)
+        if lines is None or facts is None:
+            raise PlanError(f"{offered.id}: the action {offered.action!r} cannot be rendered here")
+        verdict = find_verdict(diagnosis, offered)
+        commands, undo = lines(manual.Change(values, verdict, facts))
+        order = {f"param_{name}": str(value) for name, value in values.items()} | {"before": before_of(verdict)}
+        return Rendering(
+            changes=changes_of(verdict, offered, values),
+            commands=tuple(shlex.join(argv) for argv in commands),
+            undo_commands=tuple(shlex.join(argv) for argv in undo),
+            order=order,
+        )
+
+    def reads(self, plan: Plan) -> Sequence[Reading]:
+        """Nothing: recorded facts are all there is."""
+        return ()
+
+    def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
+        """Raises PlanError: nothing is carried out from recorded facts."""
+        raise PlanError(f"{plan.remediation}: it cannot be carried out here")
+
+    def permanent(self, plan: Plan) -> Rendering:
+        """Raises PlanError: nothing is carried out from recorded facts."""
+        return self.again(plan, ())
+
+
+def _printed(reading: Reading, found: Output | Unreadable) -> str | Unreadable:
+    if isinstance(found, Unreadable):
+        return found
+    if found.exit.is_truncated or (found.exit.status and not found.stdout):
+        said = safe_text(found.exit.stderr.decode("utf-8", "replace"), 200)
+        return Unreadable(f"reading the {reading.name} failed ({found.exit.status}): {said}")
+    return found.stdout

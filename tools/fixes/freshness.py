@@ -1,0 +1,56 @@
+"""Is a plan still about the host and the facts it was approved for? Pure: a fresh diagnosis against the plan."""
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.plan import Plan, Rendering, checked_parameters, find_offer, find_verdict
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Why a plan no longer holds."""
+
+    reason: str  # other_host | other_host_key | other_target | rebooted | other_runbook | stale_facts | unknown_facts
+    says: str
+
+
+def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
+    """Is this the machine, the key, the installation and the boot that the plan was made for?"""
+    runbook = fresh.runbook
+    pairs = (
+        ("other_host", "host", plan.host, fresh.host.name),
+        ("other_host_key", "host key", plan.host_key, fresh.target.host_key),
+        ("other_host", "machine id", plan.machine_id, fresh.host.machine_id),
+        ("other_target", "target id", plan.target_id, target_id),
+        ("rebooted", "boot id", plan.boot_id, fresh.host.boot_id),
+        ("other_runbook", "runbook", plan.runbook_digest, runbook.digest),
+    )
+    for reason, name, then, now in pairs:
+        if then != now:
+            return Stale(reason, f"the {name} was {then or 'none'} when the plan was made, now it is {now or 'none'}")
+    return None
+
+
+def cause_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
+    """Why the fresh diagnosis does not offer the plan's change any more, at its values."""
+    if fresh.status in {"unreachable", "inconclusive"} or any(unknown.check == plan.cause for unknown in fresh.unknown):
+        return Stale("unknown_facts", f"whether {plan.cause} still holds cannot be told: {fresh.headline}")
+    try:
+        offered = find_offer(fresh, plan.remediation, plan.culprit)
+        find_verdict(fresh, offered)
+        checked_parameters(plan.parameters, offered.params)
+    except PlanError as error:
+        return Stale("stale_facts", str(error))
+    return None
+
+
+def changed_before(plan: Plan, rendering: Rendering) -> Stale | None:
+    """Would the change start from other values than those approved, or be another change?"""
+    if rendering.changes != plan.changes:
+        for then, now in zip(plan.changes, rendering.changes, strict=False):
+            if then != now:
+                return Stale("stale_facts", f"{then.what}: {then.now} when approved, now {now.now}")
+        return Stale("stale_facts", "the change is no longer the one that was approved")
+    if any(plan.order.get(name) != value for name, value in rendering.order.items()):
+        return Stale("stale_facts", "the order would no longer be the one that was approved")
+    return None

@@ -1,0 +1,66 @@
+"""Making a live change permanent: a plan of its own, with its own approval, for the second step of the same action."""
+
+from dataclasses import replace
+
+from triagebook.runbooks.engine.canonical import plan_digest
+from triagebook.runbooks.engine.errors import RefusedError
+from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.fixes.attempt import Attempt, Trust, require
+from triagebook.tools.fixes.freshness import other_host
+from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
+from triagebook.tools.fixes.revert import IN_PLACE, UNDO
+from triagebook.tools.fixes.view import require_quota
+from triagebook.tools.fixes.vote import found
+from triagebook.tools.policy.model import Question
+from triagebook.tools.redact import redact
+from triagebook.tools.store import fix_rows
+from triagebook.tools.store.fix_states import Fix, plan_of
+from triagebook.tools.times import rfc3339
+
+FOLLOWS = "follows"  # the parameter of a permanent step's plan that names the live fix
+
+
+def proposed_permanent(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> Fix:
+    """Store the plan of the permanent step. Raises RefusedError: not in place, no such step, another host or boot, not allowed."""
+    with trust.store.read() as transaction:
+        fix = found(trust, tried, transaction, fix_id)
+    require(trust, tried, Question("propose", fix.host, fix.runbook, fix.risk))
+    plan = plan_of(fix)
+    if plan.action == UNDO or plan.order.get("step") != "live":
+        raise RefusedError(f"{fix.id}: it is no live change: there is nothing to make permanent", reason="not_live")
+    if fix.state not in IN_PLACE:
+        raise RefusedError(f"{fix.id}: it is {fix.state}; only a change that is in place is made permanent", reason="not_in_place")
+    if trust.executor is None:
+        raise RefusedError(f"{fix.id}: this server cannot change hosts", reason="cannot_apply")
+    require_room(trust, tried)
+    require_quota(trust, tried)
+    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
+    stale = other_host(plan, fresh, trust.executor.target_id(plan.host))
+    if stale is not None:
+        raise RefusedError(f"{fix.id}: {stale.says}", reason=stale.reason)
+    made = fix_of(tried, _plan(trust, tried, fix, replace(plan, diagnosis=fresh.id), reason))
+    tried.concerns(made)
+    detail = {"action": plan.action, "risk": plan.risk, FOLLOWS: fix.id, "expires_at": rfc3339(made.expires_at)}
+    with trust.store.write("propose") as transaction:
+        fix_rows.add(transaction, made, tried.event(runbook_digest=plan.runbook_digest, detail=detail))
+    return made
+
+
+def _plan(trust: Trust, tried: Attempt, fix: Fix, live: Plan, reason: str) -> Plan:
+    rendering = trust.renderer.permanent(live)
+    order = {**{name: live.order[name] for name in ORDER_FIELDS}, **rendering.order}
+    return replace(
+        live,
+        title=f"Make {fix.id} permanent: {live.title}",
+        parameters={**live.parameters, FOLLOWS: fix.id},
+        changes=rendering.changes,
+        commands=rendering.commands,
+        undo_commands=rendering.undo_commands,
+        requester=tried.identity.person,
+        requester_account=str(tried.identity.account),
+        reason=safe_text(redact(" ".join(reason.split())), MAX_REASON),
+        expires_at=rfc3339(tried.at + expiry_of(trust, tried, Question("approve", fix.host, fix.runbook, live.risk))),
+        order=order,
+        order_digest=plan_digest(order),
+    )

@@ -1,0 +1,167 @@
+"""Proposing: the server diagnoses the host itself, then writes down exactly what would be done, for others to decide."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import field, replace
+from datetime import timedelta
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
+from triagebook.runbooks.engine.errors import PlanError, RefusedError
+from triagebook.runbooks.engine.model import RISKS
+from triagebook.runbooks.engine.plan import MAX_REASON, Change, Plan, Request, Value, find_offer, propose
+from triagebook.runbooks.engine.plan_codec import digest, encode
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.fixes.attempt import Attempt, Trust, new_fix_id, require
+from triagebook.tools.fixes.view import require_quota
+from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.policy.decide import may, may_vote
+from triagebook.tools.policy.model import Question
+from triagebook.tools.redact import redact
+from triagebook.tools.store import fix_rows
+from triagebook.tools.store.fix_states import Fix, runbook_name
+from triagebook.tools.times import parse_rfc3339, rfc3339
+
+
+def changes_of(verdict: Verdict, offered: OfferedRemediation, values: Mapping[str, Value]) -> tuple[Change, ...]:
+    """The limit's present value and what the one bounded number among the parameters will make of it."""
+    bounded = [name for name, bound in offered.params.items() if bound.type == "int" and bound.min is not None]
+    if verdict.limit is None or len(bounded) != 1:
+        return ()
+    what = f"{verdict.limit.name} of {verdict.culprit.unit or verdict.culprit.id}"
+    return (Change(what, before_of(verdict), str(values[bounded[0]])),)
+
+
+def before_of(verdict: Verdict) -> str:
+    """The limit's value as it was read; empty where the verdict has no limit."""
+    if verdict.limit is None:
+        return ""
+    value = verdict.limit.value
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+_INVENTORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+UNCOVERED_EXPIRY = timedelta(minutes=15)  # of a plan that only breaking the glass can approve
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What somebody asks for. No member of it says who asks."""
+
+    host: str
+    remediation: str
+    runbook: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    culprit: str = ""
+    reason: str = ""
+
+
+def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
+    """Diagnose, plan, store. Raises RefusedError, PlanError, and what the diagnosing raises."""
+    host, runbook = _checked_host(tried, proposal.host), proposal.runbook or trust.default_runbook()
+    require(trust, tried, Question("diagnose", host, runbook))
+    _require_any_risk(trust, tried, Question("propose", host, runbook))
+    require_room(trust, tried)
+    require_quota(trust, tried)
+    diagnosis = trust.diagnoser.diagnose(host, runbook, proposal.inputs)
+    tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
+    plan = _planned(trust, tried, proposal, diagnosis)
+    fix = fix_of(tried, plan)
+    tried.concerns(fix)
+    detail = {
+        "action": plan.action,
+        "risk": plan.risk,
+        "change": "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes),
+        "diagnosis": plan.diagnosis,
+        "expires_at": plan.expires_at,
+        "policy": trust.policy.digest,
+    }
+    with trust.store.write("propose") as transaction:
+        fix_rows.add(transaction, fix, tried.event(runbook_digest=plan.runbook_digest, detail=detail))
+    return fix
+
+
+def _checked_host(tried: Attempt, text: str) -> str:
+    """A name this server may be asked about: of the inventory or a recorded case; this machine from a terminal only."""
+    target = parse_target(text)
+    if target.user:
+        raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
+    is_odd = target.kind == "local" or (target.kind == "remote" and not _INVENTORY.fullmatch(text))
+    if is_odd and tried.actor.channel != "cli":
+        raise RefusedError(f"{text}: here only names of the inventory may be asked about", reason="host_name")
+    return target.text
+
+
+def _require_any_risk(trust: Trust, tried: Attempt, question: Question) -> None:
+    """Do not diagnose a host for somebody who may propose nothing there, whatever the risk."""
+    decisions = [may(trust.policy, tried.identity, replace(question, risk=risk)) for risk in RISKS]
+    if not any(decision.is_allowed for decision in decisions):
+        raise RefusedError(decisions[0].says, reason=decisions[0].reason)
+
+
+def require_room(trust: Trust, tried: Attempt) -> None:
+    """Not more open plans than one person may have. RefusedError `too_many_open`."""
+    with trust.store.read() as transaction:
+        count = fix_rows.open_count(transaction, tried.identity.person)
+    if count >= trust.most_open:
+        message = f"{tried.identity.person} has {count} open plans; withdraw one before proposing another"
+        raise RefusedError(message, reason="too_many_open")
+
+
+def _planned(trust: Trust, tried: Attempt, proposal: Proposal, diagnosis: Diagnosis) -> Plan:
+    offered = find_offer(diagnosis, proposal.remediation, proposal.culprit)
+    runbook = f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
+    question = Question("propose", diagnosis.host.name, runbook, offered.risk)
+    require(trust, tried, question)
+    expires_at = tried.at + expiry_of(trust, tried, Question("approve", question.host, runbook, offered.risk))
+    is_replay = parse_target(diagnosis.host.name).kind == "replay"
+    if not is_replay and not (diagnosis.host.machine_id and diagnosis.host.boot_id):
+        raise PlanError(f"{diagnosis.host.name}: its machine id or boot id could not be read: a plan must know its host")
+    request = Request(
+        remediation=offered.id,
+        culprit=offered.culprit,
+        parameters=proposal.parameters,
+        requester=tried.identity.person,
+        requester_account=str(tried.identity.account),
+        reason=safe_text(redact(" ".join(proposal.reason.split())), MAX_REASON),
+        expires_at=rfc3339(expires_at),
+        target_id=trust.executor.target_id(diagnosis.host.name) if trust.executor and not is_replay else "",
+    )
+    return _without_secrets(propose(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters)))
+
+
+def _without_secrets(plan: Plan) -> Plan:
+    """What a host said in words, redacted before it is stored. Names that are acted on stay what they are."""
+    facts = tuple(replace(fact, value=redact(fact.value)) for fact in plan.facts)
+    return replace(plan, summary=redact(plan.summary), facts=facts)
+
+
+def expiry_of(trust: Trust, tried: Attempt, question: Question) -> timedelta:
+    """How long a plan may wait, by the terms that cover it. RefusedError `no_approval_rule`."""
+    terms = trust.policy.terms_for(question)
+    if terms is not None:
+        return timedelta(seconds=terms.expires_in_s)
+    decision = may_vote(trust.policy, tried.identity, question, tried.identity.person, break_glass="possible")
+    if not decision.is_allowed:
+        raise RefusedError("no approval terms cover this: nobody could approve it", reason="no_approval_rule")
+    return UNCOVERED_EXPIRY
+
+
+def fix_of(tried: Attempt, plan: Plan) -> Fix:
+    """The record of a new plan."""
+    return Fix(
+        id=new_fix_id(),
+        state="proposed",
+        content=encode(plan),
+        plan_digest=digest(plan),
+        host=plan.host,
+        lock=plan.machine_id or plan.host,
+        risk=plan.risk,
+        runbook=runbook_name(plan),
+        requester=plan.requester,
+        requester_account=plan.requester_account,
+        created_at=tried.at,
+        updated_at=tried.at,
+        expires_at=parse_rfc3339(plan.expires_at),
+    )

@@ -1,0 +1,102 @@
+"""Reverting: a plan of its own, with its own approval, that orders the helper to put back what an earlier fix changed."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from triagebook.runbooks.engine.canonical import plan_digest
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import PlanError, RefusedError
+from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Change, Plan
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.actions.orders import number_of
+from triagebook.tools.audit.event import Event
+from triagebook.tools.fixes.attempt import Attempt, Trust, require
+from triagebook.tools.fixes.freshness import other_host
+from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
+from triagebook.tools.fixes.vote import found
+from triagebook.tools.policy.model import Question
+from triagebook.tools.redact import redact
+from triagebook.tools.store import fix_rows
+from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.fix_states import Fix, plan_of
+from triagebook.tools.times import rfc3339
+
+UNDO = "undo"
+REVERTS = "reverts"  # the parameter of an undo's plan that names the fix
+IN_PLACE = frozenset({"validated", "unresolved"})
+
+
+def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> Fix:
+    """Store the plan that undoes a fix. Raises RefusedError: no undo, not in place, another host or boot, not allowed."""
+    with trust.store.read() as transaction:
+        fix = found(trust, tried, transaction, fix_id)
+    require(trust, tried, Question("propose", fix.host, fix.runbook, fix.risk))
+    plan = plan_of(fix)
+    if fix.state not in IN_PLACE:
+        raise RefusedError(f"{fix.id}: it is {fix.state}; only a change that is in place can be reverted", reason="not_in_place")
+    if plan.undo == "none" or plan.action == UNDO:
+        raise RefusedError(f"{fix.id}: it cannot be undone; its plan said so before it was approved", reason="no_undo")
+    if trust.executor is None:
+        raise RefusedError(
+            f"{fix.id}: this server cannot change hosts; by hand: {'; '.join(plan.undo_commands)}", reason="cannot_apply"
+        )
+    require_room(trust, tried)
+    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
+    same_boot = plan if plan.order.get("step") == "live" else replace(plan, boot_id=fresh.host.boot_id)
+    stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, trust.executor.target_id(plan.host))
+    if stale is not None:
+        gone = ": the live change went with that boot" if stale.reason == "rebooted" else ""
+        raise RefusedError(f"{fix.id}: {stale.says}{gone}", reason=stale.reason)
+    undo = _plan(trust, tried, fix, plan, fresh, reason=reason)
+    made = fix_of(tried, undo)
+    tried.concerns(made)
+    detail = {"action": UNDO, "risk": undo.risk, REVERTS: fix.id, "expires_at": undo.expires_at, "policy": trust.policy.digest}
+    with trust.store.write("propose") as transaction:
+        fix_rows.add(transaction, made, tried.event(runbook_digest=undo.runbook_digest, detail=detail))
+    return made
+
+
+def mark_reverted(trust: Trust, event: Event, transaction: Transaction, plan: Plan, says: str) -> None:
+    """The fix that was undone becomes `reverted`, in the transaction in which its undo is recorded as done."""
+    fix = fix_rows.read(transaction, str(plan.parameters.get(REVERTS, "")), for_update=True)
+    if fix is None or fix.state not in IN_PLACE:
+        return
+    about = replace(event, action="revert", fix=fix.id, plan_digest=fix.plan_digest)
+    now = trust.clock()
+    if fix_rows.claim(transaction, fix, "reverting", fix.owner, now + trust.lease, about):
+        claimed = fix_rows.read(transaction, fix.id, for_update=True)
+        if claimed is not None:
+            done = replace(about, action="result", reason="reverted", detail={"says": says})
+            fix_rows.settle(transaction, claimed, "reverted", fix.owner, says, done)
+
+
+def _expires(trust: Trust, tried: Attempt, plan: Plan, fix: Fix) -> datetime:
+    return tried.at + expiry_of(trust, tried, Question("approve", fix.host, fix.runbook, plan.risk))
+
+
+def _plan(trust: Trust, tried: Attempt, fix: Fix, plan: Plan, fresh: Diagnosis, *, reason: str) -> Plan:
+    if not plan.undo_commands:
+        raise PlanError(f"{fix.id}: its plan has no undo")
+    values = (UNDO, plan.target_id, plan.machine_id, fresh.host.boot_id)
+    execution = f"{fix.id}.{fix.owner.rpartition('.')[2]}"
+    order = {**dict(zip(ORDER_FIELDS, values, strict=True)), "undoes": number_of(execution)}
+    return replace(
+        plan,
+        runbook_digest=fresh.runbook.digest,
+        boot_id=fresh.host.boot_id,
+        diagnosis=fresh.id,
+        title=f"Revert {fix.id}: {plan.title}",
+        action=UNDO,
+        parameters={REVERTS: fix.id},
+        changes=tuple(Change(change.what, change.then, change.now) for change in plan.changes),
+        commands=plan.undo_commands,
+        undo="none",
+        undo_commands=(),
+        disruption="The value before comes back; the helper refuses where present use is above it.",
+        requester=tried.identity.person,
+        requester_account=str(tried.identity.account),
+        reason=safe_text(redact(" ".join(reason.split())), MAX_REASON),
+        expires_at=rfc3339(_expires(trust, tried, plan, fix)),
+        order=order,
+        order_digest=plan_digest(order),
+    )

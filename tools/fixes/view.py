@@ -1,0 +1,122 @@
+"""Diagnosing for somebody else: allowed by the policy of now, recorded, and allowed again whenever the answer is read."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import RefusedError, UsageError
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.audit.event import Event, decode
+from triagebook.tools.fixes.attempt import Attempt, Trust, attempt, require
+from triagebook.tools.policy.decide import may
+from triagebook.tools.policy.identity import Actor
+from triagebook.tools.policy.model import Question
+from triagebook.tools.store import audit_rows, fix_rows, refusal_rows
+
+# A face may record these words and no others: a log that takes any key can be drowned.
+FACE_ACTIONS = frozenset(
+    [
+        "list_hosts",
+        "list_runbooks",
+        "diagnose",
+        "diagnose_fleet",
+        "get_diagnosis",
+        "propose",
+        "fix_status",
+        "apply",
+        "search_audit",
+        "read",
+        "show",
+        "approve",
+        "deny",
+        "withdraw",
+        "revert",
+        "persist",
+        "press",  # a button nobody knows the meaning of
+    ]
+)
+FACE_REASONS = frozenset(
+    [
+        "unknown_argument",
+        "unknown_tool",
+        "scope_missing",
+        "rate_limit",
+        "host_name",
+        "inventory",
+        "no_inventory",
+        "external_user",
+        "unchecked_account",
+        "unknown_button",
+        "button_expired",
+    ]
+)
+DAY = timedelta(days=1)
+MOST_A_DAY = 20  # plans that one person's assistants may ask for
+MOST_ROWS = 1000
+PLANNING = ("propose", "persist", "revert")  # what stores a plan
+
+
+def allow_diagnosis(trust: Trust, actor: Actor, host: str, runbook: str) -> None:
+    """Raises RefusedError, recorded, when this actor may not diagnose that host."""
+    with attempt(trust, actor, "diagnose") as tried:
+        tried.about.update(host=host, runbook=runbook)
+        require(trust, tried, Question("diagnose", host, runbook))
+
+
+def record_diagnosis(trust: Trust, actor: Actor, diagnosis: Diagnosis) -> None:
+    """Write down who was told what about which host."""
+    with attempt(trust, actor, "diagnose") as tried:
+        runbook = diagnosis.runbook
+        cause = diagnosis.verdict.cause if diagnosis.verdict else ""
+        tried.about.update(host=diagnosis.host.name, runbook=f"{runbook.id}@{runbook.version}", runbook_digest=runbook.digest)
+        detail = {"diagnosis": diagnosis.id, "status": diagnosis.status, "cause": cause}
+        with trust.store.write("diagnose") as transaction:
+            audit_rows.append(transaction, tried.event(detail=detail))
+
+
+def may_see(trust: Trust, actor: Actor, host: str, runbook: str) -> bool:
+    """May this actor be shown what was found on that host? Asked at each read."""
+    identity = trust.policy.directory.identify(actor.account)
+    return may(trust.policy, identity, Question("diagnose", host, runbook)).is_allowed
+
+
+def record_refusal(trust: Trust, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
+    """A face said no before it asked the service: recorded as any refusal, under the account that the channel proved."""
+    if action not in FACE_ACTIONS or reason not in FACE_REASONS:
+        raise UsageError("no such action or reason of a face", reason="request")
+    tried = Attempt(actor, trust.policy.directory.identify(actor.account), action, trust.clock())
+    if fix_id:
+        with trust.store.read() as transaction:
+            fix = fix_rows.read(transaction, fix_id)
+        if fix is not None:
+            tried.concerns(fix)
+    _recorded(trust, [tried.event(outcome="refused", reason=reason, detail={"says": safe_text(says, 300)})])
+
+
+def record_strangers(trust: Trust, refusals: Iterable[tuple[str, int]], channel: str) -> None:
+    """Credentials that proved nothing, by reason and number. Nobody is named: whatever they claim was not proven."""
+    base = Event(at=trust.clock(), action="authenticate", outcome="refused", channel=channel)
+    _recorded(trust, [replace(base, reason=reason, detail={"times": str(times)}) for reason, times in refusals])
+
+
+def _recorded(trust: Trust, events: list[Event]) -> None:
+    with trust.store.write("refusal") as transaction:
+        for event in events:
+            refusal_rows.record(transaction, event)
+    trust.checkpointer.publish()
+
+
+def require_quota(trust: Trust, tried: Attempt) -> None:
+    """An assistant that asks without end is stopped by count, whoever lets it. RefusedError `daily_quota`."""
+    if tried.actor.channel != "mcp":
+        return
+    with trust.store.read() as transaction:
+        person = tried.identity.person
+        rows = [row for action in PLANNING for row in audit_rows.newest_rows(transaction, MOST_ROWS, person=person, action=action)]
+    events = [decode(row.leaf)[0] for row in rows]
+    today = [event for event in events if event.at > tried.at - DAY and event.channel == "mcp"]
+    count = sum(event.outcome == "ok" for event in today)
+    if count >= MOST_A_DAY:
+        message = f"assistants of {tried.identity.person} proposed {count} fixes within a day, the most is {MOST_A_DAY}"
+        raise RefusedError(message, reason="daily_quota")

@@ -1,0 +1,139 @@
+"""What the service answers: frozen data that every face renders. Times are RFC 3339 UTC."""
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import RefusedError
+from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.policy.decide import remaining
+from triagebook.tools.policy.model import Policy, Question
+from triagebook.tools.store.fix_states import Fix, HostLock, Vote, plan_of
+from triagebook.tools.times import rfc3339
+
+
+@dataclass(frozen=True)
+class VoteView:
+    """One person's decision."""
+
+    person: str
+    account: str
+    decision: str  # approve | deny
+    at: str
+    break_glass: str
+
+
+@dataclass(frozen=True)
+class FixView:
+    """A fix as a person must see it before saying yes. `plan` is None when the stored one was changed: then `problem` says so."""
+
+    id: str
+    state: str
+    digest: str
+    plan: Plan | None
+    votes: tuple[VoteView, ...]
+    approvals: str  # `1 of 2 (group:sre)`
+    created_at: str
+    updated_at: str
+    expires_at: str
+    outcome: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class FixSummary:
+    """One line of a list."""
+
+    id: str
+    state: str
+    host: str
+    risk: str
+    runbook: str
+    requester: str
+    created_at: str
+    expires_at: str
+
+
+@dataclass(frozen=True)
+class LockView:
+    """A locked host, since when and why."""
+
+    host: str
+    fix: str
+    reason: str
+    person: str
+    taken_at: str
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """One audit row, read from its leaf and never from the search columns."""
+
+    index: int
+    at: str
+    action: str
+    outcome: str
+    reason: str
+    account: str
+    person: str
+    service: str
+    channel: str
+    host: str
+    fix: str
+    runbook: str
+    runbook_digest: str
+    plan_digest: str
+    severity: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+def view_of(policy: Policy, fix: Fix, votes: tuple[Vote, ...]) -> FixView:
+    """A fix to be shown; its plan only when it is the one that was proposed."""
+    plan, problem = None, ""
+    try:
+        plan = plan_of(fix)
+    except RefusedError as error:
+        problem = str(error)
+    terms = policy.terms_for(question_of(fix, "approve"))
+    yes = [vote.person for vote in votes if vote.is_yes]
+    return FixView(
+        id=fix.id,
+        state=fix.state,
+        digest=fix.plan_digest,
+        plan=plan,
+        votes=tuple(map(_vote, votes)),
+        approvals=remaining(terms, yes) if terms else "nobody can approve this: no terms cover it",
+        created_at=rfc3339(fix.created_at),
+        updated_at=rfc3339(fix.updated_at),
+        expires_at=rfc3339(fix.expires_at),
+        outcome=fix.outcome,
+        problem=problem,
+    )
+
+
+def summary_of(fix: Fix) -> FixSummary:
+    """One line of a list."""
+    times = rfc3339(fix.created_at), rfc3339(fix.expires_at)
+    return FixSummary(fix.id, fix.state, fix.host, fix.risk, fix.runbook, fix.requester, *times)
+
+
+def lock_view(lock: HostLock) -> LockView:
+    """A lock to be shown."""
+    return LockView(lock.host, lock.fix_id, lock.reason, lock.person, rfc3339(lock.taken_at))
+
+
+def question_of(fix: Fix, action: str) -> Question:
+    """What the policy is asked about a fix."""
+    return Question(action, fix.host, fix.runbook, fix.risk)
+
+
+def question_of_view(fix: FixView, action: str) -> Question | None:
+    """The same of a fix that is shown; None where its plan was changed."""
+    if fix.plan is None:
+        return None
+    return Question(action, fix.plan.host, f"{fix.plan.runbook_id}@{fix.plan.runbook_version}", fix.plan.risk)
+
+
+def _vote(vote: Vote) -> VoteView:
+    decision = "approve" if vote.is_yes else "deny"
+    return VoteView(vote.person, vote.account, decision, rfc3339(vote.at), vote.break_glass)

@@ -1,0 +1,95 @@
+"""What a host must have before it is prepared: programs, OpenSSH >= 8.1, a clock, folders that only root may write."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.host_setup import layout
+from triagebook.tools.host_setup.remote import Remote
+
+CLOCK_SLACK_S = 30
+OLDEST_OPENSSH = (8, 1)  # the first with `ssh-keygen -Y verify`
+PROGRAMS = {
+    "sudo": "the fixing account reaches the helper by it",
+    "visudo": "a sudoers file is checked before it is put in place",
+    "ssh-keygen": "the helper verifies orders with it",
+    "flock": "one order at a time",
+    "timeout": "no program may hang the helper",
+    "mktemp": "the helper spools an order privately",
+    "prlimit": "live limits of processes",
+    "useradd": "the two accounts",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `is_met` False: `says` has what is missing and what to do."""
+
+    name: str
+    is_met: bool
+    says: str
+
+
+def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Finding, ...]:
+    """Everything a host needs; nothing on it is changed."""
+    return (
+        _root(remote),
+        *(_program(remote, name, why) for name, why in PROGRAMS.items()),
+        _openssh(remote),
+        _clock(remote, now),
+        _sshd_includes(remote),
+        *(_owned_by_root(remote, path) for path in ("/opt", "/etc", "/var/lib", "/run")),
+    )
+
+
+def _root(remote: Remote) -> Finding:
+    uid = remote.ask("id", "-u").stdout.strip()
+    return Finding("root", uid == "0", "runs as root" if uid == "0" else "this session is not root's and has no sudo")
+
+
+def _program(remote: Remote, name: str, why: str) -> Finding:
+    found = remote.ask("sh", "-c", 'PATH=$PATH:/usr/sbin:/sbin command -v "$1"', "sh", name)
+    return Finding(name, found.status == 0, found.stdout.strip() or f"missing: {name} ({why})")
+
+
+def openssh_version(banner: str) -> tuple[int, int] | None:
+    """Major and minor of what `ssh -V` prints."""
+    found = re.search(r"OpenSSH_(\d+)\.(\d+)", banner)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _openssh(remote: Remote) -> Finding:
+    ran = remote.ask("ssh", "-V")
+    version = openssh_version(ran.stderr + ran.stdout)
+    if version is None:
+        return Finding("openssh", False, "missing: the OpenSSH client programs (ssh-keygen -Y verify)")
+    said = f"OpenSSH {version[0]}.{version[1]}"
+    if version < OLDEST_OPENSSH:
+        return Finding("openssh", False, f"{said} is older than 8.1 and cannot verify an order: this host can be diagnosed only")
+    return Finding("openssh", True, said)
+
+
+def _clock(remote: Remote, now: Callable[[], datetime]) -> Finding:
+    before = now()
+    said = remote.ask("date", "+%s").stdout.strip()
+    after = now()
+    if not said.isdigit():
+        return Finding("clock", False, f"date said {said[:40]!r}")
+    ahead = int(said) + 0.5 - (before.timestamp() + after.timestamp()) / 2
+    is_met = abs(ahead) <= CLOCK_SLACK_S
+    advice = "" if is_met else f": orders are refused beyond {CLOCK_SLACK_S} s; synchronise it"
+    return Finding("clock", is_met, f"its clock is {ahead:+.1f} s off ours{advice}")
+
+
+def _sshd_includes(remote: Remote) -> Finding:
+    folder = layout.SSHD.rpartition("/")[0]
+    found = remote.succeeds("grep", "-qiE", rf"^[[:space:]]*Include[[:space:]]+\"?{folder}/\*\.conf", "/etc/ssh/sshd_config")
+    says = f"sshd reads {folder}" if found else f"/etc/ssh/sshd_config has no `Include {folder}/*.conf`: add it as its first line"
+    return Finding("sshd_include", found, says)
+
+
+def _owned_by_root(remote: Remote, path: str) -> Finding:
+    said = remote.ask("stat", "-c", "%u %a", path).stdout.split()
+    is_met = len(said) == 2 and said[0] == "0" and not int(said[1], 8) & 0o022
+    return Finding(f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there")

@@ -1,0 +1,52 @@
+"""Take a host's preparation away again, and leave the host as it was."""
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.host_setup import layout
+from triagebook.tools.host_setup.install import made_account, reload_sshd
+from triagebook.tools.host_setup.remote import Remote
+
+_OUTSTANDING = """cd "$1" 2>/dev/null || exit 0
+for entry in *; do
+  state=''
+  [ ! -r "$entry/state" ] || read -r state <"$entry/state"
+  case $state in
+    changing | undoing | half) echo "$entry $state" ;;
+    applied) [ ! -e "$entry/persistent" ] || echo "$entry $state" ;;
+  esac
+done"""
+
+
+def outstanding(remote: Remote) -> tuple[str, ...]:
+    """Changes the helper made that are still there, with what undo needs in its journal: `ID STATE`."""
+    return tuple(remote.run("sh", "-c", _OUTSTANDING, "sh", layout.JOURNAL).splitlines())
+
+
+def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
+    """Remove everything `install` put there, and the accounts it made.
+
+    Raises:
+        UsageError: persistent changes are still there and their undo would be lost.
+        PrepareError: a step failed; it can be repeated.
+    """
+    left = outstanding(remote)
+    if left and not keep_changes:
+        raise UsageError(f"{len(left)} changes are still in place: revert them first, or keep them: {', '.join(left)}")
+    remote.run("rm", "-f", layout.SUDOERS)  # first: from now on nobody can order anything
+    if remote.exists(layout.SSHD):
+        remote.run("rm", "-f", layout.SSHD)
+        reload_sshd(remote)
+    for account in (layout.FIXER, layout.DIAGNOSER):
+        if remote.exists(made_account(account)):
+            _remove_account(remote, account)
+    for path in (layout.PROGRAMS, layout.CONFIG, layout.STATE, "/run/triagebook"):
+        remote.run("rm", "-rf", path)
+
+
+def _remove_account(remote: Remote, account: str) -> None:
+    """userdel refuses an account with a process: its sessions, and its user manager after them, are ended first."""
+    remote.ask("loginctl", "terminate-user", account)
+    for _ in range(10):
+        if remote.succeeds("userdel", account):
+            return
+        remote.run("sleep", "1")
+    remote.run("userdel", account)

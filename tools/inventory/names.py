@@ -1,0 +1,57 @@
+"""The names an assistant may say: hosts of the inventory, and recorded cases to try things out. No account, address or path."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import field
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import did_you_mean, safe_text
+from triagebook.tools.inventory.inventory import NAME, Entry, Inventory
+from triagebook.tools.inventory.target import LOCAL, TargetName, parse_target
+
+CASE = re.compile(r"replay:[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+GROUP = "group:"
+HINT = "name the hosts in inventory.yaml beside config.yaml: `hosts: [web01, db01]`"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the inventory of a server allows."""
+
+    inventory: Inventory = field(default_factory=Inventory)
+
+    def require(self, name: str) -> str:
+        """The name, when it may be asked about. Raises UsageError, each case with its reason."""
+        if CASE.fullmatch(name):
+            return name
+        shown = safe_text(name, 60)
+        if not NAME.fullmatch(name) or name in LOCAL:
+            raise UsageError(
+                f"{shown!r} is not an inventory name: letters, digits, '.', '_', '-'; no localhost", reason="host_name"
+            )
+        if name in self.inventory.hosts:
+            return name
+        if not self.inventory.hosts:
+            raise UsageError(f"{shown!r}: no inventory is configured; {HINT}", reason="no_inventory")
+        raise UsageError(f"{shown!r} is not in the inventory{did_you_mean(name, self.inventory.hosts)}", reason="inventory")
+
+    def target(self, name: str) -> TargetName:
+        """How the host is reached."""
+        return self.inventory.hosts[name].target if name in self.inventory.hosts else parse_target(name)
+
+    def named(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Each name once; `group:NAME` stands for its members. Raises UsageError as `require` does."""
+        found: dict[str, None] = {}
+        for name in names:
+            if name.startswith(GROUP):
+                found.update(dict.fromkeys(entry.name for entry in self._members(name.removeprefix(GROUP))))
+            else:
+                found[self.require(name)] = None
+        return tuple(found)
+
+    def _members(self, group: str) -> tuple[Entry, ...]:
+        try:
+            return self.inventory.of(group)
+        except UsageError:
+            raise UsageError(f"no group {safe_text(group, 60)!r} in the inventory", reason="inventory") from None

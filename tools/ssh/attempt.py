@@ -1,0 +1,68 @@
+"""The course of one login: its phases, their deadlines and times, and what a failure in each of them means."""
+
+import math
+import time
+from types import TracebackType
+
+from triagebook.tools.ssh.config import HostConfig
+from triagebook.tools.ssh.failures import FAILURES, classify
+from triagebook.tools.ssh.stream import Dialing
+from triagebook.tools.transport.base import Deadlines, LoginFailed
+
+
+class Attempt:
+    """One try to reach one host. `name` is the host as people know it; times are of the monotonic clock."""
+
+    def __init__(self, name: str, deadlines: Deadlines) -> None:
+        self.name = name
+        self.deadlines = deadlines
+        self.total_until = time.monotonic() + deadlines.total_s
+        self.until = self.total_until
+        self.timings_ms: dict[str, float] = {}
+        self.notes: list[str] = []
+
+    def phase(self, name: str, seconds: float = math.inf) -> "_Phase":
+        """`until` is the phase's deadline inside. Raises LoginFailed with the evidence for what went wrong in it."""
+        return _Phase(self, name, seconds)
+
+    def spent(self, phase: str, milliseconds: float) -> None:
+        """Count time to a phase that may come more than once."""
+        self.timings_ms[phase] = self.timings_ms.get(phase, 0.0) + milliseconds
+
+    def note(self, *notes: str) -> None:
+        """Keep what the reader of the result should know."""
+        self.notes.extend(note for note in notes if note not in self.notes)
+
+    def hop(self, name: str) -> "Attempt":
+        """The login at a jump host: its own phases, within the same total, with the same notes."""
+        hop = Attempt(name, self.deadlines)
+        hop.total_until, hop.notes = self.total_until, self.notes
+        return hop
+
+    def connect_limit(self, configured_s: float | None) -> float:
+        """ssh_config's ConnectTimeout may shorten ours."""
+        return min(self.deadlines.connect_s, configured_s or math.inf)
+
+    def dial(self, config: HostConfig) -> Dialing | None:
+        """Begin the TCP connection, where the way to the host is a direct one. Raises LoginFailed."""
+        if config.proxy_jump or config.proxy_command:
+            return None
+        with self.phase("connect", self.connect_limit(config.connect_timeout_s)):
+            return Dialing(config.host, config.port, self.until)
+
+
+class _Phase:
+    """One phase of an attempt, while it lasts."""
+
+    def __init__(self, attempt: Attempt, name: str, seconds: float) -> None:
+        self._attempt, self._name, self._seconds = attempt, name, seconds
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+        self._attempt.until = min(self._started + self._seconds, self._attempt.total_until)
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> None:
+        attempt = self._attempt
+        attempt.spent(self._name, (time.monotonic() - self._started) * 1000)
+        if isinstance(error, FAILURES):
+            raise LoginFailed(classify(self._name, error, attempt.name, attempt.until - self._started)) from error

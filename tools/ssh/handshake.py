@@ -1,0 +1,134 @@
+"""Key exchange in the stock order by paramiko's Transport, used as a library of kex methods, key derivation and ciphers.
+
+The one module that uses paramiko's underscore methods (hence the pinned range 5.1): `_send_kex_init`,
+`_parse_kex_init`, `_parse_newkeys`, `_verify_key`, `_expect_packet`, and the tables `_preferred_*` and `_kex_info`.
+Transport.run, its thread, its channels and its authentication are not used: `connection.py` drives the packets.
+"""
+
+from typing import Any
+
+from triagebook.tools.ssh import light_paramiko
+from triagebook.tools.ssh.algorithms import CIPHERS, CURVE25519, KEX, KEX_MESSAGES, KEXINIT, MACS, NEWKEYS, SAME_AS, best_eager
+from triagebook.tools.ssh.failures import BadPacket, HostKeyRefused, NotAgreed
+from triagebook.tools.ssh.host_keys import HostKeyCheck
+from triagebook.tools.ssh.packets import Packets
+from triagebook.tools.ssh.wire import Reader
+
+paramiko = light_paramiko.load()
+_Transport: Any = paramiko.Transport
+
+
+class _NoSocket:
+    """What paramiko's constructor asks of a socket."""
+
+    def settimeout(self, seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Handshake(_Transport):  # type: ignore[misc]
+    """The keys of one connection."""
+
+    is_eager = False
+    is_compressing = False
+
+    # set by paramiko's methods
+    kex_engine: Any
+    local_kex_init: bytes | None
+    remote_kex_init: bytes | None
+    session_id: bytes
+    initial_kex_done: bool
+    agreed_on_strict_kex: bool
+    host_key_type: str
+    remote_version: str
+    _expected_packet: tuple[int, ...]
+    _kex_info: dict[str, Any]
+    H: bytes
+
+    def __init__(self, packets: Packets, check: HostKeyCheck) -> None:
+        super().__init__(_NoSocket(), packetizer_class=lambda _socket: packets)
+        self._check = check
+        self.fingerprint = ""
+        self.remote_kex_algorithms: tuple[str, ...] = ()
+        self._kex_info = {**self._kex_info, CURVE25519: self._kex_info[SAME_AS[CURVE25519][1]]}
+        self._preferred_kex = tuple(name for name in KEX if name in self._kex_info)
+        self._preferred_keys = check.algorithms()
+        self._preferred_pubkeys = ()
+        self._preferred_ciphers, self._preferred_macs = CIPHERS, MACS
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """Without paramiko's own addition of certificate types for each key type."""
+        return tuple(self._preferred_keys)
+
+    def identify(self) -> None:
+        """Queue our identification line."""
+        self.packetizer.write_all(f"{self.local_version}\r\n".encode())
+
+    def announce(self) -> None:
+        """Queue KEXINIT."""
+        self._send_kex_init()
+
+    def handle(self, kind: int, payload: bytes, number: int) -> None:
+        """One message of the key exchange. Raises NotAgreed, HostKeyRefused."""
+        try:
+            self._handle(kind, payload, number)
+        except (HostKeyRefused, NotAgreed, BadPacket):
+            raise
+        except paramiko.SSHException as error:
+            raise NotAgreed(str(error)) from error
+        except (ValueError, KeyError, IndexError, TypeError, OverflowError, UnicodeError) as error:  # hostile bytes
+            raise NotAgreed(f"malformed key exchange: {error}") from error
+
+    def _handle(self, kind: int, payload: bytes, number: int) -> None:
+        packed = paramiko.message.Message(payload[1:])
+        packed.seqno = number
+        if kind == KEXINIT and self.remote_kex_init is None:
+            if self.local_kex_init is None:  # the host wants new keys
+                self._send_kex_init()
+            self._learn_kex(payload)
+            self._parse_kex_init(packed)
+            self.kex_engine.start_kex()
+        elif kind == NEWKEYS and self._expected_packet == (NEWKEYS,):
+            self._expected_packet = ()
+            self._parse_newkeys(packed)
+        elif kind in KEX_MESSAGES and kind in self._expected_packet and self.kex_engine is not None:
+            self._expected_packet = ()
+            self.kex_engine.parse_next(kind, packed)
+        else:
+            raise NotAgreed(f"message {kind} in the middle of the key exchange")
+
+    def best_kex(self) -> str:
+        """The method to send ahead next time."""
+        return best_eager(self.remote_kex_algorithms)
+
+    @property
+    def is_running(self) -> bool:
+        """Between our KEXINIT and the host's NEWKEYS."""
+        return self.local_kex_init is not None
+
+    @property
+    def is_renewing(self) -> bool:
+        """The host has asked for new keys, and they are not agreed yet."""
+        return self.is_running and self.initial_kex_done
+
+    @property
+    def are_keys_ours(self) -> bool:
+        """Our NEWKEYS is queued: what is sent from here on is encrypted for the verified host."""
+        return bool(self._expected_packet == (NEWKEYS,)) or self.initial_kex_done
+
+    @property
+    def is_strict(self) -> bool:
+        return bool(self.agreed_on_strict_kex)
+
+    def _learn_kex(self, payload: bytes) -> None:
+        self.remote_kex_algorithms = tuple(Reader(payload[17:]).names())
+
+    def _verify_key(self, host_key: bytes, sig: bytes) -> None:
+        """Called by every kex method, after the exchange hash is known and before our NEWKEYS is queued."""
+        self.fingerprint = self._check.verified(self.host_key_type, host_key, self.H, sig, self.fingerprint)
+
+    def _log(self, level: int, msg: object, *args: object) -> None:
+        """Nothing is logged: what matters is in the result."""

@@ -1,0 +1,76 @@
+"""One flight: everything a login needs is sent before the host has answered, and the host's key is verified in between.
+
+    flight 1   TCP SYN
+    flight 2   identification, KEXINIT, and the first message of the one key exchange that is offered
+               (so the outcome cannot differ; no guess flag of RFC 4253, 7 is needed)
+    --         the host's answer: its key is judged and its signature verified here; on a refusal nothing more leaves
+    flight 3   NEWKEYS, service request, signed authentication, channel open, exec: one send
+
+The order is safe because a server reads in order: the channel is opened after the authentication was checked. It is
+for reading only. Orders that change a host never travel this way, for a repetition must be harmless: after a surprise
+the connector starts again in the stock order.
+"""
+
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.ssh.agent import AgentError
+from triagebook.tools.ssh.attempt import Attempt
+from triagebook.tools.ssh.authenticate import queue_request, queue_service_request, why_refused
+from triagebook.tools.ssh.channels import Channel
+from triagebook.tools.ssh.connection import Connection
+from triagebook.tools.ssh.failures import AuthRefused, Cut, NotAgreed, Surprise, TimedOut
+from triagebook.tools.ssh.identities import Identity
+from triagebook.tools.ssh.opening import Opening, wait_open
+from triagebook.tools.ssh.wire import USERAUTH_SUCCESS
+from triagebook.tools.transport.base import LoginFailed
+
+
+def fly(connection: Connection, user: str, key: Identity, opening: Opening, attempt: Attempt, refused: set[str]) -> Channel:
+    """Log in with `key` and start what `opening` says; returns its channel once the host has confirmed it.
+
+    Raises:
+        Surprise: go in stock order.
+        LoginFailed: the host's answer would be the same in any order (no banner, host key, no session).
+    """
+    limits = attempt.deadlines
+    with attempt.phase("banner", limits.banner_s):
+        connection.greet(attempt.until)
+    try:
+        with attempt.phase("kex", limits.kex_s):
+            connection.exchange_keys_holding(attempt.until)
+            _queue_login(connection, user, key, attempt)
+            channel = opening.queue(connection, is_ahead=True)
+            connection.release(attempt.until)
+    except LoginFailed as failed:
+        if isinstance(failed.__cause__, NotAgreed | Cut | TimedOut):
+            raise Surprise(failed.login.message) from failed
+        raise
+    try:
+        _await_login(connection, user, key, attempt, refused)
+        with attempt.phase("session", limits.exec_s):
+            wait_open(connection, channel, attempt.until)
+            opening.start(connection, channel, attempt.until, is_ahead=True)
+    except LoginFailed as failed:
+        if isinstance(failed.__cause__, NotAgreed | Cut):
+            raise Surprise(failed.login.message) from failed
+        raise
+    return channel
+
+
+def _queue_login(connection: Connection, user: str, key: Identity, attempt: Attempt) -> None:
+    queue_service_request(connection)
+    try:
+        queue_request(connection, user, key, is_signed=True, until=attempt.total_until)
+    except (AgentError, UsageError, OSError) as error:
+        raise Surprise(f"{key.origin} cannot sign: {error}") from error
+    connection.expect_login()
+
+
+def _await_login(connection: Connection, user: str, key: Identity, attempt: Attempt, refused: set[str]) -> None:
+    with attempt.phase("auth", attempt.deadlines.auth_s):
+        connection.wait(lambda: connection.auth_reply is not None, attempt.until)
+        kind, reader = connection.auth_reply or (0, None)
+        if kind != USERAUTH_SUCCESS:
+            refused.add(key.fingerprint)
+            methods = reader.names() if reader else []
+            tried = [f"{key.origin} ({key.fingerprint})"]
+            raise AuthRefused(why_refused(connection, user, tried, methods, 0))

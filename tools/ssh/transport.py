@@ -1,0 +1,224 @@
+"""The default way to a host: SSH by paramiko's key exchange on our own connection.
+
+This module is light: TCP is under way before the heavy ones (paramiko, cryptography) are imported.
+"""
+
+import contextlib
+import shlex
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
+
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.ssh.attempt import Attempt
+from triagebook.tools.ssh.config import look_up, parse_target
+from triagebook.tools.ssh.failures import Cut, NotAgreed, TimedOut
+from triagebook.tools.ssh.recent_logins import Ways
+from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, Path
+
+if TYPE_CHECKING:
+    from triagebook.tools.ssh.channels import Channel
+    from triagebook.tools.ssh.config import HostConfig
+    from triagebook.tools.ssh.connection import Connection
+    from triagebook.tools.ssh.connector import Arrival, Beginning, Connector
+    from triagebook.tools.ssh.stream import Dialing
+
+CLOSE_S = 1.0  # for a goodbye that nobody may read
+
+
+def render(argv: Sequence[str]) -> str:
+    """The one place where an argv becomes a string. `exec`: the login shell becomes the program, without a fork."""
+    return _rendered(tuple(argv))
+
+
+@lru_cache(maxsize=8)
+def _rendered(argv: tuple[str, ...]) -> str:
+    """A fleet gets the same program, which is long."""
+    return "exec " + shlex.join(argv)
+
+
+class SshTransport:
+    """Reaches hosts as the user's ssh would, by his ssh_config, known_hosts, agent and key files.
+
+    Safe for many threads, one host each. `ways_file` keeps what is known of hosts between runs. `may_fly=False` keeps
+    to the stock order: for orders that must not be sent twice.
+    """
+
+    def __init__(
+        self,
+        *,
+        config_file: FilePath | None = None,
+        deadlines: Deadlines | None = None,
+        ways_file: FilePath | None = None,
+        may_fly: bool = True,
+    ) -> None:
+        self._config_file = config_file
+        self._deadlines = deadlines or Deadlines()
+        self._ways_file = ways_file
+        self._may_fly = may_fly
+        self._connector: Connector | None = None
+        self._lock = threading.Lock()
+        self._ahead: dict[str, _Ahead] = {}
+
+    def dial(self, host: str) -> None:
+        """Begin the connection to a host that `launch` will be asked for soon. What fails here, `launch` tells."""
+        with contextlib.suppress(TriagebookError):
+            config, attempt, dialing = self._dial(host)
+            self._ahead[host] = _Ahead(self._connected(), config, attempt, dialing)
+
+    def _dial(self, host: str) -> "tuple[HostConfig, Attempt, Dialing | None]":
+        config = look_up(parse_target(host), self._config_file)
+        attempt = Attempt(config.alias, self._deadlines)
+        return config, attempt, attempt.dial(config)
+
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
+        """Connect and start the first process. Raises LoginFailed, UsageError."""
+        ahead = self._ahead.pop(host) if host in self._ahead else _Ahead(None, *self._dial(host))
+        from triagebook.tools.ssh.opening import Exec  # noqa: PLC0415 - after the SYN
+
+        connector, attempt = self._connected(), ahead.attempt
+        arrival = connector.arrive(ahead.config, Exec(render(argv), cap_bytes), attempt, ahead.begun(connector))
+        if self._deadlines.session_s is not None:
+            attempt.total_until = time.monotonic() + self._deadlines.session_s
+        session = SshSession(arrival, attempt)
+        return SshProcess(session, arrival.channel, attempt)
+
+    def _connected(self) -> "Connector":
+        from triagebook.tools.ssh.connector import Connector  # noqa: PLC0415
+
+        with self._lock:
+            if self._connector is None:
+                self._connector = Connector(self._config_file, Ways(self._ways_file), may_fly=self._may_fly)
+            return self._connector
+
+
+class _Ahead:
+    """A connection that begins while the caller imports and reads what it is for. Without a connector it begins when asked."""
+
+    def __init__(self, connector: "Connector | None", config: "HostConfig", attempt: Attempt, dialing: "Dialing | None") -> None:
+        self.config, self.attempt, self._dialing = config, attempt, dialing
+        self._begun: Beginning | None = None
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        if connector is not None:
+            from triagebook.tools.ssh import key_exchange  # noqa: F401, PLC0415 - the second flight will need it
+
+            self._thread = threading.Thread(target=self._begin, args=(connector,), daemon=True, name=f"dial {config.alias}")
+            self._thread.start()
+
+    def _begin(self, connector: "Connector") -> None:
+        try:
+            self._begun = connector.begin(self.config, self.attempt, self._dialing)
+        except Exception as error:  # noqa: BLE001 - raised where the answer is asked for
+            self._failure = error
+
+    def begun(self, connector: "Connector") -> "Beginning":
+        """Wait for it. Raises LoginFailed, UsageError."""
+        if self._thread is None:
+            return connector.begin(self.config, self.attempt, self._dialing)
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        assert self._begun is not None  # noqa: S101 - it failed, or it is there
+        return self._begun
+
+
+class SshSession:
+    """A logged-in connection. It belongs to one thread at a time."""
+
+    def __init__(self, arrival: "Arrival", attempt: Attempt) -> None:
+        self.connection = arrival.connection
+        self._attempt = attempt
+        self.login = Login("exec", "ok")
+        self.path = Path(f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
+
+    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
+        """Start one more process on the connection. Raises LoginFailed (phase exec) when the host refuses it."""
+        return SshProcess(self, self._open(render(argv), cap_bytes, "exec"), self._attempt)
+
+    def _open(self, command: str, cap_bytes: int, request: str) -> "Channel":
+        from triagebook.tools.ssh.opening import Exec, wait_open  # noqa: PLC0415
+
+        opening = Exec(command, cap_bytes, request)
+        with self._attempt.phase("exec", self._attempt.deadlines.exec_s):
+            until = self._attempt.until
+            channel = opening.queue(self.connection, is_ahead=False)
+            wait_open(self.connection, channel, until)
+            opening.start(self.connection, channel, until, is_ahead=False)
+        return channel
+
+    def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:
+        """Read files by SFTP, all at once; a str is why not. Raises LoginFailed where there is no SFTP."""
+        from triagebook.tools.ssh.sftp import read_files  # noqa: PLC0415
+
+        channel = self._open("sftp", (cap_bytes + 1024) * (len(paths) + 1), "subsystem")
+        with self._attempt.phase("exec"):
+            try:
+                return read_files(self.connection, channel, paths, cap_bytes, self._attempt.total_until)
+            finally:
+                self.connection.channels.close(channel)
+
+    def close(self) -> None:
+        """End the session; ends its processes' input."""
+        self.connection.leave(time.monotonic() + CLOSE_S)
+
+
+class SshProcess:
+    """A process on the host, behind one channel."""
+
+    def __init__(self, session: SshSession, channel: "Channel", attempt: Attempt) -> None:
+        self._session, self._channel = session, channel
+        self._allowance = Allowance(attempt.deadlines, attempt.total_until)
+
+    @property
+    def session(self) -> SshSession:
+        return self._session
+
+    def read(self, timeout_s: float) -> bytes:
+        """The next bytes of standard output; b"" at its end. Raises TimeoutError."""
+        channel = self._channel
+        try:
+            until = self._allowance.for_output(timeout_s, has_begun=channel.out_total > 0)
+            self._connection.wait(lambda: bool(channel.out) or channel.is_over, until)
+        except TimedOut:
+            raise TimeoutError("the process prints nothing") from None
+        except (Cut, NotAgreed):  # the channel has it: `finish` tells
+            pass
+        return channel.take()
+
+    def write(self, data: bytes) -> None:
+        """Send to standard input. Raises OSError when the process is gone or does not read."""
+        try:
+            self._connection.write(self._channel, data, self._allowance.for_input())
+        except TimedOut:
+            raise TimeoutError("the process does not read its input") from None
+        except (Cut, NotAgreed) as error:
+            raise BrokenPipeError(32, f"the connection is gone: {error}") from error
+
+    def finish(self, timeout_s: float) -> Exit:
+        """Close standard input, drain and wait; at the timeout the channel is closed. Output stays to be read."""
+        channel, connection = self._channel, self._connection
+        until = self._allowance.for_end(timeout_s)
+        is_timed_out = False
+        try:
+            connection.channels.end_input(channel)
+            connection.wait(lambda: channel.is_closed, until)
+        except TimedOut:
+            is_timed_out = True
+            self._abandon()
+        except (Cut, NotAgreed):
+            pass
+        ended = "timeout" if is_timed_out else "cut" if channel.cut else "signal" if channel.signal else "exit"
+        return Exit(channel.status, bytes(channel.err), channel.is_truncated, ended=ended, detail=channel.cut or channel.signal)
+
+    def _abandon(self) -> None:
+        self._connection.channels.close(self._channel)
+        with contextlib.suppress(TimedOut, Cut):
+            self._connection.flush(time.monotonic() + CLOSE_S)
+
+    @property
+    def _connection(self) -> "Connection":
+        return self._session.connection
