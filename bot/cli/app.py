@@ -10,7 +10,7 @@ import typer
 from triagebook.runbooks.engine.errors import TriagebookError
 
 if TYPE_CHECKING:
-    from triagebook.bot.cli.early_connect import Dialled
+    from triagebook.bot.cli.early_connect import EarlyConnection
 
 app = typer.Typer(
     add_completion=False,
@@ -69,11 +69,11 @@ def diagnose(
     """
     from triagebook.bot.cli import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
 
-    dialled: Dialled | None = context.obj
+    dialled: EarlyConnection | None = context.obj
     is_for_these = dialled is not None and (dialled.hosts, dialled.ssh_config) == (tuple(hosts or ()), ssh_config)
 
     inputs: dict[str, Any] = {"symptom": symptom, "unit": unit, "user": user, "pid": pid}
-    options = face.Options(
+    options = face.DiagnoseOptions(
         hosts=tuple(hosts or ["localhost"]),
         runbook=runbook,
         inputs={name: value for name, value in inputs.items() if value},
@@ -116,7 +116,9 @@ def watch(
     from triagebook.bot.cli import watch as face  # noqa: PLC0415
 
     chosen = tuple(hosts or ["localhost"])
-    raise typer.Exit(face.run(face.Options(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config, host_cpu)))
+    raise typer.Exit(
+        face.run(face.WatchOptions(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config, host_cpu))
+    )
 
 
 GROUPS = {
@@ -144,13 +146,13 @@ def mount(words: Sequence[str]) -> None:
         app.command(name=name, help=None if name in words else text)(command)
 
 
-def main(dialled: "Dialled | None" = None) -> None:
+def main(dialled: "EarlyConnection | None" = None) -> None:
     """Parse and run. Expected failures become one line on standard error and their exit status."""
     mount(sys.argv[1:])
     try:
         app(obj=dialled)
     except TriagebookError as error:
-        sys.stderr.write(f"triagebook: {_told(error)}\n")
+        sys.stderr.write(f"triagebook: {_message_of(error)}\n")
         sys.exit({"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error)))
     except BrokenPipeError:
         sys.exit(141)
@@ -160,7 +162,7 @@ def main(dialled: "Dialled | None" = None) -> None:
         gc.freeze()  # the interpreter's last collection would look at everything for nothing: 25 ms
 
 
-def _told(error: TriagebookError) -> str:
+def _message_of(error: TriagebookError) -> str:
     """The message; a refusal with the reason code that the audit log has too."""
     from triagebook.runbooks.engine.errors import RefusedError  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from triagebook.bot.cli.server_call import JsonOption, SocketOption, put
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
 from triagebook.bot.render.plan import table
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
@@ -29,7 +29,7 @@ def list_(
 ) -> None:
     """The newest rows first that you may read."""
     request = {"do": "audit_list", "limit": limit, "fix": fix, "host": host, "person": person}
-    put(request, socket, as_json, _render_rows)
+    show_answer(request, socket, as_json, _render_rows)
 
 
 @app.command()
@@ -41,7 +41,7 @@ def show(
     socket: SocketOption = None,
 ) -> None:
     """One row, with the proof that it is in the log: leaf, path and signed checkpoint for any C2SP verifier."""
-    put({"do": "audit_show", "index": index, "old_size": since}, socket, as_json, _render_row)
+    show_answer({"do": "audit_show", "index": index, "old_size": since}, socket, as_json, _render_row)
 
 
 @app.command()
@@ -56,10 +56,10 @@ def verify(
     """Is the log what it was? Exit status 1 and the place when not. Keep the checkpoint it prints."""
     notes = [path.read_text(encoding="utf-8") for path in checkpoint or []]
     if export is not None:
-        report = _verified_export(export, key, notes)
+        report = _verify_export_file(export, key, notes)
         sys.stdout.write(json.dumps(report) + "\n" if as_json else _render_report(report))
     else:
-        report = put({"do": "audit_verify", "checkpoints": notes}, socket, as_json, _render_report)
+        report = show_answer({"do": "audit_verify", "checkpoints": notes}, socket, as_json, _render_report)
     raise typer.Exit(0 if report["holds"] else BROKEN)
 
 
@@ -74,7 +74,7 @@ def export(
         sys.stdout.write(json.dumps(item, ensure_ascii=False) + "\n")
 
 
-def _verified_export(path: Path, key: str, notes: list[str]) -> dict[str, Any]:
+def _verify_export_file(path: Path, key: str, notes: list[str]) -> dict[str, Any]:
     from triagebook.tools.audit.export import verify_export  # noqa: PLC0415 - light start
 
     if not key:

@@ -20,8 +20,8 @@ from triagebook.tools.diagnosis.recording import save_answer
 from triagebook.tools.diagnosis.service import Service
 
 if TYPE_CHECKING:
-    from triagebook.bot.render.fleet import Row
-    from triagebook.tools.diagnosis.fleet import Bounds, Outcome
+    from triagebook.bot.render.fleet import HostRow
+    from triagebook.tools.diagnosis.fleet import FleetBounds, Outcome
     from triagebook.tools.ssh.transport import SshTransport
 
 EXIT_STATUS: Mapping[str, int] = {
@@ -39,7 +39,7 @@ NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host a
 
 
 @dataclass(frozen=True)
-class Options:
+class DiagnoseOptions:
     """What was asked on the command line."""
 
     hosts: tuple[str, ...]
@@ -57,7 +57,7 @@ class Options:
     dialing: "SshTransport | None" = None
 
 
-def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) -> int:
+def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Diagnose, print, and return the exit status."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
@@ -74,7 +74,7 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
     return _many(service, questions, options, out, err)
 
 
-def _one(service: Service, question: Question, options: Options, out: TextIO, err: TextIO) -> int:
+def _one(service: Service, question: Question, options: DiagnoseOptions, out: TextIO, err: TextIO) -> int:
     show = _live_line(err, question.target.text)
     answer = service.diagnose(question, show)
     show("done", None)
@@ -93,7 +93,7 @@ def write_json(out: TextIO, value: object) -> None:
     out.flush()
 
 
-def _many(service: Service, questions: Sequence[Question], options: Options, out: TextIO, err: TextIO) -> int:
+def _many(service: Service, questions: Sequence[Question], options: DiagnoseOptions, out: TextIO, err: TextIO) -> int:
     """Answers as they come; of each host only its row of the table is kept, and with --json not even that."""
     from triagebook.bot.render.fleet import render_table  # noqa: PLC0415 - for many hosts only
     from triagebook.tools.diagnosis.fleet import fleet  # noqa: PLC0415
@@ -101,7 +101,7 @@ def _many(service: Service, questions: Sequence[Question], options: Options, out
     runbook = questions[0].runbook
     check_inputs(service.catalog.load(runbook), questions[0])
     gc.freeze()  # what is there before the first host stays: no collection need look at it for each hundred hosts
-    rows: list[Row] = []
+    rows: list[HostRow] = []
     statuses: Counter[str] = Counter()
     for number, outcome in enumerate(fleet(service, runbook, _bounds(options)).ask(questions), 1):
         row = _row(outcome)
@@ -126,21 +126,21 @@ def _many(service: Service, questions: Sequence[Question], options: Options, out
     return exit_status(statuses)
 
 
-def _row(outcome: "Outcome") -> "Row":
-    from triagebook.bot.render.fleet import Row, row_of  # noqa: PLC0415
+def _row(outcome: "Outcome") -> "HostRow":
+    from triagebook.bot.render.fleet import HostRow, row_of  # noqa: PLC0415
 
     if outcome.answer is not None:
         return row_of(outcome.answer.diagnosis)
     if outcome.error is not None:
-        return Row(outcome.question.target.text, "failed", outcome.error.reason, str(outcome.error))
-    return Row(outcome.question.target.text, "not_asked", "the error budget was used up")
+        return HostRow(outcome.question.target.text, "failed", outcome.error.reason, str(outcome.error))
+    return HostRow(outcome.question.target.text, "not_asked", "the error budget was used up")
 
 
-def _bounds(options: Options) -> "Bounds":
-    from triagebook.tools.diagnosis.fleet import AT_ONCE, Bounds  # noqa: PLC0415
+def _bounds(options: DiagnoseOptions) -> "FleetBounds":
+    from triagebook.tools.diagnosis.fleet import AT_ONCE, FleetBounds  # noqa: PLC0415
 
     at_once = options.at_once or (OPENSSH_AT_ONCE if options.transport == "openssh" else AT_ONCE)
-    return Bounds(at_once, options.max_errors)
+    return FleetBounds(at_once, options.max_errors)
 
 
 class _live_line:  # noqa: N801 - used as a function
@@ -164,7 +164,7 @@ def exit_status(statuses: Iterable[str]) -> int:
     return next((status for status in WORST_FIRST if status in present), 4)
 
 
-def style_of(options: Options, out: TextIO) -> Style:
+def style_of(options: DiagnoseOptions, out: TextIO) -> Style:
     """Colour on a terminal that wants it."""
     colour = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(colour=colour, explain=options.explain)

@@ -8,7 +8,7 @@ from triagebook.bot.render.text import Style
 from triagebook.runbooks.engine.diagnosis import as_json as plain
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.drift import ASKED, Limits, compare, limits_of
+from triagebook.tools.diagnosis.drift import ASKED, HostLimits, compare, limits_of
 from triagebook.tools.diagnosis.fleet import fleet
 from triagebook.tools.diagnosis.question import Question
 
@@ -20,9 +20,9 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
     name = runbook or setup.default_runbook(settings, service.catalog)
     probes = service.catalog.load(name).probes
-    found: list[Limits] = []
+    found: list[HostLimits] = []
     missing: list[str] = []
-    for outcome in fleet(service, name).ask(Question(target, name, samples=1, also=ASKED) for target in targets):
+    for outcome in fleet(service, name).ask(Question(target, name, samples=1, extra_lookups=ASKED) for target in targets):
         target = outcome.question.target.text
         if outcome.answer is None or not outcome.answer.history:
             missing.append(target)
@@ -31,7 +31,7 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
             continue
         last = outcome.answer.history[-1]
         collected = {kind: last[probe] for probe, kind in probes.items() if probe in last}
-        found.append(limits_of(target, {**collected, **outcome.answer.also}))
+        found.append(limits_of(target, {**collected, **outcome.answer.extra_facts}))
     if not found and not missing:
         raise UsageError("no hosts to compare")
     order = {target.text: number for number, target in enumerate(targets)}

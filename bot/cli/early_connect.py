@@ -20,7 +20,7 @@ _WITH_VALUE = {"-F", "-r", "--runbook", "--symptom", "--unit", "--user", "--pid"
 
 
 @dataclass(frozen=True)
-class Dialled:
+class EarlyConnection:
     """What was dialled, and for which words."""
 
     hosts: tuple[str, ...]
@@ -46,13 +46,13 @@ def plain_target(words: Sequence[str]) -> tuple[str, str] | None:
     return (hosts[0], ssh_config) if len(hosts) == 1 else None
 
 
-def connect(words: Sequence[str]) -> Dialled | None:
+def connect(words: Sequence[str]) -> EarlyConnection | None:
     """Begin to connect to the one host of these words; None where they are not plainly one host, or name none."""
     plain = plain_target(words)
     if plain is None:
         return None
     try:
-        return Dialled((plain[0],), plain[1], dial((plain[0],), plain[1]))
+        return EarlyConnection((plain[0],), plain[1], dial((plain[0],), plain[1]))
     except TriagebookError:
         return None  # whoever parses the words meets it again
 

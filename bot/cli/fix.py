@@ -4,7 +4,15 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from triagebook.bot.cli.server_call import FixArgument, JsonOption, SocketOption, asked, assignments, put, typed
+from triagebook.bot.cli.server_call import (
+    FixArgument,
+    JsonOption,
+    SocketOption,
+    call_server,
+    parse_assignments,
+    parse_parameters,
+    show_answer,
+)
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.errors import UsageError
 
@@ -32,18 +40,18 @@ def propose(
         "host": host,
         "remediation": remediation,
         "runbook": runbook,
-        "parameters": typed(assignments(param)),
-        "inputs": assignments(given),
+        "parameters": parse_parameters(parse_assignments(param)),
+        "inputs": parse_assignments(given),
         "culprit": culprit,
         "reason": reason,
     }
-    put(request, socket, as_json, render_fix)
+    show_answer(request, socket, as_json, render_fix)
 
 
 @app.command()
 def show(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
     """One fix: now -> then, exact commands, risk, disruption, undo, who asked, expiry, digest."""
-    put({"do": "show", "fix": fix}, socket, as_json, render_fix)
+    show_answer({"do": "show", "fix": fix}, socket, as_json, render_fix)
 
 
 @app.command(name="list")
@@ -55,7 +63,7 @@ def list_(
     socket: SocketOption = None,
 ) -> None:
     """The newest fixes on hosts you may diagnose."""
-    put({"do": "list", "state": state, "host": host}, socket, as_json, render_fixes)
+    show_answer({"do": "list", "state": state, "host": host}, socket, as_json, render_fixes)
 
 
 @app.command()
@@ -69,8 +77,8 @@ def approve(
     socket: SocketOption = None,
 ) -> None:
     """Say yes to exactly the plan you see. Another person than the one who asked."""
-    seen = _seen("approve", fix, digest, is_sure=yes, socket=socket)
-    put({"do": "approve", "fix": fix, "digest": seen, "break_glass": break_glass}, socket, as_json, render_fix)
+    seen = _confirm_digest("approve", fix, digest, is_sure=yes, socket=socket)
+    show_answer({"do": "approve", "fix": fix, "digest": seen, "break_glass": break_glass}, socket, as_json, render_fix)
 
 
 @app.command()
@@ -84,20 +92,20 @@ def deny(
     socket: SocketOption = None,
 ) -> None:
     """Say no. That ends it."""
-    seen = _seen("deny", fix, digest, is_sure=yes, socket=socket)
-    put({"do": "deny", "fix": fix, "digest": seen, "why": why}, socket, as_json, render_fix)
+    seen = _confirm_digest("deny", fix, digest, is_sure=yes, socket=socket)
+    show_answer({"do": "deny", "fix": fix, "digest": seen, "why": why}, socket, as_json, render_fix)
 
 
 @app.command()
 def withdraw(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
     """Take back a plan you asked for, also when it was approved."""
-    put({"do": "withdraw", "fix": fix}, socket, as_json, render_fix)
+    show_answer({"do": "withdraw", "fix": fix}, socket, as_json, render_fix)
 
 
 @app.command()
 def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
     """Carry out an approved fix, once. A server that cannot prints the commands for a person."""
-    put({"do": "apply", "fix": fix}, socket, as_json, render_fix)
+    show_answer({"do": "apply", "fix": fix}, socket, as_json, render_fix)
 
 
 @app.command()
@@ -109,7 +117,7 @@ def revert(
     socket: SocketOption = None,
 ) -> None:
     """Write down the plan that puts back what an applied fix changed. It is approved and applied like any other."""
-    put({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix)
+    show_answer({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix)
 
 
 @app.command()
@@ -121,16 +129,16 @@ def persist(
     socket: SocketOption = None,
 ) -> None:
     """Write down the plan that makes a live fix permanent. It is approved and applied like any other."""
-    put({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix)
+    show_answer({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix)
 
 
-def _seen(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:
+def _confirm_digest(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:
     """The digest of the plan the person saw: the one given, or the one shown now and said yes to."""
     if digest:
         return digest
     if is_sure or not sys.stdin.isatty():
         raise UsageError(f"{verb} without a terminal needs --digest, of the plan you saw (fix show {fix})", reason="usage")
-    found = asked({"do": "show", "fix": fix}, socket)
+    found = call_server({"do": "show", "fix": fix}, socket)
     sys.stderr.write(render_fix(found))
     if not typer.confirm(f"{verb} exactly this?", err=True):
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from triagebook.tools.host_setup.layout import Signer
-    from triagebook.tools.host_setup.needs import Finding
+    from triagebook.tools.host_setup.needs import Need
     from triagebook.tools.host_setup.remote import Remote
 
 SSHD_BACK_S = 30.0
@@ -105,7 +105,7 @@ def rotate_key(
             keys.add_signer(remote, _signer(signer, days))
         if revoke is not None:
             keys.revoke_signer(remote, _read(revoke))
-        for key in keys.signing_keys(remote):
+        for key in keys.signer_keys(remote):
             sys.stdout.write(f"may sign: {key}\n")
 
 
@@ -176,6 +176,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _show(findings: "Iterable[Finding]") -> None:
+def _show(findings: "Iterable[Need]") -> None:
     for finding in findings:
         sys.stdout.write(f"{'ok     ' if finding.is_met else 'MISSING'}  {finding.name}: {finding.says}\n")

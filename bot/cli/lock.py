@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from triagebook.bot.cli.server_call import JsonOption, SocketOption, put
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
 from triagebook.bot.render.plan import table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hosts that a fix has to itself.")
@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hosts that 
 @app.command(name="list")
 def locks(*, as_json: JsonOption = False, socket: SocketOption = None) -> None:
     """Locked hosts, by what, since when, and why."""
-    put({"do": "locks"}, socket, as_json, _render_locks)
+    show_answer({"do": "locks"}, socket, as_json, _render_locks)
 
 
 @app.command(name="break")
@@ -24,7 +24,7 @@ def break_lock(
     socket: SocketOption = None,
 ) -> None:
     """Free a host whose fix nobody can settle. Look at the host first."""
-    put(
+    show_answer(
         {"do": "break_lock", "host": host, "why": why},
         socket,
         as_json,

@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.errors import UsageError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from triagebook.tools.server.options import Hosts
-    from triagebook.tools.server.run import Place
+    from triagebook.tools.server.run import RunningServer
 
 
 def mcp(
@@ -37,7 +37,7 @@ def mcp(
 
 def web_face(
     listen: str, hosts: "Hosts", mounted: "Mapping[str, ASGIApp]", **values: str
-) -> "Callable[[Place], AbstractContextManager[object]]":
+) -> "Callable[[RunningServer], AbstractContextManager[object]]":
     """The same server over HTTP, beside `triagebook serve`; `mounted` are other faces' paths at the same address.
 
     Raises UsageError before anything is served."""
@@ -46,10 +46,10 @@ def web_face(
     options = web.web_options(listen, **values)
 
     @contextmanager
-    def face(place: "Place") -> Iterator[None]:
-        _, app = web.served(options, place, hosts.service, hosts.names, hosts.default_runbook)
+    def face(place: "RunningServer") -> Iterator[None]:
+        _, app = web.build_application(options, place, hosts.service, hosts.names, hosts.default_runbook)
         web.mount(app, mounted)
-        with web.listening(options, app) as port:
+        with web.listen(options, app) as port:
             sys.stderr.write(f"triagebook serve: MCP on {options.host}:{port}{web.PATH}\n")
             sys.stderr.flush()
             yield

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from triagebook.bot.cli.server_call import JsonOption, SocketOption, put
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 
@@ -31,22 +31,22 @@ def check(
     asked = {"action": action, "host": host, "runbook": runbook, "risk": risk}
     if file is None:
         request = {"do": "policy_check", **asked, "account": account, "requester": requester}
-        answer = put(request, socket, as_json, _render)
+        answer = show_answer(request, socket, as_json, _render)
     else:
-        answer = _decided(file, asked, account, requester)
+        answer = _decide(file, asked, account, requester)
         sys.stdout.write(json.dumps(answer) + "\n" if as_json else _render(answer))
     raise typer.Exit(0 if answer["is_allowed"] else DENIED)
 
 
-def _decided(file: Path, asked: dict[str, str], account: str, requester: str) -> dict[str, Any]:
+def _decide(file: Path, asked: dict[str, str], account: str, requester: str) -> dict[str, Any]:
     from triagebook.tools.policy.decide import may, may_vote  # noqa: PLC0415
     from triagebook.tools.policy.identity import parse_account  # noqa: PLC0415 - light start
     from triagebook.tools.policy.load import load_policy  # noqa: PLC0415
-    from triagebook.tools.policy.model import RULED, Question  # noqa: PLC0415
+    from triagebook.tools.policy.model import RULED, PolicyQuestion  # noqa: PLC0415
 
     policy = load_policy(file.read_text(encoding="utf-8"), str(file))
     if not asked["action"]:
-        groups = sorted({str(group) for terms in policy.approvals for group in terms.unasked})
+        groups = sorted({str(group) for terms in policy.approvals for group in terms.unasked_groups})
         asked_for = f"; Slack is asked at each decision who is in {', '.join(groups)}" if groups else ""
         counts = f"{len(policy.names)} persons, {len(policy.rules)} rules, {len(policy.approvals)} approval terms{asked_for}"
         return {
@@ -59,7 +59,7 @@ def _decided(file: Path, asked: dict[str, str], account: str, requester: str) ->
         }
     if asked["action"] not in {*RULED, "approve"} or not account:
         raise UsageError(f"with --file give --account and an --action of: {', '.join(RULED)}, approve", reason="usage")
-    identity, question = policy.directory.identify(parse_account(account)), Question(**asked)
+    identity, question = policy.directory.identify(parse_account(account)), PolicyQuestion(**asked)
     is_vote = asked["action"] == "approve"
     decision = may_vote(policy, identity, question, requester) if is_vote else may(policy, identity, question)
     who = {"account": account, "person": identity.person, "service": identity.service}

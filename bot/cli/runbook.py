@@ -2,17 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
+
+if TYPE_CHECKING:
+    from triagebook.runbooks.library.catalog import Catalog
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at, check and write runbooks.")
 Name = Annotated[str, typer.Argument(help="ID or ID@VERSION")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 
 
-def _catalog() -> Any:
+def _catalog() -> "Catalog":
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415 - light start
 
     return setup.service(setup.settings()).catalog
@@ -62,7 +65,7 @@ def show(name: Name, *, as_json: JsonOption = False) -> None:
 def lint(name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when absent")] = "") -> None:
     """Check shape, names, expressions, templates, and that cases prove every state. Exit 1 on a complaint."""
     complaints = 0
-    for missing in _catalog().lost():
+    for missing in _catalog().missing_releases():
         complaints += 1
         typer.echo(f"{missing}: it is released (runbooks.lock) and its folder is gone")
     for entry, runbook, cases in _with_cases(name):

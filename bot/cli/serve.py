@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from triagebook.bot.slack.inbound.http import Endpoint
-    from triagebook.tools.server.keys import Keys
+    from triagebook.tools.server.keys import ServerKeys
     from triagebook.tools.server.options import Hosts
-    from triagebook.tools.server.run import Parts, Place
+    from triagebook.tools.server.run import Parts, RunningServer
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
 SSH_CONFIG = "ssh_config"
@@ -93,7 +93,7 @@ def serve(
 
     config = ssh_config or data / SSH_CONFIG
     hosts = hosts_of(config, inventory)
-    beside: list[Callable[[Place], AbstractContextManager[object]]] = []
+    beside: list[Callable[[RunningServer], AbstractContextManager[object]]] = []
     mounted: Mapping[str, Endpoint] = {}
     if slack or slack_http:
         from triagebook.bot.slack.serving import slack_face  # noqa: PLC0415
@@ -122,7 +122,7 @@ def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
     settings = setup.settings()
     if inventory is not None:
         settings = replace(settings, inventory=(str(inventory),))
-    return server_hosts(settings, _existing(ssh_config))
+    return server_hosts(settings, _ssh_config_or_none(ssh_config))
 
 
 def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
@@ -139,16 +139,16 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     service = hosts.service
     diagnoser = ServiceDiagnoser(service, hosts.names.target)
     capture = HostCapture(service.transport_for, hosts.names.target)
-    transport = SshTransport(config_file=_existing(fix_ssh_config), deadlines=PATIENCE, may_fly=False)
+    transport = SshTransport(config_file=_ssh_config_or_none(fix_ssh_config), deadlines=PATIENCE, may_fly=False)
     link = HelperLink(transport, fix_account, hosts.names.target)
 
-    def executor(keys: "Keys") -> HostExecutor:
+    def executor(keys: "ServerKeys") -> HostExecutor:
         return HostExecutor(OrderKey(keys.orders), link, diagnoser, service.catalog, Harm(capture))
 
     return Parts(diagnoser, HostRenderer(capture, diagnoser, service.catalog), executor, default_runbook=hosts.default_runbook)
 
 
-def _existing(config: Path) -> Path:
+def _ssh_config_or_none(config: Path) -> Path:
     """The file, or one that says nothing: what a person's own ssh does is no business of a server."""
     return config if config.is_file() else Path(os.devnull)
 

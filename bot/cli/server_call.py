@@ -15,19 +15,19 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON, one object a lin
 FixArgument = Annotated[str, typer.Argument(metavar="FIX", help="F-...")]
 
 
-def put(request: Mapping[str, object], socket: Path | None, as_json: bool, render: Callable[[Any], str]) -> Any:
+def show_answer(request: Mapping[str, object], socket: Path | None, as_json: bool, render: Callable[[Any], str]) -> Any:
     """Ask, print, and return the answer."""
-    answer = asked(request, socket)
+    answer = call_server(request, socket)
     sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n" if as_json else render(answer))
     return answer
 
 
-def asked(request: Mapping[str, object], socket: Path | None) -> Any:
+def call_server(request: Mapping[str, object], socket: Path | None) -> Any:
     """The server's answer. Raises its refusal."""
     return ask(socket or default_socket(), request)
 
 
-def assignments(values: list[str] | None) -> dict[str, str]:
+def parse_assignments(values: list[str] | None) -> dict[str, str]:
     """`NAME=VALUE` options as a mapping."""
     found = {}
     for value in values or []:
@@ -38,6 +38,6 @@ def assignments(values: list[str] | None) -> dict[str, str]:
     return found
 
 
-def typed(values: Mapping[str, str]) -> dict[str, int | str]:
+def parse_parameters(values: Mapping[str, str]) -> dict[str, int | str]:
     """Parameters: what is written as a whole number is one."""
     return {name: int(text) if text.lstrip("-").isdigit() and text.isascii() else text for name, text in values.items()}

@@ -22,7 +22,7 @@ from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.inventory.target import TargetName
-from triagebook.tools.watch.door import Door
+from triagebook.tools.watch.door import WatchListener
 from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
 from triagebook.tools.watch.observation import Seen
 from triagebook.tools.watch.textfile import Textfile
@@ -32,7 +32,7 @@ END_S = 3.0
 
 
 @dataclass(frozen=True)
-class Options:
+class WatchOptions:
     """What was asked on the command line. `samples` 0: no end."""
 
     hosts: tuple[str, ...]
@@ -46,7 +46,7 @@ class Options:
     host_cpu_percent: float = 100 * CPU_SHARE
 
 
-def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) -> int:
+def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Watch until interrupted, or until each host was looked at `samples` times."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
@@ -60,12 +60,12 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
     watches = [_watch(target, runbook, way, seen, options) for target in targets]
     doors = []
     for target, watch in zip(targets, watches, strict=True):
-        path = setup.standing_socket(settings, target, options.ssh_config)
+        path = setup.watch_socket(settings, target, options.ssh_config)
         if path is not None:
-            doors.append(Door(path, watch))
+            doors.append(WatchListener(path, watch))
     face = _Face(options, out)
     threads: list[threading.Thread] = []
-    with _until_stopped(watches):
+    with _end_on_sigterm(watches):
         try:
             for door in doors:
                 _open(door, err)
@@ -79,10 +79,10 @@ def run(options: Options, out: TextIO | None = None, err: TextIO | None = None) 
     return 0
 
 
-def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queue.Queue, options: Options) -> HostWatch:  # type: ignore[type-arg]
+def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queue.Queue, options: WatchOptions) -> HostWatch:  # type: ignore[type-arg]
     holder: list[HostWatch] = []
 
-    def connect() -> collect.Collection:
+    def connect() -> collect.HostReader:
         return collect.start(way(target), target.reach, holder[0].kinds, cpu_limit_s=None)
 
     watch = HostWatch(
@@ -98,7 +98,7 @@ def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queu
     return watch
 
 
-def _open(door: Door, err: TextIO) -> None:
+def _open(door: WatchListener, err: TextIO) -> None:
     try:
         door.open()
     except UsageError as error:
@@ -120,7 +120,7 @@ def _start(watch: HostWatch, samples: int, seen: "queue.Queue[Seen | None]", err
 
 
 @contextlib.contextmanager
-def _until_stopped(watches: list[HostWatch]) -> Iterator[None]:
+def _end_on_sigterm(watches: list[HostWatch]) -> Iterator[None]:
     """SIGTERM ends a watch as Ctrl-C does: sockets are taken away and sessions closed."""
 
     def stop(_number: int, _frame: object) -> None:
@@ -133,7 +133,9 @@ def _until_stopped(watches: list[HostWatch]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _end(watches: list[HostWatch], doors: list[Door], seen: "queue.Queue[Seen | None]", threads: list[threading.Thread]) -> None:
+def _end(
+    watches: list[HostWatch], doors: list[WatchListener], seen: "queue.Queue[Seen | None]", threads: list[threading.Thread]
+) -> None:
     """Sessions are closed by their own threads; one that hangs in a login is left behind."""
     for door in doors:
         door.close()
@@ -148,7 +150,7 @@ def _end(watches: list[HostWatch], doors: list[Door], seen: "queue.Queue[Seen | 
 class _Face:
     """Prints observations as lines of text or JSON; keeps the metrics file."""
 
-    def __init__(self, options: Options, out: TextIO) -> None:
+    def __init__(self, options: WatchOptions, out: TextIO) -> None:
         self._as_json, self._out = options.as_json, out
         self._textfile = Textfile(Path(options.textfile)) if options.textfile else None
         colour = out.isatty() and not os.environ.get("NO_COLOR")

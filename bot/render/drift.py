@@ -4,19 +4,21 @@ from collections.abc import Sequence
 
 from triagebook.bot.render.text import Style
 from triagebook.runbooks.engine.quantities import quantity
-from triagebook.tools.diagnosis.drift import Row, Value
+from triagebook.tools.diagnosis.drift import DriftRow, Value
 
 MAX_NAMES = 8
 
 
-def render_drift(rows: Sequence[Row], hosts: int, style: Style) -> str:
+def render_drift(rows: Sequence[DriftRow], hosts: int, style: Style) -> str:
     """The comparison of so many hosts that answered."""
     lines = []
     for row in rows:
         if row.outliers:
             usual = f"{row.usual_hosts} of {hosts} have {_value(row.usual, row.unit)}" if row.usual is not None else "no majority"
             lines.append(f"{style.paint(row.setting, '1')}: {usual}{f'   {row.source}' if row.source else ''}")
-            lines += [f"  {style.paint(_shown(value, row.unit), '33')}  {_names(names)}" for value, names in row.others.items()]
+            lines += [
+                f"  {style.paint(_text_of_value(value, row.unit), '33')}  {_names(names)}" for value, names in row.others.items()
+            ]
             lines += _unknown(row)
     unclear = [row for row in rows if row.unknown and not row.outliers]
     if unclear:
@@ -34,7 +36,7 @@ def render_drift(rows: Sequence[Row], hosts: int, style: Style) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _unknown(row: Row) -> list[str]:
+def _unknown(row: DriftRow) -> list[str]:
     return [f"  unknown ({reason})  {_names(names)}" for reason, names in row.unknown.items()]
 
 
@@ -49,5 +51,5 @@ def _value(value: Value | None, unit: str) -> str:
     return "unknown" if value is None else '""' if value == "" else quantity(value, unit)
 
 
-def _shown(text: str, unit: str) -> str:
+def _text_of_value(text: str, unit: str) -> str:
     return _value(int(text) if text.isdecimal() else text, unit)

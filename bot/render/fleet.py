@@ -14,7 +14,7 @@ MAX_LINES = 400
 
 
 @dataclass(frozen=True)
-class Row:
+class HostRow:
     """What the table keeps of one host: little, because a fleet has many."""
 
     host: str
@@ -23,16 +23,18 @@ class Row:
     line: str = ""
 
 
-def row_of(diagnosis: Diagnosis) -> Row:
+def row_of(diagnosis: Diagnosis) -> HostRow:
     """Hosts with the same `what` stand together: the cause, or the way the login failed."""
     verdict = diagnosis.verdict
     line = "" if diagnosis.status == "healthy" else diagnosis.headline
     if diagnosis.status == "unreachable":
-        return Row(diagnosis.host.name, diagnosis.status, f"{diagnosis.login.phase}: {diagnosis.login.outcome}", line)
-    return Row(diagnosis.host.name, diagnosis.status, f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}" if verdict else "", line)
+        return HostRow(diagnosis.host.name, diagnosis.status, f"{diagnosis.login.phase}: {diagnosis.login.outcome}", line)
+    return HostRow(
+        diagnosis.host.name, diagnosis.status, f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}" if verdict else "", line
+    )
 
 
-def render_table(rows: Sequence[Row], style: Style) -> str:
+def render_table(rows: Sequence[HostRow], style: Style) -> str:
     """The groups, worst first, then a line for every host that is not healthy."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:

@@ -41,19 +41,19 @@ class Style:
 
 def render(diagnosis: Diagnosis, style: Style) -> str:
     """The whole answer for one host, ending in a newline."""
-    lines = [_title(diagnosis, style), "", *_wrapped(diagnosis.headline)]
+    lines = [_title(diagnosis, style), "", *_wrap(diagnosis.headline)]
     if diagnosis.verdict is not None:
         lines += ["", *_verdict(diagnosis.verdict, diagnosis.facts, style)]
     if diagnosis.also:
         lines += ["", "Also:"]
         for verdict in diagnosis.also[:6]:
-            lines += _wrapped(f"{_word(verdict)}: {verdict.summary}{_not_explaining(verdict)}", "  ", "    ")
+            lines += _wrap(f"{_word(verdict)}: {verdict.summary}{_relation(verdict)}", "  ", "    ")
         if len(diagnosis.also) > 6:
             lines.append(f"  and {len(diagnosis.also) - 6} more (--json has them)")
-    lines += _judged(diagnosis, style)
+    lines += _remainder(diagnosis, style)
     if diagnosis.next:
         lines += ["", "What to do:"]
-        lines += [line for text in diagnosis.next for line in _wrapped(text, "  - ", "    ")]
+        lines += [line for text in diagnosis.next for line in _wrap(text, "  - ", "    ")]
     lines += _remediations(diagnosis.remediations, style)
     if style.explain:
         lines += _facts(diagnosis.facts)
@@ -76,14 +76,14 @@ def _word(verdict: Verdict) -> str:
     return f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}, {verdict.strength}"
 
 
-def _not_explaining(verdict: Verdict) -> str:
+def _relation(verdict: Verdict) -> str:
     if verdict.belongs_to:
         return f" (another matter: runbook {verdict.belongs_to})"
     return " (does not explain the error given)" if verdict.explains_symptom == "no" else ""
 
 
 def _verdict(verdict: Verdict, facts: Sequence[FactEntry], style: Style) -> list[str]:
-    lines = [f"Cause     {_word(verdict)}{_not_explaining(verdict)}"]
+    lines = [f"Cause     {_word(verdict)}{_relation(verdict)}"]
     culprit = verdict.culprit
     more = [f"{name} {value}" for name, value in (("unit", culprit.unit), ("user", culprit.user), ("PID", culprit.pid)) if value]
     more = [part for part in more if not part.endswith(f" {culprit.id}")]
@@ -131,16 +131,16 @@ def _fact_lines(entries: Iterable[FactEntry]) -> list[str]:
     return [f"{name:<{width}}  {value}{f'   {source}' if source else ''}" for name, value, source in rows]
 
 
-def _judged(diagnosis: Diagnosis, style: Style) -> list[str]:
+def _remainder(diagnosis: Diagnosis, style: Style) -> list[str]:
     lines: list[str] = []
     cleared = [check.id for check in diagnosis.checks if check.outcome == "cleared"]
     if cleared:
-        lines += ["", *_wrapped(", ".join(cleared), "Ruled out: ", "           ")]
+        lines += ["", *_wrap(", ".join(cleared), "Ruled out: ", "           ")]
     if diagnosis.unknown:
         lines += ["", style.paint("Could not be judged:", "35")]
         for item in diagnosis.unknown:
             which = f" ({', '.join(item.which)})" if item.which else ""
-            lines += _wrapped(f"{item.check}: {item.because}{which}", "  ", "    ")
+            lines += _wrap(f"{item.check}: {item.because}{which}", "  ", "    ")
     lines += [f"Accepted: {caveat}" for caveat in diagnosis.caveats]
     lines += [f"Cut short: {item}" for item in diagnosis.truncated]
     return lines
@@ -156,7 +156,7 @@ def _remediations(offers: Sequence[OfferedRemediation], style: Style) -> list[st
         for name, bounds in offer.params.items():
             if bounds.min is not None and bounds.max is not None and bounds.min != bounds.max:
                 lines.append(f"    {name}: {as_count(bounds.default)} (from {as_count(bounds.min)} to {as_count(bounds.max)})")
-        lines += _wrapped(offer.disruption, "    disturbs: ", "              ")
+        lines += _wrap(offer.disruption, "    disturbs: ", "              ")
         lines += [f"    by hand:  {command}" for command in offer.commands]
         lines += [f"    undo:     {command}" for command in offer.undo_commands]
     return lines
@@ -176,7 +176,7 @@ def _footer(diagnosis: Diagnosis) -> str:
     return " · ".join([*parts, *target.notes[:2], diagnosis.id])
 
 
-def _wrapped(text: str, first: str = "", rest: str = "", width: int = 110) -> list[str]:
+def _wrap(text: str, first: str = "", rest: str = "", width: int = 110) -> list[str]:
     import textwrap  # noqa: PLC0415
 
     return textwrap.wrap(

@@ -7,7 +7,7 @@ from typing import TextIO
 from triagebook.bot.render.chart import chart
 from triagebook.bot.render.text import STATUS_WORDS, Style
 from triagebook.runbooks.engine.quantities import as_duration, quantity
-from triagebook.tools.watch.observation import Heading, Observation, Seen
+from triagebook.tools.watch.observation import HeadingLimit, Observation, Seen
 
 MAX_HOSTS = 12
 MAX_TRENDS = 3
@@ -26,7 +26,7 @@ def events(observation: Observation, *, is_first: bool) -> list[str]:
     return lines
 
 
-def trend_line(heading: Heading) -> str:
+def trend_line(heading: HeadingLimit) -> str:
     """`x.service TasksMax (pids.max): 18 of 24, +72/h, full in about 5 min (r2 0.97, 12 samples)`."""
     trend, unit = heading.trend, heading.limit.unit
     plain = "" if unit != "bytes" else unit

@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
 from triagebook.bot.slack.cards import names, views
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.inbound import delivery as of
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.bot.slack.manifest import SHORTCUT
@@ -26,7 +26,7 @@ Accept = Callable[[Delivery], bool]
 Problems = Callable[[Delivery], Mapping[str, str]]
 
 
-def build(desk: Desk, signing_secret: str, accept: Accept, problems: Problems) -> App:
+def build(desk: SlackContext, signing_secret: str, accept: Accept, problems: Problems) -> App:
     """The app; `accept` keeps a delivery, `problems` says what is wrong with a form before it closes."""
     app = App(
         logger=quiet(),
@@ -87,7 +87,7 @@ def _hosts(inventory: Inventory) -> Callable[..., None]:
     return listener
 
 
-def _ourselves(desk: Desk) -> Callable[..., AuthorizeResult]:
+def _ourselves(desk: SlackContext) -> Callable[..., AuthorizeResult]:
     """Bolt asks for this at each request: answered from memory, so that no acknowledgement waits for Slack."""
 
     def authorize(enterprise_id: str | None, team_id: str | None, user_id: str | None) -> AuthorizeResult:

@@ -12,25 +12,25 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from triagebook.bot.slack import app as listeners
-from triagebook.bot.slack.flows.context import Desk
-from triagebook.bot.slack.flows.decide import Deciding
-from triagebook.bot.slack.flows.diagnose import Diagnosing
-from triagebook.bot.slack.flows.dispatch import Work
+from triagebook.bot.slack.flows.context import SlackContext
+from triagebook.bot.slack.flows.decide import DecideFlow
+from triagebook.bot.slack.flows.diagnose import DiagnoseFlow
+from triagebook.bot.slack.flows.dispatch import Dispatcher
 from triagebook.bot.slack.flows.follow import Follower
-from triagebook.bot.slack.flows.home import Home
+from triagebook.bot.slack.flows.home import HomeFlow
 from triagebook.bot.slack.flows.modals import Modals
 from triagebook.bot.slack.flows.people import REFRESH_S, UserGroups
-from triagebook.bot.slack.flows.propose import Proposing
+from triagebook.bot.slack.flows.propose import ProposeFlow
 from triagebook.bot.slack.flows.storm import Storm
 from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.inbound.inbox import Inbox
-from triagebook.bot.slack.outbound.api import Later, Never, called
+from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.bot.slack.outbound.sender import Sender
 from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.diagnosis.stored import Asker, Here
+from triagebook.tools.diagnosis.stored import Asker, LocalAsker
 from triagebook.tools.server.options import Hosts
-from triagebook.tools.server.run import Place
+from triagebook.tools.server.run import RunningServer
 from triagebook.tools.store import chat_deliveries
 
 TIMEOUT_S = 15
@@ -44,12 +44,12 @@ log = logging.getLogger(__name__)
 class Face:
     """Everything that runs."""
 
-    desk: Desk
+    desk: SlackContext
     app: App
     inbox: Inbox
     sender: Sender
     follower: Follower
-    work: Work
+    work: Dispatcher
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -87,8 +87,8 @@ class Face:
         wait_s = RETRY_S / 4
         while not self._stopping.is_set():
             try:
-                answer = called(self.desk.client.auth_test)
-            except (Later, Never) as problem:
+                answer = call(self.desk.client.auth_test)
+            except (RetryLater, CannotSend) as problem:
                 log.error("Slack does not know us yet: %s", problem)
                 self._stopping.wait(wait_s)
                 wait_s = min(LONGEST_S, wait_s * 2)
@@ -121,12 +121,14 @@ class Face:
         handler.close()  # type: ignore[no-untyped-call]
 
 
-def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Credentials, asker: Asker | None = None) -> Face:
+def build(
+    place: RunningServer, hosts: Hosts, settings: SlackSettings, credentials: Credentials, asker: Asker | None = None
+) -> Face:
     """The parts, put together and not started. Without an asker, hosts are asked by this process."""
     trust = place.trust
     client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=_tls(credentials))
     sender = Sender(trust.store, trust.clock, client)
-    desk = Desk(
+    desk = SlackContext(
         place.service,
         trust,
         hosts.service,
@@ -135,19 +137,19 @@ def build(place: Place, hosts: Hosts, settings: SlackSettings, credentials: Cred
         client,
         sender,
         hosts.default_runbook,
-        asker or Here(hosts.service),
+        asker or LocalAsker(hosts.service),
     )
     follower, modals = Follower(desk), Modals(desk)
-    proposing = Proposing(desk, follower, modals)
-    diagnosing = Diagnosing(desk, Storm(desk))
-    work = Work(desk, diagnosing, Deciding(desk, follower, modals), proposing, Home(desk), modals)
-    inbox = Inbox(chat_deliveries.store_of(trust.store), trust.clock, f"{trust.instance}.slack", work.do, work.failed)
+    proposing = ProposeFlow(desk, follower, modals)
+    diagnosing = DiagnoseFlow(desk, Storm(desk))
+    work = Dispatcher(desk, diagnosing, DecideFlow(desk, follower, modals), proposing, HomeFlow(desk), modals)
+    inbox = Inbox(chat_deliveries.store_of(trust.store), trust.clock, f"{trust.instance}.slack", work.do, work.on_defect)
     app = listeners.build(desk, credentials.signing_secret, inbox.accept, proposing.problems)
     return Face(desk, app, inbox, sender, follower, work)
 
 
 @contextmanager
-def running(face: Face, credentials: Credentials | None = None, endpoint: Endpoint | None = None) -> Iterator[Face]:
+def run(face: Face, credentials: Credentials | None = None, endpoint: Endpoint | None = None) -> Iterator[Face]:
     """Run for as long as the block lasts: over a WebSocket where credentials are given, or behind an HTTP endpoint."""
     if endpoint is not None:
         endpoint.app, face.follower.strangers = face.app, endpoint.refused.take

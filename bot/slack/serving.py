@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from triagebook.bot.slack.inbound.http import Endpoint
     from triagebook.bot.slack.settings import Credentials, SlackSettings
     from triagebook.tools.server.options import Hosts
-    from triagebook.tools.server.run import Place
+    from triagebook.tools.server.run import RunningServer
 
 SWITCH_S = 0.001  # who acknowledges waits at most so long for each thread that draws a card (Python's default: 5 ms)
 
@@ -29,35 +29,35 @@ class SlackFace:
     endpoint: "Endpoint | None" = None
     mounted: "Mapping[str, Endpoint]" = field(default_factory=dict)
 
-    def __call__(self, place: "Place") -> AbstractContextManager[object]:
+    def __call__(self, place: "RunningServer") -> AbstractContextManager[object]:
         """Serve Slack for as long as the block lasts."""
-        return self._serving(place)
+        return self._serve(place)
 
     @contextmanager
-    def _serving(self, place: "Place") -> Iterator[None]:
+    def _serve(self, place: "RunningServer") -> Iterator[None]:
         from triagebook.bot.slack import face  # noqa: PLC0415
-        from triagebook.tools.diagnosis.worker import Apart  # noqa: PLC0415
+        from triagebook.tools.diagnosis.worker import WorkerProcess  # noqa: PLC0415
 
         sys.setswitchinterval(SWITCH_S)
-        with Apart(self.hosts.settings, self.hosts.ssh_config) as asker:
+        with WorkerProcess(self.hosts.settings, self.hosts.ssh_config) as asker:
             made = face.build(place, self.hosts, self.settings, self.credentials, asker)
             if self.endpoint is None:
-                with face.running(made, self.credentials):
+                with face.run(made, self.credentials):
                     _say("Slack over Socket Mode")
                     yield
                 return
-            with face.running(made, endpoint=self.endpoint), self._listening():
+            with face.run(made, endpoint=self.endpoint), self._listen():
                 yield
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
+    def _listen(self) -> Iterator[None]:
         if self.mounted or self.endpoint is None:
             yield
             return
         from triagebook.bot.slack.inbound.http import PATH  # noqa: PLC0415
-        from triagebook.tools.server.web import listening  # noqa: PLC0415 - uvicorn, for HTTP only
+        from triagebook.tools.server.web import listen  # noqa: PLC0415 - uvicorn, for HTTP only
 
-        with listening(self.listen, self.endpoint, "slack-http") as port:
+        with listen(self.listen, self.endpoint, "slack-http") as port:
             _say(f"Slack on port {port}, {PATH}")
             yield
 

@@ -41,13 +41,13 @@ def _text(value: object, depth: int) -> str:
             raise PlanError(f"canonical JSON: {value} is beyond 2**53 - 1; write it as text")
         return str(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{_string(key)}:{_text(value[key], depth + 1)}" for key in _sorted(value)) + "}"
+        return "{" + ",".join(f"{_string(key)}:{_text(value[key], depth + 1)}" for key in _sort_names(value)) + "}"
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return "[" + ",".join(_text(item, depth + 1) for item in value) + "]"
     raise PlanError(f"canonical JSON: a {type(value).__name__} has no one spelling; use text or an integer")
 
 
-def _sorted(mapping: Mapping[object, object]) -> list[str]:
+def _sort_names(mapping: Mapping[object, object]) -> list[str]:
     names = [key for key in mapping if isinstance(key, str)]
     if len(names) != len(mapping):
         raise PlanError("canonical JSON: a member's name must be text")

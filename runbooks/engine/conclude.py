@@ -66,12 +66,12 @@ def conclude(
     `outcomes` is the triage of that last one where it was done already (`needs`). `error_class` overrides the routing of
     the symptom's text; `trends` is for those who go on looking. Raises RunbookError when a rule or template fails.
     """
-    asked = symptoms.asked(runbook, inputs, error_class)
+    asked = symptoms.rule_inputs(runbook, inputs, error_class)
     error_class = asked["symptom_class"]
     history = [{**facts, "inputs": asked} for facts in history]
     facts = history[-1]
     outcomes = heading.with_trends(tuple(outcomes) or triage(runbook, facts, len(history)), trends or {})
-    ranked = _ranked(runbook, outcomes, facts, error_class)
+    ranked = _rank(runbook, outcomes, facts, error_class)
     omitted, ranked = max(0, len(ranked) - MAX_VERDICTS), ranked[:MAX_VERDICTS]
     unknown = tuple(_unknown(result) for result in outcomes if result.outcome == "unknown")
     caveats = tuple(f"{item.check} could not be judged: {item.because}" for item in unknown if item.check in accepted)
@@ -90,8 +90,8 @@ def conclude(
         checks=tuple([_result(result, facts) for result in outcomes]),
         unknown=unknown,
         facts=tuple(cited.values()),
-        remediations=offers.offered(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
-        next=(*_postponed(ranked, trends or {}), *_next(runbook, ranked, facts)),
+        remediations=offers.offers_for(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
+        next=(*_growth_sentences(ranked, trends or {}), *_next(runbook, ranked, facts)),
         caveats=caveats,
         error_class=error_class,
         omitted=omitted,
@@ -103,7 +103,7 @@ def unreachable_headline(runbook: model.Runbook, login: LoginResult) -> str:
     return template.render(runbook.headlines.unreachable, {"login": login})
 
 
-def _ranked(runbook: model.Runbook, outcomes: Sequence[CheckOutcome], facts: Facts, error_class: str) -> list[_Ranked]:
+def _rank(runbook: model.Runbook, outcomes: Sequence[CheckOutcome], facts: Facts, error_class: str) -> list[_Ranked]:
     ranked = []
     for order, result in enumerate(outcomes):
         for finding in result.of("matched"):
@@ -201,7 +201,7 @@ def _result(result: CheckOutcome, facts: Facts) -> CheckResult:
     return CheckResult(result.check.id, cast(Any, outcome), counts, says)
 
 
-def _postponed(ranked: Sequence[_Ranked], trends: heading.Trends) -> tuple[str, ...]:
+def _growth_sentences(ranked: Sequence[_Ranked], trends: heading.Trends) -> tuple[str, ...]:
     """What matched for another reason and goes on growing: raising its limit would only buy time."""
     sentences = []
     for item in ranked:
@@ -211,7 +211,7 @@ def _postponed(ranked: Sequence[_Ranked], trends: heading.Trends) -> tuple[str, 
     return tuple(sentences)
 
 
-def _holding(advices: Sequence[model.Advice], facts: Facts) -> list[model.Advice]:
+def _applicable(advices: Sequence[model.Advice], facts: Facts) -> list[model.Advice]:
     """Those whose condition holds."""
     values = rules.evaluate_each(tuple([advice.when or "true" for advice in advices]), facts)
     return [advice for advice, value in zip(advices, values, strict=False) if value is True]
@@ -221,8 +221,8 @@ def _next(runbook: model.Runbook, ranked: Sequence[_Ranked], facts: Facts) -> tu
     sentences: dict[str, None] = {}
     for item in ranked:
         here = bound(facts, item.finding)
-        for advice in _holding(item.check.next, here):
+        for advice in _applicable(item.check.next, here):
             sentences[template.render(advice.text, here)] = None
-    for advice in _holding(runbook.advice, facts):
+    for advice in _applicable(runbook.advice, facts):
         sentences[template.render(advice.text, facts)] = None
     return tuple(sentences)

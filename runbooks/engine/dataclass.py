@@ -16,13 +16,13 @@ else:
 
     def dataclass(cls: type | None = None, /, *, frozen: bool = False) -> Any:
         """As `dataclasses.dataclass`, with the one parameter that is used here."""
-        return _made(cls, frozen) if cls is not None else lambda decorated: _made(decorated, frozen)
+        return _make(cls, frozen) if cls is not None else lambda decorated: _make(decorated, frozen)
 
 
 _Class = TypeVar("_Class", bound=type)
 
 
-def _made(cls: _Class, is_frozen: bool) -> _Class:
+def _make(cls: _Class, is_frozen: bool) -> _Class:
     dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
     fields = dataclasses.fields(cls)
     compared = [field.name for field in fields if field.compare]

@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue, Usage
 from triagebook.runbooks.engine.facts import Collection, identity_of, source_of
 from triagebook.runbooks.engine.quantities import as_duration, quantity
 from triagebook.runbooks.engine.trend import Trend
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound, judged
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound, to_outcome
 
 HORIZON_S = 7 * 86400.0  # what lies further ahead is no news
 FORESIGHT = 24  # nor is what lies further ahead than so many times as long as was watched: an hour foresees a day
@@ -59,7 +59,7 @@ def uses(runbook: model.Runbook, facts: Facts) -> tuple[Use, ...]:
             limit, used = naming.limit_of(check, here)
             if limit is not None and used is not None and limit.value > 0:
                 culprit = naming.culprit_of(check, here)
-                found.append(Use(key_of(check, element), culprit, limit, used.value, _refused(check, element)))
+                found.append(Use(key_of(check, element), culprit, limit, used.value, _refusals(check, element)))
     return tuple(found)
 
 
@@ -70,7 +70,7 @@ def _elements(check: model.Check, facts: Facts) -> Sequence[object | None]:
     return collection.items if isinstance(collection, Collection) else ()
 
 
-def _refused(check: model.Check, element: object | None) -> int | None:
+def _refusals(check: model.Check, element: object | None) -> int | None:
     """The element's own counter of refusals, if its evidence has one."""
     for path in check.evidence:
         owner, _, name = path.partition(".")
@@ -86,7 +86,7 @@ def with_trends(outcomes: Sequence[CheckOutcome], trends: Trends) -> tuple[Check
     if not trends:
         return tuple(outcomes)
     return tuple(
-        judged(one.check, tuple(_heading(one.check, item, trends) for item in one.findings), one.partial, one.counted)
+        to_outcome(one.check, tuple(_heading(one.check, item, trends) for item in one.findings), one.partial, one.counted)
         for one in outcomes
     )
 

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.diagnosis import OfferedRemediation, ParamBounds
 from triagebook.runbooks.engine.triage import Facts, Finding, bound
 
 
-def offered(
+def offers_for(
     runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding, Verdict]], facts: Facts
 ) -> tuple[OfferedRemediation, ...]:
     """One entry for each remediation and culprit, in the order of the verdicts.

@@ -16,7 +16,7 @@ Value = int | str
 MAX_TEXT = 200  # characters of a name
 
 
-def checked_parameters(given: Mapping[str, Value], bounds: Mapping[str, ParamBounds]) -> Mapping[str, Value]:
+def check_parameters(given: Mapping[str, Value], bounds: Mapping[str, ParamBounds]) -> Mapping[str, Value]:
     """Every parameter of the remediation, given or default. PlanError: unknown, of another type, out of bounds.
 
     A parameter without bounds was fixed by the finding (which unit, which process): it may be repeated, not changed.
@@ -24,10 +24,10 @@ def checked_parameters(given: Mapping[str, Value], bounds: Mapping[str, ParamBou
     unknown = sorted(set(given) - set(bounds))
     if unknown:
         raise PlanError(f"unknown parameter {unknown[0]!r} (there are: {', '.join(sorted(bounds)) or 'none'})")
-    return {name: _checked(name, given.get(name, bound.default), bound) for name, bound in sorted(bounds.items())}
+    return {name: _check(name, given.get(name, bound.default), bound) for name, bound in sorted(bounds.items())}
 
 
-def _checked(name: str, value: Value, bound: ParamBounds) -> Value:
+def _check(name: str, value: Value, bound: ParamBounds) -> Value:
     if bound.type == "int" and type(value) is not int:
         raise PlanError(f"{name}: expected an integer, got {value!r}")
     if bound.type != "int" and not isinstance(value, type(bound.default)):
@@ -50,7 +50,7 @@ ISSUED_FIELDS = ("order_id", "plan_digest", "issued_at", "expires_at")  # made a
 
 
 @dataclass(frozen=True)
-class Change:
+class PlannedValue:
     """One value before and after: `what` is its name and place, `now` what was read, `then` what will be written."""
 
     what: str
@@ -71,7 +71,7 @@ class CitedFact:
 class Rendering:
     """What an action makes of its parameters: the change in words, by hand, and as the fields of an order."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[PlannedValue, ...]
     commands: tuple[str, ...]
     undo_commands: tuple[str, ...]
     order: Mapping[str, str]
@@ -111,7 +111,7 @@ class Plan:
     cause: str
     culprit: str
     summary: str
-    changes: tuple[Change, ...]
+    changes: tuple[PlannedValue, ...]
     facts: tuple[CitedFact, ...]
     commands: tuple[str, ...]
     undo: str
@@ -136,7 +136,7 @@ DIGEST_FIELDS = (
 )  # fmt: skip
 
 
-def propose(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> Plan:
+def make_plan(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> Plan:
     """The plan for an offered remediation. Raises PlanError: not offered, a parameter out of its bounds, no cause."""
     offered = find_offer(diagnosis, request.remediation, request.culprit)
     verdict = find_verdict(diagnosis, offered)
@@ -154,7 +154,7 @@ def propose(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> Pla
         remediation=offered.id,
         title=offered.title,
         action=offered.action,
-        parameters=checked_parameters(request.parameters, offered.params),
+        parameters=check_parameters(request.parameters, offered.params),
         cause=offered.cause,
         culprit=offered.culprit,
         summary=verdict.summary,

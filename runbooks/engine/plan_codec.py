@@ -7,7 +7,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.canonical import canonical_json, plan_digest
 from triagebook.runbooks.engine.errors import PlanError
-from triagebook.runbooks.engine.plan import DIGEST_FIELDS, SCHEMA, Change, CitedFact, Plan
+from triagebook.runbooks.engine.plan import DIGEST_FIELDS, SCHEMA, CitedFact, Plan, PlannedValue
 
 MAX_BYTES = 64 * 1024
 
@@ -56,7 +56,7 @@ def issue_order(plan: Plan, *, order_id: str, issued_at: str, expires_at: str) -
 
 
 def _json(value: object) -> object:
-    if isinstance(value, (Change, CitedFact)):
+    if isinstance(value, (PlannedValue, CitedFact)):
         return {entry.name: getattr(value, entry.name) for entry in fields(value)}
     if isinstance(value, tuple):
         return [_json(item) for item in value]
@@ -64,7 +64,7 @@ def _json(value: object) -> object:
 
 
 def _plain(name: str, value: Any) -> Any:
-    classes: Mapping[str, type[Change] | type[CitedFact]] = {"changes": Change, "facts": CitedFact}
+    classes: Mapping[str, type[PlannedValue] | type[CitedFact]] = {"changes": PlannedValue, "facts": CitedFact}
     if name in classes:
         return tuple(classes[name](**_texts(item)) for item in value)
     if name in {"commands", "undo_commands"}:

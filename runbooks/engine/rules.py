@@ -56,7 +56,7 @@ def _program(expression: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Scope:
+class NameScope:
     """What an expression may name: a root name to the type of its facts (a dataclass) or a mapping of further names."""
 
     roots: Mapping[str, Any]
@@ -84,7 +84,7 @@ def _fields_of(kind: Any) -> dict[str, Any]:
     return {name: hint for name, hint in hints.items() if typing.get_origin(hint) is not typing.ClassVar}
 
 
-def element_type(scope: Scope, path: str) -> Any:
+def element_type(scope: NameScope, path: str) -> Any:
     """The element type of the collection at `path`. Raises RunbookError when it is not a collection."""
     kind = scope.type_of(path)
     if typing.get_origin(kind) is not Collection:
@@ -111,7 +111,7 @@ def _references(expression: str) -> Iterator[tuple[str, str]]:
             yield path, ""
 
 
-def check(expression: str, scope: Scope, *, is_condition: bool, may_ask_presence: bool = False) -> None:
+def check(expression: str, scope: NameScope, *, is_condition: bool, may_ask_presence: bool = False) -> None:
     """Everything that can be known to be wrong before a host is seen. Raises RunbookError."""
     try:
         _program(expression)
@@ -147,7 +147,7 @@ def _parts(expression: str) -> list[str]:
     return [part.strip() for part in [*parts, expression[start:]] if part.strip()]
 
 
-def _try_types(part: str, scope: Scope, *, is_condition: bool) -> None:
+def _try_types(part: str, scope: NameScope, *, is_condition: bool) -> None:
     context: dict[str, Any] = {}
     for path in paths(part):
         _place(context, path.split("."), _example(scope.type_of(path)))
@@ -222,10 +222,10 @@ def evaluate_each(expressions: tuple[str, ...], facts: Mapping[str, object]) -> 
 
 def _at_once(expressions: tuple[str, ...], facts: Mapping[str, object]) -> list[Any] | None:
     """The values of them all; None where a fact is missing or something fails."""
-    joined, variables = _joined(expressions)
+    joined, variables = _join(expressions)
     values: dict[str, Any] = {}
     for name, parts in variables:
-        value = _resolved(parts, facts)
+        value = _resolve(parts, facts)
         if type(value) in _PLAIN:
             values[name] = value
         elif isinstance(value, Unreadable):
@@ -246,7 +246,7 @@ def _can_absorb(expression: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _joined(expressions: tuple[str, ...]) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+def _join(expressions: tuple[str, ...]) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
     """One list of them all and its variables, each with the path it stands for.
 
     The library takes four times as long for mappings in mappings as for plain variables. Where this is used nothing is
@@ -275,7 +275,7 @@ def _joined(expressions: tuple[str, ...]) -> tuple[str, tuple[tuple[str, tuple[s
 
 def get_ready(expressions: tuple[str, ...]) -> None:
     """Compile what `evaluate_each` will be asked for."""
-    _program(_joined(expressions)[0])
+    _program(_join(expressions)[0])
 
 
 def _context(expression: str, facts: Mapping[str, object]) -> tuple[dict[str, Any], Unreadable | None]:
@@ -286,7 +286,7 @@ def _context(expression: str, facts: Mapping[str, object]) -> tuple[dict[str, An
         here = context
         for part in parts[:-1]:
             here = here.setdefault(part, {})
-        value = _resolved(parts, facts)
+        value = _resolve(parts, facts)
         if type(value) in _PLAIN:
             here[parts[-1]] = value
         elif isinstance(value, Unreadable):
@@ -303,10 +303,10 @@ def _paths_once(expression: str) -> tuple[tuple[str, ...], ...]:
 
 def resolve(path: str, facts: Mapping[str, object]) -> object:
     """The fact at a dotted path; an Unreadable on the way is the answer. KeyError when there is no such name."""
-    return _resolved(tuple(path.split(".")), facts)
+    return _resolve(tuple(path.split(".")), facts)
 
 
-def _resolved(parts: tuple[str, ...], facts: Mapping[str, object]) -> object:
+def _resolve(parts: tuple[str, ...], facts: Mapping[str, object]) -> object:
     first = parts[0]
     here: object = facts[first] if first in facts else Unreadable(f"{first} was not collected")
     for part in parts[1:]:

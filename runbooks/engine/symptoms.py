@@ -18,7 +18,7 @@ def classify(runbook: model.Runbook, text: str) -> str:
     return ""
 
 
-def asked(runbook: model.Runbook, inputs: Mapping[str, object], error_class: str = "") -> dict[str, Any]:
+def rule_inputs(runbook: model.Runbook, inputs: Mapping[str, object], error_class: str = "") -> dict[str, Any]:
     """What rules see as `inputs`: the caller's words and `symptom_class`, which is '' when no error was given."""
     return {**inputs, "symptom_class": error_class or classify(runbook, str(inputs.get("symptom", "")))}
 

@@ -54,10 +54,10 @@ class _View:
         target = object.__getattribute__(self, "_target")
         if name.startswith("_"):
             raise AttributeError(name)
-        return _shown(target[name] if isinstance(target, dict) and name in target else getattr(target, name))
+        return _view(target[name] if isinstance(target, dict) and name in target else getattr(target, name))
 
 
-def _shown(value: object) -> Any:
+def _view(value: object) -> Any:
     if isinstance(value, Unreadable):
         return UNKNOWN
     return value if isinstance(value, (str, int, float, bool, _Unknown)) or value is None else _View(value)
@@ -144,9 +144,7 @@ def render(template: str, facts: Mapping[str, object]) -> str:
     try:
         compiled, named = _compile(template)
         text = (
-            compiled.render({name: _shown(facts[name]) for name in _roots(named) if name in facts})
-            if named
-            else _constant(template)
+            compiled.render({name: _view(facts[name]) for name in _roots(named) if name in facts}) if named else _constant(template)
         )
     except (TemplateError, SecurityError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RunbookError(f"template {template!r}: {error}") from None

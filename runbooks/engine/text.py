@@ -35,11 +35,11 @@ def safe_text(value: str, limit: int = 400) -> str:
     escapes (`\\x2d`) must remain readable, so an escape shown is not proof that the character was there.
     """
     if not value.isascii() or not value.isprintable():
-        value = "".join(_shown(character) for character in value[: limit + 1])
+        value = "".join(_escape(character) for character in value[: limit + 1])
     return value if len(value) <= limit else value[: limit - 1] + "…"
 
 
-def _shown(character: str) -> str:
+def _escape(character: str) -> str:
     if unicodedata.category(character) not in _UNSAFE:
         return character
     number = ord(character)

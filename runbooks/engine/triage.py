@@ -42,7 +42,7 @@ class CheckOutcome:
         return tuple([finding for finding in self.findings if finding.outcome == kind])
 
 
-def judged(check: model.Check, findings: tuple[Finding, ...], partial: str = "", counted: int = 0) -> CheckOutcome:
+def to_outcome(check: model.Check, findings: tuple[Finding, ...], partial: str = "", counted: int = 0) -> CheckOutcome:
     """What its findings amount to. A complete look that found no element to judge is cleared: there is no limit."""
     found = [finding.outcome for finding in findings]
     outcome = "matched" if "matched" in found else "unknown" if "unknown" in found or partial else "cleared"
@@ -62,21 +62,21 @@ def triage(runbook: model.Runbook, facts: Facts, samples: int) -> tuple[CheckOut
 def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
     told = _states_for(check.states, samples)
     if not check.each:
-        return judged(check, (_finding(told, facts, None),))
+        return to_outcome(check, (_finding(told, facts, None),))
     collection = rules.resolve(check.each, facts)
     if isinstance(collection, Unreadable):
-        return judged(check, (Finding("unknown", None, because=collection.reason),))
+        return to_outcome(check, (Finding("unknown", None, because=collection.reason),))
     if not isinstance(collection, Collection):
         raise rules.RuleError(f"{check.id}: {check.each!r} is not a collection")
     findings = tuple([_finding(told, facts, element) for element in collection.items])
-    return judged(check, findings, collection.partial, collection.counted)
+    return to_outcome(check, findings, collection.partial, collection.counted)
 
 
-_Told = tuple[tuple[model.State, ...], tuple[str, ...]]
+_StateConditions = tuple[tuple[model.State, ...], tuple[str, ...]]
 
 
 @lru_cache(maxsize=1024)
-def _states_for(states: tuple[model.State, ...], samples: int) -> _Told:
+def _states_for(states: tuple[model.State, ...], samples: int) -> _StateConditions:
     """The states that so many samples can tell, and their conditions."""
     told = tuple(state for state in states if state.samples <= samples)
     return told, tuple(state.when for state in told)
@@ -88,7 +88,7 @@ def compile_rules(runbook: model.Runbook) -> None:
         rules.get_ready(_states_for(check.states, 1)[1])
 
 
-def _finding(told: _Told, facts: Facts, element: object | None) -> Finding:
+def _finding(told: _StateConditions, facts: Facts, element: object | None) -> Finding:
     here = facts if element is None else {**facts, "it": element}
     unreadable = ""
     states, conditions = told
@@ -125,7 +125,7 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
     A second sample is asked for when something matched in the first and a rule of that runbook compares two.
     Programs are asked about the units of matched findings and the one the caller named, once there is a finding.
     """
-    facts = {**facts, "inputs": symptoms.asked(runbook, inputs)}
+    facts = {**facts, "inputs": symptoms.rule_inputs(runbook, inputs)}
     outcomes = triage(runbook, facts, samples)
     matched = [(result.check, finding) for result in outcomes for finding in result.of("matched")]
     compares = any(state.samples > samples for check in runbook.checks for state in check.states)

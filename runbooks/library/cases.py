@@ -22,7 +22,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.engine.triage import Facts
-from triagebook.runbooks.library.catalog import Entry
+from triagebook.runbooks.library.catalog import RunbookVersion
 from triagebook.runbooks.library.document import Document, read_document
 
 KEYS = ("about", "recorded", "like", "samples", "inputs", "facts", "first", "expect", "accept")
@@ -54,7 +54,7 @@ class CaseResult:
     failures: tuple[str, ...]
 
 
-def read_case(entry: Entry, name: str, facts_types: Mapping[str, Any], runbook: model.Runbook) -> Case:
+def read_case(entry: RunbookVersion, name: str, facts_types: Mapping[str, Any], runbook: model.Runbook) -> Case:
     """The case of that name. Raises RunbookError naming file and path."""
     documents = _chain(entry, name)
     document = documents[0]
@@ -78,12 +78,12 @@ def read_case(entry: Entry, name: str, facts_types: Mapping[str, Any], runbook: 
     )
 
 
-def read_cases(entry: Entry, facts_types: Mapping[str, Any], runbook: model.Runbook) -> tuple[Case, ...]:
+def read_cases(entry: RunbookVersion, facts_types: Mapping[str, Any], runbook: model.Runbook) -> tuple[Case, ...]:
     """All cases of a version, by name."""
     return tuple(read_case(entry, file.stem, facts_types, runbook) for file in entry.cases)
 
 
-def case_file(entry: Entry, name: str) -> Path:
+def case_file(entry: RunbookVersion, name: str) -> Path:
     """The file of a case. Raises RunbookError with the nearest name."""
     for file in entry.cases:
         if file.stem == name:
@@ -93,7 +93,7 @@ def case_file(entry: Entry, name: str) -> Path:
     )
 
 
-def _chain(entry: Entry, name: str) -> list[Document]:
+def _chain(entry: RunbookVersion, name: str) -> list[Document]:
     """The case's document and those it is like, nearest first."""
     documents: list[Document] = []
     while name:

@@ -23,7 +23,7 @@ _NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunbookVersion:
     """One version of one runbook on disk."""
 
     id: str
@@ -49,17 +49,17 @@ class Catalog:
     cache: Path | None = None
     _known: dict[tuple[str, str], model.Runbook] = field(default_factory=dict, repr=False, compare=False)  # by content
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[RunbookVersion, ...]:
         """All versions, by id and ascending version."""
-        found: dict[str, Entry] = {}
+        found: dict[str, RunbookVersion] = {}
         for root in self.roots:
             for file in sorted(root.glob("*/*/runbook.yaml")):
-                entry = Entry(file.parent.parent.name, file.parent.name, file.parent)
+                entry = RunbookVersion(file.parent.parent.name, file.parent.name, file.parent)
                 if _NAME.match(entry.name):
                     found.setdefault(entry.name, entry)
         return tuple(sorted(found.values(), key=lambda entry: (entry.id, version_key(entry.version))))
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> RunbookVersion:
         """The entry for `id` (newest released version) or `id@version`. Raises RunbookError with the nearest name."""
         match = _NAME.match(name)
         entries = self.entries()
@@ -91,7 +91,7 @@ class Catalog:
                 released[name] = value.strip()
         return released
 
-    def lost(self) -> tuple[str, ...]:
+    def missing_releases(self) -> tuple[str, ...]:
         """Released versions that are not there any more: a stored diagnosis could not be replayed with them."""
         there = {entry.name for entry in self.entries()}
         return tuple(sorted(name for name in self.lock() if name not in there))
@@ -109,7 +109,7 @@ class Catalog:
             )
         return runbook
 
-    def _read(self, entry: Entry) -> model.Runbook:
+    def _read(self, entry: RunbookVersion) -> model.Runbook:
         file = entry.folder / "runbook.yaml"
         source = f"{entry.id}/{entry.version}/runbook.yaml"
         try:
@@ -118,10 +118,10 @@ class Catalog:
             raise RunbookError(f"{source}: {error.strerror}") from None
         key = hashlib.sha256(CACHE_FORMAT.encode() + b"\0" + content + _vocabulary_stamp()).hexdigest()
         if (key, source) not in self._known:
-            self._known[key, source] = self._checked(entry, content, key, source)
+            self._known[key, source] = self._check(entry, content, key, source)
         return self._known[key, source]
 
-    def _checked(self, entry: Entry, content: bytes, key: str, source: str) -> model.Runbook:
+    def _check(self, entry: RunbookVersion, content: bytes, key: str, source: str) -> model.Runbook:
         cached = _from_cache(self.cache / f"{key}.json") if self.cache else None
         if cached is not None:
             return replace(cached, source=source)

@@ -15,13 +15,13 @@ INPUT_TYPES: Mapping[str, Any] = {"systemd_unit": str, "user": str, "pid": int, 
 _CULPRIT_KINDS = set(model.CULPRITS)
 
 
-def scope_of(runbook: model.Runbook, facts_types: Mapping[str, Any]) -> rules.Scope:
+def scope_of(runbook: model.Runbook, facts_types: Mapping[str, Any]) -> rules.NameScope:
     """The names a rule outside of `each` may use: probes, inputs, and the symptom's class."""
     inputs = {name: INPUT_TYPES[item.type] for name, item in runbook.inputs.items()}
     roots: dict[str, Any] = {"inputs": {**inputs, "symptom_class": str}}
     for name, kind in runbook.probes.items():
         roots[name] = facts_types[kind]
-    return rules.Scope(roots)
+    return rules.NameScope(roots)
 
 
 def check_runbook(runbook: model.Runbook, document: Document, facts_types: Mapping[str, Any]) -> None:
@@ -85,7 +85,7 @@ class _at:  # noqa: N801 - reads as a statement
 class _Checker:
     """The expressions of one check, in the scope of its element."""
 
-    def __init__(self, runbook: model.Runbook, document: Document, scope: rules.Scope, path: PathKey) -> None:
+    def __init__(self, runbook: model.Runbook, document: Document, scope: rules.NameScope, path: PathKey) -> None:
         self.runbook, self.document, self.outer, self.path = runbook, document, scope, path
         self.scope = scope
 
@@ -99,7 +99,7 @@ class _Checker:
     def check(self, check: model.Check) -> None:
         if check.each:
             with self.at("each"):
-                self.scope = rules.Scope({**self.outer.roots, "it": rules.element_type(self.outer, check.each)})
+                self.scope = rules.NameScope({**self.outer.roots, "it": rules.element_type(self.outer, check.each)})
         for index, state in enumerate(check.states):
             self.expression(state.when, "states", index, "when", condition=True, possible=state.strength == "possible")
             if state.when in [other.when for other in check.states[:index] if other.samples <= state.samples]:
@@ -137,7 +137,7 @@ class _Checker:
             return
         with self.at("consumers", "each"):
             that = rules.element_type(self.outer, check.consumers.each)
-        inner = rules.Scope({**self.scope.roots, "that": that})
+        inner = rules.NameScope({**self.scope.roots, "that": that})
         for name, text in (("where", check.consumers.where), ("count", check.consumers.count)):
             with self.at("consumers", name):
                 rules.check(text, inner, is_condition=name == "where")
@@ -204,8 +204,8 @@ def _check_remediation(runbook: model.Runbook, remediation: model.Remediation, d
             raise document.error((*path, "params", name), "an int needs `min` and `max`")
 
 
-def _check_texts(runbook: model.Runbook, document: Document, scope: rules.Scope) -> None:
-    known = rules.Scope(
+def _check_texts(runbook: model.Runbook, document: Document, scope: rules.NameScope) -> None:
+    known = rules.NameScope(
         {
             **scope.roots,
             "verdict": {"summary": str, "cause": str},
@@ -228,7 +228,7 @@ def _check_texts(runbook: model.Runbook, document: Document, scope: rules.Scope)
                 rules.check(advice.when, scope, is_condition=True)
 
 
-def _check_text(text: str, path: PathKey, document: Document, scope: rules.Scope) -> None:
+def _check_text(text: str, path: PathKey, document: Document, scope: rules.NameScope) -> None:
     with _at(document, path):
         for name in template.check(text):
             scope.type_of(name)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.symptoms import asked
+from triagebook.runbooks.engine.symptoms import rule_inputs
 from triagebook.runbooks.engine.triage import triage
 from triagebook.runbooks.library.cases import Case, run_case
 
@@ -33,7 +33,7 @@ def proof(runbook: model.Runbook, cases: Sequence[Case]) -> Proof:
         conclusion = _conclusion(runbook, case)
         has_healthy = has_healthy or (conclusion is not None and conclusion.status == "healthy")
         offered |= {item.id for item in conclusion.remediations} if conclusion else set()
-        facts = {**case.history[-1], "inputs": asked(runbook, case.inputs)}
+        facts = {**case.history[-1], "inputs": rule_inputs(runbook, case.inputs)}
         for result in triage(runbook, facts, len(case.history)):
             outcome = result.outcome
             cleared |= {result.check.id} if outcome == "cleared" else set()
@@ -63,21 +63,21 @@ def gaps(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
     if not shown.has_healthy:
         found.append("no case is healthy")
     found.extend(f"remediation {name}: no case offers it" for name in runbook.remediations if name not in shown.offered)
-    found.extend(f"{label}: no case gives this advice" for label in _never_given(runbook, cases))
+    found.extend(f"{label}: no case gives this advice" for label in _unused_advice(runbook, cases))
     return tuple(found)
 
 
-def _never_given(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
+def _unused_advice(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
     """Advice that no case leads to: each sentence is replaced by its place in the runbook, and looked for in what is said."""
     places: list[str] = []
 
-    def marked(label: str, advice: tuple[model.Advice, ...]) -> tuple[model.Advice, ...]:
+    def label_advice(label: str, advice: tuple[model.Advice, ...]) -> tuple[model.Advice, ...]:
         labels = [f"{label}[{index}]" for index in range(len(advice))]
         places.extend(labels)
         return tuple(replace(item, text=text) for item, text in zip(advice, labels, strict=True))
 
-    checks = tuple(replace(check, next=marked(f"{check.id}.next", check.next)) for check in runbook.checks)
-    other = replace(runbook, checks=checks, advice=marked("advice", runbook.advice))
+    checks = tuple(replace(check, next=label_advice(f"{check.id}.next", check.next)) for check in runbook.checks)
+    other = replace(runbook, checks=checks, advice=label_advice("advice", runbook.advice))
     said = {text for case in cases if (conclusion := _conclusion(other, case)) for text in conclusion.next}
     return tuple(place for place in places if place not in said)
 

@@ -93,11 +93,11 @@ def _value(node: Any, path: PathKey, lines: dict[PathKey, int], file: str) -> An
     if kind == "SequenceNode":
         return [_value(item, (*path, index), lines, file) for index, item in enumerate(node.value)]
     if kind == "MappingNode":
-        return _mapping(node, path, lines, file)
+        return _read_mapping(node, path, lines, file)
     return _scalar(node, path, lines[path], file)
 
 
-def _mapping(node: Any, path: PathKey, lines: dict[PathKey, int], file: str) -> dict[str, Any]:
+def _read_mapping(node: Any, path: PathKey, lines: dict[PathKey, int], file: str) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1

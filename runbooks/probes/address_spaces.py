@@ -14,7 +14,6 @@ from triagebook.runbooks.probes.reading import (
     because,
     counts,
     cut,
-    hidden,
     integer,
     latest,
     minus,
@@ -22,6 +21,7 @@ from triagebook.runbooks.probes.reading import (
     number,
     pairs_of,
     records_of,
+    why_hidden,
 )
 from triagebook.runbooks.probes.records import Sample
 
@@ -101,10 +101,10 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     sample = latest(samples)
     pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
     maximum, page = integer(pairs.get("max_map_count")), integer(pairs.get("page_kb"), _KB)
-    gaps = (cut(sample, _KIND), hidden(sample))
+    gaps = (cut(sample, _KIND), why_hidden(sample))
     kinds = {name: _processes(sample, name, names) for name in ("map", "size", "large")}
-    mapped = tuple(_mapped(process, fields, maximum) for process, fields in kinds["map"])
-    limited = [item for process, fields in kinds["size"] if (item := _sized(process, fields)) is not None]
+    mapped = tuple(_mapped_process(process, fields, maximum) for process, fields in kinds["map"])
+    limited = [item for process, fields in kinds["size"] if (item := _sized_process(process, fields)) is not None]
     limited.sort(key=lambda item: item.room_bytes)
     large = (
         LargeProcess(**vars(process), vm_data_bytes=data)
@@ -117,10 +117,10 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     return Spaces(
         max_map_count=maximum,
         page_size_bytes=page,
-        mapped=Collection(mapped, because(*gaps, *_uncounted(pairs)), _count(pairs, "map_clear")),
+        mapped=Collection(mapped, because(*gaps, *_why_uncounted(pairs)), _count(pairs, "map_clear")),
         limited=Collection(
             tuple(limited),
-            because(*gaps, *_unsized(pairs, len(kinds["size"]) - len(limited))),
+            because(*gaps, *_why_unsized(pairs, len(kinds["size"]) - len(limited))),
             _count(pairs, "sized_clear"),
         ),
         largest=largest,
@@ -131,7 +131,7 @@ def parse(samples: Sequence[Sample]) -> Spaces:
 
 
 @dataclass(frozen=True)
-class _Process:
+class _RecordHead:
     """What every record of this kind begins with."""
 
     pid: int
@@ -142,23 +142,23 @@ class _Process:
     vm_size_bytes: int
 
 
-def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[_Process, tuple[str, ...]]]:
+def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[_RecordHead, tuple[str, ...]]]:
     found = []
     for fields in records_of(sample, _KIND, name):
         numbers = counts(fields, 0, 2, 4)
         if numbers is not None:
             pid, uid, size_kb = numbers
-            process = _Process(pid, fields[1], uid, names.get(uid, str(uid)), owner_of(fields[3], names).unit, size_kb * _KB)
+            process = _RecordHead(pid, fields[1], uid, names.get(uid, str(uid)), owner_of(fields[3], names).unit, size_kb * _KB)
             found.append((process, fields))
     return found
 
 
-def _mapped(process: _Process, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
+def _mapped_process(process: _RecordHead, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
     maps = Unreadable("permission denied") if fields[5:6] == ("?",) else number(fields, 5)
     return MappedProcess(**vars(process), maps=maps, max_map_count=maximum, room=minus(maximum, maps))
 
 
-def _sized(process: _Process, fields: Sequence[str]) -> SizedProcess | None:
+def _sized_process(process: _RecordHead, fields: Sequence[str]) -> SizedProcess | None:
     used, soft, hard = number(fields, 6, _KB), number(fields, 7), number(fields, 8)
     if isinstance(used, Unreadable) or isinstance(soft, Unreadable) or fields[5] not in {"as", "data"}:
         return None
@@ -176,7 +176,7 @@ def _sized(process: _Process, fields: Sequence[str]) -> SizedProcess | None:
     )
 
 
-def _uncounted(pairs: Mapping[str, str | Unreadable]) -> tuple[str, ...]:
+def _why_uncounted(pairs: Mapping[str, str | Unreadable]) -> tuple[str, ...]:
     """Why maps of a process large enough may be unknown. The twelve largest denied ones are elements themselves."""
     denied, skipped = (_count(pairs, key) for key in ("map_denied", "map_skipped"))
     return (
@@ -186,7 +186,7 @@ def _uncounted(pairs: Mapping[str, str | Unreadable]) -> tuple[str, ...]:
     )
 
 
-def _unsized(pairs: Mapping[str, str | Unreadable], malformed: int) -> tuple[str, ...]:
+def _why_unsized(pairs: Mapping[str, str | Unreadable], malformed: int) -> tuple[str, ...]:
     unread = _count(pairs, "sized_unread")
     return (
         f"limits of {unread} processes could not be read" if unread else "",

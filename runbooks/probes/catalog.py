@@ -58,9 +58,9 @@ def load(kind: str) -> Any:
     return module
 
 
-def collected(kinds: tuple[str, ...]) -> tuple[str, ...]:
+def kinds_to_collect(kinds: tuple[str, ...]) -> tuple[str, ...]:
     """Those of them that the collector's program reads, each once."""
-    return _collected_in(tuple(package.__path__), kinds)
+    return _kinds_to_collect_in(tuple(package.__path__), kinds)
 
 
 def are_loaded(kinds: Sequence[str]) -> bool:
@@ -119,7 +119,7 @@ def _awk_path(kind: str) -> Path | None:
 
 
 @lru_cache(maxsize=32)
-def _collected_in(folders: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
+def _kinds_to_collect_in(folders: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(kind for kind in dict.fromkeys(kinds) if _awk_path_in(folders, kind))
 
 

@@ -19,7 +19,7 @@ _USER_MANAGER = re.compile(r"user@[0-9]+\.service")
 
 
 @dataclass(frozen=True)
-class Owner:
+class CgroupOwner:
     """`unit` as systemctl takes it (`\\x2d` kept), "" if none. For what runs in a container it is the container's
     own scope: a unit inside has a name that may be another unit's here.
     """
@@ -30,30 +30,30 @@ class Owner:
     manager: str  # system | user | runtime | none
 
 
-def owner_of(path: str, names: Mapping[int, str]) -> Owner:
+def owner_of(path: str, names: Mapping[int, str]) -> CgroupOwner:
     """The owner of a cgroup path. Deeper plain names belong to the unit above them (delegation)."""
     owner = _owner_of(path)
     return replace(owner, user=_login(owner.user, names)) if owner.user else owner
 
 
 @lru_cache(maxsize=4096)
-def _owner_of(path: str) -> Owner:
+def _owner_of(path: str) -> CgroupOwner:
     """With the UID for `user`: the same paths are on many hosts, and their users are not."""
     elements = [element for element in path.split("/") if element]
     user = next((match[1] for element in elements if (match := _USER_SLICE.fullmatch(element))), "")
     container = _container(elements)
     if container is not None:
         scopes = [element for element in elements[: container + 1] if _UNIT.fullmatch(element)]
-        return Owner("container", scopes[-1] if scopes else "", user, "runtime")
+        return CgroupOwner("container", scopes[-1] if scopes else "", user, "runtime")
     unit = next((element for element in reversed(elements) if _UNIT.fullmatch(element)), "")
     if not unit:
-        return Owner("cgroup", "", "", "none")
+        return CgroupOwner("cgroup", "", "", "none")
     managers = [index for index, element in enumerate(elements) if _USER_MANAGER.fullmatch(element)]
     is_below_manager = bool(managers) and elements.index(unit, managers[0]) > managers[0]
-    return Owner("user" if user else "unit", unit, user, "user" if is_below_manager else "system")
+    return CgroupOwner("user" if user else "unit", unit, user, "user" if is_below_manager else "system")
 
 
-def unescaped(unit: str) -> str:
+def unescape(unit: str) -> str:
     """The unit's name for people: `\\x2d` becomes `-` (systemd-escape(1)). Not a name that systemctl takes."""
     return re.sub(r"\\x(2d|40|5f|20)", lambda match: chr(int(match[1], 16)), unit)
 

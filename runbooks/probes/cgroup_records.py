@@ -7,13 +7,13 @@ from triagebook.runbooks.probes.reading import (
     NEEDS_SECOND,
     because,
     cut,
-    hidden,
     integer,
     minus,
     number,
     pairs_of,
     records_of,
     rise,
+    why_hidden,
 )
 from triagebook.runbooks.probes.records import Sample
 
@@ -29,7 +29,7 @@ def elements_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[s
             yield fields
 
 
-def counted_between(samples: Sequence[Sample], kind: str, path: str, index: int) -> int | Unreadable:
+def rise_between(samples: Sequence[Sample], kind: str, path: str, index: int) -> int | Unreadable:
     """How far the counter in field `index` rose over the samples; the field behind it is its value one sample before.
 
     The host remembers that value, because it prints a cgroup only when it matters. It is "?" when the cgroup was not
@@ -67,7 +67,7 @@ def why_partial(sample: Sample | None, kind: str, controller: str) -> str:
     """Why a limit may be missing: a cut answer, a partial view, no controller, files that could not be read."""
     pairs = pairs_of(sample, kind, "all")
     counts = {key: integer(pairs.get(key)) for key in ("cgroups", "absent", "outside", "denied")}
-    reasons = [cut(sample, kind), hidden(sample)]
+    reasons = [cut(sample, kind), why_hidden(sample)]
     if pairs and pairs.get("mode") == "none":
         reasons.append(f"no {controller} controller of cgroups was found")
     elif pairs and not pairs.get("mount"):

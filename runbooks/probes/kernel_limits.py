@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
-from triagebook.runbooks.probes.reading import NEEDS_SECOND, NOT_PRINTED, complete, hidden, integer, minus, pairs_of, rise
+from triagebook.runbooks.probes.reading import NEEDS_SECOND, NOT_PRINTED, complete, integer, minus, pairs_of, rise, why_hidden
 from triagebook.runbooks.probes.records import Sample
 
 RESERVED_IDS = 300  # RESERVED_PIDS of kernel/pid.c: not given out again after the numbers wrapped
@@ -40,7 +40,7 @@ def parse(samples: Sequence[Sample]) -> KernelLimits:
     threads_max, pid_max = integer(pairs.get("threads_max")), integer(pairs.get("pid_max"))
     ids = integer(pairs.get("ids_from_300"))
     room = minus(pid_max, RESERVED_IDS, ids)
-    unseen = hidden(sample)
+    unseen = why_hidden(sample)
     if unseen and isinstance(room, int) and room > 0:
         ids = room = Unreadable(unseen)  # numbers in use that were not seen may be all that is left
     forks = [integer(pairs_of(one, "kernel_limits", "are").get("forks")) for one in whole]

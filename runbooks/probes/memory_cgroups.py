@@ -11,9 +11,9 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.cgroup_records import (
     clear_limits,
-    counted_between,
     directory_of,
     elements_of,
+    rise_between,
     why_partial,
 )
 from triagebook.runbooks.probes.reading import complete, minus, names_of, number, pairs_of
@@ -74,9 +74,9 @@ def parse(samples: Sequence[Sample]) -> MemoryCgroups:
                 high_bytes=0 if fields[3:4] == ("max",) else number(fields, 3),
                 room_bytes=minus(maximum, current),
                 limit_hits=number(fields, 4),
-                limit_hits_delta=counted_between(whole, "memory_cgroups", path, 4),
+                limit_hits_delta=rise_between(whole, "memory_cgroups", path, 4),
                 oom_kills=number(fields, 6),
-                oom_kills_delta=counted_between(whole, "memory_cgroups", path, 6),
+                oom_kills_delta=rise_between(whole, "memory_cgroups", path, 6),
                 directory=directory_of(pairs, path),
             )
         )

@@ -10,7 +10,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.cgroup_records import elements_of
-from triagebook.runbooks.probes.reading import because, cut, hidden, integer, latest, names_of, number, pairs_of
+from triagebook.runbooks.probes.reading import because, cut, integer, latest, names_of, number, pairs_of, why_hidden
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -52,7 +52,7 @@ def parse(samples: Sequence[Sample]) -> PidNamespaces:
     items = tuple(item for fields in records if (item := _group(fields, names)) is not None)
     partial = because(
         cut(sample, "pid_namespaces"),
-        hidden(sample),
+        why_hidden(sample),
         "" if len(items) == len(records) else "a record could not be read",
     )
     healthy = integer(pairs.get("inits"))

@@ -11,9 +11,9 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import ancestors, owner_of
 from triagebook.runbooks.probes.cgroup_records import (
     clear_limits,
-    counted_between,
     directory_of,
     elements_of,
+    rise_between,
     why_partial,
 )
 from triagebook.runbooks.probes.reading import NEEDS_SECOND, because, complete, cut, minus, names_of, number, pairs_of
@@ -120,7 +120,7 @@ class _Node:
 
 def _node(fields: Sequence[str], samples: Sequence[Sample]) -> _Node:
     maximum, current = number(fields, 1), number(fields, 2)
-    delta = counted_between(samples, _KIND, fields[0], 3)
+    delta = rise_between(samples, _KIND, fields[0], 3)
     return _Node(maximum, current, minus(maximum, current), number(fields, 3), delta, number(fields, 5))
 
 

@@ -14,12 +14,12 @@ from triagebook.runbooks.probes.reading import (
     because,
     counts,
     cut,
-    hidden,
     integer,
     latest,
     names_of,
     pairs_of,
     records_of,
+    why_hidden,
 )
 from triagebook.runbooks.probes.records import Sample
 
@@ -63,7 +63,7 @@ def parse(samples: Sequence[Sample]) -> ProcessGroups:
     total = integer(pairs_of(sample, "process_groups", "all").get("groups"))
     partial = because(
         cut(sample, "process_groups"),
-        hidden(sample),
+        why_hidden(sample),
         "" if len(items) == len(records) else "a record could not be read",
     )
     unseen = Unreadable(partial or "no process was seen")

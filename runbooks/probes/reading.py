@@ -43,9 +43,9 @@ def pairs_of(sample: Sample | None, kind: str, name: str = "") -> Mapping[str, s
 
 def _once(sample: Sample, key: object, read: Callable[[Sample], T]) -> T:
     """What several kinds ask of a sample is read once."""
-    if key not in sample.seen:
-        sample.seen[key] = read(sample)
-    return cast(T, sample.seen[key])
+    if key not in sample.cache:
+        sample.cache[key] = read(sample)
+    return cast(T, sample.cache[key])
 
 
 def _pairs(records: Sequence[tuple[str, ...]], name: str) -> Mapping[str, str | Unreadable]:
@@ -158,16 +158,16 @@ def cut(sample: Sample | None, kind: str) -> str:
     return "" if sample.of(kind) else "not printed"
 
 
-def hidden(sample: Sample | None) -> str:
+def why_hidden(sample: Sample | None) -> str:
     """Why processes may have been missed; "" when all were seen.
 
     A hidden /proc (hidepid, a PID namespace) shows clearly fewer tasks than /proc/loadavg counts, before the walk
     and after it. A tenth is left for tasks that come and go meanwhile.
     """
-    return _once(sample, "hidden", _hidden) if sample else _hidden(None)
+    return _once(sample, "hidden", _why_hidden) if sample else _why_hidden(None)
 
 
-def _hidden(sample: Sample | None) -> str:
+def _why_hidden(sample: Sample | None) -> str:
     walk = pairs_of(sample, "walk")
     tasks, total, left, unscanned, unvisited = (
         integer(walk.get(key)) for key in ("tasks", "total", "left", "unscanned", "unvisited")

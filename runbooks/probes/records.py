@@ -53,7 +53,7 @@ class Sample:
         return {kind: tuple(fields) for kind, fields in found.items()}
 
     @cached_property
-    def seen(self) -> dict[object, object]:
+    def cache(self) -> dict[object, object]:
         """What was read from the records already, for those kinds that ask for the same (`reading.py`)."""
         return {}
 

@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_path import is_login_session, owner_of
 from triagebook.runbooks.probes.cgroup_records import elements_of
-from triagebook.runbooks.probes.reading import because, counts, cut, hidden, integer, latest, minus, names_of, number, pairs_of
+from triagebook.runbooks.probes.reading import because, counts, cut, integer, latest, minus, names_of, number, pairs_of, why_hidden
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -36,16 +36,16 @@ class UserTasks:
 
 
 @dataclass(frozen=True)
-class Tasks:
+class TasksByUser:
     """Users with at least one limited process, least room first. hidepid makes it partial."""
 
     limited: Collection[UserTasks]
 
 
-FACTS = Tasks
+FACTS = TasksByUser
 
 
-def parse(samples: Sequence[Sample]) -> Tasks:
+def parse(samples: Sequence[Sample]) -> TasksByUser:
     """The users that the last complete sample prints, least room first. No delta: the kernel counts no refusals."""
     sample = latest(samples)
     pairs, names = pairs_of(sample, "tasks_by_uid", "all"), names_of(sample)
@@ -55,11 +55,11 @@ def parse(samples: Sequence[Sample]) -> Tasks:
     unread = integer(pairs.get("unread"))
     partial = because(
         cut(sample, "tasks_by_uid"),
-        hidden(sample),
+        why_hidden(sample),
         f"limits of {unread} processes could not be read" if isinstance(unread, int) and unread else "",
         "" if len(users) == len(list(elements_of(sample, "tasks_by_uid", "user"))) else "a record could not be read",
     )
-    return Tasks(Collection(tuple(users), partial, clear if isinstance(clear, int) and clear > 0 else 0))
+    return TasksByUser(Collection(tuple(users), partial, clear if isinstance(clear, int) and clear > 0 else 0))
 
 
 def _user(fields: Sequence[str], names: Mapping[int, str]) -> UserTasks | None:

@@ -26,16 +26,16 @@ def sample_ms(network: Network) -> Mapping[int, float]:
 def _sample_ms(network: Network) -> tuple[int, float]:
     settings = setup.settings()
     catalog = setup.service(settings).catalog
-    kinds = lookups.collected_kinds(catalog.load(setup.default_runbook(settings, catalog)))
+    kinds = lookups.kinds_to_collect(catalog.load(setup.default_runbook(settings, catalog)))
     before = _descendants()
     collection = collect.start(SshTransport(config_file=network.hosts.config), "bench1", kinds, cpu_limit_s=None)
     session = _descendants() - before  # sshd's two processes and the collector
     try:
         for _ in range(UNCOUNTED):
-            collection.again(is_brief=True)
+            collection.take_sample(is_brief=True)
         started = _cpu_ms(session)
         for _ in range(SAMPLES):
-            collection.again(is_brief=True)
+            collection.take_sample(is_brief=True)
         spent = _cpu_ms(session) - started
         if not all(sample.is_complete for sample in collection.samples):
             raise RuntimeError(f"a sample did not come: {collection.cost.notes}")

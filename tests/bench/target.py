@@ -35,9 +35,9 @@ def costs(home: Path, tell: Callable[[str], None]) -> dict[str, Cost]:
     """This machine, asked in three ways in turn, with some hundred processes and, where it can be, cgroups."""
     settings = setup.settings()
     catalog = setup.service(settings).catalog
-    kinds = lookups.collected_kinds(catalog.load(setup.default_runbook(settings, catalog)))
+    kinds = lookups.kinds_to_collect(catalog.load(setup.default_runbook(settings, catalog)))
     ways = {
-        "triagebook": program.command(collect.joined(kinds), program.launcher()),
+        "triagebook": program.command(collect.join(kinds), program.launcher()),
         "the guide's 17 commands": ("sh", "-c", guide.BATCH),
         EVERYWHERE: ("sh", "-c", guide.EVERYWHERE),
     }

@@ -13,12 +13,12 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.model import Runbook
 from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import Case, read_cases, run_case
-from triagebook.runbooks.library.catalog import Entry, catalog
+from triagebook.runbooks.library.catalog import RunbookVersion, catalog
 from triagebook.runbooks.library.coverage import gaps, mutations
 from triagebook.runbooks.probes.catalog import facts_types
 
 CATALOG = catalog()
-RUNBOOKS: list[tuple[Entry, Runbook, tuple[Case, ...]]] = [
+RUNBOOKS: list[tuple[RunbookVersion, Runbook, tuple[Case, ...]]] = [
     (entry, runbook := CATALOG.load(entry.name), read_cases(entry, facts_types(), runbook)) for entry in CATALOG.entries()
 ]
 CASES = [pytest.param(runbook, case, id=f"{entry.name}-{case.name}") for entry, runbook, cases in RUNBOOKS for case in cases]
@@ -31,7 +31,9 @@ def test_the_case_is_concluded_as_it_must_be(runbook: Runbook, case: Case) -> No
 
 
 @pytest.mark.parametrize(("entry", "runbook", "cases"), BY_RUNBOOK)
-def test_cases_prove_every_state_clearing_unknown_offer_and_advice(entry: Entry, runbook: Runbook, cases: tuple[Case, ...]) -> None:
+def test_cases_prove_every_state_clearing_unknown_offer_and_advice(
+    entry: RunbookVersion, runbook: Runbook, cases: tuple[Case, ...]
+) -> None:
     assert len(cases) >= 40, entry.name
     assert gaps(runbook, cases) == ()
 
@@ -82,7 +84,7 @@ def blind(value: Any, data: st.DataObject) -> Any:
 
 
 @pytest.mark.parametrize(("entry", "runbook", "cases"), BY_RUNBOOK)
-def test_the_canonical_form_survives_a_round_trip(entry: Entry, runbook: Runbook, cases: tuple[Case, ...]) -> None:
+def test_the_canonical_form_survives_a_round_trip(entry: RunbookVersion, runbook: Runbook, cases: tuple[Case, ...]) -> None:
     again = canonical.rebuild(Runbook, json.loads(canonical.runbook_json(runbook)))
     assert again == runbook
     assert canonical.runbook_digest(again) == runbook.digest

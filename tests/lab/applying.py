@@ -10,7 +10,7 @@ from pathlib import Path
 
 from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.tools.server.options import ServeOptions
-from triagebook.tools.server.run import opened
+from triagebook.tools.server.run import open_server
 
 from tests.lab.fixing import ASKS
 
@@ -22,7 +22,7 @@ def main() -> None:
     options = ServeOptions(
         Path(asked["data"]), Path(asked["data"]) / "socket", policy=Path(asked["policy"]), lease_s=asked["lease_s"]
     )
-    with opened(options, replace(built, step=_say)) as place:
+    with open_server(options, replace(built, step=_say)) as place:
         place.service.apply(ASKS, asked["fix"])
 
 

@@ -12,7 +12,7 @@ from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.files import private_directory
-from triagebook.tools.fixes.attempt import SILENT, Trust
+from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.fixes.views import FixView
@@ -20,7 +20,7 @@ from triagebook.tools.host_setup import layout
 from triagebook.tools.policy.identity import Account, Actor
 from triagebook.tools.server.keys import open_keys
 from triagebook.tools.server.options import KEYS, ServeOptions
-from triagebook.tools.server.run import opened
+from triagebook.tools.server.run import open_server
 from triagebook.tools.store.database import Step
 
 from tests.lab import fix_table, keys, programs
@@ -62,7 +62,7 @@ class Fixing:
 
     machine: Machine
     service: FixService
-    trust: Trust
+    trust: ApprovalServer
     host: str
     options: ServeOptions
     fix_ssh_config: Path
@@ -173,5 +173,5 @@ def prepared(
     policy.write_text(POLICY)
     options = ServeOptions(data=installed.data, socket=folder / "socket", policy=policy, lease_s=lease_s)
     built = replace(parts(hosts_of(installed.config), installed.fix_config, layout.FIXER), step=step)
-    with opened(options, built) as place:
+    with open_server(options, built) as place:
         yield Fixing(machine, place.service, place.trust, machine.alias(), options, installed.fix_config, installed.install)

@@ -132,16 +132,16 @@ class Standing:
 
     def __init__(self, machine: Machine, who: str) -> None:
         self.runbook = catalog().load(RUNBOOK)
-        self.kinds = lookups.collected_kinds(self.runbook)
+        self.kinds = lookups.kinds_to_collect(self.runbook)
         transport = SshTransport(config_file=Path(machine.ssh_config), deadlines=PATIENT)
         self.collection = collect.start(transport, machine.alias(who), self.kinds, cpu_limit_s=None)
 
     def diagnose(self, scenario: Scenario) -> Said:
         """Two further samples, concluded as the service would."""
         started = time.monotonic()
-        self.collection.again()
+        self.collection.take_sample()
         time.sleep(SAMPLE_S)
-        self.collection.again()
+        self.collection.take_sample()
         recent = self.collection.samples[-2:]
         history = [
             {name: step[kind] for name, kind in self.runbook.probes.items() if kind in step}

@@ -13,8 +13,8 @@ from triagebook.bot.slack.face import Face
 from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.settings import Credentials, slack_settings
 from triagebook.tools.server.options import ServeOptions
-from triagebook.tools.server.run import opened
-from triagebook.tools.server.web import listening
+from triagebook.tools.server.run import open_server
+from triagebook.tools.server.web import listen
 
 from tests import lab
 from tests.lab.fixing import install
@@ -47,12 +47,12 @@ def guest() -> Iterator[lab.Machine]:
 
 def over_http(stack: ExitStack, face: Face, _through: Gate) -> Http:
     endpoint = Endpoint()
-    stack.enter_context(faces.running(face, endpoint=endpoint))
-    return Http(stack.enter_context(listening("127.0.0.1:0", endpoint, "slack-http")))
+    stack.enter_context(faces.run(face, endpoint=endpoint))
+    return Http(stack.enter_context(listen("127.0.0.1:0", endpoint, "slack-http")))
 
 
 def over_socket(stack: ExitStack, face: Face, through: Gate) -> Socket:
-    stack.enter_context(faces.running(face, Credentials(TOKEN, "xapp-test", "", f"{through.url}/api/")))
+    stack.enter_context(faces.run(face, Credentials(TOKEN, "xapp-test", "", f"{through.url}/api/")))
     until(lambda: through.is_connected, "Socket Mode")
     return Socket(through)
 
@@ -76,7 +76,7 @@ def test_from_the_command_to_the_validated_change_and_back(
             (tmp_path / "policy.yaml").write_text(policy(through))
             hosts = hosts_of(guest.ssh_config, tmp_path / "inventory.yaml")
             options = ServeOptions(data=installed.data, socket=tmp_path / "socket", policy=tmp_path / "policy.yaml")
-            place = stack.enter_context(opened(options, parts(hosts, installed.fix_config, "triagebook-fix")))
+            place = stack.enter_context(open_server(options, parts(hosts, installed.fix_config, "triagebook-fix")))
             settings = slack_settings({"approvals": through.emulator.channels["approvals"]}, (hosts.default_runbook(),))
             face = faces.build(place, hosts, settings, Credentials(TOKEN, "xapp-test", SECRET, f"{through.url}/api/"))
             world = LabSlack(through, driver=Driver(through, way(stack, face, through)))

@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from mcp.server.streamable_http import EventCallback, EventId, EventMessage, EventStore, StreamId
 from mcp_types.jsonrpc import JSONRPCMessage
-from triagebook.tools.faces.limits import Limits
+from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.mcp_server import server as factory
 from triagebook.tools.mcp_server import web
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
@@ -54,12 +54,12 @@ def main() -> None:
     with_fixtures = sys.argv[1] != "product"
     directory = Path(tempfile.mkdtemp(prefix="triagebook-conformance-"))
     options = web.web_options("127.0.0.1:0")
-    world = worlds.build(directory, Limits(burst=1e9), FIXTURE_RULES if with_fixtures else RULES)
+    world = worlds.build(directory, RateLimits(burst=1e9), FIXTURE_RULES if with_fixtures else RULES)
     world.now[0] = Caller(world.now[0].actor)
     if with_fixtures:
         fixture_tools.mount(world.server)
     app = web.application(world.server, options, store=Kept()) if with_fixtures else web.application(world.server, options)
-    with web.listening(options, app) as port:
+    with web.listen(options, app) as port:
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
         while True:

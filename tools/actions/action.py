@@ -13,8 +13,8 @@ from typing import Literal
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.tools.actions.orders import Change
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.actions.orders import OrderedChange
+from triagebook.tools.collector.readings import HostReading
 
 Argv = tuple[str, ...]
 Params = Mapping[str, str | int]
@@ -38,7 +38,7 @@ class Parameter:
     maximum: int = 10**15
     words: tuple[str, ...] = ()
 
-    def checked(self, name: str, value: object) -> str:
+    def check(self, name: str, value: object) -> str:
         """The value as an order carries it. Raises UsageError naming what is wrong."""
         text = str(value)
         if self.type in ("int", "pid"):
@@ -58,7 +58,7 @@ class Parameter:
 class PlannedChange:
     """The exact change on one host: what the helper is ordered to do, and the same for a person's eyes and hands."""
 
-    order: Change
+    order: OrderedChange
     what: str  # "task limit of shop.service"
     now: str
     then: str
@@ -84,20 +84,20 @@ class Action:
     undo: Literal["captured", "none"]
     disruption: str
     privilege: str
-    capture: Callable[[Params, Step], tuple[Reading, ...]]
+    capture: Callable[[Params, Step], tuple[HostReading, ...]]
     plan: Callable[[Params, Step, Sequence[str]], PlannedChange]
     optional: frozenset[str] = field(default=frozenset())
     again: Callable[[Params, Step, Sequence[str], Mapping[str, str]], PlannedChange] | None = None  # where `plan` would choose
 
-    def checked(self, params: Params) -> dict[str, str]:
+    def check(self, params: Params) -> dict[str, str]:
         """The parameters as text, each of its type and within its bounds. Raises UsageError."""
         if unknown := sorted(params.keys() - self.parameters.keys()):
             raise UsageError(f"{self.name} has no parameter {unknown[0]!r}; it has {', '.join(self.parameters)}")
         if missing := [name for name in self.parameters if name not in params and name not in self.optional]:
             raise UsageError(f"{self.name} needs {missing[0]!r}")
-        return {name: self.parameters[name].checked(name, value) for name, value in params.items()}
+        return {name: self.parameters[name].check(name, value) for name, value in params.items()}
 
-    def planned(
+    def plan_change(
         self, params: Params, step: Step, outputs: Sequence[str], approved: Mapping[str, str] | None = None
     ) -> PlannedChange:
         """The change on a host whose `capture` printed `outputs`; with an `approved` order, the same change again.
@@ -108,7 +108,7 @@ class Action:
         """
         if step not in self.steps:
             raise UsageError(f"{self.name} has no step {step!r}; it has {', '.join(self.steps)}")
-        checked = self.checked(params)
+        checked = self.check(params)
         if len(outputs) != len(self.capture(checked, step)):
             raise ParseError(f"{self.name}: {len(outputs)} outputs for {len(self.capture(checked, step))} readings")
         if approved is not None and self.again is not None:
@@ -123,7 +123,7 @@ def is_less(one: str, other: str) -> bool:
     return other in ("max", "unlimited") or int(one) < int(other)
 
 
-def raised_pair(pair: str, value: str) -> str:
+def raise_pair(pair: str, value: str) -> str:
     """SOFT:HARD with that soft limit; the hard one rises only if it must."""
     hard = pair.partition(":")[2]
     return f"{value}:{value if is_less(hard, value) else hard}"

@@ -30,7 +30,7 @@ SYSCTL_FACTS = {
 
 
 @dataclass(frozen=True)
-class Change:
+class ManualChange:
     """Parameters of an offer at their defaults, the verdict it comes from, and the facts for the values before."""
 
     params: Mapping[str, int | str]
@@ -49,16 +49,16 @@ class Change:
 Lines = tuple[Sequence[Argv], Sequence[Argv]]
 
 
-def _by_action(name: str, change: Change, *outputs: str) -> Lines:
+def _by_action(name: str, change: ManualChange, *outputs: str) -> Lines:
     """The lines of the typed action itself, given what its commands would have read."""
     from triagebook.tools.actions import ACTIONS as TYPED  # noqa: PLC0415 - only where something is offered
 
     action = TYPED[name]
-    planned = action.planned(change.params, "live" if "live" in action.steps else "persist", outputs)
+    planned = action.plan_change(change.params, "live" if "live" in action.steps else "persist", outputs)
     return planned.commands, planned.undo_commands
 
 
-def _unit(change: Change, name: str, setting: str) -> Lines:
+def _unit(change: ManualChange, name: str, setting: str) -> Lines:
     if change.verdict.limit is None:
         raise UsageError(f"{name}: the limit itself was not read")
     value = f"{change.verdict.limit.value:.0f}"
@@ -67,18 +67,18 @@ def _unit(change: Change, name: str, setting: str) -> Lines:
     return _by_action(name, change, "".join(f"{key}={text}\n" for key, text in shown.items()))
 
 
-def _unit_limit(change: Change) -> Lines:
+def _unit_limit(change: ManualChange) -> Lines:
     return _unit(change, "unit_limit", {"nproc": "LimitNPROC", "as": "LimitAS"}[str(change.params["resource"])])
 
 
-def _prlimit(change: Change, resource: str) -> Lines:
+def _prlimit(change: ManualChange, resource: str) -> Lines:
     pid, limit = change.params.get("pid", change.verdict.culprit.pid), change.params["limit"]
     before = change.verdict.limit.value if change.verdict.limit else None
     undo = [("prlimit", "--pid", str(pid), f"--{resource}={before:.0f}:")] if before else []
     return [("prlimit", "--pid", str(pid), f"--{resource}={limit}:")], undo
 
 
-def _sysctl(change: Change) -> Lines:
+def _sysctl(change: ManualChange) -> Lines:
     key = str(change.params["key"])
     before = change.before(SYSCTL_FACTS[key])
     if before is None:
@@ -87,17 +87,17 @@ def _sysctl(change: Change) -> Lines:
     return _by_action("sysctl", change, f"{before}\n{other}\n" if key == "vm.overcommit_ratio" else f"{before}\n")
 
 
-def _swap_file(change: Change) -> Lines:
+def _swap_file(change: ManualChange) -> Lines:
     path, size = str(change.params["path"]), change.params["size_mib"]
     make = [("fallocate", "-l", f"{size}MiB", path), ("chmod", "600", path), ("mkswap", path), ("swapon", path)]
     return make, [("swapoff", path), ("rm", path)]
 
 
-def _signal(change: Change) -> Lines:
+def _signal(change: ManualChange) -> Lines:
     return [("kill", "-s", str(change.params["signal"]), str(change.params["pid"]))], []
 
 
-ACTIONS: Mapping[str, Callable[[Change], Lines]] = {
+ACTIONS: Mapping[str, Callable[[ManualChange], Lines]] = {
     "unit_tasks_max": lambda change: _unit(change, "unit_tasks_max", "TasksMax"),
     "user_nproc": lambda change: _prlimit(change, "nproc"),
     "unit_limit": _unit_limit,
@@ -115,7 +115,7 @@ def with_commands(offer: OfferedRemediation, conclusion: "Conclusion", history: 
     verdict = next(item for item in verdicts if item.cause == offer.cause and item.culprit.id == offer.culprit)
     params = {name: bounds.default for name, bounds in offer.params.items()}
     try:
-        commands, undo = ACTIONS[offer.action](Change(params, verdict, history[-1]))
+        commands, undo = ACTIONS[offer.action](ManualChange(params, verdict, history[-1]))
     except TriagebookError as error:  # an offer at its bounds, or a fact that is missing: the offer stands, without lines
         return replace(offer, commands=(f"# cannot be written down from these facts: {error}",), undo_commands=())
     return replace(offer, commands=tuple(map(shlex.join, commands)), undo_commands=tuple(map(shlex.join, undo)))

@@ -49,7 +49,7 @@ class OrderError(TriagebookError):
 
 
 @dataclass(frozen=True)
-class Change:
+class OrderedChange:
     """The part of an order that a plan fixes and its digest covers: the action and its fields, in order."""
 
     action: str
@@ -87,7 +87,7 @@ class Envelope:
     expires: int
 
 
-def render(envelope: Envelope, change: Change) -> bytes:
+def render(envelope: Envelope, change: OrderedChange) -> bytes:
     """The order's bytes, to be signed as they are.
 
     Raises:
@@ -105,9 +105,9 @@ def render(envelope: Envelope, change: Change) -> bytes:
     return order
 
 
-def undo_of(order_id: str) -> Change:
+def undo_of(order_id: str) -> OrderedChange:
     """The change that puts back what an earlier order changed; the helper has kept what was there before."""
-    return Change("undo", (("undoes", order_id),))
+    return OrderedChange("undo", (("undoes", order_id),))
 
 
 def number_of(execution: str) -> str:
@@ -169,8 +169,8 @@ def _strings(*parts: bytes) -> bytes:
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
-def fields_of(action: str, values: Sequence[str]) -> Change:
+def fields_of(action: str, values: Sequence[str]) -> OrderedChange:
     """A change from its values alone, in the fixed order. Raises OrderError."""
     if len(values) != len(FIELDS.get(action, ())):
         raise OrderError(f"{action}: {len(values)} values for {len(FIELDS.get(action, ()))} fields")
-    return Change(action, tuple(zip(FIELDS[action], values, strict=True)))
+    return OrderedChange(action, tuple(zip(FIELDS[action], values, strict=True)))

@@ -7,7 +7,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 _TITLES = {"nproc": "Max processes", "as": "Max address space"}
 
@@ -26,14 +26,14 @@ class RunningProcess:
     limits: dict[str, str]  # resource -> SOFT:HARD
 
 
-def capture_one(pid: str) -> Reading:
+def capture_one(pid: str) -> HostReading:
     """The files of one process."""
-    return Reading("process", (pid,))
+    return HostReading("process", (pid,))
 
 
-def capture_user(uid: str) -> Reading:
+def capture_user(uid: str) -> HostReading:
     """The same of every process of a user; those that end meanwhile are cut out by `parse`."""
-    return Reading("user", (uid,))
+    return HostReading("user", (uid,))
 
 
 def parse(text: str) -> tuple[RunningProcess, ...]:

@@ -10,17 +10,17 @@ from triagebook.tools.actions.action import (
     Params,
     PlannedChange,
     Step,
-    raised_pair,
+    raise_pair,
     refuse_unless_higher,
 )
 from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.actions.process import RunningProcess
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 _UNITS = {"as": "bytes", "nproc": "processes"}
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
     return (process.capture_one(str(params["pid"])),)
 
 
@@ -37,7 +37,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     found = one_of(pid, outputs[0])
     before = found.limits[resource]
     refuse_unless_higher(f"the {resource} limit of process {pid}", before.partition(":")[0], limit)
-    after = raised_pair(before, limit)
+    after = raise_pair(before, limit)
     values = (step, pid, str(found.start), str(found.uid), resource, before, limit)
     return PlannedChange(
         order=fields_of("process_limit", values),

@@ -10,10 +10,10 @@ from triagebook.tools.actions import process
 from triagebook.tools.actions.action import Action, Parameter, Params, PlannedChange, Step
 from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.actions.process_limit import one_of
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
     return (process.capture_one(str(params["pid"])),)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.tools.actions.action import Action, Argv, Parameter, Params, PlannedChange, Step
 from triagebook.tools.actions.orders import fields_of
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 FILESYSTEMS = ("ext4", "xfs", "btrfs")
 
@@ -14,8 +14,8 @@ def _folder(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
-    return (Reading("folder", (_folder(str(params["path"])),)),)
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
+    return (HostReading("folder", (_folder(str(params["path"])),)),)
 
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.tools.actions.action import WRITE, Action, Parameter, Params, PlannedChange, Step
 from triagebook.tools.actions.orders import fields_of
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 MAXIMA = {
     "vm.max_map_count": 2147483647,
@@ -24,8 +24,8 @@ def _paths(key: str) -> tuple[str, ...]:
     return tuple(each.replace(".", "/") for each in keys)
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
-    return (Reading("sysctl", _paths(str(params["key"]))),)
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
+    return (HostReading("sysctl", _paths(str(params["key"]))),)
 
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:

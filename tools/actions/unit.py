@@ -4,7 +4,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 _UNLIMITED = ("infinity", "18446744073709551615")  # systemd up to 24x prints the number
 
@@ -21,9 +21,9 @@ class LoadedUnit:
     main_pid: str = ""  # of a service
 
 
-def capture(unit: str) -> Reading:
+def capture(unit: str) -> HostReading:
     """What systemd says about it, and its cgroup."""
-    return Reading("unit", (unit,))
+    return HostReading("unit", (unit,))
 
 
 def parse(unit: str, text: str) -> LoadedUnit:

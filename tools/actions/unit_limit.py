@@ -10,16 +10,16 @@ from triagebook.tools.actions.action import (
     Params,
     PlannedChange,
     Step,
-    raised_pair,
+    raise_pair,
     refuse_unless_higher,
 )
 from triagebook.tools.actions.orders import fields_of
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 _SETTINGS = {"nproc": "LimitNPROC", "as": "LimitAS"}
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
     return (units.capture(str(params["unit"])),)
 
 
@@ -28,7 +28,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     setting = _SETTINGS[resource]
     before = units.parse(name, outputs[0]).limits[resource]
     refuse_unless_higher(f"{setting} of {name}", before.partition(":")[0], limit)
-    after = raised_pair(before, limit)
+    after = raise_pair(before, limit)
     folder = f"/etc/systemd/system/{name}.d"
     file = f"{folder}/zz-triagebook-{setting}.conf"
     line = f"{setting}={after}".replace("unlimited", "infinity")

@@ -6,10 +6,10 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import unit as units
 from triagebook.tools.actions.action import Action, Parameter, Params, PlannedChange, Step
 from triagebook.tools.actions.orders import fields_of
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
     return (units.capture(str(params["unit"])),)
 
 

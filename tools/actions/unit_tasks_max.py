@@ -16,12 +16,12 @@ from triagebook.tools.actions.action import (
     refuse_unless_higher,
 )
 from triagebook.tools.actions.orders import fields_of
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 _CONTAINER = ("docker-", "libpod-", "cri-containerd-", "crio-", "kubepods")
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
     return (units.capture(str(params["unit"])),)
 
 

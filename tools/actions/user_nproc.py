@@ -15,17 +15,17 @@ from triagebook.tools.actions.action import (
     PlannedChange,
     Step,
     is_less,
-    raised_pair,
+    raise_pair,
 )
 from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.actions.process import RunningProcess
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 
 MOST = 32  # processes in one order
 
 
 @dataclass(frozen=True)
-class Chosen:
+class TargetProcess:
     """A process whose limit is raised, and its limit (SOFT:HARD) before."""
 
     pid: int
@@ -33,11 +33,11 @@ class Chosen:
     limits: str
 
 
-def _capture(params: Params, step: Step) -> tuple[Reading, ...]:
+def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
     return (process.capture_user(str(params["uid"])),)
 
 
-def forking_parents(found: Sequence[RunningProcess], limit: str) -> tuple[RunningProcess, ...]:
+def parents_to_raise(found: Sequence[RunningProcess], limit: str) -> tuple[RunningProcess, ...]:
     """Those whose limit would rise, the ones with most children and threads first: siblings do not inherit."""
     children: dict[int, int] = {}
     for one in found:
@@ -47,10 +47,10 @@ def forking_parents(found: Sequence[RunningProcess], limit: str) -> tuple[Runnin
 
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
-    user, limit, found = str(params["user"]), str(params["limit"]), _checked(params, outputs)
+    user, limit, found = str(params["user"]), str(params["limit"]), _check(params, outputs)
     if step == "persist":
         return _persist(user, str(params["uid"]), limit, found)
-    chosen = [Chosen(one.pid, one.start, one.limits["nproc"]) for one in forking_parents(found, limit)]
+    chosen = [TargetProcess(one.pid, one.start, one.limits["nproc"]) for one in parents_to_raise(found, limit)]
     if not chosen:
         raise UsageError(f"no process of {user} has a limit below {limit}", reason="not_higher")
     return _live(user, str(params["uid"]), limit, chosen)
@@ -58,18 +58,18 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
 
 def _again(params: Params, step: Step, outputs: Sequence[str], approved: Mapping[str, str]) -> PlannedChange:
     """The processes that were approved. That others came, and that some of them ended, changes nothing about it."""
-    user, limit, found = str(params["user"]), str(params["limit"]), _checked(params, outputs)
+    user, limit, found = str(params["user"]), str(params["limit"]), _check(params, outputs)
     if step == "persist":
         return _persist(user, str(params["uid"]), limit, found)
     now = {(one.pid, one.start): one.limits["nproc"] for one in found}
-    chosen = [chosen_of(text) for text in approved["processes"].split(",")]
+    chosen = [parse_target_process(text) for text in approved["processes"].split(",")]
     if not any((one.pid, one.start) in now for one in chosen):
         raise UsageError(f"every process of {user} that was to be changed has ended", reason="process_gone")
     chosen = [replace(one, limits=now.get((one.pid, one.start), one.limits)) for one in chosen]
     return _live(user, str(params["uid"]), limit, chosen)
 
 
-def _checked(params: Params, outputs: Sequence[str]) -> Sequence[RunningProcess]:
+def _check(params: Params, outputs: Sequence[str]) -> Sequence[RunningProcess]:
     user, uid, limit = str(params["user"]), str(params["uid"]), str(params["limit"])
     if uid == "0":
         raise UsageError("root is exempt from this limit", reason="exempt")
@@ -80,14 +80,14 @@ def _checked(params: Params, outputs: Sequence[str]) -> Sequence[RunningProcess]
     return found
 
 
-def chosen_of(text: str) -> Chosen:
+def parse_target_process(text: str) -> TargetProcess:
     """One entry of an order's `processes`: PID:START:SOFT:HARD."""
     pid, start, limits = text.split(":", 2)
-    return Chosen(int(pid), int(start), limits)
+    return TargetProcess(int(pid), int(start), limits)
 
 
-def _live(user: str, uid: str, limit: str, chosen: Sequence[Chosen]) -> PlannedChange:
-    pairs = [(str(one.pid), one.limits, raised_pair(one.limits, limit)) for one in chosen]
+def _live(user: str, uid: str, limit: str, chosen: Sequence[TargetProcess]) -> PlannedChange:
+    pairs = [(str(one.pid), one.limits, raise_pair(one.limits, limit)) for one in chosen]
     kinds = Counter((before, after) for _, before, after in pairs)
     listed = ",".join(f"{one.pid}:{one.start}:{one.limits}" for one in chosen)
     return PlannedChange(
@@ -104,7 +104,7 @@ def _persist(user: str, uid: str, limit: str, found: Sequence[RunningProcess]) -
     if not found:
         raise UsageError(f"no process of {user} runs: its present limit is not known", reason="unknown_limit")
     lowest = min((one.limits["nproc"] for one in found), key=lambda pair: _order(pair.partition(":")[0]))
-    after = raised_pair(lowest, limit)
+    after = raise_pair(lowest, limit)
     file = f"/etc/security/limits.d/zz-triagebook-{user}.conf"
     hard = () if after.endswith(":unlimited") else (f"{user} hard nproc {after.partition(':')[2]}",)
     return PlannedChange(

@@ -15,7 +15,7 @@ from triagebook.tools.redact import redact
 
 
 @dataclass(frozen=True)
-class Copies:
+class SearchColumns:
     """Columns that repeat what the leaf says, to search by."""
 
     at_micros: int
@@ -26,13 +26,13 @@ class Copies:
 
 
 @dataclass(frozen=True)
-class Row:
+class LogRow:
     """One audit row; `leaf` is what the tree covers. An export has no copies."""
 
     index: int
     leaf: bytes
     leaf_hash: bytes
-    copies: Copies | None = None
+    copies: SearchColumns | None = None
 
 
 @dataclass(frozen=True)

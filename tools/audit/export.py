@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Row
+from triagebook.tools.audit.event import LogRow
 from triagebook.tools.audit.note import verify as verify_note
 from triagebook.tools.audit.verify import verify
 
@@ -19,7 +19,7 @@ def verify_export(lines: Iterable[str], vkey: str, notes: Sequence[str] = ()) ->
             if "checkpoint" in item:
                 kept.append(item["checkpoint"])
             else:
-                rows.append(Row(item["index"], item["leaf"].encode(), bytes.fromhex(item["hash"])))
+                rows.append(LogRow(item["index"], item["leaf"].encode(), bytes.fromhex(item["hash"])))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             odd.append(f"line {number} cannot be read: {error}")
     checkpoints = []

@@ -10,7 +10,7 @@ from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Head, Row, decode
+from triagebook.tools.audit.event import Head, LogRow, decode
 from triagebook.tools.audit.merkle import EMPTY_ROOT, Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.times import to_micros
@@ -52,7 +52,7 @@ class _Walk:
         self.problems.append(Problem(kind, row, says))
 
 
-def verify(rows: Iterable[Row], head: Head | None, checkpoints: Sequence[Checkpoint], odd: Sequence[str] = ()) -> Report:
+def verify(rows: Iterable[LogRow], head: Head | None, checkpoints: Sequence[Checkpoint], odd: Sequence[str] = ()) -> Report:
     """Check all rows in order. `head` is None for an export; `odd` are checkpoints that could not be read, said why."""
     walk = _Walk(problems=[Problem("checkpoint", None, text) for text in odd])
     pending = sorted(checkpoints, key=lambda checkpoint: checkpoint.size)
@@ -69,7 +69,7 @@ def verify(rows: Iterable[Row], head: Head | None, checkpoints: Sequence[Checkpo
     return Report(walk.edge.size, walk.edge.root(), len(pending), tuple(walk.problems))
 
 
-def _check_row(walk: _Walk, row: Row) -> None:
+def _check_row(walk: _Walk, row: LogRow) -> None:
     if row.index != walk.expected:
         gap = f"row {walk.expected}" if row.index == walk.expected + 1 else f"rows {walk.expected} to {row.index - 1}"
         walk.add("missing", walk.expected, f"{gap} missing")
@@ -81,7 +81,7 @@ def _check_row(walk: _Walk, row: Row) -> None:
     walk.edge, walk.previous, walk.expected = walk.edge.append(row.leaf_hash), row.leaf_hash, row.index + 1
 
 
-def _odd_content(walk: _Walk, row: Row) -> Iterator[tuple[str, str]]:
+def _odd_content(walk: _Walk, row: LogRow) -> Iterator[tuple[str, str]]:
     try:
         event, index, previous = decode(row.leaf)
     except TrustError as error:

@@ -12,8 +12,8 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import END, Sample, parse_samples
 from triagebook.tools.collector import files, program, readings
-from triagebook.tools.collector.readings import Reading
-from triagebook.tools.collector.stream import Stream
+from triagebook.tools.collector.readings import HostReading
+from triagebook.tools.collector.stream import SampleStream
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
@@ -56,7 +56,7 @@ class Cost:
     forks: int = 0
 
 
-class Collection:
+class HostReader:
     """A host being read: its samples so far, and the session they came by. Made by `start`."""
 
     def __init__(self, process: Process, kinds: Sequence[str], patience: Patience, argv: Sequence[str]) -> None:
@@ -65,14 +65,14 @@ class Collection:
         self.samples: tuple[Sample, ...] = ()
         self._patience = patience
         self._argv = tuple(argv)
-        self._stream = Stream(process)
+        self._stream = SampleStream(process)
         self._notes: list[str] = []
         self._bytes_before = 0
         self._is_by_files = False
         self._installed = ""
         self._read_first()
 
-    def again(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
+    def take_sample(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
         """Take one more sample; `suspects` are PIDs to read in full, however far from a limit. Never raises.
 
         A brief one costs the host half: a process that has not run since is what it was; its cgroup, its limits and the
@@ -95,15 +95,15 @@ class Collection:
             return
         self._read(n, self._patience.sample_s)
 
-    def forget(self, keep: int = 2) -> None:
+    def drop_old_samples(self, keep: int = 2) -> None:
         """Keep the newest samples and notes only: a watch would fill memory."""
         self.samples = self.samples[-keep:]
         del self._notes[:-_NOTES_KEPT]
 
-    def breathe(self) -> None:
+    def poll_keepalive(self) -> None:
         """Between samples: answer the host's signs of life, and notice that the connection broke (`has_ended`)."""
         if not self._is_by_files:
-            self._stream.breathe()
+            self._stream.poll_keepalive()
 
     @property
     def has_ended(self) -> bool:
@@ -115,7 +115,7 @@ class Collection:
         if self._installed:
             return Unreadable(f"{argv[0]}: this account may run the installed collector only")
         try:
-            stream = Stream(self.session.start(tuple(argv), cap_bytes=_ANSWER_CAP), cap_bytes=_ANSWER_CAP)
+            stream = SampleStream(self.session.start(tuple(argv), cap_bytes=_ANSWER_CAP), cap_bytes=_ANSWER_CAP)
             printed = stream.read_all(timeout_s)
             ended = stream.process.finish(self._patience.finish_s)
         except LoginFailed as failed:
@@ -128,7 +128,7 @@ class Collection:
             return Unreadable(f"{argv[0]} cannot be run there (exit status {ended.status})")
         return Output(printed, ended)
 
-    def look(self, reading: Reading, timeout_s: float) -> Output | Unreadable:
+    def look(self, reading: HostReading, timeout_s: float) -> Output | Unreadable:
         """Read what a change would start from: by a program, or by the installed collector's own look."""
         if not self._installed:
             return self.run(reading.argv, timeout_s)
@@ -136,13 +136,13 @@ class Collection:
             self._stream.process.write(f"{reading.pace_line}\n".encode("ascii"))
         except OSError as error:
             return Unreadable(f"{reading.name}: {error}")
-        found = reading.answered(self._stream.read_record(readings.DONE, timeout_s, _ANSWER_CAP))
+        found = reading.parse_answer(self._stream.read_record(readings.DONE, timeout_s, _ANSWER_CAP))
         if found is None:
             return Unreadable(f"{reading.name}: the installed collector did not read it: {self._stream.why or 'no whole answer'}")
         return Output(found[0], Exit(found[1], b""))
 
     @property
-    def truncated(self) -> tuple[str, ...]:
+    def truncated_kinds(self) -> tuple[str, ...]:
         """The kinds of the last sample whose records did not all fit into the answer; all, when that was cut short."""
         last = self.samples[-1]
         named = (kind for kind in last.end.get("truncated", "").split(",") if kind in self.kinds)
@@ -189,7 +189,7 @@ class Collection:
             self._note(f"it could not be started again: {error}")
             return
         self._bytes_before += self._stream.received
-        self._stream = Stream(process)
+        self._stream = SampleStream(process)
         before, self.samples = self.samples, ()
         self._read(1, self._patience.first_sample_s)
         self.samples = max(self.samples, before, key=lambda samples: (samples[0].is_complete, len(samples[0].records)))
@@ -248,7 +248,7 @@ def start(
     *,
     patience: Patience | None = None,
     cpu_limit_s: int | None = 5,
-) -> Collection:
+) -> HostReader:
     """Connect, start the program and read the first sample. The program then waits for `again`, until `close`.
 
     `cpu_limit_s` bounds the CPU of the whole collection on the host; None for a watch, which sets its own pace.
@@ -256,13 +256,13 @@ def start(
     Raises:
         LoginFailed: no session. UsageError: unknown host, unreadable key. RunbookError: an unknown kind.
     """
-    argv = program.command(joined(tuple(kinds)), program.launcher(cpu_limit_s=cpu_limit_s))
+    argv = program.command(join(tuple(kinds)), program.launcher(cpu_limit_s=cpu_limit_s))
     process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP if cpu_limit_s is not None else _WATCH_CAP)
-    return Collection(process, kinds, patience or Patience(), argv)
+    return HostReader(process, kinds, patience or Patience(), argv)
 
 
 @cache
-def joined(kinds: tuple[str, ...], root: str = "", bounds: program.Bounds | None = None, *, takes_readings: bool = False) -> str:
+def join(kinds: tuple[str, ...], root: str = "", bounds: program.HostBounds | None = None, *, takes_readings: bool = False) -> str:
     """The program for these kinds, as it is sent; it reads below `root`. `takes_readings`: as it is installed."""
     folder = Path(__file__).parent
     shared = "".join((folder / name).read_text(encoding="ascii") for name in _SHARED)

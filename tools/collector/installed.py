@@ -40,19 +40,19 @@ END { print tag "\\tdone\\t" last "\\t" line }"""
 @cache
 def source(awk: str = "") -> str:
     """The text of the program, POSIX sh. `awk` names another interpreter than the host's."""
-    return f"#!/bin/sh\n{_reading()}echo triagebook-collector/1 {digest(awk)}\n{_started(awk)}"
+    return f"#!/bin/sh\n{_reading_part()}echo triagebook-collector/1 {digest(awk)}\n{_start_part(awk)}"
 
 
 def digest(awk: str = "") -> str:
     """SHA-256 of what the program can do, which it says first."""
-    return hashlib.sha256((_reading() + _started(awk)).encode()).hexdigest()
+    return hashlib.sha256((_reading_part() + _start_part(awk)).encode()).hexdigest()
 
 
-def _reading() -> str:
+def _reading_part() -> str:
     return _READING.format(script=readings.script(), records=_RECORDS)
 
 
-def _started(awk: str) -> str:
+def _start_part(awk: str) -> str:
     kinds = tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))
-    argv = program.command(collect.joined(kinds, takes_readings=True), program.launcher(awk=awk, cpu_limit_s=CPU_LIMIT_S))
+    argv = program.command(collect.join(kinds, takes_readings=True), program.launcher(awk=awk, cpu_limit_s=CPU_LIMIT_S))
     return f'export TRIAGEBOOK_COLLECTOR="$0"\nexec {shlex.join(argv)}\n'

@@ -13,7 +13,7 @@ PHASES = ("begin", "process", "end", "after", "pace")
 
 
 @dataclass(frozen=True)
-class Bounds:
+class HostBounds:
     """What one sample may cost the host: bytes printed, PIDs guessed, lines of /proc/PID/maps read, CPU of the walk."""
 
     answer_bytes: int = 13_800
@@ -28,7 +28,7 @@ def hooks(awk: str, kind: str) -> tuple[str, ...]:
     return tuple(phase for phase in PHASES if f"\nfunction {kind}_{phase}(" in lines)
 
 
-def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample: int = 1, bounds: Bounds | None = None) -> str:
+def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample: int = 1, bounds: HostBounds | None = None) -> str:
     """One awk program of `prelude` and each kind's awk, in the mapping's order; `root` stands before every path.
 
     A walk over the processes happens only when a kind has a `process` hook.
@@ -36,7 +36,7 @@ def join(prelude: str, kinds: Mapping[str, str], *, root: str = "", first_sample
     Raises:
         ValueError: a statement is left open at a line's end, or a character would not survive a login shell.
     """
-    bounds = bounds or Bounds()
+    bounds = bounds or HostBounds()
     found = {kind: hooks(awk, kind) for kind, awk in kinds.items()}
     walks = any("process" in phases for phases in found.values())
     shares = sum("end" in phases or "after" in phases for phases in found.values())

@@ -17,7 +17,7 @@ _SUBJECT = re.compile(r"(?!-)(?!.*\.\.)[A-Za-z0-9:_.@/\\-]+")  # as readings.sh 
 
 
 @dataclass(frozen=True)
-class Reading:
+class HostReading:
     """One look. `name` is a case of `readings.sh`.
 
     Raises:
@@ -41,7 +41,7 @@ class Reading:
         """What asks an installed collector for it."""
         return " ".join((READ, self.name, *self.subjects))
 
-    def answered(self, text: str) -> tuple[str, int] | None:
+    def parse_answer(self, text: str) -> tuple[str, int] | None:
         """What a collector that was asked for it said: the printed text and the exit status; None when that is not all there.
 
         An answer names the line it answers, so that a late one is not taken for another's.

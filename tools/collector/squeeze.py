@@ -62,7 +62,7 @@ def _short_names(code: str) -> str:
     """A small letter for each parameter of a function, the rest by use. Nothing but functions and BEGIN is at the top."""
     if code.count("{") != code.count("}"):
         raise ValueError("awk: a block is not closed")
-    parameters = map(_lettered, _PARAMETERS.findall(code))
+    parameters = map(_letters, _PARAMETERS.findall(code))
     pieces = _WORD.split(code)  # every second one is a word
     own: dict[str, str] = {}
     others: dict[str, list[int]] = {}
@@ -84,5 +84,5 @@ def _short_names(code: str) -> str:
     return "".join(pieces)
 
 
-def _lettered(parameters: str) -> dict[str, str]:
+def _letters(parameters: str) -> dict[str, str]:
     return dict(zip(_WORD.findall(parameters), string.ascii_lowercase, strict=False))

@@ -12,7 +12,7 @@ _BREATH_S = 0.005
 
 
 @dataclass
-class Stream:
+class SampleStream:
     """What a process prints. `why` says why the last reading is not complete; `received` counts all bytes."""
 
     process: Process
@@ -46,7 +46,7 @@ class Stream:
             if not self._receive(deadline, timeout_s, cap_bytes):
                 return self._take(len(self._pending))
 
-    def breathe(self) -> None:
+    def poll_keepalive(self) -> None:
         """Take what is there, without waiting for more."""
         if not self.has_ended:
             self._receive(time.monotonic() + _BREATH_S, _BREATH_S, self.cap_bytes)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.diagnosis import (
@@ -19,7 +19,7 @@ from triagebook.runbooks.engine.diagnosis import (
     TargetCost,
 )
 from triagebook.runbooks.engine.facts import Collection, Unreadable
-from triagebook.runbooks.engine.symptoms import asked
+from triagebook.runbooks.engine.symptoms import rule_inputs
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import CheckOutcome, Facts
 from triagebook.runbooks.library.catalog import Catalog
@@ -29,9 +29,10 @@ from triagebook.tools.transport.base import LoginFailed
 
 if TYPE_CHECKING:
     from triagebook.runbooks.engine.conclude import Conclusion
+    from triagebook.tools.collector.collect import HostReader
 
 
-class Run:
+class DiagnosisRun:
     """One diagnosis under way: what was asked, by which runbook, when, and what was seen so far."""
 
     def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float) -> None:
@@ -44,7 +45,9 @@ class Run:
         """Note when the next sample was taken."""
         self.samples.append(SampleTime(len(self.samples) + 1, _stamp(moment)))
 
-    def diagnosis(self, history: Sequence[Facts], collection: Any, extra: Sequence[FactEntry], collected_ms: float) -> Diagnosis:
+    def diagnosis(
+        self, history: Sequence[Facts], collection: "HostReader", extra: Sequence[FactEntry], collected_ms: float
+    ) -> Diagnosis:
         decided = time.perf_counter()
         conclusion = self._conclude(history)
         session = collection.session
@@ -61,7 +64,7 @@ class Run:
             notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *spent.notes)),
         )
         login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
-        return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncated(history))
+        return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncations(history))
 
     def _conclude(self, history: Sequence[Facts]) -> "Conclusion":
         from triagebook.runbooks.engine.conclude import conclude  # noqa: PLC0415
@@ -114,7 +117,7 @@ class Run:
             caveats=conclusion.caveats,
         )
 
-    def replayed(self, catalog: Catalog) -> Answer:
+    def replay(self, catalog: Catalog) -> Answer:
         """The facts of a recorded case, concluded now. Raises RunbookError: no such case."""
         from triagebook.runbooks.library.cases import read_case  # noqa: PLC0415 - only for replays
         from triagebook.runbooks.probes.catalog import facts_types  # noqa: PLC0415
@@ -135,18 +138,18 @@ class Run:
 
         login = LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 1000))
         meaning = next((item for item in self.runbook.logins if item.outcome == login.outcome), None)
-        error_class = asked(self.runbook, self.question.inputs)["symptom_class"]
+        error_class = rule_inputs(self.runbook, self.question.inputs)["symptom_class"]
         empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
         if meaning is not None:
-            empty = replace(empty, next=(meaning.says, *_suspected(meaning)))
+            empty = replace(empty, next=(meaning.says, *_suspects_text(meaning)))
         return Answer(self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=()), ())
 
 
-def _suspected(meaning: model.LoginMeaning) -> tuple[str, ...]:
+def _suspects_text(meaning: model.LoginMeaning) -> tuple[str, ...]:
     return (f"Not judged without a session, but it would fit: {', '.join(meaning.suspects)}.",) if meaning.suspects else ()
 
 
-def _truncated(history: Sequence[Facts]) -> tuple[str, ...]:
+def _truncations(history: Sequence[Facts]) -> tuple[str, ...]:
     """Collections whose answer was bounded on the host, by probe."""
     found = []
     for probe, facts in (history[-1] if history else {}).items():

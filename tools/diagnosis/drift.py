@@ -73,7 +73,7 @@ Read = Value | Unreadable
 
 
 @dataclass(frozen=True)
-class Limits:
+class HostLimits:
     """What is compared of one host: values by name, the unit and file of each. Small: a fleet keeps one for each host."""
 
     host: str
@@ -83,7 +83,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Row:
+class DriftRow:
     """One setting across the hosts. `usual` is None where no value has a majority; then every value is in `others`."""
 
     setting: str
@@ -100,7 +100,7 @@ class Row:
         return sum(len(hosts) for hosts in self.others.values())
 
 
-def limits_of(host: str, facts: Mapping[str, object]) -> Limits:
+def limits_of(host: str, facts: Mapping[str, object]) -> HostLimits:
     """What is compared, from the facts of one host by kind. A kind that was not collected is unknown."""
     values: dict[str, Read] = {}
     sources: dict[str, tuple[str, str]] = {}
@@ -122,7 +122,7 @@ def limits_of(host: str, facts: Mapping[str, object]) -> Limits:
             name = f"{elements.name} {elements.label(item)}"
             where = source_of(item, elements.field)
             values[name], sources[name] = getattr(item, elements.field), (where.unit, where.path)
-    return Limits(host, values, sources, frozenset(complete))
+    return HostLimits(host, values, sources, frozenset(complete))
 
 
 def _per_mib(value: Read, total: Read) -> Read:
@@ -134,7 +134,7 @@ def _per_mib(value: Read, total: Read) -> Read:
     return round(value / (total / MIB), 2)
 
 
-def compare(hosts: Sequence[Limits]) -> tuple[Row, ...]:
+def compare(hosts: Sequence[HostLimits]) -> tuple[DriftRow, ...]:
     """Every setting, outliers first: the fewer differ, the more it looks like a mistake; then the unknown, then the rest."""
     names = dict.fromkeys(name for host in hosts for name in host.values)
     fixed = {setting.name: setting for setting in SETTINGS}
@@ -142,13 +142,13 @@ def compare(hosts: Sequence[Limits]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=_order))
 
 
-def _order(row: Row) -> tuple[int, int, str]:
+def _order(row: DriftRow) -> tuple[int, int, str]:
     if row.outliers:
         return 0, row.outliers, row.setting
     return (1, -sum(map(len, row.unknown.values())), row.setting) if row.unknown else (2, 0, row.setting)
 
 
-def _row(name: str, hosts: Sequence[Limits], *, is_loose: bool) -> Row:
+def _row(name: str, hosts: Sequence[HostLimits], *, is_loose: bool) -> DriftRow:
     known: list[tuple[str, Value]] = []
     unknown: dict[str, list[str]] = {}
     for host in hosts:
@@ -163,7 +163,7 @@ def _row(name: str, hosts: Sequence[Limits], *, is_loose: bool) -> Row:
         if usual is None or not _is_equal(value, usual, is_loose=is_loose):
             others.setdefault(_text(value), []).append(host_name)
     unit, source = next((host.sources[name] for host in hosts if name in host.sources), ("", ""))
-    return Row(
+    return DriftRow(
         setting=name,
         unit=unit,
         source=source,
@@ -174,7 +174,7 @@ def _row(name: str, hosts: Sequence[Limits], *, is_loose: bool) -> Row:
     )
 
 
-def _absent(name: str, host: Limits) -> Read:
+def _absent(name: str, host: HostLimits) -> Read:
     """What it means that a host has no such element."""
     for elements in PER_ELEMENT:
         if elements.absent and name.startswith(f"{elements.name} "):

@@ -16,7 +16,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
-from triagebook.tools.transport.scheduler import Turns
+from triagebook.tools.transport.scheduler import Scheduler
 
 AT_ONCE = 200
 RAMP_S = 0.25  # the number at once doubles this often, and grows by one with each answer
@@ -25,7 +25,7 @@ FILES_A_HOST = 4
 
 
 @dataclass(frozen=True)
-class Bounds:
+class FleetBounds:
     """`max_errors`: so many hosts unreachable or failed, and no further one is asked (0: no budget)."""
 
     at_once: int = AT_ONCE
@@ -55,10 +55,10 @@ class Outcome:
 class Fleet:
     """One run over many questions. `ask` yields an Outcome for each of them, exactly one, in the order they end."""
 
-    def __init__(self, ask: Callable[[Question], Answer], bounds: Bounds | None = None) -> None:
-        self._one, self._bounds = ask, bounds or Bounds()
+    def __init__(self, ask: Callable[[Question], Answer], bounds: FleetBounds | None = None) -> None:
+        self._one, self._bounds = ask, bounds or FleetBounds()
         self._at_once = max(1, min(self._bounds.at_once, _files_allow()))
-        self._turns = Turns()
+        self._turns = Scheduler()
         self._ended: deque[tuple[int, Outcome]] = deque()
         self._running: dict[int, tuple[Question, float, Any]] = {}  # until when, and the session
         self._errors = 0
@@ -113,7 +113,7 @@ class Fleet:
         number, outcome = self._ended.popleft()
         if self._running.pop(number, None) is None:
             return None  # given up before
-        return self._counted(outcome)
+        return self._count(outcome)
 
     def _overdue(self) -> Outcome | None:
         """A host whose session does not come to its end: it is given up."""
@@ -125,9 +125,9 @@ class Fleet:
         question, _until, session = self._running.pop(number)
         self._turns.end(session)
         text = f"{question.target.text}: no answer within {self._bounds.host_s:g} s; given up"
-        return self._counted(Outcome(question, error=TriagebookError(text, reason="deadline")))
+        return self._count(Outcome(question, error=TriagebookError(text, reason="deadline")))
 
-    def _counted(self, outcome: Outcome) -> Outcome:
+    def _count(self, outcome: Outcome) -> Outcome:
         self._errors += outcome.is_error
         self._allowed = min(self._allowed + 1, float(self._at_once))
         return outcome
@@ -144,7 +144,7 @@ class Fleet:
         self._ended.append((number, outcome))
 
 
-def fleet(service: Service, runbook: str, bounds: Bounds | None = None) -> Fleet:
+def fleet(service: Service, runbook: str, bounds: FleetBounds | None = None) -> Fleet:
     """A fleet of that service's hosts; the runbook is read once for all of them. Raises RunbookError."""
     return Fleet(replace(service, loaded={**service.loaded, runbook: service.catalog.load(runbook)}).diagnose, bounds)
 

@@ -2,26 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.diagnosis import FactEntry, Reading
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes import catalog as probes
+from triagebook.tools.collector.collect import HostReader
 
 TIMEOUT_S = 20.0
 
 
-def collected_kinds(runbook: model.Runbook) -> tuple[str, ...]:
+def kinds_to_collect(runbook: model.Runbook) -> tuple[str, ...]:
     """The kinds the collector's program reads; those that need a program are left for the last round.
 
     In the order of the probes' names: a runbook from the cache has no other order, and the same runbook must make the
     same program each time.
     """
-    return probes.collected(tuple([kind for _name, kind in sorted(runbook.probes.items())]))
+    return probes.kinds_to_collect(tuple([kind for _name, kind in sorted(runbook.probes.items())]))
 
 
-def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEntry]:
+def ask(collection: HostReader, wanted: Sequence[tuple[str, str, str]]) -> list[FactEntry]:
     """Run each lookup's fixed argv and give its facts as evidence; a failure is an unreadable fact with its reason."""
     entries: list[FactEntry] = []
     for probe, kind, subject in wanted:
@@ -40,7 +40,7 @@ def ask(collection: Any, wanted: Sequence[tuple[str, str, str]]) -> list[FactEnt
     return entries
 
 
-def facts(collection: Any, wanted: Sequence[tuple[str, str]]) -> dict[str, object]:
+def facts(collection: HostReader, wanted: Sequence[tuple[str, str]]) -> dict[str, object]:
     """The facts of each (kind, subject), by kind, as they are: for who compares hosts. A failure is an Unreadable."""
     found: dict[str, object] = {}
     for kind, subject in wanted:

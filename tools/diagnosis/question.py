@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools.collector import collect
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.inventory.target import TargetName
 
 
@@ -25,8 +25,8 @@ class Question:
     accepted: tuple[str, ...] = ()
     sample_s: float = 2.0
     samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
-    also: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
-    beside: tuple[Reading, ...] = ()  # what else to read by the same login
+    extra_lookups: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
+    extra_readings: tuple[HostReading, ...] = ()  # what else to read by the same login
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Answer:
 
     diagnosis: Diagnosis
     history: tuple[Facts, ...]
-    also: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
-    beside: tuple[collect.Output | Unreadable, ...] = ()  # of the question's readings, in their order
+    extra_facts: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
+    extra_outputs: tuple[collect.Output | Unreadable, ...] = ()  # of the question's readings, in their order
 
 
 Progress = Callable[[str, Diagnosis | None], None]

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from triagebook.runbooks.engine import model, triage
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -20,13 +19,13 @@ from triagebook.runbooks.probes import catalog as probes
 from triagebook.runbooks.probes.records import Sample
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
-from triagebook.tools.diagnosis.assemble import Run
+from triagebook.tools.diagnosis.assemble import DiagnosisRun
 from triagebook.tools.diagnosis.question import Answer, Progress, Question, check_inputs
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.base import LoginFailed, Transport
 
-BESIDE_S = 60.0  # what a change starts from must be known, also of a host that is slow because it suffers
+EXTRA_READING_S = 60.0  # what a change starts from must be known, also of a host that is slow because it suffers
 CONCLUDING = "triagebook.runbooks.engine.conclude"  # with the templates: 45 ms, while the host is waited for
 
 
@@ -48,10 +47,10 @@ class Service:
         started, clock = self.now(), time.perf_counter()
         runbook = self.loaded.get(question.runbook) or self.catalog.load(question.runbook)
         check_inputs(runbook, question)
-        run, progress = Run(runbook, question, started, clock), progress or (lambda _stage, _diagnosis: None)
+        run, progress = DiagnosisRun(runbook, question, started, clock), progress or (lambda _stage, _diagnosis: None)
         if question.target.kind == "replay":
-            return run.replayed(self.catalog)
-        kinds = lookups.collected_kinds(runbook)
+            return run.replay(self.catalog)
+        kinds = lookups.kinds_to_collect(runbook)
         progress("connecting", None)
         if not probes.are_loaded(kinds):
             threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
@@ -66,26 +65,26 @@ class Service:
         finally:
             collection.close()
 
-    def observe(self, run: Run, collection: Any, kinds: Sequence[str], progress: Progress) -> Answer:
+    def observe(self, run: DiagnosisRun, collection: collect.HostReader, kinds: Sequence[str], progress: Progress) -> Answer:
         """Read, decide what is still needed, read again, conclude."""
         collected_ms = (time.perf_counter() - run.clock) * 1000
         run.add_sample(self.now())
         extra: list[FactEntry] = []
         waiting.line_up()
         history = history_of(run.runbook, kinds, collection.samples)
-        beside = tuple(collection.look(reading, BESIDE_S) for reading in run.question.beside)
+        beside = tuple(collection.look(reading, EXTRA_READING_S) for reading in run.question.extra_readings)
         wanted = _needs(run, history)
         if wanted.sample:
             progress("first", run.diagnosis(history, collection, extra, collected_ms))
             self.pause(run.question.sample_s)
-            collection.again(wanted.suspects)
+            collection.take_sample(wanted.suspects)
             run.add_sample(self.now())
             history = history_of(run.runbook, kinds, collection.samples)
             wanted = _needs(run, history)
         if wanted.lookups:
             progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
-        also = lookups.facts(collection, run.question.also)
+        also = lookups.facts(collection, run.question.extra_lookups)
         waiting.line_up()
         return Answer(run.diagnosis(history, collection, extra, collected_ms), history, also, beside)
 
@@ -104,7 +103,7 @@ def history_of(runbook: model.Runbook, kinds: Sequence[str], samples: Sequence[S
     return tuple({name: step[kind] for name, kind in runbook.probes.items() if kind in step} for step in steps)
 
 
-def _needs(run: Run, history: Sequence[Facts]) -> Needs:
+def _needs(run: DiagnosisRun, history: Sequence[Facts]) -> Needs:
     if run.question.samples == 1:
         return Needs()
     waiting.line_up()

@@ -48,12 +48,12 @@ def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "",
     def transport_for(target: TargetName) -> Transport:
         if not has_watch(settings):
             return ordinary(target)
-        socket = standing_socket(settings, target, ssh_config)
+        socket = watch_socket(settings, target, ssh_config)
         if socket is None or not socket.exists():
             return ordinary(target)
-        from triagebook.tools.transport.watch_session import StandingTransport  # noqa: PLC0415
+        from triagebook.tools.transport.watch_session import WatchTransport  # noqa: PLC0415
 
-        return StandingTransport(socket, ordinary(target))
+        return WatchTransport(socket, ordinary(target))
 
     return Service(runbooks(settings), transport_for)
 
@@ -106,7 +106,7 @@ def targets(settings: Settings, words: Sequence[str], ssh_config: str = "") -> t
     return expand(words, settings.inventory, config_file(settings, ssh_config))
 
 
-def standing_socket(settings: Settings, target: TargetName, ssh_config: str) -> Path | None:
+def watch_socket(settings: Settings, target: TargetName, ssh_config: str) -> Path | None:
     """Where a watch of that host listens, if one runs."""
     if settings.runtime is None or target.kind == "replay":
         return None

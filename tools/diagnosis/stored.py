@@ -19,21 +19,21 @@ from triagebook.tools.diagnosis.service import Service
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredDiagnosis:
     """A diagnosis as it is kept, and as it is read back."""
 
     text: str
     diagnosis: Diagnosis
 
 
-def of(diagnosis: Diagnosis) -> Kept:
+def redact_diagnosis(diagnosis: Diagnosis) -> StoredDiagnosis:
     """What may be shown and stored of it."""
-    return of_text(dump(diagnosis))
+    return read_stored(dump(diagnosis))
 
 
-def of_text(text: str) -> Kept:
+def read_stored(text: str) -> StoredDiagnosis:
     """Of what `dump` wrote."""
-    return Kept(text, load(text))
+    return StoredDiagnosis(text, load(text))
 
 
 def dump(diagnosis: Diagnosis) -> str:
@@ -64,28 +64,28 @@ def _clean(value: Any) -> Any:
     return redact(value) if isinstance(value, str) else value
 
 
-First = Callable[[Kept], None]
+OnFirstVerdict = Callable[[StoredDiagnosis], None]
 
 
 class Asker(Protocol):
     """Asks hosts, here or in a process of its own."""
 
-    def ask(self, question: Question, first: First) -> Kept:
+    def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
         """One host, one answer. `first` is told a first verdict where a second look follows. Raises RunbookError or UsageError."""
         ...
 
 
 @dataclass(frozen=True)
-class Here:
+class LocalAsker:
     """By the service of this process."""
 
     service: Service
 
-    def ask(self, question: Question, first: First) -> Kept:
+    def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
         """See Asker."""
 
         def progress(stage: str, diagnosis: Diagnosis | None) -> None:
             if stage == "first" and diagnosis is not None:
-                first(of(diagnosis))
+                first(redact_diagnosis(diagnosis))
 
-        return of(self.service.diagnose(question, progress).diagnosis)
+        return redact_diagnosis(self.service.diagnose(question, progress).diagnosis)

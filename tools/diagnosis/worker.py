@@ -24,7 +24,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.diagnosis import stored
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import First, Kept
+from triagebook.tools.diagnosis.stored import OnFirstVerdict, StoredDiagnosis
 from triagebook.tools.settings import Settings
 
 MODULE = "triagebook.tools.diagnosis.worker_main"
@@ -34,7 +34,7 @@ Told = Mapping[str, Any]
 
 
 @dataclass
-class _Process:
+class _Child:
     """One process, and who waits for it: a queue for each question under way."""
 
     process: "subprocess.Popen[bytes]"
@@ -78,15 +78,15 @@ class _Process:
             self.process.wait()
 
 
-class Apart:
+class WorkerProcess:
     """The process, and what it asks hosts by: the server's own settings and ssh configuration."""
 
     def __init__(self, settings: Settings, ssh_config: str) -> None:
         self._setup, self._guard, self._numbers = (settings, ssh_config), threading.Lock(), itertools.count()
-        self._process: _Process | None = None
+        self._process: _Child | None = None
 
-    def __enter__(self) -> "Apart":
-        self._running()
+    def __enter__(self) -> "WorkerProcess":
+        self._ensure_running()
         return self
 
     def __exit__(self, *_why: object) -> None:
@@ -94,35 +94,35 @@ class Apart:
             if self._process is not None:
                 self._process.end()
 
-    def ask(self, question: Question, first: First) -> Kept:
+    def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
         """See Asker."""
         number = next(self._numbers)
         try:
-            heard = self._running().put(number, question)
+            heard = self._ensure_running().put(number, question)
         except OSError:
-            heard = self._running().put(number, question)
+            heard = self._ensure_running().put(number, question)
         while (told := heard.get()) is not None:
             if "first" in told:
-                first(stored.of_text(told["first"]))
+                first(stored.read_stored(told["first"]))
             elif "failed" in told:
                 raise _error(told["failed"])
             else:
-                return stored.of_text(told["done"])
+                return stored.read_stored(told["done"])
         raise UsageError("the process that asks hosts died meanwhile; ask again", reason="internal")
 
-    def _running(self) -> _Process:
+    def _ensure_running(self) -> _Child:
         with self._guard:
             if self._process is None or self._process.process.poll() is not None:
-                self._process = self._started()
+                self._process = self._start()
             return self._process
 
-    def _started(self) -> _Process:
+    def _start(self) -> _Child:
         ours, theirs = socket.socketpair()
         argv = (sys.executable, "-m", MODULE, str(theirs.fileno()))
         environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRET)}
         with ours, theirs:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), env=environment)
-            made = _Process(process, Connection(os.dup(ours.fileno())))
+            made = _Child(process, Connection(os.dup(ours.fileno())))
         made.way.send_bytes(pickle.dumps(self._setup))
         threading.Thread(target=made.listen, name="slack-apart", daemon=True).start()
         return made

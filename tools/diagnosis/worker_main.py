@@ -19,7 +19,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import Here
+from triagebook.tools.diagnosis.stored import LocalAsker
 
 WORKERS = 64
 NICE = 5
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Answering:
+class Responder:
     """Who asks, and the way back."""
 
-    here: Here
+    here: LocalAsker
     way: Connection
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,7 +58,7 @@ def main(descriptor: int) -> None:
     os.nice(NICE)
     way = Connection(descriptor)
     settings, ssh_config = pickle.loads(way.recv_bytes())  # noqa: S301 - from the process that started this one
-    answering = Answering(Here(setup.service(settings, ssh_config=ssh_config)), way)
+    answering = Responder(LocalAsker(setup.service(settings, ssh_config=ssh_config)), way)
     pool = ThreadPoolExecutor(WORKERS, "ask")
     try:
         while asked := way.recv_bytes():

@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PlanError, TriagebookError
 from triagebook.tools.actions import unit as units
 from triagebook.tools.collector.collect import INSTALLED
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.fixes.interfaces import Job
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.transport.base import LoginFailed, Process, Transport
@@ -28,7 +28,7 @@ class HostCapture:
     target_of: Callable[[str], TargetName] = parse_target
     kept: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
-    def read(self, host: str, readings: Sequence[Reading]) -> tuple[str, ...]:
+    def read(self, host: str, readings: Sequence[HostReading]) -> tuple[str, ...]:
         """What each reading printed, over one connection. PlanError when one cannot be made or fails."""
         target, first = self.target_of(host), readings[0]
         try:
@@ -50,7 +50,7 @@ class HostCapture:
             self.kept.popitem(last=False)
 
 
-def _output(host: str, reading: Reading, process: Process) -> str:
+def _output(host: str, reading: HostReading, process: Process) -> str:
     """What it printed. An account that may start the installed collector only gets that instead, and it reads pace lines."""
     with contextlib.suppress(OSError):  # it has ended already: then it was no collector
         process.write(f"{reading.pace_line}\n".encode("ascii"))
@@ -60,7 +60,7 @@ def _output(host: str, reading: Reading, process: Process) -> str:
         raise PlanError(f"{host}: reading the {reading.name}: the answer was cut ({ended.ended})")
     status = ended.status
     if INSTALLED.match(text):
-        found = reading.answered(text)
+        found = reading.parse_answer(text)
         if found is None:
             raise PlanError(f"{host}: its installed collector did not read the {reading.name}; install it anew")
         text, status = found
@@ -76,7 +76,7 @@ class Harm:
 
     capture: HostCapture
 
-    def found(self, job: Job) -> str:
+    def find(self, job: Job) -> str:
         """What was harmed, in words; empty when nothing was, or when it cannot be read any more (never a reason to revert)."""
         plan, before = job.plan, self.capture.kept.get(job.plan.order_digest, ())
         if plan.action not in KEEPS_MAIN_PROCESS or not before:

@@ -15,10 +15,10 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.actions import orders
-from triagebook.tools.actions.orders import Change, Envelope, OrderKey
+from triagebook.tools.actions.orders import Envelope, OrderedChange, OrderKey
 from triagebook.tools.execute.capture import Harm
-from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink, HelperWay
-from triagebook.tools.execute.validation import Validation, validated
+from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink, HelperSession
+from triagebook.tools.execute.validation import Validation, validate
 from triagebook.tools.fixes.interfaces import Diagnoser, Ending, EndState, Job
 from triagebook.tools.store.fix_states import runbook_name
 from triagebook.tools.transport.base import LoginFailed
@@ -46,7 +46,7 @@ class HostExecutor:
         """What the host's helper calls itself. RefusedError `not_prepared`."""
         return self.link.status(host).target
 
-    def approach(self, host: str) -> HelperWay:
+    def approach(self, host: str) -> HelperSession:
         """A helper that was started and waits for its order. RefusedError `not_prepared`."""
         return self.link.approach(host)
 
@@ -55,33 +55,33 @@ class HostExecutor:
         plan, number = job.plan, orders.number_of(job.order_id)
         if (refusal := clock_refusal(job.fresh)) is not None:
             return refusal
-        change = Change(plan.action, tuple((name, plan.order[name]) for name in orders.FIELDS[plan.action]))
-        ending = self._sent(job, number, change)
+        change = OrderedChange(plan.action, tuple((name, plan.order[name]) for name in orders.FIELDS[plan.action]))
+        ending = self._send(job, number, change)
         if isinstance(ending, Ending):
             return ending
         detail = {"order": number, "before": ending.before, "after": ending.after, "journal": ending.journal}
         if plan.action == UNDO_ACTION:
             return Ending("validated", f"put back: {_changes(plan)}", detail)
-        harmed = self.harm.found(job)
+        harmed = self.harm.find(job)
         found = self.validate(plan) if not harmed else Validation("standing", harmed, is_without_effect=False)
         if harmed or found.is_without_effect:
             return self._put_back(job, number, harmed or f"the new value did not take effect; {found.says}", detail)
-        return concluded(plan, found, detail)
+        return ending_of(plan, found, detail)
 
     def recover(self, job: Job) -> Ending | None:
         """Settle an unknown execution; None while it cannot be told."""
-        return recovered(self, job)
+        return recover(self, job)
 
     def validate(self, plan: Plan) -> Validation:
         """Fresh diagnoses within the time that the remediation gives itself."""
         name = runbook_name(plan)
         remediation = self.catalog.load(name).remediations[plan.remediation]
         within_s = remediation.validates_within_s if plan.order.get("step") == "live" else 0  # waiting would not change it
-        return validated(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), within_s, self.pause)
+        return validate(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), within_s, self.pause)
 
     def undo(self, job: Job, number: str) -> HelperAnswer | Ending:
         """Order the helper to put back what the order `number` changed; its answer, or why there is none."""
-        return self._sent(job, secrets.token_hex(16), orders.undo_of(number))
+        return self._send(job, secrets.token_hex(16), orders.undo_of(number))
 
     def _put_back(self, job: Job, number: str, why: str, detail: Mapping[str, str]) -> Ending:
         if job.plan.undo == "none":
@@ -92,7 +92,7 @@ class HostExecutor:
             return Ending(ended, f"{why}; and it was not put back: {answer.says}", {**detail, **answer.detail})
         return Ending("reverted", f"{why}; put back to {answer.after}", {**detail, "undo": answer.id, "undone_to": answer.after})
 
-    def _sent(self, job: Job, number: str, change: Change) -> HelperAnswer | Ending:
+    def _send(self, job: Job, number: str, change: OrderedChange) -> HelperAnswer | Ending:
         """The helper's `applied` or `undone`; anything else is an ending already."""
         plan, issued = job.plan, int(self.now().timestamp())
         envelope = Envelope(number, job.plan_digest, plan.target_id, plan.boot_id, issued, issued + orders.LIFE_S)
@@ -100,14 +100,14 @@ class HostExecutor:
         detail = {"order": number}
         try:
             way = job.approach
-            answer = way.ask(sealed) if isinstance(way, HelperWay) else self.link.ask(plan.host, sealed)
+            answer = way.ask(sealed) if isinstance(way, HelperSession) else self.link.ask(plan.host, sealed)
         except LoginFailed as error:
             return Ending("failed", f"nothing was sent: {error}", detail)
         except AnswerLost as error:
             return Ending("unknown", f"the order was sent and its answer was lost: {error}", detail)
         if answer.id != number and answer.result not in {"refused"}:
             return Ending("unknown", f"the helper answered about another order ({answer.id or 'none'})", detail)
-        return answer if answer.result in {"applied", "undone"} else _refused(answer, detail)
+        return answer if answer.result in {"applied", "undone"} else _ending_of_refusal(answer, detail)
 
 
 def clock_refusal(fresh: Diagnosis | None) -> Ending | None:
@@ -122,7 +122,7 @@ def clock_refusal(fresh: Diagnosis | None) -> Ending | None:
     return None
 
 
-def concluded(plan: Plan, found: Validation, detail: Mapping[str, str]) -> Ending:
+def ending_of(plan: Plan, found: Validation, detail: Mapping[str, str]) -> Ending:
     """The ending of a change that is in place, with what was, what is, and what remains to be done."""
     told = {**detail, "validation": found.says, "remains": remains(plan)}
     if found.outcome == "cleared":
@@ -139,7 +139,7 @@ def remains(plan: Plan) -> str:
     return "nothing on the host"
 
 
-def _refused(answer: HelperAnswer, detail: Mapping[str, str]) -> Ending:
+def _ending_of_refusal(answer: HelperAnswer, detail: Mapping[str, str]) -> Ending:
     told = {**detail, "reason": answer.reason, "journal": answer.journal}
     if answer.result == "refused":
         return Ending("failed", f"the helper refused it, nothing was changed: {answer.says()}", told)
@@ -152,7 +152,7 @@ def _changes(plan: Plan) -> str:
     return "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes)
 
 
-def recovered(executor: HostExecutor, job: Job) -> Ending | None:
+def recover(executor: HostExecutor, job: Job) -> Ending | None:
     """None while the helper cannot be asked, still works, or its journal and the facts do not tell."""
     number = orders.number_of(job.order_id)
     is_undo = job.plan.action == "undo"
@@ -160,12 +160,12 @@ def recovered(executor: HostExecutor, job: Job) -> Ending | None:
         answer = executor.link.status(job.plan.host, job.plan.order["undoes"] if is_undo else number)
         if answer.target != job.plan.target_id or answer.running == "yes":
             return None
-        return _undo_told(executor, job, answer) if is_undo else _told(executor, job, number, answer)
+        return _undo_ending_by_journal(executor, job, answer) if is_undo else _ending_by_journal(executor, job, number, answer)
     except TriagebookError:
         return None
 
 
-def _told(executor: HostExecutor, job: Job, number: str, answer: HelperAnswer) -> Ending | None:
+def _ending_by_journal(executor: HostExecutor, job: Job, number: str, answer: HelperAnswer) -> Ending | None:
     detail = {"order": number, "journal": answer.journal, "before": answer.before, "after": answer.after}
     if answer.journal == "none":
         is_over = answer.boot != job.plan.boot_id or _is_too_late(executor, number)
@@ -181,14 +181,14 @@ def _told(executor: HostExecutor, job: Job, number: str, answer: HelperAnswer) -
     if answer.boot != job.plan.boot_id and job.plan.order.get("step") == "live" and job.plan.action != "swap_file":
         return Ending("reverted", "the host was started again since: the live change is gone with that boot", detail)
     if answer.journal == "applied":
-        return concluded(job.plan, executor.validate(job.plan), detail)
+        return ending_of(job.plan, executor.validate(job.plan), detail)
     undone = executor.undo(job, number)  # cut half-way: the helper knows what was there before
     if isinstance(undone, Ending):
         return None
     return Ending("reverted", "it was cut half-way; the helper put it back", {**detail, "undone_to": undone.after})
 
 
-def _undo_told(executor: HostExecutor, job: Job, answer: HelperAnswer) -> Ending | None:
+def _undo_ending_by_journal(executor: HostExecutor, job: Job, answer: HelperAnswer) -> Ending | None:
     detail = {"journal": answer.journal, "before": answer.before, "after": answer.after}
     if answer.journal == "undone":
         return Ending("validated", "the helper's journal says undone: it was put back", detail)

@@ -54,10 +54,10 @@ def parse(text: str) -> HelperAnswer:
     """A whole answer. AnswerLost for anything else."""
     lines = text.split("\n")
     if lines[:1] != [f"triagebook={VERSION}"] or lines[-2:] != [f"end={VERSION}", ""]:
-        raise AnswerLost(f"no whole answer of the helper: {_shown(text)}")
+        raise AnswerLost(f"no whole answer of the helper: {_printable(text)}")
     pairs = dict(line.partition("=")[::2] for line in lines[1:-2])
     if tuple(pairs) != FIELDS or len(pairs) != len(lines) - 3:
-        raise AnswerLost(f"not the answer of {VERSION}: {_shown(text)}")
+        raise AnswerLost(f"not the answer of {VERSION}: {_printable(text)}")
     return HelperAnswer(**pairs)
 
 
@@ -71,7 +71,7 @@ class HelperLink:
 
     def ask(self, host: str, message: bytes) -> HelperAnswer:
         """Log in and send once. LoginFailed: nothing was sent; AnswerLost: it was, and what became of it is not known."""
-        process = self._launched(host)
+        process = self._launch(host)
         try:
             return _answer(host, process, message)
         finally:
@@ -82,25 +82,25 @@ class HelperLink:
         try:
             answer = self.ask(host, status_request(order))
         except (LoginFailed, AnswerLost) as error:
-            raise _not_prepared(host, error) from None
+            raise _not_prepared_error(host, error) from None
         if answer.result != "status" or not re.fullmatch(r"[0-9a-f]{32}", answer.target):
             raise RefusedError(f"{host}: its helper refuses: {answer.says()}", reason="not_prepared")
         return answer
 
-    def approach(self, host: str) -> "HelperWay":
+    def approach(self, host: str) -> "HelperSession":
         """Log in and start the helper, which then waits for its order. RefusedError `not_prepared`."""
         try:
-            return HelperWay(self, host, self._launched(host))
+            return HelperSession(self, host, self._launch(host))
         except LoginFailed as error:
-            raise _not_prepared(host, error) from None
+            raise _not_prepared_error(host, error) from None
 
-    def _launched(self, host: str) -> Process:
+    def _launch(self, host: str) -> Process:
         name = parse_target(self.target_of(host).reach).host
         return self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
 
 
 @dataclass
-class HelperWay:
+class HelperSession:
     """A helper that waits for an order, and gives up after a while as it does with any slow sender."""
 
     link: HelperLink
@@ -110,15 +110,15 @@ class HelperWay:
 
     def ask(self, message: bytes) -> HelperAnswer:
         """Send once: by this login, or by a new one where it was used or its helper gave up. Raises as HelperLink.ask does."""
-        said = self._said_early()
+        said = self._early_output()
         if not self.is_used and said is None:
             self.is_used = True
             return _answer(self.host, self.process, message)
         if said is not None and not said.startswith(f"triagebook={VERSION}\n"):
-            raise LoginFailed(Login("exec", "refused", f"its helper ended before it had an order: {_shown(said)}"))
+            raise LoginFailed(Login("exec", "refused", f"its helper ended before it had an order: {_printable(said)}"))
         return self.link.ask(self.host, message)
 
-    def _said_early(self) -> str | None:
+    def _early_output(self) -> str | None:
         """What it said when it has ended without an order; None while it waits."""
         if self.is_used:
             return None
@@ -144,14 +144,14 @@ def _answer(host: str, process: Process, message: bytes) -> HelperAnswer:
     try:
         return parse(output.decode("ascii", "replace"))
     except AnswerLost as error:
-        said = _shown(ended.stderr.decode("utf-8", "replace"))
+        said = _printable(ended.stderr.decode("utf-8", "replace"))
         raise AnswerLost(f"{host}: {ended.ended} {ended.detail}: {error} {said}".strip()) from None
 
 
-def _not_prepared(host: str, error: Exception) -> RefusedError:
+def _not_prepared_error(host: str, error: Exception) -> RefusedError:
     message = f"{host}: its helper cannot be asked: {error}; prepare it by `triagebook host install {host}`"
     return RefusedError(message, reason="not_prepared")
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:200]

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import ParseError, PlanError, UsageError
-from triagebook.runbooks.engine.plan import Change, Plan, Rendering, Value, checked_parameters
+from triagebook.runbooks.engine.plan import Plan, PlannedValue, Rendering, Value, check_parameters
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.actions import ACTIONS, Action, PlannedChange
 from triagebook.tools.actions.action import Params, Step
 from triagebook.tools.actions.orders import OrderError
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.execute.capture import HostCapture
 from triagebook.tools.fixes.interfaces import Renderer
 from triagebook.tools.fixes.persist import FOLLOWS
@@ -31,20 +31,20 @@ class HostRenderer:
         """Now -> then, commands, undo, and the order's own fields. PlanError says why not."""
         if parse_target(diagnosis.host.name).kind == "replay":
             return self.from_facts.render(diagnosis, offered, parameters)
-        action, values = action_of(offered.action), checked_parameters(parameters, offered.params)
+        action, values = action_of(offered.action), check_parameters(parameters, offered.params)
         step = first_step(action)
-        with _said_of(offered.id):
-            return rendering_of(action.planned(values, step, self._read(diagnosis.host.name, action, values, step)))
+        with _naming_remediation(offered.id):
+            return to_rendering(action.plan_change(values, step, self._read(diagnosis.host.name, action, values, step)))
 
-    def reads(self, plan: Plan) -> tuple[Reading, ...]:
+    def reads(self, plan: Plan) -> tuple[HostReading, ...]:
         """What tells the state that a plan would change."""
         return action_of(plan.action).capture(parameters_of(plan), step_of(plan))
 
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         """The change of a plan, from what its readings printed now. PlanError: it would not be made any more."""
         self.capture.keep(plan.order_digest, outputs)
-        with _said_of(plan.remediation):
-            return rendering_of(action_of(plan.action).planned(parameters_of(plan), step_of(plan), outputs, plan.order))
+        with _naming_remediation(plan.remediation):
+            return to_rendering(action_of(plan.action).plan_change(parameters_of(plan), step_of(plan), outputs, plan.order))
 
     def permanent(self, plan: Plan) -> Rendering:
         """The step that makes the live change of a plan permanent. PlanError: it has none."""
@@ -52,16 +52,16 @@ class HostRenderer:
         remediation = self.catalog.load(runbook_name(plan)).remediations[plan.remediation]
         if step_of(plan) != "live" or "persist" not in action.steps or remediation.persist != "separate_step":
             raise PlanError(f"{plan.remediation}: it has no permanent step of its own")
-        with _said_of(plan.remediation):
-            return rendering_of(action.planned(values, "persist", self._read(plan.host, action, values, "persist")))
+        with _naming_remediation(plan.remediation):
+            return to_rendering(action.plan_change(values, "persist", self._read(plan.host, action, values, "persist")))
 
     def _read(self, host: str, action: Action, values: Params, step: Step) -> tuple[str, ...]:
-        action.checked(values)
+        action.check(values)
         return self.capture.read(host, action.capture(values, step))
 
 
 @contextmanager
-def _said_of(remediation: str) -> Iterator[None]:
+def _naming_remediation(remediation: str) -> Iterator[None]:
     try:
         yield
     except (UsageError, ParseError, OrderError) as error:
@@ -90,10 +90,10 @@ def first_step(action: Action) -> Step:
     return "live" if "live" in action.steps else "persist"
 
 
-def rendering_of(planned: PlannedChange) -> Rendering:
+def to_rendering(planned: PlannedChange) -> Rendering:
     """A planned change as a plan holds it."""
     return Rendering(
-        changes=(Change(planned.what, planned.now, planned.then),),
+        changes=(PlannedValue(planned.what, planned.now, planned.then),),
         commands=planned.as_shell(),
         undo_commands=planned.undo_as_shell(),
         order=dict(planned.order.fields),

@@ -20,17 +20,17 @@ class Validation:
     is_without_effect: bool = False
 
 
-def validated(plan: Plan, diagnose: Callable[[], Diagnosis], within_s: float, pause: Callable[[float], None]) -> Validation:
+def validate(plan: Plan, diagnose: Callable[[], Diagnosis], within_s: float, pause: Callable[[float], None]) -> Validation:
     """Look until the cause is gone or the time is over; the last look counts."""
     until = time.monotonic() + within_s
     while True:
-        found = judged(plan, diagnose())
+        found = judge(plan, diagnose())
         if found.outcome == "cleared" or time.monotonic() >= until:
             return found
         pause(BETWEEN_S)
 
 
-def judged(plan: Plan, diagnosis: Diagnosis) -> Validation:
+def judge(plan: Plan, diagnosis: Diagnosis) -> Validation:
     """One look at the plan's cause. A host that cannot be read is `unknown`, never `standing`."""
     if diagnosis.status == "unreachable":
         return Validation("unknown", f"the host could not be reached to validate: {diagnosis.headline}")

@@ -14,7 +14,7 @@ MOST_ACCOUNTS = 4096
 
 
 @dataclass
-class Limits:
+class RateLimits:
     """One bucket an account. Not shared between processes: each replica allows as much."""
 
     burst: float = BURST

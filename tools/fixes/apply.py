@@ -14,13 +14,13 @@ from triagebook.runbooks.engine.errors import PlanError, RefusedError, Triageboo
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.event import Event, Outcome
-from triagebook.tools.fixes.attempt import Attempt, Trust, require
-from triagebook.tools.fixes.freshness import Stale, cause_gone, changed_before, other_host
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Executor, Job
 from triagebook.tools.fixes.persist import FOLLOWS
-from triagebook.tools.fixes.revert import UNDO, mark_reverted
+from triagebook.tools.fixes.revert import UNDO, record_revert
 from triagebook.tools.fixes.views import question_of
-from triagebook.tools.fixes.vote import as_of_now, counts, found
+from triagebook.tools.fixes.vote import counts, load_fix, with_current_groups
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.policy.decide import UNASKED, is_approved
 from triagebook.tools.store import fix_rows
@@ -29,7 +29,7 @@ from triagebook.tools.store.fix_states import Fix, HostLock, plan_of
 
 
 @contextmanager
-def kept(renew: Callable[[], bool], lease: timedelta) -> Iterator[None]:
+def hold_lease(renew: Callable[[], bool], lease: timedelta) -> Iterator[None]:
     """Renew every third of the lease until the block ends. A renewal that fails is tried again while the lease lasts."""
     ended = threading.Event()
 
@@ -53,20 +53,20 @@ def kept(renew: Callable[[], bool], lease: timedelta) -> Iterator[None]:
 USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted", "failed"}
 
 
-def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
+def apply(trust: ApprovalServer, tried: FixRequest, fix_id: str) -> None:
     """Carry out an approved fix, once. Raises RefusedError; nothing ran then."""
     with trust.store.read() as transaction:
-        require(trust, tried, question_of(found(trust, tried, transaction, fix_id), "apply"))
-    trust = as_of_now(trust, tried, fix_id)
+        require(trust, tried, question_of(load_fix(trust, tried, transaction, fix_id), "apply"))
+    trust = with_current_groups(trust, tried, fix_id)
     with trust.store.read() as transaction:
-        fix = found(trust, tried, transaction, fix_id)
+        fix = load_fix(trust, tried, transaction, fix_id)
         _require_applicable(trust, tried, transaction, fix)
     plan = plan_of(fix)
     executor = _executor(trust, plan)
     with ThreadPoolExecutor(1) as pool:  # two logins at once: somebody waits for this change
         approach = pool.submit(executor.approach, plan.host)
         try:
-            now = _looked(trust, fix, plan)
+            now = _look(trust, fix, plan)
             way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
             _require_fresh(trust, tried, fix, now)
             owner = f"{trust.instance}.{secrets.token_hex(8)}"
@@ -79,7 +79,7 @@ def applied(trust: Trust, tried: Attempt, fix_id: str) -> None:
                 approach.result().close()
 
 
-def _require_applicable(trust: Trust, tried: Attempt, transaction: Transaction, fix: Fix) -> None:
+def _require_applicable(trust: ApprovalServer, tried: FixRequest, transaction: Transaction, fix: Fix) -> None:
     if fix.state in USED:
         raise RefusedError(f"{fix.id}: it was used before ({fix.state}); an approval is for one execution", reason="already_used")
     if fix.state == "expired" or fix.expires_at <= tried.at:
@@ -91,13 +91,13 @@ def _require_applicable(trust: Trust, tried: Attempt, transaction: Transaction, 
     terms = trust.policy.terms_for(question_of(fix, "approve"))
     is_covered = terms is not None and is_approved(terms, [vote.person for vote in votes])
     if not is_covered and not any(vote.break_glass for vote in votes):
-        if terms is not None and terms.unasked:
+        if terms is not None and terms.unasked_groups:
             raise RefusedError(f"{fix.id}: its approvals cannot be checked: {trust.policy.why_unasked}", reason=UNASKED)
         message = f"{fix.id}: its approvals are not for this plan, or do not suffice under the policy of now"
         raise RefusedError(message, reason="approval_void")
 
 
-def _executor(trust: Trust, plan: Plan) -> Executor:
+def _executor(trust: ApprovalServer, plan: Plan) -> Executor:
     by_hand = "\n".join(("To do it by hand, as root on that host:", *(f"  {line}" for line in plan.commands)))
     undo = "\n".join(("To undo it:", *(f"  {line}" for line in plan.undo_commands))) if plan.undo_commands else "It has no undo."
     if parse_target(plan.host).kind == "replay":
@@ -123,17 +123,17 @@ class _Now:
         found = other_host(plan, self.fresh, plan.target_id)
         if found is not None or self.change is None:
             return found
-        if FOLLOWS not in plan.parameters and (gone := cause_gone(plan, self.fresh)) is not None:
+        if FOLLOWS not in plan.parameters and (gone := why_cause_is_gone(plan, self.fresh)) is not None:
             return gone
-        return self.change if isinstance(self.change, Stale) else changed_before(plan, self.change)
+        return self.change if isinstance(self.change, Stale) else why_start_differs(plan, self.change)
 
 
-def _looked(trust: Trust, fix: Fix, plan: Plan) -> _Now:
+def _look(trust: ApprovalServer, fix: Fix, plan: Plan) -> _Now:
     """One look tells that a cause holds, as a rule; where it does not, a whole diagnosis decides."""
     if plan.action == UNDO:
         return _Now(trust.diagnoser.look(plan.host, fix.runbook, ())[0], None)
     fresh, outputs = trust.diagnoser.look(plan.host, fix.runbook, trust.renderer.reads(plan))
-    if FOLLOWS not in plan.parameters and cause_gone(plan, fresh) is not None:
+    if FOLLOWS not in plan.parameters and why_cause_is_gone(plan, fresh) is not None:
         fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
     if isinstance(outputs, Unreadable):
         return _Now(fresh, Stale("unknown_facts", f"what the change would start from cannot be read: {outputs.reason}"))
@@ -143,7 +143,7 @@ def _looked(trust: Trust, fix: Fix, plan: Plan) -> _Now:
         return _Now(fresh, Stale("stale_facts", str(error)))
 
 
-def _require_fresh(trust: Trust, tried: Attempt, fix: Fix, now: _Now) -> None:
+def _require_fresh(trust: ApprovalServer, tried: FixRequest, fix: Fix, now: _Now) -> None:
     """A plan that no longer holds becomes stale, with its audit row, and nothing runs."""
     stale = now.stale(plan_of(fix))
     if stale is None:
@@ -158,8 +158,8 @@ def _require_fresh(trust: Trust, tried: Attempt, fix: Fix, now: _Now) -> None:
 class _Execution:
     """One execution of one fix by one owner."""
 
-    trust: Trust
-    tried: Attempt
+    trust: ApprovalServer
+    tried: FixRequest
     fix: Fix
     plan: Plan
     executor: Executor
@@ -190,7 +190,7 @@ class _Execution:
         self.trust.step("apply.anchored")
         order_id = f"{self.fix.id}.{self.owner.rpartition('.')[2]}"
         job = Job(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint, self.approach)
-        with kept(self._renew, self.trust.lease):
+        with hold_lease(self._renew, self.trust.lease):
             try:
                 return self.executor.execute(job)
             except TriagebookError as error:
@@ -208,7 +208,7 @@ class _Execution:
             if running is not None and running.state == "running":
                 done = fix_rows.settle(transaction, running, ending.state, self.owner, ending.says, event)
                 if done and self.plan.action == UNDO and ending.state == "validated":
-                    mark_reverted(self.trust, event, transaction, self.plan, f"by {self.fix.id}")
+                    record_revert(self.trust, event, transaction, self.plan, f"by {self.fix.id}")
 
     def _renew(self) -> bool:
         now = self.trust.clock()

@@ -13,7 +13,7 @@ from triagebook.tools.fixes.groups import Groups
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
 from triagebook.tools.policy.decide import Decision, may
 from triagebook.tools.policy.identity import Actor, Identity
-from triagebook.tools.policy.model import Policy, Question
+from triagebook.tools.policy.model import Policy, PolicyQuestion
 from triagebook.tools.store import refusal_rows
 from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Step, Store
@@ -24,7 +24,7 @@ SILENT: Step = lambda _name: None  # noqa: E731 - a default
 
 
 @dataclass(frozen=True)
-class Trust:
+class ApprovalServer:
     """The parts of the place of trust. `instance` names this process as the owner of leases."""
 
     store: Store
@@ -42,13 +42,13 @@ class Trust:
     groups: Groups = field(default_factory=Groups)
 
     @property
-    def seen(self) -> Policy:
+    def display_policy(self) -> Policy:
         """The policy with the members of user groups as last heard of: to show by, never to decide by."""
-        return self.groups.seen(self.policy)
+        return self.groups.for_display(self.policy)
 
 
 @dataclass
-class Attempt:
+class FixRequest:
     """One request under way. What it turns out to be about is filled in, so that a refusal says so too."""
 
     actor: Actor
@@ -79,10 +79,10 @@ class Attempt:
 
 
 @contextmanager
-def attempt(trust: Trust, actor: Actor, action: str) -> Iterator[Attempt]:
+def attempt(trust: ApprovalServer, actor: Actor, action: str) -> Iterator[FixRequest]:
     """Identify who asks; record a refusal; sign what the log then is. TrustError passes: then nothing can be recorded."""
     identity = trust.policy.directory.identify(actor.account)
-    tried = Attempt(actor, identity, action, trust.clock())
+    tried = FixRequest(actor, identity, action, trust.clock())
     try:
         yield tried
     except TrustError:
@@ -97,7 +97,7 @@ def attempt(trust: Trust, actor: Actor, action: str) -> Iterator[Attempt]:
     trust.checkpointer.publish()
 
 
-def require(trust: Trust, tried: Attempt, question: Question) -> Decision:
+def require(trust: ApprovalServer, tried: FixRequest, question: PolicyQuestion) -> Decision:
     """The policy's yes to this question. RefusedError with the rule's reason."""
     decision = may(trust.policy, tried.identity, question)
     if not decision.is_allowed:

@@ -5,12 +5,12 @@ from dataclasses import fields
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.audit.event import Row, decode
+from triagebook.tools.audit.event import LogRow, decode
 from triagebook.tools.audit.merkle import consistency_proof, inclusion_proof
-from triagebook.tools.fixes.attempt import Attempt, Trust, require
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.views import AuditRow
 from triagebook.tools.policy.decide import may
-from triagebook.tools.policy.model import Question
+from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.store import audit_rows
 from triagebook.tools.times import rfc3339
 
@@ -53,22 +53,24 @@ class AuditProof:
     consistency: tuple[str, ...] = ()
 
 
-def listed(trust: Trust, tried: Attempt, limit: int, *, fix: str = "", host: str = "", person: str = "") -> tuple[AuditRow, ...]:
+def list_rows(
+    trust: ApprovalServer, tried: FixRequest, limit: int, *, fix: str = "", host: str = "", person: str = ""
+) -> tuple[AuditRow, ...]:
     """The newest rows first that this identity may read."""
     if not tried.identity.is_known:
-        require(trust, tried, Question(READ, host))
+        require(trust, tried, PolicyQuestion(READ, host))
     with trust.store.read() as transaction:
         rows = audit_rows.newest_rows(transaction, min(limit, MOST_ROWS), fix=fix, host=host, person=person)
-    return tuple(shown for row in rows if _may_read(trust, tried, shown := _shown(row)))
+    return tuple(shown for row in rows if _may_read(trust, tried, shown := _to_audit_row(row)))
 
 
-def shown(trust: Trust, tried: Attempt, index: int, old_size: int = 0) -> tuple[AuditRow, AuditProof]:
+def show_row(trust: ApprovalServer, tried: FixRequest, index: int, old_size: int = 0) -> tuple[AuditRow, AuditProof]:
     """One row with the proof that it is in the log, and from `old_size` the proof that the log only grew."""
     checkpoint = trust.checkpointer.publish()
     with trust.store.read() as transaction:
         found = list(audit_rows.rows(transaction, index, index + 1))
         hashes = audit_rows.leaf_hashes(transaction, 0, checkpoint.size)
-    if not found or not _may_read(trust, tried, _shown(found[0])):
+    if not found or not _may_read(trust, tried, _to_audit_row(found[0])):
         raise UsageError(f"no audit row {index} that you may read", reason="not_found")
     if not 0 <= old_size <= len(hashes):
         raise UsageError(f"the log has {len(hashes)} rows: no proof from {old_size}", reason="not_found")
@@ -81,21 +83,21 @@ def shown(trust: Trust, tried: Attempt, index: int, old_size: int = 0) -> tuple[
         old_size=old_size,
         consistency=tuple(node.hex() for node in consistency_proof(hashes, old_size)) if old_size else (),
     )
-    return _shown(found[0]), proof
+    return _to_audit_row(found[0]), proof
 
 
-def verified(trust: Trust, tried: Attempt, notes: Sequence[str]) -> AuditReport:
+def verify(trust: ApprovalServer, tried: FixRequest, notes: Sequence[str]) -> AuditReport:
     """Check the whole log against every checkpoint to be had, and the ones the caller kept."""
-    require(trust, tried, Question(READ))
+    require(trust, tried, PolicyQuestion(READ))
     report = trust.checkpointer.report(notes)
     note = trust.checkpointer.publish().note if report.holds else ""
     problems = tuple(AuditProblem(item.kind, -1 if item.row is None else item.row, item.says) for item in report.problems)
     return AuditReport(report.holds, report.size, report.root.hex(), report.checkpoints, problems, note, trust.checkpointer.vkey)
 
 
-def exported(trust: Trust, tried: Attempt, start: int) -> Iterator[dict[str, object]]:
+def export(trust: ApprovalServer, tried: FixRequest, start: int) -> Iterator[dict[str, object]]:
     """JSON Lines: every row from `start` as its leaf and hash, then the checkpoint that covers them. It is audited itself."""
-    require(trust, tried, Question(READ))
+    require(trust, tried, PolicyQuestion(READ))
     with trust.store.write("export") as transaction:
         audit_rows.append(transaction, tried.event(detail={"from": str(start)}))
     checkpoint = trust.checkpointer.publish()
@@ -105,11 +107,11 @@ def exported(trust: Trust, tried: Attempt, start: int) -> Iterator[dict[str, obj
     yield {"checkpoint": checkpoint.note, "vkey": trust.checkpointer.vkey}
 
 
-def _may_read(trust: Trust, tried: Attempt, row: AuditRow) -> bool:
-    return may(trust.policy, tried.identity, Question(READ, row.host, row.runbook)).is_allowed
+def _may_read(trust: ApprovalServer, tried: FixRequest, row: AuditRow) -> bool:
+    return may(trust.policy, tried.identity, PolicyQuestion(READ, row.host, row.runbook)).is_allowed
 
 
-def _shown(row: Row) -> AuditRow:
+def _to_audit_row(row: LogRow) -> AuditRow:
     event, index, _previous = decode(row.leaf)
     values = {entry.name: getattr(event, entry.name) for entry in fields(event)}
     return AuditRow(**{**values, "index": index, "at": rfc3339(event.at), "detail": dict(event.detail)})

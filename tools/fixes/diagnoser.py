@@ -9,12 +9,12 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.plan import Plan, Rendering, Value, checked_parameters, find_verdict
+from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools.actions import manual
 from triagebook.tools.collector.collect import Output
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.fixes.propose import before_of, changes_of
@@ -39,24 +39,24 @@ class ServiceDiagnoser:
             self.facts.popitem(last=False)
         return answer.diagnosis
 
-    def look(self, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+    def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         """One sample, and what the readings print by the same login. Raises RunbookError or UsageError."""
-        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, beside=tuple(readings)))
-        if len(answer.beside) < len(readings):
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, extra_readings=tuple(readings)))
+        if len(answer.extra_outputs) < len(readings):
             return answer.diagnosis, Unreadable(answer.diagnosis.headline)
-        printed = tuple(map(_printed, readings, answer.beside))
+        printed = tuple(map(_output_of, readings, answer.extra_outputs))
         failed = next((found for found in printed if isinstance(found, Unreadable)), None)
         return answer.diagnosis, failed or tuple(found for found in printed if isinstance(found, str))
 
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
         """The commands of the action at these parameters, and the change of the limit. Raises PlanError."""
-        values = checked_parameters(parameters, offered.params)
+        values = check_parameters(parameters, offered.params)
         lines = manual.ACTIONS.get(offered.action)
         facts = self.facts.get(diagnosis.id)
         if lines is None or facts is None:
             raise PlanError(f"{offered.id}: the action {offered.action!r} cannot be rendered here")
         verdict = find_verdict(diagnosis, offered)
-        commands, undo = lines(manual.Change(values, verdict, facts))
+        commands, undo = lines(manual.ManualChange(values, verdict, facts))
         order = {f"param_{name}": str(value) for name, value in values.items()} | {"before": before_of(verdict)}
         return Rendering(
             changes=changes_of(verdict, offered, values),
@@ -65,7 +65,7 @@ class ServiceDiagnoser:
             order=order,
         )
 
-    def reads(self, plan: Plan) -> Sequence[Reading]:
+    def reads(self, plan: Plan) -> Sequence[HostReading]:
         """Nothing: recorded facts are all there is."""
         return ()
 
@@ -78,7 +78,7 @@ class ServiceDiagnoser:
         return self.again(plan, ())
 
 
-def _printed(reading: Reading, found: Output | Unreadable) -> str | Unreadable:
+def _output_of(reading: HostReading, found: Output | Unreadable) -> str | Unreadable:
     if isinstance(found, Unreadable):
         return found
     if found.exit.is_truncated or (found.exit.status and not found.stdout):

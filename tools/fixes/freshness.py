@@ -3,7 +3,7 @@
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError
-from triagebook.runbooks.engine.plan import Plan, Rendering, checked_parameters, find_offer, find_verdict
+from triagebook.runbooks.engine.plan import Plan, Rendering, check_parameters, find_offer, find_verdict
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,20 @@ def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
     return None
 
 
-def cause_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
+def why_cause_is_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
     """Why the fresh diagnosis does not offer the plan's change any more, at its values."""
     if fresh.status in {"unreachable", "inconclusive"} or any(unknown.check == plan.cause for unknown in fresh.unknown):
         return Stale("unknown_facts", f"whether {plan.cause} still holds cannot be told: {fresh.headline}")
     try:
         offered = find_offer(fresh, plan.remediation, plan.culprit)
         find_verdict(fresh, offered)
-        checked_parameters(plan.parameters, offered.params)
+        check_parameters(plan.parameters, offered.params)
     except PlanError as error:
         return Stale("stale_facts", str(error))
     return None
 
 
-def changed_before(plan: Plan, rendering: Rendering) -> Stale | None:
+def why_start_differs(plan: Plan, rendering: Rendering) -> Stale | None:
     """Would the change start from other values than those approved, or be another change?"""
     if rendering.changes != plan.changes:
         for then, now in zip(plan.changes, rendering.changes, strict=False):

@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.fixes.interfaces import GroupDirectory
 from triagebook.tools.policy.identity import Account, Directory
-from triagebook.tools.policy.model import Policy, Question, UserGroup
+from triagebook.tools.policy.model import Policy, PolicyQuestion, UserGroup
 
 NOT_SERVED = "this server does not serve Slack (serve --slack), where it is kept who that is"
 
@@ -24,22 +24,22 @@ class Groups:
     directory: GroupDirectory | None = None
     _known: dict[UserGroup, frozenset[Account]] = field(default_factory=dict)
 
-    def seen(self, policy: Policy) -> Policy:
+    def for_display(self, policy: Policy) -> Policy:
         """The policy with the members as last heard of: to be shown, never to decide by."""
         members = {group: persons(policy.directory, accounts) for group, accounts in list(self._known.items())}
         return policy.with_members(members)
 
-    def asked(self, policy: Policy, question: Question, who: Collection[str]) -> tuple[Policy, Mapping[str, str]]:
+    def for_approval(self, policy: Policy, question: PolicyQuestion, who: Collection[str]) -> tuple[Policy, Mapping[str, str]]:
         """The policy with the members as they are now, for an approval by these persons; and what to write down of it.
 
         A group that cannot be asked stays nobody, and the policy says why.
         """
         terms = policy.terms_for(question)
-        if terms is None or not terms.unasked:
+        if terms is None or not terms.unasked_groups:
             return policy, {}
         checked = [account for account, owner in policy.directory.owners.items() if owner.person in who and account.kind == "slack"]
         members, problems = {}, []
-        for group in sorted(terms.unasked, key=str):
+        for group in sorted(terms.unasked_groups, key=str):
             try:
                 members[group] = persons(policy.directory, self._ask(group, checked))
             except RefusedError as error:
@@ -50,7 +50,7 @@ class Groups:
 
     def refresh(self, policy: Policy) -> None:
         """Ask about every group, so that what is shown is not old. One that cannot be asked stays as it was."""
-        for group in frozenset().union(*(terms.unasked for terms in policy.approvals)):
+        for group in frozenset().union(*(terms.unasked_groups for terms in policy.approvals)):
             with suppress(RefusedError):
                 self._ask(group, ())
 

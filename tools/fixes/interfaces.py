@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering, Value
 from triagebook.tools.audit.note import Checkpoint
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.policy.identity import Account
 from triagebook.tools.policy.model import UserGroup
 
@@ -23,7 +23,7 @@ class Diagnoser(Protocol):
         """A fresh diagnosis; `unreachable` is one too. TriagebookError for an unknown host, runbook or input."""
         ...
 
-    def look(self, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+    def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         """One look, and what these readings print by the same login."""
         ...
 
@@ -35,7 +35,7 @@ class Renderer(Protocol):
         """Changes now -> then, the commands by hand and their undo, and the order's own fields. PlanError."""
         ...
 
-    def reads(self, plan: Plan) -> Sequence[Reading]:
+    def reads(self, plan: Plan) -> Sequence[HostReading]:
         """What tells the state that a plan would change."""
         ...
 

@@ -6,13 +6,13 @@ from triagebook.runbooks.engine.canonical import plan_digest
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.fixes.attempt import Attempt, Trust, require
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
 from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
 from triagebook.tools.fixes.revert import IN_PLACE, UNDO
 from triagebook.tools.fixes.view import require_quota
-from triagebook.tools.fixes.vote import found
-from triagebook.tools.policy.model import Question
+from triagebook.tools.fixes.vote import load_fix
+from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import Fix, plan_of
@@ -21,11 +21,11 @@ from triagebook.tools.times import rfc3339
 FOLLOWS = "follows"  # the parameter of a permanent step's plan that names the live fix
 
 
-def proposed_permanent(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> Fix:
+def propose_permanent(trust: ApprovalServer, tried: FixRequest, fix_id: str, reason: str) -> Fix:
     """Store the plan of the permanent step. Raises RefusedError: not in place, no such step, another host or boot, not allowed."""
     with trust.store.read() as transaction:
-        fix = found(trust, tried, transaction, fix_id)
-    require(trust, tried, Question("propose", fix.host, fix.runbook, fix.risk))
+        fix = load_fix(trust, tried, transaction, fix_id)
+    require(trust, tried, PolicyQuestion("propose", fix.host, fix.runbook, fix.risk))
     plan = plan_of(fix)
     if plan.action == UNDO or plan.order.get("step") != "live":
         raise RefusedError(f"{fix.id}: it is no live change: there is nothing to make permanent", reason="not_live")
@@ -47,7 +47,7 @@ def proposed_permanent(trust: Trust, tried: Attempt, fix_id: str, reason: str) -
     return made
 
 
-def _plan(trust: Trust, tried: Attempt, fix: Fix, live: Plan, reason: str) -> Plan:
+def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, live: Plan, reason: str) -> Plan:
     rendering = trust.renderer.permanent(live)
     order = {**{name: live.order[name] for name in ORDER_FIELDS}, **rendering.order}
     return replace(
@@ -60,7 +60,7 @@ def _plan(trust: Trust, tried: Attempt, fix: Fix, live: Plan, reason: str) -> Pl
         requester=tried.identity.person,
         requester_account=str(tried.identity.account),
         reason=safe_text(redact(" ".join(reason.split())), MAX_REASON),
-        expires_at=rfc3339(tried.at + expiry_of(trust, tried, Question("approve", fix.host, fix.runbook, live.risk))),
+        expires_at=rfc3339(tried.at + expiry_of(trust, tried, PolicyQuestion("approve", fix.host, fix.runbook, live.risk))),
         order=order,
         order_digest=plan_digest(order),
     )

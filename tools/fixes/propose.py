@@ -9,27 +9,27 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.model import RISKS
-from triagebook.runbooks.engine.plan import MAX_REASON, Change, Plan, Request, Value, find_offer, propose
+from triagebook.runbooks.engine.plan import MAX_REASON, Plan, PlannedValue, Request, Value, find_offer, make_plan
 from triagebook.runbooks.engine.plan_codec import digest, encode
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.fixes.attempt import Attempt, Trust, new_fix_id, require
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, new_fix_id, require
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.policy.decide import may, may_vote
-from triagebook.tools.policy.model import Question
+from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import Fix, runbook_name
 from triagebook.tools.times import parse_rfc3339, rfc3339
 
 
-def changes_of(verdict: Verdict, offered: OfferedRemediation, values: Mapping[str, Value]) -> tuple[Change, ...]:
+def changes_of(verdict: Verdict, offered: OfferedRemediation, values: Mapping[str, Value]) -> tuple[PlannedValue, ...]:
     """The limit's present value and what the one bounded number among the parameters will make of it."""
     bounded = [name for name, bound in offered.params.items() if bound.type == "int" and bound.min is not None]
     if verdict.limit is None or len(bounded) != 1:
         return ()
     what = f"{verdict.limit.name} of {verdict.culprit.unit or verdict.culprit.id}"
-    return (Change(what, before_of(verdict), str(values[bounded[0]])),)
+    return (PlannedValue(what, before_of(verdict), str(values[bounded[0]])),)
 
 
 def before_of(verdict: Verdict) -> str:
@@ -57,16 +57,16 @@ class Proposal:
     reason: str = ""
 
 
-def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
+def propose(trust: ApprovalServer, tried: FixRequest, proposal: Proposal) -> Fix:
     """Diagnose, plan, store. Raises RefusedError, PlanError, and what the diagnosing raises."""
-    host, runbook = _checked_host(tried, proposal.host), proposal.runbook or trust.default_runbook()
-    require(trust, tried, Question("diagnose", host, runbook))
-    _require_any_risk(trust, tried, Question("propose", host, runbook))
+    host, runbook = _check_host(tried, proposal.host), proposal.runbook or trust.default_runbook()
+    require(trust, tried, PolicyQuestion("diagnose", host, runbook))
+    _require_any_risk(trust, tried, PolicyQuestion("propose", host, runbook))
     require_room(trust, tried)
     require_quota(trust, tried)
     diagnosis = trust.diagnoser.diagnose(host, runbook, proposal.inputs)
     tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
-    plan = _planned(trust, tried, proposal, diagnosis)
+    plan = _plan(trust, tried, proposal, diagnosis)
     fix = fix_of(tried, plan)
     tried.concerns(fix)
     detail = {
@@ -82,7 +82,7 @@ def proposed(trust: Trust, tried: Attempt, proposal: Proposal) -> Fix:
     return fix
 
 
-def _checked_host(tried: Attempt, text: str) -> str:
+def _check_host(tried: FixRequest, text: str) -> str:
     """A name this server may be asked about: of the inventory or a recorded case; this machine from a terminal only."""
     target = parse_target(text)
     if target.user:
@@ -93,14 +93,14 @@ def _checked_host(tried: Attempt, text: str) -> str:
     return target.text
 
 
-def _require_any_risk(trust: Trust, tried: Attempt, question: Question) -> None:
+def _require_any_risk(trust: ApprovalServer, tried: FixRequest, question: PolicyQuestion) -> None:
     """Do not diagnose a host for somebody who may propose nothing there, whatever the risk."""
     decisions = [may(trust.policy, tried.identity, replace(question, risk=risk)) for risk in RISKS]
     if not any(decision.is_allowed for decision in decisions):
         raise RefusedError(decisions[0].says, reason=decisions[0].reason)
 
 
-def require_room(trust: Trust, tried: Attempt) -> None:
+def require_room(trust: ApprovalServer, tried: FixRequest) -> None:
     """Not more open plans than one person may have. RefusedError `too_many_open`."""
     with trust.store.read() as transaction:
         count = fix_rows.open_count(transaction, tried.identity.person)
@@ -109,12 +109,12 @@ def require_room(trust: Trust, tried: Attempt) -> None:
         raise RefusedError(message, reason="too_many_open")
 
 
-def _planned(trust: Trust, tried: Attempt, proposal: Proposal, diagnosis: Diagnosis) -> Plan:
+def _plan(trust: ApprovalServer, tried: FixRequest, proposal: Proposal, diagnosis: Diagnosis) -> Plan:
     offered = find_offer(diagnosis, proposal.remediation, proposal.culprit)
     runbook = f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
-    question = Question("propose", diagnosis.host.name, runbook, offered.risk)
+    question = PolicyQuestion("propose", diagnosis.host.name, runbook, offered.risk)
     require(trust, tried, question)
-    expires_at = tried.at + expiry_of(trust, tried, Question("approve", question.host, runbook, offered.risk))
+    expires_at = tried.at + expiry_of(trust, tried, PolicyQuestion("approve", question.host, runbook, offered.risk))
     is_replay = parse_target(diagnosis.host.name).kind == "replay"
     if not is_replay and not (diagnosis.host.machine_id and diagnosis.host.boot_id):
         raise PlanError(f"{diagnosis.host.name}: its machine id or boot id could not be read: a plan must know its host")
@@ -128,7 +128,7 @@ def _planned(trust: Trust, tried: Attempt, proposal: Proposal, diagnosis: Diagno
         expires_at=rfc3339(expires_at),
         target_id=trust.executor.target_id(diagnosis.host.name) if trust.executor and not is_replay else "",
     )
-    return _without_secrets(propose(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters)))
+    return _without_secrets(make_plan(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters)))
 
 
 def _without_secrets(plan: Plan) -> Plan:
@@ -137,7 +137,7 @@ def _without_secrets(plan: Plan) -> Plan:
     return replace(plan, summary=redact(plan.summary), facts=facts)
 
 
-def expiry_of(trust: Trust, tried: Attempt, question: Question) -> timedelta:
+def expiry_of(trust: ApprovalServer, tried: FixRequest, question: PolicyQuestion) -> timedelta:
     """How long a plan may wait, by the terms that cover it. RefusedError `no_approval_rule`."""
     terms = trust.policy.terms_for(question)
     if terms is not None:
@@ -148,7 +148,7 @@ def expiry_of(trust: Trust, tried: Attempt, question: Question) -> timedelta:
     return UNCOVERED_EXPIRY
 
 
-def fix_of(tried: Attempt, plan: Plan) -> Fix:
+def fix_of(tried: FixRequest, plan: Plan) -> Fix:
     """The record of a new plan."""
     return Fix(
         id=new_fix_id(),

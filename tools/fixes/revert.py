@@ -6,15 +6,15 @@ from datetime import datetime
 from triagebook.runbooks.engine.canonical import plan_digest
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError
-from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Change, Plan
+from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan, PlannedValue
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.actions.orders import number_of
 from triagebook.tools.audit.event import Event
-from triagebook.tools.fixes.attempt import Attempt, Trust, require
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
 from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
-from triagebook.tools.fixes.vote import found
-from triagebook.tools.policy.model import Question
+from triagebook.tools.fixes.vote import load_fix
+from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
@@ -26,11 +26,11 @@ REVERTS = "reverts"  # the parameter of an undo's plan that names the fix
 IN_PLACE = frozenset({"validated", "unresolved"})
 
 
-def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> Fix:
+def propose_revert(trust: ApprovalServer, tried: FixRequest, fix_id: str, reason: str) -> Fix:
     """Store the plan that undoes a fix. Raises RefusedError: no undo, not in place, another host or boot, not allowed."""
     with trust.store.read() as transaction:
-        fix = found(trust, tried, transaction, fix_id)
-    require(trust, tried, Question("propose", fix.host, fix.runbook, fix.risk))
+        fix = load_fix(trust, tried, transaction, fix_id)
+    require(trust, tried, PolicyQuestion("propose", fix.host, fix.runbook, fix.risk))
     plan = plan_of(fix)
     if fix.state not in IN_PLACE:
         raise RefusedError(f"{fix.id}: it is {fix.state}; only a change that is in place can be reverted", reason="not_in_place")
@@ -56,7 +56,7 @@ def proposed_revert(trust: Trust, tried: Attempt, fix_id: str, reason: str) -> F
     return made
 
 
-def mark_reverted(trust: Trust, event: Event, transaction: Transaction, plan: Plan, says: str) -> None:
+def record_revert(trust: ApprovalServer, event: Event, transaction: Transaction, plan: Plan, says: str) -> None:
     """The fix that was undone becomes `reverted`, in the transaction in which its undo is recorded as done."""
     fix = fix_rows.read(transaction, str(plan.parameters.get(REVERTS, "")), for_update=True)
     if fix is None or fix.state not in IN_PLACE:
@@ -70,11 +70,11 @@ def mark_reverted(trust: Trust, event: Event, transaction: Transaction, plan: Pl
             fix_rows.settle(transaction, claimed, "reverted", fix.owner, says, done)
 
 
-def _expires(trust: Trust, tried: Attempt, plan: Plan, fix: Fix) -> datetime:
-    return tried.at + expiry_of(trust, tried, Question("approve", fix.host, fix.runbook, plan.risk))
+def _expires(trust: ApprovalServer, tried: FixRequest, plan: Plan, fix: Fix) -> datetime:
+    return tried.at + expiry_of(trust, tried, PolicyQuestion("approve", fix.host, fix.runbook, plan.risk))
 
 
-def _plan(trust: Trust, tried: Attempt, fix: Fix, plan: Plan, fresh: Diagnosis, *, reason: str) -> Plan:
+def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, plan: Plan, fresh: Diagnosis, *, reason: str) -> Plan:
     if not plan.undo_commands:
         raise PlanError(f"{fix.id}: its plan has no undo")
     values = (UNDO, plan.target_id, plan.machine_id, fresh.host.boot_id)
@@ -88,7 +88,7 @@ def _plan(trust: Trust, tried: Attempt, fix: Fix, plan: Plan, fresh: Diagnosis, 
         title=f"Revert {fix.id}: {plan.title}",
         action=UNDO,
         parameters={REVERTS: fix.id},
-        changes=tuple(Change(change.what, change.then, change.now) for change in plan.changes),
+        changes=tuple(PlannedValue(change.what, change.then, change.now) for change in plan.changes),
         commands=plan.undo_commands,
         undo="none",
         undo_commands=(),

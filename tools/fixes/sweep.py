@@ -5,34 +5,34 @@ from datetime import datetime
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.audit.event import Event
 from triagebook.tools.fixes.apply import result_event
-from triagebook.tools.fixes.attempt import Trust
+from triagebook.tools.fixes.attempt import ApprovalServer
 from triagebook.tools.fixes.interfaces import Ending, Job
-from triagebook.tools.fixes.revert import UNDO, mark_reverted
+from triagebook.tools.fixes.revert import UNDO, record_revert
 from triagebook.tools.store import fix_rows, refusal_rows
 from triagebook.tools.store.fix_states import LEASED, OPEN, Fix, plan_of
 
 BATCH = 500
 
 
-def swept(trust: Trust) -> None:
+def sweep(trust: ApprovalServer) -> None:
     """One round. Safe to run anywhere at any time, also by several replicas at once: every move is a compare-and-set."""
     now = trust.clock()
-    for fix in _listed(trust, OPEN):
+    for fix in _list_fixes(trust, OPEN):
         if fix.expires_at <= now:
             with trust.store.write("expire") as transaction:
                 fix_rows.expire(transaction, fix, _event(fix, now, "expire", was=fix.state))
-    for fix in _listed(trust, LEASED):
+    for fix in _list_fixes(trust, LEASED):
         if fix.lease_until is not None and fix.lease_until <= now:
             with trust.store.write("lose") as transaction:
                 fix_rows.lose(transaction, fix, _event(fix, now, "lease_expired", owner=fix.owner))
-    for fix in _listed(trust, frozenset({"unknown"})):
+    for fix in _list_fixes(trust, frozenset({"unknown"})):
         _settle(trust, fix)
     with trust.store.write("refusals") as transaction:
         refusal_rows.close_windows(transaction, now)
     trust.checkpointer.publish()
 
 
-def _settle(trust: Trust, fix: Fix) -> None:
+def _settle(trust: ApprovalServer, fix: Fix) -> None:
     """Ask the executor what became of an unknown execution; it stays unknown while that cannot be told."""
     if trust.executor is None:
         return
@@ -52,12 +52,12 @@ def _settle(trust: Trust, fix: Fix) -> None:
     with trust.store.write("resolve") as transaction:
         done = fix_rows.resolve(transaction, fix, ending.state, ending.says, event)
         if done and job is not None and job.plan.action == UNDO and ending.state == "validated":
-            mark_reverted(trust, event, transaction, job.plan, f"by {fix.id}")
+            record_revert(trust, event, transaction, job.plan, f"by {fix.id}")
 
 
-def _listed(trust: Trust, states: frozenset[str]) -> list[Fix]:
+def _list_fixes(trust: ApprovalServer, states: frozenset[str]) -> list[Fix]:
     with trust.store.read() as transaction:
-        return fix_rows.listed(transaction, BATCH, states=sorted(states))  # type: ignore[arg-type]
+        return fix_rows.list_fixes(transaction, BATCH, states=sorted(states))  # type: ignore[arg-type]
 
 
 def _event(fix: Fix, now: datetime, action: str, **detail: str) -> Event:

@@ -8,10 +8,10 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import Event, decode
-from triagebook.tools.fixes.attempt import Attempt, Trust, attempt, require
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, attempt, require
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.identity import Actor
-from triagebook.tools.policy.model import Question
+from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.store import audit_rows, fix_rows, refusal_rows
 
 # A face may record these words and no others: a log that takes any key can be drowned.
@@ -57,14 +57,14 @@ MOST_ROWS = 1000
 PLANNING = ("propose", "persist", "revert")  # what stores a plan
 
 
-def allow_diagnosis(trust: Trust, actor: Actor, host: str, runbook: str) -> None:
+def allow_diagnosis(trust: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:
     """Raises RefusedError, recorded, when this actor may not diagnose that host."""
     with attempt(trust, actor, "diagnose") as tried:
         tried.about.update(host=host, runbook=runbook)
-        require(trust, tried, Question("diagnose", host, runbook))
+        require(trust, tried, PolicyQuestion("diagnose", host, runbook))
 
 
-def record_diagnosis(trust: Trust, actor: Actor, diagnosis: Diagnosis) -> None:
+def record_diagnosis(trust: ApprovalServer, actor: Actor, diagnosis: Diagnosis) -> None:
     """Write down who was told what about which host."""
     with attempt(trust, actor, "diagnose") as tried:
         runbook = diagnosis.runbook
@@ -75,39 +75,39 @@ def record_diagnosis(trust: Trust, actor: Actor, diagnosis: Diagnosis) -> None:
             audit_rows.append(transaction, tried.event(detail=detail))
 
 
-def may_see(trust: Trust, actor: Actor, host: str, runbook: str) -> bool:
+def may_see(trust: ApprovalServer, actor: Actor, host: str, runbook: str) -> bool:
     """May this actor be shown what was found on that host? Asked at each read."""
     identity = trust.policy.directory.identify(actor.account)
-    return may(trust.policy, identity, Question("diagnose", host, runbook)).is_allowed
+    return may(trust.policy, identity, PolicyQuestion("diagnose", host, runbook)).is_allowed
 
 
-def record_refusal(trust: Trust, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
+def record_refusal(trust: ApprovalServer, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
     """A face said no before it asked the service: recorded as any refusal, under the account that the channel proved."""
     if action not in FACE_ACTIONS or reason not in FACE_REASONS:
         raise UsageError("no such action or reason of a face", reason="request")
-    tried = Attempt(actor, trust.policy.directory.identify(actor.account), action, trust.clock())
+    tried = FixRequest(actor, trust.policy.directory.identify(actor.account), action, trust.clock())
     if fix_id:
         with trust.store.read() as transaction:
             fix = fix_rows.read(transaction, fix_id)
         if fix is not None:
             tried.concerns(fix)
-    _recorded(trust, [tried.event(outcome="refused", reason=reason, detail={"says": safe_text(says, 300)})])
+    _record(trust, [tried.event(outcome="refused", reason=reason, detail={"says": safe_text(says, 300)})])
 
 
-def record_strangers(trust: Trust, refusals: Iterable[tuple[str, int]], channel: str) -> None:
+def record_strangers(trust: ApprovalServer, refusals: Iterable[tuple[str, int]], channel: str) -> None:
     """Credentials that proved nothing, by reason and number. Nobody is named: whatever they claim was not proven."""
     base = Event(at=trust.clock(), action="authenticate", outcome="refused", channel=channel)
-    _recorded(trust, [replace(base, reason=reason, detail={"times": str(times)}) for reason, times in refusals])
+    _record(trust, [replace(base, reason=reason, detail={"times": str(times)}) for reason, times in refusals])
 
 
-def _recorded(trust: Trust, events: list[Event]) -> None:
+def _record(trust: ApprovalServer, events: list[Event]) -> None:
     with trust.store.write("refusal") as transaction:
         for event in events:
             refusal_rows.record(transaction, event)
     trust.checkpointer.publish()
 
 
-def require_quota(trust: Trust, tried: Attempt) -> None:
+def require_quota(trust: ApprovalServer, tried: FixRequest) -> None:
     """An assistant that asks without end is stopped by count, whoever lets it. RefusedError `daily_quota`."""
     if tried.actor.channel != "mcp":
         return

@@ -6,8 +6,8 @@ from dataclasses import field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import Plan
-from triagebook.tools.policy.decide import remaining
-from triagebook.tools.policy.model import Policy, Question
+from triagebook.tools.policy.decide import votes_text
+from triagebook.tools.policy.model import Policy, PolicyQuestion
 from triagebook.tools.store.fix_states import Fix, HostLock, Vote, plan_of
 from triagebook.tools.times import rfc3339
 
@@ -102,7 +102,7 @@ def view_of(policy: Policy, fix: Fix, votes: tuple[Vote, ...]) -> FixView:
         digest=fix.plan_digest,
         plan=plan,
         votes=tuple(map(_vote, votes)),
-        approvals=remaining(terms, yes) if terms else "nobody can approve this: no terms cover it",
+        approvals=votes_text(terms, yes) if terms else "nobody can approve this: no terms cover it",
         created_at=rfc3339(fix.created_at),
         updated_at=rfc3339(fix.updated_at),
         expires_at=rfc3339(fix.expires_at),
@@ -122,16 +122,16 @@ def lock_view(lock: HostLock) -> LockView:
     return LockView(lock.host, lock.fix_id, lock.reason, lock.person, rfc3339(lock.taken_at))
 
 
-def question_of(fix: Fix, action: str) -> Question:
+def question_of(fix: Fix, action: str) -> PolicyQuestion:
     """What the policy is asked about a fix."""
-    return Question(action, fix.host, fix.runbook, fix.risk)
+    return PolicyQuestion(action, fix.host, fix.runbook, fix.risk)
 
 
-def question_of_view(fix: FixView, action: str) -> Question | None:
+def question_of_view(fix: FixView, action: str) -> PolicyQuestion | None:
     """The same of a fix that is shown; None where its plan was changed."""
     if fix.plan is None:
         return None
-    return Question(action, fix.plan.host, f"{fix.plan.runbook_id}@{fix.plan.runbook_version}", fix.plan.risk)
+    return PolicyQuestion(action, fix.plan.host, f"{fix.plan.runbook_id}@{fix.plan.runbook_version}", fix.plan.risk)
 
 
 def _vote(vote: Vote) -> VoteView:

@@ -6,9 +6,9 @@ from datetime import datetime
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import Event
-from triagebook.tools.fixes.attempt import Attempt, Trust
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest
 from triagebook.tools.fixes.views import question_of
-from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, remaining
+from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
 from triagebook.tools.redact import redact
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Transaction
@@ -17,7 +17,7 @@ from triagebook.tools.store.fix_states import OPEN, Fix, Vote, plan_of
 MAX_TEXT = 300
 
 
-def found(trust: Trust, tried: Attempt, transaction: Transaction, fix_id: str, *, for_update: bool = False) -> Fix:
+def load_fix(trust: ApprovalServer, tried: FixRequest, transaction: Transaction, fix_id: str, *, for_update: bool = False) -> Fix:
     """The fix, if this identity may see its host. UsageError `not_found` says no more than that."""
     fix = fix_rows.read(transaction, fix_id, for_update=for_update)
     if fix is None or not may(trust.policy, tried.identity, question_of(fix, "diagnose")).is_allowed:
@@ -26,58 +26,58 @@ def found(trust: Trust, tried: Attempt, transaction: Transaction, fix_id: str, *
     return fix
 
 
-def as_of_now(trust: Trust, tried: Attempt, fix_id: str) -> Trust:
+def with_current_groups(trust: ApprovalServer, tried: FixRequest, fix_id: str) -> ApprovalServer:
     """The same with the user groups that decide on this fix as they are now. Asked before a transaction, which must be short."""
     with trust.store.read() as transaction:
-        fix = found(trust, tried, transaction, fix_id)
+        fix = load_fix(trust, tried, transaction, fix_id)
         voters = {vote.person for vote in fix_rows.votes_of(transaction, fix.id)}
-    policy, noted = trust.groups.asked(trust.policy, question_of(fix, "approve"), {tried.identity.person, *voters})
+    policy, noted = trust.groups.for_approval(trust.policy, question_of(fix, "approve"), {tried.identity.person, *voters})
     tried.noted.update(noted)
     return replace(trust, policy=policy)
 
 
-def approved(trust: Trust, tried: Attempt, fix_id: str, plan_digest: str, break_glass: str = "") -> None:
+def approve(trust: ApprovalServer, tried: FixRequest, fix_id: str, plan_digest: str, break_glass: str = "") -> None:
     """Record this person's yes to exactly this digest; the fix is approved when the last needed one comes.
 
     `break_glass` is the reason for approving an own plan. Raises RefusedError, each case with its own reason.
     """
     reason = _plain(break_glass)
-    trust = as_of_now(trust, tried, fix_id)
+    trust = with_current_groups(trust, tried, fix_id)
     with trust.store.write("approve") as transaction:
-        fix = found(trust, tried, transaction, fix_id, for_update=True)
+        fix = load_fix(trust, tried, transaction, fix_id, for_update=True)
         decision = _votable(trust, tried, fix, plan_digest, reason)
         _add_vote(tried, transaction, fix, is_yes=True, break_glass=reason)
         is_emergency = decision.reason == "break_glass"
         terms = trust.policy.terms_for(question_of(fix, "approve"))
         yes = [vote.person for vote in fix_rows.votes_of(transaction, fix.id) if counts(trust, fix, vote)]
-        event = _approval_event(tried, decision, reason, remaining(terms, yes) if terms else "")
+        event = _approval_event(tried, decision, reason, votes_text(terms, yes) if terms else "")
         if is_emergency or (terms is not None and is_approved(terms, yes)):
-            _moved(fix_rows.decide(transaction, fix, "approved", event), fix)
+            _require_moved(fix_rows.decide(transaction, fix, "approved", event), fix)
         else:
             audit_rows.append(transaction, event)
 
 
-def denied(trust: Trust, tried: Attempt, fix_id: str, plan_digest: str, why: str) -> None:
+def deny(trust: ApprovalServer, tried: FixRequest, fix_id: str, plan_digest: str, why: str) -> None:
     """One approver's no ends it. Raises RefusedError."""
-    trust = as_of_now(trust, tried, fix_id)
+    trust = with_current_groups(trust, tried, fix_id)
     with trust.store.write("deny") as transaction:
-        fix = found(trust, tried, transaction, fix_id, for_update=True)
+        fix = load_fix(trust, tried, transaction, fix_id, for_update=True)
         _votable(trust, tried, fix, plan_digest, "")
         _add_vote(tried, transaction, fix, is_yes=False, break_glass="")
-        _moved(fix_rows.decide(transaction, fix, "denied", tried.event(detail={"why": _plain(why)})), fix)
+        _require_moved(fix_rows.decide(transaction, fix, "denied", tried.event(detail={"why": _plain(why)})), fix)
 
 
-def withdrawn(trust: Trust, tried: Attempt, fix_id: str) -> None:
+def withdraw(trust: ApprovalServer, tried: FixRequest, fix_id: str) -> None:
     """The requester takes the plan back, also when it was approved. Raises RefusedError."""
     with trust.store.write("withdraw") as transaction:
-        fix = found(trust, tried, transaction, fix_id, for_update=True)
+        fix = load_fix(trust, tried, transaction, fix_id, for_update=True)
         if not tried.identity.is_known or tried.identity.person != fix.requester:
             raise RefusedError(f"{fix.id}: only {fix.requester}, who asked for it, withdraws it", reason="not_the_requester")
         _require_open(fix, tried.at)
-        _moved(fix_rows.decide(transaction, fix, "withdrawn", tried.event()), fix)
+        _require_moved(fix_rows.decide(transaction, fix, "withdrawn", tried.event()), fix)
 
 
-def counts(trust: Trust, fix: Fix, vote: Vote) -> bool:
+def counts(trust: ApprovalServer, fix: Fix, vote: Vote) -> bool:
     """Is this still a yes to this plan, by somebody who may give it under the policy of now?"""
     if not vote.is_yes or vote.plan_digest != fix.plan_digest:
         return False
@@ -85,7 +85,7 @@ def counts(trust: Trust, fix: Fix, vote: Vote) -> bool:
     return bool(vote.break_glass) or (vote.person != fix.requester and terms is not None and vote.person in terms.approvers)
 
 
-def _votable(trust: Trust, tried: Attempt, fix: Fix, plan_digest: str, break_glass: str) -> Decision:
+def _votable(trust: ApprovalServer, tried: FixRequest, fix: Fix, plan_digest: str, break_glass: str) -> Decision:
     if tried.actor.channel == "mcp" and tried.identity.account.kind != "mcp":
         raise RefusedError(
             f"{fix.id}: an assistant's channel cannot decide; use the terminal or Slack", reason="mcp_cannot_approve"
@@ -111,21 +111,21 @@ def _require_open(fix: Fix, now: datetime) -> None:
         raise RefusedError(f"{fix.id}: it is {fix.state} already", reason="already_decided")
 
 
-def _add_vote(tried: Attempt, transaction: Transaction, fix: Fix, *, is_yes: bool, break_glass: str) -> None:
+def _add_vote(tried: FixRequest, transaction: Transaction, fix: Fix, *, is_yes: bool, break_glass: str) -> None:
     identity = tried.identity
     vote = Vote(identity.person, str(identity.account), is_yes, fix.plan_digest, tried.at, break_glass)
     if not fix_rows.add_vote(transaction, fix.id, vote):
         raise RefusedError(f"{fix.id}: {identity.person} voted before; one person, one vote", reason="already_voted")
 
 
-def _approval_event(tried: Attempt, decision: Decision, reason: str, given: str) -> Event:
+def _approval_event(tried: FixRequest, decision: Decision, reason: str, given: str) -> Event:
     if decision.reason != "break_glass":
         return tried.event(detail={"rule": decision.says, "approvals": given})
     detail = {"rule": decision.says, "why": reason, "approvals": given}
     return tried.event(action="break_glass", reason="break_glass", severity="alert", detail=detail)
 
 
-def _moved(is_moved: bool, fix: Fix) -> None:
+def _require_moved(is_moved: bool, fix: Fix) -> None:
     if not is_moved:
         raise RefusedError(f"{fix.id}: somebody else was faster, or it expired", reason="already_decided")
 

@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions.helper import build
 from triagebook.tools.host_setup import layout
 from triagebook.tools.host_setup.layout import Signer
-from triagebook.tools.host_setup.needs import Finding, requirements
+from triagebook.tools.host_setup.needs import Need, requirements
 from triagebook.tools.host_setup.remote import PrepareError, Remote
 
 
@@ -31,7 +31,7 @@ class Installed:
     """What came of it. `target` is empty when something is missing; then nothing was changed."""
 
     target: str
-    missing: tuple[Finding, ...]
+    missing: tuple[Need, ...]
 
 
 def install(remote: Remote, preparation: Preparation, *, now: Callable[[], datetime], new_target: Callable[[], str]) -> Installed:
@@ -103,10 +103,10 @@ def _account(remote: Remote, name: str) -> None:
     options = ("--system", "--user-group", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh")
     # `*`: no password matches, yet sshd without PAM does not take the account for locked, as it does with `!`
     remote.run("useradd", *options, "--password", "*", "--comment", comment, name)
-    remote.run("touch", made_account(name))
+    remote.run("touch", account_mark(name))
 
 
-def made_account(name: str) -> str:
+def account_mark(name: str) -> str:
     """The mark that we made this account, so that uninstall removes it."""
     return f"{layout.CONFIG}/made-{name}"
 

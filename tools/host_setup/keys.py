@@ -6,7 +6,7 @@ from triagebook.tools.host_setup.layout import Signer, public_key
 from triagebook.tools.host_setup.remote import Remote
 
 
-def signing_keys(remote: Remote) -> tuple[str, ...]:
+def signer_keys(remote: Remote) -> tuple[str, ...]:
     """The public keys in the signers file."""
     lines = remote.run("cat", layout.SIGNERS).splitlines()
     return tuple(public_key(line.split(" ", 2)[2]) for line in lines if line.count(" ") >= 3)
@@ -24,7 +24,7 @@ def add_signer(remote: Remote, signer: Signer) -> None:
 def revoke_signer(remote: Remote, key: str) -> None:
     """From now on no order by this key. Raises UsageError when no other key would be left."""
     key = public_key(key)
-    if not [other for other in signing_keys(remote) if other != key]:
+    if not [other for other in signer_keys(remote) if other != key]:
         raise UsageError("the only key: add the new one first")
     revoked = [line for line in remote.run("cat", layout.REVOKED).splitlines() if line != key]
     remote.put(layout.REVOKED, "".join(f"{line}\n" for line in (*revoked, key)), "644")  # first: it refuses at once

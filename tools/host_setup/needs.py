@@ -23,7 +23,7 @@ PROGRAMS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Need:
     """One thing that was looked at. `is_met` False: `says` has what is missing and what to do."""
 
     name: str
@@ -31,7 +31,7 @@ class Finding:
     says: str
 
 
-def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Finding, ...]:
+def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Need, ...]:
     """Everything a host needs; nothing on it is changed."""
     return (
         _root(remote),
@@ -39,18 +39,18 @@ def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Finding, 
         _openssh(remote),
         _clock(remote, now),
         _sshd_includes(remote),
-        *(_owned_by_root(remote, path) for path in ("/opt", "/etc", "/var/lib", "/run")),
+        *(_root_ownership(remote, path) for path in ("/opt", "/etc", "/var/lib", "/run")),
     )
 
 
-def _root(remote: Remote) -> Finding:
+def _root(remote: Remote) -> Need:
     uid = remote.ask("id", "-u").stdout.strip()
-    return Finding("root", uid == "0", "runs as root" if uid == "0" else "this session is not root's and has no sudo")
+    return Need("root", uid == "0", "runs as root" if uid == "0" else "this session is not root's and has no sudo")
 
 
-def _program(remote: Remote, name: str, why: str) -> Finding:
+def _program(remote: Remote, name: str, why: str) -> Need:
     found = remote.ask("sh", "-c", 'PATH=$PATH:/usr/sbin:/sbin command -v "$1"', "sh", name)
-    return Finding(name, found.status == 0, found.stdout.strip() or f"missing: {name} ({why})")
+    return Need(name, found.status == 0, found.stdout.strip() or f"missing: {name} ({why})")
 
 
 def openssh_version(banner: str) -> tuple[int, int] | None:
@@ -59,37 +59,37 @@ def openssh_version(banner: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _openssh(remote: Remote) -> Finding:
+def _openssh(remote: Remote) -> Need:
     ran = remote.ask("ssh", "-V")
     version = openssh_version(ran.stderr + ran.stdout)
     if version is None:
-        return Finding("openssh", False, "missing: the OpenSSH client programs (ssh-keygen -Y verify)")
+        return Need("openssh", False, "missing: the OpenSSH client programs (ssh-keygen -Y verify)")
     said = f"OpenSSH {version[0]}.{version[1]}"
     if version < OLDEST_OPENSSH:
-        return Finding("openssh", False, f"{said} is older than 8.1 and cannot verify an order: this host can be diagnosed only")
-    return Finding("openssh", True, said)
+        return Need("openssh", False, f"{said} is older than 8.1 and cannot verify an order: this host can be diagnosed only")
+    return Need("openssh", True, said)
 
 
-def _clock(remote: Remote, now: Callable[[], datetime]) -> Finding:
+def _clock(remote: Remote, now: Callable[[], datetime]) -> Need:
     before = now()
     said = remote.ask("date", "+%s").stdout.strip()
     after = now()
     if not said.isdigit():
-        return Finding("clock", False, f"date said {said[:40]!r}")
+        return Need("clock", False, f"date said {said[:40]!r}")
     ahead = int(said) + 0.5 - (before.timestamp() + after.timestamp()) / 2
     is_met = abs(ahead) <= CLOCK_SLACK_S
     advice = "" if is_met else f": orders are refused beyond {CLOCK_SLACK_S} s; synchronise it"
-    return Finding("clock", is_met, f"its clock is {ahead:+.1f} s off ours{advice}")
+    return Need("clock", is_met, f"its clock is {ahead:+.1f} s off ours{advice}")
 
 
-def _sshd_includes(remote: Remote) -> Finding:
+def _sshd_includes(remote: Remote) -> Need:
     folder = layout.SSHD.rpartition("/")[0]
     found = remote.succeeds("grep", "-qiE", rf"^[[:space:]]*Include[[:space:]]+\"?{folder}/\*\.conf", "/etc/ssh/sshd_config")
     says = f"sshd reads {folder}" if found else f"/etc/ssh/sshd_config has no `Include {folder}/*.conf`: add it as its first line"
-    return Finding("sshd_include", found, says)
+    return Need("sshd_include", found, says)
 
 
-def _owned_by_root(remote: Remote, path: str) -> Finding:
+def _root_ownership(remote: Remote, path: str) -> Need:
     said = remote.ask("stat", "-c", "%u %a", path).stdout.split()
     is_met = len(said) == 2 and said[0] == "0" and not int(said[1], 8) & 0o022
-    return Finding(f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there")
+    return Need(f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there")

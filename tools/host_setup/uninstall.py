@@ -2,7 +2,7 @@
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.host_setup import layout
-from triagebook.tools.host_setup.install import made_account, reload_sshd
+from triagebook.tools.host_setup.install import account_mark, reload_sshd
 from triagebook.tools.host_setup.remote import Remote
 
 _OUTSTANDING = """cd "$1" 2>/dev/null || exit 0
@@ -16,7 +16,7 @@ for entry in *; do
 done"""
 
 
-def outstanding(remote: Remote) -> tuple[str, ...]:
+def live_changes(remote: Remote) -> tuple[str, ...]:
     """Changes the helper made that are still there, with what undo needs in its journal: `ID STATE`."""
     return tuple(remote.run("sh", "-c", _OUTSTANDING, "sh", layout.JOURNAL).splitlines())
 
@@ -28,7 +28,7 @@ def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
         UsageError: persistent changes are still there and their undo would be lost.
         PrepareError: a step failed; it can be repeated.
     """
-    left = outstanding(remote)
+    left = live_changes(remote)
     if left and not keep_changes:
         raise UsageError(f"{len(left)} changes are still in place: revert them first, or keep them: {', '.join(left)}")
     remote.run("rm", "-f", layout.SUDOERS)  # first: from now on nobody can order anything
@@ -36,7 +36,7 @@ def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
         remote.run("rm", "-f", layout.SSHD)
         reload_sshd(remote)
     for account in (layout.FIXER, layout.DIAGNOSER):
-        if remote.exists(made_account(account)):
+        if remote.exists(account_mark(account)):
             _remove_account(remote, account)
     for path in (layout.PROGRAMS, layout.CONFIG, layout.STATE, "/run/triagebook"):
         remote.run("rm", "-rf", path)

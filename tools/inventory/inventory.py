@@ -27,7 +27,7 @@ MOST_HOSTS = 100_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class InventoryHost:
     """One host: its name here, what ssh is told (empty: the name), the sources that know it."""
 
     name: str
@@ -44,10 +44,10 @@ class Entry:
 class Inventory:
     """Hosts by name, and groups: the hosts and the groups in each."""
 
-    hosts: Mapping[str, Entry] = field(default_factory=dict)
+    hosts: Mapping[str, InventoryHost] = field(default_factory=dict)
     groups: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
 
-    def of(self, group: str) -> tuple[Entry, ...]:
+    def of(self, group: str) -> tuple[InventoryHost, ...]:
         """Every host of a group and the groups in it, in order, once. Raises UsageError: no such group."""
         if group == ALL:
             return tuple(self.hosts.values())
@@ -73,12 +73,12 @@ class Inventory:
 
 def merge(parts: Iterable[Inventory]) -> Inventory:
     """Several sources as one: the first that says how ssh reaches a host is right; groups of one name are united."""
-    hosts: dict[str, Entry] = {}
+    hosts: dict[str, InventoryHost] = {}
     groups: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for part in parts:
         for name, entry in part.hosts.items():
-            known = hosts.get(name, Entry(name))
-            hosts[name] = Entry(name, known.ssh or entry.ssh, (*known.sources, *entry.sources))
+            known = hosts.get(name, InventoryHost(name))
+            hosts[name] = InventoryHost(name, known.ssh or entry.ssh, (*known.sources, *entry.sources))
         for name, (members, inner) in part.groups.items():
             before = groups.get(name, ((), ()))
             groups[name] = (tuple(dict.fromkeys((*before[0], *members))), tuple(dict.fromkeys((*before[1], *inner))))
@@ -88,26 +88,26 @@ def merge(parts: Iterable[Inventory]) -> Inventory:
 def read_inventory(file: Path) -> Inventory:
     """Our own YAML. Raises UsageError: `FILE:LINE: where: what, and the nearest right word`."""
     try:
-        return _Reading(read_document(file.read_text("utf-8"), str(file))).inventory()
+        return _InventoryReader(read_document(file.read_text("utf-8"), str(file))).inventory()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     except RunbookError as error:
         raise UsageError(str(error)) from None
 
 
-class _Reading:
+class _InventoryReader:
     """One document becoming an inventory."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
 
     def inventory(self) -> Inventory:
-        top = self._mapping(self.document.data, (), ("hosts", "groups"))
-        hosts = {name: self._host(name, value) for name, value in self._named(top.get("hosts"), ("hosts",)).items()}
-        groups = {name: self._group(name, value) for name, value in self._named(top.get("groups"), ("groups",)).items()}
+        top = self._members(self.document.data, (), ("hosts", "groups"))
+        hosts = {name: self._host(name, value) for name, value in self._names_with_values(top.get("hosts"), ("hosts",)).items()}
+        groups = {name: self._group(name, value) for name, value in self._names_with_values(top.get("groups"), ("groups",)).items()}
         for members, _inner in groups.values():
             for name in members:
-                hosts.setdefault(name, Entry(name, sources=(self.document.file,)))
+                hosts.setdefault(name, InventoryHost(name, sources=(self.document.file,)))
         if len(hosts) > MOST_HOSTS:
             raise self.document.error(("hosts",), f"more than {MOST_HOSTS} hosts")
         for name, (_members, inner) in groups.items():
@@ -118,15 +118,15 @@ class _Reading:
             self._refuse_circle(name, groups, (name,))
         return Inventory(hosts, groups)
 
-    def _host(self, name: str, value: object) -> Entry:
+    def _host(self, name: str, value: object) -> InventoryHost:
         where: PathKey = ("hosts", name)
-        ssh = str(self._mapping(value or {}, where, ("ssh",)).get("ssh") or "")
+        ssh = str(self._members(value or {}, where, ("ssh",)).get("ssh") or "")
         if ssh:
             try:
                 parse_target(ssh)
             except UsageError as error:
                 raise self.document.error((*where, "ssh"), str(error)) from None
-        return Entry(name, ssh, (self.document.file,))
+        return InventoryHost(name, ssh, (self.document.file,))
 
     def _group(self, name: str, value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
         where: PathKey = ("groups", name)
@@ -134,7 +134,7 @@ class _Reading:
             raise self.document.error(where, f"{ALL!r} is every host already; give the group another name")
         if isinstance(value, list):
             return self._names(value, where), ()
-        inner = self._mapping(value or {}, where, ("hosts", "groups"))
+        inner = self._members(value or {}, where, ("hosts", "groups"))
         hosts = self._names(inner.get("hosts") or [], (*where, "hosts"))
         return hosts, self._names(inner.get("groups") or [], (*where, "groups"))
 
@@ -147,7 +147,7 @@ class _Reading:
                 raise self.document.error((*where, index), f"{name!r} stands here twice")
         return tuple(value)
 
-    def _named(self, value: object, where: PathKey) -> Mapping[str, object]:
+    def _names_with_values(self, value: object, where: PathKey) -> Mapping[str, object]:
         if value is None:
             return {}
         if not isinstance(value, (dict, list)):
@@ -161,7 +161,7 @@ class _Reading:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise self.document.error(where, f"{name!r} is not a name: letters, digits, '.', '_' and '-', quoted if it is a number")
 
-    def _mapping(self, value: object, where: PathKey, keys: Sequence[str]) -> Mapping[str, object]:
+    def _members(self, value: object, where: PathKey, keys: Sequence[str]) -> Mapping[str, object]:
         if not isinstance(value, dict):
             raise self.document.error(where, f"expected the keys {', '.join(keys)}")
         for key in value:

@@ -7,7 +7,7 @@ from dataclasses import field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import did_you_mean, safe_text
-from triagebook.tools.inventory.inventory import NAME, Entry, Inventory
+from triagebook.tools.inventory.inventory import NAME, Inventory, InventoryHost
 from triagebook.tools.inventory.target import LOCAL, TargetName, parse_target
 
 CASE = re.compile(r"replay:[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -40,7 +40,7 @@ class Names:
         """How the host is reached."""
         return self.inventory.hosts[name].target if name in self.inventory.hosts else parse_target(name)
 
-    def named(self, names: Iterable[str]) -> tuple[str, ...]:
+    def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
         """Each name once; `group:NAME` stands for its members. Raises UsageError as `require` does."""
         found: dict[str, None] = {}
         for name in names:
@@ -50,7 +50,7 @@ class Names:
                 found[self.require(name)] = None
         return tuple(found)
 
-    def _members(self, group: str) -> tuple[Entry, ...]:
+    def _members(self, group: str) -> tuple[InventoryHost, ...]:
         try:
             return self.inventory.of(group)
         except UsageError:

@@ -8,9 +8,9 @@ from typing import Any
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.inventory.inventory import NAME, Entry, Inventory, merge, read_inventory
+from triagebook.tools.inventory.inventory import NAME, Inventory, InventoryHost, merge, read_inventory
 from triagebook.tools.inventory.target import TargetName, parse_target
-from triagebook.tools.ssh.config import SYSTEM_CONFIG, Account
+from triagebook.tools.ssh.config import SYSTEM_CONFIG, LocalAccount
 from triagebook.tools.ssh.config_file import aliases
 
 SSH_CONFIG, ANSIBLE = "ssh_config", "ansible:"
@@ -34,12 +34,12 @@ def _source(source: str, ssh_config: Path | None) -> Inventory:
     return read_inventory(Path(source).expanduser())
 
 
-def from_ssh_config(file: Path | None = None, account: Account | None = None) -> Inventory:
+def from_ssh_config(file: Path | None = None, account: LocalAccount | None = None) -> Inventory:
     """The names of its Host lines that are names: no wildcard, no negation. Raises UsageError."""
-    account = account or Account.own()
+    account = account or LocalAccount.own()
     files = [(file, True)] if file else [(account.home / ".ssh" / "config", False), (SYSTEM_CONFIG, False)]
     names = [name for name in aliases(files, account.name, account.home) if NAME.fullmatch(name)]
-    return Inventory({name: Entry(name, sources=(SSH_CONFIG,)) for name in names})
+    return Inventory({name: InventoryHost(name, sources=(SSH_CONFIG,)) for name in names})
 
 
 def from_ansible(inventory: Path, program: str = "ansible-inventory") -> Inventory:
@@ -71,14 +71,14 @@ def parse_ansible(data: object, source: str) -> Inventory:
         raise ValueError("not an inventory")
     meta = data.get("_meta")
     variables: Mapping[str, Any] = meta.get("hostvars", {}) if isinstance(meta, dict) else {}
-    hosts: dict[str, Entry] = {}
+    hosts: dict[str, InventoryHost] = {}
     groups: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for group, value in data.items():
         if group == "_meta" or not isinstance(value, dict):
             continue
         members = tuple(name for name in value.get("hosts", ()) if isinstance(name, str) and NAME.fullmatch(name))
         for name in members:
-            hosts.setdefault(name, Entry(name, _ssh_of(name, variables.get(name)), (source,)))
+            hosts.setdefault(name, InventoryHost(name, _ssh_of(name, variables.get(name)), (source,)))
         if group not in ("all", "ungrouped") and NAME.fullmatch(group):
             inner = tuple(name for name in value.get("children", ()) if isinstance(name, str) and name in data)
             groups[group] = (members, inner)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict, as_json
 from triagebook.runbooks.engine.quantities import as_count, quantity
 from triagebook.tools.mcp_server.answers import CauseAnswer, DiagnosisAnswer, LimitAnswer, OfferAnswer, ParameterAnswer
-from triagebook.tools.mcp_server.untrusted import fenced, untrusted
+from triagebook.tools.mcp_server.untrusted import fence, mark_untrusted
 
 MAX_BYTES = 2048  # of a text answer
 MAX_ALSO, MAX_OFFERS = 6, 4
@@ -41,7 +41,7 @@ def answer_of(diagnosis: Diagnosis) -> DiagnosisAnswer:
         duration_ms=diagnosis.duration_ms,
         samples=len(diagnosis.samples),
         resource=uri_of(diagnosis),
-        untrusted=untrusted(_told(diagnosis)),
+        untrusted=mark_untrusted(_untrusted_pairs(diagnosis)),
     )
 
 
@@ -49,7 +49,7 @@ def text_of(answer: DiagnosisAnswer) -> str:
     """The same in at most `MAX_BYTES` bytes: verdict, what is ruled out and not judged, offers, what next, then the data."""
     lines = list(_lines(answer))
     ours = "\n".join(lines)
-    data = fenced(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)
+    data = fence(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)
     return f"{ours}\n{data}" if data else ours
 
 
@@ -78,25 +78,25 @@ def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
     if section == "facts":
         return [("fact", f"{_fact(entry)}  {entry.source}".rstrip()) for entry in diagnosis.facts]
     if section == "unknown":
-        return [("not_judged", _not_judged(item)) for item in diagnosis.unknown]
+        return [("not_judged", _unknown_text(item)) for item in diagnosis.unknown]
     if section == "fixes":
         return [pair for offer in diagnosis.remediations for pair in _by_hand(offer)]
     if section == "cost":
         entries = [*as_json(diagnosis.target).items(), *diagnosis.timings_ms.items(), *as_json(diagnosis.login).items()]
         return [(name, value) for name, value in entries if value not in ("", None, [])]
-    return list(_told(diagnosis))
+    return list(_untrusted_pairs(diagnosis))
 
 
 def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
     yield f"{answer.status.upper()} on {answer.host} by {answer.runbook}. {STATUS[answer.status]}"
     if answer.cause is not None:
-        yield f"Cause: {_said(answer.cause)}"
+        yield f"Cause: {_cause_text(answer.cause)}"
         limit = answer.cause.limit
         if limit is not None:
             used = f"{quantity(limit.used, 'bytes' if limit.unit == 'bytes' else '')} of " if limit.used is not None else ""
             yield f"Limit: {limit.name}: {used}{quantity(limit.value, limit.unit)}"
     for cause in answer.also[:3]:
-        yield f"Also: {_said(cause)}"
+        yield f"Also: {_cause_text(cause)}"
     if answer.ruled_out:
         yield f"Ruled out: {', '.join(answer.ruled_out)}"
     if answer.not_judged:
@@ -110,7 +110,7 @@ def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
     yield f"Everything: {answer.resource}"
 
 
-def _said(cause: CauseAnswer) -> str:
+def _cause_text(cause: CauseAnswer) -> str:
     parts = [cause.cause, cause.active, cause.strength]
     if cause.belongs_to:
         parts.append(f"another matter: runbook {cause.belongs_to}")
@@ -142,7 +142,7 @@ def _offer(offer: OfferedRemediation) -> OfferAnswer:
     return OfferAnswer(offer.id, offer.title, offer.cause, offer.risk, offer.disruption, offer.undo != "none", numbers)
 
 
-def _told(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
+def _untrusted_pairs(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
     """What the host made, most telling first: what does not fit is cut from the end."""
     yield "headline", diagnosis.headline
     if diagnosis.status == "unreachable":
@@ -153,7 +153,7 @@ def _told(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
             yield "summary", verdict.summary
         yield "culprit", f"{verdict.culprit.kind} {verdict.culprit.id}"
         yield from (("evidence", line) for line in _evidence(diagnosis, verdict))
-    yield from (("not_judged", _not_judged(item)) for item in diagnosis.unknown)
+    yield from (("not_judged", _unknown_text(item)) for item in diagnosis.unknown)
     for offer in diagnosis.remediations:
         yield "offer_culprit", f"{offer.id}: {offer.culprit}"
     if verdict is not None:
@@ -178,7 +178,7 @@ def _fact(entry: FactEntry) -> str:
     return f"{entry.id} = {values or 'not readable: ' + entry.unreadable}"
 
 
-def _not_judged(item: Unknown) -> str:
+def _unknown_text(item: Unknown) -> str:
     return f"{item.check}: {item.because}{' (' + ', '.join(item.which) + ')' if item.which else ''}"
 
 

@@ -16,7 +16,7 @@ from triagebook.tools.mcp_server.answers import DiagnosisAnswer, FleetAnswer, Fl
 from triagebook.tools.mcp_server.brief import MAX_BYTES, answer_of, section_of, text_of, uri_of
 from triagebook.tools.mcp_server.diagnosing import LAST, Tell
 from triagebook.tools.mcp_server.toolbox import ASKS_HOSTS, LOOKS, Toolbox, result, tool
-from triagebook.tools.mcp_server.untrusted import fenced, untrusted
+from triagebook.tools.mcp_server.untrusted import fence, mark_untrusted
 
 ORDER = ("unreachable", "inconclusive", "cause_found", "warning", "healthy")
 PAGE = 20
@@ -55,7 +55,7 @@ class DiagnoseTools:
         caller = self.box.who()
         inputs = _inputs(symptom=symptom, unit=unit, user=user, pid=pid)
         asked = self.box.diagnosing.diagnose(caller, host, runbook, inputs, _tell(ctx, LAST))
-        answer = answer_of(await self.box.answered(caller, "diagnose", asked))
+        answer = answer_of(await self.box.answer(caller, "diagnose", asked))
         return result(answer, text_of(answer))
 
     async def diagnose_fleet(
@@ -65,10 +65,10 @@ class DiagnoseTools:
         then get_diagnosis for one of them. Hosts that could not be asked are listed apart, with the reason. It changes nothing."""
         caller = self.box.who()
 
-        async def named() -> tuple[str, ...]:
-            return self.box.diagnosing.names.named(hosts)
+        async def resolve() -> tuple[str, ...]:
+            return self.box.diagnosing.names.resolve(hosts)
 
-        names = await self.box.answered(caller, "diagnose_fleet", named())
+        names = await self.box.answer(caller, "diagnose_fleet", resolve())
         tell, done = _tell(ctx, len(names)), 0
 
         async def silent(_step: int, _says: str) -> None:
@@ -94,10 +94,10 @@ class DiagnoseTools:
         """Read a kept diagnosis again: its brief, or a page of its verdicts, checks, facts, unknowns, fixes (exact commands by
         hand and their undo) or cost. It asks no host. All of it at once: the resource diagnosis://DIAGNOSIS_ID."""
         caller = self.box.who()
-        found = await self.box.answered(caller, "get_diagnosis", self.box.diagnosing.kept(caller, diagnosis_id))
+        found = await self.box.answer(caller, "get_diagnosis", self.box.diagnosing.load(caller, diagnosis_id))
         items = section_of(found, section)
         page = items[offset : offset + limit]
-        shown = untrusted(page, most=limit)
+        shown = mark_untrusted(page, most=limit)
         following = offset + len(page) if offset + len(page) < len(items) else None
         uri = uri_of(found)
         answer = SectionAnswer(found.id, found.host.name, section, len(items), following, uri, shown)
@@ -105,7 +105,7 @@ class DiagnoseTools:
             return result(answer, text_of(answer_of(found)))
         more = f" The next page begins at offset {following}." if following is not None else ""
         head = f"{section} of {found.id} on {found.host.name}: {len(page)} of {len(items)}.{more} Everything: {uri}"
-        return result(answer, f"{head}\n{fenced(shown, MAX_BYTES - len(head) - 1)}")
+        return result(answer, f"{head}\n{fence(shown, MAX_BYTES - len(head) - 1)}")
 
 
 def _inputs(**given: object) -> Mapping[str, object]:

@@ -38,7 +38,7 @@ class _Flight:
     listeners: list[Tell] = field(default_factory=list)
 
 
-class Diagnosing:
+class DiagnosisRunner:
     """The one way by which tools get a diagnosis."""
 
     def __init__(self, service: Service, gate: DiagnosisGate, names: Names, default_runbook: Callable[[], str]) -> None:
@@ -55,13 +55,13 @@ class Diagnosing:
         self._admit(caller)
         try:
             await anyio.to_thread.run_sync(self.gate.allow, caller, name, runbook)
-            found = await self._joined(Question(self.names.target(name), runbook, inputs), tell)
+            found = await self._join(Question(self.names.target(name), runbook, inputs), tell)
             await anyio.to_thread.run_sync(self.gate.record, caller, found)
         finally:
             self._callers[caller.key] -= 1
         return found
 
-    async def kept(self, caller: Caller, diagnosis_id: str) -> Diagnosis:
+    async def load(self, caller: Caller, diagnosis_id: str) -> Diagnosis:
         """A diagnosis made here, if this caller may (still) diagnose its host. UsageError `not_found` says no more than that."""
         found = self._kept.get(diagnosis_id)
         if found is not None:
@@ -80,21 +80,21 @@ class Diagnosing:
             raise UsageError(f"busy, retry in {BUSY_S} s: {self._callers.total()} diagnoses are waiting", reason="busy")
         self._callers[caller.key] += 1
 
-    async def _joined(self, question: Question, tell: Tell) -> Diagnosis:
+    async def _join(self, question: Question, tell: Tell) -> Diagnosis:
         """The answer to this question; whoever asks the same while it is being found gets the same answer."""
         key = (question.target.text, question.runbook, *sorted(question.inputs.items()))
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.create_task(self._flown(key, question)))
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._fly(key, question)))
         flight.listeners.append(tell)
         return await asyncio.shield(flight.task)
 
-    async def _flown(self, key: tuple[object, ...], question: Question) -> Diagnosis:
+    async def _fly(self, key: tuple[object, ...], question: Question) -> Diagnosis:
         loop = asyncio.get_running_loop()
 
         def progress(stage: str, _diagnosis: Diagnosis | None) -> None:
             if stage in STEPS:
-                asyncio.run_coroutine_threadsafe(self._told(key, *STEPS[stage]), loop)
+                asyncio.run_coroutine_threadsafe(self._tell(key, *STEPS[stage]), loop)
 
         try:
             answer = await loop.run_in_executor(self._pool, lambda: self.service.diagnose(question, progress))
@@ -107,7 +107,7 @@ class Diagnosing:
             await tell(LAST, "decided")
         return answer.diagnosis
 
-    async def _told(self, key: tuple[object, ...], step: int, says: str) -> None:
+    async def _tell(self, key: tuple[object, ...], step: int, says: str) -> None:
         flight = self._flights.get(key)
         for tell in flight.listeners if flight else ():
             await tell(step, says)

@@ -61,7 +61,7 @@ class Documents:
         """Host names, runbooks and versions, for clients that fill in prompts and addresses."""
         diagnosing, caller = self.box.diagnosing, self.box.who()
 
-        def known() -> list[str]:
+        def candidates() -> list[str]:
             if argument.name == "host":
                 names = diagnosing.names.inventory.hosts
                 return [name for name in names if name.startswith(argument.value) and diagnosing.gate.may_see(caller, name, "")]
@@ -69,7 +69,7 @@ class Documents:
             values = {"id": [entry.id for entry in entries], "version": [entry.version for entry in entries]}
             return [value for value in dict.fromkeys(values.get(argument.name, ())) if value.startswith(argument.value)]
 
-        found = await self.box.called(known)
+        found = await self.box.run(candidates)
         return Completion(values=found[:MOST_COMPLETIONS], total=len(found), has_more=len(found) > MOST_COMPLETIONS)
 
     async def runbook(self, id: str, version: str) -> str:  # noqa: A002 - the template's own word
@@ -86,7 +86,7 @@ class Documents:
         """The diagnosis inside a member that says what it is: most of its text was made by the host."""
         caller = self.box.who()
         try:
-            found = await self.box.diagnosing.kept(caller, id)
+            found = await self.box.diagnosing.load(caller, id)
         except TriagebookError as error:
             raise ResourceNotFoundError(refusal_text(error.reason, str(error))) from error
         return json.dumps({"notice": NOTICE, "untrusted": as_json(found)}, ensure_ascii=False)
@@ -121,7 +121,7 @@ class Documents:
 
     async def _read(self, read: Any) -> str:
         try:
-            found: str = await self.box.called(read)
+            found: str = await self.box.run(read)
         except TriagebookError as error:
             raise ResourceNotFoundError(refusal_text(error.reason, str(error))) from error
         return found

@@ -13,7 +13,7 @@ from triagebook.tools.mcp_server.brief import MAX_BYTES
 from triagebook.tools.mcp_server.gates import Json
 from triagebook.tools.mcp_server.tokens import Caller
 from triagebook.tools.mcp_server.toolbox import CHANGES_HOSTS, LOOKS, WRITES_DOWN, Toolbox, result, tool
-from triagebook.tools.mcp_server.untrusted import Untrusted, fenced, untrusted
+from triagebook.tools.mcp_server.untrusted import Untrusted, fence, mark_untrusted
 
 WAIT = "Wait: ask fix_status at most every 15 seconds, and do not press anybody."
 KEEP = "It holds until the next boot. If the person wants it kept: propose_fix with permanent_of."
@@ -62,8 +62,8 @@ class FixTools:
         caller = self.box.who()
         if permanent_of:
             given = [name for name, value in (("runbook", runbook), ("parameters", parameters), ("culprit", culprit)) if value]
-            step = self.box.called(self._permanent, caller, permanent_of, (host, remediation), given, reason)
-            return _answered(await self.box.answered(caller, "persist", step))
+            step = self.box.run(self._permanent, caller, permanent_of, (host, remediation), given, reason)
+            return _to_result(await self.box.answer(caller, "persist", step))
         wish = {
             "host": host,
             "remediation": remediation,
@@ -73,11 +73,11 @@ class FixTools:
             "reason": reason,
         }
 
-        def proposed() -> Json:
+        def propose() -> Json:
             self.box.diagnosing.names.require(host)
             return self.box.fixes.propose(caller, wish)
 
-        return _answered(await self.box.answered(caller, "propose", self.box.called(proposed)))
+        return _to_result(await self.box.answer(caller, "propose", self.box.run(propose)))
 
     def _permanent(self, caller: Caller, fix_id: str, wanted: tuple[str, str], given: list[str], reason: str) -> Json:
         """What is named must be the fix that is meant: an assistant that mixes two up makes neither permanent."""
@@ -92,18 +92,18 @@ class FixTools:
     async def fix_status(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
         """Where a fix stands: waiting for a person, approved, running, how it ended; its exact change, commands, undo, expiry."""
         caller = self.box.who()
-        return _answered(await self.box.answered(caller, "fix_status", self.box.called(self.box.fixes.show, caller, fix_id)))
+        return _to_result(await self.box.answer(caller, "fix_status", self.box.run(self.box.fixes.show, caller, fix_id)))
 
     async def apply_fix(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
         """Carry out a fix whose state is approved, once: the server checks everything again, changes exactly what was approved,
         validates it by fresh facts and undoes it when it did harm. Refused unless another person approved it elsewhere. Then
         tell the person how it ended."""
         caller = self.box.who()
-        return _answered(await self.box.answered(caller, "apply", self.applied(caller, fix_id)))
+        return _to_result(await self.box.answer(caller, "apply", self.apply(caller, fix_id)))
 
-    async def applied(self, caller: Caller, fix_id: str) -> Json:
+    async def apply(self, caller: Caller, fix_id: str) -> Json:
         """The service's own word."""
-        return await self.box.called(self.box.fixes.apply, caller, fix_id)
+        return await self.box.run(self.box.fixes.apply, caller, fix_id)
 
 
 def fix_answer(fix: Json) -> FixAnswer:
@@ -129,14 +129,14 @@ def fix_answer(fix: Json) -> FixAnswer:
         expires_at=fix["expires_at"],
         digest=fix["digest"],
         next_actions=tuple(line.replace("{decide}", decide) for line in NEXT.get(state, OVER)),
-        untrusted=_told(fix, plan),
+        untrusted=_untrusted_of(fix, plan),
     )
 
 
-def _answered(fix: Json) -> CallToolResult:
+def _to_result(fix: Json) -> CallToolResult:
     answer = fix_answer(fix)
     ours = "\n".join(_lines(answer))
-    return result(answer, f"{ours}\n{fenced(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)}")
+    return result(answer, f"{ours}\n{fence(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)}")
 
 
 def _lines(answer: FixAnswer) -> Iterator[str]:
@@ -149,7 +149,7 @@ def _lines(answer: FixAnswer) -> Iterator[str]:
         yield f"Next: {action}"
 
 
-def _told(fix: Json, plan: Mapping[str, Any]) -> Untrusted:
+def _untrusted_of(fix: Json, plan: Mapping[str, Any]) -> Untrusted:
     """Names of units and users are the host's, the reason is a stranger's, the outcome quotes the host."""
 
     def pairs() -> Iterator[tuple[str, object]]:
@@ -165,4 +165,4 @@ def _told(fix: Json, plan: Mapping[str, Any]) -> Untrusted:
         yield "unverified_reason", plan.get("reason", "")
         yield from (("rests_on", f"{fact['id']} = {fact['value']}") for fact in plan.get("facts", ()))
 
-    return untrusted(pairs())
+    return mark_untrusted(pairs())

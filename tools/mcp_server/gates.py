@@ -55,28 +55,28 @@ class SocketFixes:
     path: Path
 
     def propose(self, caller: Caller, wish: Json) -> Json:
-        return self._told("propose", **wish)
+        return self._call("propose", **wish)
 
     def persist(self, caller: Caller, fix: str, reason: str) -> Json:
-        return self._told("persist", fix=fix, reason=reason)
+        return self._call("persist", fix=fix, reason=reason)
 
     def show(self, caller: Caller, fix: str) -> Json:
-        return self._told("show", fix=fix)
+        return self._call("show", fix=fix)
 
     def apply(self, caller: Caller, fix: str) -> Json:
-        return self._told("apply", fix=fix)
+        return self._call("apply", fix=fix)
 
     def audit_list(self, caller: Caller, limit: int, *, fix: str, host: str, person: str) -> list[Json]:
         found: list[Json] = self._ask("audit_list", limit=limit, fix=fix, host=host, person=person)
         return found
 
     def audit_show(self, caller: Caller, index: int) -> Json:
-        return self._told("audit_show", index=index)
+        return self._call("audit_show", index=index)
 
     def note_refusal(self, caller: Caller, action: str, reason: str, says: str) -> None:
         self._ask("note_refusal", action=action, reason=reason, says=says[:300])
 
-    def _told(self, do: str, **members: Any) -> Json:
+    def _call(self, do: str, **members: Any) -> Json:
         answer: Json = self._ask(do, **members)
         return answer
 

@@ -15,7 +15,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, UsageError
 from triagebook.runbooks.engine.text import did_you_mean, safe_text
-from triagebook.tools.faces.limits import Limits
+from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.mcp_server.failures import refusal_text, tool_error
 from triagebook.tools.mcp_server.gates import FixGateway, Who
 from triagebook.tools.mcp_server.tokens import ACTION_OF, READ, Caller, scope_of
@@ -26,7 +26,7 @@ SILENT = frozenset({"no_server"})
 class GuardedServer(MCPServer[Any]):
     """An MCP server that asks who calls before anything else."""
 
-    def __init__(self, who: Who, fixes: FixGateway, limits: Limits, tools: list[Tool], **settings: Any) -> None:
+    def __init__(self, who: Who, fixes: FixGateway, limits: RateLimits, tools: list[Tool], **settings: Any) -> None:
         super().__init__(tools=tools, **settings)
         self.who, self._fixes, self._limits = who, fixes, limits
         self._arguments = {tool.name: frozenset(tool.parameters.get("properties", {})) for tool in tools}

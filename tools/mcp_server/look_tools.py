@@ -41,12 +41,12 @@ class LookTools:
         Groups can be given to diagnose_fleet as group:NAME."""
         caller, diagnosing = self.box.who(), self.box.diagnosing
 
-        def seen() -> list[HostAnswer]:
+        def visible_hosts() -> list[HostAnswer]:
             inventory = diagnosing.names.inventory
             allowed = [name for name in inventory.hosts if diagnosing.gate.may_see(caller, name, "")]
             return [HostAnswer(name, inventory.groups_of(name)) for name in allowed]
 
-        found = await self.box.answered(caller, "list_hosts", self.box.called(seen))
+        found = await self.box.answer(caller, "list_hosts", self.box.run(visible_hosts))
         page = found[offset : offset + PAGE]
         following = offset + len(page) if offset + len(page) < len(found) else None
         to_try = f"replay:{self.a_case} is a recorded host, to try things out; nothing is contacted." if self.a_case else ""
@@ -54,14 +54,14 @@ class LookTools:
         lines = [f"{len(found)} hosts."]
         lines += [f"{host.name}{' (' + ', '.join(host.groups) + ')' if host.groups else ''}" for host in page]
         lines += [f"More from offset {following}."] if following is not None else []
-        return result(answer, _capped([*lines, to_try]))
+        return result(answer, _cap([*lines, to_try]))
 
     async def list_runbooks(self) -> Annotated[CallToolResult, RunbooksAnswer]:
         """The runbooks there are: what each is for, the inputs it takes, the causes it checks in order, the remediations it may
         offer. The definition itself is the resource runbook://ID/VERSION."""
         caller, catalog = self.box.who(), self.box.diagnosing.service.catalog
 
-        def known() -> tuple[RunbookAnswer, ...]:
+        def all_runbooks() -> tuple[RunbookAnswer, ...]:
             books = [catalog.load(entry.name) for entry in catalog.entries()]
             return tuple(
                 RunbookAnswer(
@@ -76,12 +76,12 @@ class LookTools:
                 for book in books
             )
 
-        answer = RunbooksAnswer(await self.box.answered(caller, "list_runbooks", self.box.called(known)))
+        answer = RunbooksAnswer(await self.box.answer(caller, "list_runbooks", self.box.run(all_runbooks)))
         lines = []
         for book in answer.runbooks:
             lines.append(f"{book.name}: {book.title}. Inputs: {', '.join(book.inputs)}. Checks: {', '.join(book.checks)}.")
             lines.append(f"  May offer: {', '.join(book.remediations)}. Definition: {book.resource}")
-        return result(answer, _capped(lines))
+        return result(answer, _cap(lines))
 
     async def search_audit(
         self, host: of.MaybeHost = "", fix_id: of.MaybeFixId = "", person: of.Person = "", limit: of.Limit = 20
@@ -89,15 +89,15 @@ class LookTools:
         """Who asked, approved, refused or changed what, newest first: rows of the tamper-evident log that you may read. Use it to
         answer "what was done to this host?". Details of a row, with its proof: the resource audit://row/INDEX."""
         caller = self.box.who()
-        asked = self.box.called(self.box.fixes.audit_list, caller, limit, fix=fix_id, host=host, person=person)
-        rows: list[Any] = await self.box.answered(caller, "search_audit", asked)
+        asked = self.box.run(self.box.fixes.audit_list, caller, limit, fix=fix_id, host=host, person=person)
+        rows: list[Any] = await self.box.answer(caller, "search_audit", asked)
         answer = AuditAnswer(tuple(map(_row, rows)), () if rows else ("Nothing that you may read matches.",))
         lines = [f"{len(rows)} rows, newest first."]
         for row in answer.rows:
             about = " ".join(part for part in (row.host, row.fix_id) if part)
             who = row.person or row.account or "server"
             lines.append(f"{row.index} {row.at} {who} {row.action} {row.outcome} {row.reason} {about}".rstrip())
-        return result(answer, _capped([*lines, *answer.next_actions]))
+        return result(answer, _cap([*lines, *answer.next_actions]))
 
 
 def _row(row: Any) -> AuditRowAnswer:
@@ -106,7 +106,7 @@ def _row(row: Any) -> AuditRowAnswer:
     return AuditRowAnswer(**same, index=row["index"], fix_id=safe_text(row["fix"], 40), resource=f"audit://row/{row['index']}")
 
 
-def _capped(lines: list[str]) -> str:
+def _cap(lines: list[str]) -> str:
     """Whole lines within the cap; what was left out is counted."""
     kept: list[str] = []
     room = MAX_BYTES - 80

@@ -3,7 +3,7 @@
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
 from triagebook.tools.fixes import view
-from triagebook.tools.fixes.attempt import Trust
+from triagebook.tools.fixes.attempt import ApprovalServer
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.mcp_server.gates import Json
@@ -43,7 +43,7 @@ class PlaceFixes:
 class PlaceGate:
     """The policy decides, and the log knows."""
 
-    trust: Trust
+    trust: ApprovalServer
 
     def allow(self, caller: Caller, host: str, runbook: str) -> None:
         view.allow_diagnosis(self.trust, caller.actor, host, runbook)

@@ -6,15 +6,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.faces.limits import Limits
+from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.mcp_server.diagnose_tools import DiagnoseTools
-from triagebook.tools.mcp_server.diagnosing import Diagnosing
+from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
 from triagebook.tools.mcp_server.documents import Documents
 from triagebook.tools.mcp_server.fix_tools import FixTools
 from triagebook.tools.mcp_server.gates import FixGateway, Who
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.look_tools import LookTools
-from triagebook.tools.mcp_server.tasks import RULES, TaskRule, Tasks
+from triagebook.tools.mcp_server.tasks import RULES, TaskExtension, TaskRule
 from triagebook.tools.mcp_server.toolbox import Toolbox
 
 NAME = "triagebook"
@@ -26,18 +26,18 @@ INSTRUCTIONS = (
 
 
 @dataclass(frozen=True)
-class Parts:
+class McpParts:
     """What a server is built with. `settings` go to the SDK (authentication)."""
 
     who: Who
-    diagnosing: Diagnosing
+    diagnosing: DiagnosisRunner
     fixes: FixGateway
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
     task_rules: Mapping[str, TaskRule] = field(default_factory=lambda: RULES)
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def build(parts: Parts) -> GuardedServer:
+def build(parts: McpParts) -> GuardedServer:
     """A server that is ready to be run on any transport."""
     box = Toolbox(parts.who, parts.diagnosing, parts.fixes)
     fixing = FixTools(box)
@@ -52,14 +52,14 @@ def build(parts: Parts) -> GuardedServer:
         instructions=INSTRUCTIONS,
         version=own_version(),
         log_level="WARNING",
-        extensions=[Tasks(parts.who, parts.fixes, parts.task_rules)],
+        extensions=[TaskExtension(parts.who, parts.fixes, parts.task_rules)],
         **parts.settings,
     )
     Documents(box).mount(server)
     return server
 
 
-def a_case(diagnosing: Diagnosing) -> str:
+def a_case(diagnosing: DiagnosisRunner) -> str:
     """A recorded case to try things out with, of the newest runbook."""
     entries = diagnosing.service.catalog.entries()
     names = [file.stem for file in entries[-1].cases] if entries else []

@@ -5,23 +5,23 @@ from pathlib import Path
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.inventory.sources import load
-from triagebook.tools.mcp_server.diagnosing import Diagnosing
+from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
 from triagebook.tools.mcp_server.gates import OwnGate, SocketFixes
-from triagebook.tools.mcp_server.server import Parts, build
+from triagebook.tools.mcp_server.server import McpParts, build
 from triagebook.tools.mcp_server.tokens import os_caller
 from triagebook.tools.server.client import default_socket
 from triagebook.tools.settings import config_file
 
 
-def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> Parts:
+def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> McpParts:
     """What this person's server is built with. Raises UsageError."""
     settings = setup.settings()
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
     sources = (str(inventory),) if inventory else settings.inventory
     names = Names(load(sources, config_file(settings, ssh_config)))
-    diagnosing = Diagnosing(service, OwnGate(), names, lambda: setup.default_runbook(settings, service.catalog))
+    diagnosing = DiagnosisRunner(service, OwnGate(), names, lambda: setup.default_runbook(settings, service.catalog))
     caller = os_caller()
-    return Parts(lambda: caller, diagnosing, SocketFixes(socket or default_socket()))
+    return McpParts(lambda: caller, diagnosing, SocketFixes(socket or default_socket()))
 
 
 def run(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> None:

@@ -49,7 +49,7 @@ class Task:
         self.requests = {key: _wire(value) for key, value in requests.items()}
         self._move("input_required")
 
-    async def looked_at(self) -> None:
+    async def recheck_now(self) -> None:
         """A parked task that waits for somebody else than the client goes on when that has happened."""
         if self.status == "input_required" and self.recheck is not None and await self.recheck():
             self.recheck, self.requests = None, {}

@@ -59,7 +59,7 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(default_factory=dict, alias="inputResponses")
 
 
-class Tasks(Extension):
+class TaskExtension(Extension):
     """The extension: it hands out tasks, and answers for them."""
 
     identifier = IDENTIFIER
@@ -93,15 +93,15 @@ class Tasks(Extension):
         if fix_id:
             task.recheck = partial(self._is_decided, caller, fix_id)
             task.park(_notice(fix_id))
-            return self._handed_out(task)
+            return self._hand_out(task)
         running = task.start()
         if rule.after_s and await _is_done(running, rule.after_s):
             outcome = running.result()
             if not isinstance(outcome, InputRequiredResult):
                 return outcome  # type: ignore[no-any-return]
-        return self._handed_out(task)
+        return self._hand_out(task)
 
-    def _handed_out(self, task: Task) -> HandlerResult:
+    def _hand_out(self, task: Task) -> HandlerResult:
         now = datetime.now(UTC)
         for old in [old for old in self._tasks.values() if (now - old.created_at).total_seconds() > TTL_S]:
             old.cancel()
@@ -111,23 +111,23 @@ class Tasks(Extension):
             raise MCPError(INVALID_PARAMS, "busy: too many tasks; wait for those under way")
         self._tasks[task.id] = task
         if task.running is not None:
-            task.running.add_done_callback(_looked)
+            task.running.add_done_callback(_consume_exception)
         return {"resultType": "task", **task.as_wire(), "status": task.status if task.recheck else "working"}
 
     async def _get(self, ctx: Context, params: TaskParams) -> HandlerResult:
-        task = self._found(ctx, params)
-        await task.looked_at()
+        task = self._find(ctx, params)
+        await task.recheck_now()
         return task.detail()
 
     async def _cancel(self, ctx: Context, params: TaskParams) -> HandlerResult:
-        self._found(ctx, params).cancel()
+        self._find(ctx, params).cancel()
         return {"resultType": "complete"}
 
     async def _update(self, ctx: Context, params: UpdateParams) -> HandlerResult:
-        self._found(ctx, params).answer(params.input_responses)
+        self._find(ctx, params).answer(params.input_responses)
         return {"resultType": "complete"}
 
-    def _found(self, ctx: Context, params: TaskParams) -> Task:
+    def _find(self, ctx: Context, params: TaskParams) -> Task:
         require_client_extension(ctx, IDENTIFIER)
         named = getattr(ctx.request, "headers", {}).get("mcp-name", params.task_id)
         if named != params.task_id:
@@ -176,7 +176,7 @@ async def _is_done(running: "asyncio.Task[Any]", patience_s: float) -> bool:
     return bool(done)
 
 
-def _looked(running: "asyncio.Task[Any]") -> None:
+def _consume_exception(running: "asyncio.Task[Any]") -> None:
     """Its exception is in the task's record; nobody else waits for it."""
     if not running.cancelled():
         running.exception()

@@ -80,7 +80,7 @@ class Issuer:
     jwks: str
 
 
-class Keys(Protocol):
+class IssuerKeys(Protocol):
     """The issuer's keys."""
 
     def key_of(self, token: str) -> Any: ...
@@ -97,12 +97,12 @@ class JwtVerifier:
     async def verify_token(self, token: str) -> AccessToken | None:
         """What the token proves, or None."""
         try:
-            return await asyncio.to_thread(self.checked, token)
+            return await asyncio.to_thread(self.check, token)
         except (jwt.PyJWTError, ValueError, OSError) as error:
             self._count(_reason(error))
             return None
 
-    def checked(self, token: str) -> AccessToken:
+    def check(self, token: str) -> AccessToken:
         """Raises PyJWTError, ValueError or OSError."""
         if len(token) > MAX_TOKEN:
             raise jwt.DecodeError("too long")
@@ -182,7 +182,7 @@ class _FetchedKeys:
         return self.client.get_signing_key_from_jwt(token)
 
 
-def _keys(where: str) -> Keys:
+def _keys(where: str) -> IssuerKeys:
     parts = urlsplit(where)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
         return _FetchedKeys(jwt.PyJWKClient(where, timeout=5))

@@ -11,7 +11,7 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.mcp_server.diagnosing import Diagnosing
+from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
 from triagebook.tools.mcp_server.failures import tool_error
 from triagebook.tools.mcp_server.gates import FixGateway, Who
 from triagebook.tools.mcp_server.tokens import Caller
@@ -29,25 +29,25 @@ class Toolbox:
     """The parts."""
 
     who: Who
-    diagnosing: Diagnosing
+    diagnosing: DiagnosisRunner
     fixes: FixGateway
 
-    async def called(self, function: Callable[..., T], *arguments: object, **named: object) -> T:
+    async def run(self, function: Callable[..., T], *arguments: object, **named: object) -> T:
         """A service's own method on a thread."""
         return await anyio.to_thread.run_sync(partial(function, *arguments, **named))
 
-    async def answered(self, caller: Caller, action: str, asked: Awaitable[T]) -> T:
+    async def answer(self, caller: Caller, action: str, asked: Awaitable[T]) -> T:
         """The answer, or the failure as a ToolError. Names that the inventory refused are recorded."""
         try:
             return await asked
         except TriagebookError as error:
             if error.reason in NAMES:
-                await self._noted(caller, action, error)
+                await self._note(caller, action, error)
             raise tool_error(error) from error
 
-    async def _noted(self, caller: Caller, action: str, error: TriagebookError) -> None:
+    async def _note(self, caller: Caller, action: str, error: TriagebookError) -> None:
         try:
-            await self.called(self.fixes.note_refusal, caller, action, error.reason, safe_text(str(error), 300))
+            await self.run(self.fixes.note_refusal, caller, action, error.reason, safe_text(str(error), 300))
         except TriagebookError as failure:
             if failure.reason != "no_server":
                 raise tool_error(failure) from failure

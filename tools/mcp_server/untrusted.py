@@ -34,20 +34,20 @@ class Untrusted:
     cut: int = 0
 
 
-def untrusted(pairs: Iterable[tuple[str, object]], limit: int = MAX_TEXT, most: int = MAX_ITEMS) -> Untrusted:
+def mark_untrusted(pairs: Iterable[tuple[str, object]], limit: int = MAX_TEXT, most: int = MAX_ITEMS) -> Untrusted:
     """Names and values, empty ones left out."""
     found = [UntrustedText(name, safe_text(redact(str(value)), limit)) for name, value in pairs if value not in ("", None)]
     return Untrusted(NOTICE, tuple(found[:most]), max(0, len(found) - most))
 
 
-def fenced(data: Untrusted, budget: int) -> str:
+def fence(data: Untrusted, budget: int) -> str:
     """At most `budget` bytes: the mark, and one JSON object on one line that holds as many values as fit."""
     kept: dict[str, object] = {}
     room = budget - len(MARK) - 60
     left = data.cut
     for item in data.texts:
         text = item.text if len(item.text.encode()) <= 240 else safe_text(item.text, 160)
-        added = _added(kept, item.name, text)
+        added = _add(kept, item.name, text)
         if len(json.dumps(added, ensure_ascii=False).encode()) > room:
             left += 1
             continue
@@ -57,7 +57,7 @@ def fenced(data: Untrusted, budget: int) -> str:
     return f"{MARK}\n{json.dumps(kept, ensure_ascii=False)}" if kept else ""
 
 
-def _added(kept: dict[str, object], name: str, text: str) -> dict[str, object]:
+def _add(kept: dict[str, object], name: str, text: str) -> dict[str, object]:
     """Values of the same name become a list."""
     before = kept.get(name)
     if before is None:

@@ -22,14 +22,14 @@ from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.fixes import view
 from triagebook.tools.inventory.names import Names
-from triagebook.tools.mcp_server.diagnosing import Diagnosing
+from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
 from triagebook.tools.mcp_server.gates import Who
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
-from triagebook.tools.mcp_server.server import Parts, build
+from triagebook.tools.mcp_server.server import McpParts, build
 from triagebook.tools.mcp_server.tokens import NOBODY, READ, SCOPES, Caller, Issuer, JwtVerifier, token_caller
 from triagebook.tools.server import web as server_web
-from triagebook.tools.server.run import Place
+from triagebook.tools.server.run import RunningServer
 
 PATH = "/mcp"
 MAX_BODY = 256 * 1024
@@ -81,13 +81,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def served(
-    options: WebOptions, place: Place, service: Service, names: Names, default_runbook: Any
+def build_application(
+    options: WebOptions, place: RunningServer, service: Service, names: Names, default_runbook: Any
 ) -> tuple[GuardedServer, Starlette]:
     """The server and its ASGI application."""
     who, settings = _who(options, place)
-    diagnosing = Diagnosing(service, PlaceGate(place.trust), names, default_runbook)
-    server = build(Parts(who, diagnosing, PlaceFixes(place.service), settings=settings))
+    diagnosing = DiagnosisRunner(service, PlaceGate(place.trust), names, default_runbook)
+    server = build(McpParts(who, diagnosing, PlaceFixes(place.service), settings=settings))
     return server, application(server, options)
 
 
@@ -134,22 +134,22 @@ def transport_security(options: WebOptions) -> TransportSecuritySettings:
 
 
 @contextmanager
-def listening(options: WebOptions, app: Starlette) -> Iterator[int]:
+def listen(options: WebOptions, app: Starlette) -> Iterator[int]:
     """Serve in a thread of its own for as long as the block lasts; its port."""
     address = f"{options.host}:{options.port}"
-    with server_web.listening(
+    with server_web.listen(
         address, app, "mcp", tls_certificate=options.tls_certificate, tls_key=options.tls_key, most=MOST_CONNECTIONS
     ) as port:
         yield port
 
 
-def _who(options: WebOptions, place: Place) -> tuple[Who, dict[str, Any]]:
+def _who(options: WebOptions, place: RunningServer) -> tuple[Who, dict[str, Any]]:
     if not options.issuer:
         nobody = Caller(NOBODY)
         return (lambda: nobody), {}
     issuer = Issuer(options.issuer, options.url, options.jwks)
 
-    def refused(counts: Mapping[str, int]) -> None:
+    def record_refusals(counts: Mapping[str, int]) -> None:
         try:
             view.record_strangers(place.trust, counts.items(), "mcp")
         except TriagebookError:  # the log is broken: the server says so at every decision
@@ -161,4 +161,4 @@ def _who(options: WebOptions, place: Place) -> tuple[Who, dict[str, Any]]:
         required_scopes=[READ],
         validate_token_resource=False,  # the verifier checks the audience itself
     )
-    return token_caller, {"token_verifier": JwtVerifier(issuer, refused), "auth": auth}
+    return token_caller, {"token_verifier": JwtVerifier(issuer, record_refusals), "auth": auth}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.policy.identity import Identity
-from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, Question, Terms
+from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, PolicyQuestion, Terms
 
 OPEN_TO_ALL = "diagnose"  # what an account without a person, or an installation without a policy, may be allowed at most
 UNASKED = "unchecked_group"  # the approvers are a group that is kept elsewhere, and who is in it is not known
@@ -19,7 +19,7 @@ class Decision:
     says: str
 
 
-def may(policy: Policy, identity: Identity, question: Question) -> Decision:
+def may(policy: Policy, identity: Identity, question: PolicyQuestion) -> Decision:
     """May this identity do the action of the question? First rule that fits; none fits: no."""
     if not policy.is_configured:
         if question.action == OPEN_TO_ALL and identity.account.kind == "os":
@@ -28,7 +28,7 @@ def may(policy: Policy, identity: Identity, question: Question) -> Decision:
             False, "no_policy", "no policy is configured: nothing is changed until one says who may (serve --policy FILE)"
         )
     if not identity.is_known and question.action != OPEN_TO_ALL:
-        return _unmapped(policy, identity)
+        return _unmapped_account(policy, identity)
     for rule in policy.rules:
         if question.action in rule.actions and _is_named(rule.who, identity) and rule.scope.covers(question):
             verb = "allows" if rule.is_allow else "denies"
@@ -38,12 +38,12 @@ def may(policy: Policy, identity: Identity, question: Question) -> Decision:
     return Decision(False, "no_rule", f"no rule allows {identity.principal or identity.account} to {asked} ({policy.source})")
 
 
-def may_vote(policy: Policy, identity: Identity, question: Question, requester: str, *, break_glass: str = "") -> Decision:
+def may_vote(policy: Policy, identity: Identity, question: PolicyQuestion, requester: str, *, break_glass: str = "") -> Decision:
     """Does this identity's approval count for a plan that `requester` (a person) asked for?"""
     if not policy.is_configured:
         return Decision(False, "no_policy", "no policy is configured: nobody can approve")
     if not identity.is_known:
-        return _unmapped(policy, identity)
+        return _unmapped_account(policy, identity)
     if identity.service:
         return Decision(False, "service_cannot_approve", f"a service ({identity.service}) cannot approve; a person does")
     if identity.account.kind == "mcp":
@@ -56,8 +56,8 @@ def may_vote(policy: Policy, identity: Identity, question: Question, requester: 
     if terms is None:
         return Decision(False, "no_approval_rule", f"no approval terms cover this plan: nobody can approve it ({policy.source})")
     is_short = not all(len(need.approvers - {requester}) >= need.count for need in terms.needs)
-    if terms.unasked and (is_short or identity.person not in terms.approvers):
-        groups = ", ".join(sorted(map(str, terms.unasked)))
+    if terms.unasked_groups and (is_short or identity.person not in terms.approvers):
+        groups = ", ".join(sorted(map(str, terms.unasked_groups)))
         return Decision(False, UNASKED, f"{terms.name!r} ({terms.where}) is decided by {groups}: {policy.why_unasked}")
     if is_short:
         return Decision(False, "empty_approver_set", f"{terms.name!r} ({terms.where}) has too few approvers: nobody can approve")
@@ -82,7 +82,7 @@ def is_approved(terms: Terms, persons: Sequence[str]) -> bool:
     return bool(seats) and all(seat(number, set()) for number in range(len(seats)))
 
 
-def remaining(terms: Terms, persons: Sequence[str]) -> str:
+def votes_text(terms: Terms, persons: Sequence[str]) -> str:
     """`1 of 2 (group:sre)` for each need, to be shown."""
     parts = []
     for need in terms.needs:
@@ -92,7 +92,7 @@ def remaining(terms: Terms, persons: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def _own_plan(policy: Policy, identity: Identity, question: Question, break_glass: str) -> Decision:
+def _own_plan(policy: Policy, identity: Identity, question: PolicyQuestion, break_glass: str) -> Decision:
     if not break_glass:
         who = f"{identity.person} asked for it"
         return Decision(False, "self_approval", f"{who}: always another person decides")
@@ -102,7 +102,7 @@ def _own_plan(policy: Policy, identity: Identity, question: Question, break_glas
     return Decision(False, "no_break_glass", f"no break-glass rule covers {identity.person} here ({policy.source})")
 
 
-def _unmapped(policy: Policy, identity: Identity) -> Decision:
+def _unmapped_account(policy: Policy, identity: Identity) -> Decision:
     says = f"{identity.account} belongs to no person in {policy.source}: such an account may diagnose at most"
     return Decision(False, "unmapped_account", says)
 

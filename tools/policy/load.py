@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.tools.policy.identity import Account, Directory, Owner
-from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, Rule, Scope, Terms, UserGroup
+from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, PolicyScope, Rule, Terms, UserGroup
 from triagebook.tools.policy.reading import Node, read_policy_document
 
 VERSION = "triagebook/policy/v1"
@@ -23,7 +23,7 @@ MAX_COUNT = 20
 
 def load_policy(text: str, file: str) -> Policy:
     """The policy of a file's text. Raises PolicyError with file, line and the nearest right word."""
-    top = read_policy_document(text, file).mapping(KEYS, ("apiVersion", "persons", "rules"))
+    top = read_policy_document(text, file).members(KEYS, ("apiVersion", "persons", "rules"))
     top["apiVersion"].choice((VERSION,))
     names = _Names(top)
     return Policy(
@@ -45,25 +45,25 @@ class _Names:
         self.persons: dict[str, str] = {}
         self.services: list[str] = []
         self._seen: dict[Account, str] = {}
-        for person, node in top["persons"].mapping(None).items():
+        for person, node in top["persons"].members(None).items():
             self._person(person, node)
-        for service, node in top["services"].mapping(None).items() if "services" in top else ():
+        for service, node in top["services"].members(None).items() if "services" in top else ():
             self._service(service, node)
         self.groups: dict[str, frozenset[str]] = {}
         self.usergroups: dict[str, UserGroup] = {}
-        for group, node in top["groups"].mapping(None).items() if "groups" in top else ():
+        for group, node in top["groups"].members(None).items() if "groups" in top else ():
             self._group(group, node)
 
     def _person(self, person: str, node: Node) -> None:
-        members = node.mapping(("name", "accounts"), ("accounts",))
-        _checked_name(person, node)
+        members = node.members(("name", "accounts"), ("accounts",))
+        _check_name(person, node)
         self.persons[person] = members["name"].text() if "name" in members else person
         for item in members["accounts"].items():
             self._own(_account(item), Owner(person), item)
 
     def _service(self, service: str, node: Node) -> None:
-        members = node.mapping(("owner", "accounts"), ("owner", "accounts"))
-        _checked_name(service, node)
+        members = node.members(("owner", "accounts"), ("owner", "accounts"))
+        _check_name(service, node)
         owner = self.person(members["owner"])
         self.services.append(service)
         for item in members["accounts"].items():
@@ -74,7 +74,7 @@ class _Names:
         if not isinstance(node.value, dict):
             self.groups[group] = frozenset(self.person(item) for item in node.items())
             return
-        found = _usergroup(node.mapping((USERGROUP,), (USERGROUP,))[USERGROUP])
+        found = _usergroup(node.members((USERGROUP,), (USERGROUP,))[USERGROUP])
         if not any(account.kind == "slack" and account.issuer == found.team for account in self.owners):
             raise node.error(f"no person has a Slack account of {found.team}: nobody in this user group would count")
         self.usergroups[group] = found
@@ -115,7 +115,7 @@ class _Names:
 
 
 def _rule(node: Node, names: _Names) -> Rule:
-    members = node.mapping(("name", "allow", "deny", "who", *SCOPE), ("name", "who"))
+    members = node.members(("name", "allow", "deny", "who", *SCOPE), ("name", "who"))
     if ("allow" in members) == ("deny" in members):
         raise node.error("expected either 'allow' or 'deny'")
     verb = "allow" if "allow" in members else "deny"
@@ -127,7 +127,7 @@ def _rule(node: Node, names: _Names) -> Rule:
 
 
 def _terms(node: Node, names: _Names) -> Terms:
-    members = node.mapping(("name", "needs", "expires_in", *SCOPE), ("name", "needs", "expires_in"))
+    members = node.members(("name", "needs", "expires_in", *SCOPE), ("name", "needs", "expires_in"))
     needs = tuple(_need(item, names) for item in members["needs"].items())
     if not needs:
         raise members["needs"].error("expected at least one need")
@@ -135,7 +135,7 @@ def _terms(node: Node, names: _Names) -> Terms:
 
 
 def _need(node: Node, names: _Names) -> Need:
-    members = node.mapping(("from", "count"), ("from",))
+    members = node.members(("from", "count"), ("from",))
     count = members["count"].count(MAX_COUNT) if "count" in members else 1
     kept = {f"group:{name}": group for name, group in names.usergroups.items()}
     listed = [(item, item.text()) for item in members["from"].items()]
@@ -144,18 +144,20 @@ def _need(node: Node, names: _Names) -> Need:
 
 
 def _break_glass(node: Node, names: _Names) -> BreakGlass:
-    members = node.mapping(("name", "who", *SCOPE), ("name", "who"))
+    members = node.members(("name", "who", *SCOPE), ("name", "who"))
     return BreakGlass(members["name"].text(), names.who(members["who"], ()), _scope(members), node.where)
 
 
-def _scope(members: Mapping[str, Node]) -> Scope:
+def _scope(members: Mapping[str, Node]) -> PolicyScope:
     def patterns(key: str) -> tuple[str, ...]:
-        return tuple(item.text(_PATTERN, "a name; * and ? are wild") for item in _listed(members, key))
+        return tuple(item.text(_PATTERN, "a name; * and ? are wild") for item in _nonempty_list(members, key))
 
-    return Scope(patterns("hosts"), patterns("runbooks"), tuple(item.choice(RISKS) for item in _listed(members, "risks")))
+    return PolicyScope(
+        patterns("hosts"), patterns("runbooks"), tuple(item.choice(RISKS) for item in _nonempty_list(members, "risks"))
+    )
 
 
-def _listed(members: Mapping[str, Node], key: str) -> list[Node]:
+def _nonempty_list(members: Mapping[str, Node], key: str) -> list[Node]:
     """The items under a key; an empty list would silently mean 'everywhere'."""
     if key not in members:
         return []
@@ -169,7 +171,7 @@ def _items(top: Mapping[str, Node], key: str) -> list[Node]:
     return list(top[key].items()) if key in top else []
 
 
-def _checked_name(name: str, node: Node) -> None:
+def _check_name(name: str, node: Node) -> None:
     if not re.fullmatch(_NAME, name) or name in {ANYONE, UNMAPPED}:
         raise node.error(f"{name!r} is no name for a person or service: letters, digits, '.', '_', '-'")
 
@@ -180,7 +182,7 @@ def _usergroup(node: Node) -> UserGroup:
 
 
 def _account(node: Node) -> Account:
-    members = node.mapping(("os", "slack", "mcp", "subject"))
+    members = node.members(("os", "slack", "mcp", "subject"))
     if "os" in members and len(members) == 1:
         return Account("os", "", members["os"].text(_ACCOUNT_TEXT, "an OS user name"))
     if "slack" in members and len(members) == 1:

@@ -16,7 +16,7 @@ ANYONE, UNMAPPED = "anyone", "unmapped"
 
 
 @dataclass(frozen=True)
-class Question:
+class PolicyQuestion:
     """What is to be decided. An empty host or runbook is 'whatever it is': only a rule without that limit fits."""
 
     action: str
@@ -26,14 +26,14 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Scope:
+class PolicyScope:
     """Where something applies; an empty member does not limit."""
 
     hosts: tuple[str, ...] = ()
     runbooks: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
 
-    def covers(self, question: Question) -> bool:
+    def covers(self, question: PolicyQuestion) -> bool:
         """Does the question lie inside?"""
         return (
             _fits(self.hosts, question.host)
@@ -50,7 +50,7 @@ class Rule:
     is_allow: bool
     actions: frozenset[str]
     who: frozenset[str]  # persons, `service:NAME`, `anyone` (every person), `unmapped`
-    scope: Scope
+    scope: PolicyScope
     where: str
 
 
@@ -87,7 +87,7 @@ class Terms:
     name: str
     needs: tuple[Need, ...]
     expires_in_s: int
-    scope: Scope
+    scope: PolicyScope
     where: str
 
     @property
@@ -96,7 +96,7 @@ class Terms:
         return frozenset().union(*(need.approvers for need in self.needs))
 
     @property
-    def unasked(self) -> frozenset[UserGroup]:
+    def unasked_groups(self) -> frozenset[UserGroup]:
         """The groups whose members are not known here."""
         return frozenset().union(*(need.unasked for need in self.needs))
 
@@ -107,7 +107,7 @@ class BreakGlass:
 
     name: str
     who: frozenset[str]
-    scope: Scope
+    scope: PolicyScope
     where: str
 
 
@@ -125,7 +125,7 @@ class Policy:
     source: str = ""
     why_unasked: str = "Slack was not asked who that is"  # said of groups whose members are not known
 
-    def terms_for(self, question: Question) -> Terms | None:
+    def terms_for(self, question: PolicyQuestion) -> Terms | None:
         """The first terms that cover the question."""
         return next((terms for terms in self.approvals if terms.scope.covers(question)), None)
 
@@ -134,21 +134,21 @@ class Policy:
         if not members:
             return self
 
-        def known(terms: Terms) -> Terms:
+        def fill(terms: Terms) -> Terms:
             return replace(terms, needs=tuple(need.with_members(members) for need in terms.needs))
 
-        return replace(self, approvals=tuple(map(known, self.approvals)))
+        return replace(self, approvals=tuple(map(fill, self.approvals)))
 
 
 UNCONFIGURED = Policy(is_configured=False)
 
 
 def _fits(patterns: tuple[str, ...], value: str) -> bool:
-    return not patterns or (bool(value) and any(_compiled(pattern).fullmatch(value) for pattern in patterns))
+    return not patterns or (bool(value) and any(_compile(pattern).fullmatch(value) for pattern in patterns))
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     """`*` is any text, `?` any one character, everything else itself. Without regard to case: host names have none."""
     parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
     return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)

@@ -45,7 +45,7 @@ class Node:
         """`file:line: path: what`."""
         return PolicyError(f"{self.where}: {render_path(self.path)}: {what}")
 
-    def mapping(self, known: Sequence[str] | None, required: Sequence[str] = ()) -> dict[str, "Node"]:
+    def members(self, known: Sequence[str] | None, required: Sequence[str] = ()) -> dict[str, "Node"]:
         """Its members; unknown ones are refused unless `known` is None."""
         if not isinstance(self.value, dict):
             raise self.error("expected a mapping")

@@ -32,7 +32,7 @@ def ask(path: Path, request: Mapping[str, object], pause: Callable[[float], None
     for remaining in range(BUSY_TRIES, -1, -1):
         try:
             for line in _lines(path, request):
-                return _checked(line)["answer"]
+                return _check(line)["answer"]
         except UsageError as error:
             if error.reason != "busy" or not remaining:
                 raise
@@ -43,7 +43,7 @@ def ask(path: Path, request: Mapping[str, object], pause: Callable[[float], None
 def ask_items(path: Path, request: Mapping[str, object]) -> Iterator[Any]:
     """The items of a streamed answer. UsageError `cut` when it ended before its end."""
     for line in _lines(path, request):
-        answer = _checked(line)
+        answer = _check(line)
         if "end" in answer:
             return
         yield answer["item"]
@@ -67,7 +67,7 @@ def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
             raise UsageError(f"{path}: {error.strerror or error}: {hint}", reason="no_server") from error
 
 
-def _checked(line: bytes) -> dict[str, Any]:
+def _check(line: bytes) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(line)
         if answer["ok"]:

@@ -22,7 +22,7 @@ ORDER_FILE = "orders.key"  # OpenSSH's own format: `ssh-keygen -Y sign` reads it
 
 
 @dataclass(frozen=True)
-class Keys:
+class ServerKeys:
     """Both private keys. Neither is ever shown: a dataclass would, so `__repr__` does not."""
 
     audit: Ed25519PrivateKey
@@ -37,7 +37,7 @@ class Keys:
         return self.orders.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def open_keys(directory: Path) -> Keys:
+def open_keys(directory: Path) -> ServerKeys:
     """Read the keys, making them at the first start.
 
     Raises:
@@ -48,7 +48,7 @@ def open_keys(directory: Path) -> Keys:
     orders = _open(directory / ORDER_FILE, PrivateFormat.OpenSSH, lambda content: load_ssh_private_key(content, None))
     if audit.private_bytes_raw() == orders.private_bytes_raw():
         raise TrustError(f"{directory}: one key for orders and for the audit log; remove one, it is made anew", reason="key")
-    return Keys(audit, orders, directory / ORDER_FILE)
+    return ServerKeys(audit, orders, directory / ORDER_FILE)
 
 
 def _open(path: Path, form: PrivateFormat, load: Callable[[bytes], object]) -> Ed25519PrivateKey:

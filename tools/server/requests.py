@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.policy.identity import Actor
-from triagebook.tools.policy.model import Question
+from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.server.protocol import Members
 
 MOST = 2**53 - 1
@@ -100,7 +100,9 @@ def _audit_export(service: FixService, actor: Actor, members: Members) -> Call:
 
 
 def _policy_check(service: FixService, actor: Actor, members: Members) -> Call:
-    question = Question(members.text("action"), members.text("host", ""), members.text("runbook", ""), members.text("risk", ""))
+    question = PolicyQuestion(
+        members.text("action"), members.text("host", ""), members.text("runbook", ""), members.text("risk", "")
+    )
     account, requester = members.text("account", ""), members.text("requester", "")
     return lambda: service.policy_check(actor, question, account=account, requester=requester)
 

@@ -21,12 +21,12 @@ from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, Trus
 from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
 from triagebook.tools.audit.event import Event
 from triagebook.tools.files import check_private, private_directory
-from triagebook.tools.fixes.attempt import SILENT, Trust
+from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Policy
-from triagebook.tools.server.keys import Keys, open_keys
+from triagebook.tools.server.keys import ServerKeys, open_keys
 from triagebook.tools.server.listener import Listener
 from triagebook.tools.server.options import ANCHOR, DATABASE, KEYS, ServeOptions
 from triagebook.tools.server.peer import actor_of
@@ -46,26 +46,26 @@ class Parts:
 
     diagnoser: Diagnoser
     renderer: Renderer
-    executor: Callable[[Keys], Executor] | None = None
+    executor: Callable[[ServerKeys], Executor] | None = None
     default_runbook: Callable[[], str] = lambda: ""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     step: Step = SILENT
 
 
 @dataclass(frozen=True)
-class Place:
+class RunningServer:
     """An opened place of trust."""
 
     service: FixService
-    trust: Trust
-    keys: Keys
+    trust: ApprovalServer
+    keys: ServerKeys
 
 
 def serve(
     options: ServeOptions,
     parts: Parts,
     ready: Callable[[], None] = lambda: None,
-    beside: Sequence[Callable[[Place], contextlib.AbstractContextManager[object]]] = (),
+    beside: Sequence[Callable[[RunningServer], contextlib.AbstractContextManager[object]]] = (),
 ) -> None:
     """`beside` are other faces in this process: entered before `ready`, left before the log says it stops.
 
@@ -73,7 +73,7 @@ def serve(
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the keys
     private_directory(options.data)
-    with _only_server(options.data), opened(options, parts) as place:
+    with _only_server(options.data), open_server(options, parts) as place:
         _record(place.trust, "serve_join" if options.join else "serve_start")
         place.service.sweep()
         listener = Listener(options.socket, options.socket_mode, _answer(place), _group(options.socket_group))
@@ -99,7 +99,7 @@ def serve(
 
 
 @contextlib.contextmanager
-def opened(options: ServeOptions, parts: Parts) -> Iterator[Place]:
+def open_server(options: ServeOptions, parts: Parts) -> Iterator[RunningServer]:
     """Keys, policy, database and audit log, each checked. The log must hold before anything is signed on top of it."""
     keys = open_keys(options.data / KEYS)
     policy = read_policy(options.policy) if options.policy else UNCONFIGURED
@@ -109,7 +109,7 @@ def opened(options: ServeOptions, parts: Parts) -> Iterator[Place]:
     store = open_store(url, parts.step)
     try:
         checkpointer = _checkpointer(options, parts, store, keys)
-        trust = Trust(
+        trust = ApprovalServer(
             store=store,
             policy=policy,
             checkpointer=checkpointer,
@@ -122,7 +122,7 @@ def opened(options: ServeOptions, parts: Parts) -> Iterator[Place]:
             default_runbook=parts.default_runbook,
             step=parts.step,
         )
-        yield Place(FixService(trust), trust, keys)
+        yield RunningServer(FixService(trust), trust, keys)
     finally:
         store.close()
 
@@ -140,12 +140,12 @@ def read_policy(path: Path) -> Policy:
     return load_policy(text, str(path))
 
 
-def origin_of(keys: Keys) -> str:
+def origin_of(keys: ServerKeys) -> str:
     """The log's name in its checkpoints: of the installation, by the hash of its key."""
     return "triagebook/" + hashlib.sha256(keys.audit.public_key().public_bytes_raw()).hexdigest()[:16]
 
 
-def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Keys) -> Checkpointer:
+def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: ServerKeys) -> Checkpointer:
     anchors: list[Anchor] = [FileAnchor(options.anchor or options.data / ANCHOR)]
     if options.syslog:
         anchors.append(SyslogAnchor())
@@ -156,11 +156,11 @@ def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Keys)
     return checkpointer
 
 
-def _answer(place: Place) -> Callable[[int, Members], Iterator[Mapping[str, object]]]:
+def _answer(place: RunningServer) -> Callable[[int, Members], Iterator[Mapping[str, object]]]:
     return lambda uid, members: answers(place.service, lambda channel: actor_of(uid, channel), members)
 
 
-def _record(trust: Trust, action: str) -> None:
+def _record(trust: ApprovalServer, action: str) -> None:
     detail = {"policy": trust.policy.digest or "none", "executor": "yes" if trust.executor else "no", "uid": str(os.geteuid())}
     with trust.store.write(action) as transaction:
         audit_rows.append(transaction, Event(at=trust.clock(), action=action, outcome="ok", channel="server", detail=detail))

@@ -12,9 +12,7 @@ START_S = 10.0
 
 
 @contextmanager
-def listening(
-    address: str, app: Any, option: str, *, tls_certificate: str = "", tls_key: str = "", most: int = 512
-) -> Iterator[int]:
+def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tls_key: str = "", most: int = 512) -> Iterator[int]:
     """Serve an ASGI application at `HOST:PORT` for as long as the block lasts; its port. UsageError: it cannot listen."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:

@@ -10,7 +10,7 @@ from triagebook.tools.ssh.stream import Dialing
 from triagebook.tools.transport.base import Deadlines, LoginFailed
 
 
-class Attempt:
+class LoginAttempt:
     """One try to reach one host. `name` is the host as people know it; times are of the monotonic clock."""
 
     def __init__(self, name: str, deadlines: Deadlines) -> None:
@@ -25,7 +25,7 @@ class Attempt:
         """`until` is the phase's deadline inside. Raises LoginFailed with the evidence for what went wrong in it."""
         return _Phase(self, name, seconds)
 
-    def spent(self, phase: str, milliseconds: float) -> None:
+    def add_time(self, phase: str, milliseconds: float) -> None:
         """Count time to a phase that may come more than once."""
         self.timings_ms[phase] = self.timings_ms.get(phase, 0.0) + milliseconds
 
@@ -33,9 +33,9 @@ class Attempt:
         """Keep what the reader of the result should know."""
         self.notes.extend(note for note in notes if note not in self.notes)
 
-    def hop(self, name: str) -> "Attempt":
+    def hop(self, name: str) -> "LoginAttempt":
         """The login at a jump host: its own phases, within the same total, with the same notes."""
-        hop = Attempt(name, self.deadlines)
+        hop = LoginAttempt(name, self.deadlines)
         hop.total_until, hop.notes = self.total_until, self.notes
         return hop
 
@@ -54,7 +54,7 @@ class Attempt:
 class _Phase:
     """One phase of an attempt, while it lasts."""
 
-    def __init__(self, attempt: Attempt, name: str, seconds: float) -> None:
+    def __init__(self, attempt: LoginAttempt, name: str, seconds: float) -> None:
         self._attempt, self._name, self._seconds = attempt, name, seconds
 
     def __enter__(self) -> None:
@@ -63,6 +63,6 @@ class _Phase:
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> None:
         attempt = self._attempt
-        attempt.spent(self._name, (time.monotonic() - self._started) * 1000)
+        attempt.add_time(self._name, (time.monotonic() - self._started) * 1000)
         if isinstance(error, FAILURES):
             raise LoginFailed(classify(self._name, error, attempt.name, attempt.until - self._started)) from error

@@ -7,7 +7,7 @@ from triagebook.runbooks.engine.text import plain
 from triagebook.tools.ssh.agent import AgentError
 from triagebook.tools.ssh.connection import Connection
 from triagebook.tools.ssh.failures import AuthRefused
-from triagebook.tools.ssh.identities import Identity
+from triagebook.tools.ssh.identities import SshIdentity
 from triagebook.tools.ssh.public_keys import CERT_SUFFIX, RSA_HASHES
 from triagebook.tools.ssh.wire import (
     SERVICE_REQUEST,
@@ -23,8 +23,8 @@ MAX_TRIES = 5  # MaxAuthTries of sshd is 6 and each refused key counts
 
 
 def authenticate(
-    connection: Connection, user: str, identities: Sequence[Identity], refused: set[str], until: float
-) -> Identity | None:
+    connection: Connection, user: str, identities: Sequence[SshIdentity], refused: set[str], until: float
+) -> SshIdentity | None:
     """Try the keys one after the other; the one that was taken (None: the host asked for no key).
 
     `refused` holds fingerprints that this host refused before; it grows.
@@ -47,7 +47,7 @@ def authenticate(
         refused.add(identity.fingerprint)
         methods = reader.names()
         if reader.boolean():
-            raise AuthRefused(f"the host takes the key and wants more: {_listed(methods)}; use --transport openssh")
+            raise AuthRefused(f"the host takes the key and wants more: {_names_text(methods)}; use --transport openssh")
         if "publickey" not in methods:
             break
     if not tried:
@@ -63,15 +63,15 @@ def why_refused(connection: Connection, user: str, tried: Sequence[str], methods
     """The text of AuthRefused."""
     before = f"; {skipped} more refused earlier in this run" if skipped else ""
     banner = f"; the host says: {connection.auth_banner}" if connection.auth_banner else ""
-    return f"user {user}: the host refused {', '.join(tried)}{before}; it takes {_listed(methods)}{banner}"
+    return f"user {user}: the host refused {', '.join(tried)}{before}; it takes {_names_text(methods)}{banner}"
 
 
-def _listed(methods: Sequence[str]) -> str:
+def _names_text(methods: Sequence[str]) -> str:
     return plain(", ".join(methods)) or "nothing"
 
 
 def _try(
-    connection: Connection, user: str, identity: Identity, is_only: bool, until: float, tried: list[str]
+    connection: Connection, user: str, identity: SshIdentity, is_only: bool, until: float, tried: list[str]
 ) -> tuple[int, Reader] | None:
     """The host's last word on one key; None where the key could not sign."""
     tried.append(f"{identity.origin} ({identity.fingerprint})")
@@ -92,7 +92,7 @@ def queue_service_request(connection: Connection) -> None:
     connection.send(SERVICE_REQUEST, string("ssh-userauth"))
 
 
-def queue_request(connection: Connection, user: str, identity: Identity, *, is_signed: bool = False, until: float = 0.0) -> None:
+def queue_request(connection: Connection, user: str, identity: SshIdentity, *, is_signed: bool = False, until: float = 0.0) -> None:
     """Queue one request for the key: a question, or the signed proof. Raises AgentError, UsageError, OSError."""
     connection.auth_reply = None
     algorithm = _algorithm(connection, identity)
@@ -105,7 +105,7 @@ def queue_request(connection: Connection, user: str, identity: Identity, *, is_s
     connection.send(USERAUTH_REQUEST, request, string(identity.sign(signed, algorithm, until)))
 
 
-def _algorithm(connection: Connection, identity: Identity) -> str:
+def _algorithm(connection: Connection, identity: SshIdentity) -> str:
     """RSA keys sign with SHA-2 (RFC 8332); which of both, the host says after the key exchange."""
     name = identity.type
     if not name.startswith("ssh-rsa"):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.ssh.config_file import Context, Options, read_options
+from triagebook.tools.ssh.config_file import ConfigOptions, MatchContext, read_options
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 DEFAULT_KEY_NAMES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
@@ -63,25 +63,25 @@ class HostConfig:
 
 
 @dataclass(frozen=True)
-class Account:
+class LocalAccount:
     """The local user, of whom the tokens %u and %d and the default files speak."""
 
     name: str
     home: Path
 
     @classmethod
-    def own(cls) -> "Account":
+    def own(cls) -> "LocalAccount":
         """Raises UsageError where this process's user has no name, as in some containers."""
         return _account_of(os.getuid())
 
 
 @lru_cache(maxsize=1)
-def _account_of(uid: int) -> Account:
+def _account_of(uid: int) -> LocalAccount:
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
         raise UsageError(f"user id {uid} has no entry in /etc/passwd, so it has no ssh_config") from None
-    return Account(entry.pw_name, Path(entry.pw_dir))
+    return LocalAccount(entry.pw_name, Path(entry.pw_dir))
 
 
 def parse_target(text: str) -> Target:
@@ -109,19 +109,19 @@ def _port(text: str, where: str) -> int:
     return int(text)
 
 
-def look_up(target: Target, file: Path | None = None, account: Account | None = None) -> HostConfig:
+def look_up(target: Target, file: Path | None = None, account: LocalAccount | None = None) -> HostConfig:
     """What the configuration says of `target`: of `file` (as `ssh -F`), else of the user's and the system's file.
 
     Raises:
         UsageError: a file cannot be read or has a mistake, or it says what cannot be done here.
     """
-    account = account or Account.own()
+    account = account or LocalAccount.own()
     files = [(file, True)] if file else [(account.home / ".ssh" / "config", False), (SYSTEM_CONFIG, False)]
-    context = Context(target.host, target.user, account.name, account.home)
-    return _resolved(target, read_options(context, files), account)
+    context = MatchContext(target.host, target.user, account.name, account.home)
+    return _resolve(target, read_options(context, files), account)
 
 
-def _resolved(target: Target, options: Options, account: Account) -> HostConfig:
+def _resolve(target: Target, options: ConfigOptions, account: LocalAccount) -> HostConfig:
     host = _safe_host(_expand(options.one("hostname") or "%h", {"h": target.host, "n": target.host}), "HostName")
     port = target.port or _port(options.one("port") or "22", "Port")
     user = target.user or options.one("user") or account.name
@@ -158,7 +158,7 @@ def _resolved(target: Target, options: Options, account: Account) -> HostConfig:
     )
 
 
-def _proxy(options: Options, tokens: dict[str, str]) -> tuple[tuple[Target, ...], str | None]:
+def _proxy(options: ConfigOptions, tokens: dict[str, str]) -> tuple[tuple[Target, ...], str | None]:
     """Whichever of ProxyJump and ProxyCommand came first counts, as in ssh."""
     name, value = options.first("proxyjump", "proxycommand")
     if value is None or value.lower() == "none":
@@ -182,8 +182,8 @@ def _expand(value: str, tokens: dict[str, str]) -> str:
     return re.sub(r"%(.?)", one, value)
 
 
-def _path(value: str, tokens: dict[str, str], account: Account) -> Path:
-    return _plain_path(value) if value[:1] == "/" and not set("%$") & set(value) else _expanded_path(value, tokens, account)
+def _path(value: str, tokens: dict[str, str], account: LocalAccount) -> Path:
+    return _plain_path(value) if value[:1] == "/" and not set("%$") & set(value) else _expand_path(value, tokens, account)
 
 
 @lru_cache(maxsize=64)
@@ -191,14 +191,14 @@ def _plain_path(value: str) -> Path:
     return Path(value)
 
 
-def _expanded_path(value: str, tokens: dict[str, str], account: Account) -> Path:
+def _expand_path(value: str, tokens: dict[str, str], account: LocalAccount) -> Path:
     text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match.group(1), ""), _expand(value, tokens))
     if text == "~" or text.startswith("~/"):
         return account.home / text[2:]
     return Path(os.path.expanduser(text))  # ~other
 
 
-def _agent(value: str | None, tokens: dict[str, str], account: Account) -> str | None:
+def _agent(value: str | None, tokens: dict[str, str], account: LocalAccount) -> str | None:
     if value is None or value == "SSH_AUTH_SOCK":
         return None
     if value.lower() == "none":

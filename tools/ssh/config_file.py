@@ -37,7 +37,7 @@ _SPECIAL = frozenset("\"'\\#")  # in a line without them, words are what stands 
 
 
 @dataclass(frozen=True)
-class Context:
+class MatchContext:
     """Whom the blocks are matched against: the name as written, a user given with it, and the local account."""
 
     host: str
@@ -47,7 +47,7 @@ class Context:
 
 
 @dataclass
-class Options:
+class ConfigOptions:
     """Values by lower-case keyword, in the order found."""
 
     values: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -88,14 +88,14 @@ class Options:
         return keywords[0], None
 
 
-def read_options(context: Context, files: Sequence[tuple[Path, bool]]) -> Options:
+def read_options(context: MatchContext, files: Sequence[tuple[Path, bool]]) -> ConfigOptions:
     """Read the files in order; one marked True must exist. With `Match final` they are read twice, as ssh does.
 
     Raises:
         UsageError: `FILE:LINE: what is wrong`.
     """
-    options = Options()
-    reading = _Reading(context, options)
+    options = ConfigOptions()
+    reading = _ConfigReader(context, options)
     for file, is_required in files:
         reading.file(file, is_required=is_required)
     if reading.has_final:
@@ -107,16 +107,16 @@ def read_options(context: Context, files: Sequence[tuple[Path, bool]]) -> Option
 
 def aliases(files: Sequence[tuple[Path, bool]], user: str, home: Path) -> tuple[str, ...]:
     """The names after `Host`, in order, without patterns and what is negated; Include is followed. Raises UsageError."""
-    reading = _Reading(Context("", None, user, home), Options())
+    reading = _ConfigReader(MatchContext("", None, user, home), ConfigOptions())
     for file, is_required in files:
         reading.file(file, is_required=is_required)
     return tuple(dict.fromkeys(name for name in reading.named if not set("*?!") & set(name)))
 
 
-class _Reading:
+class _ConfigReader:
     """One pass over the files. `has_final` is set when a `Match final` asks for another."""
 
-    def __init__(self, context: Context, options: Options) -> None:
+    def __init__(self, context: MatchContext, options: ConfigOptions) -> None:
         self.context = context
         self.options = options
         self.has_final = False
@@ -128,7 +128,7 @@ class _Reading:
             raise UsageError(f"{file}: Include goes {MAX_INCLUDES} files deep: a circle?")
         try:
             state = file.stat()
-            lines = _parsed(file, state.st_mtime_ns, state.st_size).lines_for(self.context.host)
+            lines = _parse(file, state.st_mtime_ns, state.st_size).lines_for(self.context.host)
         except OSError as error:
             if is_required:
                 raise UsageError(f"cannot read {file}: {error.strerror}") from error
@@ -146,12 +146,12 @@ class _Reading:
             elif keyword == "match":
                 is_active = self._match(words, f"{file}:{number}") and outer
             elif keyword == "include":
-                for path in self._included(words, file):
+                for path in self._included_files(words, file):
                     self.file(path, is_required=False, depth=depth + 1, is_active=is_active)
             elif is_active:
                 self.options.add(keyword, words)
 
-    def _included(self, words: Sequence[str], file: Path) -> Iterator[Path]:
+    def _included_files(self, words: Sequence[str], file: Path) -> Iterator[Path]:
         """Relative names are relative to ~/.ssh in a user's file, to /etc/ssh in the system's."""
         base = file.parent if file.is_relative_to("/etc/ssh") else self.context.home / ".ssh"
         for word in words:
@@ -194,7 +194,7 @@ class _Reading:
         return matches_list(values[name](), argument.split(","))
 
 
-def _host_name(options: Options, context: Context) -> str:
+def _host_name(options: ConfigOptions, context: MatchContext) -> str:
     """`Match host` looks at HostName where it is set by then."""
     return (options.one("hostname") or "%h").replace("%h", context.host)
 
@@ -220,7 +220,7 @@ class _Parsed:
 
 
 @lru_cache(maxsize=64)
-def _parsed(file: Path, mtime_ns: int, size: int) -> _Parsed:
+def _parse(file: Path, mtime_ns: int, size: int) -> _Parsed:
     """A fleet asks for many hosts of one file: it is read once, until it changes."""
     lines: list[_Line] = []
     for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), 1):

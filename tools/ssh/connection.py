@@ -14,7 +14,7 @@ from triagebook.tools.ssh.channels import Channel, Channels, remote_number
 from triagebook.tools.ssh.failures import BadPacket, Cut, Disconnected, NotAgreed, NotSsh, TimedOut
 from triagebook.tools.ssh.host_keys import HostKeyCheck
 from triagebook.tools.ssh.packets import Packets
-from triagebook.tools.ssh.stream import Stream
+from triagebook.tools.ssh.stream import ByteStream
 from triagebook.tools.ssh.wire import (
     CHANNEL_DATA,
     CHANNEL_FAILURE,
@@ -49,7 +49,7 @@ MAX_LINES_BEFORE_BANNER = 50
 class Connection:
     """Packets, keys, and channels of one connection over one stream."""
 
-    def __init__(self, stream: Stream, check: HostKeyCheck, eager: str | None = None) -> None:
+    def __init__(self, stream: ByteStream, check: HostKeyCheck, eager: str | None = None) -> None:
         self._stream = stream
         self._packets = Packets(stream)
         self.handshake = _handshake(self._packets, check, eager)
@@ -102,7 +102,7 @@ class Connection:
             self.handshake.announce()
         self.wait(lambda: self.handshake.initial_kex_done, until)
 
-    def exchange_keys_holding(self, until: float) -> None:
+    def exchange_keys_and_hold(self, until: float) -> None:
         """As exchange_keys, up to where our side is encrypted; nothing is sent until `release`."""
         self._is_held = True
         self.wait(lambda: self.handshake.are_keys_ours, until)

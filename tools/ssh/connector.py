@@ -12,18 +12,18 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh import identities, known_hosts
 from triagebook.tools.ssh.algorithms import CURVE25519
-from triagebook.tools.ssh.attempt import Attempt
+from triagebook.tools.ssh.attempt import LoginAttempt
 from triagebook.tools.ssh.authenticate import authenticate
 from triagebook.tools.ssh.channels import Channel
 from triagebook.tools.ssh.config import HostConfig, Target, look_up
 from triagebook.tools.ssh.connection import Connection
 from triagebook.tools.ssh.failures import KeyRefused, Surprise
 from triagebook.tools.ssh.host_keys import HostKeyCheck
-from triagebook.tools.ssh.identities import Identity
+from triagebook.tools.ssh.identities import SshIdentity
 from triagebook.tools.ssh.one_flight import fly
 from triagebook.tools.ssh.opening import ChannelStream, Opening, Tunnel, wait_open
-from triagebook.tools.ssh.recent_logins import ONE_FLIGHT, STOCK, Way, Ways
-from triagebook.tools.ssh.stream import Dialing, Stream
+from triagebook.tools.ssh.recent_logins import ONE_FLIGHT, STOCK, RecentLogin, RecentLogins
+from triagebook.tools.ssh.stream import ByteStream, Dialing
 from triagebook.tools.transport.base import Login, LoginFailed
 
 MAX_HOPS = 8
@@ -35,8 +35,8 @@ class Beginning:
     """A stream to the host and, with one key known to work, a connection on it whose second flight is on its way."""
 
     visit: "_Visit"
-    stream: Stream
-    key: Identity | None = None
+    stream: ByteStream
+    key: SshIdentity | None = None
     connection: Connection | None = None
 
 
@@ -72,7 +72,7 @@ class RefusedKeys:
 class Connector:
     """Logs in to hosts; shared by many threads."""
 
-    def __init__(self, config_file: Path | None, ways: Ways, *, may_fly: bool) -> None:
+    def __init__(self, config_file: Path | None, ways: RecentLogins, *, may_fly: bool) -> None:
         self._config_file = config_file
         self._ways = ways
         self._may_fly = may_fly
@@ -81,7 +81,7 @@ class Connector:
     def config(self, target: Target) -> HostConfig:
         return look_up(target, self._config_file)
 
-    def begin(self, config: HostConfig, attempt: Attempt, dialing: Dialing | None = None, depth: int = 0) -> Beginning:
+    def begin(self, config: HostConfig, attempt: LoginAttempt, dialing: Dialing | None = None, depth: int = 0) -> Beginning:
         """All that can be done before it is known what the connection is for. Raises LoginFailed, UsageError.
 
         `dialing` is the TCP connection where the caller has begun it.
@@ -111,7 +111,7 @@ class Connector:
             raise
 
     def arrive(
-        self, config: HostConfig, opening: Opening, attempt: Attempt, begun: Beginning | None = None, depth: int = 0
+        self, config: HostConfig, opening: Opening, attempt: LoginAttempt, begun: Beginning | None = None, depth: int = 0
     ) -> Arrival:
         """Connect, verify the host, log in, open and start. Raises LoginFailed, UsageError."""
         begun = begun or self.begin(config, attempt, None, depth)
@@ -132,7 +132,7 @@ class Connector:
             stream.close()
             raise
 
-    def _fly(self, visit: "_Visit", connection: Connection, opening: Opening, key: Identity) -> Arrival:
+    def _fly(self, visit: "_Visit", connection: Connection, opening: Opening, key: SshIdentity) -> Arrival:
         try:
             channel = fly(connection, visit.config.user, key, opening, visit.attempt, visit.refused)
         except LoginFailed as failed:
@@ -142,7 +142,7 @@ class Connector:
         self._ways.remember(visit.config.user, visit.name, ONE_FLIGHT, key.fingerprint, connection.handshake.best_kex())
         return Arrival(connection, channel, visit.config, ONE_FLIGHT)
 
-    def _walk(self, visit: "_Visit", stream: Stream, opening: Opening, *, can_fly: bool) -> Arrival:
+    def _walk(self, visit: "_Visit", stream: ByteStream, opening: Opening, *, can_fly: bool) -> Arrival:
         attempt, limits, user = visit.attempt, visit.attempt.deadlines, visit.config.user
         connection = Connection(stream, visit.check)
         with attempt.phase("banner", limits.banner_s):
@@ -160,7 +160,7 @@ class Connector:
         self._ways.remember(user, visit.name, kind, taken.fingerprint if taken else "", kex)
         return Arrival(connection, channel, visit.config, STOCK)
 
-    def _stream(self, config: HostConfig, attempt: Attempt, dialing: Dialing | None, depth: int) -> Stream:
+    def _stream(self, config: HostConfig, attempt: LoginAttempt, dialing: Dialing | None, depth: int) -> ByteStream:
         """TCP, the proxy command, or a tunnel through the last jump host."""
         if config.proxy_jump:
             return self._tunnel(config, attempt, depth)
@@ -175,7 +175,7 @@ class Connector:
                 dialing.close()
                 raise
 
-    def _tunnel(self, config: HostConfig, attempt: Attempt, depth: int) -> Stream:
+    def _tunnel(self, config: HostConfig, attempt: LoginAttempt, depth: int) -> ByteStream:
         """`ProxyJump a,b`: to a by its own configuration, from there to b, from there to the host."""
         *before, last = config.proxy_jump
         jump = self.config(last)
@@ -187,7 +187,7 @@ class Connector:
         except LoginFailed as failed:
             raise LoginFailed(_of_the_way(failed.login)) from failed
         finally:
-            attempt.spent("connect", sum(hop.timings_ms.values()))
+            attempt.add_time("connect", sum(hop.timings_ms.values()))
         attempt.note(f"over jump host {jump.alias} ({arrival.order})")
         return ChannelStream(arrival.connection, arrival.channel)
 
@@ -195,7 +195,7 @@ class Connector:
 class _Visit:
     """What one login needs: whom to trust, and with which keys to try. Made while TCP connects."""
 
-    def __init__(self, config: HostConfig, attempt: Attempt, refused: RefusedKeys) -> None:
+    def __init__(self, config: HostConfig, attempt: LoginAttempt, refused: RefusedKeys) -> None:
         """Read known_hosts and gather keys. Raises UsageError."""
         self.config, self.attempt = config, attempt
         host, port = (config.host_key_alias, 22) if config.host_key_alias else (config.host, config.port)
@@ -206,7 +206,7 @@ class _Visit:
         self.refused = refused.at(config.user, known.name)
         attempt.note(*known.notes, *self.identities.problems)
 
-    def sure_key(self, way: Way | None) -> Identity | None:
+    def sure_key(self, way: RecentLogin | None) -> SshIdentity | None:
         """The one key that is known to work: remembered from a success, or the only one named with IdentitiesOnly.
 
         None where the host is remembered as one that wants the stock order.

@@ -128,7 +128,7 @@ class Handshake(_Transport):  # type: ignore[misc]
 
     def _verify_key(self, host_key: bytes, sig: bytes) -> None:
         """Called by every kex method, after the exchange hash is known and before our NEWKEYS is queued."""
-        self.fingerprint = self._check.verified(self.host_key_type, host_key, self.H, sig, self.fingerprint)
+        self.fingerprint = self._check.verify(self.host_key_type, host_key, self.H, sig, self.fingerprint)
 
     def _log(self, level: int, msg: object, *args: object) -> None:
         """Nothing is logged: what matters is in the result."""

@@ -47,9 +47,11 @@ class HostKeyCheck:
         self._refuse_revoked(key)
         if any(known.blob == key for known in self.known.trusted):
             return fingerprint(key)
-        raise HostKeyRefused(self._changed(key, refusal) if self.known.trusted else self._unknown(key, refusal))
+        raise HostKeyRefused(
+            self._changed_key_message(key, refusal) if self.known.trusted else self._unknown_key_message(key, refusal)
+        )
 
-    def verified(self, algorithm: str, blob: bytes, digest: bytes, signature: bytes, before: str = "") -> str:
+    def verify(self, algorithm: str, blob: bytes, digest: bytes, signature: bytes, before: str = "") -> str:
         """The fingerprint of a key that is trusted and has signed the exchange hash `digest`.
 
         `before` is what an earlier exchange of the same connection found. Raises HostKeyRefused, NotAgreed.
@@ -73,7 +75,7 @@ class HostKeyCheck:
                     f"and {known.source} revokes {fingerprint(known.blob)}. Do not connect; ask who revoked it."
                 )
 
-    def _changed(self, key: bytes, refusal: str) -> str:
+    def _changed_key_message(self, key: bytes, refusal: str) -> str:
         known = "; ".join(f"{old.source} has {old.type} {fingerprint(old.blob)}" for old in self.known.trusted[:3])
         file = self.known.trusted[0].source.rpartition(":")[0]
         return (
@@ -82,7 +84,7 @@ class HostKeyCheck:
             f"ssh-keygen -R {shlex.quote(self.known.name)} -f {shlex.quote(file)} && {self._scan(key, file)}"
         )
 
-    def _unknown(self, key: bytes, refusal: str) -> str:
+    def _unknown_key_message(self, key: bytes, refusal: str) -> str:
         file = self.known.files[0] if self.known.files else "~/.ssh/known_hosts"
         return (
             f"the host key of {self.known.name} is unknown: the host shows {_show(key)}; known: none in "

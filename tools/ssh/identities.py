@@ -30,7 +30,7 @@ AGENT_LIST_S = 2.0  # an agent lists its keys at once; signing may wait for a to
 
 
 @dataclass(frozen=True)
-class Identity:
+class SshIdentity:
     """One public key or certificate and the way to sign for it. `origin` names the file or the agent."""
 
     blob: bytes
@@ -50,7 +50,7 @@ class Identity:
 class Identities:
     """What can be tried, and why other things cannot (`problems`, for people)."""
 
-    usable: tuple[Identity, ...]
+    usable: tuple[SshIdentity, ...]
     problems: tuple[str, ...]
 
 
@@ -62,31 +62,31 @@ def gather(config: HostConfig, until: float) -> Identities:
     """
     problems: list[str] = []
     agent = None if config.identity_agent == "none" else agents.find(config.identity_agent)
-    held = _held(agent, until, problems) if agent else []
+    held = _agent_identities(agent, until, problems) if agent else []
     files = [file for path in config.identity_files for file in _file(path, held, problems, config)]
     named = [identity for identity in files if identity in held]
     others = [] if config.identities_only else [identity for identity in held if identity not in named]
     plain = [*named, *others, *(identity for identity in files if identity not in held)]
-    usable = (*_certified(config, plain, problems), *plain)
+    usable = (*_certificate_identities(config, plain, problems), *plain)
     if not usable and problems:
         raise UsageError("no key to log in with: " + "; ".join(problems))
     return Identities(tuple(usable), tuple(problems))
 
 
-def _held(agent: Agent, until: float, problems: list[str]) -> list[Identity]:
+def _agent_identities(agent: Agent, until: float, problems: list[str]) -> list[SshIdentity]:
     try:
         keys = agent.keys(min(until, time.monotonic() + AGENT_LIST_S))
     except AgentError as error:
         problems.append(str(error))
         return []
-    return [Identity(key.blob, f"agent {agent.path}", _agent_signer(agent, key.blob)) for key in keys]
+    return [SshIdentity(key.blob, f"agent {agent.path}", _agent_signer(agent, key.blob)) for key in keys]
 
 
 def _agent_signer(agent: Agent, blob: bytes) -> Signer:
     return lambda signed, algorithm, until: agent.sign(blob, signed, algorithm, until)
 
 
-def _file(path: Path, held: list[Identity], problems: list[str], config: HostConfig) -> Iterator[Identity]:
+def _file(path: Path, held: list[SshIdentity], problems: list[str], config: HostConfig) -> Iterator[SshIdentity]:
     """The identity of a key file: from the agent where it holds the key, else from the file itself."""
     by_blob = {identity.blob: identity for identity in held}
     beside = _public_line(_beside(path, ".pub"))
@@ -98,13 +98,13 @@ def _file(path: Path, held: list[Identity], problems: list[str], config: HostCon
         shown = public_part(raw)
         if shown is None:  # PEM formats do not show the public key
             private = _load(path, raw)
-            yield Identity(_public_of(private), str(path), _file_signer(path, private))
+            yield SshIdentity(_public_of(private), str(path), _file_signer(path, private))
         elif shown.blob in by_blob:
             yield by_blob[shown.blob]
         elif shown.is_encrypted:
-            problems.append(_encrypted(path))
+            problems.append(_encrypted_key_message(path))
         else:
-            yield Identity(shown.blob, str(path), _file_signer(path, None))
+            yield SshIdentity(shown.blob, str(path), _file_signer(path, None))
     except FileNotFoundError:
         if not config.has_default_identities:
             problems.append(f"{path} does not exist")
@@ -119,7 +119,7 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _encrypted(path: Path) -> str:
+def _encrypted_key_message(path: Path) -> str:
     return f"{path} is encrypted and no agent holds it: ssh-add {path}"
 
 
@@ -210,7 +210,7 @@ def _load(path: Path, raw: bytes) -> Any:
         return load(raw, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if "password" in str(error).lower() or "encrypted" in str(error).lower():
-            raise UsageError(_encrypted(path)) from error
+            raise UsageError(_encrypted_key_message(path)) from error
         raise UsageError(f"{path} is no private key that can be used here: {error}") from error
 
 
@@ -239,7 +239,7 @@ def _public_line(path: Path) -> bytes | None:
         return None
 
 
-def _certified(config: HostConfig, plain: Sequence[Identity], problems: list[str]) -> Iterator[Identity]:
+def _certificate_identities(config: HostConfig, plain: Sequence[SshIdentity], problems: list[str]) -> Iterator[SshIdentity]:
     """Certificates of CertificateFile and of `KEY-cert.pub` beside a key, where we can sign for their key."""
     beside = [_beside(path, "-cert.pub") for path in config.identity_files]
     for path in dict.fromkeys([*config.certificate_files, *beside]):
@@ -257,5 +257,5 @@ def _certified(config: HostConfig, plain: Sequence[Identity], problems: list[str
             continue
         for identity in plain:
             if identity.blob == certified:
-                yield Identity(blob, str(path), identity.sign)
+                yield SshIdentity(blob, str(path), identity.sign)
                 break

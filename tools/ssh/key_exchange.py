@@ -105,7 +105,7 @@ class Elliptic:
             raise NotAgreed(f"malformed key exchange: {error}") from error
 
     def _agree(self, payload: bytes, number: int) -> None:
-        agreed = _agreed(payload[17:], self.method, self._check.algorithms())
+        agreed = _agree(payload[17:], self.method, self._check.algorithms())
         if not self.initial_kex_done:
             self.remote_kex_algorithms, self.is_strict = agreed.offered_kex, agreed.is_strict
             if self.is_strict and number != 0:
@@ -121,7 +121,7 @@ class Elliptic:
         inits = [self.local_kex_init or b"", self._remote_init]
         hashed = b"".join(map(string, (*spoken, *inits, host_key, self._sent, theirs))) + secret
         digest = hashlib.sha256(hashed).digest()
-        self.fingerprint = self._check.verified(self.host_key_type, host_key, digest, signature, self.fingerprint)
+        self.fingerprint = self._check.verify(self.host_key_type, host_key, digest, signature, self.fingerprint)
         self.session_id = self.session_id or digest
         self._derived = secret, digest
         self._sent, self._remote_init, self._curve, self._lattice = b"", b"", None, None
@@ -221,7 +221,7 @@ def _offer(method: str, key_algorithms: tuple[str, ...], *, is_first: bool) -> b
 
 
 @lru_cache(maxsize=32)
-def _agreed(lists: bytes, method: str, key_algorithms: tuple[str, ...]) -> _Agreement:
+def _agree(lists: bytes, method: str, key_algorithms: tuple[str, ...]) -> _Agreement:
     """From the host's KEXINIT behind its cookie; the hosts of a fleet say the same. Raises NotAgreed, Malformed."""
     reader = Reader(lists)
     kex, keys, ciphers_out, ciphers_in, macs_out, macs_in, packing_out, packing_in, *_languages = (

@@ -95,7 +95,7 @@ def _candidates(file: Path, *names: str) -> Iterator[tuple[int, str]]:
     """Numbered lines that may speak of one of the names, in their order."""
     try:
         state = file.stat()
-        index = _indexed(file, state.st_mtime_ns, state.st_size)
+        index = _index(file, state.st_mtime_ns, state.st_size)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -106,7 +106,7 @@ def _candidates(file: Path, *names: str) -> Iterator[tuple[int, str]]:
 
 
 @lru_cache(maxsize=8)
-def _indexed(file: Path, mtime_ns: int, size: int) -> _Index:
+def _index(file: Path, mtime_ns: int, size: int) -> _Index:
     """Read once for a whole fleet, until the file changes."""
     lines = file.read_text("utf-8", "replace").split("\n")
     by_name: dict[str, list[int]] = {}

@@ -13,18 +13,18 @@ the connector starts again in the stock order.
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh.agent import AgentError
-from triagebook.tools.ssh.attempt import Attempt
+from triagebook.tools.ssh.attempt import LoginAttempt
 from triagebook.tools.ssh.authenticate import queue_request, queue_service_request, why_refused
 from triagebook.tools.ssh.channels import Channel
 from triagebook.tools.ssh.connection import Connection
 from triagebook.tools.ssh.failures import AuthRefused, Cut, NotAgreed, Surprise, TimedOut
-from triagebook.tools.ssh.identities import Identity
+from triagebook.tools.ssh.identities import SshIdentity
 from triagebook.tools.ssh.opening import Opening, wait_open
 from triagebook.tools.ssh.wire import USERAUTH_SUCCESS
 from triagebook.tools.transport.base import LoginFailed
 
 
-def fly(connection: Connection, user: str, key: Identity, opening: Opening, attempt: Attempt, refused: set[str]) -> Channel:
+def fly(connection: Connection, user: str, key: SshIdentity, opening: Opening, attempt: LoginAttempt, refused: set[str]) -> Channel:
     """Log in with `key` and start what `opening` says; returns its channel once the host has confirmed it.
 
     Raises:
@@ -36,7 +36,7 @@ def fly(connection: Connection, user: str, key: Identity, opening: Opening, atte
         connection.greet(attempt.until)
     try:
         with attempt.phase("kex", limits.kex_s):
-            connection.exchange_keys_holding(attempt.until)
+            connection.exchange_keys_and_hold(attempt.until)
             _queue_login(connection, user, key, attempt)
             channel = opening.queue(connection, is_ahead=True)
             connection.release(attempt.until)
@@ -56,7 +56,7 @@ def fly(connection: Connection, user: str, key: Identity, opening: Opening, atte
     return channel
 
 
-def _queue_login(connection: Connection, user: str, key: Identity, attempt: Attempt) -> None:
+def _queue_login(connection: Connection, user: str, key: SshIdentity, attempt: LoginAttempt) -> None:
     queue_service_request(connection)
     try:
         queue_request(connection, user, key, is_signed=True, until=attempt.total_until)
@@ -65,7 +65,7 @@ def _queue_login(connection: Connection, user: str, key: Identity, attempt: Atte
     connection.expect_login()
 
 
-def _await_login(connection: Connection, user: str, key: Identity, attempt: Attempt, refused: set[str]) -> None:
+def _await_login(connection: Connection, user: str, key: SshIdentity, attempt: LoginAttempt, refused: set[str]) -> None:
     with attempt.phase("auth", attempt.deadlines.auth_s):
         connection.wait(lambda: connection.auth_reply is not None, attempt.until)
         kind, reader = connection.auth_reply or (0, None)

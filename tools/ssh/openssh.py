@@ -15,7 +15,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh.config import Target, parse_target
 from triagebook.tools.ssh.openssh_log import OpensshLog
 from triagebook.tools.ssh.transport import render
-from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, LoginFailed, Path
+from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, LoginFailed, Route
 from triagebook.tools.transport.pipes import LocalProcess, PipeProcess
 
 # What the user's configuration may say and a diagnosis must not do. LogLevel: the marks of openssh_log.
@@ -65,7 +65,7 @@ class OpensshSession:
         self._total_until = time.monotonic() + (deadlines.session_s or deadlines.total_s)
         self._running: list[tuple[PipeProcess, OpensshLog]] = []
         self.login = Login("exec", "ok")
-        self.path = Path("openssh")
+        self.path = Route("openssh")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "OpensshProcess":
         """Start one more process, by a login of its own."""

@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from triagebook.runbooks.engine.text import plain
 from triagebook.tools.ssh.failures import BadPacket
-from triagebook.tools.ssh.stream import Stream
+from triagebook.tools.ssh.stream import ByteStream
 
 MAX_PACKET_BYTES = 256 * 1024  # PACKET_MAX_SIZE of OpenSSH
 _WORTH_PACKING_BYTES = 256
@@ -52,7 +52,7 @@ class Packets:
     _initial_kex_done = False  # set by paramiko
     closed = False
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._out, self._in = _Direction(), _Direction()
         self._unsent = bytearray()
@@ -70,14 +70,14 @@ class Packets:
         """Queue one packet: a paramiko Message or the payload itself."""
         payload = message if isinstance(message, bytes) else message.asbytes()
         if self._is_packing:
-            payload = (b"" if self._has_packed else _ZLIB_HEADER) + _packed(payload)
+            payload = (b"" if self._has_packed else _ZLIB_HEADER) + _pack(payload)
             self._has_packed = True
         out = self._out
         hidden = 4 if out.is_etm or out.is_aead else 0  # the length field is not part of the encrypted blocks
         padding = 4 + (-(len(payload) + 9 - hidden)) % out.block
         fill = self._random(padding) if out.engine is not None else bytes(padding)
         packet = struct.pack(">IB", len(payload) + padding + 1, padding) + payload + fill
-        self._unsent += self._sealed(packet)
+        self._unsent += self._seal(packet)
         out.sequence = (out.sequence + 1) & 0xFFFFFFFF
 
     def _random(self, count: int) -> bytes:
@@ -87,7 +87,7 @@ class Packets:
         taken, self._padding = self._padding[:count], self._padding[count:]
         return taken
 
-    def _sealed(self, packet: bytes) -> bytes:
+    def _seal(self, packet: bytes) -> bytes:
         out = self._out
         if out.engine is None:
             return packet
@@ -147,32 +147,32 @@ class Packets:
         if state.engine is None or state.is_etm or state.is_aead:
             if len(unread) < 4:
                 return None
-            length = _checked(int.from_bytes(unread[:4], "big"), (state.block if state.engine else 1))
+            length = _check_length(int.from_bytes(unread[:4], "big"), (state.block if state.engine else 1))
             end = 4 + length + state.mac_size
             if len(unread) < end:
                 return None
-            return _payload(self._unsealed(self._taken(end), length))
+            return _payload(self._unseal(self._take(end), length))
         if not self._head:
             if len(unread) < state.block:
                 return None
             self._head = state.engine.update(bytes(unread[: state.block]))
-        length = _checked(int.from_bytes(self._head[:4], "big") + 4, state.block) - 4
+        length = _check_length(int.from_bytes(self._head[:4], "big") + 4, state.block) - 4
         end = 4 + length + state.mac_size
         if len(unread) < end:
             return None
-        raw = self._taken(end)
+        raw = self._take(end)
         packet = self._head + state.engine.update(raw[state.block : 4 + length])
         self._head = b""
         if not hmac.compare_digest(state.digest(packet), raw[4 + length :]):
             raise BadPacket("wrong MAC")
         return _payload(packet[4:])
 
-    def _taken(self, end: int) -> bytes:
+    def _take(self, end: int) -> bytes:
         raw = bytes(self._unread[:end])
         del self._unread[:end]
         return raw
 
-    def _unsealed(self, raw: bytes, length: int) -> bytes:
+    def _unseal(self, raw: bytes, length: int) -> bytes:
         """Padding length, payload and padding of a packet whose length was in clear."""
         state = self._in
         if state.engine is None:
@@ -226,23 +226,23 @@ _ZLIB_HEADER = b"\x78\x9c"  # RFC 1950: deflate, a window of 32 KiB
 
 
 @lru_cache(maxsize=8)
-def _deflated(payload: bytes) -> bytes:
+def _deflate(payload: bytes) -> bytes:
     """Whole blocks that refer to nothing before them: hosts of a fleet get the same program, packed once."""
     packer = zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
     return packer.compress(payload) + packer.flush(zlib.Z_SYNC_FLUSH)
 
 
-def _packed(payload: bytes) -> bytes:
+def _pack(payload: bytes) -> bytes:
     """The next part of a deflate stream (RFC 1951) that ends on a byte: packed, or stored as it is.
 
     No state is kept from packet to packet, as a compressor's 256 KiB for each connection would be.
     """
     if len(payload) >= _WORTH_PACKING_BYTES:
-        return _deflated(payload)
+        return _deflate(payload)
     return struct.pack("<BHH", 0, len(payload), len(payload) ^ 0xFFFF) + payload
 
 
-def _checked(length: int, block: int) -> int:
+def _check_length(length: int, block: int) -> int:
     if not 5 <= length <= MAX_PACKET_BYTES or length % block:
         raise BadPacket(f"impossible packet length {length}")
     return length

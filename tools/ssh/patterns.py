@@ -21,9 +21,9 @@ def matches(name: str, pattern: str) -> bool:
     """One pattern without negation. Brackets mean themselves: `[host]:22` is no character set, as in fnmatch(3)."""
     if "*" not in pattern and "?" not in pattern:
         return name == pattern
-    return _compiled(pattern).fullmatch(name) is not None
+    return _compile(pattern).fullmatch(name) is not None
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern))

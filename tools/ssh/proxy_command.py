@@ -34,18 +34,18 @@ class ProxyCommandStream(SocketStream):
         try:
             super().send(data, until)
         except Cut as cut:
-            raise self._explained(cut) from None
+            raise self._explain(cut) from None
 
     def receive(self, until: float) -> bytes:
         """As SocketStream. Raises ProxyFailed when the command ended badly before the host said a word."""
         try:
             data = super().receive(until)
         except Cut as cut:
-            raise self._explained(cut) from None
+            raise self._explain(cut) from None
         self._has_received = True
         return data
 
-    def _explained(self, cut: Cut) -> Exception:
+    def _explain(self, cut: Cut) -> Exception:
         if self._has_received or not self._await_end(GRACE_S):
             return cut
         self._complaints.seek(0)

@@ -21,7 +21,7 @@ MAX_FILE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
-class Way:
+class RecentLogin:
     """How one account of one host was reached last. `at` is epoch seconds."""
 
     kind: str  # one-flight | stock
@@ -29,29 +29,29 @@ class Way:
     kex: str = ""  # the key exchange to send ahead
     at: float = 0.0
 
-    def is_same(self, other: "Way") -> bool:
+    def is_same(self, other: "RecentLogin") -> bool:
         return (self.kind, self.key, self.kex) == (other.kind, other.key, other.kex)
 
 
-class Ways:
+class RecentLogins:
     """The memory; safe for many threads."""
 
     def __init__(self, file: Path | None = None, clock: Callable[[], float] = time.time) -> None:
         self._file = file
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[str, Way] = {}
+        self._known: dict[str, RecentLogin] = {}
         if file is not None:
             self._known = _read(file)
 
-    def get(self, user: str, name: str) -> Way | None:
+    def get(self, user: str, name: str) -> RecentLogin | None:
         """What is known of `user` at `name` (as known_hosts calls the host); None where it is too old."""
         way = self._known.get(f"{user}@{name}")
         return way if way is not None and self._clock() - way.at < KEPT_S.get(way.kind, 0.0) else None
 
     def remember(self, user: str, name: str, kind: str, key: str, kex: str) -> None:
         """Keep it; a file that cannot be written is no failure."""
-        way = Way(kind, key, kex, round(self._clock()))
+        way = RecentLogin(kind, key, kex, round(self._clock()))
         place = f"{user}@{name}"
         with self._lock:
             before = self._known.get(place)
@@ -66,14 +66,14 @@ class Ways:
             self.remember(user, name, STOCK, "", "")
 
 
-def _read(file: Path) -> dict[str, Way]:
+def _read(file: Path) -> dict[str, RecentLogin]:
     """Lines that do not parse are skipped: half a line is what a full disk leaves."""
-    known: dict[str, Way] = {}
+    known: dict[str, RecentLogin] = {}
     with contextlib.suppress(OSError), file.open("rb") as lines:
         for line in lines.read(MAX_FILE_BYTES).splitlines():
             with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
                 entry = json.loads(line)
-                way = Way(str(entry["kind"]), str(entry["key"]), str(entry["kex"]), float(entry["at"]))
+                way = RecentLogin(str(entry["kind"]), str(entry["key"]), str(entry["kex"]), float(entry["at"]))
                 known[str(entry["host"])] = way
     return known
 

@@ -36,7 +36,7 @@ class _File:
         return bytes(self.content) if self.reason is None else self.reason
 
 
-class _Reading:
+class _SftpReader:
     """All files of one call. Request numbers are indices of files; answers may come in any order."""
 
     def __init__(self, connection: "Connection", channel: "Channel", paths: Sequence[str], cap_bytes: int) -> None:
@@ -47,9 +47,9 @@ class _Reading:
 
     def run(self, until: float) -> dict[str, bytes | str]:
         """Raises NotAgreed, TimedOut, Cut."""
-        first = _packed(INIT, uint32(3))
+        first = _pack(INIT, uint32(3))
         for index, path in enumerate(self._paths):
-            first += _packed(OPEN, uint32(index), string(path), uint32(READ_ACCESS), uint32(0))
+            first += _pack(OPEN, uint32(index), string(path), uint32(READ_ACCESS), uint32(0))
         self._send(first, until)
         while not all(file.is_done for file in self._files):
             kind, reader = self._next(until)
@@ -68,24 +68,24 @@ class _Reading:
             return self._read(index)
         if kind == DATA and file.handle:
             file.content += reader.string()[: self._cap_bytes - len(file.content)]
-            return self._read(index) if len(file.content) < self._cap_bytes else self._done(index)
+            return self._read(index) if len(file.content) < self._cap_bytes else self._finish(index)
         if kind != STATUS:
             raise NotAgreed("an SFTP answer that fits no request")
         code, text = reader.uint32(), plain(reader.string())
         if code != END_OF_FILE or not file.handle:
             file.reason = text or f"SFTP status {code}"
-        return self._done(index)
+        return self._finish(index)
 
     def _read(self, index: int) -> bytes:
         file = self._files[index]
         count = min(PIECE_BYTES, self._cap_bytes - len(file.content))
         offset = len(file.content).to_bytes(8, "big")
-        return _packed(READ, uint32(index), string(file.handle), offset, uint32(count))
+        return _pack(READ, uint32(index), string(file.handle), offset, uint32(count))
 
-    def _done(self, index: int) -> bytes:
+    def _finish(self, index: int) -> bytes:
         file = self._files[index]
         file.is_done = True
-        return _packed(CLOSE, uint32(index + len(self._files)), string(file.handle)) if file.handle else b""
+        return _pack(CLOSE, uint32(index + len(self._files)), string(file.handle)) if file.handle else b""
 
     def _send(self, requests: bytes, until: float) -> None:
         if requests:
@@ -115,10 +115,10 @@ def read_files(
 ) -> Mapping[str, bytes | str]:
     """The first `cap_bytes` of each file; a str is why there is none. Raises NotAgreed, TimedOut, Cut."""
     try:
-        return _Reading(connection, channel, list(dict.fromkeys(paths)), cap_bytes).run(until)
+        return _SftpReader(connection, channel, list(dict.fromkeys(paths)), cap_bytes).run(until)
     except Malformed as error:
         raise NotAgreed(f"malformed SFTP answer: {error}") from error
 
 
-def _packed(kind: int, *fields: bytes) -> bytes:
+def _pack(kind: int, *fields: bytes) -> bytes:
     return string(bytes((kind,)) + b"".join(fields))

@@ -19,7 +19,7 @@ _NOTICING = tuple(
 )
 
 
-class Stream(Protocol):
+class ByteStream(Protocol):
     """Bytes both ways. `until` is a time of the monotonic clock, in seconds."""
 
     def send(self, data: bytes, until: float) -> None:

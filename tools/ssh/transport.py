@@ -13,11 +13,11 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.tools.ssh.attempt import Attempt
+from triagebook.tools.ssh.attempt import LoginAttempt
 from triagebook.tools.ssh.config import look_up, parse_target
 from triagebook.tools.ssh.failures import Cut, NotAgreed, TimedOut
-from triagebook.tools.ssh.recent_logins import Ways
-from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, Path
+from triagebook.tools.ssh.recent_logins import RecentLogins
+from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, Route
 
 if TYPE_CHECKING:
     from triagebook.tools.ssh.channels import Channel
@@ -31,11 +31,11 @@ CLOSE_S = 1.0  # for a goodbye that nobody may read
 
 def render(argv: Sequence[str]) -> str:
     """The one place where an argv becomes a string. `exec`: the login shell becomes the program, without a fork."""
-    return _rendered(tuple(argv))
+    return _render(tuple(argv))
 
 
 @lru_cache(maxsize=8)
-def _rendered(argv: tuple[str, ...]) -> str:
+def _render(argv: tuple[str, ...]) -> str:
     """A fleet gets the same program, which is long."""
     return "exec " + shlex.join(argv)
 
@@ -61,44 +61,46 @@ class SshTransport:
         self._may_fly = may_fly
         self._connector: Connector | None = None
         self._lock = threading.Lock()
-        self._ahead: dict[str, _Ahead] = {}
+        self._ahead: dict[str, _EarlyConnection] = {}
 
     def dial(self, host: str) -> None:
         """Begin the connection to a host that `launch` will be asked for soon. What fails here, `launch` tells."""
         with contextlib.suppress(TriagebookError):
             config, attempt, dialing = self._dial(host)
-            self._ahead[host] = _Ahead(self._connected(), config, attempt, dialing)
+            self._ahead[host] = _EarlyConnection(self._get_connector(), config, attempt, dialing)
 
-    def _dial(self, host: str) -> "tuple[HostConfig, Attempt, Dialing | None]":
+    def _dial(self, host: str) -> "tuple[HostConfig, LoginAttempt, Dialing | None]":
         config = look_up(parse_target(host), self._config_file)
-        attempt = Attempt(config.alias, self._deadlines)
+        attempt = LoginAttempt(config.alias, self._deadlines)
         return config, attempt, attempt.dial(config)
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Connect and start the first process. Raises LoginFailed, UsageError."""
-        ahead = self._ahead.pop(host) if host in self._ahead else _Ahead(None, *self._dial(host))
+        ahead = self._ahead.pop(host) if host in self._ahead else _EarlyConnection(None, *self._dial(host))
         from triagebook.tools.ssh.opening import Exec  # noqa: PLC0415 - after the SYN
 
-        connector, attempt = self._connected(), ahead.attempt
-        arrival = connector.arrive(ahead.config, Exec(render(argv), cap_bytes), attempt, ahead.begun(connector))
+        connector, attempt = self._get_connector(), ahead.attempt
+        arrival = connector.arrive(ahead.config, Exec(render(argv), cap_bytes), attempt, ahead.wait(connector))
         if self._deadlines.session_s is not None:
             attempt.total_until = time.monotonic() + self._deadlines.session_s
         session = SshSession(arrival, attempt)
         return SshProcess(session, arrival.channel, attempt)
 
-    def _connected(self) -> "Connector":
+    def _get_connector(self) -> "Connector":
         from triagebook.tools.ssh.connector import Connector  # noqa: PLC0415
 
         with self._lock:
             if self._connector is None:
-                self._connector = Connector(self._config_file, Ways(self._ways_file), may_fly=self._may_fly)
+                self._connector = Connector(self._config_file, RecentLogins(self._ways_file), may_fly=self._may_fly)
             return self._connector
 
 
-class _Ahead:
+class _EarlyConnection:
     """A connection that begins while the caller imports and reads what it is for. Without a connector it begins when asked."""
 
-    def __init__(self, connector: "Connector | None", config: "HostConfig", attempt: Attempt, dialing: "Dialing | None") -> None:
+    def __init__(
+        self, connector: "Connector | None", config: "HostConfig", attempt: LoginAttempt, dialing: "Dialing | None"
+    ) -> None:
         self.config, self.attempt, self._dialing = config, attempt, dialing
         self._begun: Beginning | None = None
         self._failure: BaseException | None = None
@@ -115,7 +117,7 @@ class _Ahead:
         except Exception as error:  # noqa: BLE001 - raised where the answer is asked for
             self._failure = error
 
-    def begun(self, connector: "Connector") -> "Beginning":
+    def wait(self, connector: "Connector") -> "Beginning":
         """Wait for it. Raises LoginFailed, UsageError."""
         if self._thread is None:
             return connector.begin(self.config, self.attempt, self._dialing)
@@ -129,11 +131,11 @@ class _Ahead:
 class SshSession:
     """A logged-in connection. It belongs to one thread at a time."""
 
-    def __init__(self, arrival: "Arrival", attempt: Attempt) -> None:
+    def __init__(self, arrival: "Arrival", attempt: LoginAttempt) -> None:
         self.connection = arrival.connection
         self._attempt = attempt
         self.login = Login("exec", "ok")
-        self.path = Path(f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
+        self.path = Route(f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Start one more process on the connection. Raises LoginFailed (phase exec) when the host refuses it."""
@@ -169,7 +171,7 @@ class SshSession:
 class SshProcess:
     """A process on the host, behind one channel."""
 
-    def __init__(self, session: SshSession, channel: "Channel", attempt: Attempt) -> None:
+    def __init__(self, session: SshSession, channel: "Channel", attempt: LoginAttempt) -> None:
         self._session, self._channel = session, channel
         self._allowance = Allowance(attempt.deadlines, attempt.total_until)
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Copies, Event, Head, Row, encode
+from triagebook.tools.audit.event import Event, Head, LogRow, SearchColumns, encode
 from triagebook.tools.audit.merkle import decode_edge, leaf_hash
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import audit, checkpoints, tree_head
@@ -57,7 +57,7 @@ def read_head(transaction: Transaction, *, for_update: bool = False) -> Head:
         raise TrustError(f"audit: tree_head: {error}", reason="audit_broken") from None
 
 
-def rows(transaction: Transaction, start: int = 0, stop: int | None = None) -> Iterator[Row]:
+def rows(transaction: Transaction, start: int = 0, stop: int | None = None) -> Iterator[LogRow]:
     """Rows with start <= index < stop in order, a page at a time."""
     while stop is None or start < stop:
         statement = select(audit).where(audit.c.idx >= start).order_by(audit.c.idx).limit(PAGE)
@@ -70,7 +70,7 @@ def rows(transaction: Transaction, start: int = 0, stop: int | None = None) -> I
 
 def newest_rows(
     transaction: Transaction, limit: int, *, fix: str = "", host: str = "", person: str = "", action: str = ""
-) -> list[Row]:
+) -> list[LogRow]:
     """The newest rows first, of one fix, host, person or action where given."""
     statement = select(audit).order_by(audit.c.idx.desc()).limit(limit)
     for column, value in ((audit.c.fix, fix), (audit.c.host, host), (audit.c.person, person), (audit.c.action, action)):
@@ -96,6 +96,6 @@ def checkpoint_notes(transaction: Transaction) -> list[str]:
     return list(transaction.connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size)).scalars())
 
 
-def _row(item: SqlRow[Any]) -> Row:
-    copies = Copies(item.at, item.action, item.host, item.fix, item.person)
-    return Row(item.idx, item.leaf.encode("utf-8", "surrogatepass"), bytes(item.leaf_hash), copies)
+def _row(item: SqlRow[Any]) -> LogRow:
+    copies = SearchColumns(item.at, item.action, item.host, item.fix, item.person)
+    return LogRow(item.idx, item.leaf.encode("utf-8", "surrogatepass"), bytes(item.leaf_hash), copies)

@@ -57,7 +57,7 @@ def add(transaction: Transaction, message: Message, now: datetime) -> bool:
     return transaction.connection.execute(made).first() is not None
 
 
-def want(
+def set_desired(
     transaction: Transaction, message_id: str, content: Mapping[str, Any], *, mark: str = "", before: str | None = None
 ) -> bool:
     """From now on it should say this. `before`: only where its mark still is that one. False: it was not."""
@@ -146,7 +146,7 @@ def claim(transaction: Transaction, now: datetime, lease: timedelta) -> list[Mes
     return [replace(_message(row), is_doubtful=left[row.id]) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
-def give_back(transaction: Transaction, batch: Sequence[Message]) -> None:
+def release(transaction: Transaction, batch: Sequence[Message]) -> None:
     """Not begun after all: whoever comes next may. What was doubtful before stays so."""
     for is_doubtful in (False, True):
         ids = [message.id for message in batch if message.is_doubtful is is_doubtful]
@@ -165,19 +165,19 @@ def age(transaction: Transaction, message: Message, now: datetime) -> timedelta:
     return timedelta(microseconds=to_micros(now) - made)
 
 
-def sent(transaction: Transaction, message: Message, ts: str) -> None:
+def mark_sent(transaction: Transaction, message: Message, ts: str) -> None:
     """The service shows this version, there."""
     statement = update(messages).where(messages.c.id == message.id)
     transaction.connection.execute(statement.values(ts=ts, shown=message.wanted, lease_until=0, tries=0))
 
 
-def later(transaction: Transaction, message: Message, next_at: datetime, *, is_doubtful: bool = False) -> None:
+def mark_retry(transaction: Transaction, message: Message, next_at: datetime, *, is_doubtful: bool = False) -> None:
     """It could not be sent now; doubtful: nobody can say whether it was."""
     values = {"next_at": to_micros(next_at), "lease_until": int(is_doubtful), "tries": messages.c.tries + 1}
     transaction.connection.execute(update(messages).where(messages.c.id == message.id).values(values))
 
 
-def never(transaction: Transaction, message: Message, problem: str) -> None:
+def mark_failed(transaction: Transaction, message: Message, problem: str) -> None:
     """The service will not take it, now or later."""
     statement = update(messages).where(messages.c.id == message.id).values(problem=problem[:300], lease_until=0)
     transaction.connection.execute(statement)

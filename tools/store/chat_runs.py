@@ -14,7 +14,7 @@ from triagebook.tools.times import from_micros, to_micros
 
 
 @dataclass(frozen=True)
-class Run:
+class ChatRun:
     """One diagnosis asked for. `message` is its card; `ended_at` None while it is under way."""
 
     id: str
@@ -34,7 +34,7 @@ class Run:
     diagnosis: str = ""  # as JSON, once it ended well
 
 
-def add(transaction: Transaction, run: Run) -> None:
+def add(transaction: Transaction, run: ChatRun) -> None:
     """Keep a run that begins."""
     names = (
         "id",
@@ -59,13 +59,13 @@ def end(transaction: Transaction, run_id: str, now: datetime, **values: str) -> 
     transaction.connection.execute(update(runs).where(runs.c.id == run_id).values(ended_at=to_micros(now), **values))
 
 
-def repeated(transaction: Transaction, run_id: str) -> int:
+def count_repeat(transaction: Transaction, run_id: str) -> int:
     """It was found once more; how often by now."""
     statement = update(runs).where(runs.c.id == run_id).values(repeats=runs.c.repeats + 1).returning(runs.c.repeats)
     return int(transaction.connection.execute(statement).scalar_one())
 
 
-def read(transaction: Transaction, run_id: str) -> Run | None:
+def read(transaction: Transaction, run_id: str) -> ChatRun | None:
     """A run by its id."""
     row = transaction.connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
     return None if row is None else _run(row)
@@ -76,7 +76,7 @@ def hold(transaction: Transaction, channel: str) -> None:
     transaction.alone(f"chat_runs/{channel}")
 
 
-def newest(transaction: Transaction, channel: str, host: str, runbook: str, since: datetime, cause: str = "") -> Run | None:
+def newest(transaction: Transaction, channel: str, host: str, runbook: str, since: datetime, cause: str = "") -> ChatRun | None:
     """The newest run with a card of its own on that host in that channel; with a cause, the newest that found it."""
     where = (runs.c.channel == channel) & (runs.c.host == host) & (runs.c.runbook == runbook) & (runs.c.message != "")
     where = where & (runs.c.cause == cause) & (runs.c.ended_at > 0) if cause else where
@@ -91,13 +91,13 @@ def hosts_since(transaction: Transaction, channel: str, since: datetime) -> froz
     return frozenset(transaction.connection.execute(select(runs.c.host).where(where).distinct()).scalars())
 
 
-def of_message(transaction: Transaction, message: str) -> list[Run]:
+def of_message(transaction: Transaction, message: str) -> list[ChatRun]:
     """The runs that a message shows, oldest first."""
     statement = select(runs).where(runs.c.message == message).order_by(runs.c.started_at)
     return [_run(row) for row in transaction.connection.execute(statement)]
 
 
-def of_account(transaction: Transaction, account: str, limit: int) -> list[Run]:
+def of_account(transaction: Transaction, account: str, limit: int) -> list[ChatRun]:
     """The newest runs of an account first."""
     statement = select(runs).where(runs.c.account == account).order_by(runs.c.started_at.desc()).limit(limit)
     return [_run(row) for row in transaction.connection.execute(statement)]
@@ -108,8 +108,8 @@ def forget(transaction: Transaction, before: datetime) -> None:
     transaction.connection.execute(delete(runs).where(runs.c.started_at < to_micros(before)))
 
 
-def _run(row: Row[Any]) -> Run:
-    return Run(
+def _run(row: Row[Any]) -> ChatRun:
+    return ChatRun(
         row.id,
         row.person,
         row.account,

@@ -69,7 +69,7 @@ class Checkpointer:
         Raises TrustError: `audit_broken` when the log did not grow out of what was signed, `anchor` when one fails.
         """
         with self._one_at_a_time:
-            head, edge = self._extended()
+            head, edge = self._extend()
             if edge != head.edge:
                 message = f"audit log: its {head.edge.size} rows did not grow out of the {self._signed.size} known before"
                 raise TrustError(message, reason="audit_broken")
@@ -103,7 +103,7 @@ class Checkpointer:
                 odd.append(str(error))
         return Collected(tuple(valid), tuple(odd))
 
-    def _extended(self) -> tuple[Head, Edge]:
+    def _extend(self) -> tuple[Head, Edge]:
         with self._store.read() as transaction:
             head = audit_rows.read_head(transaction)
             edge = self._signed

@@ -47,7 +47,7 @@ class Store:
     def __init__(self, engine: Engine, step: Step = lambda _name: None) -> None:
         self._engine = engine
         self._step = step
-        self._one_writer = _Turns() if engine.dialect.name == "sqlite" else None
+        self._one_writer = _WriterQueue() if engine.dialect.name == "sqlite" else None
 
     @property
     def dialect(self) -> str:
@@ -64,7 +64,7 @@ class Store:
             with self._transaction(name) as transaction:
                 yield transaction
             return
-        with self._one_writer.taken(is_urgent=is_urgent), self._transaction(name) as transaction:
+        with self._one_writer.hold(is_urgent=is_urgent), self._transaction(name) as transaction:
             yield transaction
 
     @contextmanager
@@ -103,7 +103,7 @@ class Store:
             self._step(f"{name}.after_commit")
 
 
-class _Turns:
+class _WriterQueue:
     """One writer at a time, in the order they came, urgent ones first. SQLite's own way to wait is polling, which is not fair."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class _Turns:
         self._others: deque[threading.Event] = deque()
 
     @contextmanager
-    def taken(self, *, is_urgent: bool) -> Iterator[None]:
+    def hold(self, *, is_urgent: bool) -> Iterator[None]:
         """Wait, hold, hand over."""
         turn = threading.Event()
         with self._guard:

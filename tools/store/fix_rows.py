@@ -46,7 +46,7 @@ def read(transaction: Transaction, fix_id: str, *, for_update: bool = False) -> 
     return None if row is None else _fix(row)
 
 
-def listed(transaction: Transaction, limit: int, *, states: Sequence[State] = (), host: str = "") -> list[Fix]:
+def list_fixes(transaction: Transaction, limit: int, *, states: Sequence[State] = (), host: str = "") -> list[Fix]:
     """The newest fixes first, in these states and of this host where given."""
     statement = select(fixes).order_by(fixes.c.created_at.desc(), fixes.c.id).limit(limit)
     statement = statement.where(fixes.c.state.in_(states)) if states else statement

@@ -66,7 +66,7 @@ class Exit:
 
 
 @dataclass
-class Path:
+class Route:
     """Which way was taken, for `target` and `timings_ms` of a diagnosis."""
 
     transport: str
@@ -108,7 +108,7 @@ class Session(Protocol):
         ...
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Route:
         """Which way was taken and how long its phases took."""
         ...
 

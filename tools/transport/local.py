@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from triagebook.tools.transport.base import Allowance, Deadlines, Login, LoginFailed, Path
+from triagebook.tools.transport.base import Allowance, Deadlines, Login, LoginFailed, Route
 from triagebook.tools.transport.pipes import LocalProcess, PipeProcess, read_local_files
 
 
@@ -26,7 +26,7 @@ class LocalSession:
         self._total_until = time.monotonic() + (deadlines.session_s or deadlines.total_s)
         self._pipes: list[PipeProcess] = []
         self.login = Login("exec", "ok")
-        self.path = Path("local")
+        self.path = Route("local")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> LocalProcess:
         """Start one more process."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.transport.base import Exit, Login, LoginFailed, Path
+from triagebook.tools.transport.base import Exit, Login, LoginFailed, Route
 
 _OK = Login("exec", "ok")
 
@@ -49,7 +49,7 @@ class ReplaySession:
         self._transport, self._host = transport, host
         self._started = 0
         self.login = transport.login
-        self.path = Path("replay")
+        self.path = Route("replay")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "ReplayProcess":
         """The next recorded process, whatever `argv` is."""

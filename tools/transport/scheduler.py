@@ -29,7 +29,7 @@ class _Wait:
         self.session, self.descriptors, self.is_over = session, descriptors, False
 
 
-class Turns:
+class Scheduler:
     """The sessions of one thread. Only that thread may touch it."""
 
     def __init__(self) -> None:

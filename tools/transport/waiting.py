@@ -15,7 +15,7 @@ LOOK_S = 0.01
 _LONGEST_S = 1e6
 
 
-class Turns(Protocol):
+class CooperativeScheduler(Protocol):
     """Who is given way to."""
 
     def wait(self, events: Mapping[int, int], timeout_s: float) -> list[tuple[int, int]]:
@@ -24,13 +24,13 @@ class Turns(Protocol):
 
 
 class _Here(threading.local):
-    turns: Turns | None = None  # while a session that shares this thread runs
+    turns: CooperativeScheduler | None = None  # while a session that shares this thread runs
 
 
 _here = _Here()
 
 
-def share(turns: Turns | None) -> None:
+def share(turns: CooperativeScheduler | None) -> None:
     """From here on waiting gives way to `turns`, on this thread; None: it blocks the thread, as it does from the start."""
     _here.turns = turns
 

@@ -18,7 +18,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from triagebook.tools.transport import waiting
-from triagebook.tools.transport.base import Exit, Login, LoginFailed, Path, Process, Transport
+from triagebook.tools.transport.base import Exit, Login, LoginFailed, Process, Route, Transport
 
 MOST_BYTES = 1 << 21
 LONGEST_ADDRESS = 108  # sun_path of unix(7), with its NUL
@@ -81,7 +81,7 @@ def write_line(connection: socket.socket, message: Mapping[str, object]) -> None
     connection.sendall(json.dumps(message).encode() + b"\n")
 
 
-class StandingTransport:
+class WatchTransport:
     """Asks the watch behind `path`; `otherwise` is the ordinary way."""
 
     def __init__(self, path: FilePath, otherwise: Transport) -> None:
@@ -93,9 +93,9 @@ class StandingTransport:
             connection = self._connect()
         except OSError:
             return self._otherwise.launch(host, argv, cap_bytes=cap_bytes)
-        session = StandingSession(connection)
+        session = WatchSession(connection)
         try:
-            return StandingProcess(session, session.ask({"ask": "sample", "n": 1, "program": program_digest(argv)}), cap_bytes)
+            return WatchProcess(session, session.ask({"ask": "sample", "n": 1, "program": program_digest(argv)}), cap_bytes)
         except (OSError, ValueError) as error:
             session.close()
             return self._otherwise_launch(host, argv, cap_bytes, f"the running watch could not be asked: {error}")
@@ -125,14 +125,14 @@ class StandingTransport:
         return connection
 
 
-class StandingSession:
+class WatchSession:
     """The watch's session, as far as it lends it: samples, and the fixed commands of the last round."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._tag = secrets.token_hex(6)  # of the records, as the collector's own would be
         self.login = Login("exec", "ok")
-        self.path = Path("watch")
+        self.path = Route("watch")
 
     def ask(self, request: Mapping[str, object]) -> str:
         """The text the watch answers with. Raises OSError, ValueError: it could not, and why."""
@@ -145,13 +145,13 @@ class StandingSession:
         self.path.timings_ms["watch"] = round((time.monotonic() - started) * 1000, 1)
         return str(answer["text"])
 
-    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "StandingProcess":
+    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "WatchProcess":
         """Run one of the fixed commands on the watch's session. Raises LoginFailed: it could not be started."""
         try:
             text = self.ask({"ask": "run", "argv": list(argv)})
         except (OSError, ValueError) as error:
             raise LoginFailed(Login("exec", "no_session", str(error))) from None
-        return StandingProcess(self, text, cap_bytes, goes_on=False)
+        return WatchProcess(self, text, cap_bytes, goes_on=False)
 
     def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:
         """Not by this way."""
@@ -162,10 +162,10 @@ class StandingSession:
         self._connection.close()
 
 
-class StandingProcess:
+class WatchProcess:
     """The watch's collector as if it were ours alone, or the finished output of a command."""
 
-    def __init__(self, session: StandingSession, text: str, cap_bytes: int, *, goes_on: bool = True) -> None:
+    def __init__(self, session: WatchSession, text: str, cap_bytes: int, *, goes_on: bool = True) -> None:
         self.session = session
         self._pending, self._room, self._goes_on = text.encode(), cap_bytes, goes_on
         self._n = 1

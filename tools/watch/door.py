@@ -18,7 +18,7 @@ REPLY_S = 40.0
 AT_ONCE = 4
 
 
-class Door:
+class WatchListener:
     """Listens for one HostWatch. `open` may raise UsageError; `close` takes the socket away."""
 
     def __init__(self, path: Path, watch: HostWatch) -> None:

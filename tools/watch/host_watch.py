@@ -18,12 +18,12 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import LoginResult
 from triagebook.runbooks.engine.heading import Use, uses
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.collector.collect import Collection
+from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.service import history_of
 from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.watch.observation import (
-    Heading,
+    HeadingLimit,
     Observation,
     Seen,
     WatchCost,
@@ -55,7 +55,7 @@ class HostWatch:
         self,
         host: str,
         runbook: model.Runbook,
-        connect: Callable[[], Collection],
+        connect: Callable[[], HostReader],
         emit: Callable[[Seen], None],
         *,
         every_s: float,
@@ -63,9 +63,9 @@ class HostWatch:
         cpu_share: float = CPU_SHARE,
     ) -> None:
         self.host, self.runbook, self.every_s, self._cpu_share = host, runbook, every_s, cpu_share
-        self.kinds = lookups.collected_kinds(runbook)
+        self.kinds = lookups.kinds_to_collect(runbook)
         self.asks: queue.Queue[Ask | None] = queue.Queue(MAX_ASKS)
-        self.collection: Collection | None = None
+        self.collection: HostReader | None = None
         self._connect, self._emit, self._now = connect, emit, now
         self._course = Course()
         self._before: Conclusion | None = None
@@ -99,7 +99,7 @@ class HostWatch:
         try:
             self.collection = self._connect()
         except LoginFailed as error:
-            self._lost(LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 500)))
+            self._report_loss(LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 500)))
             pace_s, self._retry_s = self._retry_s * random.uniform(0.8, 1.2), min(LAST_RETRY_S, self._retry_s * 2)  # noqa: S311
             return pace_s
         self._retry_s, self._cpu_ms, self._sample_ms, self._silent = FIRST_RETRY_S, 0.0, 0.0, 0
@@ -109,8 +109,8 @@ class HostWatch:
         """One more sample of the open session."""
         collection = self.collection
         assert collection is not None  # noqa: S101 - `run` asks before
-        collection.again(is_brief=True)
-        collection.forget()
+        collection.take_sample(is_brief=True)
+        collection.drop_old_samples()
         if collection.has_ended:
             self._drop("the session broke")
             return 0.0
@@ -134,9 +134,9 @@ class HostWatch:
         if self.collection is not None:
             self.collection.close()
         self.collection = None
-        self._lost(LoginResult("session", "cut", why))
+        self._report_loss(LoginResult("session", "cut", why))
 
-    def _tell(self, collection: Collection) -> float:
+    def _tell(self, collection: HostReader) -> float:
         """Conclude on the newest sample and emit. Returns the seconds until the next one."""
         pace_s = self._pace(collection)
         cost = WatchCost(collection.cost.cpu_ms, collection.cost.bytes, round(pace_s, 1), collection.cost.notes[-2:])
@@ -151,7 +151,7 @@ class HostWatch:
         self._course.add(time.monotonic(), found)
         trends = self._course.trends()
         conclusion = conclude(self.runbook, history, {}, trends=trends)
-        headings = [Heading(use.key[0], use.label, use.limit, trends[use.key]) for use in found if use.key in trends]
+        headings = [HeadingLimit(use.key[0], use.label, use.limit, trends[use.key]) for use in found if use.key in trends]
         observation = Observation(
             host=self.host,
             at=self._stamp(),
@@ -171,7 +171,7 @@ class HostWatch:
         self._emit(Seen(observation, found, course, f"{fullest.label}, {fullest.limit.name}" if fullest else ""))
         return pace_s
 
-    def _pace(self, collection: Collection) -> float:
+    def _pace(self, collection: HostReader) -> float:
         """As asked, or slower, down to one a minute, where a sample costs the host more than the share."""
         spent = collection.cost.cpu_ms
         if spent is not None:
@@ -181,7 +181,7 @@ class HostWatch:
             self._cpu_ms = spent
         return max(self.every_s, min(self._sample_ms / 1000 / self._cpu_share, SLOWEST_S))
 
-    def _lost(self, login: LoginResult) -> None:
+    def _report_loss(self, login: LoginResult) -> None:
         headline = unreachable_headline(self.runbook, login)
         changes = (f"{self._before.status} -> unreachable",) if self._before is not None else ()
         self._before = None
@@ -202,7 +202,7 @@ class HostWatch:
                 ask = self.asks.get(timeout=min(left, BREATH_S))
             except queue.Empty:
                 if self.collection is not None:
-                    self.collection.breathe()
+                    self.collection.poll_keepalive()
                     if self.collection.has_ended:
                         return  # the next look tells
                 continue

@@ -5,14 +5,14 @@ from typing import Any
 
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes import catalog as probes
-from triagebook.tools.collector.collect import Collection, joined
+from triagebook.tools.collector.collect import HostReader, join
 from triagebook.tools.transport.watch_session import program_digest, sample_text
 
 RUN_S = 20.0
 MOST_SUSPECTS = 8
 
 
-def answer(collection: Collection | None, request: Mapping[str, Any]) -> Mapping[str, object]:
+def answer(collection: HostReader | None, request: Mapping[str, Any]) -> Mapping[str, object]:
     """The reply to one request: `text`, or `error` in words. A malformed request is refused, never fatal."""
     if collection is None:
         return {"error": "it has no session at this time"}
@@ -23,15 +23,15 @@ def answer(collection: Collection | None, request: Mapping[str, Any]) -> Mapping
     return {"error": "not a request it knows"}
 
 
-def _sample(collection: Collection, request: Mapping[str, Any]) -> Mapping[str, object]:
-    if request.get("program", "") not in ("", program_digest([joined(collection.kinds)])):
+def _sample(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, object]:
+    if request.get("program", "") not in ("", program_digest([join(collection.kinds)])):
         return {"error": "it reads other facts (another runbook or version)"}
     suspects = [pid for pid in request.get("suspects", ()) if isinstance(pid, int) and 0 < pid < 1 << 23]
     n, tag = request.get("n"), request.get("tag")
     if not isinstance(n, int) or not isinstance(tag, str) or not 0 < n < 1_000_000 or not tag.isalnum():
         return {"error": "malformed request"}
-    collection.again(suspects[:MOST_SUSPECTS])
-    collection.forget()
+    collection.take_sample(suspects[:MOST_SUSPECTS])
+    collection.drop_old_samples()
     sample = collection.samples[-1]
     if not sample.is_complete:
         return {"error": (collection.cost.notes or ("the sample did not come",))[-1]}
@@ -39,7 +39,7 @@ def _sample(collection: Collection, request: Mapping[str, Any]) -> Mapping[str, 
     return {"text": text, "host_key": collection.session.path.host_key}
 
 
-def _run(collection: Collection, request: Mapping[str, Any]) -> Mapping[str, object]:
+def _run(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, object]:
     argv = request.get("argv")
     if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv) or not _is_lookup(tuple(argv)):
         return {"error": "only the commands of lookups are run through a watch"}

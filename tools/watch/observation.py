@@ -13,7 +13,7 @@ SCHEMA: Literal["triagebook/watch/v1"] = "triagebook/watch/v1"
 
 
 @dataclass(frozen=True)
-class Heading:
+class HeadingLimit:
     """One limited thing that is on its way to its limit."""
 
     check: str
@@ -55,7 +55,7 @@ class Observation:
     also: tuple[Verdict, ...] = ()
     changes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
-    trends: tuple[Heading, ...] = ()
+    trends: tuple[HeadingLimit, ...] = ()
     login: LoginResult = field(default_factory=LoginResult)
     cost: WatchCost = field(default_factory=lambda: WatchCost(None, 0, 0.0))
     schema: Literal["triagebook/watch/v1"] = SCHEMA

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.heading import Use
-from triagebook.tools.watch.observation import Heading, Seen
+from triagebook.tools.watch.observation import HeadingLimit, Seen
 
 MOST_USES = 40  # a host
 LEAST_S = 1.0  # between two writings
@@ -65,7 +65,7 @@ def metrics(hosts: Sequence[Seen], stamps: Mapping[str, float]) -> str:
     lines: dict[str, list[str]] = {name: [] for name in HELP}
     for seen in hosts:
         for name, labels, value in _series(seen, stamps.get(seen.observation.host, 0.0)):
-            inner = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+            inner = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
             lines[name].append(f"triagebook_{name}{{{inner}}} {value:.17g}")
     text = []
     for name, (kind, about) in HELP.items():
@@ -81,7 +81,7 @@ def _series(seen: Seen, stamp: float) -> Iterator[tuple[str, dict[str, str], flo
     yield "status", {**host, "status": seen.observation.status}, 1.0
     if seen.observation.cost.cpu_ms is not None:
         yield "watch_cpu_seconds_total", host, seen.observation.cost.cpu_ms / 1000
-    kept = sorted(seen.uses, key=_pressing)[:MOST_USES]
+    kept = sorted(seen.uses, key=_urgency)[:MOST_USES]
     for use in kept:
         labels = {**host, "check": use.key[0], "what": use.label, "element": use.key[1], "limit": use.limit.name}
         yield "limit", labels, float(use.limit.value)
@@ -93,13 +93,13 @@ def _series(seen: Seen, stamp: float) -> Iterator[tuple[str, dict[str, str], flo
     yield "series_dropped", host, float(len(seen.uses) - len(kept))
 
 
-def _labels(item: Heading) -> dict[str, str]:
+def _labels(item: HeadingLimit) -> dict[str, str]:
     return {"check": item.check, "what": item.what, "limit": item.limit.name}
 
 
-def _pressing(use: Use) -> tuple[bool, float]:
+def _urgency(use: Use) -> tuple[bool, float]:
     return not use.refused, -use.used / use.limit.value
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

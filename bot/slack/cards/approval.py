@@ -11,14 +11,14 @@ from triagebook.bot.slack.cards.blocks import (
     button,
     confirmation,
     context,
+    fixed_width,
     header,
     note,
-    preformatted,
     prose,
     run,
 )
 from triagebook.bot.slack.cards.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
-from triagebook.bot.slack.cards.wording import digest, duration, undoing
+from triagebook.bot.slack.cards.wording import digest, duration, undo_text
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.fixes.views import FixView, VoteView
@@ -74,7 +74,7 @@ SHORT = 60  # characters of a change that fits on one line
 
 
 @dataclass(frozen=True)
-class Told:
+class CardContext:
     """What the caller adds to a fix: Slack ids of persons, why it is stale, how long it ran, its audit row."""
 
     mentions: Mapping[str, str] = field(default_factory=dict)  # person -> Slack user id
@@ -83,10 +83,10 @@ class Told:
     audit_row: int | None = None
 
 
-NOTHING = Told()
+NOTHING = CardContext()
 
 
-def approval(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> Card:
+def approval(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> Card:
     """The card of a fix in its present state, the same for every copy."""
     text = fallback(fix, told)
     plan = fix.plan
@@ -100,7 +100,7 @@ def approval(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> Card:
     return card([top, _too_large(fix), *(Part(block, 1) for block in rest), *_vote_row(fix, plan, _cautious(tokens))], text, SHOW)
 
 
-def details(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> list[Block]:
+def details(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> list[Block]:
     """Everything of the plan, for a modal; approved from there by the same button."""
     plan = fix.plan
     if plan is None:
@@ -110,9 +110,9 @@ def details(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> list[Block]:
     ids = (("host key", plan.host_key), ("machine", plan.machine_id), ("boot", plan.boot_id), ("plan digest", fix.digest))
     top, *whole = [*_top(fix, plan, told), *_plan(plan), *_people(fix, plan, told)]
     more = [
-        Part(preformatted("Rests on", facts or ["nothing"]), 2, len(facts)),
-        Part(preformatted("Order the host gets, once signed", order), 2, len(order)),
-        Part(preformatted("Exactly", [f"{name:<12} {mrkdwn.exact(value or 'none', 120)}" for name, value in ids]), 2),
+        Part(fixed_width("Rests on", facts or ["nothing"]), 2, len(facts)),
+        Part(fixed_width("Order the host gets, once signed", order), 2, len(order)),
+        Part(fixed_width("Exactly", [f"{name:<12} {mrkdwn.exact(value or 'none', 120)}" for name, value in ids]), 2),
     ]
     room = PAYLOAD - VIEW_ROOM
     row = _vote_row(fix, plan, tokens)
@@ -122,7 +122,7 @@ def details(fix: FixView, tokens: Tokens, told: Told = NOTHING) -> list[Block]:
     return fit(parts, MESSAGE_BLOCKS, room, SHOW)[0]
 
 
-def fallback(fix: FixView, told: Told = NOTHING) -> str:
+def fallback(fix: FixView, told: CardContext = NOTHING) -> str:
     """The card as plain text."""
     return mrkdwn.fallback(_plain_lines(fix, told), FALLBACK)
 
@@ -132,13 +132,13 @@ def change_line(plan: Plan) -> str:
     return f"{plan.host}: {'; '.join(f'{item.what}: {item.now} -> {item.then}' for item in plan.changes)}"
 
 
-def voters(fix: FixView, told: Told, decision: str = "approve") -> str:
+def voters(fix: FixView, told: CardContext, decision: str = "approve") -> str:
     """Who decided, as mentions where their Slack id is known."""
     found = [_voter(vote, told) for vote in fix.votes if vote.decision == decision]
     return ", ".join(found)
 
 
-def _voter(vote: VoteView, told: Told) -> str:
+def _voter(vote: VoteView, told: CardContext) -> str:
     emergency = f" (BREAK-GLASS: {mrkdwn.escape(vote.break_glass)})" if vote.break_glass else ""
     return f"{mrkdwn.person(told.mentions.get(vote.person, vote.person))}{emergency}"
 
@@ -152,7 +152,7 @@ def _cautious(tokens: Tokens) -> Tokens:
     return {name: token for name, token in tokens.items() if name not in {names.APPROVE, names.APPLY}}
 
 
-def _top(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
+def _top(fix: FixView, plan: Plan, told: CardContext) -> Iterator[Block]:
     yield header(f"{TITLES[fix.state]} · {plan.host}")
     says = told.why or fix.outcome
     if says:
@@ -178,18 +178,18 @@ def _changes(plan: Plan) -> list[str]:
 def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
     """Every line an approver says yes to. None of it may be left out then, so none of it is a `Part`."""
     yield prose(run(mrkdwn.plain(plan.title), bold=True), run(f"\nbecause {mrkdwn.plain(plan.summary, 600)}"))
-    yield preformatted("Change", _changes(plan))
+    yield fixed_width("Change", _changes(plan))
     if is_over:
         return
-    yield preformatted("Exact commands", [mrkdwn.exact(line) for line in plan.commands] or ["none"])
+    yield fixed_width("Exact commands", [mrkdwn.exact(line) for line in plan.commands] or ["none"])
     if plan.undo_commands:
-        yield preformatted("Undo", [mrkdwn.exact(line) for line in plan.undo_commands])
+        yield fixed_width("Undo", [mrkdwn.exact(line) for line in plan.undo_commands])
     undo = "" if plan.undo_commands and plan.undo != "none" else ". It CANNOT be undone."
     risk = [run("Risk ", bold=True), run(f"{plan.risk}{undo}\n"), run("Disturbs ", bold=True), run(mrkdwn.plain(plan.disruption))]
     yield prose(*risk)
 
 
-def _people(fix: FixView, plan: Plan, told: Told) -> Iterator[Block]:
+def _people(fix: FixView, plan: Plan, told: CardContext) -> Iterator[Block]:
     who = mrkdwn.person(told.mentions.get(plan.requester, plan.requester))
     yield context(f"Asked by {who} ({mrkdwn.code(plan.requester_account)}) {mrkdwn.date(fix.created_at)}")
     if plan.reason:
@@ -230,7 +230,7 @@ def _button(name: str, token: str, plan: Plan) -> dict[str, object]:
     return button(LABELS[name], name, token)
 
 
-def _plain_lines(fix: FixView, told: Told) -> Iterator[str]:
+def _plain_lines(fix: FixView, told: CardContext) -> Iterator[str]:
     plan = fix.plan
     if plan is None:
         yield f"DO NOT APPROVE {fix.id}: {fix.problem}"
@@ -240,6 +240,6 @@ def _plain_lines(fix: FixView, told: Told) -> Iterator[str]:
         yield told.why or fix.outcome
     yield f"{plan.title}, because {plan.summary}"
     yield from (f"Command: {line}" for line in plan.commands)
-    yield f"Risk {plan.risk}, {undoing(plan.undo)}. Disturbs: {plan.disruption}"
+    yield f"Risk {plan.risk}, {undo_text(plan.undo)}. Disturbs: {plan.disruption}"
     yield f"Asked by {plan.requester}. In the requester's words, not verified: {plan.reason}"
     yield f"Approvals: {fix.approvals}. Expires {fix.expires_at}. {fix.id}, plan {digest(fix.digest)}"

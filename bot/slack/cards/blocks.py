@@ -15,7 +15,7 @@ def plain_text(text: str, limit: int) -> dict[str, Any]:
     return {"type": "plain_text", "text": mrkdwn.plain(text, limit) or "-", "emoji": False}
 
 
-def marked(text: str) -> dict[str, Any]:
+def mrkdwn_object(text: str) -> dict[str, Any]:
     """A `mrkdwn` object of text that `mrkdwn` made. `verbatim`: Slack looks for no names and addresses in it."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
@@ -27,12 +27,12 @@ def header(text: str) -> Block:
 
 def section(text: str) -> Block:
     """A paragraph of mrkdwn."""
-    return {"type": "section", "text": marked(text)}
+    return {"type": "section", "text": mrkdwn_object(text)}
 
 
 def context(*texts: str) -> Block:
     """Small grey mrkdwn."""
-    return {"type": "context", "elements": [marked(text) for text in texts]}
+    return {"type": "context", "elements": [mrkdwn_object(text) for text in texts]}
 
 
 def note(text: str, limit: int = 600) -> Block:
@@ -63,7 +63,7 @@ def bullets(title: str, items: Iterable[str]) -> Block:
     return {"type": "rich_text", "elements": [first, {"type": "rich_text_list", "style": "bullet", "elements": rows}]}
 
 
-def preformatted(title: str, lines: Sequence[str]) -> Block:
+def fixed_width(title: str, lines: Sequence[str]) -> Block:
     """A bold line and fixed-width lines under it, literal: what a command or a table is shown in."""
     first = [{"type": "rich_text_section", "elements": [run(title, bold=True)]}] if title else []
     box = {"type": "rich_text_preformatted", "elements": [run("\n".join(lines))]}

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from triagebook.bot.slack.cards import mrkdwn
 from triagebook.bot.slack.cards.blocks import Block, prose, run
-from triagebook.bot.slack.cards.blocks import preformatted as box
+from triagebook.bot.slack.cards.blocks import fixed_width as box
 from triagebook.bot.slack.cards.limits import Card, Part, card
-from triagebook.bot.slack.cards.wording import OUTCOMES, bounds, columns, not_judged, pressing, undoing, value_of
+from triagebook.bot.slack.cards.wording import OUTCOMES, bounds, columns, undo_text, unknown_text, urgency, value_of
 from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, OfferedRemediation
 
 LINES = 24  # of a box
@@ -29,19 +29,19 @@ def evidence(diagnosis: Diagnosis) -> Card:
 
 
 def _checks(diagnosis: Diagnosis) -> Iterator[Part]:
-    rows = [(OUTCOMES[check.outcome], f"{check.id}: {_told(check)}") for check in diagnosis.checks]
+    rows = [(OUTCOMES[check.outcome], f"{check.id}: {_result_text(check)}") for check in diagnosis.checks]
     if not rows:
         rows = [("NOT JUDGED", f"{diagnosis.login.phase}: {diagnosis.login.outcome}: {diagnosis.login.message}")]
     yield from boxes("Each check, in the order of triage", columns(rows, 14))
     if diagnosis.unknown:
-        yield from boxes("Not judged: each may still be a cause", [not_judged(item, 12) for item in diagnosis.unknown])
+        yield from boxes("Not judged: each may still be a cause", [unknown_text(item, 12) for item in diagnosis.unknown])
     if diagnosis.also:
-        told = [f"{mrkdwn.exact(item.summary, 400)} ({pressing(item)})" for item in diagnosis.also]
+        told = [f"{mrkdwn.exact(item.summary, 400)} ({urgency(item)})" for item in diagnosis.also]
         yield from boxes("Also found", told)
     yield from boxes("What it cost", list(_cost(diagnosis)), spare=3)
 
 
-def _told(check: CheckResult) -> str:
+def _result_text(check: CheckResult) -> str:
     found = check.findings
     if check.outcome == "cleared":
         return f"{found.cleared} looked at" if found.cleared else "none to look at"
@@ -64,7 +64,7 @@ def _by_hand(offers: Sequence[OfferedRemediation]) -> Iterator[Part | Block]:
         lines = [
             *(
                 f"# {line}"
-                for line in (f"risk {offer.risk}, {undoing(offer.undo)}", *bounds(offer), f"disturbs: {offer.disruption}")
+                for line in (f"risk {offer.risk}, {undo_text(offer.undo)}", *bounds(offer), f"disturbs: {offer.disruption}")
             ),
             *offer.commands,
             *(["# undo", *offer.undo_commands] if offer.undo_commands else []),

@@ -10,24 +10,24 @@ from triagebook.bot.slack.cards.blocks import (
     bullets,
     button,
     context,
+    fixed_width,
     header,
     note,
-    preformatted,
     prose,
     run,
 )
 from triagebook.bot.slack.cards.limits import FALLBACK, Card, Part, card
 from triagebook.bot.slack.cards.wording import (
-    Asked,
+    Origin,
     checks_of,
     columns,
     digest,
     duration,
     gauge,
-    not_judged,
-    pressing,
     short,
     title,
+    unknown_text,
+    urgency,
     use,
     value_of,
 )
@@ -38,13 +38,13 @@ MAX_EVIDENCE, MAX_ALSO, MAX_UNKNOWN, MAX_CONSUMERS, MAX_NEXT = 6, 3, 4, 3, 2
 NAME_WIDTH = 22  # of a fact, so that a line fits on a telephone
 
 
-def running(host: str, runbook: str, asked: Asked, says: str = "Reading the host; nothing is changed by looking.") -> Card:
+def progress_card(host: str, runbook: str, asked: Origin, says: str = "Reading the host; nothing is changed by looking.") -> Card:
     """Before the verdict."""
     who = context(f"{mrkdwn.code(runbook)} · asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(asked.at)}")
     return card([header(f"⏳ DIAGNOSING · {host}"), prose(run(mrkdwn.plain(says))), who], f"Diagnosing {mrkdwn.escape(host)}")
 
 
-def failed(host: str, says: str, reason: str, asked: Asked, tokens: Tokens) -> Card:
+def failure_card(host: str, says: str, reason: str, asked: Origin, tokens: Tokens) -> Card:
     """No diagnosis came of it: said with its reason code, and never as a state of the host."""
     blocks = [
         header(f"⚫ NO DIAGNOSIS · {host}"),
@@ -55,22 +55,22 @@ def failed(host: str, says: str, reason: str, asked: Asked, tokens: Tokens) -> C
     return card(blocks, mrkdwn.fallback([f"No diagnosis of {host}: {says}", f"Reason: {reason}"]))
 
 
-def verdict(diagnosis: Diagnosis, asked: Asked, tokens: Tokens, pending: str = "") -> Card:
+def verdict(diagnosis: Diagnosis, asked: Origin, tokens: Tokens, pending: str = "") -> Card:
     """The answer. `pending` is a line of ours, such as that a second sample is being taken."""
-    parts: list[Part | Block] = [header(title(diagnosis)), *_said(diagnosis)]
+    parts: list[Part | Block] = [header(title(diagnosis)), *_headline(diagnosis)]
     if diagnosis.verdict is not None:
         parts += _verdict(diagnosis, diagnosis.verdict)
-    parts += _not_judged(diagnosis)
+    parts += _unknowns(diagnosis)
     if diagnosis.next:
         parts.append(Part(bullets("What to do", map(mrkdwn.plain, diagnosis.next[:MAX_NEXT])), 3, len(diagnosis.next[:MAX_NEXT])))
-    parts += _judged(diagnosis)
+    parts += _outcomes(diagnosis)
     if pending:
         parts.append(note(f"⏳ {pending}"))
     parts += [about(diagnosis, asked), *actions(_buttons(diagnosis, tokens))]
     return card(parts, fallback(diagnosis))
 
 
-def closed(diagnosis: Diagnosis, asked: Asked, by: str, tokens: Tokens) -> Card:
+def short_card(diagnosis: Diagnosis, asked: Origin, by: str, tokens: Tokens) -> Card:
     """The card after somebody closed it: what it said in short, and how to look again."""
     kept = {name: token for name, token in tokens.items() if name in {names.RERUN, names.EVIDENCE}}
     blocks = [
@@ -88,7 +88,7 @@ def fallback(diagnosis: Diagnosis) -> str:
     return mrkdwn.fallback(_plain_lines(diagnosis), FALLBACK)
 
 
-def about(diagnosis: Diagnosis, asked: Asked) -> Block:
+def about(diagnosis: Diagnosis, asked: Origin) -> Block:
     """Who asked, when, by which runbook, which run, how long."""
     ref = diagnosis.runbook
     samples = f"{len(diagnosis.samples)} sample{'s' if len(diagnosis.samples) != 1 else ''}"
@@ -98,7 +98,7 @@ def about(diagnosis: Diagnosis, asked: Asked) -> Block:
     )
 
 
-def _said(diagnosis: Diagnosis) -> Iterator[Block]:
+def _headline(diagnosis: Diagnosis) -> Iterator[Block]:
     """The verdict's sentence in bold, what else the headline says after it."""
     summary = diagnosis.verdict.summary if diagnosis.verdict else ""
     if summary and summary in diagnosis.headline:
@@ -112,15 +112,15 @@ def _said(diagnosis: Diagnosis) -> Iterator[Block]:
 def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
     limit = verdict.limit
     used = verdict.usage.value if verdict.usage else None
-    said = [f"{pressing(verdict)} · {verdict.cause}"]
+    said = [f"{urgency(verdict)} · {verdict.cause}"]
     if limit is not None:
         said.insert(0, f"{gauge(used, limit.value)}  {use(verdict)} · {limit.name}".strip())
     yield prose(run("\n".join(mrkdwn.plain(text) for text in said)))
     if lines := _evidence(diagnosis, verdict):
-        yield Part(preformatted("Evidence", lines), 4, len(lines))
+        yield Part(fixed_width("Evidence", lines), 4, len(lines))
     if diagnosis.also:
         more = [f"and {len(diagnosis.also) - MAX_ALSO} more in the thread"] if len(diagnosis.also) > MAX_ALSO else []
-        told = [f"{mrkdwn.plain(item.summary)} ({pressing(item)})" for item in diagnosis.also[:MAX_ALSO]]
+        told = [f"{mrkdwn.plain(item.summary)} ({urgency(item)})" for item in diagnosis.also[:MAX_ALSO]]
         yield Part(bullets("Also found", told + more), 2, len(told))
 
 
@@ -136,28 +136,28 @@ def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
         is_told = len(values) == 1 and (entry.source, *values) in told
         if entry.unreadable or (any(values) and not is_told):
             shown.append((short(entry.id), value_of(entry)))
-    lines = columns([*_used_by(verdict), *shown[:MAX_EVIDENCE]], NAME_WIDTH)
+    lines = columns([*_consumers(verdict), *shown[:MAX_EVIDENCE]], NAME_WIDTH)
     return [*lines, f"limit read from {mrkdwn.exact(limit.source, 120)}"] if limit and limit.source else lines
 
 
-def _used_by(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _consumers(verdict: Verdict) -> Iterator[tuple[str, str]]:
     unit = verdict.limit.unit if verdict.limit else ""
     for item in verdict.consumers[:MAX_CONSUMERS]:
         yield f"used by {item.comm}", f"{quantity(item.count, unit)} (PID {item.pid}, {item.unit or item.user or 'no unit'})"
 
 
-def _not_judged(diagnosis: Diagnosis) -> Iterator[Block]:
+def _unknowns(diagnosis: Diagnosis) -> Iterator[Block]:
     """What is not known stands before what is ruled out, and stays when room is short."""
     if diagnosis.unknown:
         more = len(diagnosis.unknown) - MAX_UNKNOWN
-        told = [not_judged(item) for item in diagnosis.unknown[:MAX_UNKNOWN]]
+        told = [unknown_text(item) for item in diagnosis.unknown[:MAX_UNKNOWN]]
         rest = [f"and {more} more: {', '.join(item.check for item in diagnosis.unknown[MAX_UNKNOWN:])}"] if more > 0 else []
         yield bullets("⚠ Not judged: each may still be a cause", told + [mrkdwn.plain(text) for text in rest])
     for text in diagnosis.caveats[:MAX_UNKNOWN]:
         yield note(f"⚠ Not judged, accepted beforehand: {text}")
 
 
-def _judged(diagnosis: Diagnosis) -> Iterator[Part | Block]:
+def _outcomes(diagnosis: Diagnosis) -> Iterator[Part | Block]:
     for label, outcome in (("Ruled out", "cleared"), ("Not looked at", "skipped")):
         if found := checks_of(diagnosis, outcome):
             yield Part(note(f"{label}: {', '.join(found)}"), 1 if outcome == "cleared" else 0)
@@ -180,14 +180,14 @@ def _plain_lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield f"{title(diagnosis)}: {diagnosis.headline}"
     found = diagnosis.verdict
     if found is not None:
-        yield f"{found.cause}: {pressing(found)}"
+        yield f"{found.cause}: {urgency(found)}"
         if found.limit is not None:
             yield f"{found.limit.name}: {use(found)}"
-    yield from (f"Not judged, may still be a cause: {not_judged(item)}" for item in diagnosis.unknown[:MAX_UNKNOWN])
+    yield from (f"Not judged, may still be a cause: {unknown_text(item)}" for item in diagnosis.unknown[:MAX_UNKNOWN])
     if len(diagnosis.unknown) > MAX_UNKNOWN:
         yield f"Not judged either: {', '.join(item.check for item in diagnosis.unknown[MAX_UNKNOWN:])}"
     yield from (f"Not judged, accepted beforehand: {text}" for text in diagnosis.caveats[:MAX_UNKNOWN])
-    yield from (f"Also: {item.summary} ({pressing(item)})" for item in diagnosis.also[:MAX_ALSO])
+    yield from (f"Also: {item.summary} ({urgency(item)})" for item in diagnosis.also[:MAX_ALSO])
     if skipped := checks_of(diagnosis, "skipped"):
         yield f"Not looked at: {', '.join(skipped)}"
     if cleared := checks_of(diagnosis, "cleared"):

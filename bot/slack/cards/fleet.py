@@ -3,20 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from triagebook.bot.render.fleet import ORDER, WORDS, Row
+from triagebook.bot.render.fleet import ORDER, WORDS, HostRow
 from triagebook.bot.slack.cards import mrkdwn, names
-from triagebook.bot.slack.cards.blocks import Block, Tokens, actions, button, context, header, note, preformatted, prose, run
+from triagebook.bot.slack.cards.blocks import Block, Tokens, actions, button, context, fixed_width, header, note, prose, run
 from triagebook.bot.slack.cards.detail import boxes
 from triagebook.bot.slack.cards.limits import Card, Part, card
-from triagebook.bot.slack.cards.wording import MARKS, Asked
+from triagebook.bot.slack.cards.wording import MARKS, Origin
 
 MAX_NAMES, MAX_GROUPS = 8, 12
 Group = tuple[str, str, list[str]]  # status, what, hosts
 
 
-def fleet(rows: Sequence[Row], asked: Asked, tokens: Tokens, *, running: int = 0, repeats: int = 0) -> Card:
+def fleet(rows: Sequence[HostRow], asked: Origin, tokens: Tokens, *, running: int = 0, repeats: int = 0) -> Card:
     """The groups. `running` hosts have not answered yet; `repeats` alerts came for hosts already in the card."""
-    groups = grouped(rows)
+    groups = group_rows(rows)
     total = len(rows) + running
     parts: list[Part | Block] = [header(f"{total} host{'s' if total != 1 else ''}: {', '.join(_counts(rows, running))}")]
     parts += [Part(_group(group), 1 if number < MAX_GROUPS else 2, 1) for number, group in enumerate(groups)]
@@ -30,7 +30,7 @@ def fleet(rows: Sequence[Row], asked: Asked, tokens: Tokens, *, running: int = 0
     return card(parts, mrkdwn.fallback(_plain_lines(groups, total, running)))
 
 
-def hosts(rows: Sequence[Row]) -> tuple[Card, ...]:
+def hosts(rows: Sequence[HostRow]) -> tuple[Card, ...]:
     """A line for every host that is not healthy, for the thread; as many messages as it takes, five at most."""
     told = sorted((row for row in rows if row.line), key=lambda row: ORDER.index(row.status))
     lines = [f"{row.host}: {mrkdwn.exact(row.line, 220)}" for row in told]
@@ -42,7 +42,7 @@ def hosts(rows: Sequence[Row]) -> tuple[Card, ...]:
     return (*cards, *([card([note(more)], more)] if more else []))
 
 
-def grouped(rows: Sequence[Row]) -> list[Group]:
+def group_rows(rows: Sequence[HostRow]) -> list[Group]:
     """Hosts with the same verdict together, worst first, then the larger group."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
@@ -51,7 +51,7 @@ def grouped(rows: Sequence[Row]) -> list[Group]:
     return [(status, what, sorted(members)) for (status, what), members in order]
 
 
-def _counts(rows: Sequence[Row], running: int) -> Iterator[str]:
+def _counts(rows: Sequence[HostRow], running: int) -> Iterator[str]:
     for status in ORDER:
         if count := sum(row.status == status for row in rows):
             yield f"{count} {WORDS[status].lower()}"
@@ -74,7 +74,7 @@ def _group(group: Group) -> Block:
         return prose(
             run(mrkdwn.plain(_title(group)), bold=True), run(f"  {_members(group[2][:3])}{' …' if len(group[2]) > 3 else ''}")
         )
-    return preformatted(mrkdwn.plain(_title(group)), [_members(group[2])])
+    return fixed_width(mrkdwn.plain(_title(group)), [_members(group[2])])
 
 
 def _plain_lines(groups: Sequence[Group], total: int, running: int) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from triagebook.bot.slack.cards import mrkdwn
-from triagebook.bot.slack.cards.blocks import Block, bullets, context, header, note, preformatted
+from triagebook.bot.slack.cards.blocks import Block, bullets, context, fixed_width, header, note
 from triagebook.bot.slack.cards.limits import Card, Part, card
 
 MAX_RUNBOOKS = 12
@@ -25,7 +25,7 @@ def help_card(allowed: Collection[str], command: str, runbooks: Sequence[tuple[s
     if not may:
         parts.append(note("Nothing: the policy allows your account no action. Ask whoever keeps the policy file."))
     if "diagnose" in allowed:
-        parts.append(preformatted("Commands", commands))
+        parts.append(fixed_width("Commands", commands))
         told = [f"{name}: {title}" for name, title in runbooks[:MAX_RUNBOOKS]]
         parts.append(Part(bullets("Runbooks", map(mrkdwn.plain, told or ["none"])), 1, len(told)))
     if may:

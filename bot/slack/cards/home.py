@@ -15,14 +15,14 @@ from triagebook.bot.slack.cards.blocks import (
     confirmation,
     context,
     divider,
+    fixed_width,
     header,
     note,
-    preformatted,
     prose,
     run,
 )
 from triagebook.bot.slack.cards.limits import PAYLOAD, VIEW_BLOCKS, Part, fit
-from triagebook.bot.slack.cards.wording import digest, undoing
+from triagebook.bot.slack.cards.wording import digest, undo_text
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.fixes.audit_log import AuditReport
 from triagebook.tools.fixes.views import FixView, LockView
@@ -32,7 +32,7 @@ _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9_./?=&%-]*")
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingFix:
     """A fix that this person may decide on, with the tokens of its buttons."""
 
     fix: FixView
@@ -40,7 +40,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Run:
+class RecentRun:
     """A diagnosis this person asked for: `said` is its headline, `link` the card's permalink or empty."""
 
     host: str
@@ -58,9 +58,9 @@ class Health:
     checked_at: str = ""
 
 
-def home(waiting: Sequence[Waiting], runs: Sequence[Run], locks: Sequence[LockView], health: Health) -> dict[str, Any]:
+def home(waiting: Sequence[PendingFix], runs: Sequence[RecentRun], locks: Sequence[LockView], health: Health) -> dict[str, Any]:
     """The view, for `views.publish`."""
-    parts: list[Part | Block] = [header(f"Waiting for you ({len(waiting)})"), *_all_waiting(waiting)]
+    parts: list[Part | Block] = [header(f"Waiting for you ({len(waiting)})"), *_pending_fixes(waiting)]
     parts += [divider(), header("Your runs"), *_runs(runs)]
     parts += [divider(), header("Locked hosts"), *_locks(locks)]
     parts += [divider(), header("Audit log"), _health(health)]
@@ -68,7 +68,7 @@ def home(waiting: Sequence[Waiting], runs: Sequence[Run], locks: Sequence[LockVi
     return {"type": "home", "blocks": blocks}
 
 
-def _all_waiting(waiting: Sequence[Waiting]) -> Iterator[Part | Block]:
+def _pending_fixes(waiting: Sequence[PendingFix]) -> Iterator[Part | Block]:
     if not waiting:
         yield note("Nothing waits for your decision.")
     for number, item in enumerate(waiting[:MAX_WAITING]):
@@ -77,7 +77,7 @@ def _all_waiting(waiting: Sequence[Waiting]) -> Iterator[Part | Block]:
         yield note(f"{len(waiting) - MAX_WAITING} more wait: triagebook fix list")
 
 
-def _one(item: Waiting, spare: int) -> Iterator[Part]:
+def _one(item: PendingFix, spare: int) -> Iterator[Part]:
     """One block of what changes and its row of buttons; they go together when room is short."""
     fix, plan = item.fix, item.fix.plan
     if plan is None:
@@ -88,11 +88,11 @@ def _one(item: Waiting, spare: int) -> Iterator[Part]:
         *(f"$ {line}" for line in plan.commands),
         *(f"undo: {line}" for line in plan.undo_commands),
     ]
-    title = f"{plan.host}: {mrkdwn.plain(plan.title)}, risk {plan.risk}, {undoing(plan.undo)}"
+    title = f"{plan.host}: {mrkdwn.plain(plan.title)}, risk {plan.risk}, {undo_text(plan.undo)}"
     shown = [mrkdwn.exact(line) for line in lines]
     is_whole = sum(map(len, shown)) < 2000
     if is_whole:
-        yield Part(preformatted(title, shown), spare, 0)
+        yield Part(fixed_width(title, shown), spare, 0)
     else:
         yield Part(prose(run(title, bold=True), run("\nToo large for this page: see Details.")), spare, 0)
     who = f"asked by {mrkdwn.escape(plan.requester)} · {mrkdwn.escape(fix.approvals)} · expires {mrkdwn.date(fix.expires_at)}"
@@ -104,7 +104,7 @@ def _one(item: Waiting, spare: int) -> Iterator[Part]:
         yield Part(row, spare, 1)
 
 
-def _buttons(item: Waiting, is_whole: bool) -> Iterator[dict[str, Any]]:
+def _buttons(item: PendingFix, is_whole: bool) -> Iterator[dict[str, Any]]:
     plan, tokens = item.fix.plan, item.tokens
     if plan is None:
         return
@@ -117,7 +117,7 @@ def _buttons(item: Waiting, is_whole: bool) -> Iterator[dict[str, Any]]:
         yield button("Details", names.DETAILS, tokens[names.DETAILS])
 
 
-def _runs(runs: Sequence[Run]) -> Iterator[Part | Block]:
+def _runs(runs: Sequence[RecentRun]) -> Iterator[Part | Block]:
     if not runs:
         yield note("None yet.")
     for item in runs[:MAX_RUNS]:

@@ -63,12 +63,12 @@ def fit(parts: Iterable[Part | dict[str, Any]], blocks: int, room: int, where: s
     When all that may go is gone, long texts are cut shorter and shorter; at last blocks go that should have stayed.
     """
     kept = [part if isinstance(part, Part) else Part(part) for part in parts]
-    kept = [Part(clipped(part.block), part.spare, part.count) for part in kept]
+    kept = [Part(clip(part.block), part.spare, part.count) for part in kept]
     omitted, cuts = 0, iter(SHORTER)
     while len(kept) + (omitted > 0) > blocks or _size(kept, omitted, where) > room:
         spare = max((part.spare for part in kept), default=0)
         if spare == 0 and (most := next(cuts, 0)):
-            kept = [Part(clipped(part.block, most), part.spare, part.count) for part in kept]
+            kept = [Part(clip(part.block, most), part.spare, part.count) for part in kept]
             continue
         going = [number for number, part in enumerate(kept) if part.spare == spare and (spare or part.block["type"] not in FRAME)]
         if not going:
@@ -83,17 +83,17 @@ def fit(parts: Iterable[Part | dict[str, Any]], blocks: int, room: int, where: s
 
 def is_whole(blocks: Sequence[dict[str, Any]], most: int, room: int) -> bool:
     """Do these blocks fit as they are, with nothing cut and nothing left out?"""
-    return len(blocks) <= most and size(list(blocks)) <= room and all(clipped(block) == block for block in blocks)
+    return len(blocks) <= most and size(list(blocks)) <= room and all(clip(block) == block for block in blocks)
 
 
-def clipped(block: dict[str, Any], most: int = SECTION) -> dict[str, Any]:
+def clip(block: dict[str, Any], most: int = SECTION) -> dict[str, Any]:
     """The block with each text cut to `most` characters. mrkdwn is cut before an unfinished entity or span."""
     if block["type"] == "rich_text":
-        return {**block, "elements": _clipped_runs(block["elements"], [min(most, RICH)])}
+        return {**block, "elements": _clip_runs(block["elements"], [min(most, RICH)])}
     if block["type"] == "section" and "text" in block:
-        return {**block, "text": _clipped_text(block["text"], most)}
+        return {**block, "text": _clip_text(block["text"], most)}
     if block["type"] == "context":
-        shown = [_clipped_text(item, most) if "text" in item else item for item in block["elements"][:CONTEXT_ELEMENTS]]
+        shown = [_clip_text(item, most) if "text" in item else item for item in block["elements"][:CONTEXT_ELEMENTS]]
         return {**block, "elements": shown}
     return block
 
@@ -176,7 +176,7 @@ def _size(parts: Sequence[Part], omitted: int, where: str) -> int:
     return size([part.block for part in parts] + ([_more(omitted, where)] if omitted else []))
 
 
-def _clipped_text(item: dict[str, Any], limit: int) -> dict[str, Any]:
+def _clip_text(item: dict[str, Any], limit: int) -> dict[str, Any]:
     text = item["text"]
     if len(text) <= limit:
         return item
@@ -187,14 +187,14 @@ def _clipped_text(item: dict[str, Any], limit: int) -> dict[str, Any]:
     return {**item, "text": text + ("`" if text.count("`") % 2 else "") + "…"}
 
 
-def _clipped_runs(elements: Sequence[dict[str, Any]], room: list[int]) -> list[dict[str, Any]]:
+def _clip_runs(elements: Sequence[dict[str, Any]], room: list[int]) -> list[dict[str, Any]]:
     """Rich text elements with at most `room[0]` characters in all; what follows the cut is left out."""
     kept = []
     for element in elements:
         if room[0] <= 0:
             break
         if "elements" in element:
-            kept.append({**element, "elements": _clipped_runs(element["elements"], room)})
+            kept.append({**element, "elements": _clip_runs(element["elements"], room)})
             continue
         text = element.get("text", "")
         kept.append(element if len(text) <= room[0] else {**element, "text": text[: room[0] - 1] + "…"})

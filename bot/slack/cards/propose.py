@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triagebook.bot.slack.cards import mrkdwn, names
-from triagebook.bot.slack.cards.blocks import Block, context, field, note, option, preformatted, prose, run
+from triagebook.bot.slack.cards.blocks import Block, context, field, fixed_width, note, option, prose, run
 from triagebook.bot.slack.cards.limits import Part
 from triagebook.bot.slack.cards.views import modal, value_of
-from triagebook.bot.slack.cards.wording import undoing
+from triagebook.bot.slack.cards.wording import undo_text
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds
 from triagebook.runbooks.engine.plan import MAX_REASON, Rendering
@@ -57,7 +57,7 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
         *_numbers(offer, number, draft.parameters or {}),
         *_preview(offer, preview),
         field(names.REASON, "Why, for those who decide", _reason(draft.reason), hint="Shown as your words, unverified."),
-        context(f"Risk *{mrkdwn.escape(offer.risk)}* · {undoing(offer.undo)}. Nothing changes now: another person decides."),
+        context(f"Risk *{mrkdwn.escape(offer.risk)}* · {undo_text(offer.undo)}. Nothing changes now: another person decides."),
         note(f"Disturbs: {offer.disruption}"),
     ]
     if more := len(diagnosis.remediations) - len(offers):
@@ -65,7 +65,7 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
     return modal(names.PROPOSE_VIEW, "Propose a fix", parts, token, submit="Ask for approval")
 
 
-def submitted(values: Mapping[str, Mapping[str, Any]]) -> Draft:
+def read_draft(values: Mapping[str, Mapping[str, Any]]) -> Draft:
     """Read `view.state.values`. A number that is none is left out: the service says what it must be."""
     chosen = value_of(values, names.OFFER)
     number = int(chosen) if _WHOLE.fullmatch(chosen) else 0
@@ -84,7 +84,7 @@ def errors(diagnosis: Diagnosis, draft: Draft) -> dict[str, str]:
         return {names.OFFER: "This offer is not there any more. Diagnose the host again."}
     offer = diagnosis.remediations[draft.offer]
     found = {}
-    for name, bound in chosen(offer).items():
+    for name, bound in free_parameters(offer).items():
         value = (draft.parameters or {}).get(name)
         if value is None or not _least(bound) <= value <= _most(bound):
             found[f"{names.PARAM}.{draft.offer}.{name}"] = f"A whole number from {_least(bound)} to {_most(bound)}."
@@ -93,7 +93,7 @@ def errors(diagnosis: Diagnosis, draft: Draft) -> dict[str, str]:
     return found
 
 
-def chosen(offer: OfferedRemediation) -> dict[str, ParamBounds]:
+def free_parameters(offer: OfferedRemediation) -> dict[str, ParamBounds]:
     """The parameters a person chooses: whole numbers with room between their bounds."""
     return {
         name: bound
@@ -104,7 +104,7 @@ def chosen(offer: OfferedRemediation) -> dict[str, ParamBounds]:
 
 def _offers(offers: Sequence[OfferedRemediation], number: int) -> Block:
     options = [
-        option(f"{offer.title}: {offer.culprit}", str(at), f"risk {offer.risk}, {undoing(offer.undo)}")
+        option(f"{offer.title}: {offer.culprit}", str(at), f"risk {offer.risk}, {undo_text(offer.undo)}")
         for at, offer in enumerate(offers)
     ]
     select = {"type": "static_select", "action_id": names.OFFER, "options": options, "initial_option": options[number]}
@@ -112,7 +112,9 @@ def _offers(offers: Sequence[OfferedRemediation], number: int) -> Block:
 
 
 def _numbers(offer: OfferedRemediation, number: int, given: Mapping[str, int]) -> list[Block]:
-    return [_number(f"{names.PARAM}.{number}.{name}", name, bound, given.get(name)) for name, bound in chosen(offer).items()]
+    return [
+        _number(f"{names.PARAM}.{number}.{name}", name, bound, given.get(name)) for name, bound in free_parameters(offer).items()
+    ]
 
 
 def _number(block_id: str, name: str, bound: ParamBounds, given: int | None) -> Block:
@@ -149,7 +151,7 @@ def _preview(offer: OfferedRemediation, preview: Preview) -> list[Part | Block]:
         return [prose(run("⚠ This cannot be planned: ", bold=True), run(mrkdwn.plain(preview.problem)))]
     if preview.rendering is None:
         lines = [mrkdwn.exact(line, 600) for line in offer.commands]
-        return [Part(preformatted("With the values suggested, this would run", lines or ["nothing"]), 2, len(lines))]
+        return [Part(fixed_width("With the values suggested, this would run", lines or ["nothing"]), 2, len(lines))]
     made = preview.rendering
     changes = [
         f"{mrkdwn.exact(item.what, 300)}: {mrkdwn.exact(item.now, 120)} -> {mrkdwn.exact(item.then, 120)}" for item in made.changes
@@ -157,9 +159,9 @@ def _preview(offer: OfferedRemediation, preview: Preview) -> list[Part | Block]:
     commands = [mrkdwn.exact(line, 600) for line in made.commands]
     undo = [mrkdwn.exact(line, 600) for line in made.undo_commands]
     return [
-        Part(preformatted("This would change", changes), 1, len(changes)),
-        Part(preformatted("Exact commands", commands), 2, len(commands)),
-        *([Part(preformatted("Undo", undo), 3, len(undo))] if undo else []),
+        Part(fixed_width("This would change", changes), 1, len(changes)),
+        Part(fixed_width("Exact commands", commands), 2, len(commands)),
+        *([Part(fixed_width("Undo", undo), 3, len(undo))] if undo else []),
     ]
 
 

@@ -67,10 +67,10 @@ WHAT_TO_DO: Mapping[str, str] = {
 
 def refusal(error: TriagebookError, asked: str = "") -> Card:
     """An expected failure as an ephemeral message. `asked` says what was refused, such as `approve F-1`."""
-    return said_no(str(error), error.reason, asked, is_audited=isinstance(error, RefusedError))
+    return refusal_of(str(error), error.reason, asked, is_audited=isinstance(error, RefusedError))
 
 
-def said_no(says: str, reason: str, asked: str = "", *, is_audited: bool = True) -> Card:
+def refusal_of(says: str, reason: str, asked: str = "", *, is_audited: bool = True) -> Card:
     """The same of its parts, for a refusal that the face itself makes."""
     advice = what_to_do(reason)
     what = f"Not done: {asked}" if asked else "Not done"

@@ -13,7 +13,7 @@ FRAME = 800  # bytes of a view besides its blocks; metadata is an opaque token
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DiagnosisRequest:
     """What the form of a diagnosis asks for. Empty members were not filled in."""
 
     host: str
@@ -35,18 +35,18 @@ def modal(
     return view
 
 
-def loading(name: str, title: str, says: str = "One moment…") -> dict[str, Any]:
+def progress_modal(name: str, title: str, says: str = "One moment…") -> dict[str, Any]:
     """Opened at once, before anything is looked up; then updated."""
     return modal(name, title, [prose(run(mrkdwn.plain(says)))])
 
 
-def refused(name: str, title: str, says: str, what_to_do: str = "") -> dict[str, Any]:
+def refusal_modal(name: str, title: str, says: str, what_to_do: str = "") -> dict[str, Any]:
     """In place of a form: why it cannot be, and what can be done."""
     more = [prose(run("What to do: ", bold=True), run(mrkdwn.plain(what_to_do, 600)))] if what_to_do else []
     return modal(name, title, [prose(run(mrkdwn.plain(says, 1000))), *more], close="Close")
 
 
-def shown(title: str, blocks: Sequence[Block]) -> dict[str, Any]:
+def detail_modal(title: str, blocks: Sequence[Block]) -> dict[str, Any]:
     """A modal to read, such as the details of a fix."""
     return modal(names.DETAILS, title, blocks, close="Close")
 
@@ -107,11 +107,11 @@ def diagnose(runbooks: Sequence[tuple[str, str]], token: str = "", host: str = "
     )
 
 
-def wanted(values: Mapping[str, Mapping[str, Any]]) -> Wanted:
+def read_request(values: Mapping[str, Mapping[str, Any]]) -> DiagnosisRequest:
     """Read `view.state.values` of `diagnose`."""
     keys = (names.SYMPTOM, names.UNIT, names.USER, names.PID)
     inputs = {key: mrkdwn.words(text) for key in keys if (text := value_of(values, key).strip())}
-    return Wanted(value_of(values, names.HOST), value_of(values, names.RUNBOOK), inputs)
+    return DiagnosisRequest(value_of(values, names.HOST), value_of(values, names.RUNBOOK), inputs)
 
 
 def host_options(hosts: Sequence[str]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ OUTCOMES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class Origin:
     """Who asked for a diagnosis (a Slack user id, or a name) and when (RFC 3339)."""
 
     by: str
@@ -37,7 +37,7 @@ def title(diagnosis: Diagnosis) -> str:
     return f"{MARKS[diagnosis.status]} {STATUS_WORDS[diagnosis.status]} · {diagnosis.host.name}"
 
 
-def pressing(verdict: Verdict) -> str:
+def urgency(verdict: Verdict) -> str:
     """`certain · being refused now`, and whether it is another matter."""
     parts = [verdict.strength, ACTIVE_WORDS[verdict.active]]
     if verdict.belongs_to:
@@ -89,7 +89,7 @@ def columns(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
     return [f"{mrkdwn.exact(row[0], first):<{first}}  {mrkdwn.exact('  '.join(row[1:]), 200)}" for row in rows]
 
 
-def not_judged(item: Unknown, most: int = 3) -> str:
+def unknown_text(item: Unknown, most: int = 3) -> str:
     """`max_map_count: permission denied (java (810) and 4 more)`."""
     more = f" and {len(item.which) - most} more" if len(item.which) > most else ""
     which = f" ({', '.join(mrkdwn.plain(name, mrkdwn.NAME) for name in item.which[:most])}{more})" if item.which else ""
@@ -123,6 +123,6 @@ def bounds(offer: OfferedRemediation) -> Iterator[str]:
             yield f"{name} {as_count(bound.default)} ({as_count(bound.min)} to {as_count(bound.max)})"
 
 
-def undoing(undo: str) -> str:
+def undo_text(undo: str) -> str:
     """Whether a change can be taken back."""
     return "CANNOT be undone" if undo == "none" else "can be undone"

@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.diagnosis.stored import Asker
-from triagebook.tools.fixes.attempt import Trust
+from triagebook.tools.fixes.attempt import ApprovalServer
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.policy.identity import Account
@@ -35,11 +35,11 @@ class Ourselves:
 
 
 @dataclass
-class Desk:
+class SlackContext:
     """The parts."""
 
     fixes: FixService
-    trust: Trust
+    trust: ApprovalServer
     hosts: Service
     names: Names
     settings: SlackSettings
@@ -67,7 +67,7 @@ class Desk:
     def want(self, message_id: str, content: Mapping[str, Any]) -> None:
         """Have a message changed."""
         with self.store.write("chat.message") as transaction:
-            chat_messages.want(transaction, message_id, content)
+            chat_messages.set_desired(transaction, message_id, content)
         self.sender.wake()
 
     def whisper(self, delivery: Delivery, text: str, blocks: list[dict[str, Any]] | None = None, channel: str = "") -> None:
@@ -96,7 +96,7 @@ class Desk:
         now = self.now()
         return chat_tokens.mint(transaction, Meaning(does, self.ourselves.team, now + TOKEN_LIFE, message, **values), now)
 
-    def meaning(self, token: str) -> Meaning | None:
+    def button_meaning(self, token: str) -> Meaning | None:
         """What a button stands for."""
         with self.store.read() as transaction:
             return chat_tokens.read(transaction, token)

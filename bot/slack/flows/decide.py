@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from triagebook.bot.slack.cards import names, views
 from triagebook.bot.slack.cards.approval import change_line, details
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.follow import Follower
 from triagebook.bot.slack.flows.modals import Modals
 from triagebook.bot.slack.flows.people import require_member
@@ -33,14 +33,14 @@ Continue = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Deciding:
+class DecideFlow:
     """What the buttons of an approval card do."""
 
-    desk: Desk
+    desk: SlackContext
     follower: Follower
     modals: Modals
 
-    def pressed(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+    def on_click(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         """One click. What stands against it is said to who clicked alone, and recorded."""
         if delivery.channel and delivery.message_ts:
             self.follower.adopt(meaning.fix, delivery.channel, delivery.message_ts)
@@ -53,7 +53,7 @@ class Deciding:
                 self._details(delivery, meaning)
                 return None
             require_member(self.desk, delivery, action, meaning.fix)
-            return self._done(delivery, meaning)
+            return self._decide(delivery, meaning)
         except TrustError:
             raise
         except TriagebookError as error:
@@ -62,7 +62,7 @@ class Deciding:
         finally:
             self.follower.wake()
 
-    def submitted(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+    def on_submit(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         """A form came back with its reason."""
         action, why = ACTIONS[meaning.does], views.value_of(delivery.values, names.REASON)
         channel = str(meaning.data.get("channel", ""))
@@ -89,12 +89,12 @@ class Deciding:
         self.modals.open(delivery, FORMS[meaning.does](host, what, token))
 
     def _details(self, delivery: Delivery, meaning: Meaning) -> None:
-        view = self.modals.open(delivery, views.loading(names.DETAILS, "Details"))
+        view = self.modals.open(delivery, views.progress_modal(names.DETAILS, "Details"))
         fix = self.desk.fixes.show(delivery.actor, meaning.fix)
         if view:
-            self.modals.update(view, views.shown("Details", details(fix, {})))
+            self.modals.update(view, views.detail_modal("Details", details(fix, {})))
 
-    def _done(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+    def _decide(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         fixes, actor = self.desk.fixes, delivery.actor
         if meaning.does == names.APPROVE:
             fix = fixes.approve(actor, meaning.fix, meaning.plan_digest)

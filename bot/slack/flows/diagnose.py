@@ -9,24 +9,24 @@ from datetime import timedelta
 from typing import Any
 
 from triagebook.bot.slack.cards import names
-from triagebook.bot.slack.cards.diagnosis import failed, running, verdict
-from triagebook.bot.slack.cards.wording import Asked
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.cards.diagnosis import failure_card, progress_card, verdict
+from triagebook.bot.slack.cards.wording import Origin
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.storm import Storm
 from triagebook.bot.slack.flows.thread import again, below
-from triagebook.bot.slack.inbound.command import Wish, typed
+from triagebook.bot.slack.inbound.command import DiagnosisWish, parse_inputs
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.bot.slack.outbound.sender import INSTEAD
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.tools.diagnosis.question import Question, check_inputs
-from triagebook.tools.diagnosis.stored import Kept
-from triagebook.tools.faces.limits import Limits
+from triagebook.tools.diagnosis.stored import StoredDiagnosis
+from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.fixes import view
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_messages import Message
-from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import rfc3339
 
@@ -39,29 +39,29 @@ Continue = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _RunUnderWay:
     """What a request became: a run of its own, with its own card or as a repetition below an earlier one."""
 
-    run: Run
-    earlier: Run | None = None
+    run: ChatRun
+    earlier: ChatRun | None = None
     is_storm: bool = False
 
 
 @dataclass
-class Diagnosing:
+class DiagnoseFlow:
     """Asks hosts for people in channels."""
 
-    desk: Desk
+    desk: SlackContext
     storm: Storm
-    limits: Limits = field(default_factory=lambda: Limits(burst=30, a_second=0.5))
-    _flights: dict[tuple[object, ...], "Future[Kept]"] = field(default_factory=dict)
+    limits: RateLimits = field(default_factory=lambda: RateLimits(burst=30, a_second=0.5))
+    _flights: dict[tuple[object, ...], "Future[StoredDiagnosis]"] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _few: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(FEW))
 
-    def ask(self, delivery: Delivery, wish: Wish) -> Continue | None:
+    def ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
         """Check, then have the host asked by a slow worker. Whatever stands against it is said to who asked alone."""
         try:
-            host, question = self._checked(delivery, wish)
+            host, question = self._check(delivery, wish)
         except TriagebookError as error:
             if error.reason in FACE:
                 self.desk.note(delivery, "diagnose", error)
@@ -69,13 +69,13 @@ class Diagnosing:
             return None
         return lambda: self._run(delivery, host, question)
 
-    def _checked(self, delivery: Delivery, wish: Wish) -> tuple[str, Question]:
+    def _check(self, delivery: Delivery, wish: DiagnosisWish) -> tuple[str, Question]:
         desk = self.desk
         host = desk.names.require(wish.host)
         if host not in desk.names.inventory.hosts:
             raise UsageError(f"{host}: here only names of the inventory may be asked about", reason="host_name")
         entry = desk.hosts.catalog.find(wish.runbook or desk.default_runbook())
-        inputs = typed(wish.inputs)
+        inputs = parse_inputs(wish.inputs)
         question = Question(desk.names.target(host), entry.name, inputs)
         check_inputs(desk.hosts.catalog.load(entry.name), question)
         view.allow_diagnosis(desk.trust, delivery.actor, host, entry.name)
@@ -84,34 +84,34 @@ class Diagnosing:
 
     def _run(self, delivery: Delivery, host: str, question: Question) -> None:
         desk = self.desk
-        asked = Asked(delivery.user, rfc3339(desk.now()))
+        asked = Origin(delivery.user, rfc3339(desk.now()))
         with self._few:
-            begun = self._begun(delivery, host, question, asked)
-        self._shown(begun)
+            begun = self._begin(delivery, host, question, asked)
+        self._show(begun)
         if begun.run.ended_at is not None:  # done before the worker that did it could say so
             return
         try:
-            found = self._joined(question, begun, asked)
+            found = self._answer(question, begun, asked)
             with self._few:
                 view.record_diagnosis(desk.trust, delivery.actor, found.diagnosis)
-                self._ended(delivery, begun, found, asked)
+                self._finish(delivery, begun, found, asked)
         except TrustError:
             raise
         except TriagebookError as error:
-            self._failed(begun, host, error, asked)
+            self._fail(begun, host, error, asked)
         except Exception:
-            self._failed(
+            self._fail(
                 begun, host, UsageError("this failed here, not on the host; the server's log says where", reason="internal"), asked
             )
             raise
         finally:
-            self._shown(begun)
+            self._show(begun)
 
-    def _begun(self, delivery: Delivery, host: str, question: Question, asked: Asked) -> _Begun:
+    def _begin(self, delivery: Delivery, host: str, question: Question, asked: Origin) -> _RunUnderWay:
         desk, now = self.desk, self.desk.now()
         run_id = hashlib.sha256(delivery.key.encode()).hexdigest()[:24]
         person = desk.person_of(delivery.actor.account)
-        run = Run(
+        run = ChatRun(
             run_id,
             person,
             str(delivery.actor.account),
@@ -126,7 +126,7 @@ class Diagnosing:
             chat_runs.hold(transaction, delivery.channel)
             before = chat_runs.read(transaction, run_id)
             if before is not None:  # taken over from a worker that died
-                return _Begun(before, is_storm=self.storm.is_one(transaction, before.message))
+                return _RunUnderWay(before, is_storm=self.storm.is_one(transaction, before.message))
             earlier = self._earlier(transaction, delivery.channel, host, question.runbook)
             if earlier is not None:
                 run = replace(run, message="")
@@ -134,19 +134,19 @@ class Diagnosing:
                 text = f"Asked again by <@{delivery.user}>: looking anew."
                 again = Message(run_id, "again", run_id, delivery.channel, {"text": text}, parent=earlier.message)
                 chat_messages.add(transaction, again, now)
-                return _Begun(run, earlier)
-            storm = self.storm.joined(transaction, delivery, run, asked)
+                return _RunUnderWay(run, earlier)
+            storm = self.storm.table_for(transaction, delivery, run, asked)
             if storm:
                 run = replace(run, message=storm)
                 chat_runs.add(transaction, run)
-                return _Begun(run, is_storm=True)
+                return _RunUnderWay(run, is_storm=True)
             chat_runs.add(transaction, run)
-            content = running(host, question.runbook, asked).payload() | {INSTEAD: delivery.user}
+            content = progress_card(host, question.runbook, asked).payload() | {INSTEAD: delivery.user}
             card = Message(run_id, CARD, run_id, delivery.channel, content, thread_ts=delivery.thread_ts)
             chat_messages.add(transaction, card, now)
-        return _Begun(run)
+        return _RunUnderWay(run)
 
-    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str, cause: str = "") -> Run | None:
+    def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str, cause: str = "") -> ChatRun | None:
         """The run whose card this one belongs below: recent, on its way or ended, and shown."""
         now = self.desk.now()
         found = chat_runs.newest(transaction, channel, host, runbook, now - SAME, cause)
@@ -155,7 +155,7 @@ class Diagnosing:
         card = chat_messages.read(transaction, found.message)
         return None if card is None or card.problem else found
 
-    def _joined(self, question: Question, begun: _Begun, asked: Asked) -> Kept:
+    def _answer(self, question: Question, begun: _RunUnderWay, asked: Origin) -> StoredDiagnosis:
         """The answer; whoever asks the same while it is being found gets the same one."""
         key = (question.target.text, question.runbook, *sorted(question.inputs.items()))
         with self._guard:
@@ -175,12 +175,12 @@ class Diagnosing:
                 self._flights.pop(key, None)
         return flight.result()
 
-    def _first(self, begun: _Begun, found: Kept, asked: Asked) -> None:
+    def _first(self, begun: _RunUnderWay, found: StoredDiagnosis, asked: Origin) -> None:
         if begun.earlier is None and not begun.is_storm:
             first = verdict(found.diagnosis, asked, {}, "A second look is being taken.")
             self.desk.want(begun.run.message, first.payload() | {INSTEAD: asked.by})
 
-    def _ended(self, delivery: Delivery, begun: _Begun, answer: Kept, asked: Asked) -> None:
+    def _finish(self, delivery: Delivery, begun: _RunUnderWay, answer: StoredDiagnosis, asked: Origin) -> None:
         desk, run, earlier, found = self.desk, begun.run, begun.earlier, answer.diagnosis
         thread = [] if begun.is_storm or earlier is not None else list(below(run, answer))  # made before the database waits
         cause = found.verdict.cause if found.verdict else found.status
@@ -195,9 +195,9 @@ class Diagnosing:
             elif earlier is not None and self._is_same(transaction, earlier, cause):
                 chat_runs.end(transaction, earlier.id, now, **values)
                 chat_runs.end(transaction, run.id, now, **values)
-                count = chat_runs.repeated(transaction, earlier.id)
-                chat_messages.want(transaction, earlier.message, self._card(transaction, earlier, found, asked))
-                chat_messages.want(transaction, run.id, again(delivery.user, cause, count))
+                count = chat_runs.count_repeat(transaction, earlier.id)
+                chat_messages.set_desired(transaction, earlier.message, self._card(transaction, earlier, found, asked))
+                chat_messages.set_desired(transaction, run.id, again(delivery.user, cause, count))
             elif earlier is not None:  # another matter by now: a card of its own
                 chat_runs.end(transaction, run.id, now, **values, message=f"{run.id[:20]}.new")
                 card = replace(run, message=f"{run.id[:20]}.new")
@@ -207,34 +207,36 @@ class Diagnosing:
                     Message(card.message, CARD, run.id, run.channel, content, thread_ts=delivery.thread_ts),
                     now,
                 )
-                chat_messages.want(transaction, run.id, {"text": f"Asked again by <@{delivery.user}>: something else by now."})
+                chat_messages.set_desired(
+                    transaction, run.id, {"text": f"Asked again by <@{delivery.user}>: something else by now."}
+                )
                 self._add(transaction, below(card, answer))
             else:
                 chat_runs.end(transaction, run.id, now, **values)
-                chat_messages.want(transaction, run.message, self._card(transaction, run, found, asked))
+                chat_messages.set_desired(transaction, run.message, self._card(transaction, run, found, asked))
                 self._add(transaction, thread)
 
-    def _shown(self, begun: _Begun) -> None:
+    def _show(self, begun: _RunUnderWay) -> None:
         if begun.is_storm:
             self.storm.refresh(begun.run.message)
         else:
             self.desk.sender.wake()
 
-    def _is_same(self, transaction: Transaction, earlier: Run, cause: str) -> bool:
+    def _is_same(self, transaction: Transaction, earlier: ChatRun, cause: str) -> bool:
         """The earlier run as it is now; one still under way will say the same, since it shares the answer."""
         present = chat_runs.read(transaction, earlier.id)
         return present is None or present.ended_at is None or present.cause == cause
 
-    def _failed(self, begun: _Begun, host: str, error: TriagebookError, asked: Asked) -> None:
+    def _fail(self, begun: _RunUnderWay, host: str, error: TriagebookError, asked: Origin) -> None:
         run = begun.run
         with self.desk.store.write("chat.run") as transaction:
             chat_runs.end(transaction, run.id, self.desk.now(), cause=error.reason, status="failed", headline=str(error)[:500])
             if not begun.is_storm:
                 tokens = {names.RERUN: self.desk.mint(transaction, names.RERUN, run.id, data={"run": run.id})}
-                shown = failed(host, str(error), error.reason, asked, tokens).payload()
-                chat_messages.want(transaction, run.id, shown)
+                shown = failure_card(host, str(error), error.reason, asked, tokens).payload()
+                chat_messages.set_desired(transaction, run.id, shown)
 
-    def _card(self, transaction: Transaction, run: Run, found: Diagnosis, asked: Asked) -> Mapping[str, Any]:
+    def _card(self, transaction: Transaction, run: ChatRun, found: Diagnosis, asked: Origin) -> Mapping[str, Any]:
         wanted = [
             names.RERUN,
             names.CLOSE,

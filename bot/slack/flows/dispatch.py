@@ -5,24 +5,24 @@ from dataclasses import replace
 
 from triagebook.bot.slack.cards import names, views
 from triagebook.bot.slack.cards.detail import evidence
-from triagebook.bot.slack.cards.diagnosis import closed
+from triagebook.bot.slack.cards.diagnosis import short_card
 from triagebook.bot.slack.cards.help import help_card
-from triagebook.bot.slack.cards.wording import Asked
-from triagebook.bot.slack.flows.context import Desk
-from triagebook.bot.slack.flows.decide import ACTIONS, FORMS, Deciding
-from triagebook.bot.slack.flows.diagnose import Diagnosing
-from triagebook.bot.slack.flows.home import Home
+from triagebook.bot.slack.cards.wording import Origin
+from triagebook.bot.slack.flows.context import SlackContext
+from triagebook.bot.slack.flows.decide import ACTIONS, FORMS, DecideFlow
+from triagebook.bot.slack.flows.diagnose import DiagnoseFlow
+from triagebook.bot.slack.flows.home import HomeFlow
 from triagebook.bot.slack.flows.modals import Modals
-from triagebook.bot.slack.flows.propose import Proposing
-from triagebook.bot.slack.inbound.command import Wish, hosts_in, read_command, read_message
+from triagebook.bot.slack.flows.propose import ProposeFlow
+from triagebook.bot.slack.inbound.command import DiagnosisWish, hosts_in, read_command, read_message
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.tools.policy.decide import may, may_vote
-from triagebook.tools.policy.model import RULED, Question
+from triagebook.tools.policy.model import RULED, PolicyQuestion
 from triagebook.tools.store import chat_messages
-from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.chat_tokens import Meaning
 from triagebook.tools.times import rfc3339
 
@@ -31,14 +31,14 @@ ASK = "ask"  # the meaning of the form without a command
 
 
 @dataclass(frozen=True)
-class Work:
+class Dispatcher:
     """The handlers, by kind of delivery."""
 
-    desk: Desk
-    diagnosing: Diagnosing
-    deciding: Deciding
-    proposing: Proposing
-    home: Home
+    desk: SlackContext
+    diagnosing: DiagnoseFlow
+    deciding: DecideFlow
+    proposing: ProposeFlow
+    home: HomeFlow
     modals: Modals
 
     def do(self, delivery: Delivery) -> Continue | None:
@@ -51,7 +51,7 @@ class Work:
             self.desk.refuse(delivery, error, delivery.name)
             return None
 
-    def failed(self, delivery: Delivery) -> None:
+    def on_defect(self, delivery: Delivery) -> None:
         """A defect of ours: who asked is told that nothing more comes."""
         error = UsageError("this failed here; nothing more is done about it, and the server's log says where", reason="internal")
         self.desk.refuse(delivery, error, delivery.name)
@@ -62,18 +62,18 @@ class Work:
         if delivery.kind == "mention":
             books = [entry.name for entry in self.desk.hosts.catalog.entries()]
             wish = read_message(delivery.text, self.desk.names.inventory.hosts, books)
-            return self._wished(delivery, wish)
+            return self._ask(delivery, wish)
         if delivery.kind == "shortcut":
             return self._shortcut(delivery)
         if delivery.kind == "home":
-            return lambda: self.home.opened(delivery)
-        return self._pressed(delivery)
+            return lambda: self.home.on_open(delivery)
+        return self._click(delivery)
 
     def _command(self, delivery: Delivery) -> Continue | None:
         wish = read_command(delivery.text, self.desk.settings.commands.get(delivery.name, ""))
-        return self._wished(delivery, wish)
+        return self._ask(delivery, wish)
 
-    def _wished(self, delivery: Delivery, wish: Wish) -> Continue | None:
+    def _ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
         if wish.is_help:
             self._help(delivery)
             return None
@@ -89,11 +89,11 @@ class Work:
         found = hosts_in(delivery.text, self.desk.names.inventory.hosts)
         symptom = " ".join(delivery.text.split())[:500]
         if len(found) == 1:
-            return self.diagnosing.ask(delivery, Wish(found[0], inputs={"symptom": symptom}))
-        self._form(delivery, Wish(found[0] if found else "", inputs={"symptom": symptom}))
+            return self.diagnosing.ask(delivery, DiagnosisWish(found[0], inputs={"symptom": symptom}))
+        self._form(delivery, DiagnosisWish(found[0] if found else "", inputs={"symptom": symptom}))
         return None
 
-    def _form(self, delivery: Delivery, wish: Wish) -> None:
+    def _form(self, delivery: Delivery, wish: DiagnosisWish) -> None:
         data = {"channel": delivery.channel, "thread": delivery.thread_ts}
         token = self.modals.token(ASK, data=data)
         symptom = wish.inputs.get("symptom", "")
@@ -107,7 +107,7 @@ class Work:
         return [(name, catalog.load(name).title) for name in ids]
 
     def _help(self, delivery: Delivery) -> None:
-        policy = self.desk.trust.seen
+        policy = self.desk.trust.display_policy
         identity = policy.directory.identify(delivery.actor.account)
         hosts = self.desk.names.inventory.hosts
         books = self._runbooks(delivery)
@@ -115,29 +115,29 @@ class Work:
         allowed = {
             action
             for action in RULED
-            if any(may(policy, identity, Question(action, *place)).is_allowed for place in [("", "", ""), *asked])
+            if any(may(policy, identity, PolicyQuestion(action, *place)).is_allowed for place in [("", "", ""), *asked])
         }
-        if any(may_vote(policy, identity, Question("approve", *place), "").is_allowed for place in asked):
+        if any(may_vote(policy, identity, PolicyQuestion("approve", *place), "").is_allowed for place in asked):
             allowed.add("approve")
         card = help_card(allowed, delivery.name or f"/{books[0][0]}", books).payload()
         self.desk.whisper(delivery, card["text"], card["blocks"])
 
-    def _pressed(self, delivery: Delivery) -> Continue | None:
-        meaning = self._meaning(delivery)
+    def _click(self, delivery: Delivery) -> Continue | None:
+        meaning = self._require_meaning(delivery)
         if delivery.kind == "change":
-            return self.proposing.changed(delivery, meaning)
+            return self.proposing.on_change(delivery, meaning)
         if delivery.kind == "submit":
-            return self._submitted(delivery, meaning)
+            return self._submit(delivery, meaning)
         if meaning.does in ACTIONS:
-            following = self.deciding.pressed(delivery, meaning)
+            following = self.deciding.on_click(delivery, meaning)
             if delivery.view and not delivery.channel:  # pressed in the home tab, which shows what is no more
                 return lambda: self._both(following, delivery)
             return following
         if meaning.does == names.PROPOSE:
-            return self.proposing.pressed(delivery, meaning)
+            return self.proposing.on_click(delivery, meaning)
         if meaning.does == names.RERUN:
             return self._rerun(delivery, meaning)
-        run, found = self.proposing.found(delivery, meaning)
+        run, found = self.proposing.load_diagnosis(delivery, meaning)
         if meaning.does == names.EVIDENCE:
             card = evidence(found).payload()
             self.desk.whisper(delivery, card["text"], card["blocks"])
@@ -145,38 +145,38 @@ class Work:
             self._close(delivery, run, found)
         return None
 
-    def _close(self, delivery: Delivery, run: Run, found: Diagnosis) -> None:
-        asked = Asked(run.account.rpartition("/")[2], rfc3339(run.started_at))
+    def _close(self, delivery: Delivery, run: ChatRun, found: Diagnosis) -> None:
+        asked = Origin(run.account.rpartition("/")[2], rfc3339(run.started_at))
         with self.desk.store.write("chat.close") as transaction:
             data = {"run": run.id, "channel": run.channel}
             tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in (names.RERUN, names.EVIDENCE)}
-            chat_messages.want(transaction, run.message, closed(found, asked, delivery.user, tokens).payload())
+            chat_messages.set_desired(transaction, run.message, short_card(found, asked, delivery.user, tokens).payload())
         self.desk.sender.wake()
 
     def _both(self, following: Continue | None, delivery: Delivery) -> None:
         if following is not None:
             following()
-        self.home.opened(delivery)
+        self.home.on_open(delivery)
 
     def _rerun(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         run = self.proposing.run(meaning)
-        return self.diagnosing.ask(delivery, Wish(run.host, run.runbook, run.inputs))
+        return self.diagnosing.ask(delivery, DiagnosisWish(run.host, run.runbook, run.inputs))
 
-    def _submitted(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+    def _submit(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         channel = str(meaning.data.get("channel", ""))
         if meaning.does == names.PROPOSE:
-            return self.proposing.submitted(delivery, meaning)
+            return self.proposing.on_submit(delivery, meaning)
         if meaning.does == ASK:
-            wanted = views.wanted(delivery.values)
+            wanted = views.read_request(delivery.values)
             place = replace(delivery, channel=channel or delivery.user, thread_ts=str(meaning.data.get("thread", "")))
-            return self.diagnosing.ask(place, Wish(wanted.host, wanted.runbook, wanted.inputs))
+            return self.diagnosing.ask(place, DiagnosisWish(wanted.host, wanted.runbook, wanted.inputs))
         if meaning.does not in FORMS:
             raise RefusedError("this is no form of this server", reason="unknown_button")
-        return self.deciding.submitted(delivery, meaning)
+        return self.deciding.on_submit(delivery, meaning)
 
-    def _meaning(self, delivery: Delivery) -> Meaning:
+    def _require_meaning(self, delivery: Delivery) -> Meaning:
         """What the button stands for. Whatever is wrong with it is recorded."""
-        meaning = self.desk.meaning(delivery.token)
+        meaning = self.desk.button_meaning(delivery.token)
         try:
             if meaning is None or (meaning.team and meaning.team != delivery.team):
                 raise RefusedError("this button means nothing here: it was not made by this server", reason="unknown_button")

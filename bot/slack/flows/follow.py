@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from triagebook.bot.slack.cards import mrkdwn
-from triagebook.bot.slack.cards.approval import BUTTONS, Told, approval, fallback
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.cards.approval import BUTTONS, CardContext, approval, fallback
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.fixes import view
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class Follower:
     """One replica's; several do no harm, since a card's change is a compare-and-set of what it shows."""
 
-    desk: Desk
+    desk: SlackContext
     every_s: float = EVERY_S
     strangers: Callable[[], int] = lambda: 0  # requests that proved nothing since last asked
     _forgot_at: datetime | None = None
@@ -85,14 +85,14 @@ class Follower:
         """A card of a fix at this place; one a place, however often it is asked for."""
         with self.desk.store.read() as transaction:
             mark = chat_messages.mark_for(transaction, fix_id)
-        fix = self.desk.fixes.shown(fix_id)
+        fix = self.desk.fixes.view_for_channel(fix_id)
         if fix is None:
             return
         message_id = hashlib.sha256(f"{fix_id}/{channel}/{parent}/{thread_ts}".encode()).hexdigest()[:24]
         with self.desk.store.write("chat.card") as transaction:
             made = Message(message_id, CARD, fix_id, channel, {}, parent=parent, thread_ts=thread_ts, wanted=0)
             if chat_messages.add(transaction, made, self.desk.now()):
-                chat_messages.want(transaction, message_id, self._content(transaction, message_id, fix), mark=mark)
+                chat_messages.set_desired(transaction, message_id, self._content(transaction, message_id, fix), mark=mark)
 
     def adopt(self, fix_id: str, channel: str, ts: str) -> None:
         """A copy that Slack shows and we did not know of: posted just before a process died. It follows from now on."""
@@ -103,19 +103,19 @@ class Follower:
         self.wake()
 
     def _update(self, message: Message, mark: str) -> None:
-        fix = self.desk.fixes.shown(message.subject)
+        fix = self.desk.fixes.view_for_channel(message.subject)
         if fix is None:
             return
         with self.desk.store.write("chat.card") as transaction:
             content = self._content(transaction, message.id, fix)
-            is_ours = chat_messages.want(transaction, message.id, content, mark=mark, before=message.mark)
+            is_ours = chat_messages.set_desired(transaction, message.id, content, mark=mark, before=message.mark)
             if is_ours and fix.state in TOLD_REQUESTER:
                 self._tell_requester(transaction, fix)
 
     def _content(self, transaction: Transaction, message_id: str, fix: FixView) -> Mapping[str, Any]:
         wanted = BUTTONS.get(fix.state, ())
         tokens = {name: self.desk.mint(transaction, name, message_id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
-        return approval(fix, tokens, Told(mentions=self.desk.mentions())).payload()
+        return approval(fix, tokens, CardContext(mentions=self.desk.mentions())).payload()
 
     def _tell_requester(self, transaction: Transaction, fix: FixView) -> None:
         """A direct message, once a state, when Slack is where they asked."""

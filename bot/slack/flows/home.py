@@ -5,16 +5,16 @@ from dataclasses import field
 from datetime import datetime, timedelta
 
 from triagebook.bot.slack.cards import names
-from triagebook.bot.slack.cards.home import Health, Run, Waiting, home
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.cards.home import Health, PendingFix, RecentRun, home
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.inbound.delivery import Delivery
-from triagebook.bot.slack.outbound.api import Later, Never, called
+from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.fixes.audit_log import READ
 from triagebook.tools.fixes.views import FixView, question_of_view
 from triagebook.tools.policy.decide import may, may_vote
-from triagebook.tools.policy.model import Question
+from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.store import chat_runs
 from triagebook.tools.times import rfc3339
 
@@ -23,20 +23,20 @@ CHECKED_AGAIN = timedelta(minutes=10)  # reading the whole log is work
 
 
 @dataclass
-class Home:
+class HomeFlow:
     """Publishes the tab of whoever opens it."""
 
-    desk: Desk
+    desk: SlackContext
     _health: Health = field(default_factory=Health)
     _checked_at: datetime | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def opened(self, delivery: Delivery) -> None:
+    def on_open(self, delivery: Delivery) -> None:
         """Make and publish it. Nobody waits for it: a failure is seen by opening the tab again."""
         desk, actor = self.desk, delivery.actor
         try:
-            open_fixes = [desk.fixes.shown(fix.id) for fix in desk.fixes.list(actor, state="proposed")]
-            waiting = [item for fix in open_fixes if (item := self._waiting(delivery, fix))]
+            open_fixes = [desk.fixes.view_for_channel(fix.id) for fix in desk.fixes.list(actor, state="proposed")]
+            waiting = [item for fix in open_fixes if (item := self._pending_fix(delivery, fix))]
             locks = desk.fixes.locks(actor)
         except TrustError:
             raise
@@ -44,16 +44,16 @@ class Home:
             return
         with desk.store.read() as transaction:
             found = chat_runs.of_account(transaction, str(actor.account), MOST)
-        runs = [Run(run.host, run.status or "running", run.headline or "under way", rfc3339(run.started_at)) for run in found]
-        view = home(waiting, runs, locks, self._verified(delivery))
+        runs = [RecentRun(run.host, run.status or "running", run.headline or "under way", rfc3339(run.started_at)) for run in found]
+        view = home(waiting, runs, locks, self._audit_health(delivery))
         try:
-            called(desk.client.views_publish, user_id=delivery.user, view=view)
-        except (Later, Never):
+            call(desk.client.views_publish, user_id=delivery.user, view=view)
+        except (RetryLater, CannotSend):
             return
 
-    def _waiting(self, delivery: Delivery, fix: FixView | None) -> Waiting | None:
+    def _pending_fix(self, delivery: Delivery, fix: FixView | None) -> PendingFix | None:
         """A fix that this account may decide on, with its buttons."""
-        policy = self.desk.trust.seen
+        policy = self.desk.trust.display_policy
         question = question_of_view(fix, "approve") if fix is not None else None
         if fix is None or fix.plan is None or question is None:
             return None
@@ -66,12 +66,12 @@ class Home:
                 name: self.desk.mint(transaction, name, place, fix=fix.id, plan_digest=fix.digest)
                 for name in (names.APPROVE, names.DENY, names.DETAILS)
             }
-        return Waiting(fix, tokens)
+        return PendingFix(fix, tokens)
 
-    def _verified(self, delivery: Delivery) -> Health:
+    def _audit_health(self, delivery: Delivery) -> Health:
         """The state of the log, for who may read all of it; checked anew after a while."""
         policy, now = self.desk.trust.policy, self.desk.now()
-        if not may(policy, policy.directory.identify(delivery.actor.account), Question(READ)).is_allowed:
+        if not may(policy, policy.directory.identify(delivery.actor.account), PolicyQuestion(READ)).is_allowed:
             return Health()
         with self._guard:
             if self._checked_at is None or now - self._checked_at > CHECKED_AGAIN:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.inbound.delivery import Delivery
-from triagebook.bot.slack.outbound.api import Later, Never, called
+from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.policy.identity import Account
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class UserGroups:
     """The workspace's user groups, as the place of trust asks about them."""
 
-    desk: Desk
+    desk: SlackContext
 
     def members(self, group: UserGroup, checked: Collection[Account]) -> frozenset[Account]:
         """The accounts in it now. Of those in `checked`, guests and strangers do not count. RefusedError: Slack did not say."""
@@ -30,13 +30,13 @@ class UserGroups:
         if not team:
             raise RefusedError(f"Slack was not reached yet: it is not known who is in the user group {group}", reason=REASON)
         client = self.desk.client
-        users = _told(group, lambda: called(client.usergroups_users_list, usergroup=group.id)["users"])
+        users = _ask_slack(group, lambda: call(client.usergroups_users_list, usergroup=group.id)["users"])
         found = frozenset(Account("slack", team, str(user)) for user in users)
         return found - {account for account in found.intersection(checked) if not self._counts(group, account)}
 
     def _counts(self, group: UserGroup, account: Account) -> bool:
         try:
-            _told(group, lambda: require_full_member(self.desk, account.subject))
+            _ask_slack(group, lambda: require_full_member(self.desk, account.subject))
         except RefusedError as error:
             if error.reason == REASON:
                 raise
@@ -44,10 +44,10 @@ class UserGroups:
         return True
 
 
-def _told(group: UserGroup, ask: Callable[[], T]) -> T:
+def _ask_slack(group: UserGroup, ask: Callable[[], T]) -> T:
     try:
         return ask()
-    except (Later, Never, KeyError) as problem:
+    except (RetryLater, CannotSend, KeyError) as problem:
         message = f"Slack does not say who is in the user group {group} now ({problem}): nothing was decided; try again"
         raise RefusedError(message, reason=REASON) from None
 
@@ -55,7 +55,7 @@ def _told(group: UserGroup, ask: Callable[[], T]) -> T:
 GUEST = ("is_restricted", "is_ultra_restricted")
 
 
-def require_member(desk: Desk, delivery: Delivery, action: str, fix: str = "") -> None:
+def require_member(desk: SlackContext, delivery: Delivery, action: str, fix: str = "") -> None:
     """A full member of our own workspace, or RefusedError, recorded. What Slack cannot tell now counts as no."""
     try:
         _require(desk, delivery)
@@ -64,25 +64,25 @@ def require_member(desk: Desk, delivery: Delivery, action: str, fix: str = "") -
         raise
 
 
-def _require(desk: Desk, delivery: Delivery) -> None:
+def _require(desk: SlackContext, delivery: Delivery) -> None:
     require_own_team(desk, delivery)
     try:
         require_full_member(desk, delivery.user)
-    except (Later, Never) as problem:
+    except (RetryLater, CannotSend) as problem:
         message = f"Slack does not say who you are now ({problem}): nothing was decided; try again"
         raise RefusedError(message, reason="unchecked_account") from None
 
 
-def require_full_member(desk: Desk, user_id: str) -> None:
+def require_full_member(desk: SlackContext, user_id: str) -> None:
     """Neither a guest nor of another workspace, by Slack's word of now. Raises RefusedError `external_user`, Later or Never."""
-    user: dict[str, Any] = dict(called(desk.client.users_info, user=user_id).get("user") or {"is_stranger": True})
+    user: dict[str, Any] = dict(call(desk.client.users_info, user=user_id).get("user") or {"is_stranger": True})
     if user.get("is_stranger") or str(user.get("team_id") or desk.ourselves.team) != desk.ourselves.team:
         raise RefusedError("an account of another workspace cannot decide here", reason="external_user")
     if user.get("deleted") or user.get("is_bot") or any(user.get(name) for name in GUEST):
         raise RefusedError("a guest account cannot decide; ask a full member of the workspace", reason="external_user")
 
 
-def require_own_team(desk: Desk, delivery: Delivery) -> None:
+def require_own_team(desk: SlackContext, delivery: Delivery) -> None:
     """From our own workspace, by a user of it. RefusedError."""
     if not desk.ourselves.team or {delivery.team, delivery.user_team} != {desk.ourselves.team}:
         raise RefusedError("an account of another workspace cannot decide here", reason="external_user")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from triagebook.bot.slack.cards import names, propose, views
 from triagebook.bot.slack.cards.propose import Draft, Preview
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.follow import Follower
 from triagebook.bot.slack.flows.modals import Modals
 from triagebook.bot.slack.inbound.delivery import Delivery
@@ -15,7 +15,7 @@ from triagebook.tools.diagnosis import stored
 from triagebook.tools.fixes import view
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.store import chat_messages, chat_runs
-from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.chat_tokens import Meaning
 
 Continue = Callable[[], None]
@@ -24,32 +24,32 @@ GONE = "no such diagnosis is kept that you may see: diagnose the host again"
 
 
 @dataclass(frozen=True)
-class Proposing:
+class ProposeFlow:
     """The form `Propose fix…`."""
 
-    desk: Desk
+    desk: SlackContext
     follower: Follower
     modals: Modals
 
-    def pressed(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+    def on_click(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         """Open the form at once, then say what would be done."""
-        view = self.modals.open(delivery, views.loading(names.PROPOSE_VIEW, TITLE))
+        view = self.modals.open(delivery, views.progress_modal(names.PROPOSE_VIEW, TITLE))
         try:
-            _run, found = self.found(delivery, meaning)
+            _run, found = self.load_diagnosis(delivery, meaning)
             token = self.modals.token(names.PROPOSE, data=dict(meaning.data))
             form = propose.form(found, token)
         except (TriagebookError, ValueError) as error:
             if isinstance(error, TrustError):
                 raise
-            self.modals.update(view, views.refused(names.PROPOSE_VIEW, TITLE, str(error)))
+            self.modals.update(view, views.refusal_modal(names.PROPOSE_VIEW, TITLE, str(error)))
             return None
         self.modals.update(view, form)
         return lambda: self.preview(delivery, found, token, Draft(), view)
 
-    def changed(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+    def on_change(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         """A field was changed: say what would be done now."""
-        _run, found = self.found(delivery, meaning)
-        draft = propose.submitted(delivery.values)
+        _run, found = self.load_diagnosis(delivery, meaning)
+        draft = propose.read_draft(delivery.values)
         return lambda: self.preview(delivery, found, delivery.token, draft, delivery.view)
 
     def preview(self, delivery: Delivery, found: Diagnosis, token: str, draft: Draft, view: str) -> None:
@@ -68,24 +68,24 @@ class Proposing:
 
     def problems(self, delivery: Delivery) -> dict[str, str]:
         """What is wrong with a submission, by field; the service checks all of it again."""
-        meaning = self.desk.meaning(delivery.token)
+        meaning = self.desk.button_meaning(delivery.token)
         if meaning is None:
             return {}
         try:
-            _run, found = self.found(delivery, meaning)
+            _run, found = self.load_diagnosis(delivery, meaning)
         except TriagebookError:
             return {}
-        return propose.errors(found, propose.submitted(delivery.values))
+        return propose.errors(found, propose.read_draft(delivery.values))
 
-    def submitted(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
+    def on_submit(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         """Have the plan made; its card appears where plans are decided, and below the diagnosis."""
         return lambda: self._propose(delivery, meaning)
 
     def _propose(self, delivery: Delivery, meaning: Meaning) -> None:
         desk, channel = self.desk, str(meaning.data.get("channel", ""))
-        draft = propose.submitted(delivery.values)
+        draft = propose.read_draft(delivery.values)
         try:
-            run, found = self.found(delivery, meaning)
+            run, found = self.load_diagnosis(delivery, meaning)
             if draft.offer >= len(found.remediations):
                 raise UsageError("this offer is not there any more: diagnose the host again", reason="plan")
             offer = found.remediations[draft.offer]
@@ -105,14 +105,14 @@ class Proposing:
         self.follower.wake()
         desk.sender.wake()
 
-    def found(self, delivery: Delivery, meaning: Meaning) -> tuple[Run, Diagnosis]:
+    def load_diagnosis(self, delivery: Delivery, meaning: Meaning) -> tuple[ChatRun, Diagnosis]:
         """The run behind a card and what it found, if this account may (still) see its host."""
         run = self.run(meaning)
         if not run.diagnosis or not view.may_see(self.desk.trust, delivery.actor, run.host, run.runbook):
             raise UsageError(GONE, reason="not_found")
         return run, stored.load(run.diagnosis)
 
-    def run(self, meaning: Meaning) -> Run:
+    def run(self, meaning: Meaning) -> ChatRun:
         """The run behind a card. UsageError: it is not kept any more."""
         with self.desk.store.read() as transaction:
             run = chat_runs.read(transaction, str(meaning.data.get("run", "")))

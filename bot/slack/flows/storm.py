@@ -6,17 +6,17 @@ from dataclasses import field
 from datetime import timedelta
 from functools import lru_cache
 
-from triagebook.bot.render.fleet import Row, row_of
+from triagebook.bot.render.fleet import HostRow, row_of
 from triagebook.bot.slack.cards.fleet import fleet
 from triagebook.bot.slack.cards.limits import Card
-from triagebook.bot.slack.cards.wording import Asked
-from triagebook.bot.slack.flows.context import Desk
+from triagebook.bot.slack.cards.wording import Origin
+from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.diagnosis import stored
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_messages import Message
-from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import rfc3339
 
@@ -30,7 +30,7 @@ GATHER_S = 0.3  # what ends within it is shown at once: Slack takes about one ch
 class Storm:
     """The tables of channels."""
 
-    desk: Desk
+    desk: SlackContext
     _wanted: set[str] = field(default_factory=set)  # tables that somebody waits to make anew
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -40,7 +40,7 @@ class Storm:
         message = chat_messages.read(transaction, message_id) if message_id else None
         return message is not None and message.kind == CARD
 
-    def joined(self, transaction: Transaction, delivery: Delivery, run: Run, asked: Asked) -> str:
+    def table_for(self, transaction: Transaction, delivery: Delivery, run: ChatRun, asked: Origin) -> str:
         """The table that this run belongs to, made if it is the one too many; empty: it gets a card of its own."""
         now = self.desk.now()
         recent = chat_runs.hosts_since(transaction, run.channel, now - WINDOW) - {run.host}
@@ -66,11 +66,11 @@ class Storm:
             time.sleep(GATHER_S)
             with self._guard:
                 self._wanted.discard(message_id)
-            while not self._refreshed(message_id):
+            while not self._try_refresh(message_id):
                 pass
         self.desk.sender.wake()
 
-    def _refreshed(self, message_id: str) -> bool:
+    def _try_refresh(self, message_id: str) -> bool:
         """False: another replica changed it meanwhile, perhaps by less than is known now."""
         with self.desk.store.read() as transaction:
             table = chat_messages.read(transaction, message_id)
@@ -79,22 +79,22 @@ class Storm:
             return True
         content = _table(members).payload()
         with self.desk.store.write("chat.table") as transaction:
-            return chat_messages.want(transaction, message_id, content, mark=f"table/{table.wanted + 1}", before=table.mark)
+            return chat_messages.set_desired(transaction, message_id, content, mark=f"table/{table.wanted + 1}", before=table.mark)
 
 
-def _table(members: list[Run]) -> Card:
+def _table(members: list[ChatRun]) -> Card:
     ended = {run.host: run for run in members if run.ended_at is not None}
     hosts = {run.host for run in members}
     first = members[0]
-    asked = Asked(first.account.rpartition("/")[2], rfc3339(first.started_at))
+    asked = Origin(first.account.rpartition("/")[2], rfc3339(first.started_at))
     rows = [_row(run) for run in ended.values()]
     return fleet(rows, asked, {}, running=len(hosts) - len(ended), repeats=len(members) - len(hosts))
 
 
-def _row(run: Run) -> Row:
-    return _found(run.diagnosis) if run.diagnosis else Row(run.host, "failed", run.cause, run.headline)
+def _row(run: ChatRun) -> HostRow:
+    return _row_of_stored(run.diagnosis) if run.diagnosis else HostRow(run.host, "failed", run.cause, run.headline)
 
 
 @lru_cache(maxsize=1024)  # a table is made anew for each host that answers
-def _found(diagnosis: str) -> Row:
+def _row_of_stored(diagnosis: str) -> HostRow:
     return row_of(stored.load(diagnosis))

@@ -9,14 +9,14 @@ from triagebook.bot.slack.cards.blocks import note
 from triagebook.bot.slack.cards.chart_png import picture
 from triagebook.bot.slack.cards.detail import detail
 from triagebook.bot.slack.outbound.sender import FILE
-from triagebook.tools.diagnosis.stored import Kept
+from triagebook.tools.diagnosis.stored import StoredDiagnosis
 from triagebook.tools.store.chat_messages import Message
-from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_runs import ChatRun
 
 MOST_BUNDLE = 500_000  # characters
 
 
-def below(run: Run, answer: Kept) -> Iterator[Message]:
+def below(run: ChatRun, answer: StoredDiagnosis) -> Iterator[Message]:
     """The messages, in their order."""
     found = answer.diagnosis
     for number, card in enumerate(detail(found)):
@@ -43,5 +43,5 @@ def again(user: str, cause: str, count: int) -> dict[str, Any]:
     return {"text": text, "blocks": [note(f"Seen again: {cause}, {times}. The card above is up to date.")]}
 
 
-def _message(run: Run, part: str, kind: str, content: Mapping[str, Any]) -> Message:
+def _message(run: ChatRun, part: str, kind: str, content: Mapping[str, Any]) -> Message:
     return Message(f"{run.message[:20]}.{part}", kind, run.id, run.channel, content, parent=run.message)

@@ -18,7 +18,7 @@ MOST_SYMPTOM = 500
 
 
 @dataclass(frozen=True)
-class Wish:
+class DiagnosisWish:
     """What is to be diagnosed. An empty host: nothing was said."""
 
     host: str = ""
@@ -27,11 +27,11 @@ class Wish:
     is_help: bool = False
 
 
-def read_command(text: str, runbook: str = "") -> Wish:
+def read_command(text: str, runbook: str = "") -> DiagnosisWish:
     """The words behind a slash command that means `runbook` (empty: it may be named). Raises UsageError."""
     said = _words(plain(text))
     if said and said[0].lower() == HELP:
-        return Wish(is_help=True)
+        return DiagnosisWish(is_help=True)
     named, inputs = [], {}
     for word in said:
         key, equals, value = word.partition("=")
@@ -45,10 +45,10 @@ def read_command(text: str, runbook: str = "") -> Wish:
         runbook = named.pop(1)
     if len(named) > 1:
         raise UsageError(f'one host at a time: {named[0]} or {named[1]}? An error text is given as symptom="..."', reason="input")
-    return Wish(named[0] if named else "", runbook, inputs)
+    return DiagnosisWish(named[0] if named else "", runbook, inputs)
 
 
-def typed(inputs: Mapping[str, str]) -> dict[str, object]:
+def parse_inputs(inputs: Mapping[str, str]) -> dict[str, object]:
     """Inputs as the services take them. Raises UsageError."""
     found: dict[str, object] = {name: value for name, value in inputs.items() if value}
     if "pid" in found:
@@ -58,14 +58,14 @@ def typed(inputs: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = ()) -> Wish:
+def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = ()) -> DiagnosisWish:
     """A mention: the host it names and what else it says. More than words of a command is the symptom."""
     first = next(iter(plain(text).split(maxsplit=1)), "")
     if plain(text).lower() == HELP:
-        return Wish(is_help=True)
+        return DiagnosisWish(is_help=True)
     found = hosts_in(text, hosts)
     if not found:
-        return Wish(first if _WORD.fullmatch(first) else "")
+        return DiagnosisWish(first if _WORD.fullmatch(first) else "")
     rest = plain(text).replace(found[0], " ", 1)
     runbook, inputs, said = "", {}, []
     for word in _words(rest):
@@ -79,7 +79,7 @@ def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = 
     symptom = " ".join(said)
     if "symptom" not in inputs and len(said) > 2:
         inputs["symptom"] = symptom[:MOST_SYMPTOM]
-    return Wish(found[0], runbook, inputs)
+    return DiagnosisWish(found[0], runbook, inputs)
 
 
 def hosts_in(text: str, hosts: Collection[str]) -> tuple[str, ...]:

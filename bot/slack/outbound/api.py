@@ -13,7 +13,7 @@ PASSING = frozenset(
 OURS = frozenset(["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"])
 
 
-class Later(Exception):
+class RetryLater(Exception):
     """Not now; perhaps after so many seconds."""
 
     def __init__(self, why: str, after_s: float | None = None, *, is_doubtful: bool = False) -> None:
@@ -21,11 +21,11 @@ class Later(Exception):
         self.after_s, self.is_doubtful = after_s, is_doubtful  # doubtful: perhaps it was done all the same
 
 
-class Never(Exception):
+class CannotSend(Exception):
     """Slack will not take this message; its error word."""
 
 
-def called(method: Callable[..., Any], **values: Any) -> Mapping[str, Any]:
+def call(method: Callable[..., Any], **values: Any) -> Mapping[str, Any]:
     """One call of the Web API. Raises Later or Never."""
     try:
         answer: Mapping[str, Any] = method(**values).data
@@ -34,10 +34,10 @@ def called(method: Callable[..., Any], **values: Any) -> Mapping[str, Any]:
         if status == 429 or word in PASSING or status >= 500:
             after = str(error.response.headers.get("Retry-After", "") or error.response.headers.get("retry-after", ""))
             is_doubtful = status != 429 and word not in {"ratelimited", "rate_limited"}
-            raise Later(word or str(status), float(after) if after.isdigit() else None, is_doubtful=is_doubtful) from None
+            raise RetryLater(word or str(status), float(after) if after.isdigit() else None, is_doubtful=is_doubtful) from None
         if word in OURS:
-            raise Later(f"{word} {error.response.get('needed', '')}".strip(), LONGEST_S) from None
-        raise Never(word) from None
+            raise RetryLater(f"{word} {error.response.get('needed', '')}".strip(), LONGEST_S) from None
+        raise CannotSend(word) from None
     except (SlackClientError, OSError, ValueError) as error:  # no connection, or an answer that is no JSON
-        raise Later(type(error).__name__, is_doubtful=True) from None
+        raise RetryLater(type(error).__name__, is_doubtful=True) from None
     return answer

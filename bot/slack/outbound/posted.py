@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slack_sdk import WebClient
-from triagebook.bot.slack.outbound.api import Later, Never, called
+from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.tools.store.chat_messages import Message
 
 EVENT = "triagebook_message"
@@ -20,7 +20,7 @@ SKEW_S = 120.0  # between Slack's clock and ours
 PAGE, MOST_PAGES = 200, 5
 
 
-class Blind(Exception):
+class HistoryUnreadable(Exception):
     """The history cannot be read, and why."""
 
 
@@ -29,10 +29,10 @@ def tag(message: Message) -> dict[str, Any]:
     return {"event_type": EVENT, "event_payload": {"message": message.id}}
 
 
-def found(client: WebClient, message: Message, thread: str, age_s: float, file: str = "") -> str:
+def find_posted(client: WebClient, message: Message, thread: str, age_s: float, file: str = "") -> str:
     """The `ts` of this message, or of the one with its file; empty when it is not there. Raises Blind, or Later."""
     if not message.channel.startswith(("C", "G")):
-        raise Blind("a direct message")
+        raise HistoryUnreadable("a direct message")
     asked: dict[str, Any] = {
         "channel": message.channel,
         "oldest": f"{time.time() - age_s - SKEW_S:.6f}",
@@ -48,19 +48,19 @@ def found(client: WebClient, message: Message, thread: str, age_s: float, file: 
         if not cursor:
             return ""
         asked["cursor"] = cursor
-    raise Blind(f"more than {PAGE * MOST_PAGES} newer messages")
+    raise HistoryUnreadable(f"more than {PAGE * MOST_PAGES} newer messages")
 
 
 def _page_of(client: WebClient, thread: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         if thread:
-            return called(client.conversations_replies, ts=thread, **asked)
-        return called(client.conversations_history, **asked)
-    except Never as never:
-        raise Blind(str(never)) from None
-    except Later as later:
+            return call(client.conversations_replies, ts=thread, **asked)
+        return call(client.conversations_history, **asked)
+    except CannotSend as never:
+        raise HistoryUnreadable(str(never)) from None
+    except RetryLater as later:
         if str(later).startswith("missing_scope"):
-            raise Blind(str(later)) from None
+            raise HistoryUnreadable(str(later)) from None
         raise
 
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk import WebClient
-from triagebook.bot.slack.outbound.api import Later, Never, called
-from triagebook.bot.slack.outbound.posted import Blind, found, tag
+from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
+from triagebook.bot.slack.outbound.posted import HistoryUnreadable, find_posted, tag
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.store import chat_messages
@@ -96,7 +96,7 @@ class Sender:
         for number, message in enumerate(batch):
             if number and (self._stopping.is_set() or time.monotonic() > until):
                 with self.store.write("chat.release") as transaction:
-                    chat_messages.give_back(transaction, batch[number:])
+                    chat_messages.release(transaction, batch[number:])
                 return
             try:
                 self._send(message)
@@ -111,18 +111,18 @@ class Sender:
             return
         try:
             ts = self._deliver(message)
-        except Later as later:
+        except RetryLater as later:
             if later.after_s is not None:
                 self._paused[message.channel] = time.monotonic() + later.after_s
             self._tell(str(later))
             self._put_off(message, later.after_s, is_doubtful=later.is_doubtful)
             return
-        except Never as never:
+        except CannotSend as never:
             self._give_up(message, str(never))
             return
         self._said = ""
         with self.store.write("chat.sent") as transaction:
-            chat_messages.sent(transaction, message, ts)
+            chat_messages.mark_sent(transaction, message, ts)
 
     def _deliver(self, message: Message) -> str:
         content = {name: value for name, value in message.content.items() if name != INSTEAD}
@@ -132,43 +132,43 @@ class Sender:
         if message.kind == EPHEMERAL:
             return self._whisper(place, content)
         if message.is_doubtful and not message.ts:
-            message = replace(message, ts=self._posted(message, thread))
+            message = replace(message, ts=self._find_posted(message, thread))
         if message.kind == FILE and message.ts:
             return thread or "-"
         if message.kind == FILE:
             if "base64" in content:
                 content["content"] = base64.b64decode(content.pop("base64"))
-            called(self.client.files_upload_v2, **{"thread_ts": None, **place, **content})
+            call(self.client.files_upload_v2, **{"thread_ts": None, **place, **content})
             return thread or "-"
         try:
-            return self._shown(message, place, content)
-        except Never as never:
+            return self._show(message, place, content)
+        except CannotSend as never:
             if str(never) not in TOO_MUCH or "blocks" not in content:
                 raise
             log.error("Slack: %s: shown as text only", never)
-            return self._shown(message, place, {"text": content["text"]})
+            return self._show(message, place, {"text": content["text"]})
 
-    def _shown(self, message: Message, place: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    def _show(self, message: Message, place: Mapping[str, Any], content: Mapping[str, Any]) -> str:
         """Posted, or edited; what cannot be edited any more is said below it."""
         post = {**place, **content, "unfurl_links": False, "unfurl_media": False, "metadata": tag(message)}
         if not message.ts:
-            return str(called(self.client.chat_postMessage, **post)["ts"])
+            return str(call(self.client.chat_postMessage, **post)["ts"])
         try:
-            called(self.client.chat_update, channel=message.channel, ts=message.ts, **content)
-        except Never as never:
+            call(self.client.chat_update, channel=message.channel, ts=message.ts, **content)
+        except CannotSend as never:
             if str(never) not in UNEDITABLE:
                 raise
-            return str(called(self.client.chat_postMessage, **{"thread_ts": message.ts, **post})["ts"])
+            return str(call(self.client.chat_postMessage, **{"thread_ts": message.ts, **post})["ts"])
         return message.ts
 
-    def _posted(self, message: Message, thread: str) -> str:
+    def _find_posted(self, message: Message, thread: str) -> str:
         """Where Slack shows it already, although nobody could write that down; empty: nowhere, or it is not known."""
         with self.store.read() as transaction:
             age = chat_messages.age(transaction, message, self.clock())
         name = str(message.content.get("filename", "")) if message.kind == FILE else ""
         try:
-            return found(self.client, message, thread, age.total_seconds(), name)
-        except Blind as blind:
+            return find_posted(self.client, message, thread, age.total_seconds(), name)
+        except HistoryUnreadable as blind:
             self._tell(f"{message.channel}: {blind}: it may be shown there twice")
             return ""
 
@@ -177,12 +177,12 @@ class Sender:
         user = content.pop("user")
         try:
             if place["channel"].startswith("D"):
-                raise Never("channel_not_found")
-            called(self.client.chat_postEphemeral, **place, user=user, **content)
-        except Never as never:
+                raise CannotSend("channel_not_found")
+            call(self.client.chat_postEphemeral, **place, user=user, **content)
+        except CannotSend as never:
             if str(never) not in NO_WAY_IN:
                 raise
-            called(self.client.chat_postMessage, channel=user, **content, unfurl_links=False)
+            call(self.client.chat_postMessage, channel=user, **content, unfurl_links=False)
         return "-"
 
     def _put_off(self, message: Message, after_s: float | None, *, is_doubtful: bool = False) -> None:
@@ -190,16 +190,16 @@ class Sender:
         wait_s = min(self.longest_s, 0.5 * 2.0 ** min(message.tries, 10)) if after_s is None else after_s
         with self.store.write("chat.later") as transaction:
             if message.kind == EPHEMERAL and chat_messages.age(transaction, message, now) > STALE:
-                chat_messages.never(transaction, message, "too late")
+                chat_messages.mark_failed(transaction, message, "too late")
             else:
                 is_doubtful = (is_doubtful or message.is_doubtful) and not message.ts
-                chat_messages.later(transaction, message, now + timedelta(seconds=wait_s), is_doubtful=is_doubtful)
+                chat_messages.mark_retry(transaction, message, now + timedelta(seconds=wait_s), is_doubtful=is_doubtful)
 
     def _give_up(self, message: Message, word: str) -> None:
         self._tell(f"{message.channel}: {word}")
         user = str(message.content.get(INSTEAD, ""))
         with self.store.write("chat.never") as transaction:
-            chat_messages.never(transaction, message, word)
+            chat_messages.mark_failed(transaction, message, word)
             if word in NO_WAY_IN and user:
                 text = f"I cannot write to <#{message.channel}> ({word}): invite me there with /invite, and ask again."
                 told = Message(chat_messages.new_id(), "notice", message.subject, user, {"text": text})

@@ -14,7 +14,7 @@ from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import Sample, parse_samples
 from triagebook.tools.collector import collect, program
 from triagebook.tools.transport.base import Exit, Login, LoginFailed
-from triagebook.tools.transport.base import Path as WayTaken
+from triagebook.tools.transport.base import Route as WayTaken
 
 AWKS = ("mawk -W interactive", "gawk", "busybox awk", "original-awk")
 KINDS = tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))
@@ -333,8 +333,8 @@ class Run:
 class Paced:
     """The program running over a tree, a sample at a time."""
 
-    def __init__(self, root: str, awk: str, kinds: Sequence[str], bounds: program.Bounds | None = None) -> None:
-        argv = program.command(collect.joined(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
+    def __init__(self, root: str, awk: str, kinds: Sequence[str], bounds: program.HostBounds | None = None) -> None:
+        argv = program.command(collect.join(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.kinds = tuple(kinds)
         self.answer = b""
@@ -376,7 +376,7 @@ class Paced:
         return Run(self.answer, stderr, self.process.returncode, (usage.ru_utime + usage.ru_stime) * 1000)
 
 
-def run(root: Path | str, awk: str = AWKS[0], kinds: Sequence[str] = KINDS, bounds: program.Bounds | None = None) -> Run:
+def run(root: Path | str, awk: str = AWKS[0], kinds: Sequence[str] = KINDS, bounds: program.HostBounds | None = None) -> Run:
     """One sample of the tree."""
     return Paced(str(root), awk, kinds, bounds).end()
 

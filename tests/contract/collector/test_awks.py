@@ -107,7 +107,7 @@ def test_an_answer_keeps_within_its_bounds_and_says_what_is_missing(tree: Callab
     for pid in range(2000, 2060):
         host.process(pid, f"batch-{pid}", cgroup=f"/batch-{pid}.service")
         host.pids(f"/batch-{pid}.service", 10, 10)
-    (sample,) = tools.run(host.root, awk, bounds=program.Bounds(answer_bytes=6000)).samples
+    (sample,) = tools.run(host.root, awk, bounds=program.HostBounds(answer_bytes=6000)).samples
     facts: Any = collect.parse(tools.kinds, [sample])
     assert "pids_cgroups" in sample.end["truncated"].split(",")
     printed = [fields for fields in sample.of("pids_cgroups") if fields[0] == "at"]

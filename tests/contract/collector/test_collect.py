@@ -32,7 +32,7 @@ def test_two_samples_of_this_machine_and_a_program_on_the_same_session(tools: An
     transport = tools.transport()
     collection = collect.start(transport, "anywhere", tools.kinds)
     assert [(sample.n, sample.is_complete) for sample in collection.samples] == [(1, True)]
-    collection.again([1])
+    collection.take_sample([1])
     assert [(sample.n, sample.is_complete) for sample in collection.samples] == [(1, True), (2, True)]
     output = collection.run(("printf", "%s", "it's \xe4"), 5)
     assert isinstance(output, collect.Output)
@@ -42,7 +42,7 @@ def test_two_samples_of_this_machine_and_a_program_on_the_same_session(tools: An
     assert cost.bytes > 1000
     assert cost.cpu_ms is not None
     assert 1 < cost.cpu_ms < 5000
-    assert collection.truncated == ()
+    assert collection.truncated_kinds == ()
     collection.close()
     assert transport.made.is_closed
     facts: Any = collect.parse(tools.kinds, collection.samples)
@@ -65,7 +65,7 @@ def test_the_argv_is_plain_words_for_any_login_shell(tools: Any) -> None:
 def test_pace_lines_come_through_a_socket_too(tools: Any, awk: str) -> None:
     """sshd may give a process a socket for its standard input, which cannot be opened by a path."""
     ours, theirs = socket.socketpair()
-    argv = program.command(collect.joined(("meminfo",)), program.launcher(awk=awk))
+    argv = program.command(collect.join(("meminfo",)), program.launcher(awk=awk))
     with subprocess.Popen(argv, stdin=theirs.fileno(), stdout=subprocess.PIPE) as process:
         theirs.close()
         assert process.stdout is not None
@@ -104,7 +104,7 @@ def test_silence_is_given_up_at_the_deadline(tools: Any) -> None:
     assert time.monotonic() - started < 5
     assert collection.samples == (Sample(1, (), is_complete=False),)
     assert "no complete answer within 1 s" in collection.cost.notes[0]
-    assert collection.truncated == tools.kinds
+    assert collection.truncated_kinds == tools.kinds
     _all_unknown(tools, collection.samples)
 
 
@@ -115,7 +115,7 @@ def test_ten_megabytes_on_both_streams_neither_hang_nor_fill_memory(tools: Any) 
     assert time.monotonic() - started < 5
     assert collection.cost.bytes < 1 << 20
     assert "sent more than" in collection.cost.notes[0]
-    collection.again()
+    collection.take_sample()
     assert len(collection.samples) == 2
     collection.close()
     assert time.monotonic() - started < 8
@@ -147,7 +147,7 @@ def test_a_second_sample_that_does_not_come_leaves_the_first(tools: Any) -> None
     for script in (once, f"{once}; exec sleep 60"):
         collection = collect.start(_over(tools, script), "anywhere", ["meminfo"], patience=SHORT)
         time.sleep(0.05)
-        collection.again()
+        collection.take_sample()
         assert [(sample.n, sample.is_complete) for sample in collection.samples] == [(1, True), (2, False)]
         facts: Any = collect.parse(["meminfo"], collection.samples)
         assert facts["meminfo"].total_bytes == 4096
@@ -174,7 +174,7 @@ FILES = {
 def test_without_a_program_the_files_are_read(tools: Any) -> None:
     transport = _over(tools, "echo 'sh: awk: not found' >&2; exit 127", files=FILES)
     collection = collect.start(transport, "anywhere", tools.kinds, patience=SHORT)
-    collection.again()
+    collection.take_sample()
     facts: Any = collect.parse(tools.kinds, collection.samples)
     assert (facts["meminfo"].commit_room_bytes, facts["meminfo"].overcommit_memory) == (30 * 1024, 2)
     assert (facts["kernel_limits"].threads_room, facts["host"].hostname) == (10, "evil\\x1b[2Jname")

@@ -12,12 +12,12 @@ from triagebook.runbooks.engine.errors import PlanError, UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.tools.actions import process
 from triagebook.tools.collector import collect, installed
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.execute.capture import HostCapture
 
 SHELLS = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
-OURS = Reading("process", (str(os.getpid()),))
-READINGS = (OURS, Reading("sysctl", ("vm/overcommit_ratio", "vm/overcommit_kbytes")), Reading("folder", ("/",)))
+OURS = HostReading("process", (str(os.getpid()),))
+READINGS = (OURS, HostReading("sysctl", ("vm/overcommit_ratio", "vm/overcommit_kbytes")), HostReading("folder", ("/",)))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_installed_collector_reads_what_a_program_would(hardened: Callable[.
     user = collection.look(process.capture_user(str(os.getuid())), 10)
     assert isinstance(user, collect.Output)
     assert os.getpid() in {one.pid for one in process.parse(user.stdout)}
-    collection.again([1])  # and goes on with samples
+    collection.take_sample([1])  # and goes on with samples
     assert [sample.is_complete for sample in collection.samples] == [True, True]
 
 
@@ -61,7 +61,7 @@ def test_a_plan_is_captured_through_the_installed_collector(hardened: Callable[.
     (text,) = capture.read("anywhere", (OURS,))
     assert [one.pid for one in process.parse(text)] == [os.getpid()]
     with pytest.raises(PlanError, match="reading the process failed"):
-        capture.read("anywhere", (Reading("process", ("0",)),))
+        capture.read("anywhere", (HostReading("process", ("0",)),))
 
 
 def test_a_collector_that_knows_no_readings_is_named(hardened: Callable[..., Any]) -> None:
@@ -91,7 +91,7 @@ def test_nothing_else_is_read_for_a_pace_line(hardened: Callable[..., Any], tmp_
 @pytest.mark.parametrize("subject", ["-x.service", "a b", "a'b", "../x", "a\nb", "", "é"])
 def test_what_the_host_would_refuse_is_never_asked(subject: str) -> None:
     with pytest.raises(UsageError):
-        Reading("unit", (subject,))
+        HostReading("unit", (subject,))
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])

@@ -71,7 +71,7 @@ def test_numbers_that_wrapped_are_scanned_from_300(tree: Callable[..., Any], too
 
 def test_more_new_numbers_than_are_scanned_make_it_partial(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
-    bounds = program.Bounds(scanned_pids=50)
+    bounds = program.HostBounds(scanned_pids=50)
     paced = tools.paced(str(host.root), awk, tools.kinds, bounds)
     paced.read_sample(1)
     host.process(190, "missed")

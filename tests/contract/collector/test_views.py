@@ -255,7 +255,7 @@ def test_maps_are_counted_within_a_bound(tree: Callable[..., Any], tools: Any, a
     host = tree("v2")
     for pid in (500, 501, 502):
         host.process(pid, size_kb=400_000 - pid, maps=600)
-    ran = tools.run(host.root, awk, bounds=program.Bounds(map_lines=1000))
+    ran = tools.run(host.root, awk, bounds=program.HostBounds(map_lines=1000))
     spaces: Any = collect.parse(tools.kinds, ran.samples)["address_spaces"]
     assert spaces.mapped == Collection((), "maps of 2 processes were not counted (bounded)", 2)
 
@@ -290,7 +290,7 @@ def test_a_walk_that_takes_too_long_is_ended_and_said(tree: Callable[..., Any], 
     for pid in range(1000, 2200):
         host.process(pid)
     host.write("proc/self/schedstat", "9000000 0 1\n")
-    paced = tools.paced(str(host.root), awk, tools.kinds, program.Bounds(walk_us=-1))
+    paced = tools.paced(str(host.root), awk, tools.kinds, program.HostBounds(walk_us=-1))
     paced.read_sample(1)
     paced.ask()
     paced.read_sample(2)

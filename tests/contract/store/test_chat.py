@@ -5,7 +5,7 @@ from datetime import timedelta
 from triagebook.tools.store import chat_deliveries, chat_messages, chat_runs, chat_tokens
 from triagebook.tools.store.chat_deliveries import Stored
 from triagebook.tools.store.chat_messages import Message
-from triagebook.tools.store.chat_runs import Run
+from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.chat_tokens import Meaning
 from triagebook.tools.store.database import Store
 
@@ -58,15 +58,15 @@ def test_a_message_is_sent_until_the_version_that_is_wanted_is_shown(store: Stor
         assert chat_messages.add(transaction, Message("m", "card", "s", "C1", {"text": "two"}), NOW) is False
         (first,) = chat_messages.claim(transaction, NOW, LEASE)
         assert chat_messages.claim(transaction, NOW, LEASE) == []
-        chat_messages.want(transaction, "m", {"text": "two"})
-        chat_messages.sent(transaction, first, "1.1")
+        chat_messages.set_desired(transaction, "m", {"text": "two"})
+        chat_messages.mark_sent(transaction, first, "1.1")
         (second,) = chat_messages.claim(transaction, NOW, LEASE)
         assert (second.content, second.ts, second.shown, second.wanted) == ({"text": "two"}, "1.1", 1, 2)
-        chat_messages.later(transaction, second, NOW + 5 * SECOND)
+        chat_messages.mark_retry(transaction, second, NOW + 5 * SECOND)
         assert chat_messages.is_due(transaction, NOW + 4 * SECOND) is False
         (again,) = chat_messages.claim(transaction, NOW + 5 * SECOND, LEASE)
         assert again.tries == 1
-        chat_messages.sent(transaction, again, "1.1")
+        chat_messages.mark_sent(transaction, again, "1.1")
         assert chat_messages.is_due(transaction, NOW + timedelta(days=1)) is False
         found = chat_messages.at(transaction, "C1", "1.1")
         assert found is not None
@@ -80,15 +80,15 @@ def test_a_message_whose_sender_died_is_doubtful_and_one_given_back_is_not(store
             chat_messages.add(transaction, message, NOW - SECOND + number * timedelta(milliseconds=1))
         claimed = chat_messages.claim(transaction, NOW, LEASE)
         assert [message.is_doubtful for message in claimed] == [False] * 3
-        chat_messages.give_back(transaction, claimed[1:2])
-        chat_messages.later(transaction, claimed[2], NOW, is_doubtful=True)
+        chat_messages.release(transaction, claimed[1:2])
+        chat_messages.mark_retry(transaction, claimed[2], NOW, is_doubtful=True)
         again = chat_messages.claim(transaction, NOW + LEASE, LEASE)
         assert [(message.id, message.is_doubtful) for message in again] == [("m1", True), ("m2", False), ("m3", True)]
-        chat_messages.give_back(transaction, again)
+        chat_messages.release(transaction, again)
         third = chat_messages.claim(transaction, NOW + LEASE, LEASE)
         assert [message.is_doubtful for message in third] == [True, False, True]
-        chat_messages.sent(transaction, third[0], "1.0")
-        chat_messages.want(transaction, "m1", {"text": "other"})
+        chat_messages.mark_sent(transaction, third[0], "1.0")
+        chat_messages.set_desired(transaction, "m1", {"text": "other"})
         assert [message.is_doubtful for message in chat_messages.claim(transaction, NOW + LEASE, LEASE)] == [False]
 
 
@@ -99,7 +99,7 @@ def test_a_message_in_a_thread_waits_for_the_one_above_it(store: Store) -> None:
         chat_messages.add(transaction, Message("above", "card", "s", "C1", {}, ts="1.1", wanted=0), NOW)
         (below,) = chat_messages.claim(transaction, NOW, LEASE)
         assert chat_messages.thread_of(transaction, below) == "1.1"
-        chat_messages.never(transaction, below, "not_in_channel")
+        chat_messages.mark_failed(transaction, below, "not_in_channel")
         assert chat_messages.is_due(transaction, NOW + timedelta(days=1)) is False
 
 
@@ -114,8 +114,8 @@ def test_a_card_is_behind_when_its_fix_was_moved_or_voted_on(store: Store) -> No
         assert chat_messages.without_card(transaction, "approval", "C2") == []
         ((message, mark),) = chat_messages.behind(transaction, "approval", NOW)
         assert mark == chat_messages.mark_for(transaction, fix.id)
-        assert chat_messages.want(transaction, "m", {}, mark=mark, before=message.mark) is True
-        assert chat_messages.want(transaction, "m", {}, mark=mark, before=message.mark) is False
+        assert chat_messages.set_desired(transaction, "m", {}, mark=mark, before=message.mark) is True
+        assert chat_messages.set_desired(transaction, "m", {}, mark=mark, before=message.mark) is False
         assert chat_messages.behind(transaction, "approval", NOW) == []
 
 
@@ -142,9 +142,9 @@ def test_a_token_never_changes_what_it_means(store: Store) -> None:
 
 def test_the_newest_run_with_a_card_is_found_by_its_place(store: Store) -> None:
     runs = [
-        Run("r1", "ann", "slack:T/U", "C1", "web-01", "b@1", "m1", NOW),
-        Run("r2", "ann", "slack:T/U", "C1", "web-01", "b@1", "", NOW + SECOND, inputs={"unit": "x"}),
-        Run("r3", "ann", "slack:T/U", "C2", "web-01", "b@1", "m3", NOW + 2 * SECOND),
+        ChatRun("r1", "ann", "slack:T/U", "C1", "web-01", "b@1", "m1", NOW),
+        ChatRun("r2", "ann", "slack:T/U", "C1", "web-01", "b@1", "", NOW + SECOND, inputs={"unit": "x"}),
+        ChatRun("r3", "ann", "slack:T/U", "C2", "web-01", "b@1", "m3", NOW + 2 * SECOND),
     ]
     with store.write() as transaction:
         for run in runs:
@@ -154,7 +154,7 @@ def test_the_newest_run_with_a_card_is_found_by_its_place(store: Store) -> None:
         assert chat_runs.of_account(transaction, "slack:T/U", 2) == [runs[2], runs[1]]
         assert chat_runs.hosts_since(transaction, "C1", NOW - SECOND) == {"web-01"}
         assert chat_runs.hosts_since(transaction, "C1", NOW + SECOND) == frozenset()
-        assert chat_runs.repeated(transaction, "r1") == 1
+        assert chat_runs.count_repeat(transaction, "r1") == 1
         chat_runs.end(transaction, "r1", NOW + SECOND, cause="x", status="healthy")
         found = chat_runs.read(transaction, "r1")
         assert found is not None

@@ -11,7 +11,7 @@ from triagebook.runbooks.probes import catalog
 from triagebook.tools.collector import collect, program
 from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
 from triagebook.tools.ssh.public_keys import fingerprint
-from triagebook.tools.ssh.recent_logins import Ways
+from triagebook.tools.ssh.recent_logins import RecentLogins
 from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import Deadlines, LoginFailed, Process
 
@@ -50,9 +50,7 @@ def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_pat
 
 
 def test_the_collectors_program_and_the_login_fit_into_the_first_window_of_tcp(place: Ground, tmp_path: Path) -> None:
-    argv = program.command(
-        collect.joined(tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))), program.launcher()
-    )
+    argv = program.command(collect.join(tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))), program.launcher())
     assert len(" ".join(argv)) > FIRST_WINDOW_BYTES
     with place.sshd() as server:
         relay = servers.Relay(server.port)
@@ -90,7 +88,7 @@ def test_both_methods_that_are_sent_ahead_reach_a_host_that_has_them(place: Grou
     with servers.paramiko_server(place) as port:
         config = servers.write_config(place, port, tmp_path)
         for kex in (MLKEM, CURVE25519):
-            Ways(memory).remember(place.user, f"[127.0.0.1]:{port}", "one-flight", fingerprint_of(place.user_key), kex)
+            RecentLogins(memory).remember(place.user, f"[127.0.0.1]:{port}", "one-flight", fingerprint_of(place.user_key), kex)
             process = launch(config, ways_file=memory)
             assert (reached(process), process.session.path.notes) == ("ssh:one-flight", [])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.ssh.config import Account, HostConfig, Target, look_up, parse_target
+from triagebook.tools.ssh.config import HostConfig, LocalAccount, Target, look_up, parse_target
 
 CONFIGS = {
     "empty": "",
@@ -78,7 +78,7 @@ def test_the_configuration_says_what_ssh_reads_in_it(name: str, host: str, tmp_p
     monkeypatch.setenv("TB_TEST_KEYS", "/tb/keys")
     file = tmp_path / "config"
     file.write_bytes(CONFIGS[name].encode())
-    account = Account.own()
+    account = LocalAccount.own()
     theirs = of_ssh(file, host, account.home)
     ours = look_up(Target(host), file, account)
     assert [ours.host] == theirs["hostname"]
@@ -99,7 +99,7 @@ def test_the_configuration_says_what_ssh_reads_in_it(name: str, host: str, tmp_p
     assert ours.identity_agent == (agent and expanded([agent], theirs, host, account)[0])
 
 
-def expanded(values: list[str], theirs: dict[str, list[str]], host: str, account: Account) -> list[str]:
+def expanded(values: list[str], theirs: dict[str, list[str]], host: str, account: LocalAccount) -> list[str]:
     """`ssh -G` prints most values before their tokens are replaced."""
     tokens = {"%h": theirs["hostname"][0], "%n": host, "%p": theirs["port"][0], "%r": theirs["user"][0], "%u": account.name}
     tokens |= {"%d": str(account.home), "${TB_TEST_KEYS}": "/tb/keys", "%%": "%"}
@@ -124,7 +124,7 @@ def test_a_relative_include_is_of_the_users_folder(tmp_path: Path) -> None:
     (tmp_path / ".ssh" / "config.d").mkdir(parents=True)
     (tmp_path / ".ssh" / "config.d" / "a").write_text("Host web\n  User ann\n")
     (tmp_path / ".ssh" / "config").write_text("Include config.d/*\n")
-    assert look_up(Target("web"), None, Account("me", tmp_path)).user == "ann"
+    assert look_up(Target("web"), None, LocalAccount("me", tmp_path)).user == "ann"
 
 
 def test_an_include_of_itself_ends(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from triagebook.runbooks.engine.diagnosis import (
     Usage,
     Verdict,
 )
-from triagebook.runbooks.engine.plan import Change, Plan, Rendering, Request, propose
+from triagebook.runbooks.engine.plan import Plan, PlannedValue, Rendering, Request, make_plan
 from triagebook.tools.times import rfc3339
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ def diagnosis(host: str = "web-01", *, current_limit: int = 100) -> Diagnosis:
 def rendering(now: str = "100", then: str = "200") -> Rendering:
     """What an action says about raising a unit's limit."""
     return Rendering(
-        changes=(Change(f"TasksMax of {UNIT}", now, then),),
+        changes=(PlannedValue(f"TasksMax of {UNIT}", now, then),),
         commands=(f"systemctl set-property --runtime {UNIT} TasksMax={then}",),
         undo_commands=(f"systemctl set-property --runtime {UNIT} TasksMax={now}",),
         order={"step": "live", "unit": UNIT, "before": now, "limit": then},
@@ -97,4 +97,4 @@ def request(**changes: object) -> Request:
 
 def plan(**changes: object) -> Plan:
     """A plan by ann for web-01; `changes` replace fields of it."""
-    return replace(propose(diagnosis(), request(), rendering()), **changes)  # type: ignore[arg-type]
+    return replace(make_plan(diagnosis(), request(), rendering()), **changes)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ def job(**changes: Any) -> Job:
 def executor(helper: Helper, found: Diagnosis, harmed: str = "") -> HostExecutor:
     remediation = SimpleNamespace(validates_within_s=0)
     runbooks: Any = SimpleNamespace(load=lambda _name: SimpleNamespace(remediations={"raise_tasks_max": remediation}))
-    harm: Any = SimpleNamespace(found=lambda _job: harmed)
+    harm: Any = SimpleNamespace(find=lambda _job: harmed)
     key = orders.OrderKey(Ed25519PrivateKey.generate())
     return HostExecutor(key, HelperLink(helper), Looks(found), runbooks, harm, pause=lambda _s: None)  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from triagebook.tools.audit.event import Event, Row, encode
+from triagebook.tools.audit.event import Event, LogRow, encode
 from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_proof, leaf_hash
 from triagebook.tools.audit.note import Checkpoint, sign, vkey_of
 from triagebook.tools.store import audit_rows
@@ -163,6 +163,6 @@ def test_it_accepts_what_audit_show_answers_and_rejects_it_tampered(ask: Ask, wo
     assert ask(**{**question, "leaf": tampered}) == {"checkpoint": True, "inclusion": False, "consistency": True}
 
 
-def _rows(world: World) -> list[Row]:
+def _rows(world: World) -> list[LogRow]:
     with world.store.read() as transaction:
         return list(audit_rows.rows(transaction))

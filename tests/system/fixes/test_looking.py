@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.tools.collector.collect import Output
-from triagebook.tools.collector.readings import Reading
+from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.inventory.target import parse_target
@@ -22,7 +22,9 @@ WELL = replace(samples.diagnosis(), verdict=None, remediations=(), status="healt
 
 
 def looks(world: World, monkeypatch: pytest.MonkeyPatch, seen: Diagnosis, outputs: tuple[str, ...] | Unreadable = ("",)) -> None:
-    def look(_self: object, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+    def look(
+        _self: object, host: str, runbook: str, readings: Sequence[HostReading]
+    ) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         return seen, outputs
 
     monkeypatch.setattr(type(world.diagnoser), "look", look)
@@ -77,9 +79,9 @@ def test_a_host_out_of_reach_leaves_the_approval_as_it_is(world: World, monkeypa
 
 def test_readings_are_made_by_the_login_of_the_diagnosis() -> None:
     service = setup.service(setup.settings())
-    readings = (Reading("sysctl", ("kernel/pid_max",)), Reading("nothing", ()))
-    answer = service.diagnose(Question(parse_target("localhost"), "enomem", samples=1, beside=readings))
-    printed, unknown = answer.beside
+    readings = (HostReading("sysctl", ("kernel/pid_max",)), HostReading("nothing", ()))
+    answer = service.diagnose(Question(parse_target("localhost"), "enomem", samples=1, extra_readings=readings))
+    printed, unknown = answer.extra_outputs
     assert isinstance(printed, Output)
     assert printed.stdout == Path("/proc/sys/kernel/pid_max").read_text()
     assert isinstance(unknown, Output)

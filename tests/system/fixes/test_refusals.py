@@ -225,7 +225,7 @@ def test_a_secret_that_a_host_says_is_not_stored(world: World) -> None:
     assert plan is not None
     assert (plan.summary, plan.facts[0].value) == ("java --api-key *** is at its limit", "java -Dx --password=***")
     with world.store.read() as transaction:
-        assert "CaNaRy" not in str([fix_rows.listed(transaction, 9), list(audit_rows.rows(transaction))])
+        assert "CaNaRy" not in str([fix_rows.list_fixes(transaction, 9), list(audit_rows.rows(transaction))])
 
 
 def test_a_vote_counts_once_and_a_denied_plan_stays_denied(world: World) -> None:

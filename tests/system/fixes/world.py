@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.plan import Plan, Rendering, Value, checked_parameters, find_verdict
+from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
 from triagebook.tools.audit.anchors import FileAnchor
 from triagebook.tools.audit.event import Event, decode
-from triagebook.tools.collector.readings import Reading
-from triagebook.tools.fixes.attempt import SILENT, Trust
+from triagebook.tools.collector.readings import HostReading
+from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Ending, Job
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.propose import Proposal, before_of
@@ -55,7 +55,7 @@ class Recorded:
         self.asked.append(host)
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
 
-    def look(self, host: str, runbook: str, readings: Sequence[Reading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+    def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         return self.diagnose(host, runbook, {}), ("",) * len(readings)
 
 
@@ -66,11 +66,11 @@ class UnitRenderer:
     diagnoser: Diagnoser
 
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
-        values = checked_parameters(parameters, offered.params)
+        values = check_parameters(parameters, offered.params)
         return samples.rendering(before_of(find_verdict(diagnosis, offered)), str(values["limit"]))
 
-    def reads(self, plan: Plan) -> Sequence[Reading]:
-        return (Reading("unit", ("web.service",)),)
+    def reads(self, plan: Plan) -> Sequence[HostReading]:
+        return (HostReading("unit", ("web.service",)),)
 
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         if FOLLOWS in plan.parameters:
@@ -130,7 +130,7 @@ class World:
     """A service and everything around it."""
 
     service: FixService
-    trust: Trust
+    trust: ApprovalServer
     store: Store
     clock: Clock
     diagnoser: Recorded
@@ -205,7 +205,7 @@ def build(
     checkpointer = Checkpointer(store, KEY, "triagebook.example", [FileAnchor(directory / f"anchor-{instance}")], clock)
     checkpointer.start()
     diagnoser, executor = Recorded(), FileExecutor(effects, step)
-    trust = Trust(
+    trust = ApprovalServer(
         store,
         load_policy(policy, "policy.yaml"),
         checkpointer,

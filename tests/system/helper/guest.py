@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.actions import ACTIONS, PlannedChange
 from triagebook.tools.actions.action import Params, Step
-from triagebook.tools.actions.orders import Change, Envelope, OrderKey, render, status_request, undo_of
+from triagebook.tools.actions.orders import Envelope, OrderedChange, OrderKey, render, status_request, undo_of
 from triagebook.tools.host_setup import layout
 from triagebook.tools.host_setup.install import Installed, Preparation, install
 from triagebook.tools.host_setup.layout import Signer
@@ -105,9 +105,9 @@ class Guest:
         """Capture as the diagnosing account, then plan."""
         diagnoser = self.account(layout.DIAGNOSER, "diag")
         outputs = [diagnoser.run(*reading.argv) for reading in ACTIONS[action].capture(params, step)]
-        return ACTIONS[action].planned(params, step, outputs)
+        return ACTIONS[action].plan_change(params, step, outputs)
 
-    def order(self, change: Change, order_id: str = "", **changed: object) -> bytes:
+    def order(self, change: OrderedChange, order_id: str = "", **changed: object) -> bytes:
         """A good order but for what is changed in its envelope."""
         assert self.installed is not None
         now = int(time.time())
@@ -115,11 +115,11 @@ class Guest:
         envelope = Envelope(order_id or secrets.token_hex(16), "c" * 64, self.installed.target, boot, now, now + 120)
         return render(replace(envelope, **changed), change)  # type: ignore[arg-type]
 
-    def sealed(self, change: Change, order_id: str = "") -> bytes:
+    def sealed(self, change: OrderedChange, order_id: str = "") -> bytes:
         """A good order, signed."""
         return self.key.seal(self.order(change, order_id))
 
-    def send(self, change: Change, order_id: str = "") -> Timed:
+    def send(self, change: OrderedChange, order_id: str = "") -> Timed:
         """Sign and send an order through the fixing account."""
         return self.send_bytes(self.sealed(change, order_id))
 

@@ -16,7 +16,7 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.actions.helper import build
-from triagebook.tools.actions.orders import Change, Envelope, OrderKey, render, status_request
+from triagebook.tools.actions.orders import Envelope, OrderedChange, OrderKey, render, status_request
 
 SHELLS: Mapping[str, tuple[str, ...]] = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("busybox", "sh")}
 BOOT = "11111111-2222-3333-4444-555555555555"
@@ -125,7 +125,7 @@ class ScratchHost:
         }
         return Envelope(**(fields | changed))  # type: ignore[arg-type]
 
-    def order(self, change: Change, **changed: object) -> bytes:
+    def order(self, change: OrderedChange, **changed: object) -> bytes:
         """An unsigned order for this host."""
         return render(self.envelope(**changed), change)
 
@@ -139,7 +139,7 @@ class ScratchHost:
         done = self.run(data, *arguments)
         return parsed(done.stdout)
 
-    def apply(self, change: Change, **changed: object) -> dict[str, str]:
+    def apply(self, change: OrderedChange, **changed: object) -> dict[str, str]:
         """Send a good signed order for this change."""
         return self.send(self.key.seal(self.order(change, **changed)))
 

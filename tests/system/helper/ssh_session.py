@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 
-from triagebook.tools.transport.base import Exit, Login, Path
+from triagebook.tools.transport.base import Exit, Login, Route
 
 
 class SshProcess:
@@ -39,7 +39,7 @@ class SshSession:
     def __init__(self, *command: str) -> None:
         self.command = ("ssh", *command)
         self.login = Login("exec", "ok")
-        self.path = Path("openssh")
+        self.path = Route("openssh")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> SshProcess:
         """One more ssh."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.tools.actions import process
-from triagebook.tools.actions.orders import Change, fields_of, undo_of
+from triagebook.tools.actions.orders import OrderedChange, fields_of, undo_of
 from triagebook.tools.actions.process import RunningProcess
 
 from tests.system.helper.scratch_host import ScratchHost
@@ -55,7 +55,7 @@ def read(pid: int) -> RunningProcess:
     return process.parse(done.stdout)[0]
 
 
-def limit(pid: int, resource: str, value: int, **other: str) -> Change:
+def limit(pid: int, resource: str, value: int, **other: str) -> OrderedChange:
     """An order for one process as it is, but for what is changed."""
     found = read(pid)
     fields = {
@@ -74,7 +74,7 @@ def write_id(host: ScratchHost) -> None:
     host.write("bin/id", f'#!/bin/sh\n[ "$*" != "-u shop" ] || {{ echo {UID}; exit; }}\nexec /usr/bin/id "$@"\n', 0o755)
 
 
-def send(host: ScratchHost, change: Change) -> dict[str, str]:
+def send(host: ScratchHost, change: OrderedChange) -> dict[str, str]:
     """With the boot id of this machine."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return host.apply(change, boot=boot)

@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.mcp_server import web
 from triagebook.tools.mcp_server.tokens import SCOPES, JwtVerifier
-from triagebook.tools.server.run import Place
+from triagebook.tools.server.run import RunningServer
 
 from tests.system.mcp import world as worlds
 
@@ -87,11 +87,11 @@ def site(tmp_path: Path) -> Iterator[Web]:
     keys = [{**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key())), "kid": "k1", "use": "sig", "alg": "ES256"}]
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": keys}))
     options = web.web_options("127.0.0.1:0", url=URL, issuer=ISSUER, jwks=str(tmp_path / "jwks.json"))
-    place = Place(world.trust.service, world.trust.trust, None)  # type: ignore[arg-type]
+    place = RunningServer(world.trust.service, world.trust.trust, None)  # type: ignore[arg-type]
     hosts: Any = Hosts()
-    server, app = web.served(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
+    server, app = web.build_application(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
     world.server = server
-    with web.listening(options, app) as port:
+    with web.listen(options, app) as port:
         yield Web(world, port)
     world.trust.store.close()
 
@@ -187,10 +187,10 @@ def test_keys_come_by_https_or_from_a_file() -> None:
 def test_on_loopback_without_an_issuer_everybody_is_nobody(tmp_path: Path) -> None:
     world = worlds.build(tmp_path)
     options = web.web_options("127.0.0.1:0")
-    place = Place(world.trust.service, world.trust.trust, None)  # type: ignore[arg-type]
+    place = RunningServer(world.trust.service, world.trust.trust, None)  # type: ignore[arg-type]
     hosts: Any = Hosts()
-    _, app = web.served(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
-    with web.listening(options, app) as port:
+    _, app = web.build_application(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
+    with web.listen(options, app) as port:
         site = Web(world, port)
         assert not site.call("", "diagnose", {"host": "web-01"}).is_error
         assert "refused [unmapped_account]" in text(site.call("", "propose_fix", WISH))

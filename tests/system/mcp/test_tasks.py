@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from triagebook.tools.faces.limits import Limits
+from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.mcp_server import web
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 
@@ -117,7 +117,7 @@ def test_what_will_never_run_is_refused_at_once(world: McpWorld, arguments: dict
 def test_a_long_diagnosis_becomes_a_task_of_its_caller_alone(tmp_path: Any) -> None:
     import threading
 
-    world = worlds.build(tmp_path, Limits(burst=1000), {**RULES, "diagnose": TaskRule(0.1)})
+    world = worlds.build(tmp_path, RateLimits(burst=1000), {**RULES, "diagnose": TaskRule(0.1)})
     release = threading.Event()
     world.hosts.before = lambda: release.wait(5) and None
 

@@ -11,11 +11,11 @@ from mcp_types import CallToolResult
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.library.catalog import Catalog, catalog
 from triagebook.tools.diagnosis.question import Answer, Question
-from triagebook.tools.faces.limits import Limits
-from triagebook.tools.inventory.inventory import Entry, Inventory
+from triagebook.tools.faces.limits import RateLimits
+from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.mcp_server import server as factory
-from triagebook.tools.mcp_server.diagnosing import Diagnosing
+from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
 from triagebook.tools.mcp_server.guard import GuardedServer
 from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
@@ -33,7 +33,7 @@ POLICY = (
     .replace("dan: {accounts: [{os: dan}]}", 'dan: {accounts: [{os: dan}, {mcp: "https://idp.example/", subject: dan}]}')
 )
 _HOSTS = ("web-01", "web-02", "vault-1")
-INVENTORY = Names(Inventory({name: Entry(name) for name in _HOSTS}, {"web": (_HOSTS, ())}))
+INVENTORY = Names(Inventory({name: InventoryHost(name) for name in _HOSTS}, {"web": (_HOSTS, ())}))
 
 
 def caller(subject: str, scopes: tuple[str, ...] = SCOPES) -> Caller:
@@ -67,7 +67,7 @@ class McpWorld:
     hosts: Hosts
     server: GuardedServer
     now: list[Caller]
-    diagnosing: Diagnosing
+    diagnosing: DiagnosisRunner
 
     def as_(self, subject: str, scopes: tuple[str, ...] = SCOPES) -> "McpWorld":
         """From now on this subject calls."""
@@ -105,12 +105,12 @@ def text(answer: CallToolResult) -> str:
     return "".join(item.text for item in answer.content if item.type == "text")
 
 
-def build(directory: Path, limits: Limits | None = None, rules: Mapping[str, TaskRule] = RULES) -> McpWorld:
+def build(directory: Path, limits: RateLimits | None = None, rules: Mapping[str, TaskRule] = RULES) -> McpWorld:
     """A world on a database of its own; ann calls."""
     trust = trust_world.build(f"sqlite:///{directory / 'triagebook.db'}", directory, policy=POLICY)
     hosts, now = Hosts(), [caller("ann")]
     # The sample's runbook is none of the catalogue's: the policy's rules name it.
-    diagnosing = Diagnosing(hosts, PlaceGate(trust.trust), INVENTORY, lambda: hosts.catalog.entries()[-1].name)  # type: ignore[arg-type]
-    parts = factory.Parts(lambda: now[0], diagnosing, PlaceFixes(trust.service), limits or Limits(burst=1000), rules)
+    diagnosing = DiagnosisRunner(hosts, PlaceGate(trust.trust), INVENTORY, lambda: hosts.catalog.entries()[-1].name)  # type: ignore[arg-type]
+    parts = factory.McpParts(lambda: now[0], diagnosing, PlaceFixes(trust.service), limits or RateLimits(burst=1000), rules)
     server = factory.build(parts)
     return McpWorld(trust, hosts, server, now, diagnosing)

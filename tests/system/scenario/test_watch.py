@@ -142,12 +142,12 @@ def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: s
     from triagebook.tools.ssh.transport import SshTransport
     from triagebook.tools.transport.base import Deadlines
 
-    kinds = lookups.collected_kinds(catalog().load("enomem"))
+    kinds = lookups.kinds_to_collect(catalog().load("enomem"))
     for session_s, is_complete in ((None, False), (60.0, True)):
         transport = SshTransport(config_file=box.config, deadlines=Deadlines(total_s=1.5, session_s=session_s))
         collection = collect.start(transport, "box", kinds, cpu_limit_s=None)
         time.sleep(1.6)  # the deadline itself
-        collection.again()
+        collection.take_sample()
         assert collection.samples[-1].is_complete is is_complete
         collection.close()
 
@@ -159,13 +159,13 @@ def test_a_sample_of_a_watch_costs_the_host_less_than_its_share_and_memory_does_
     from triagebook.tools.diagnosis import lookups
     from triagebook.tools.ssh.transport import SshTransport
 
-    kinds = lookups.collected_kinds(catalog().load("enomem"))
+    kinds = lookups.kinds_to_collect(catalog().load("enomem"))
     collection = collect.start(SshTransport(config_file=box.config), "box", kinds, cpu_limit_s=None)
     costs = []
     for _ in range(40):
         before = collection.cost.cpu_ms or 0.0
-        collection.again(is_brief=True)
-        collection.forget()
+        collection.take_sample(is_brief=True)
+        collection.drop_old_samples()
         costs.append((collection.cost.cpu_ms or 0.0) - before)
     assert len(collection.samples) == 2
     assert len(collection._stream._pending) < 64 * 1024

@@ -4,7 +4,7 @@ import sys
 import threading
 from typing import Any
 
-from triagebook.tools.server.web import listening
+from triagebook.tools.server.web import listen
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -19,7 +19,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-with listening("127.0.0.1:0", app, "control") as port:
+with listen("127.0.0.1:0", app, "control") as port:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     stopped = threading.Event()

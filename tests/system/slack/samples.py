@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis, HostInfo, OfferedRem
 from triagebook.runbooks.engine.errors import PlanError, TriagebookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.model import Runbook
-from triagebook.runbooks.engine.plan import Plan, Rendering, Request, checked_parameters, find_verdict, propose
+from triagebook.runbooks.engine.plan import Plan, Rendering, Request, check_parameters, find_verdict, make_plan
 from triagebook.runbooks.engine.plan_codec import digest
 from triagebook.runbooks.library.cases import Case, read_cases
 from triagebook.runbooks.library.catalog import catalog
@@ -124,7 +124,7 @@ def fix_of(diagnosis: Diagnosis, number: int = 0, state: str = "proposed", **cha
         target_id="target-1",
     )
     try:
-        plan = propose(diagnosis, request, _rendering(diagnosis, offer))
+        plan = make_plan(diagnosis, request, _rendering(diagnosis, offer))
     except (PlanError, TriagebookError):
         return None
     return view_of(plan, state, **changes)
@@ -132,7 +132,7 @@ def fix_of(diagnosis: Diagnosis, number: int = 0, state: str = "proposed", **cha
 
 def _rendering(diagnosis: Diagnosis, offer: OfferedRemediation) -> Rendering:
     """What the offer would change at the values it suggests."""
-    verdict, values = find_verdict(diagnosis, offer), checked_parameters({}, offer.params)
+    verdict, values = find_verdict(diagnosis, offer), check_parameters({}, offer.params)
     order = {f"param_{name}": str(value) for name, value in values.items()} | {"step": "live", "before": before_of(verdict)}
     return Rendering(changes_of(verdict, offer, values), offer.commands, offer.undo_commands, order)
 

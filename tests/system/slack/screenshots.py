@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
 WHY = "Workers cannot fork since 13:50; the queue grows by 400 jobs a minute."
-TOLD = approval.Told({"ann": "U0ANN", "bob": "U0BOB", "cleo": "U0CLEO"}, duration_ms=4200, audit_row=1042)
+TOLD = approval.CardContext({"ann": "U0ANN", "bob": "U0BOB", "cleo": "U0CLEO"}, duration_ms=4200, audit_row=1042)
 
 
 def named(case: str, host: str) -> Diagnosis:
@@ -49,7 +49,7 @@ def pictures() -> Mapping[str, tuple[list[dict[str, Any]], int]]:
     cases = ["unit-tasksmax-now"] * 9 + ["healthy"] * 14 + ["overcommit-full"] * 3 + ["everything-unknown"]
     rows = [row_of(named(case, f"web{number:02}")) for number, case in enumerate(cases)]
     link = "https://x.slack.com/archives/C1/p1"
-    runs = [home.Run(item.host.name, item.status, item.headline, item.started_at, link) for item in (found, healthy)]
+    runs = [home.RecentRun(item.host.name, item.status, item.headline, item.started_at, link) for item in (found, healthy)]
     done = fix("validated", outcome="pids_cgroup is cleared and refuses no more")
     lock = LockView("host07", "F-6K1T", "F-6K1T is being applied", "cleo", rfc3339(NOW))
     report = AuditReport(True, 1042, "5f1e9c2ab7d4" * 5, 318, (), "", "")
@@ -59,7 +59,10 @@ def pictures() -> Mapping[str, tuple[list[dict[str, Any]], int]]:
         "slack-done": ([approval.approval(done, TOKENS, TOLD).payload()], 440),
         "slack-propose": ([propose.form(found, "tok", propose.Draft(0, {}, WHY))], 635),
         "slack-thread": ([card.payload() for card in detail.detail(found)], 1500),
-        "slack-home": ([home.home([home.Waiting(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))], 775),
+        "slack-home": (
+            [home.home([home.PendingFix(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))],
+            775,
+        ),
         "slack-fleet": ([fleet.fleet(rows, ASKED, TOKENS, running=2, repeats=11).payload()], 440),
         "slack-unknown": ([diagnosis.verdict(item, ASKED, TOKENS).payload() for item in (blind, healthy)], 590),
     }

@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from triagebook.bot.slack import face as faces
 from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.settings import credentials, slack_settings
-from triagebook.tools.inventory.inventory import Entry, Inventory
+from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.server.options import Hosts, ServeOptions
-from triagebook.tools.server.run import Parts, Place, serve
-from triagebook.tools.server.web import listening
+from triagebook.tools.server.run import Parts, RunningServer, serve
+from triagebook.tools.server.web import listen
 
 from tests.system.fixes.server_main import Machines
 from tests.system.fixes.world import FileExecutor, UnitRenderer
@@ -54,23 +54,23 @@ def main() -> None:
     parts = Parts(machines, UnitRenderer(machines), lambda _keys: executor, default_runbook=lambda: "forks", step=step)
     port = 0
     hosts = SlackHosts()
-    names = Names(Inventory({name: Entry(name) for name in HOSTS}, {}))
+    names = Names(Inventory({name: InventoryHost(name) for name in HOSTS}, {}))
     runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
     settings = slack_settings({"approvals": asked["approvals"]}, runbooks)
 
     @contextmanager
-    def face(place: Place) -> Iterator[None]:
+    def face(place: RunningServer) -> Iterator[None]:
         nonlocal port
         found = credentials(over_http="http" in asked)
         made = faces.build(place, Hosts(hosts, names, lambda: runbooks[0]), settings, found)  # type: ignore[arg-type]
         made.inbox.lease, made.inbox.renew_s = timedelta(seconds=2), 0.5
         made.sender.lease = timedelta(seconds=2)
         if "http" not in asked:
-            with faces.running(made, found):
+            with faces.run(made, found):
                 yield
             return
         endpoint = Endpoint()
-        with faces.running(made, endpoint=endpoint), listening("127.0.0.1:0", endpoint, "slack-http") as port:
+        with faces.run(made, endpoint=endpoint), listen("127.0.0.1:0", endpoint, "slack-http") as port:
             while not made.desk.ourselves.team:
                 time.sleep(0.02)
             yield

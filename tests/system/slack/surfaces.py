@@ -5,7 +5,7 @@ from typing import Any
 
 from triagebook.bot.render.fleet import row_of
 from triagebook.bot.slack.cards import approval, detail, diagnosis, fleet, home, names, propose, views
-from triagebook.bot.slack.cards.wording import Asked
+from triagebook.bot.slack.cards.wording import Origin
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.plan import Rendering
 from triagebook.tools.fixes.audit_log import AuditProblem, AuditReport
@@ -15,7 +15,7 @@ from triagebook.tools.times import rfc3339
 
 from tests.system.slack.samples import HOSTILE, NOW, all_made, fix_of
 
-ASKED = Asked("U0ANN", "2026-11-23T14:00:00Z")
+ASKED = Origin("U0ANN", "2026-11-23T14:00:00Z")
 ROOT = (names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE)
 FIX = (names.APPROVE, names.DENY, names.DETAILS, names.APPLY, names.WITHDRAW, names.REVERT, names.PERSIST, names.REPLAN)
 TOKENS = {name: f"tok_{number:02}_9Zk3vQ" for number, name in enumerate((*ROOT, *FIX, names.FLEET_ALL))}
@@ -26,7 +26,7 @@ def of_diagnosis(found: Diagnosis) -> Iterator[Surface]:
     """The root card in its forms, its thread, and the form of each offer."""
     yield "verdict", diagnosis.verdict(found, ASKED, TOKENS).payload()
     yield "pending", diagnosis.verdict(found, ASKED, {}, "a second sample is taken in 2 s").payload()
-    yield "closed", diagnosis.closed(found, ASKED, "U0BOB", TOKENS).payload()
+    yield "closed", diagnosis.short_card(found, ASKED, "U0BOB", TOKENS).payload()
     yield "evidence", detail.evidence(found).payload()
     for number, card in enumerate(detail.detail(found)):
         yield f"thread {number}", card.payload()
@@ -45,10 +45,10 @@ def of_fixes(found: Diagnosis) -> Iterator[Surface]:
             fix = fix_of(found, number, state, outcome="" if state == "proposed" else f"said {HOSTILE[number % len(HOSTILE)]}")
             if fix is None or fix.plan is None:
                 continue
-            told = approval.Told({"bob": "U0BOB"}, "limit: 24 when approved, now 48" if state == "stale" else "", 4200.0, 42)
+            told = approval.CardContext({"bob": "U0BOB"}, "limit: 24 when approved, now 48" if state == "stale" else "", 4200.0, 42)
             yield f"fix {number} {state}", approval.approval(fix, TOKENS, told).payload()
             if state == "proposed":
-                yield f"details {number}", views.shown("Details", approval.details(fix, TOKENS, told))
+                yield f"details {number}", views.detail_modal("Details", approval.details(fix, TOKENS, told))
                 yield f"deny {number}", views.deny(fix.plan.host, approval.change_line(fix.plan), "tok_deny")
                 yield f"persist {number}", views.persist(fix.plan.host, approval.change_line(fix.plan), "tok_persist")
                 yield f"revert {number}", views.revert(fix.plan.host, approval.change_line(fix.plan), "tok_revert")
@@ -69,9 +69,9 @@ def of_many(count: int = 100) -> Iterator[Surface]:
 def app_home(fixes: list[FixView], found: list[Diagnosis]) -> dict[str, Any]:
     """App Home."""
     runs = [
-        home.Run(item.host.name, item.status, item.headline, item.started_at, "https://x.slack.com/archives/C1/p1")
+        home.RecentRun(item.host.name, item.status, item.headline, item.started_at, "https://x.slack.com/archives/C1/p1")
         for item in found
     ]
     locks = [LockView(f"host{number}", "F-1", HOSTILE[number], "ann", rfc3339(NOW)) for number in range(20)]
     report = AuditReport(False, 10, "ab" * 32, 3, (AuditProblem("cut", 7, HOSTILE[0]),), "", "")
-    return home.home([home.Waiting(fix, TOKENS) for fix in fixes], runs, locks, home.Health(report, rfc3339(NOW)))
+    return home.home([home.PendingFix(fix, TOKENS) for fix in fixes], runs, locks, home.Health(report, rfc3339(NOW)))

@@ -63,13 +63,13 @@ def test_small_surfaces_are_accepted() -> None:
     asked = surfaces.ASKED
     books = [("one", "Cannot allocate memory"), ("two", "A filesystem has no space left")]
     payloads = [
-        diagnosis.running("host01", "one@1.0.0", asked).payload(),
-        diagnosis.failed("host01", "no such host", "inventory", asked, surfaces.TOKENS).payload(),
+        diagnosis.progress_card("host01", "one@1.0.0", asked).payload(),
+        diagnosis.failure_card("host01", "no such host", "inventory", asked, surfaces.TOKENS).payload(),
         refusal.refusal(RefusedError("F-1: ann asked for it: always another person decides", reason="self_approval")).payload(),
         helping.help_card(["diagnose", "propose"], "/one", books).payload(),
         helping.help_card([], "/one", books).payload(),
-        views.loading(names.PROPOSE_VIEW, "Propose a fix"),
-        views.refused(names.PROPOSE_VIEW, "Propose a fix", "no rule allows it", "Ask."),
+        views.progress_modal(names.PROPOSE_VIEW, "Propose a fix"),
+        views.refusal_modal(names.PROPOSE_VIEW, "Propose a fix", "no rule allows it", "Ask."),
         views.diagnose(books),
         views.diagnose(books, "tok", "host01", "fork: retry"),
     ]

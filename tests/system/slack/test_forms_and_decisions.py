@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from triagebook.bot.render.fleet import Row
+from triagebook.bot.render.fleet import HostRow
 from triagebook.bot.slack.cards import approval, fleet, home, names, propose, refusal, views
 from triagebook.bot.slack.cards import help as helping
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
-from triagebook.runbooks.engine.plan import Change, Rendering
+from triagebook.runbooks.engine.plan import PlannedValue, Rendering
 from triagebook.tools.fixes.audit_log import AuditReport
 from triagebook.tools.fixes.views import FixView, VoteView
 from triagebook.tools.store.fix_states import STATES
@@ -22,7 +22,7 @@ from tests.system.slack.test_hostile import clickable
 from tests.system.slack.test_root_card import lines
 
 FOUND = recorded("debian-13-two-at-once")
-TOLD = approval.Told({"ann": "U0ANN", "bob": "U0BOB"})
+TOLD = approval.CardContext({"ann": "U0ANN", "bob": "U0BOB"})
 
 
 def a_fix(state: str = "proposed", **changes: Any) -> FixView:
@@ -31,7 +31,7 @@ def a_fix(state: str = "proposed", **changes: Any) -> FixView:
     return made
 
 
-def shown(fix: FixView, told: approval.Told = TOLD) -> str:
+def shown(fix: FixView, told: approval.CardContext = TOLD) -> str:
     return "\n".join(lines(approval.approval(fix, TOKENS, told).blocks))
 
 
@@ -48,7 +48,7 @@ def state_of(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_what_is_suggested_comes_back_as_it_was_suggested() -> None:
     view = propose.form(FOUND, "tok", propose.Draft(1, None, "pages since 13:50"))
-    assert propose.submitted(state_of(view)) == propose.Draft(1, {"limit": 256}, "pages since 13:50")
+    assert propose.read_draft(state_of(view)) == propose.Draft(1, {"limit": 256}, "pages since 13:50")
     assert view["private_metadata"] == "tok"
 
 
@@ -70,11 +70,11 @@ def test_numbers_are_bounded_in_the_form_and_again_on_submission() -> None:
 @pytest.mark.parametrize("typed", ["64.5", "six", "", "٣", "²", "1e3", "--5", "9" * 40])
 def test_what_is_no_number_is_left_for_the_bounds_to_refuse(typed: str) -> None:
     values = {names.OFFER: {names.OFFER: {"selected_option": {"value": "0"}}}, "param.0.limit": {"param": {"value": typed}}}
-    assert propose.submitted(values).parameters == {}
+    assert propose.read_draft(values).parameters == {}
 
 
 def test_the_preview_is_the_services_own_and_a_problem_takes_its_place() -> None:
-    preview = propose.Preview(Rendering((Change("TasksMax", "24", "99"),), ("systemctl do",), ("systemctl undo",), {}))
+    preview = propose.Preview(Rendering((PlannedValue("TasksMax", "24", "99"),), ("systemctl do",), ("systemctl undo",), {}))
     said = lines(propose.form(FOUND, "tok", propose.EMPTY, preview)["blocks"])
     assert {"TasksMax: 24 -> 99", "systemctl do", "systemctl undo"} <= set(said)
     wrong = lines(propose.form(FOUND, "tok", propose.EMPTY, propose.Preview(problem="5 is too little"))["blocks"])
@@ -92,7 +92,7 @@ def test_the_form_of_a_diagnosis_comes_back_as_plain_words() -> None:
     values = state_of(view)
     values[names.UNIT] = {names.UNIT: {"value": "<http://worker.service|worker.service>"}}
     values[names.PID] = {names.PID: {"value": "812"}}
-    assert views.wanted(values) == views.Wanted(
+    assert views.read_request(values) == views.DiagnosisRequest(
         "host01", "enomem", {"symptom": "fork: retry", "unit": "worker.service", "pid": "812"}
     )
 
@@ -166,7 +166,7 @@ def test_only_a_live_change_can_be_made_to_last() -> None:
 def test_an_arrow_in_a_value_cannot_pass_for_the_change() -> None:
     fix = a_fix()
     assert fix.plan is not None
-    odd = replace(fix, plan=replace(fix.plan, changes=(Change("TasksMax", "24 -> 25", "9999"),)))
+    odd = replace(fix, plan=replace(fix.plan, changes=(PlannedValue("TasksMax", "24 -> 25", "9999"),)))
     assert "TasksMax\n  now   24 -> 25\n  then  9999" in shown(odd)
 
 
@@ -199,7 +199,7 @@ def test_a_damaged_plan_is_shown_as_such_and_cannot_be_decided_on() -> None:
 def _reasons() -> set[str]:
     """Every reason code with which deciding, trust and policy say no, read from their source."""
     found: set[object] = set()
-    for file in [*(ROOT / "tools" / "trust").glob("*.py"), *(ROOT / "tools" / "policy").glob("decide.py")]:
+    for file in [*(ROOT / "tools" / "fixes").glob("*.py"), *(ROOT / "tools" / "policy").glob("decide.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call):
                 name, given = getattr(node.func, "id", ""), [getattr(item, "value", None) for item in node.args]
@@ -244,8 +244,8 @@ def test_help_lists_only_what_this_person_may_do() -> None:
 
 
 def test_a_storm_is_grouped_worst_first_and_what_has_not_answered_is_no_good_news() -> None:
-    rows = [Row(f"web{number:02}", "cause_found", "pids_cgroup, at the limit", "full") for number in range(10)]
-    rows += [Row("db01", "unreachable", "auth: refused", "no"), Row("ok1", "healthy", "")]
+    rows = [HostRow(f"web{number:02}", "cause_found", "pids_cgroup, at the limit", "full") for number in range(10)]
+    rows += [HostRow("db01", "unreachable", "auth: refused", "no"), HostRow("ok1", "healthy", "")]
     card = fleet.fleet(rows, ASKED, TOKENS, running=2, repeats=3)
     said = lines(card.blocks)
     assert said[0] == "14 hosts: 1 unreachable, 10 cause found, 1 healthy, 2 not answered yet"
@@ -261,7 +261,7 @@ def test_a_storm_is_grouped_worst_first_and_what_has_not_answered_is_no_good_new
 
 def test_app_home_approves_by_the_same_button_and_only_what_it_shows_whole() -> None:
     fix = a_fix()
-    view = home.home([home.Waiting(fix, TOKENS)], [], [], home.Health())
+    view = home.home([home.PendingFix(fix, TOKENS)], [], [], home.Health())
     assert clickable(view["blocks"]) == [names.APPROVE, names.DENY, names.DETAILS]
     said = "\n".join(lines(view["blocks"]))
     assert fix.plan is not None
@@ -270,14 +270,14 @@ def test_app_home_approves_by_the_same_button_and_only_what_it_shows_whole() -> 
     assert "Not checked: whether it holds is not known" in said
     large = replace(fix, plan=replace(fix.plan, commands=("echo " + "x" * 2500,)))
     view = home.home(
-        [home.Waiting(large, TOKENS)], [], [], home.Health(AuditReport(True, 9, "ab", 2, (), "", ""), "2026-11-23T14:00:00Z")
+        [home.PendingFix(large, TOKENS)], [], [], home.Health(AuditReport(True, 9, "ab", 2, (), "", ""), "2026-11-23T14:00:00Z")
     )
     assert clickable(view["blocks"]) == [names.DENY, names.DETAILS]
     assert "Holds: 9 rows, 2 checkpoints" in "\n".join(lines(view["blocks"]))
 
 
 def test_app_home_with_too_much_never_keeps_buttons_without_the_plan_above_them() -> None:
-    view = home.home([home.Waiting(a_fix(), TOKENS) for _ in range(30)], [], [], home.Health())
+    view = home.home([home.PendingFix(a_fix(), TOKENS) for _ in range(30)], [], [], home.Health())
     kinds = [block["type"] for block in view["blocks"]]
     rows = [number for number, kind in enumerate(kinds) if kind == "actions"]
     assert 2 <= len(rows) < 30
@@ -292,7 +292,7 @@ def test_a_permalink_is_a_link_only_when_it_is_one() -> None:
         ("https://x|y>", False),
         ("", False),
     ):
-        view = home.home([], [home.Run("host01", "healthy", "fine", "2026-11-23T14:00:00Z", link)], [], home.Health())
+        view = home.home([], [home.RecentRun("host01", "healthy", "fine", "2026-11-23T14:00:00Z", link)], [], home.Health())
         assert ("|open>" in json.dumps(view)) is is_one
 
 

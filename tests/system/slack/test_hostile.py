@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from triagebook.bot.slack.cards import approval, diagnosis, names
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.runbooks.engine.plan import Change
+from triagebook.runbooks.engine.plan import PlannedValue
 
 from tests.system.slack import surfaces
 from tests.system.slack.blockkit_html import surface
@@ -135,7 +135,7 @@ def test_a_plan_too_large_to_be_shown_whole_cannot_be_approved_from_the_card() -
         replace(fix.plan, commands=("echo " + "x" * 4000,)),
         replace(fix.plan, commands=tuple(f"echo {number:0100}" for number in range(60))),
         replace(fix.plan, commands=("echo " + "\x1b" * 900,)),
-        replace(fix.plan, changes=tuple(Change("w" * 300, "n" * 300, "t" * 300) for _ in range(5))),
+        replace(fix.plan, changes=tuple(PlannedValue("w" * 300, "n" * 300, "t" * 300) for _ in range(5))),
         replace(fix.plan, undo_commands=("echo " + "x" * 3000,)),
     ):
         card = approval.approval(replace(fix, plan=plan), surfaces.TOKENS)

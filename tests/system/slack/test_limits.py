@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from triagebook.bot.slack.cards import blocks, limits, mrkdwn
-from triagebook.bot.slack.cards.limits import Part, card, clipped, fit, problems
+from triagebook.bot.slack.cards.limits import Part, card, clip, fit, problems
 
 BUTTON = blocks.button("Go", "a.b", "tok")
 
@@ -39,7 +39,7 @@ def raw(kind: str, length: int) -> dict[str, Any]:
         (message({**blocks.divider(), "block_id": "x" * 256}), "block_id of 256"),
         (message({**blocks.divider(), "block_id": "a"}, {**blocks.divider(), "block_id": "a"}), "block_id twice"),
         (message({"type": "context", "elements": [raw("mrkdwn", 1)] * 11}), "context of 11 elements"),
-        (message(blocks.preformatted("", ["x" * 3001])), "rich_text of 3001"),
+        (message(blocks.fixed_width("", ["x" * 3001])), "rich_text of 3001"),
         (message(*[blocks.section("x" * 2900)] * 5), "bytes"),
         ({"type": "modal", "title": raw("plain_text", 25), "blocks": [blocks.divider()]}, "title of 25"),
         ({"type": "modal", "private_metadata": "x" * 3001, "blocks": [blocks.divider()]}, "private_metadata"),
@@ -100,17 +100,15 @@ def test_a_card_is_as_large_as_it_may_be_and_no_larger(text: str) -> None:
 
 
 def test_whole_is_nothing_cut_and_nothing_left_out() -> None:
-    assert limits.is_whole([blocks.preformatted("", ["x" * 3000])], 1, 4000)
-    assert not limits.is_whole([blocks.preformatted("", ["x" * 3001])], 1, 4000)
-    assert not limits.is_whole([blocks.preformatted("", ["x" * 3000])], 1, 3000)
+    assert limits.is_whole([blocks.fixed_width("", ["x" * 3000])], 1, 4000)
+    assert not limits.is_whole([blocks.fixed_width("", ["x" * 3001])], 1, 4000)
+    assert not limits.is_whole([blocks.fixed_width("", ["x" * 3000])], 1, 3000)
     assert not limits.is_whole([blocks.divider()] * 2, 1, 3000)
 
 
 @given(st.lists(st.tuples(st.text(max_size=4000), st.integers(1, 5)), max_size=70))
 def test_whatever_is_put_in_fits(items: list[tuple[str, int]]) -> None:
-    made = [
-        Part(blocks.preformatted("title", [text]) if spare % 2 else blocks.section(text or "-"), spare) for text, spare in items
-    ]
+    made = [Part(blocks.fixed_width("title", [text]) if spare % 2 else blocks.section(text or "-"), spare) for text, spare in items]
     shown = card([blocks.header("verdict"), *made, *blocks.actions([BUTTON])], "said")
     assert problems(shown.payload()) == []
     assert limits.size(shown.payload()) < 13_000
@@ -127,7 +125,7 @@ PIECE = st.one_of(
 
 @given(st.lists(PIECE, max_size=8).map("".join), st.integers(2900, 3010))
 def test_a_cut_leaves_no_open_entity_form_or_span(tail: str, length: int) -> None:
-    text = clipped(blocks.section("x" * length + tail))["text"]["text"]
+    text = clip(blocks.section("x" * length + tail))["text"]["text"]
     assert len(text) <= 3000
     rest = re.sub(r"<[^<>]*>|&(amp|lt|gt);", "", text)
     assert not re.search("[<>&]", rest)

@@ -45,7 +45,7 @@ def test_what_was_not_shown_before_a_restart_is_shown_after_it(tmp_path: Path, t
 def test_a_start_without_slack_serves_the_rest_and_finds_it_later(tmp_path: Path, through: Gate) -> None:
     through.is_down = True
     trust, _hosts, face = worlds.build(tmp_path, through)
-    with worlds.faces.running(face):
+    with worlds.faces.run(face):
         fix = trust.propose("ann", "web-05")
         until(lambda: [call for call in through.calls if call.status == 503], "an attempt")
         through.is_down = False

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triagebook.bot.slack.inbound.command import Wish, hosts_in, read_command, read_message
+from triagebook.bot.slack.inbound.command import DiagnosisWish, hosts_in, read_command, read_message
 from triagebook.bot.slack.inbound.delivery import Delivery, load, of_click, of_command, of_event, of_shortcut, of_view
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.diagnosis import stored
@@ -18,26 +18,29 @@ HOSTS = ("web-01", "db01.example")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("web-01", Wish("web-01")),
-        ("  web-01   unit=app.service user=app pid=12 ", Wish("web-01", "", {"unit": "app.service", "user": "app", "pid": "12"})),
-        ("web-01 forks", Wish("web-01", "forks")),
+        ("web-01", DiagnosisWish("web-01")),
+        (
+            "  web-01   unit=app.service user=app pid=12 ",
+            DiagnosisWish("web-01", "", {"unit": "app.service", "user": "app", "pid": "12"}),
+        ),
+        ("web-01 forks", DiagnosisWish("web-01", "forks")),
         (
             'web-01 symptom="fork: retry"',
-            Wish("web-01", "", {"symptom": "fork: retry"}),
+            DiagnosisWish("web-01", "", {"symptom": "fork: retry"}),
         ),
-        ("web-01 symptom=“cannot fork”", Wish("web-01", "", {"symptom": "cannot fork"})),
-        ("<http://db01.example|db01.example>", Wish("db01.example")),
-        ("web-01 symptom=it's", Wish("web-01", "", {"symptom": "it's"})),
-        ("help", Wish(is_help=True)),
-        ("", Wish()),
+        ("web-01 symptom=“cannot fork”", DiagnosisWish("web-01", "", {"symptom": "cannot fork"})),
+        ("<http://db01.example|db01.example>", DiagnosisWish("db01.example")),
+        ("web-01 symptom=it's", DiagnosisWish("web-01", "", {"symptom": "it's"})),
+        ("help", DiagnosisWish(is_help=True)),
+        ("", DiagnosisWish()),
     ],
 )
-def test_a_command_is_read_as_it_was_meant(text: str, expected: Wish) -> None:
+def test_a_command_is_read_as_it_was_meant(text: str, expected: DiagnosisWish) -> None:
     assert read_command(text) == expected
 
 
 def test_a_command_that_means_a_runbook_takes_one_host() -> None:
-    assert read_command("web-01", "forks") == Wish("web-01", "forks")
+    assert read_command("web-01", "forks") == DiagnosisWish("web-01", "forks")
     with pytest.raises(UsageError, match="one host at a time"):
         read_command("web-01 web-02", "forks")
     with pytest.raises(UsageError, match="did you mean 'unit'"):
@@ -47,16 +50,16 @@ def test_a_command_that_means_a_runbook_takes_one_host() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("<@U1> web-01", Wish("web-01")),
-        ("<@U1> ALERT on web-01: bash: fork: retry", Wish("web-01", "", {"symptom": "ALERT on : bash: fork: retry"})),
-        ("<@U1> web-01 forks unit=x.service", Wish("web-01", "forks", {"unit": "x.service"})),
-        ("<@U1> <http://db01.example|db01.example>", Wish("db01.example")),
-        ("<@U1> nosuch", Wish("nosuch")),
-        ("<@U1> help", Wish(is_help=True)),
-        ("<@U1>", Wish()),
+        ("<@U1> web-01", DiagnosisWish("web-01")),
+        ("<@U1> ALERT on web-01: bash: fork: retry", DiagnosisWish("web-01", "", {"symptom": "ALERT on : bash: fork: retry"})),
+        ("<@U1> web-01 forks unit=x.service", DiagnosisWish("web-01", "forks", {"unit": "x.service"})),
+        ("<@U1> <http://db01.example|db01.example>", DiagnosisWish("db01.example")),
+        ("<@U1> nosuch", DiagnosisWish("nosuch")),
+        ("<@U1> help", DiagnosisWish(is_help=True)),
+        ("<@U1>", DiagnosisWish()),
     ],
 )
-def test_a_mention_is_a_host_and_a_symptom(text: str, expected: Wish) -> None:
+def test_a_mention_is_a_host_and_a_symptom(text: str, expected: DiagnosisWish) -> None:
     assert read_message(text, HOSTS, ["forks"]) == expected
 
 

@@ -62,7 +62,7 @@ def test_a_fix_can_be_proposed_only_where_one_is_offered_and_nothing_is_executed
     buttons = clickable(list(diagnosis.verdict(found, ASKED, TOKENS).blocks))
     assert buttons == [name for name in ROOT if name != names.PROPOSE or found.remediations]
     assert clickable(list(diagnosis.verdict(found, ASKED, {}).blocks)) == []
-    assert clickable(list(diagnosis.closed(found, ASKED, "U0BOB", TOKENS).blocks)) == [names.RERUN, names.EVIDENCE]
+    assert clickable(list(diagnosis.short_card(found, ASKED, "U0BOB", TOKENS).blocks)) == [names.RERUN, names.EVIDENCE]
 
 
 def test_an_unreachable_host_is_told_by_how_its_login_failed() -> None:
@@ -160,9 +160,9 @@ def test_the_second_sample_is_announced_where_the_first_verdict_stands() -> None
 
 
 def test_one_run_reads_the_same_from_its_first_word_to_its_verdict() -> None:
-    begun = diagnosis.running("host01", "enomem@1.0.0", ASKED)
+    begun = diagnosis.progress_card("host01", "enomem@1.0.0", ASKED)
     assert begun.text == "Diagnosing host01"
     assert lines(begun.blocks)[0] == "⏳ DIAGNOSING · host01"
-    failed = diagnosis.failed("host01", "no inventory", "no_inventory", ASKED, TOKENS)
+    failed = diagnosis.failure_card("host01", "no inventory", "no_inventory", ASKED, TOKENS)
     assert "NO DIAGNOSIS" in lines(failed.blocks)[0]
     assert "no_inventory" in failed.text

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from triagebook.bot.slack.cards import names
 from triagebook.runbooks.engine.errors import RefusedError
-from triagebook.tools.policy.model import Question
+from triagebook.tools.policy.model import PolicyQuestion
 
 from tests.system.fixes import policies
 from tests.system.slack import world as worlds
@@ -130,7 +130,7 @@ def test_a_place_of_trust_without_slack_refuses_and_says_why(grouped: SlackWorld
     grouped.trust.trust.groups.directory = None
     with pytest.raises(RefusedError, match=r"this server does not serve Slack \(serve --slack\)"):
         grouped.trust.service.approve(policies.actor("bob"), fix, grouped.trust.digest(fix))
-    answer = grouped.trust.service.policy_check(policies.actor("bob"), Question("approve", "web-01", "forks@1.0.0", "low"))
+    answer = grouped.trust.service.policy_check(policies.actor("bob"), PolicyQuestion("approve", "web-01", "forks@1.0.0", "low"))
     assert (answer.is_allowed, answer.reason) == (False, "unchecked_group")
 
 

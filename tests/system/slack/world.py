@@ -16,12 +16,12 @@ from triagebook.bot.slack.settings import Credentials, slack_settings
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.library.catalog import Catalog, catalog
 from triagebook.tools.diagnosis.question import Answer, Question
-from triagebook.tools.inventory.inventory import Entry, Inventory
+from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
-from triagebook.tools.server.keys import Keys
+from triagebook.tools.server.keys import ServerKeys
 from triagebook.tools.server.options import Hosts
-from triagebook.tools.server.run import Place
-from triagebook.tools.server.web import listening
+from triagebook.tools.server.run import RunningServer
+from triagebook.tools.server.web import listen
 from triagebook.tools.store import chat_messages
 
 from tests.system.fixes import samples
@@ -185,12 +185,12 @@ def build(
     trust = trust_world.build(url, directory, policy=policy_text or policy(gate), instance=instance, clock=clock or RealClock())
     hosts = SlackHosts()
     trust.trust.diagnoser.diagnose = lambda host, runbook, inputs: _machine(trust, host)  # type: ignore[method-assign]
-    place = Place(
-        trust.service, trust.trust, Keys(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), directory / "orders")
+    place = RunningServer(
+        trust.service, trust.trust, ServerKeys(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), directory / "orders")
     )
     books = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
     settings = slack_settings({"approvals": gate.emulator.channels["approvals"]}, books)
-    names = Names(Inventory({name: Entry(name) for name in (*HOSTS, "db-01")}, {}))
+    names = Names(Inventory({name: InventoryHost(name) for name in (*HOSTS, "db-01")}, {}))
     credentials = Credentials(token, "xapp-test", SECRET, f"{gate.url}/api/")
     made = faces.build(place, Hosts(hosts, names, lambda: hosts.catalog.entries()[-1].id), settings, credentials)  # type: ignore[arg-type]
     made.inbox.renew_s = 0.5
@@ -208,7 +208,7 @@ def _machine(trust: World, host: str) -> Diagnosis:
 def over_http(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorld]:
     trust, hosts, face = build(directory, gate, **options)
     endpoint = Endpoint()
-    with faces.running(face, endpoint=endpoint), listening("127.0.0.1:0", endpoint, "slack-http") as port:
+    with faces.run(face, endpoint=endpoint), listen("127.0.0.1:0", endpoint, "slack-http") as port:
         world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Http(port)))
         until(lambda: face.desk.ourselves.team, "auth.test")
         yield world
@@ -219,7 +219,7 @@ def over_http(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorl
 def over_socket(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorld]:
     trust, hosts, face = build(directory, gate, **options)
     credentials = Credentials(TOKEN, "xapp-test", "", f"{gate.url}/api/")
-    with faces.running(face, credentials):
+    with faces.run(face, credentials):
         world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Socket(gate)))
         until(lambda: gate.is_connected and face.desk.ourselves.team, "Socket Mode")
         yield world

@@ -155,14 +155,14 @@ CASES: list[tuple[str, Params, Step, str, str, str, str]] = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {case[2]}")
 def test_a_change_says_now_and_then(case: tuple[str, Params, Step, str, str, str, str]) -> None:
     action, params, step, output, now, then, values = case
-    planned = ACTIONS[action].planned(params, step, [output])
+    planned = ACTIONS[action].plan_change(params, step, [output])
     assert (planned.now, planned.then) == (now, then)
     assert " ".join(value for _, value in planned.order.fields) == values
     assert bool(planned.undo_commands) == (ACTIONS[action].undo == "captured")
 
 
 def test_the_commands_for_a_persons_hands_are_exact() -> None:
-    planned = ACTIONS["unit_tasks_max"].planned({"unit": "a\\x2db@1.service", "limit": 400}, "persist", [UNIT])
+    planned = ACTIONS["unit_tasks_max"].plan_change({"unit": "a\\x2db@1.service", "limit": 400}, "persist", [UNIT])
     folder = "'/etc/systemd/system/a\\x2db@1.service.d'"
     assert planned.as_shell()[0] == f"mkdir -p {folder}"
     assert planned.as_shell()[-1] == "systemctl daemon-reload"
@@ -171,14 +171,14 @@ def test_the_commands_for_a_persons_hands_are_exact() -> None:
 
 
 def test_the_command_that_writes_a_file_writes_exactly_that(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    planned = ACTIONS["sysctl"].planned({"key": "vm.max_map_count", "value": 65530}, "persist", ["65530\n"])
+    planned = ACTIONS["sysctl"].plan_change({"key": "vm.max_map_count", "value": 65530}, "persist", ["65530\n"])
     argv = [word.replace("/etc/sysctl.d", str(tmp_path)) for word in planned.commands[0]]
     subprocess.run(argv, check=True)
     assert (tmp_path / "99-zz-triagebook-vm.max_map_count.conf").read_text() == "vm.max_map_count = 65530\n"
 
 
 def test_of_ratio_and_kbytes_the_one_in_force_is_put_back() -> None:
-    planned = ACTIONS["sysctl"].planned({"key": "vm.overcommit_ratio", "value": 80}, "live", ["0\n450000\n"])
+    planned = ACTIONS["sysctl"].plan_change({"key": "vm.overcommit_ratio", "value": 80}, "live", ["0\n450000\n"])
     assert planned.undo_as_shell() == ("sysctl -w vm.overcommit_kbytes=450000",)
 
 
@@ -229,7 +229,7 @@ def test_what_cannot_be_done_is_refused_before_anybody_is_asked(
     action: str, params: Params, step: Step, output: str, reason: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        ACTIONS[action].planned(params, step, [output])
+        ACTIONS[action].plan_change(params, step, [output])
     assert caught.value.reason == reason
 
 
@@ -248,7 +248,7 @@ def test_no_output_of_a_host_raises_anything_but_an_expected_failure(name: str, 
     for step in ACTIONS[name].steps:
         for text in (output, UNIT + output, PROCESSES + output, DF + output):
             try:
-                ACTIONS[name].planned(examples[name], step, [text])
+                ACTIONS[name].plan_change(examples[name], step, [text])
             except TriagebookError:
                 continue
 
@@ -267,7 +267,7 @@ def test_no_process_at_all_is_an_empty_answer_and_foreign_text_an_error() -> Non
 
 
 def test_a_permanent_task_limit_does_not_read_as_no_change() -> None:
-    planned = ACTIONS["unit_tasks_max"].planned({"unit": "shop.service", "limit": 20}, "persist", [UNIT])
+    planned = ACTIONS["unit_tasks_max"].plan_change({"unit": "shop.service", "limit": 20}, "persist", [UNIT])
     assert (planned.now, planned.then, dict(planned.order.fields)["before"]) == ("20, until the next boot", "20", "20")
 
 
@@ -283,13 +283,13 @@ def test_the_processes_of_a_user_are_found_on_this_machine() -> None:
 def test_processes_that_came_or_ended_since_do_not_change_what_was_approved() -> None:
     params, step, output = next(case[1:4] for case in CASES if (case[0], case[2]) == ("user_nproc", "live"))
     action = ACTIONS["user_nproc"]
-    approved = action.planned(params, step, [output])
+    approved = action.plan_change(params, step, [output])
     order = dict(approved.order.fields)
     start = output.index("Name:\ta) b")
     first, second = output[:start], output[start:]
     came = first.replace("Pid:\t812\n", "Pid:\t900\n").replace(" 4242 ", " 9999 ")
-    assert action.planned(params, step, [output + came], order) == approved
-    assert action.planned(params, step, [second], order) == approved
-    assert action.planned(params, step, [output.replace(" 60 ", " 70 ")], order) != approved
+    assert action.plan_change(params, step, [output + came], order) == approved
+    assert action.plan_change(params, step, [second], order) == approved
+    assert action.plan_change(params, step, [output.replace(" 60 ", " 70 ")], order) != approved
     with pytest.raises(UsageError, match="has ended"):
-        action.planned(params, step, [came], order)
+        action.plan_change(params, step, [came], order)

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triagebook.tools.actions.orders import FIELDS, Change, Envelope, OrderError, OrderKey, fields_of, render, undo_of
+from triagebook.tools.actions.orders import FIELDS, Envelope, OrderedChange, OrderError, OrderKey, fields_of, render, undo_of
 
 CHANGE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 ENVELOPE = Envelope("a" * 32, "b" * 64, "c" * 32, "11111111-2222-3333-4444-555555555555", 1800000000, 1800000120)
@@ -61,9 +61,9 @@ def test_fields_are_those_of_the_action_and_in_their_order() -> None:
     pairs = CHANGE.fields
     for wrong in (pairs[::-1], pairs[1:], (*pairs, ("more", "1")), (*pairs, pairs[-1])):
         with pytest.raises(OrderError):
-            Change("sysctl", wrong)
+            OrderedChange("sysctl", wrong)
     with pytest.raises(OrderError):
-        Change("shell", pairs)
+        OrderedChange("shell", pairs)
     with pytest.raises(OrderError):
         fields_of("sysctl", ("live",))
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triagebook.tools.audit.event import Copies, Event, Head, Row, decode, encode
+from triagebook.tools.audit.event import Event, Head, LogRow, SearchColumns, decode, encode
 from triagebook.tools.audit.merkle import Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.audit.verify import verify
@@ -20,15 +20,15 @@ def _event(number: int) -> Event:
     return Event(at=NOW + timedelta(seconds=number), action="approve", outcome="ok", fix=f"F-{number}", person="bob")
 
 
-def _log(size: int = 40, *, forged: int | None = None) -> tuple[list[Row], Head, list[Checkpoint]]:
+def _log(size: int = 40, *, forged: int | None = None) -> tuple[list[LogRow], Head, list[Checkpoint]]:
     """A log as it is written; `forged` is a row whose event is another one, with everything after it recomputed."""
     rows, edge, previous, checkpoints = [], Edge(), b"", []
     for index in range(size):
         event = _event(index) if index != forged else replace(_event(index), person="mallory")
         leaf = encode(event, index, previous)
         previous = leaf_hash(leaf)
-        copies = Copies(to_micros(event.at), event.action, event.host, event.fix, event.person)
-        rows.append(Row(index, leaf, previous, copies))
+        copies = SearchColumns(to_micros(event.at), event.action, event.host, event.fix, event.person)
+        rows.append(LogRow(index, leaf, previous, copies))
         edge = edge.append(previous)
         if edge.size % 10 == 0:
             checkpoints.append(Checkpoint("log", edge.size, edge.root()))
@@ -47,34 +47,34 @@ def test_an_empty_log_holds() -> None:
     assert verify([], Head(Edge(), b""), []).holds
 
 
-def _edited(rows: list[Row]) -> list[Row]:
+def _edited(rows: list[LogRow]) -> list[LogRow]:
     return [replace(row, leaf=row.leaf.replace(b'"ok"', b'"failed"')) if row.index == 17 else row for row in rows]
 
 
-def _edited_with_its_hash(rows: list[Row]) -> list[Row]:
+def _edited_with_its_hash(rows: list[LogRow]) -> list[LogRow]:
     return [replace(row, leaf_hash=leaf_hash(row.leaf)) if row.index == 17 else row for row in _edited(rows)]
 
 
-def _deleted(rows: list[Row]) -> list[Row]:
+def _deleted(rows: list[LogRow]) -> list[LogRow]:
     return [row for row in rows if row.index != 17]
 
 
-def _closed_up(rows: list[Row]) -> list[Row]:
+def _closed_up(rows: list[LogRow]) -> list[LogRow]:
     return [replace(row, index=index) for index, row in enumerate(_deleted(rows))]
 
 
-def _swapped(rows: list[Row]) -> list[Row]:
+def _swapped(rows: list[LogRow]) -> list[LogRow]:
     changed = list(rows)
     changed[17], changed[18] = replace(rows[18], index=17), replace(rows[17], index=18)
     return changed
 
 
-def _column(rows: list[Row]) -> list[Row]:
-    copies = Copies(0, "approve", "", "F-17", "eve")
+def _column(rows: list[LogRow]) -> list[LogRow]:
+    copies = SearchColumns(0, "approve", "", "F-17", "eve")
     return [replace(row, copies=copies) if row.index == 17 else row for row in rows]
 
 
-def _garbage(rows: list[Row]) -> list[Row]:
+def _garbage(rows: list[LogRow]) -> list[LogRow]:
     return [replace(row, leaf=b"{}", leaf_hash=leaf_hash(b"{}")) if row.index == 17 else row for row in rows]
 
 
@@ -90,7 +90,7 @@ def _garbage(rows: list[Row]) -> list[Row]:
         (_garbage, "foreign", 17),
     ],
 )
-def test_tampering_is_reported_with_its_place(tamper: Callable[[list[Row]], list[Row]], kind: str, place: int) -> None:
+def test_tampering_is_reported_with_its_place(tamper: Callable[[list[LogRow]], list[LogRow]], kind: str, place: int) -> None:
     for checkpoints in (CHECKPOINTS, []):
         first = verify(tamper(ROWS), HEAD, checkpoints).problems[0]
         assert (first.kind, first.row) == (kind, place)

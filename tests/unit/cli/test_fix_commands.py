@@ -11,7 +11,7 @@ from triagebook.bot.cli.app import app, mount
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.fixes.apply import kept
+from triagebook.tools.fixes.apply import hold_lease
 from typer.testing import CliRunner
 
 from tests.system.fixes import policies, samples
@@ -99,8 +99,8 @@ def test_at_a_terminal_the_plan_is_shown_and_exactly_that_one_is_approved(monkey
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(fix, "asked", asked)
-    monkeypatch.setattr(server_call, "asked", asked)
+    monkeypatch.setattr(fix, "call_server", asked)
+    monkeypatch.setattr(server_call, "call_server", asked)
     monkeypatch.setattr(fix.sys, "stdin", Terminal())
     monkeypatch.setattr(typer, "confirm", lambda *_arguments, **_values: answer)
     try:
@@ -133,11 +133,11 @@ def test_a_policy_file_is_checked_and_a_decision_explained_without_a_server(tmp_
 @pytest.mark.parametrize("value", ["limit", "=5"])
 def test_a_parameter_is_written_name_and_value(value: str) -> None:
     with pytest.raises(UsageError, match="NAME=VALUE"):
-        server_call.assignments([value])
+        server_call.parse_assignments([value])
 
 
 def test_a_number_is_sent_as_a_number() -> None:
-    assert server_call.typed({"limit": "200", "low": "-1", "unit": "a.service", "odd": "²"}) == {
+    assert server_call.parse_parameters({"limit": "200", "low": "-1", "unit": "a.service", "odd": "²"}) == {
         "limit": 200,
         "low": -1,
         "unit": "a.service",
@@ -155,7 +155,7 @@ def test_a_lease_is_renewed_while_the_work_lasts_and_not_after() -> None:
         renewed.release()
         return True
 
-    with kept(renew, timedelta(milliseconds=3)):
+    with hold_lease(renew, timedelta(milliseconds=3)):
         for _ in range(3):
             assert renewed.acquire(timeout=20)
     while renewed.acquire(blocking=False):

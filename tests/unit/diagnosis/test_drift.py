@@ -10,21 +10,21 @@ from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.runbooks.probes.process_limits import ProcessLimits, ServiceLimit
 from triagebook.runbooks.probes.settings_files import HostSettings, SettingsFile
-from triagebook.tools.diagnosis.drift import Limits, Row, compare, limits_of
+from triagebook.tools.diagnosis.drift import DriftRow, HostLimits, compare, limits_of
 
 BOOK = catalog()
 
 
-def host(name: str, **values: object) -> Limits:
-    return Limits(name, values, dict.fromkeys(values, ("ids", "/proc/x")))  # type: ignore[arg-type]
+def host(name: str, **values: object) -> HostLimits:
+    return HostLimits(name, values, dict.fromkeys(values, ("ids", "/proc/x")))  # type: ignore[arg-type]
 
 
 def test_the_outlier_stands_first_with_its_name() -> None:
     hosts = [host(f"web{number}", a=1, b=2) for number in range(4)]
     hosts.append(host("odd", a=1, b=3))
     first, second = compare(hosts)
-    assert first == Row("b", "ids", "/proc/x", 2, 4, {"3": ("odd",)}, {})
-    assert second == Row("a", "ids", "/proc/x", 1, 5, {}, {})
+    assert first == DriftRow("b", "ids", "/proc/x", 2, 4, {"3": ("odd",)}, {})
+    assert second == DriftRow("a", "ids", "/proc/x", 1, 5, {}, {})
 
 
 def test_the_rarer_difference_comes_first() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.tools.collector.collect import Collection
+from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.fleet import Bounds, Fleet, Outcome
+from triagebook.tools.diagnosis.fleet import Fleet, FleetBounds, Outcome
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport import waiting
-from triagebook.tools.transport.scheduler import Turns
+from triagebook.tools.transport.scheduler import Scheduler
 
 
 def questions(count: int) -> list[Question]:
@@ -33,7 +33,7 @@ def test_no_host_is_lost_doubled_or_mixed_up() -> None:
         waiting.pause(0.001)
         return answer(question)  # type: ignore[no-any-return]
 
-    outcomes = list(Fleet(ask, Bounds(at_once=50)).ask(questions(600)))
+    outcomes = list(Fleet(ask, FleetBounds(at_once=50)).ask(questions(600)))
     assert names(outcomes) == [f"h{number:04}" for number in range(600)]
     assert all(outcome.answer and outcome.answer.diagnosis.host.name == outcome.question.target.text for outcome in outcomes)
 
@@ -52,7 +52,7 @@ def test_it_begins_with_one_host_and_never_exceeds_what_is_allowed() -> None:
         running[0] -= 1
         return answer(question)  # type: ignore[no-any-return]
 
-    list(Fleet(ask, Bounds(at_once=12)).ask(questions(200)))
+    list(Fleet(ask, FleetBounds(at_once=12)).ask(questions(200)))
     assert early == [1]
     assert 6 < most[0] <= 12
 
@@ -66,7 +66,7 @@ def test_silent_hosts_cost_the_others_nothing() -> None:
         return answer(question)  # type: ignore[no-any-return]
 
     started, others = time.monotonic(), 0
-    for outcome in Fleet(ask, Bounds(at_once=100)).ask(questions(300)):
+    for outcome in Fleet(ask, FleetBounds(at_once=100)).ask(questions(300)):
         others += int(outcome.question.target.text[1:]) % 10 != 0
         if others == 270:
             took_s = time.monotonic() - started
@@ -86,7 +86,7 @@ def test_a_host_beyond_its_deadline_is_given_up_and_the_rest_goes_on() -> None:
         return answer(question)  # type: ignore[no-any-return]
 
     started = time.monotonic()
-    outcomes = list(Fleet(ask, Bounds(at_once=4, host_s=0.5)).ask(questions(20)))
+    outcomes = list(Fleet(ask, FleetBounds(at_once=4, host_s=0.5)).ask(questions(20)))
     assert time.monotonic() - started < 8
     assert ends == ["its session is closed"]
     (late,) = [outcome for outcome in outcomes if outcome.error]
@@ -106,7 +106,7 @@ def test_a_used_up_budget_starts_no_further_host_and_says_who_was_not_asked(kind
             raise TriagebookError("no")
         return answer(question, "unreachable")  # type: ignore[no-any-return]
 
-    outcomes = list(Fleet(ask, Bounds(at_once=4, max_errors=3)).ask(questions(500)))
+    outcomes = list(Fleet(ask, FleetBounds(at_once=4, max_errors=3)).ask(questions(500)))
     assert names(outcomes) == [f"h{number:04}" for number in range(500)]
     assert sum(outcome.is_asked for outcome in outcomes) == len(asked) <= 3 + 4
     assert not outcomes[-1].is_asked
@@ -132,7 +132,7 @@ def test_questions_are_taken_one_by_one_so_that_memory_does_not_grow_with_them()
             ahead[2] = max(ahead[2], ahead[0] - ahead[1])
             yield question
 
-    for _ in Fleet(answer, Bounds(at_once=8)).ask(coming()):
+    for _ in Fleet(answer, FleetBounds(at_once=8)).ask(coming()):
         ahead[1] += 1
     assert ahead[2] <= 10
 
@@ -148,7 +148,7 @@ def test_who_stops_listening_ends_the_sessions() -> None:
             ends.append(question.target.text)
         return answer(question)  # type: ignore[no-any-return]
 
-    asking = Fleet(ask, Bounds(at_once=3)).ask(questions(9))
+    asking = Fleet(ask, FleetBounds(at_once=3)).ask(questions(9))
     assert next(asking).question.target.text == "h0000"
     asking.close()  # type: ignore[attr-defined] # a generator
     assert ends[0] == "h0000"
@@ -161,8 +161,8 @@ def test_nobody_to_ask_is_no_answer() -> None:
 
 @pytest.mark.parametrize("place", range(1, 6), ids=["reading", "judging", "judging again", "concluding", "closing"])
 def test_a_session_given_up_where_it_lines_up_is_closed(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
-    turns, numbers, stands, closed = Turns(), count(1), [], []
-    close = Collection.close
+    turns, numbers, stands, closed = Scheduler(), count(1), [], []
+    close = HostReader.close
 
     def line_up() -> None:
         if next(numbers) == place:
@@ -173,7 +173,7 @@ def test_a_session_given_up_where_it_lines_up_is_closed(monkeypatch: pytest.Monk
         service.diagnose(question)
 
     monkeypatch.setattr(waiting, "line_up", line_up)
-    monkeypatch.setattr(Collection, "close", lambda self: (closed.append(self), close(self)))
+    monkeypatch.setattr(HostReader, "close", lambda self: (closed.append(self), close(self)))
     service, question = setup.service(setup.settings()), Question(parse_target("localhost"), "enomem", samples=2)
     session = turns.begin(diagnose)
     while not stands:

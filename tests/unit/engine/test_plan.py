@@ -11,11 +11,11 @@ from triagebook.runbooks.engine.plan import (
     DIGEST_FIELDS,
     ISSUED_FIELDS,
     ORDER_FIELDS,
-    Change,
     CitedFact,
     Plan,
+    PlannedValue,
     Rendering,
-    propose,
+    make_plan,
 )
 from triagebook.runbooks.engine.plan_codec import as_mapping, decode, digest, encode, issue_order
 
@@ -27,7 +27,7 @@ def _other(value: object) -> object:
     if isinstance(value, str):
         return value + "x"
     if isinstance(value, tuple):
-        return (*value, {Change: Change("a", "b", "c"), CitedFact: CitedFact("a", "b", "c"), str: "x"}[type(value[0])])
+        return (*value, {PlannedValue: PlannedValue("a", "b", "c"), CitedFact: CitedFact("a", "b", "c"), str: "x"}[type(value[0])])
     assert isinstance(value, Mapping)
     return {**value, "another": "x"}
 
@@ -70,7 +70,7 @@ def test_no_line_of_an_order_is_uncovered() -> None:
 def test_an_action_cannot_set_the_lines_that_bind_an_order_to_its_host_and_plan(name: str) -> None:
     rendering = replace(samples.rendering(), order={name: "mine"})
     with pytest.raises(PlanError, match=name):
-        propose(samples.diagnosis(), samples.request(), rendering)
+        make_plan(samples.diagnosis(), samples.request(), rendering)
 
 
 def test_a_plan_survives_storing() -> None:
@@ -120,17 +120,17 @@ def test_decoding_raises_nothing_but_plan_errors(content: bytes) -> None:
 )
 def test_a_parameter_outside_what_the_facts_allow_is_refused(parameters: dict[str, int | str], says: str) -> None:
     with pytest.raises(PlanError, match=says):
-        propose(samples.diagnosis(), samples.request(parameters=parameters), samples.rendering())
+        make_plan(samples.diagnosis(), samples.request(parameters=parameters), samples.rendering())
 
 
 def test_what_is_not_offered_cannot_be_planned() -> None:
     with pytest.raises(PlanError, match="not offered here"):
-        propose(samples.diagnosis(), samples.request(remediation="reboot"), samples.rendering())
+        make_plan(samples.diagnosis(), samples.request(remediation="reboot"), samples.rendering())
 
 
 def test_a_cause_that_is_not_established_cannot_be_planned() -> None:
     with pytest.raises(PlanError, match="not established"):
-        propose(replace(samples.diagnosis(), verdict=None), samples.request(), samples.rendering())
+        make_plan(replace(samples.diagnosis(), verdict=None), samples.request(), samples.rendering())
 
 
 def test_an_unreadable_fact_is_shown_as_such() -> None:
@@ -138,12 +138,12 @@ def test_an_unreadable_fact_is_shown_as_such() -> None:
 
 
 def test_a_long_reason_is_cut() -> None:
-    plan = propose(samples.diagnosis(), samples.request(reason="r" * 1000), samples.rendering())
+    plan = make_plan(samples.diagnosis(), samples.request(reason="r" * 1000), samples.rendering())
     assert len(plan.reason) == 300
 
 
 def test_an_empty_rendering_still_names_host_and_action() -> None:
-    plan = propose(samples.diagnosis(), samples.request(), Rendering((), (), (), {}))
+    plan = make_plan(samples.diagnosis(), samples.request(), Rendering((), (), (), {}))
     assert set(plan.order) == set(ORDER_FIELDS)
 
 

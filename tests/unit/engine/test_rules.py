@@ -22,7 +22,7 @@ class Groups:
     total: int | Unreadable
 
 
-SCOPE = rules.Scope({"groups": Groups, "it": Group, "inputs": {"unit": str}})
+SCOPE = rules.NameScope({"groups": Groups, "it": Group, "inputs": {"unit": str}})
 
 
 def group(room: int | Unreadable = 3, load: float | Unreadable = 0.5) -> Group:

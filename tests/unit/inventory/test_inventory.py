@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.inventory.inventory import Entry, Inventory, merge, read_inventory
+from triagebook.tools.inventory.inventory import Inventory, InventoryHost, merge, read_inventory
 from triagebook.tools.inventory.sources import expand, from_ansible, from_ssh_config, parse_ansible
 from triagebook.tools.settings import read_settings
-from triagebook.tools.ssh.config import Account
+from triagebook.tools.ssh.config import LocalAccount
 
 from tests.command import ROOT
 
@@ -77,7 +77,7 @@ def test_ssh_config_gives_the_names_without_patterns_also_of_included_files(tmp_
     ssh.mkdir()
     (ssh / "more").write_text("Host db01\n  User admin\n")
     (ssh / "config").write_text("Include more\nHost web01 web02\n  Port 22\nHost *.example !no ?\nHost *\n  User me\n")
-    found = from_ssh_config(account=Account("me", tmp_path))
+    found = from_ssh_config(account=LocalAccount("me", tmp_path))
     assert {"db01", "web01", "web02"} <= set(found.hosts)
     assert not [name for name in found.hosts if set("*?!") & set(name)]
 
@@ -135,7 +135,7 @@ def test_a_real_inventory_of_ansible_is_read_by_its_own_program(tmp_path: Path) 
 
 
 def test_the_same_host_of_two_sources_is_one(tmp_path: Path) -> None:
-    other = Inventory({"web01": Entry("web01", "root@elsewhere", ("ansible:x",))}, {"web": (("web01",), ())})
+    other = Inventory({"web01": InventoryHost("web01", "root@elsewhere", ("ansible:x",))}, {"web": (("web01",), ())})
     merged = merge((read_inventory(written(tmp_path, GOOD)), other))
     assert merged.hosts["web01"].ssh == "root@elsewhere"
     assert merged.hosts["web01"].sources[-1] == "ansible:x"

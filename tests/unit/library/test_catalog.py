@@ -56,8 +56,8 @@ def test_a_released_version_that_was_edited_is_refused(tmp_path: Path) -> None:
 
 def test_a_released_version_whose_folder_is_gone_is_lost(tmp_path: Path) -> None:
     digest = OWN.load("enomem").digest
-    assert edited(tmp_path, TEXT, f"enomem@1.0.0 {digest}\nenomem@0.9.0 {digest}\n").lost() == ("enomem@0.9.0",)
-    assert OWN.lost() == ()
+    assert edited(tmp_path, TEXT, f"enomem@1.0.0 {digest}\nenomem@0.9.0 {digest}\n").missing_releases() == ("enomem@0.9.0",)
+    assert OWN.missing_releases() == ()
 
 
 def test_a_comment_or_layout_is_no_content(tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_the_cache_gives_the_same_runbook_and_a_spoiled_one_is_ignored(tmp_path:
 
 
 def test_a_runbook_makes_the_same_program_from_its_file_and_from_the_cache(tmp_path: Path) -> None:
-    from triagebook.tools.diagnosis.lookups import collected_kinds
+    from triagebook.tools.diagnosis.lookups import kinds_to_collect
 
-    first, second = (collected_kinds(catalog(cache=tmp_path).load("enomem")) for _ in range(2))
+    first, second = (kinds_to_collect(catalog(cache=tmp_path).load("enomem")) for _ in range(2))
     assert list(tmp_path.iterdir())
     assert first == second

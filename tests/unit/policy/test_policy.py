@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from triagebook.runbooks.engine.errors import PolicyError, UsageError
 from triagebook.tools.fixes.groups import persons
-from triagebook.tools.policy.decide import is_approved, may, may_vote, remaining
+from triagebook.tools.policy.decide import is_approved, may, may_vote, votes_text
 from triagebook.tools.policy.identity import Account, parse_account
 from triagebook.tools.policy.load import load_policy
-from triagebook.tools.policy.model import UNCONFIGURED, Need, Question, Scope, Terms, UserGroup
+from triagebook.tools.policy.model import UNCONFIGURED, Need, PolicyQuestion, PolicyScope, Terms, UserGroup
 
 from tests.system.fixes.policies import TEXT, actor, policy
 
@@ -16,12 +16,12 @@ POLICY = policy()
 
 
 def _may(name: str, action: str, host: str = "web-01", runbook: str = "forks@1.0.0", risk: str = "low") -> tuple[bool, str]:
-    decision = may(POLICY, POLICY.directory.identify(actor(name).account), Question(action, host, runbook, risk))
+    decision = may(POLICY, POLICY.directory.identify(actor(name).account), PolicyQuestion(action, host, runbook, risk))
     return decision.is_allowed, decision.reason
 
 
 def _vote(name: str, requester: str = "ann", *, host: str = "web-01", risk: str = "low", why: str = "") -> tuple[bool, str]:
-    question = Question("approve", host, "forks@1.0.0", risk)
+    question = PolicyQuestion("approve", host, "forks@1.0.0", risk)
     decision = may_vote(POLICY, POLICY.directory.identify(actor(name).account), question, requester, break_glass=why)
     return decision.is_allowed, decision.reason
 
@@ -60,11 +60,11 @@ def test_a_rule_limits_runbooks_and_risks() -> None:
 
 def test_without_a_policy_an_os_user_may_diagnose_and_change_nothing() -> None:
     for action, allowed in (("diagnose", True), ("propose", False), ("apply", False), ("read_audit", False), ("break_lock", False)):
-        decision = may(UNCONFIGURED, UNCONFIGURED.directory.identify(actor("root").account), Question(action, "web-01"))
+        decision = may(UNCONFIGURED, UNCONFIGURED.directory.identify(actor("root").account), PolicyQuestion(action, "web-01"))
         assert (decision.is_allowed, decision.reason) == (allowed, "no_policy")
     stranger = UNCONFIGURED.directory.identify(actor("mcp:ann").account)
-    assert not may(UNCONFIGURED, stranger, Question("diagnose", "web-01")).is_allowed
-    assert not may_vote(UNCONFIGURED, stranger, Question("approve"), "ann").is_allowed
+    assert not may(UNCONFIGURED, stranger, PolicyQuestion("diagnose", "web-01")).is_allowed
+    assert not may_vote(UNCONFIGURED, stranger, PolicyQuestion("approve"), "ann").is_allowed
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_the_owner_of_a_service_counts_as_the_one_who_asked() -> None:
 
 def test_an_empty_approver_set_is_nobody() -> None:
     assert _vote("bob", host="old-1") == (False, "empty_approver_set")
-    assert not is_approved(Terms("none", (), 60, Scope(), ""), ["bob"])
+    assert not is_approved(Terms("none", (), 60, PolicyScope(), ""), ["bob"])
 
 
 def test_plans_that_no_terms_cover_are_approved_by_nobody() -> None:
@@ -113,26 +113,26 @@ def test_breaking_the_glass_needs_a_rule_a_reason_and_an_own_plan() -> None:
     [([], False), (["ann"], False), (["cid"], False), (["ann", "cid"], True), (["cid", "dan"], True), (["ann", "bob"], False)],
 )
 def test_each_person_fills_one_seat(persons: list[str], approved: bool) -> None:
-    terms = POLICY.terms_for(Question("approve", "db-1", "forks", "low"))
+    terms = POLICY.terms_for(PolicyQuestion("approve", "db-1", "forks", "low"))
     assert terms is not None
     assert is_approved(terms, persons) is approved
 
 
 def test_what_is_missing_is_said() -> None:
-    terms = POLICY.terms_for(Question("approve", "web-1", "forks", "medium"))
+    terms = POLICY.terms_for(PolicyQuestion("approve", "web-1", "forks", "medium"))
     assert terms is not None
-    assert remaining(terms, ["bob"]) == "1 of 2 (group:sre)"
+    assert votes_text(terms, ["bob"]) == "1 of 2 (group:sre)"
 
 
 def test_a_user_group_is_nobody_until_it_was_asked_and_then_its_persons() -> None:
     kept = policy(TEXT.replace("retired: []", "retired: {slack_usergroup: T0TEAM/S0ONCALL}"))
-    question, bob = Question("approve", "old-1", "forks", "low"), kept.directory.identify(actor("bob").account)
+    question, bob = PolicyQuestion("approve", "old-1", "forks", "low"), kept.directory.identify(actor("bob").account)
     before = may_vote(kept, bob, question, "ann")
     assert (before.is_allowed, before.reason) == (False, "unchecked_group")
     assert "slack:T0TEAM/S0ONCALL: Slack was not asked" in before.says
     terms = kept.terms_for(question)
     assert terms is not None
-    assert remaining(terms, ["bob"]) == "0 of 1 (group:retired; who that is, Slack has not said yet)"
+    assert votes_text(terms, ["bob"]) == "0 of 1 (group:retired; who that is, Slack has not said yet)"
     group = UserGroup("T0TEAM", "S0ONCALL")
     reasons = [
         may_vote(kept.with_members({group: frozenset(members)}), bob, question, "ann").reason
@@ -151,7 +151,7 @@ def test_a_service_in_a_user_group_makes_nobody_an_approver() -> None:
 def test_seats_are_filled_whenever_they_can_be(sets: list[set[str]], persons: set[str]) -> None:
     from itertools import permutations
 
-    terms = Terms("t", tuple(Need(frozenset(item), 1) for item in sets), 60, Scope(), "")
+    terms = Terms("t", tuple(Need(frozenset(item), 1) for item in sets), 60, PolicyScope(), "")
     possible = any(
         all(person in seat for person, seat in zip(order, sets, strict=True)) for order in permutations(persons, len(sets))
     )

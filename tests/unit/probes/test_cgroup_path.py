@@ -1,7 +1,7 @@
 """Whom a control group belongs to."""
 
 import pytest
-from triagebook.runbooks.probes.cgroup_path import Owner, ancestors, is_login_session, owner_of, unescaped
+from triagebook.runbooks.probes.cgroup_path import CgroupOwner, ancestors, is_login_session, owner_of, unescape
 
 NAMES = {1000: "alice"}
 USER = "/user.slice/user-1000.slice"
@@ -11,48 +11,48 @@ HASH = "c0ffee" * 10
 @pytest.mark.parametrize(
     ("path", "owner"),
     [
-        ("/system.slice/nginx.service", Owner("unit", "nginx.service", "", "system")),
-        ("/system.slice/system-getty.slice/getty@tty1.service", Owner("unit", "getty@tty1.service", "", "system")),
-        ("/system.slice/docker.service", Owner("unit", "docker.service", "", "system")),
-        ("/system.slice/crio.service", Owner("unit", "crio.service", "", "system")),
-        ("/system.slice/docker.socket", Owner("unit", "docker.socket", "", "system")),
-        ("/system.slice/dev-disk-by\\x2dlabel-x.swap", Owner("unit", "dev-disk-by\\x2dlabel-x.swap", "", "system")),
-        ("/system.slice/postgresql@15-main.service/worker", Owner("unit", "postgresql@15-main.service", "", "system")),
-        ("/acme.slice", Owner("unit", "acme.slice", "", "system")),
-        ("/init.scope", Owner("unit", "init.scope", "", "system")),
-        ("/user.slice", Owner("unit", "user.slice", "", "system")),
-        (USER, Owner("user", "user-1000.slice", "alice", "system")),
-        ("/user.slice/user-7.slice", Owner("user", "user-7.slice", "7", "system")),
-        (f"{USER}/session-3.scope", Owner("user", "session-3.scope", "alice", "system")),
-        (f"{USER}/user@1000.service", Owner("user", "user@1000.service", "alice", "system")),
-        (f"{USER}/user@1000.service/app.slice/foo.service", Owner("user", "foo.service", "alice", "user")),
-        (f"{USER}/user@1000.service/init.scope", Owner("user", "init.scope", "alice", "user")),
+        ("/system.slice/nginx.service", CgroupOwner("unit", "nginx.service", "", "system")),
+        ("/system.slice/system-getty.slice/getty@tty1.service", CgroupOwner("unit", "getty@tty1.service", "", "system")),
+        ("/system.slice/docker.service", CgroupOwner("unit", "docker.service", "", "system")),
+        ("/system.slice/crio.service", CgroupOwner("unit", "crio.service", "", "system")),
+        ("/system.slice/docker.socket", CgroupOwner("unit", "docker.socket", "", "system")),
+        ("/system.slice/dev-disk-by\\x2dlabel-x.swap", CgroupOwner("unit", "dev-disk-by\\x2dlabel-x.swap", "", "system")),
+        ("/system.slice/postgresql@15-main.service/worker", CgroupOwner("unit", "postgresql@15-main.service", "", "system")),
+        ("/acme.slice", CgroupOwner("unit", "acme.slice", "", "system")),
+        ("/init.scope", CgroupOwner("unit", "init.scope", "", "system")),
+        ("/user.slice", CgroupOwner("unit", "user.slice", "", "system")),
+        (USER, CgroupOwner("user", "user-1000.slice", "alice", "system")),
+        ("/user.slice/user-7.slice", CgroupOwner("user", "user-7.slice", "7", "system")),
+        (f"{USER}/session-3.scope", CgroupOwner("user", "session-3.scope", "alice", "system")),
+        (f"{USER}/user@1000.service", CgroupOwner("user", "user@1000.service", "alice", "system")),
+        (f"{USER}/user@1000.service/app.slice/foo.service", CgroupOwner("user", "foo.service", "alice", "user")),
+        (f"{USER}/user@1000.service/init.scope", CgroupOwner("user", "init.scope", "alice", "user")),
         (
             f"{USER}/user@1000.service/user.slice/libpod-{HASH}.scope/container",
-            Owner("container", f"libpod-{HASH}.scope", "alice", "runtime"),
+            CgroupOwner("container", f"libpod-{HASH}.scope", "alice", "runtime"),
         ),
-        (f"/system.slice/docker-{HASH}.scope", Owner("container", f"docker-{HASH}.scope", "", "runtime")),
+        (f"/system.slice/docker-{HASH}.scope", CgroupOwner("container", f"docker-{HASH}.scope", "", "runtime")),
         (
             f"/system.slice/docker-{HASH}.scope/system.slice/nginx.service",
-            Owner("container", f"docker-{HASH}.scope", "", "runtime"),
+            CgroupOwner("container", f"docker-{HASH}.scope", "", "runtime"),
         ),
-        (f"/docker/{HASH}", Owner("container", "", "", "runtime")),
-        (f"/docker/{HASH}/system.slice/nginx.service", Owner("container", "", "", "runtime")),
-        (f"/kubepods/burstable/pod1/{HASH}", Owner("container", "", "", "runtime")),
-        ("/kubepods.slice", Owner("container", "kubepods.slice", "", "runtime")),
+        (f"/docker/{HASH}", CgroupOwner("container", "", "", "runtime")),
+        (f"/docker/{HASH}/system.slice/nginx.service", CgroupOwner("container", "", "", "runtime")),
+        (f"/kubepods/burstable/pod1/{HASH}", CgroupOwner("container", "", "", "runtime")),
+        ("/kubepods.slice", CgroupOwner("container", "kubepods.slice", "", "runtime")),
         (
             f"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1.slice/cri-containerd-{HASH}.scope",
-            Owner("container", f"cri-containerd-{HASH}.scope", "", "runtime"),
+            CgroupOwner("container", f"cri-containerd-{HASH}.scope", "", "runtime"),
         ),
-        (f"/machine.slice/crio-{HASH}.scope", Owner("container", f"crio-{HASH}.scope", "", "runtime")),
-        ("/lxc.payload.web/system.slice/cron.service", Owner("container", "", "", "runtime")),
-        ("/lxc/web", Owner("container", "", "", "runtime")),
-        ("/batch/job7", Owner("cgroup", "", "", "none")),
-        ("/", Owner("cgroup", "", "", "none")),
-        ("", Owner("cgroup", "", "", "none")),
+        (f"/machine.slice/crio-{HASH}.scope", CgroupOwner("container", f"crio-{HASH}.scope", "", "runtime")),
+        ("/lxc.payload.web/system.slice/cron.service", CgroupOwner("container", "", "", "runtime")),
+        ("/lxc/web", CgroupOwner("container", "", "", "runtime")),
+        ("/batch/job7", CgroupOwner("cgroup", "", "", "none")),
+        ("/", CgroupOwner("cgroup", "", "", "none")),
+        ("", CgroupOwner("cgroup", "", "", "none")),
     ],
 )
-def test_a_path_tells_its_owner(path: str, owner: Owner) -> None:
+def test_a_path_tells_its_owner(path: str, owner: CgroupOwner) -> None:
     assert owner_of(path, NAMES) == owner
 
 
@@ -62,7 +62,7 @@ def test_ancestors_come_nearest_first_without_the_root() -> None:
 
 
 def test_names_for_people_lose_the_escapes() -> None:
-    assert unescaped("app-foo\\x2dbar.service") == "app-foo-bar.service"
+    assert unescape("app-foo\\x2dbar.service") == "app-foo-bar.service"
 
 
 def test_login_sessions_are_those_below_a_users_slice() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from triagebook.runbooks.engine.text import plain
 from triagebook.tools.ssh import certificates, connector
 from triagebook.tools.ssh.algorithms import CURVE25519
-from triagebook.tools.ssh.attempt import Attempt
+from triagebook.tools.ssh.attempt import LoginAttempt
 from triagebook.tools.ssh.channels import Channel
 from triagebook.tools.ssh.connection import Connection
 from triagebook.tools.ssh.failures import FAILURES, BadPacket, Cut, NotAgreed, NotSsh, Surprise, TimedOut
@@ -68,12 +68,12 @@ ANY = st.builds(lambda kind, rest: bytes((kind,)) + rest, st.integers(0, 255), s
 @given(payloads=st.lists(st.one_of(KEXINIT, REPLY, ANY), max_size=5), tail=st.binary(max_size=40))
 def test_a_key_exchange_with_a_hostile_host_fails_as_evidence(eager: str | None, payloads: list[bytes], tail: bytes) -> None:
     connection = Connection(Pipe(b"SSH-2.0-x\r\n" + b"".join(map(packet, payloads)) + tail), CHECK, eager)
-    attempt = Attempt("h", Deadlines())
+    attempt = LoginAttempt("h", Deadlines())
     with pytest.raises(LoginFailed):
         _exchange(connection, attempt)
 
 
-def _exchange(connection: Connection, attempt: Attempt) -> None:
+def _exchange(connection: Connection, attempt: LoginAttempt) -> None:
     with attempt.phase("kex"):
         connection.greet(time.monotonic() + 1)
         connection.exchange_keys(time.monotonic() + 1)
@@ -180,7 +180,7 @@ def test_bidirectional_and_control_characters_are_escaped() -> None:
 
 def test_every_fault_has_a_class(tmp_path: Path) -> None:
     for fault in (*FAILURES, TimedOut):
-        attempt = Attempt("h", Deadlines())
+        attempt = LoginAttempt("h", Deadlines())
         for phase in ("connect", "banner", "kex", "auth", "session", "exec"):
             with pytest.raises(LoginFailed) as caught, attempt.phase(phase):
                 raise fault("connection closed by the host")

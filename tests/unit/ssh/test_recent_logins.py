@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from triagebook.tools.ssh import recent_logins
-from triagebook.tools.ssh.recent_logins import KEPT_S, ONE_FLIGHT, STOCK, Way, Ways
+from triagebook.tools.ssh.recent_logins import KEPT_S, ONE_FLIGHT, STOCK, RecentLogin, RecentLogins
 
 
 class Clock:
@@ -18,9 +18,9 @@ class Clock:
 
 def test_what_was_remembered_is_known_to_the_next_run_until_it_is_old(tmp_path: Path) -> None:
     file, clock = tmp_path / "state" / "ways", Clock()
-    Ways(file, clock).remember("ann", "web1", ONE_FLIGHT, "SHA256:k", "curve25519-sha256")
-    later = Ways(file, clock)
-    assert later.get("ann", "web1") == Way(ONE_FLIGHT, "SHA256:k", "curve25519-sha256", clock.now)
+    RecentLogins(file, clock).remember("ann", "web1", ONE_FLIGHT, "SHA256:k", "curve25519-sha256")
+    later = RecentLogins(file, clock)
+    assert later.get("ann", "web1") == RecentLogin(ONE_FLIGHT, "SHA256:k", "curve25519-sha256", clock.now)
     assert later.get("bob", "web1") is None
     clock.now += KEPT_S[ONE_FLIGHT]
     assert later.get("ann", "web1") is None
@@ -28,7 +28,7 @@ def test_what_was_remembered_is_known_to_the_next_run_until_it_is_old(tmp_path: 
 
 def test_the_same_again_writes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "ways"
-    memory = Ways(file)
+    memory = RecentLogins(file)
     for _ in range(5):
         memory.remember("ann", "web1", ONE_FLIGHT, "k", "x")
     memory.forget("ann", "web1")
@@ -37,7 +37,7 @@ def test_the_same_again_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_without_a_file_it_is_kept_in_memory() -> None:
-    memory = Ways()
+    memory = RecentLogins()
     memory.remember("ann", "web1", STOCK, "", "")
     assert memory.get("ann", "web1") is not None
 
@@ -45,9 +45,9 @@ def test_without_a_file_it_is_kept_in_memory() -> None:
 def test_a_file_that_grew_is_compacted(tmp_path: Path) -> None:
     file = tmp_path / "ways"
     file.write_text("x" * (recent_logins.MAX_FILE_BYTES // 2 + 1) + "\n")
-    Ways(file).remember("ann", "web1", ONE_FLIGHT, "k", "x")
+    RecentLogins(file).remember("ann", "web1", ONE_FLIGHT, "k", "x")
     assert file.stat().st_size < 1000
-    assert Ways(file).get("ann", "web1") is not None
+    assert RecentLogins(file).get("ann", "web1") is not None
 
 
 @given(st.binary(max_size=300))

@@ -12,17 +12,17 @@ from triagebook.tools.ssh.failures import TimedOut
 from triagebook.tools.ssh.proxy_command import ProxyCommandStream
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.local import LocalTransport
-from triagebook.tools.transport.scheduler import Turns
+from triagebook.tools.transport.scheduler import Scheduler
 from triagebook.tools.transport.watch_session import read_line
 
 
-def until_all_ended(turns: Turns, ended: list[str], count: int) -> None:
+def until_all_ended(turns: Scheduler, ended: list[str], count: int) -> None:
     while len(ended) < count:
         turns.go_on(1)
 
 
 def test_sessions_take_turns_where_they_wait_and_keep_their_place() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
 
     def session(name: str, pause_s: float) -> None:
         told.append(f"{name} begins")
@@ -37,7 +37,7 @@ def test_sessions_take_turns_where_they_wait_and_keep_their_place() -> None:
 
 
 def test_a_session_goes_on_when_its_descriptor_is_ready_and_not_before() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
     ours, theirs = socket.socketpair()
 
     def session() -> None:
@@ -54,7 +54,7 @@ def test_a_session_goes_on_when_its_descriptor_is_ready_and_not_before() -> None
 
 
 def test_a_descriptor_that_was_closed_and_given_out_again_is_waited_for_anew() -> None:
-    turns, ended = Turns(), []
+    turns, ended = Scheduler(), []
 
     def session() -> None:
         for _ in range(3):
@@ -69,7 +69,7 @@ def test_a_descriptor_that_was_closed_and_given_out_again_is_waited_for_anew() -
 
 
 def test_a_deadline_is_kept_while_others_are_busy() -> None:
-    turns, ended = Turns(), []
+    turns, ended = Scheduler(), []
     ours, theirs = socket.socketpair()
 
     def silent() -> None:
@@ -100,7 +100,7 @@ def test_a_name_that_is_slow_to_look_up_holds_up_nobody(monkeypatch: pytest.Monk
         return real(host, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    turns = Turns()
+    turns = Scheduler()
     turns.begin(lambda: ended.append(str(len(stream.resolve("localhost", 22, time.monotonic() + 20)) > 0)))
     turns.begin(lambda: (waiting.pause(0.01), ended.append("the other")))  # type: ignore[func-returns-value]
     until_all_ended(turns, ended, 1)
@@ -111,7 +111,7 @@ def test_a_name_that_is_slow_to_look_up_holds_up_nobody(monkeypatch: pytest.Monk
 
 
 def test_an_agent_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
-    turns, ended = Turns(), []
+    turns, ended = Scheduler(), []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(tmp_path / "agent"))
         listening.listen()
@@ -128,7 +128,7 @@ def test_an_agent_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
 
 
 def test_processes_of_this_machine_and_of_the_ssh_program_are_waited_for_side_by_side() -> None:
-    turns, ended = Turns(), []
+    turns, ended = Scheduler(), []
 
     def session(name: str, sleep_s: str) -> None:
         process = LocalTransport().launch("localhost", ["sh", "-c", f"sleep {sleep_s}; echo {name}"])
@@ -143,7 +143,7 @@ def test_processes_of_this_machine_and_of_the_ssh_program_are_waited_for_side_by
 
 
 def test_a_proxy_command_that_does_not_end_holds_up_nobody() -> None:
-    turns, ended = Turns(), []
+    turns, ended = Scheduler(), []
 
     def stubborn() -> None:
         proxy = ProxyCommandStream("sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; done'")
@@ -158,7 +158,7 @@ def test_a_proxy_command_that_does_not_end_holds_up_nobody() -> None:
 
 
 def test_a_watch_that_is_slow_to_answer_holds_up_nobody() -> None:
-    turns, ended = Turns(), []
+    turns, ended = Scheduler(), []
     ours, theirs = socket.socketpair()
 
     def ask() -> None:
@@ -173,7 +173,7 @@ def test_a_watch_that_is_slow_to_answer_holds_up_nobody() -> None:
 
 
 def test_a_session_that_is_given_up_closes_what_it_holds_and_may_still_say_goodbye() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
 
     def session() -> None:
         try:
@@ -190,7 +190,7 @@ def test_a_session_that_is_given_up_closes_what_it_holds_and_may_still_say_goodb
 
 
 def test_at_the_end_nobody_waits_any_more() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
 
     def session() -> None:
         try:
@@ -207,7 +207,7 @@ def test_at_the_end_nobody_waits_any_more() -> None:
 
 
 def test_outside_of_a_session_waiting_blocks_as_ever() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
     turns.begin(lambda: (waiting.pause(0.01), told.append("session")))  # type: ignore[func-returns-value]
     waiting.pause(0.05)
     assert told == []
@@ -216,7 +216,7 @@ def test_outside_of_a_session_waiting_blocks_as_ever() -> None:
 
 
 def test_many_that_wait_are_woken_together() -> None:
-    turns, told, pairs = Turns(), [], [socket.socketpair() for _ in range(200)]
+    turns, told, pairs = Scheduler(), [], [socket.socketpair() for _ in range(200)]
 
     def session(number: int) -> None:
         waiting.ready({pairs[number][0].fileno(): waiting.READABLE}, 5)
@@ -237,7 +237,7 @@ def test_many_that_wait_are_woken_together() -> None:
 
 
 def test_a_deadline_is_not_gathered_over() -> None:
-    turns, ended = Turns(), []
+    turns, ended = Scheduler(), []
     pairs = [socket.socketpair() for _ in range(200)]
     for pair in pairs:
         turns.begin(lambda pair=pair: waiting.ready({pair[0].fileno(): waiting.READABLE}, 5))
@@ -257,7 +257,7 @@ def test_a_deadline_is_not_gathered_over() -> None:
 
 
 def test_sessions_that_line_up_do_each_piece_of_work_one_after_the_other() -> None:
-    turns, told, pairs = Turns(), [], [socket.socketpair() for _ in range(3)]
+    turns, told, pairs = Scheduler(), [], [socket.socketpair() for _ in range(3)]
 
     def session(number: int) -> None:
         waiting.ready({pairs[number][0].fileno(): waiting.READABLE}, 5)
@@ -277,7 +277,7 @@ def test_sessions_that_line_up_do_each_piece_of_work_one_after_the_other() -> No
 
 
 def test_who_lines_up_does_not_wait_for_those_that_have_to_wait() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
 
     def quick() -> None:
         waiting.line_up()
@@ -295,7 +295,7 @@ def test_who_lines_up_does_not_wait_for_those_that_have_to_wait() -> None:
 
 
 def test_a_session_that_is_given_up_where_it_lined_up_does_not_go_on() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
 
     def session() -> None:
         try:
@@ -312,7 +312,7 @@ def test_a_session_that_is_given_up_where_it_lined_up_does_not_go_on() -> None:
 
 
 def test_at_the_end_nobody_lines_up_any_more() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
 
     def session() -> None:
         try:
@@ -327,7 +327,7 @@ def test_at_the_end_nobody_lines_up_any_more() -> None:
 
 
 def test_outside_of_a_session_nobody_lines_up() -> None:
-    turns, told = Turns(), []
+    turns, told = Scheduler(), []
     turns.begin(lambda: (waiting.line_up(), told.append("session")))  # type: ignore[func-returns-value]
     waiting.line_up()
     assert told == []

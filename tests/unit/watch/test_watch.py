@@ -51,19 +51,19 @@ class FakeCollection:
         self.samples: tuple[Sample, ...] = ()
         self.has_ended = self.is_closed = False
         self.breaths = 0
-        self.again()
+        self.take_sample()
 
-    def again(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
+    def take_sample(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
         item = self.coming.pop(0) if self.coming else OSError("over")
         if isinstance(item, OSError):
             self.has_ended = True
             item = Sample(99, (), is_complete=False)
         self.samples = (*self.samples, item)
 
-    def forget(self, keep: int = 2) -> None:
+    def drop_old_samples(self, keep: int = 2) -> None:
         self.samples = self.samples[-keep:]
 
-    def breathe(self) -> None:
+    def poll_keepalive(self) -> None:
         self.breaths += 1
 
     @property
@@ -151,7 +151,7 @@ def test_a_sample_that_costs_the_host_more_than_its_share_slows_the_watch() -> N
     paces = []
     for _ in range(3):
         paces.append(watch._pace(session))
-        session.again()
+        session.take_sample()
     assert paces == [1.0, 5.0, 5.0]  # 5 ms a sample: every 5 s is a thousandth of a CPU
     watch._sample_ms = 900.0
     assert watch._pace(session) == 60.0
