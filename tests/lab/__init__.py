@@ -17,13 +17,13 @@
 `lab.SCENARIOS` and `lab.RELEASES` are the tables. A machine that cannot be had raises `lab.NotAvailable` with one line.
 """
 
-from tests.errors import LabError, NotAvailable, NotProven, NotStarted
-from tests.lifecycle import attach, down, machine, reboot, reset, running, up
-from tests.machines import Machine
-from tests.proofs import Symptom
-from tests.releases import RELEASES, Release
-from tests.scenario import Context, Culprit, Expected, Scenario
-from tests.scenarios import SCENARIOS
+from .errors import LabError, NotAvailable, NotProven, NotStarted
+from .lifecycle import attach, down, machine, reboot, reset, running, up
+from .machines import Machine
+from .proofs import Symptom
+from .releases import RELEASES, Release
+from .scenario import Context, Culprit, Expected, Scenario
+from .scenarios import SCENARIOS
 
 __all__ = [
     "RELEASES",
