@@ -1,4 +1,4 @@
-"""The command line: `triagebook`. It parses and prints; everything else is behind `tools/diagnosis/service.py`."""
+"""The `triagebook` command line parses arguments and prints answers; the work is done in `tools`."""
 
 import gc
 import sys
@@ -20,9 +20,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Hosts = Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP, localhost or replay:CASE; none is this machine")]
-SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
-RunbookOption = Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VERSION")]
+Hosts = Annotated[
+    list[str] | None, typer.Argument(help="HOST, USER@HOST, @GROUP, localhost or replay:CASE; this machine if omitted")
+]
+SshConfig = Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")]
+RunbookOption = Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")]
+TransportOption = Annotated[str, typer.Option(metavar="NAME", help="ssh (built in) or openssh (runs your own ssh program)")]
 
 
 def _tell_version(is_wanted: bool) -> None:
@@ -37,35 +40,51 @@ def _tell_version(is_wanted: bool) -> None:
 def triagebook(
     *,
     is_version_wanted: Annotated[
-        bool, typer.Option("--version", help="Say which triagebook this is", callback=_tell_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit", callback=_tell_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Diagnose a Linux host by a versioned runbook, and fix it once a person has approved."""
+    """Diagnose Linux hosts with versioned runbooks, and apply fixes that a second person approved.
+
+    Diagnosing only reads. Start with: triagebook diagnose
+    """
 
 
-@app.command(short_help="Say which limit refuses allocations on a host, and who uses it up.")
+@app.command(short_help="Find the cause of a failure on this machine or on hosts over SSH.")
 def diagnose(
     context: typer.Context,
     hosts: Hosts = None,
     *,
     runbook: RunbookOption = "",
-    symptom: Annotated[str, typer.Option(help="The error text you saw")] = "",
-    unit: Annotated[str, typer.Option(help="The systemd unit it happened in")] = "",
-    user: Annotated[str, typer.Option(help="The user it happened to")] = "",
-    pid: Annotated[int, typer.Option(help="The process it happened to", min=0, show_default=False)] = 0,
-    sample: Annotated[float, typer.Option(help="Seconds between two samples, where a second one is taken", min=0.1, max=60)] = 2.0,
-    explain: Annotated[bool, typer.Option("--explain", help="Show every check and every fact it rests on")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per host, a line each")] = False,
-    save: Annotated[str, typer.Option(help="Write the diagnosis and all facts to this file")] = "",
-    accept_unknown: Annotated[list[str] | None, typer.Option(help="A check whose unknown is a stated caveat")] = None,
-    transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
+    symptom: Annotated[str, typer.Option(metavar="TEXT", help="The error message you saw")] = "",
+    unit: Annotated[str, typer.Option(metavar="UNIT", help="The systemd unit that failed")] = "",
+    user: Annotated[str, typer.Option(metavar="USER", help="The user whose process failed")] = "",
+    pid: Annotated[int, typer.Option(metavar="PID", help="The process that failed", min=0, show_default=False)] = 0,
+    sample: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time between two samples, if the runbook needs a second one", min=0.1, max=60)
+    ] = 2.0,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every fact that the verdict rests on, with its source")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line per host")] = False,
+    save: Annotated[str, typer.Option(metavar="FILE", help="Write the diagnosis and all facts to this file (one host only)")] = "",
+    accept_unknown: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHECK", help="Report an unknown result of this check as a caveat, not as inconclusive; repeatable"),
+    ] = None,
+    transport: TransportOption = "ssh",
     ssh_config: SshConfig = "",
-    at_once: Annotated[int, typer.Option(help="Hosts at once, of many; 0: as many as is sensible", min=0, max=1000)] = 0,
-    max_errors: Annotated[int, typer.Option(help="Ask no further host after so many failed; 0: go on", min=0)] = 0,
+    at_once: Annotated[
+        int, typer.Option(metavar="N", help="Diagnose at most N hosts at a time; 0: automatic", min=0, max=1000)
+    ] = 0,
+    max_errors: Annotated[
+        int, typer.Option(metavar="N", help="Start no further host after N hosts have failed; 0: no limit", min=0)
+    ] = 0,
 ) -> None:
-    """Say what refuses allocations on a host: a limit or a shortage, which one, and who uses it up.
+    """Find the cause of a failure on this machine or on hosts over SSH: the limit or shortage, and what uses it up.
 
-    Exit status: 0 healthy, 1 cause found, 2 usage, 3 inconclusive, 4 unreachable or failed, 5 refused, 6 warning.
+    Diagnosing only reads: nothing on the host is changed.
+
+    Example: triagebook diagnose web01 --symptom 'Cannot allocate memory'
+
+    Exit status: 0 healthy, 1 cause found, 2 usage, 3 inconclusive, 4 unreachable or failed, 5 refused by policy, 6 warning.
     """
     from triagebook.bot.cli import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
 
@@ -91,27 +110,35 @@ def diagnose(
     raise typer.Exit(face.run(options))
 
 
-@app.command(short_help="Keep hosts open; tell refusals, trends and the time left.")
+@app.command(short_help="Sample hosts continuously; report refusals and trends.")
 def watch(
-    hosts: Annotated[list[str] | None, typer.Argument(help="NAME, USER@NAME, @GROUP or localhost; none is this machine")] = None,
+    hosts: Annotated[list[str] | None, typer.Argument(help="HOST, USER@HOST, @GROUP or localhost; this machine if omitted")] = None,
     *,
     every: Annotated[
-        float, typer.Option(help="Seconds between two samples; longer where one costs the host too much", min=1)
+        float,
+        typer.Option(metavar="SECONDS", help="Time between two samples; lengthened if sampling exceeds --host-cpu", min=1),
     ] = 10.0,
     runbook: RunbookOption = "",
     host_cpu: Annotated[
         float,
-        typer.Option(help="Percent of one CPU of the host it may cost; it looks less often where it would", min=0.01, max=100),
+        typer.Option(metavar="PERCENT", help="Largest share of one CPU that sampling may use on a host", min=0.01, max=100),
     ] = 0.1,
-    samples: Annotated[int, typer.Option(help="Stop after so many; 0: no end", min=0)] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per sample, a line each")] = False,
-    textfile: Annotated[str, typer.Option(help="Keep metrics in this file for node_exporter's textfile collector")] = "",
-    transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
+    samples: Annotated[
+        int, typer.Option(metavar="N", help="Stop after N samples of each host; 0: run until interrupted", min=0)
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line per sample")] = False,
+    textfile: Annotated[
+        str, typer.Option(metavar="FILE", help="Write metrics to this file for the textfile collector of node_exporter")
+    ] = "",
+    transport: TransportOption = "ssh",
     ssh_config: SshConfig = "",
 ) -> None:
-    """Keep hosts open and go on looking: refusals as they happen, where use is heading, when it will be full.
+    """Sample hosts continuously over one open session each; report refusals, trends and when a limit will be reached.
 
-    While it runs, diagnose of the same host goes through its open session, even where nothing can fork any more.
+    While it runs, `triagebook diagnose` of the same host uses the open session, so it works even when the host can no
+    longer fork or accept a login.
+
+    Example: triagebook watch web01 db01 --every 30
     """
     from triagebook.bot.cli import watch as face  # noqa: PLC0415
 
@@ -122,32 +149,32 @@ def watch(
 
 
 GROUPS = {
-    "runbook": "Look at, check and write runbooks.",
-    "fix": "Propose, decide on and carry out fixes.",
-    "lock": "Hosts that a fix has to itself.",
-    "audit": "The audit log.",
-    "host": "The hosts there are, what they differ in, and preparing them.",
-    "policy": "Who may do what.",
-    "slack": "The Slack app: its manifest, and whether its tokens fit.",
+    "runbook": "List, check, test and write runbooks.",
+    "fix": "Propose, approve, apply and revert fixes.",
+    "lock": "Show and break host locks.",
+    "audit": "Read, verify and export the audit log.",
+    "host": "List and compare hosts; prepare hosts for fixes.",
+    "policy": "Check a policy and explain its decisions.",
+    "slack": "Print the Slack app manifest; check the tokens.",
 }
 COMMANDS = {
-    "serve": "Decide, sign and record for everybody else on this machine.",
-    "mcp": "Serve tools to an assistant over standard input and output.",
+    "serve": "Run the approval server: policy, signing and audit log.",
+    "mcp": "Serve an AI assistant over MCP on standard input and output.",
 }
 
 
 def mount(words: Sequence[str]) -> None:
-    """Add the groups and commands; only those that are called are imported (a start costs 15 ms for each of the others)."""
+    """Add the groups and commands. Only the one that is called is imported: each of the others costs 15 ms of a start."""
     for name, text in GROUPS.items():
         group = import_module(f"triagebook.bot.cli.{name}").app if name in words else typer.Typer(help=text)
-        app.add_typer(group, name=name)
+        app.add_typer(group, name=name, help=text)
     for name, text in COMMANDS.items():
         command = getattr(import_module(f"triagebook.bot.cli.{name}"), name) if name in words else lambda: None
         app.command(name=name, help=None if name in words else text)(command)
 
 
 def main(dialled: "EarlyConnection | None" = None) -> None:
-    """Parse and run. Expected failures become one line on standard error and their exit status."""
+    """Parse the arguments and run the command. An expected failure becomes one line on standard error and an exit status."""
     mount(sys.argv[1:])
     try:
         app(obj=dialled)
@@ -159,11 +186,11 @@ def main(dialled: "EarlyConnection | None" = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
-        gc.freeze()  # the interpreter's last collection would look at everything for nothing: 25 ms
+        gc.freeze()  # saves 25 ms: otherwise the interpreter collects garbage once more on exit
 
 
 def _message_of(error: TriagebookError) -> str:
-    """The message; a refusal with the reason code that the audit log has too."""
+    """The message of an error; a refusal starts with its reason code, as in the audit log."""
     from triagebook.runbooks.engine.errors import RefusedError  # noqa: PLC0415
 
     return f"{error.reason}: {error}" if isinstance(error, RefusedError) else str(error)

@@ -1,4 +1,4 @@
-"""`triagebook audit ...`: read, prove, verify and export the log, from the server or from an export without it."""
+"""`triagebook audit ...` reads, verifies and exports the audit log; an export is verified without the server."""
 
 import json
 import sys
@@ -12,35 +12,42 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.server.client import ask_items, default_socket
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The audit log.")
-CheckpointOption = Annotated[list[Path] | None, typer.Option(help="A checkpoint you kept (a signed note), to compare with")]
-BROKEN = 1  # exit status of a log that does not hold
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+CheckpointOption = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Compare with a checkpoint (signed note) you saved; repeatable")
+]
+BROKEN = 1  # exit status for a log that fails verification
 
 
 @app.command(name="list")
 def list_(
     *,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    fix: Annotated[str, typer.Option(help="Only rows of this fix")] = "",
-    host: Annotated[str, typer.Option(help="Only rows of this host")] = "",
-    person: Annotated[str, typer.Option(help="Only rows of this person")] = "",
+    limit: Annotated[int, typer.Option(metavar="N", help="Show at most N rows", min=1, max=1000)] = 50,
+    fix: Annotated[str, typer.Option(metavar="FIX", help="Show only rows of this fix")] = "",
+    host: Annotated[str, typer.Option(metavar="HOST", help="Show only rows of this host")] = "",
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Show only rows of this person")] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """The newest rows first that you may read."""
+    """List audit rows that you may read, newest first."""
     request = {"do": "audit_list", "limit": limit, "fix": fix, "host": host, "person": person}
     show_answer(request, socket, as_json, _render_rows)
 
 
 @app.command()
 def show(
-    index: Annotated[int, typer.Argument(min=0)],
+    index: Annotated[int, typer.Argument(metavar="ROW", help="The number of the row", min=0)],
     *,
-    since: Annotated[int, typer.Option(help="Also prove that the log only grew since it had this many rows", min=0)] = 0,
+    since: Annotated[int, typer.Option(metavar="N", help="Also prove that the log only grew since it had N rows", min=0)] = 0,
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """One row, with the proof that it is in the log: leaf, path and signed checkpoint for any C2SP verifier."""
+    """Show one audit row with the proof that the log contains it.
+
+    The proof is the leaf, the Merkle path and the signed checkpoint; any C2SP verifier can check it.
+
+    Example: triagebook audit show 41 --since 12
+    """
     show_answer({"do": "audit_show", "index": index, "old_size": since}, socket, as_json, _render_row)
 
 
@@ -48,12 +55,19 @@ def show(
 def verify(
     *,
     checkpoint: CheckpointOption = None,
-    export: Annotated[Path | None, typer.Option(help="Verify this export, without the server; needs --key")] = None,
-    key: Annotated[str, typer.Option(help="The verifier key (NAME+HASH+KEY) you noted down, for --export")] = "",
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Verify this export, without the server; requires --key")
+    ] = None,
+    key: Annotated[str, typer.Option(metavar="KEY", help="For --export: the verifier key you saved, NAME+HASH+KEY")] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Is the log what it was? Exit status 1 and the place when not. Keep the checkpoint it prints."""
+    """Verify the audit log. Exits 1 and names the first bad row.
+
+    Save the checkpoint that it prints: the next verification can prove that no row was cut since.
+
+    Example: triagebook audit verify --checkpoint saved.txt
+    """
     notes = [path.read_text(encoding="utf-8") for path in checkpoint or []]
     if export is not None:
         report = _verify_export_file(export, key, notes)
@@ -66,10 +80,13 @@ def verify(
 @app.command()
 def export(
     *,
-    start: Annotated[int, typer.Option("--from", help="The first row", min=0)] = 0,
+    start: Annotated[int, typer.Option("--from", metavar="ROW", help="Start at this row", min=0)] = 0,
     socket: SocketOption = None,
 ) -> None:
-    """The log as JSON Lines: each row's leaf and hash, then the signed checkpoint that covers them."""
+    """Export the audit log as JSON Lines. Prints each row's leaf and hash, then the signed checkpoint that covers them.
+
+    Example: triagebook audit export > audit.jsonl
+    """
     for item in ask_items(socket or default_socket(), {"do": "audit_export", "from": start}):
         sys.stdout.write(json.dumps(item, ensure_ascii=False) + "\n")
 
@@ -78,14 +95,14 @@ def _verify_export_file(path: Path, key: str, notes: list[str]) -> dict[str, Any
     from triagebook.tools.audit.export import verify_export  # noqa: PLC0415 - light start
 
     if not key:
-        raise UsageError("--export needs --key: a key out of the same file would prove nothing", reason="usage")
+        raise UsageError("--export requires --key: a key taken from the same file would prove nothing", reason="usage")
     with path.open(encoding="utf-8") as lines:
         return verify_export(lines, key, notes)
 
 
 def _render_rows(rows: list[dict[str, Any]]) -> str:
     columns = ("index", "at", "action", "outcome", "reason", "person", "account", "host", "fix")
-    return table(columns, [[str(row[name]) for name in columns] for row in rows]) if rows else "No rows that you may read.\n"
+    return table(columns, [[str(row[name]) for name in columns] for row in rows]) if rows else "No audit rows that you may read.\n"
 
 
 def _render_row(found: dict[str, Any]) -> str:
@@ -99,9 +116,9 @@ def _render_row(found: dict[str, Any]) -> str:
 
 def _render_report(report: dict[str, Any]) -> str:
     if report["holds"]:
-        summary = f"The log holds: {report['size']} rows, compared with {report['checkpoints']} checkpoints.\n"
+        summary = f"The audit log is intact: {report['size']} rows, compared with {report['checkpoints']} checkpoints.\n"
         return f"{summary}key {report['vkey']}\n\n{report['checkpoint']}"
     places = [
         f"{'row ' + str(item['row']) if item['row'] >= 0 else 'log'}: {safe_text(item['says'], 400)}" for item in report["problems"]
     ]
-    return "THE LOG DOES NOT HOLD\n" + "\n".join(places[:20]) + "\n"
+    return "THE AUDIT LOG FAILS VERIFICATION\n" + "\n".join(places[:20]) + "\n"

@@ -1,4 +1,4 @@
-"""`triagebook diagnose`: one host or many, text or JSON, progress on standard error."""
+"""Run `triagebook diagnose`: one host or many, text or JSON, progress on standard error."""
 
 import gc
 import json
@@ -34,13 +34,13 @@ EXIT_STATUS: Mapping[str, int] = {
     "not_asked": 4,
 }
 WORST_FIRST = (4, 3, 1, 6, 0)
-OPENSSH_AT_ONCE = 50  # a program for each host
-NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host asked for has a line
+OPENSSH_AT_ONCE = 50  # each host costs a process
+NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host named gets a line
 
 
 @dataclass(frozen=True)
 class DiagnoseOptions:
-    """What was asked on the command line."""
+    """The options of `triagebook diagnose` as parsed from the command line."""
 
     hosts: tuple[str, ...]
     runbook: str = ""
@@ -58,7 +58,7 @@ class DiagnoseOptions:
 
 
 def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
-    """Diagnose, print, and return the exit status."""
+    """Diagnose the hosts, print the answers and return the exit status."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
     targets = setup.targets(settings, options.hosts, options.ssh_config)
@@ -68,7 +68,7 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
     runbook = options.runbook or setup.default_runbook(settings, service.catalog)
     questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
     if options.save and len(questions) > 1:
-        raise UsageError("--save takes one host at a time")
+        raise UsageError("--save works with one host only")
     if len(questions) == 1:
         return _one(service, questions[0], options, out, err)
     return _many(service, questions, options, out, err)
@@ -88,19 +88,19 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
 
 
 def write_json(out: TextIO, value: object) -> None:
-    """One line."""
+    """Write a value as one line of JSON."""
     out.write(json.dumps(value, ensure_ascii=False) + "\n")
     out.flush()
 
 
 def _many(service: Service, questions: Sequence[Question], options: DiagnoseOptions, out: TextIO, err: TextIO) -> int:
-    """Answers as they come; of each host only its row of the table is kept, and with --json not even that."""
+    """Print answers as they arrive. Of each host only its table row stays in memory, and with --json not even that."""
     from triagebook.bot.render.fleet import render_table  # noqa: PLC0415 - for many hosts only
     from triagebook.tools.diagnosis.fleet import fleet  # noqa: PLC0415
 
     runbook = questions[0].runbook
     check_inputs(service.catalog.load(runbook), questions[0])
-    gc.freeze()  # what is there before the first host stays: no collection need look at it for each hundred hosts
+    gc.freeze()  # objects made before the first host live on: the garbage collector need not visit them again
     rows: list[HostRow] = []
     statuses: Counter[str] = Counter()
     for number, outcome in enumerate(fleet(service, runbook, _bounds(options)).ask(questions), 1):
@@ -116,11 +116,11 @@ def _many(service: Service, questions: Sequence[Question], options: DiagnoseOpti
             write_json(out, as_json(outcome.answer.diagnosis))
         else:
             write_json(out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
-        del outcome  # it holds all facts of a host
+        del outcome  # frees all facts of the host
     if err.isatty():
         err.write("\r\x1b[K")
     if statuses["not_asked"]:
-        err.write(f"triagebook: stopped after {options.max_errors} errors; {statuses['not_asked']} hosts were not asked\n")
+        err.write(f"triagebook: stopped after {options.max_errors} errors; {statuses['not_asked']} hosts were not diagnosed\n")
     if rows:
         out.write(render_table(rows, style_of(options, out)))
     return exit_status(statuses)
@@ -133,7 +133,7 @@ def _row(outcome: "Outcome") -> "HostRow":
         return row_of(outcome.answer.diagnosis)
     if outcome.error is not None:
         return HostRow(outcome.question.target.text, "failed", outcome.error.reason, str(outcome.error))
-    return HostRow(outcome.question.target.text, "not_asked", "the error budget was used up")
+    return HostRow(outcome.question.target.text, "not_asked", "stopped by --max-errors before this host")
 
 
 def _bounds(options: DiagnoseOptions) -> "FleetBounds":
@@ -144,7 +144,7 @@ def _bounds(options: DiagnoseOptions) -> "FleetBounds":
 
 
 class _live_line:  # noqa: N801 - used as a function
-    """One line of progress on a terminal, erased at the end; nothing elsewhere."""
+    """Show one line of progress on a terminal, erased at the end; print nothing elsewhere."""
 
     def __init__(self, err: TextIO, host: str) -> None:
         self.err, self.host = err, host
@@ -152,19 +152,19 @@ class _live_line:  # noqa: N801 - used as a function
     def __call__(self, stage: str, diagnosis: Diagnosis | None) -> None:
         if not self.err.isatty():
             return
-        words = {"connecting": "connecting...", "asking": "asking systemd and the journal...", "done": ""}
-        first = f"first look: {diagnosis.headline[:90]} looking again..." if diagnosis else words.get(stage, stage)
+        words = {"connecting": "connecting...", "asking": "reading systemd and the journal...", "done": ""}
+        first = f"first sample: {diagnosis.headline[:90]} taking a second one..." if diagnosis else words.get(stage, stage)
         self.err.write(f"\r\x1b[K{self.host}: {first}" if first else "\r\x1b[K")
         self.err.flush()
 
 
 def exit_status(statuses: Iterable[str]) -> int:
-    """For several hosts the first present of 4, 3, 1, 6, 0."""
+    """Return the exit status for these hosts: the first that occurs of 4, 3, 1, 6, 0."""
     present = {EXIT_STATUS[status] for status in statuses}
     return next((status for status in WORST_FIRST if status in present), 4)
 
 
 def style_of(options: DiagnoseOptions, out: TextIO) -> Style:
-    """Colour on a terminal that wants it."""
+    """Return the style of the output: colour on a terminal unless NO_COLOR is set or TERM is dumb."""
     colour = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(colour=colour, explain=options.explain)

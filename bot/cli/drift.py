@@ -1,4 +1,4 @@
-"""`triagebook host drift`: one look at each host, compared as they come."""
+"""Run `triagebook host drift`: read each host once and compare their limits."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from triagebook.tools.diagnosis.question import Question
 
 
 def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, ssh_config: str) -> int:
-    """Ask, compare, print, and return the exit status."""
+    """Read the hosts, print the comparison and return the exit status."""
     settings = setup.settings()
     targets = setup.targets(settings, hosts, ssh_config)
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)

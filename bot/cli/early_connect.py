@@ -1,6 +1,6 @@
-"""The first thing of a run: TCP to the one host asked for, while the rest of the program is still being imported.
+"""Opens the TCP connection to the one host of a diagnosis while the rest of the program is still being imported.
 
-This module is light: a connection costs a round trip of waiting, and the imports behind it fit into that.
+This module imports little: opening a connection is waiting for a round trip, and the other imports fit into that time.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _WITH_VALUE = {"-F", "-r", "--runbook", "--symptom", "--unit", "--user", "--pid"
 
 @dataclass(frozen=True)
 class EarlyConnection:
-    """What was dialled, and for which words."""
+    """A connection that is being opened, with the host and ssh configuration it was opened for."""
 
     hosts: tuple[str, ...]
     ssh_config: str
@@ -29,7 +29,7 @@ class EarlyConnection:
 
 
 def plain_target(words: Sequence[str]) -> tuple[str, str] | None:
-    """(host, file of -F) where the words are `diagnose`, one host, and options known here; else None."""
+    """Return (host, file given with -F) if the arguments are `diagnose`, one host and options known here; else None."""
     if not words or words[0] != "diagnose":
         return None
     hosts, ssh_config, rest = [], "", iter(words[1:])
@@ -47,20 +47,20 @@ def plain_target(words: Sequence[str]) -> tuple[str, str] | None:
 
 
 def connect(words: Sequence[str]) -> EarlyConnection | None:
-    """Begin to connect to the one host of these words; None where they are not plainly one host, or name none."""
+    """Begin to connect to the host of these arguments. Returns None unless they name exactly one host."""
     plain = plain_target(words)
     if plain is None:
         return None
     try:
         return EarlyConnection((plain[0],), plain[1], dial((plain[0],), plain[1]))
     except TriagebookError:
-        return None  # whoever parses the words meets it again
+        return None  # the parser reports it
 
 
 def dial(hosts: Sequence[str], ssh_config: str) -> "SshTransport | None":
-    """Begin to connect when it is one remote host, named as ssh names it. Raises UsageError on what is no host's name.
+    """Begin to connect if there is exactly one remote host, by the name that ssh knows. Raises UsageError: not a host name.
 
-    Not where an inventory may call it otherwise, and not where a watch may lend its session.
+    Returns None if an inventory may rename the host, or if a running watch may lend its session.
     """
     if len(hosts) != 1 or hosts[0].startswith("@"):
         return None
@@ -70,7 +70,7 @@ def dial(hosts: Sequence[str], ssh_config: str) -> "SshTransport | None":
     settings = read_settings()
     if has_watch(settings) or any(source != "ssh_config" for source in settings.inventory):
         return None
-    from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415 - not for this machine
+    from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415 - not needed for this machine
 
     ways = settings.state / "ways.json" if settings.state else None
     transport = SshTransport(config_file=config_file(settings, ssh_config), ways_file=ways)

@@ -1,4 +1,4 @@
-"""`triagebook fix ...` and `triagebook lock ...`: asks `triagebook serve`, which knows from the kernel who asks."""
+"""`triagebook fix ...` sends requests about fixes to the approval server, which learns the caller from the kernel."""
 
 import sys
 from typing import Annotated, Any
@@ -16,25 +16,39 @@ from triagebook.bot.cli.server_call import (
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Propose, decide on and carry out fixes.")
-DigestOption = Annotated[str, typer.Option(help="The digest of the plan you saw; without it you are shown the plan and asked")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needs --digest")]
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+DigestOption = Annotated[
+    str, typer.Option(metavar="DIGEST", help="Digest of the plan you reviewed; without it the plan is shown and you are asked")
+]
+ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Tell the approver why; shown as unverified")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; requires --digest")]
 
 
 @app.command()
 def propose(
-    host: Annotated[str, typer.Argument(help="A host of the server's inventory, or replay:CASE")],
-    remediation: Annotated[str, typer.Argument(help="As `diagnose` offers it")],
+    host: Annotated[str, typer.Argument(metavar="HOST", help="A host of the approval server's inventory, or replay:CASE")],
+    remediation: Annotated[str, typer.Argument(metavar="REMEDIATION", help="A remediation that `diagnose` offered for the host")],
     *,
-    runbook: Annotated[str, typer.Option("--runbook", "-r", help="ID or ID@VERSION")] = "",
-    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, within the bounds that `diagnose` shows")] = None,
-    given: Annotated[list[str] | None, typer.Option("--input", help="NAME=VALUE for the diagnosis, such as unit=x.service")] = None,
-    culprit: Annotated[str, typer.Option(help="Which one, where several are at their limit")] = "",
-    reason: Annotated[str, typer.Option(help="Why, for the approver; shown as unverified")] = "",
+    runbook: Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")] = "",
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Set a parameter within the bounds that `diagnose` showed; repeatable"),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NAME=VALUE", help="Pass an input to the diagnosis, such as unit=x.service; repeatable"),
+    ] = None,
+    culprit: Annotated[str, typer.Option(metavar="ID", help="Fix this culprit, if several are at their limit")] = "",
+    reason: ReasonOption = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Have the server diagnose HOST and write down the exact change, for another person to decide on."""
+    """Propose a fix for another person to approve. The approval server diagnoses HOST and writes the exact plan.
+
+    Nothing is changed on the host.
+
+    Example: triagebook fix propose web01 raise_tasks_max --param limit=64
+    """
     request = {
         "do": "propose",
         "host": host,
@@ -50,19 +64,19 @@ def propose(
 
 @app.command()
 def show(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """One fix: now -> then, exact commands, risk, disruption, undo, who asked, expiry, digest."""
+    """Show one fix. Includes the change, exact commands, risk, disruption, undo, requester, expiry and digest."""
     show_answer({"do": "show", "fix": fix}, socket, as_json, render_fix)
 
 
 @app.command(name="list")
 def list_(
     *,
-    state: Annotated[str, typer.Option(help="Only fixes in this state")] = "",
-    host: Annotated[str, typer.Option(help="Only fixes of this host")] = "",
+    state: Annotated[str, typer.Option(metavar="STATE", help="List only fixes in this state")] = "",
+    host: Annotated[str, typer.Option(metavar="HOST", help="List only fixes of this host")] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """The newest fixes on hosts you may diagnose."""
+    """List the newest fixes on hosts that you may diagnose."""
     show_answer({"do": "list", "state": state, "host": host}, socket, as_json, render_fixes)
 
 
@@ -72,11 +86,16 @@ def approve(
     *,
     digest: DigestOption = "",
     yes: YesOption = False,
-    break_glass: Annotated[str, typer.Option(metavar="REASON", help="Approve your own plan in an emergency, loudly")] = "",
+    break_glass: Annotated[
+        str, typer.Option(metavar="REASON", help="Approve your own plan in an emergency; recorded prominently in the audit log")
+    ] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Say yes to exactly the plan you see. Another person than the one who asked."""
+    """Approve exactly the plan shown. The requester cannot approve it.
+
+    Example: triagebook fix approve F-7K2M9QXB
+    """
     seen = _confirm_digest("approve", fix, digest, is_sure=yes, socket=socket)
     show_answer({"do": "approve", "fix": fix, "digest": seen, "break_glass": break_glass}, socket, as_json, render_fix)
 
@@ -87,24 +106,27 @@ def deny(
     *,
     digest: DigestOption = "",
     yes: YesOption = False,
-    why: Annotated[str, typer.Option(help="For the one who asked")] = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Tell the requester why")] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Say no. That ends it."""
+    """Deny a fix; this is final."""
     seen = _confirm_digest("deny", fix, digest, is_sure=yes, socket=socket)
     show_answer({"do": "deny", "fix": fix, "digest": seen, "why": why}, socket, as_json, render_fix)
 
 
 @app.command()
 def withdraw(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """Take back a plan you asked for, also when it was approved."""
+    """Withdraw a fix you requested, even if it was already approved."""
     show_answer({"do": "withdraw", "fix": fix}, socket, as_json, render_fix)
 
 
 @app.command()
 def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """Carry out an approved fix, once. A server that cannot prints the commands for a person."""
+    """Apply an approved fix, once.
+
+    The approval server diagnoses the host again, changes it, and validates the result with fresh facts.
+    """
     show_answer({"do": "apply", "fix": fix}, socket, as_json, render_fix)
 
 
@@ -112,11 +134,11 @@ def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption
 def revert(
     fix: FixArgument,
     *,
-    reason: Annotated[str, typer.Option(help="Why, for the approver; shown as unverified")] = "",
+    reason: ReasonOption = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Write down the plan that puts back what an applied fix changed. It is approved and applied like any other."""
+    """Propose to undo an applied fix. The new fix needs its own approval and `fix apply`."""
     show_answer({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix)
 
 
@@ -124,22 +146,24 @@ def revert(
 def persist(
     fix: FixArgument,
     *,
-    reason: Annotated[str, typer.Option(help="Why, for the approver; shown as unverified")] = "",
+    reason: ReasonOption = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Write down the plan that makes a live fix permanent. It is approved and applied like any other."""
+    """Propose to make a live fix permanent. The new fix needs its own approval and `fix apply`."""
     show_answer({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix)
 
 
 def _confirm_digest(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:
-    """The digest of the plan the person saw: the one given, or the one shown now and said yes to."""
+    """Return the digest of the reviewed plan: the one given, or that of the plan shown now and confirmed."""
     if digest:
         return digest
     if is_sure or not sys.stdin.isatty():
-        raise UsageError(f"{verb} without a terminal needs --digest, of the plan you saw (fix show {fix})", reason="usage")
+        raise UsageError(
+            f"{verb} without a terminal requires --digest of the reviewed plan (see: triagebook fix show {fix})", reason="usage"
+        )
     found = call_server({"do": "show", "fix": fix}, socket)
     sys.stderr.write(render_fix(found))
-    if not typer.confirm(f"{verb} exactly this?", err=True):
+    if not typer.confirm(f"{verb} exactly this plan?", err=True):
         raise typer.Exit(1)
     return str(found["digest"])

@@ -1,4 +1,4 @@
-"""`triagebook host`: which hosts there are, and in what they differ; `prepare` adds preparing them for fixes."""
+"""`triagebook host ...` lists hosts, compares their limits, and (in `host_setup`) prepares them for fixes."""
 
 import json
 import sys
@@ -7,20 +7,20 @@ from typing import Annotated
 import typer
 from triagebook.bot.cli import host_setup
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The hosts there are, what they differ in, and preparing them.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(host_setup.app)
-Json = Annotated[bool, typer.Option("--json", help="As JSON")]
-SshConfig = Annotated[str, typer.Option("-F", help="The ssh configuration file to use")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line")]
+SshConfig = Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")]
 
 
 @app.command("list")
 def list_hosts(
-    group: Annotated[str, typer.Argument(help="Only the hosts of this group")] = "all",
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="List only hosts of this group")] = "all",
     *,
     as_json: Json = False,
     ssh_config: SshConfig = "",
 ) -> None:
-    """List the hosts: of your inventory files, ssh_config and Ansible, as the configuration has them."""
+    """List your hosts. They come from inventory files, the ssh configuration and Ansible inventories."""
     from triagebook.runbooks.engine.text import safe_text  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.inventory.sources import load  # noqa: PLC0415
@@ -41,16 +41,22 @@ def list_hosts(
 
 @app.command()
 def drift(
-    hosts: Annotated[list[str], typer.Argument(help="@GROUP or hosts")],
+    hosts: Annotated[list[str], typer.Argument(help="HOST, USER@HOST or @GROUP")],
     *,
     as_json: Json = False,
-    runbook: Annotated[str, typer.Option("--runbook", "-r", help="Whose facts are compared")] = "",
-    transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
+    runbook: Annotated[
+        str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Compare the facts that this runbook reads")
+    ] = "",
+    transport: Annotated[str, typer.Option(metavar="NAME", help="ssh (built in) or openssh (runs your own ssh program)")] = "ssh",
     ssh_config: SshConfig = "",
 ) -> None:
-    """Compare limits and where they come from across hosts, outliers first. What could not be read is unknown, not equal.
+    """Compare limits across hosts, outliers first. Also compares the files that set them.
 
-    Exit status: 0 no difference, 6 hosts differ, 4 a host could not be asked.
+    A value that could not be read counts as unknown, never as equal.
+
+    Example: triagebook host drift @web
+
+    Exit status: 0 no difference, 6 hosts differ, 4 a host could not be read.
     """
     from triagebook.bot.cli import drift as face  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`triagebook host ...`: prepare a host for fixes, prove that it is prepared, rotate its signing key, take it all away."""
+"""`triagebook host install | check | rotate-key | uninstall` prepare a host for fixes and undo the preparation."""
 
 import secrets
 import sys
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from triagebook.tools.host_setup.remote import Remote
 
 SSHD_BACK_S = 30.0
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prepare hosts for fixes, and prove it.")
-HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="As root, or with --sudo as somebody who may")]
-ConfigOption = Annotated[Path | None, typer.Option("--ssh-config", "-F", help="The ssh configuration file to use")]
-SudoOption = Annotated[bool, typer.Option("--sudo", help="Run each step by sudo -n")]
-SignerOption = Annotated[Path, typer.Option(help="Public key of the server: ssh-keygen -y -f DATA/keys/orders.key")]
-DaysOption = Annotated[int, typer.Option(help="How long that key may sign", min=1, max=3650)]
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="HOST or USER@HOST; log in as root, or use --sudo")]
+ConfigOption = Annotated[Path | None, typer.Option("--ssh-config", "-F", metavar="FILE", help="Use this ssh configuration file")]
+SudoOption = Annotated[bool, typer.Option("--sudo", help="Run each step with sudo -n")]
+SignerOption = Annotated[
+    Path,
+    typer.Option(metavar="FILE", help="Public key that signs orders; print it with: ssh-keygen -y -f DATA/keys/orders.key"),
+]
+DaysOption = Annotated[int, typer.Option(metavar="DAYS", help="Let that key sign for this many days", min=1, max=3650)]
 
 
 @app.command()
@@ -31,14 +34,23 @@ def install(
     host: HostArgument,
     *,
     signer: SignerOption,
-    fix_key: Annotated[Path, typer.Option(help="Public key by which the server reaches the helper")],
-    diagnose_key: Annotated[Path, typer.Option(help="Public key by which the server diagnoses")],
+    fix_key: Annotated[Path, typer.Option(metavar="FILE", help="Public key with which the approval server logs in to apply fixes")],
+    diagnose_key: Annotated[
+        Path, typer.Option(metavar="FILE", help="Public key with which the approval server logs in to diagnose")
+    ],
     days: DaysOption = 365,
-    collector: Annotated[bool, typer.Option(help="The diagnosing account runs an installed collector and nothing else")] = False,
+    collector: Annotated[bool, typer.Option(help="Install the collector and let the diagnosing account run nothing else")] = False,
     sudo: SudoOption = False,
     ssh_config: ConfigOption = None,
 ) -> None:
-    """Put the helper, sudo's one rule, sshd's lines and the two accounts in place. Repeating it is harmless."""
+    """Prepare a host for fixes. Installs the helper, two accounts, one sudo rule and the sshd settings.
+
+    Running it again is safe. If the host lacks something, it lists what is missing, exits 4 and changes nothing.
+
+    \b
+    Example:
+      triagebook host install web01 --signer orders.pub --fix-key fix.pub --diagnose-key diagnose.pub
+    """
     from triagebook.tools.collector import installed  # noqa: PLC0415
     from triagebook.tools.host_setup.install import Preparation  # noqa: PLC0415
     from triagebook.tools.host_setup.install import install as put  # noqa: PLC0415
@@ -52,19 +64,26 @@ def install(
     if done.missing:
         _show(done.missing)
         raise typer.Exit(4)
-    sys.stdout.write(f"{host}: prepared; target {done.target}\n")
+    sys.stdout.write(f"{host}: prepared for fixes; target {done.target}\n")
 
 
 @app.command()
 def check(
     host: HostArgument,
     *,
-    diagnoser: Annotated[str, typer.Option(help="USER@HOST of the diagnosing account: prove it writes nothing")] = "",
-    fixer: Annotated[str, typer.Option(help="USER@HOST of the fixing account: prove it runs the helper only")] = "",
+    diagnoser: Annotated[
+        str, typer.Option(metavar="USER@HOST", help="Log in as the diagnosing account and prove that it cannot write")
+    ] = "",
+    fixer: Annotated[
+        str, typer.Option(metavar="USER@HOST", help="Log in as the fixing account and prove that it can run only the helper")
+    ] = "",
     sudo: SudoOption = False,
     ssh_config: ConfigOption = None,
 ) -> None:
-    """Say what is missing or was changed; with the two accounts, prove from their own logins what they cannot do."""
+    """Check that a host is still prepared for fixes. Exits 4 and lists what is missing or was changed.
+
+    Example: triagebook host check web01 --diagnoser triagebook@web01
+    """
     from triagebook.tools.collector import installed  # noqa: PLC0415
     from triagebook.tools.host_setup import check as checks  # noqa: PLC0415
     from triagebook.tools.host_setup import layout  # noqa: PLC0415
@@ -89,17 +108,22 @@ def check(
 def rotate_key(
     host: HostArgument,
     *,
-    signer: Annotated[Path | None, typer.Option(help="Public key to let sign too; both hold from now on")] = None,
-    revoke: Annotated[Path | None, typer.Option(help="Public key that must not sign any more")] = None,
+    signer: Annotated[Path | None, typer.Option(metavar="FILE", help="Add this public key; the old one stays valid too")] = None,
+    revoke: Annotated[Path | None, typer.Option(metavar="FILE", help="Revoke this public key")] = None,
     days: DaysOption = 365,
     sudo: SudoOption = False,
     ssh_config: ConfigOption = None,
 ) -> None:
-    """Add the new signing key first; revoke the old one once every server signs with the new."""
+    """Rotate the key that signs orders for a host. Lists the keys that may sign.
+
+    First add the new key; revoke the old one once every approval server signs with the new one.
+
+    Example: triagebook host rotate-key web01 --signer new.pub
+    """
     from triagebook.tools.host_setup import keys  # noqa: PLC0415
 
     if signer is None and revoke is None:
-        raise UsageError("nothing to do: --signer adds a key, --revoke takes one away", reason="usage")
+        raise UsageError("nothing to do: give --signer to add a key or --revoke to revoke one", reason="usage")
     with _root(host, ssh_config, is_sudo=sudo) as remote:
         if signer is not None:
             keys.add_signer(remote, _signer(signer, days))
@@ -113,22 +137,24 @@ def rotate_key(
 def uninstall(
     host: HostArgument,
     *,
-    keep_changes: Annotated[bool, typer.Option(help="Also where changes are in place whose undo is then lost")] = False,
+    keep_changes: Annotated[
+        bool, typer.Option(help="Proceed although applied changes are in place that can then no longer be undone")
+    ] = False,
     sudo: SudoOption = False,
     ssh_config: ConfigOption = None,
 ) -> None:
-    """Take everything away again and leave the host as it was."""
+    """Undo `host install` on a host. Removes everything it put there, including the two accounts."""
     from triagebook.tools.host_setup.uninstall import uninstall as take_away  # noqa: PLC0415
 
     with _root(host, ssh_config, is_sudo=sudo) as remote:
         take_away(remote, keep_changes=keep_changes)
         _await_login(host, ssh_config)
-    sys.stdout.write(f"{host}: as it was before\n")
+    sys.stdout.write(f"{host}: the preparation was removed\n")
 
 
 @contextmanager
 def _root(host: str, config: Path | None, *, is_sudo: bool = False, first: tuple[str, ...] = ("true",)) -> Iterator["Remote"]:
-    """A session that stays open for all steps."""
+    """Open a session that stays open for all steps."""
     from triagebook.tools.host_setup.remote import Remote  # noqa: PLC0415
     from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415
     from triagebook.tools.transport.base import Deadlines  # noqa: PLC0415
@@ -143,7 +169,7 @@ def _root(host: str, config: Path | None, *, is_sudo: bool = False, first: tuple
 
 
 def _await_login(host: str, config: Path | None) -> None:
-    """Log in anew: sshd turns connections away while it reads its configuration again. PrepareError when it goes on to."""
+    """Wait until a new login works: sshd refuses connections while it reloads. Raises PrepareError if it keeps refusing."""
     from triagebook.tools.host_setup.remote import PrepareError  # noqa: PLC0415
     from triagebook.tools.transport.base import LoginFailed  # noqa: PLC0415
 
@@ -154,8 +180,8 @@ def _await_login(host: str, config: Path | None) -> None:
                 return
         except LoginFailed as error:
             if time.monotonic() > deadline:
-                message = f"{host}: sshd read its configuration again and takes no new login since: {error}; keep what sessions"
-                raise PrepareError(f"{message} you have, and look at its log (journalctl -u ssh)") from None
+                message = f"{host}: sshd refuses new logins since it reloaded its configuration: {error}; keep your open sessions"
+                raise PrepareError(f"{message} and read its log (journalctl -u ssh)") from None
             time.sleep(0.5)
 
 
@@ -169,7 +195,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as a public key: {error}", reason="usage") from None
+        raise UsageError(f"{path}: cannot read a public key: {error}", reason="usage") from None
 
 
 def _now() -> datetime:

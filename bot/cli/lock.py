@@ -1,4 +1,4 @@
-"""`triagebook lock ...`: which hosts a fix has to itself, and freeing one whose fix nobody can settle."""
+"""`triagebook lock ...` shows host locks and breaks one whose fix cannot be settled."""
 
 from typing import Annotated
 
@@ -6,29 +6,35 @@ import typer
 from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
 from triagebook.bot.render.plan import table
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Hosts that a fix has to itself.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command(name="list")
 def locks(*, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """Locked hosts, by what, since when, and why."""
+    """List host locks. Shows the host, the fix that holds the lock, since when, and why."""
     show_answer({"do": "locks"}, socket, as_json, _render_locks)
 
 
 @app.command(name="break")
 def break_lock(
-    host: Annotated[str, typer.Argument()],
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The locked host")],
     *,
-    why: Annotated[str, typer.Option(help="Recorded loudly", prompt=True)],
+    why: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="The reason, recorded prominently in the audit log; asked for if omitted", prompt=True),
+    ],
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Free a host whose fix nobody can settle. Look at the host first."""
+    """Break the lock of a host whose fix ended in an unknown state. Check the host first.
+
+    Example: triagebook lock break web01 --why 'host was reinstalled'
+    """
     show_answer(
         {"do": "break_lock", "host": host, "why": why},
         socket,
         as_json,
-        lambda lock: f"{lock['host']} is free; {lock['fix']} held it.\n",
+        lambda lock: f"{lock['host']}: the lock of {lock['fix']} is broken.\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""`triagebook mcp`: this person's assistant, over standard input and output."""
+"""`triagebook mcp` serves one person's AI assistant over standard input and output."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,18 +19,24 @@ if TYPE_CHECKING:
 def mcp(
     *,
     inventory: Annotated[
-        Path | None, typer.Option(help="The hosts an assistant may name (default: the configured inventory)")
+        Path | None, typer.Option(metavar="FILE", help="Hosts that the assistant may name (default: the configured inventory)")
     ] = None,
-    transport: Annotated[str, typer.Option(help="ssh, or openssh (your own ssh program)")] = "ssh",
-    ssh_config: Annotated[str, typer.Option("-F", help="The ssh configuration file to use")] = "",
+    transport: Annotated[str, typer.Option(metavar="NAME", help="ssh (built in) or openssh (runs your own ssh program)")] = "ssh",
+    ssh_config: Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")] = "",
     socket: SocketOption = None,
 ) -> None:
-    """Serve tools to an assistant over standard input and output: diagnose as you, everything else through `triagebook serve`."""
+    """Serve an AI assistant over MCP on standard input and output. The assistant starts this command.
+
+    It diagnoses with your own SSH access. Fixes, stored diagnoses and the audit log go through the approval server; the
+    assistant can propose a fix and never approve one.
+
+    Example: triagebook mcp --inventory inventory.yaml
+    """
     with _needs_mcp():
-        from triagebook.tools.mcp_server.stdio import run  # noqa: PLC0415 - half a second of imports
+        from triagebook.tools.mcp_server.stdio import run  # noqa: PLC0415 - saves every other command half a second of imports
     if sys.stdin.isatty():
         sys.stderr.write(
-            "triagebook mcp: speaks MCP on standard input; start it from an assistant (deploy/mcp has configurations)\n"
+            "triagebook mcp: waiting for MCP on standard input; let an assistant start it (configurations: deploy/mcp)\n"
         )
     run(inventory=inventory, transport=transport, ssh_config=ssh_config, socket=socket)
 
@@ -38,7 +44,7 @@ def mcp(
 def web_face(
     listen: str, hosts: "Hosts", mounted: "Mapping[str, ASGIApp]", **values: str
 ) -> "Callable[[RunningServer], AbstractContextManager[object]]":
-    """The same server over HTTP, beside `triagebook serve`; `mounted` are other faces' paths at the same address.
+    """Return the MCP server over HTTP, run inside `triagebook serve`; `mounted` are paths of other faces at that address.
 
     Raises UsageError before anything is served."""
     with _needs_mcp():

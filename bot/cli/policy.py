@@ -1,4 +1,4 @@
-"""`triagebook policy check`: is a policy file right, and what does it decide?"""
+"""`triagebook policy check` validates a policy file and explains what the policy decides."""
 
 import json
 import sys
@@ -10,24 +10,32 @@ from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may do what.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 DENIED = 5
 
 
 @app.command()
 def check(
     *,
-    file: Annotated[Path | None, typer.Option(help="This file instead of the running server's policy")] = None,
-    action: Annotated[str, typer.Option(help="diagnose, propose, approve, apply, break_lock or read_audit")] = "",
-    account: Annotated[str, typer.Option(help="os:NAME, slack:TEAM/USER or mcp:ISSUER#SUBJECT; without --file yours")] = "",
-    host: Annotated[str, typer.Option()] = "",
-    runbook: Annotated[str, typer.Option("--runbook", "-r")] = "",
-    risk: Annotated[str, typer.Option(help="low, medium or high")] = "",
-    requester: Annotated[str, typer.Option(help="The person who asked, for --action approve")] = "",
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Use this file instead of the approval server's policy")] = None,
+    action: Annotated[str, typer.Option(metavar="ACTION", help="diagnose, propose, approve, apply, break_lock or read_audit")] = "",
+    account: Annotated[
+        str,
+        typer.Option(metavar="ACCOUNT", help="os:NAME, slack:TEAM/USER or mcp:ISSUER#SUBJECT; your own account if omitted"),
+    ] = "",
+    host: Annotated[str, typer.Option(metavar="HOST", help="The host the action is for")] = "",
+    runbook: Annotated[str, typer.Option("--runbook", "-r", metavar="ID", help="The runbook the action is for")] = "",
+    risk: Annotated[str, typer.Option(metavar="RISK", help="The risk of the plan: low, medium or high")] = "",
+    requester: Annotated[str, typer.Option(metavar="PERSON", help="For --action approve: the person who requested the fix")] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Explain a decision: yes or no, by which rule, where it stands. Exit status 5 for no. Without --action: is FILE right?"""
+    """Explain whether the policy allows an action, and by which rule. Exits 5 if it is denied.
+
+    With --file and no --action, only check that the file is valid; --file with --action also requires --account.
+
+    Example: triagebook policy check --action approve --account os:ana
+    """
     asked = {"action": action, "host": host, "runbook": runbook, "risk": risk}
     if file is None:
         request = {"do": "policy_check", **asked, "account": account, "requester": requester}
@@ -47,18 +55,20 @@ def _decide(file: Path, asked: dict[str, str], account: str, requester: str) -> 
     policy = load_policy(file.read_text(encoding="utf-8"), str(file))
     if not asked["action"]:
         groups = sorted({str(group) for terms in policy.approvals for group in terms.unasked_groups})
-        asked_for = f"; Slack is asked at each decision who is in {', '.join(groups)}" if groups else ""
+        asked_for = f"; members of {', '.join(groups)} are looked up in Slack at each decision" if groups else ""
         counts = f"{len(policy.names)} persons, {len(policy.rules)} rules, {len(policy.approvals)} approval terms{asked_for}"
         return {
             "is_allowed": True,
             "reason": "valid",
-            "says": f"{file} is right: {counts}",
+            "says": f"{file} is valid: {counts}",
             "account": "",
             "person": "",
             "service": "",
         }
     if asked["action"] not in {*RULED, "approve"} or not account:
-        raise UsageError(f"with --file give --account and an --action of: {', '.join(RULED)}, approve", reason="usage")
+        raise UsageError(
+            f"--file with --action also requires --account; --action is one of: {', '.join(RULED)}, approve", reason="usage"
+        )
     identity, question = policy.directory.identify(parse_account(account)), PolicyQuestion(**asked)
     is_vote = asked["action"] == "approve"
     decision = may_vote(policy, identity, question, requester) if is_vote else may(policy, identity, question)
@@ -67,6 +77,6 @@ def _decide(file: Path, asked: dict[str, str], account: str, requester: str) -> 
 
 
 def _render(answer: dict[str, Any]) -> str:
-    person = answer["person"] or "nobody's account"
+    person = answer["person"] or "account of no known person"
     who = f"{answer['account']} ({answer['service'] or person}): " if answer["account"] else ""
     return f"{who}{'yes' if answer['is_allowed'] else 'no'} [{answer['reason']}]: {safe_text(answer['says'], 600)}\n"

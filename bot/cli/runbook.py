@@ -1,4 +1,4 @@
-"""`triagebook runbook ...`: list, show, lint, test, schema, diff, new, record."""
+"""`triagebook runbook ...` lists, shows, checks, tests and compares runbooks, and starts new ones."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,12 @@ from triagebook.runbooks.engine.errors import RunbookError, UsageError
 if TYPE_CHECKING:
     from triagebook.runbooks.library.catalog import Catalog
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at, check and write runbooks.")
-Name = Annotated[str, typer.Argument(help="ID or ID@VERSION")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+RunbookName = Annotated[str, typer.Argument(metavar="RUNBOOK", help="ID or ID@VERSION")]
+OptionalName = Annotated[
+    str, typer.Argument(metavar="[RUNBOOK]", help="ID or ID@VERSION; all runbooks if omitted", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
 def _catalog() -> "Catalog":
@@ -23,7 +26,7 @@ def _catalog() -> "Catalog":
 
 @app.command("list")
 def list_runbooks(*, as_json: JsonOption = False) -> None:
-    """The runbooks there are, with their versions, digests and whether they are released."""
+    """List the runbooks. Shows version, state (released or draft), digest and number of cases."""
     catalog = _catalog()
     released = catalog.lock()
     rows = []
@@ -41,8 +44,8 @@ def list_runbooks(*, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def show(name: Name, *, as_json: JsonOption = False) -> None:
-    """The decision tree of a runbook: checks in triage order, their states, what they offer."""
+def show(name: RunbookName, *, as_json: JsonOption = False) -> None:
+    """Show the decision tree of a runbook. Lists its checks in order, their states and remediations."""
     from triagebook.runbooks.engine import canonical  # noqa: PLC0415
 
     runbook = _catalog().load(name)
@@ -62,12 +65,15 @@ def show(name: Name, *, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def lint(name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when absent")] = "") -> None:
-    """Check shape, names, expressions, templates, and that cases prove every state. Exit 1 on a complaint."""
+def lint(name: OptionalName = "") -> None:
+    """Check runbooks for mistakes. Exits 1 and lists them.
+
+    It checks form, names, expressions and templates, and that the recorded cases cover every state.
+    """
     complaints = 0
     for missing in _catalog().missing_releases():
         complaints += 1
-        typer.echo(f"{missing}: it is released (runbooks.lock) and its folder is gone")
+        typer.echo(f"{missing}: released (in runbooks.lock), but its folder is missing")
     for entry, runbook, cases in _with_cases(name):
         from triagebook.runbooks.library.coverage import gaps  # noqa: PLC0415
 
@@ -81,10 +87,8 @@ def lint(name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when ab
 
 
 @app.command()
-def test(
-    name: Annotated[str, typer.Argument(help="ID or ID@VERSION; all when absent")] = "", *, as_json: JsonOption = False
-) -> None:
-    """Run the cases of a runbook. Exit 1 when one says something else than it must."""
+def test(name: OptionalName = "", *, as_json: JsonOption = False) -> None:
+    """Run the recorded cases of runbooks. Exits 1 if a verdict differs from the expected one."""
     from triagebook.runbooks.library.cases import run_case  # noqa: PLC0415
 
     failed = passed = 0
@@ -116,20 +120,25 @@ def _with_cases(name: str) -> list[tuple[Any, Any, Any]]:
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="runbook, or diagnosis (what --json prints)")] = "runbook",
+    what: Annotated[
+        str, typer.Argument(metavar="[WHAT]", help="runbook, or diagnosis (what `diagnose --json` prints)")
+    ] = "runbook",
 ) -> None:
-    """Print a JSON Schema: of the runbook format, for editors; or of a diagnosis, for programs."""
+    """Print a JSON Schema. Describes a runbook file, for editors, or a diagnosis, for programs."""
     from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema  # noqa: PLC0415
 
     schemas = {"runbook": runbook_schema, "diagnosis": diagnosis_schema}
     if what not in schemas:
-        raise UsageError(f"no schema of {what!r} (one of: {', '.join(schemas)})")
+        raise UsageError(f"no schema {what!r}; choose one of: {', '.join(schemas)}")
     typer.echo(json.dumps(schemas[what](), indent=1, sort_keys=True))
 
 
 @app.command()
-def diff(old: Name, new: Name) -> None:
-    """What changed between two versions, path by path. Exit 1 when anything did."""
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="ID@VERSION")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="ID@VERSION")],
+) -> None:
+    """Compare two versions of a runbook, path by path. Exits 1 if they differ."""
     from triagebook.runbooks.engine import canonical  # noqa: PLC0415
 
     catalog = _catalog()
@@ -158,15 +167,21 @@ def _changes(old: Any, new: Any, path: str) -> list[str]:
 
 
 def _by_id(items: list[Any]) -> dict[str, Any] | None:
-    """Lists of things with ids compare by id, so that an inserted check is one change."""
+    """Return a list as a mapping by id, so that an inserted check counts as one change; None if an item has no id."""
     if items and all(isinstance(item, dict) and "id" in item for item in items):
         return {item["id"]: item for item in items}
     return None
 
 
 @app.command()
-def new(name: Annotated[str, typer.Argument(help="the new runbook's ID")], folder: Annotated[Path, typer.Argument()]) -> None:
-    """Start a runbook in FOLDER/ID/0.1.0: a definition that passes, and a healthy case to grow from."""
+def new(
+    name: Annotated[str, typer.Argument(metavar="ID", help="The id of the new runbook")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that holds your runbooks")],
+) -> None:
+    """Start a new runbook in FOLDER/ID/0.1.0. It gets a working definition and cases to extend.
+
+    Example: triagebook runbook new my-runbook ./runbooks
+    """
     from triagebook.runbooks.library.starter import start_runbook  # noqa: PLC0415
 
     for file in start_runbook(name, folder):
@@ -175,16 +190,21 @@ def new(name: Annotated[str, typer.Argument(help="the new runbook's ID")], folde
 
 @app.command()
 def record(
-    host: Annotated[str, typer.Argument(help="NAME, USER@NAME or localhost")],
-    case: Annotated[Path, typer.Argument(help="the case file to write, e.g. cases/my-host.yaml")],
+    host: Annotated[str, typer.Argument(metavar="HOST", help="HOST, USER@HOST or localhost")],
+    case: Annotated[Path, typer.Argument(metavar="FILE", help="The case file to write, for example cases/my-host.yaml")],
     *,
-    runbook: Annotated[str, typer.Option("--runbook", "-r")] = "",
-    about: Annotated[str, typer.Option(help="What broke, in a sentence")] = "",
-    samples: Annotated[int, typer.Option(min=1, max=2)] = 2,
-    symptom: str = "",
-    ssh_config: Annotated[str, typer.Option("-F")] = "",
+    runbook: Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")] = "",
+    about: Annotated[str, typer.Option(metavar="TEXT", help="Describe in one sentence what was broken")] = "",
+    samples: Annotated[int, typer.Option(metavar="N", help="Record one or two samples", min=1, max=2)] = 2,
+    symptom: Annotated[str, typer.Option(metavar="TEXT", help="The error message seen on the host")] = "",
+    ssh_config: Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")] = "",
 ) -> None:
-    """Make a case from a live host: its facts, names replaced, and what is said today. Review it before sharing."""
+    """Record a test case from a live host. It holds the host's facts, with names replaced, and today's verdict.
+
+    Review the file before you share it.
+
+    Example: triagebook runbook record web01 web01.yaml --about 'worker is full'
+    """
     from triagebook.runbooks.engine import factbook  # noqa: PLC0415
     from triagebook.runbooks.engine.diagnosis import as_json  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415

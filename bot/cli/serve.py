@@ -1,4 +1,4 @@
-"""`triagebook serve`: the one place of trust. Run it under an account of its own."""
+"""`triagebook serve` runs the approval server. Run it under an account of its own."""
 
 import os
 import sys
@@ -25,60 +25,83 @@ SSH_CONFIG = "ssh_config"
 
 def serve(
     *,
-    data: Annotated[Path, typer.Option(help="Keys, database and checkpoints; 0700, this account's alone")] = Path(
-        "/var/lib/triagebook"
-    ),
-    socket: Annotated[Path, typer.Option(help="Where the command line and MCP ask")] = Path(SOCKET),
-    socket_mode: Annotated[str, typer.Option(help="0600, 0660 (with --socket-group) or 0666: who may ask at all")] = "0660",
-    socket_group: Annotated[str, typer.Option(help="The group that 0660 lets in")] = "",
-    policy: Annotated[Path | None, typer.Option(help="Who may do what; without one nothing can be changed")] = None,
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for keys, database and checkpoints; mode 0700, owned by this account")
+    ] = Path("/var/lib/triagebook"),
+    socket: Annotated[
+        Path, typer.Option(metavar="PATH", help="Unix socket on which the command line and `triagebook mcp` connect")
+    ] = Path(SOCKET),
+    socket_mode: Annotated[
+        str, typer.Option(metavar="MODE", help="Who may connect to the socket: 0600, 0660 (with --socket-group) or 0666")
+    ] = "0660",
+    socket_group: Annotated[str, typer.Option(metavar="GROUP", help="Group that may connect with mode 0660")] = "",
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Policy: who may do what; without it nothing can be changed")
+    ] = None,
     database: Annotated[
-        str, typer.Option(help="postgresql://HOST/NAME for several replicas; a password belongs into a passfile")
+        str, typer.Option(metavar="URL", help="postgresql://HOST/NAME, for several replicas; put its password in a passfile")
     ] = "",
     anchor: Annotated[
-        Path | None, typer.Option(help="Where checkpoints are kept outside the database, best on another disk")
+        Path | None, typer.Option(metavar="FILE", help="Keep audit checkpoints in this file too, best on another disk")
     ] = None,
-    syslog: Annotated[bool, typer.Option(help="Write checkpoints to the system log too")] = False,
+    syslog: Annotated[bool, typer.Option(help="Write audit checkpoints to the system log too")] = False,
     join: Annotated[
-        bool, typer.Option(help="First start of another replica on a database in use; copy the keys over before")
+        bool, typer.Option(help="First start of a further replica on a database in use; copy the keys to it before")
     ] = False,
-    mcp: Annotated[str, typer.Option(metavar="HOST:PORT", help="Serve assistants over HTTP too, such as 127.0.0.1:8765")] = "",
-    mcp_url: Annotated[str, typer.Option(help="The address assistants use, https://NAME/mcp; tokens must be made for it")] = "",
-    mcp_issuer: Annotated[
-        str, typer.Option(help="Whose tokens count (OAuth 2.1); without one only loopback, and nobody is known")
+    mcp: Annotated[str, typer.Option(metavar="HOST:PORT", help="Also serve MCP over HTTP, for example on 127.0.0.1:8765")] = "",
+    mcp_url: Annotated[
+        str, typer.Option(metavar="URL", help="Public address of MCP, https://NAME/mcp; tokens must be issued for it")
     ] = "",
-    mcp_jwks: Annotated[str, typer.Option(help="The issuer's keys: an https URL or a file")] = "",
-    mcp_tls_cert: Annotated[str, typer.Option(help="A certificate chain, where no proxy ends TLS")] = "",
-    mcp_tls_key: Annotated[str, typer.Option(help="Its private key")] = "",
-    slack: Annotated[bool, typer.Option("--slack", help="Serve Slack too, over a WebSocket opened from here")] = False,
+    mcp_issuer: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="Accept tokens of this OAuth 2.1 issuer; without it: loopback only, callers are anonymous"
+        ),
+    ] = "",
+    mcp_jwks: Annotated[str, typer.Option(metavar="URL", help="Keys of the issuer: an https URL or a file")] = "",
+    mcp_tls_cert: Annotated[
+        str, typer.Option(metavar="FILE", help="TLS certificate chain for MCP, if no proxy terminates TLS")
+    ] = "",
+    mcp_tls_key: Annotated[str, typer.Option(metavar="FILE", help="Private key of that certificate")] = "",
+    slack: Annotated[bool, typer.Option("--slack", help="Also serve Slack, in Socket Mode (an outgoing WebSocket)")] = False,
     slack_http: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Serve it over HTTP instead; may be the address of --mcp")
+        str, typer.Option(metavar="HOST:PORT", help="Also serve Slack, over HTTP; may be the address of --mcp")
     ] = "",
     slack_approvals: Annotated[
         str,
-        typer.Option(metavar="CHANNEL", help="The channel id where plans wait; without it slack.approvals in config.yaml"),
+        typer.Option(metavar="CHANNEL", help="Channel id for approval cards (default: slack.approvals in config.yaml)"),
     ] = "",
     ssh_config: Annotated[
         Path | None,
-        typer.Option("--ssh-config", "-F", help="How hosts are diagnosed; without it DATA/ssh_config, never a person's own"),
+        typer.Option("--ssh-config", "-F", metavar="FILE", help="ssh configuration for diagnosing (default: ssh_config in --data)"),
     ] = None,
-    fix_ssh_config: Annotated[Path | None, typer.Option(help="How helpers are reached; without it the same file")] = None,
-    fix_account: Annotated[str, typer.Option(help="The account on hosts that may run the helper")] = "triagebook-fix",
+    fix_ssh_config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="ssh configuration for applying fixes (default: that of --ssh-config)")
+    ] = None,
+    fix_account: Annotated[str, typer.Option(metavar="USER", help="Account on hosts that runs the helper")] = "triagebook-fix",
     inventory: Annotated[
-        Path | None, typer.Option(help="The hosts assistants and chats may name (default: the configured inventory)")
+        Path | None,
+        typer.Option(metavar="FILE", help="Hosts that assistants and Slack may name (default: the configured inventory)"),
     ] = None,
 ) -> None:
-    """Decide, sign and record for everybody else on this machine. Ends cleanly on SIGTERM."""
-    from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - SQLAlchemy is loaded here only
+    """Run the approval server: policy, signing and audit log. SIGTERM stops it cleanly.
+
+    Run it under an account of its own, never root.
+
+    Set-up step by step: docs/how-to/serve.md
+
+    Example: triagebook serve --policy policy.yaml --ssh-config ssh_config
+    """
+    from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - loads SQLAlchemy, which no other command needs
     from triagebook.tools.server.run import serve as run  # noqa: PLC0415
 
     url = database or os.environ.get(DATABASE_VARIABLE, "")
     if "@" in database and ":" in database.rpartition("@")[0].partition("//")[2]:
         raise UsageError(
-            f"--database with a password is seen by every user; use ${DATABASE_VARIABLE} or a passfile", reason="usage"
+            f"--database: every user on this machine can see that password; use ${DATABASE_VARIABLE} or a passfile", reason="usage"
         )
     if os.geteuid() == 0:
-        sys.stderr.write("triagebook serve: running as root; give it an account of its own\n")
+        sys.stderr.write("triagebook serve: running as root; run it under an account of its own\n")
     options = ServeOptions(
         data=data,
         socket=socket,
@@ -115,7 +138,7 @@ def serve(
 
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
-    """The hosts this server knows, by its own ssh configuration. Raises UsageError: an inventory that does not read."""
+    """Return the hosts of this server, reached with its own ssh configuration. Raises UsageError: unreadable inventory."""
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.server.options import server_hosts  # noqa: PLC0415
 
@@ -126,7 +149,7 @@ def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
 
 
 def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
-    """What the server is built with: this product's own diagnosing, rendering and executing."""
+    """Return the parts that the server runs on: the real diagnoser, renderer and executor."""
     from triagebook.tools.actions.orders import OrderKey  # noqa: PLC0415
     from triagebook.tools.execute.capture import Harm, HostCapture  # noqa: PLC0415
     from triagebook.tools.execute.executor import HostExecutor  # noqa: PLC0415
@@ -149,7 +172,7 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
 
 
 def _ssh_config_or_none(config: Path) -> Path:
-    """The file, or one that says nothing: what a person's own ssh does is no business of a server."""
+    """Return the file, or an empty one if it is missing: a server never uses a person's own ssh configuration."""
     return config if config.is_file() else Path(os.devnull)
 
 

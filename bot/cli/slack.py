@@ -1,4 +1,4 @@
-"""`triagebook slack`: the manifest of the app, and whether its tokens are what they must be."""
+"""`triagebook slack ...` prints the manifest of the Slack app and checks its tokens."""
 
 import sys
 from collections.abc import Mapping
@@ -7,33 +7,44 @@ from typing import Annotated
 import typer
 from triagebook.runbooks.engine.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="The Slack app: its manifest, and whether its tokens fit.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
 def manifest(
     *,
-    url: Annotated[str, typer.Option(help="https://NAME where Slack reaches --slack-http; without it for Socket Mode")] = "",
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="https://NAME under which Slack reaches --slack-http; omit it for Socket Mode")
+    ] = "",
     history: Annotated[
         bool,
-        typer.Option("--history", help="Ask to read channels too: a card that was posted just before a crash is found again"),
+        typer.Option(
+            "--history", help="Also request permission to read channels, so that a card posted just before a crash is found"
+        ),
     ] = False,
 ) -> None:
-    """Print the app's manifest, for these runbooks and commands. Paste it at api.slack.com/apps, Create New App."""
+    """Print the manifest of the Slack app. It covers your runbooks and commands.
+
+    Paste it at api.slack.com/apps, Create New App, From a manifest.
+
+    Example: triagebook slack manifest --url https://triagebook.example.org
+    """
     from triagebook.bot.slack.manifest import as_yaml  # noqa: PLC0415
     from triagebook.bot.slack.manifest import manifest as made  # noqa: PLC0415
 
     if url and not url.startswith("https://"):
-        raise UsageError("--url: Slack sends to https only", reason="usage")
+        raise UsageError("--url: Slack sends only to https", reason="usage")
     sys.stdout.write(as_yaml(made(_commands(), url, has_history=history)))
 
 
 @app.command()
 def check(
     *,
-    over_http: Annotated[bool, typer.Option("--http", help="The signing secret is needed, the app-level token is not")] = False,
+    over_http: Annotated[
+        bool, typer.Option("--http", help="Check for --slack-http: the signing secret is required, the app-level token is not")
+    ] = False,
 ) -> None:
-    """Ask Slack whether the tokens are valid and allow what is needed. Exit status 4 when something is missing."""
+    """Check the Slack tokens. Exits 4 if one is invalid or lacks a scope that is needed."""
     from triagebook.bot.slack.checking import problems  # noqa: PLC0415
     from triagebook.bot.slack.settings import credentials  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415

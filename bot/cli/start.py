@@ -1,12 +1,12 @@
-"""The entry point: the one host of `triagebook diagnose HOST` is dialled first, then the command line is parsed.
+"""The entry point opens the TCP connection of `triagebook diagnose HOST` first, then parses the command line.
 
-The imports that parse it take as long as a connection does. What is not plainly one host is left to them.
+The imports needed for parsing take as long as the connection. Anything but exactly one host is left to the parser.
 """
 
 import gc
 import sys
 
-GARBAGE_THRESHOLD = 20_000  # imports make tens of thousands of objects and no garbage; Python's own 700 costs 10 ms of a start
+GARBAGE_THRESHOLD = 20_000  # imports make tens of thousands of objects and no garbage; the default of 700 costs 10 ms of a start
 
 
 def main() -> None:
@@ -18,8 +18,8 @@ def main() -> None:
 
         try:
             dialled = connect(sys.argv[1:])
-        except KeyboardInterrupt:  # a name may take seconds to look up
+        except KeyboardInterrupt:  # a name lookup may take seconds
             sys.exit(130)
-    from triagebook.bot.cli import app  # noqa: PLC0415 - TCP is under way before this
+    from triagebook.bot.cli import app  # noqa: PLC0415 - after TCP has started to connect
 
     app.main(dialled)

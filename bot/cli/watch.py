@@ -1,4 +1,4 @@
-"""`triagebook watch`: hosts kept open and looked at again and again, until you stop it."""
+"""Run `triagebook watch`: sample hosts over open sessions until interrupted."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ END_S = 3.0
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """What was asked on the command line. `samples` 0: no end."""
+    """The options of `triagebook watch` as parsed from the command line. `samples` 0: no end."""
 
     hosts: tuple[str, ...]
     runbook: str = ""
@@ -47,12 +47,12 @@ class WatchOptions:
 
 
 def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
-    """Watch until interrupted, or until each host was looked at `samples` times."""
+    """Watch until interrupted, or until each host was sampled `samples` times."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
     targets = setup.targets(settings, options.hosts, options.ssh_config)
     if len(targets) > MOST_HOSTS or any(target.kind == "replay" for target in targets):
-        raise UsageError(f"watch takes up to {MOST_HOSTS} hosts, and no recorded case")
+        raise UsageError(f"watch takes at most {MOST_HOSTS} hosts and no recorded case (replay:)")
     catalog = setup.runbooks(settings)
     runbook = catalog.load(options.runbook or setup.default_runbook(settings, catalog))
     way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, deadlines=setup.STANDING)
@@ -102,7 +102,7 @@ def _open(door: WatchListener, err: TextIO) -> None:
     try:
         door.open()
     except UsageError as error:
-        err.write(f"triagebook: this watch lends its session to no diagnose: {error}\n")
+        err.write(f"triagebook: `diagnose` cannot use the session of this watch: {error}\n")
 
 
 def _start(watch: HostWatch, samples: int, seen: "queue.Queue[Seen | None]", err: TextIO) -> threading.Thread:
@@ -121,7 +121,7 @@ def _start(watch: HostWatch, samples: int, seen: "queue.Queue[Seen | None]", err
 
 @contextlib.contextmanager
 def _end_on_sigterm(watches: list[HostWatch]) -> Iterator[None]:
-    """SIGTERM ends a watch as Ctrl-C does: sockets are taken away and sessions closed."""
+    """Make SIGTERM end a watch as Ctrl-C does: sockets are removed and sessions closed."""
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -136,19 +136,19 @@ def _end_on_sigterm(watches: list[HostWatch]) -> Iterator[None]:
 def _end(
     watches: list[HostWatch], doors: list[WatchListener], seen: "queue.Queue[Seen | None]", threads: list[threading.Thread]
 ) -> None:
-    """Sessions are closed by their own threads; one that hangs in a login is left behind."""
+    """End all watches. Each thread closes its own session; one that hangs in a login is abandoned."""
     for door in doors:
         door.close()
     for watch in watches:
         watch.stop()
     until = time.monotonic() + END_S
     while any(thread.is_alive() for thread in threads) and time.monotonic() < until:
-        with contextlib.suppress(queue.Empty):  # drained, so that nobody waits at a full queue
+        with contextlib.suppress(queue.Empty):  # drained, so that no thread blocks on a full queue
             seen.get(timeout=0.05)
 
 
 class _Face:
-    """Prints observations as lines of text or JSON; keeps the metrics file."""
+    """Prints observations as lines of text or JSON, and writes the metrics file."""
 
     def __init__(self, options: WatchOptions, out: TextIO) -> None:
         self._as_json, self._out = options.as_json, out
@@ -159,7 +159,7 @@ class _Face:
         self._told: dict[str, tuple[str, ...]] = {}
 
     def follow(self, seen: "queue.Queue[Seen | None]", watches: int) -> None:
-        """Until all watches have ended."""
+        """Print observations until all watches have ended."""
         while watches:
             item = seen.get()
             if item is None:
@@ -187,6 +187,6 @@ class _Face:
         self._out.flush()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the last metrics."""
         if self._textfile is not None:
             self._textfile.close()

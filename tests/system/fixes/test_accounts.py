@@ -219,5 +219,5 @@ def test_the_refusals_are_in_the_log_with_the_true_account_and_the_log_holds(mac
     found = machine.run("bob", "audit", "list", "--limit", "1000", "--json").stdout
     refused = {(row["reason"], row["account"]) for row in json.loads(found) if row["outcome"] == "refused"}
     assert ("self_approval", f"os:{machine.accounts['ann']}") in refused
-    assert machine.run("bob", "audit", "verify").stdout.startswith("The log holds: ")
+    assert machine.run("bob", "audit", "verify").stdout.startswith("The audit log is intact: ")
     assert machine.run("bob", "policy", "check", "--action", "approve", "--host", CASE, "--risk", "low").returncode == 0

@@ -122,7 +122,7 @@ def test_a_budget_stops_a_fleet_whose_keys_are_refused_and_every_host_has_a_line
     assert run.status == 4
     assert 5 <= counts["unreachable"] <= 9
     assert counts["not_asked"] == HOSTS - counts["unreachable"]
-    assert "hosts were not asked" in run.err
+    assert "hosts were not diagnosed" in run.err
 
 
 def test_drift_of_a_group_compares_every_host_of_it(triagebook: Triagebook, site: Site) -> None:

@@ -83,7 +83,7 @@ def test_an_empty_list_says_so() -> None:
 
 
 def test_approving_without_a_terminal_needs_the_digest_that_was_seen() -> None:
-    with pytest.raises(UsageError, match="needs --digest"):
+    with pytest.raises(UsageError, match="requires --digest"):
         RUN.invoke(app, ["fix", "approve", "F-1"], catch_exceptions=False)
 
 
@@ -119,7 +119,7 @@ def test_without_a_server_it_is_said_what_to_look_at(tmp_path: Path) -> None:
 def test_a_policy_file_is_checked_and_a_decision_explained_without_a_server(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(policies.TEXT)
-    assert "is right: 4 persons, 7 rules, 4 approval terms" in RUN.invoke(app, ["policy", "check", "--file", str(file)]).output
+    assert "is valid: 4 persons, 7 rules, 4 approval terms" in RUN.invoke(app, ["policy", "check", "--file", str(file)]).output
     asked = ["policy", "check", "--file", str(file), "--host", "web-01", "--runbook", "forks", "--risk", "low"]
     yes = RUN.invoke(app, [*asked, "--account", "slack:T0TEAM/U0ANN", "--action", "propose"])
     assert (yes.exit_code, yes.output) == (
