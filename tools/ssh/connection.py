@@ -244,9 +244,9 @@ class Connection:
 
 
 def _handshake(packets: Packets, check: HostKeyCheck, eager: str | None) -> "Elliptic | Handshake":
-    """Only the way that is taken is imported: paramiko costs 40 ms."""
+    """Import only the key exchange that is used: paramiko is the slow one."""
     if eager is None:
-        from triagebook.tools.ssh.handshake import Handshake  # noqa: PLC0415
+        from triagebook.tools.ssh.handshake import Handshake  # noqa: PLC0415 - paramiko: for a first contact only
 
         return Handshake(packets, check)
     from triagebook.tools.ssh.key_exchange import Elliptic  # noqa: PLC0415

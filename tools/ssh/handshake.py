@@ -7,15 +7,14 @@ Transport.run, its thread, its channels and its authentication are not used: `co
 
 from typing import Any
 
-from triagebook.tools.ssh import light_paramiko
+import paramiko
 from triagebook.tools.ssh.algorithms import CIPHERS, CURVE25519, KEX, KEX_MESSAGES, KEXINIT, MACS, NEWKEYS, SAME_AS, best_eager
 from triagebook.tools.ssh.failures import BadPacket, HostKeyRefused, NotAgreed
 from triagebook.tools.ssh.host_keys import HostKeyCheck
 from triagebook.tools.ssh.packets import Packets
 from triagebook.tools.ssh.wire import Reader
 
-paramiko = light_paramiko.load()
-_Transport: Any = paramiko.Transport
+_Transport: Any = paramiko.Transport  # its types do not tell the underscore methods
 
 
 class _NoSocket:
