@@ -8,7 +8,7 @@ TriagebookError
 ├── PolicyError       a policy file is wrong: `file:line: path: what, and the nearest right word`
 ├── RefusedError      this actor may not do this, or no longer; `reason` says by which rule
 ├── TrustError        keys, data directory, database or audit log are not as they must be: nothing is signed
-└── LoginError        a host was not reached, or gave no session; carries the evidence of the attempt
+└── LoginFailed       (tools/transport/base.py) a host was not reached, or gave no session; carries the evidence of the attempt
 """
 
 

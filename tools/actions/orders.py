@@ -1,18 +1,18 @@
 """Orders: what the helper on a host gets, and their signature. Pure but for the key.
 
 An order is `key=value` lines in one fixed order, each ended by LF, then an SSHSIG signature of exactly those bytes.
-The helper (`tools/target/helper/`) checks all of this again; both sides refuse what the other would refuse.
+The helper (`tools/actions/helper/`) checks all of this again; both sides refuse what the other would refuse.
 """
 
 import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.ssh.wire import string, uint32
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -129,19 +129,6 @@ class OrderKey:
     def __repr__(self) -> str:
         return "OrderKey(***)"
 
-    @classmethod
-    def load(cls, path: Path) -> "OrderKey":
-        """Read an unencrypted OpenSSH Ed25519 key. Raises OrderError for anything else, or a key others may read."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - heavy
-        from cryptography.hazmat.primitives.serialization import load_ssh_private_key  # noqa: PLC0415
-
-        if path.stat().st_mode & 0o077:
-            raise OrderError(f"{path}: others may read this key; chmod 600")
-        key = load_ssh_private_key(path.read_bytes(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise OrderError(f"{path}: not an Ed25519 key")
-        return cls(key)
-
     def public(self) -> str:
         """`ssh-ed25519 AAAA...`, for a host's signers file."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
@@ -151,10 +138,10 @@ class OrderKey:
     def sign(self, order: bytes) -> bytes:
         """The armoured signature that `ssh-keygen -Y verify -n triagebook-order-v1` accepts (PROTOCOL.sshsig)."""
         digest = hashlib.sha512(order).digest()
-        signed = b"SSHSIG" + _strings(FORMAT.encode(), b"", b"sha512", digest)
-        signature = _strings(b"ssh-ed25519", self._key.sign(signed))
+        subject = string(FORMAT), string(""), string("sha512")
+        signature = string("ssh-ed25519") + string(self._key.sign(b"".join((b"SSHSIG", *subject, string(digest)))))
         public = base64.b64decode(self.public().split()[1])
-        blob = b"SSHSIG" + (1).to_bytes(4, "big") + _strings(public, FORMAT.encode(), b"", b"sha512", signature)
+        blob = b"".join((b"SSHSIG", uint32(1), string(public), *subject, string(signature)))
         body = base64.b64encode(blob).decode("ascii")
         lines = [body[start : start + 70] for start in range(0, len(body), 70)]
         return "\n".join(("-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", "")).encode("ascii")
@@ -162,11 +149,6 @@ class OrderKey:
     def seal(self, order: bytes) -> bytes:
         """The order and its signature: the helper's whole standard input."""
         return order + self.sign(order)
-
-
-def _strings(*parts: bytes) -> bytes:
-    """Each as an SSH string (RFC 4251, 5): length and bytes."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def fields_of(action: str, values: Sequence[str]) -> OrderedChange:

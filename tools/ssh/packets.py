@@ -110,12 +110,6 @@ class Packets:
             data, self._unsent = bytes(self._unsent), bytearray()
             self._stream.send(data, until)
 
-    def drop_unsent(self) -> int:
-        """Forget what is queued and say how many bytes it was."""
-        count = len(self._unsent)
-        self._unsent.clear()
-        return count
-
     # --- receiving
     def read_line(self, until: float, limit: int = 8192) -> bytes:
         """A line of the identification exchange without its end. Raises TimedOut, Cut, BadPacket."""

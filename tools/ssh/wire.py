@@ -85,6 +85,3 @@ class Reader:
         if raw[:1] >= b"\x80":
             raise Malformed("a negative integer")
         return int.from_bytes(raw, "big")
-
-    def rest(self) -> bytes:
-        return self.take(len(self._data) - self._at)

@@ -8,7 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.actions.orders import FIELDS, Envelope, OrderedChange, OrderError, OrderKey, fields_of, render, undo_of
+from triagebook.tools.server.keys import open_keys
 
 CHANGE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 ENVELOPE = Envelope("a" * 32, "b" * 64, "c" * 32, "11111111-2222-3333-4444-555555555555", 1800000000, 1800000120)
@@ -117,18 +119,19 @@ def verifies(signer: OrderKey, order: bytes, signature: bytes, namespace: str) -
 
 
 def test_a_key_is_read_only_when_nobody_else_can_read_it(tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)), check=True)
-    key = OrderKey.load(path)
-    assert key.public() == " ".join(path.with_suffix(".pub").read_text().split()[:2])
+    opened = open_keys(tmp_path / "keys")
+    public = subprocess.run(("ssh-keygen", "-y", "-f", opened.orders_path), check=True, capture_output=True, text=True).stdout
+    key = OrderKey(opened.orders)
+    assert key.public() == public.strip()
     assert repr(key) == "OrderKey(***)"
-    path.chmod(0o644)
-    with pytest.raises(OrderError):
-        OrderKey.load(path)
+    opened.orders_path.chmod(0o644)
+    with pytest.raises(TrustError, match="lets others in"):
+        open_keys(tmp_path / "keys")
 
 
 def test_a_key_of_another_type_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "key"
+    path = open_keys(tmp_path / "keys").orders_path
+    path.unlink()
     subprocess.run(("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(path)), check=True)
-    with pytest.raises(OrderError):
-        OrderKey.load(path)
+    with pytest.raises(TrustError, match="expected an Ed25519 key"):
+        open_keys(tmp_path / "keys")
