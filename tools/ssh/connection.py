@@ -6,13 +6,14 @@ Between calls nobody reads: a host that asks for signs of life is answered at th
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.text import plain
 from triagebook.tools.ssh.algorithms import KEX_MESSAGES, KEXINIT, NEWKEYS
 from triagebook.tools.ssh.channels import Channel, Channels, remote_number
 from triagebook.tools.ssh.failures import BadPacket, Cut, Disconnected, NotAgreed, NotSsh, TimedOut
 from triagebook.tools.ssh.host_keys import HostKeyCheck
+from triagebook.tools.ssh.key_exchange import EagerKeyExchange
+from triagebook.tools.ssh.key_state import KeyExchange
 from triagebook.tools.ssh.packets import Packets
 from triagebook.tools.ssh.stream import ByteStream
 from triagebook.tools.ssh.wire import (
@@ -39,10 +40,6 @@ from triagebook.tools.ssh.wire import (
     uint32,
 )
 
-if TYPE_CHECKING:
-    from triagebook.tools.ssh.handshake import Handshake
-    from triagebook.tools.ssh.key_exchange import Elliptic
-
 MAX_LINES_BEFORE_BANNER = 50
 
 
@@ -52,7 +49,7 @@ class Connection:
     def __init__(self, stream: ByteStream, check: HostKeyCheck, eager: str | None = None) -> None:
         self._stream = stream
         self._packets = Packets(stream)
-        self.handshake = _handshake(self._packets, check, eager)
+        self.handshake = _key_exchange(self._packets, check, eager)
         self.channels = Channels(self.send)
         self.server = ""  # the host's identification line
         self.has_spoken = False
@@ -243,12 +240,10 @@ class Connection:
         self.flush(until)
 
 
-def _handshake(packets: Packets, check: HostKeyCheck, eager: str | None) -> "Elliptic | Handshake":
-    """Import only the key exchange that is used: paramiko is the slow one."""
+def _key_exchange(packets: Packets, check: HostKeyCheck, eager: str | None) -> KeyExchange:
+    """Choose: send the method `eager` ahead, or take each step in its turn."""
     if eager is None:
-        from triagebook.tools.ssh.handshake import Handshake  # noqa: PLC0415 - paramiko: for a first contact only
+        from triagebook.tools.ssh.handshake import StockKeyExchange  # noqa: PLC0415 - paramiko, 60 ms: for a first contact only
 
-        return Handshake(packets, check)
-    from triagebook.tools.ssh.key_exchange import Elliptic  # noqa: PLC0415
-
-    return Elliptic(packets, check, eager)
+        return StockKeyExchange(packets, check)
+    return EagerKeyExchange(packets, check, eager)

@@ -8,9 +8,10 @@ Transport.run, its thread, its channels and its authentication are not used: `co
 from typing import Any
 
 import paramiko
-from triagebook.tools.ssh.algorithms import CIPHERS, CURVE25519, KEX, KEX_MESSAGES, KEXINIT, MACS, NEWKEYS, SAME_AS, best_eager
+from triagebook.tools.ssh.algorithms import CIPHERS, CURVE25519, KEX, KEX_MESSAGES, KEXINIT, MACS, NEWKEYS, SAME_AS
 from triagebook.tools.ssh.failures import BadPacket, HostKeyRefused, NotAgreed
 from triagebook.tools.ssh.host_keys import HostKeyCheck
+from triagebook.tools.ssh.key_state import KeyExchange
 from triagebook.tools.ssh.packets import Packets
 from triagebook.tools.ssh.wire import Reader
 
@@ -27,21 +28,17 @@ class _NoSocket:
         pass
 
 
-class Handshake(_Transport):  # type: ignore[misc]
-    """The keys of one connection."""
+class StockKeyExchange(KeyExchange, _Transport):  # type: ignore[misc]
+    """Any method that paramiko knows, each step after the answer to the one before."""
 
     is_eager = False
     is_compressing = False
 
     # set by paramiko's methods
     kex_engine: Any
-    local_kex_init: bytes | None
     remote_kex_init: bytes | None
-    session_id: bytes
-    initial_kex_done: bool
     agreed_on_strict_kex: bool
     host_key_type: str
-    remote_version: str
     _expected_packet: tuple[int, ...]
     _kex_info: dict[str, Any]
     H: bytes
@@ -50,7 +47,8 @@ class Handshake(_Transport):  # type: ignore[misc]
         super().__init__(_NoSocket(), packetizer_class=lambda _socket: packets)
         self._check = check
         self.fingerprint = ""
-        self.remote_kex_algorithms: tuple[str, ...] = ()
+        self.remote_kex_algorithms = ()
+        self.is_awaiting_keys = self.is_strict = False
         self._kex_info = {**self._kex_info, CURVE25519: self._kex_info[SAME_AS[CURVE25519][1]]}
         self._preferred_kex = tuple(name for name in KEX if name in self._kex_info)
         self._preferred_keys = check.algorithms()
@@ -98,29 +96,8 @@ class Handshake(_Transport):  # type: ignore[misc]
             self.kex_engine.parse_next(kind, packed)
         else:
             raise NotAgreed(f"message {kind} in the middle of the key exchange")
-
-    def best_kex(self) -> str:
-        """The method to send ahead next time."""
-        return best_eager(self.remote_kex_algorithms)
-
-    @property
-    def is_running(self) -> bool:
-        """Between our KEXINIT and the host's NEWKEYS."""
-        return self.local_kex_init is not None
-
-    @property
-    def is_renewing(self) -> bool:
-        """The host has asked for new keys, and they are not agreed yet."""
-        return self.is_running and self.initial_kex_done
-
-    @property
-    def are_keys_ours(self) -> bool:
-        """Our NEWKEYS is queued: what is sent from here on is encrypted for the verified host."""
-        return bool(self._expected_packet == (NEWKEYS,)) or self.initial_kex_done
-
-    @property
-    def is_strict(self) -> bool:
-        return bool(self.agreed_on_strict_kex)
+        self.is_awaiting_keys = self._expected_packet == (NEWKEYS,)
+        self.is_strict = bool(self.agreed_on_strict_kex)
 
     def _learn_kex(self, payload: bytes) -> None:
         self.remote_kex_algorithms = tuple(Reader(payload[17:]).names())

@@ -13,9 +13,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.ssh.algorithms import CIPHERS, KEXINIT, MACS, MLKEM, NEWKEYS, best_eager, same_as
+from triagebook.tools.ssh.algorithms import CIPHERS, KEXINIT, MACS, MLKEM, NEWKEYS, same_as
 from triagebook.tools.ssh.failures import NotAgreed
 from triagebook.tools.ssh.host_keys import HostKeyCheck
+from triagebook.tools.ssh.key_state import KeyExchange
 from triagebook.tools.ssh.packets import Packets
 from triagebook.tools.ssh.wire import Malformed, Reader, mpint, string, uint32
 
@@ -41,8 +42,8 @@ class _Agreement:
     is_compressing: bool
 
 
-class Elliptic:
-    """The keys of one connection, by the one method that is offered."""
+class EagerKeyExchange(KeyExchange):
+    """The one method that is offered, so that its first message can be sent ahead."""
 
     local_version = "SSH-2.0-triagebook"
     is_eager = True
@@ -56,7 +57,7 @@ class Elliptic:
         self._derived = b"", b""  # the shared secret as it is hashed, the exchange hash
         self._ciphers: tuple[str, str] = ("", "")
         self._macs: tuple[str, str] = ("", "")
-        self._is_awaiting_keys = False
+        self.is_awaiting_keys = False
         self.local_kex_init: bytes | None = None
         self.remote_version = ""
         self.remote_kex_algorithms: tuple[str, ...] = ()
@@ -91,13 +92,13 @@ class Elliptic:
     def handle(self, kind: int, payload: bytes, number: int) -> None:
         """One message of the key exchange. Raises NotAgreed, HostKeyRefused."""
         try:
-            if kind == KEXINIT and not self._remote_init and not self._is_awaiting_keys:
+            if kind == KEXINIT and not self._remote_init and not self.is_awaiting_keys:
                 if self.local_kex_init is None:  # the host wants new keys
                     self.announce()
                 self._agree(payload, number)
             elif kind == REPLY and self._sent and self._remote_init:
                 self._finish(Reader(payload[1:]))
-            elif kind == NEWKEYS and self._is_awaiting_keys:
+            elif kind == NEWKEYS and self.is_awaiting_keys:
                 self._receive_keys()
             else:
                 raise NotAgreed(f"message {kind} in the middle of the key exchange")
@@ -137,7 +138,7 @@ class Elliptic:
                 return mpint(int.from_bytes(shared, "big"))
             return string(hashlib.sha256(self._lattice.decapsulate(theirs[:_MLKEM_CIPHERTEXT_BYTES]) + shared).digest())
         except ValueError as error:
-            raise NotAgreed(f"the host's public value is none: {error}") from error
+            raise NotAgreed(f"invalid public key from the host: {error}") from error
 
     # --- the new keys
     def _send_keys(self) -> None:
@@ -147,13 +148,13 @@ class Elliptic:
         self._packets.set_outbound_cipher(**self._direction(0))
         if self.initial_kex_done:
             self._packets.pack(self.is_compressing)  # with a stream of its own
-        self._is_awaiting_keys = True
+        self.is_awaiting_keys = True
 
     def _receive_keys(self) -> None:
         self._packets.set_inbound_cipher(**self._direction(1))
         if self.is_strict:
             self._packets.reset_seqno_in()
-        self.local_kex_init, self._derived, self._is_awaiting_keys = None, (b"", b""), False
+        self.local_kex_init, self._derived, self.is_awaiting_keys = None, (b"", b""), False
         self.initial_kex_done = True
 
     def _direction(self, which: int) -> dict[str, Any]:
@@ -183,26 +184,6 @@ class Elliptic:
         while len(key) < size:
             key += hashlib.sha256(secret + digest + key).digest()
         return key[:size]
-
-    # --- where it stands
-    def best_kex(self) -> str:
-        """The method to send ahead next time."""
-        return best_eager(self.remote_kex_algorithms)
-
-    @property
-    def is_running(self) -> bool:
-        """Between our KEXINIT and the host's NEWKEYS."""
-        return self.local_kex_init is not None
-
-    @property
-    def is_renewing(self) -> bool:
-        """The host has asked for new keys, and they are not agreed yet."""
-        return self.is_running and self.initial_kex_done
-
-    @property
-    def are_keys_ours(self) -> bool:
-        """Our NEWKEYS is queued: what is sent from here on is encrypted for the verified host."""
-        return self._is_awaiting_keys or self.initial_kex_done
 
 
 @lru_cache(maxsize=32)

@@ -106,8 +106,6 @@ class _EarlyConnection:
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
         if connector is not None:
-            from triagebook.tools.ssh import key_exchange  # noqa: F401, PLC0415 - the second flight will need it
-
             self._thread = threading.Thread(target=self._begin, args=(connector,), daemon=True, name=f"dial {config.alias}")
             self._thread.start()
 
