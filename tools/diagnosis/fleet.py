@@ -1,4 +1,4 @@
-"""Asking many hosts: whole sessions that take turns on one thread, a ramp, an error budget, a deadline for each host.
+"""Asks many hosts at once: many sessions on one thread, a ramp, an error budget, and a deadline for each host.
 
 Answers come as they arrive and are not kept here: memory does not grow with the number of hosts. A host that goes
 silent costs a descriptor until its deadline, and the others nothing.
@@ -58,7 +58,7 @@ class Fleet:
     def __init__(self, ask: Callable[[Question], Answer], bounds: FleetBounds | None = None) -> None:
         self._one, self._bounds = ask, bounds or FleetBounds()
         self._at_once = max(1, min(self._bounds.at_once, _files_allow()))
-        self._turns = Scheduler()
+        self._scheduler = Scheduler()
         self._ended: deque[tuple[int, Outcome]] = deque()
         self._running: dict[int, tuple[Question, float, Any]] = {}  # until when, and the session
         self._errors = 0
@@ -78,7 +78,7 @@ class Fleet:
                     yield outcome
             yield from (Outcome(item) for _number, item in coming)
         finally:
-            self._turns.close()
+            self._scheduler.close()
 
     def _start(self, coming: Iterator[tuple[int, Question]]) -> None:
         """Start as many as are allowed now. Nothing more once the budget is used up."""
@@ -89,7 +89,7 @@ class Fleet:
                 break
             number, question = item
             until = time.monotonic() + self._bounds.host_s
-            self._running[number] = question, until, self._turns.begin(partial(self._work, number, question))
+            self._running[number] = question, until, self._scheduler.start(partial(self._work, number, question))
 
     def _ramp(self) -> None:
         """A slow network or one silent host must not hold the ramp: it grows with time as well as with answers."""
@@ -107,7 +107,7 @@ class Fleet:
         if time.monotonic() - self._looked > OVERDUE_S and (late := self._overdue()) is not None:
             return late
         if not self._ended:
-            self._turns.go_on(RAMP_S if self._allowed < self._at_once else OVERDUE_S)
+            self._scheduler.run_once(RAMP_S if self._allowed < self._at_once else OVERDUE_S)
         if not self._ended:
             return None
         number, outcome = self._ended.popleft()
@@ -123,7 +123,7 @@ class Fleet:
             self._looked = now
             return None
         question, _until, session = self._running.pop(number)
-        self._turns.end(session)
+        self._scheduler.cancel(session)
         text = f"{question.target.text}: no answer within {self._bounds.host_s:g} s; given up"
         return self._count(Outcome(question, error=TriagebookError(text, reason="deadline")))
 

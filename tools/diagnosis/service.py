@@ -59,9 +59,7 @@ class Service:
         except LoginFailed as error:
             return run.unreachable(error)
         try:
-            answer = self.observe(run, collection, kinds, progress)
-            waiting.line_up()
-            return answer
+            return self.observe(run, collection, kinds, progress)
         finally:
             collection.close()
 
@@ -70,7 +68,6 @@ class Service:
         collected_ms = (time.perf_counter() - run.clock) * 1000
         run.add_sample(self.now())
         extra: list[FactEntry] = []
-        waiting.line_up()
         history = history_of(run.runbook, kinds, collection.samples)
         beside = tuple(collection.look(reading, EXTRA_READING_S) for reading in run.question.extra_readings)
         wanted = _needs(run, history)
@@ -85,7 +82,6 @@ class Service:
             progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
         also = lookups.facts(collection, run.question.extra_lookups)
-        waiting.line_up()
         return Answer(run.diagnosis(history, collection, extra, collected_ms), history, also, beside)
 
 
@@ -106,7 +102,6 @@ def history_of(runbook: model.Runbook, kinds: Sequence[str], samples: Sequence[S
 def _needs(run: DiagnosisRun, history: Sequence[Facts]) -> Needs:
     if run.question.samples == 1:
         return Needs()
-    waiting.line_up()
     wanted = needs(run.runbook, history[-1], len(history), run.question.inputs)
     run.outcomes = wanted.outcomes
     return replace(wanted, sample=True) if run.question.samples > len(history) else wanted

@@ -1,7 +1,7 @@
 """A fleet: every host exactly once, a ramp, an error budget, deadlines that hold, and one silent host that costs nothing."""
 
 import time
-from itertools import count
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -159,25 +159,20 @@ def test_nobody_to_ask_is_no_answer() -> None:
     assert list(Fleet(answer).ask([])) == []
 
 
-@pytest.mark.parametrize("place", range(1, 6), ids=["reading", "judging", "judging again", "concluding", "closing"])
-def test_a_session_given_up_where_it_lines_up_is_closed(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
-    turns, numbers, stands, closed = Scheduler(), count(1), [], []
+def test_a_session_given_up_between_two_samples_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler, pauses, closed = Scheduler(), [], []
     close = HostReader.close
 
-    def line_up() -> None:
-        if next(numbers) == place:
-            stands.append(place)
-            waiting.pause(60)
+    def pause(_seconds: float) -> None:
+        pauses.append("between two samples")
+        waiting.pause(60)
 
-    def diagnose() -> None:
-        service.diagnose(question)
-
-    monkeypatch.setattr(waiting, "line_up", line_up)
     monkeypatch.setattr(HostReader, "close", lambda self: (closed.append(self), close(self)))
-    service, question = setup.service(setup.settings()), Question(parse_target("localhost"), "enomem", samples=2)
-    session = turns.begin(diagnose)
-    while not stands:
-        turns.go_on(1)
-    turns.end(session)
-    turns.close()
+    service = replace(setup.service(setup.settings()), pause=pause)
+    question = Question(parse_target("localhost"), "enomem", samples=2)
+    session = scheduler.start(lambda: service.diagnose(question))  # type: ignore[arg-type,return-value]
+    while not pauses:
+        scheduler.run_once(1)
+    scheduler.cancel(session)
+    scheduler.close()
     assert len(closed) == 1
