@@ -7,6 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps
 HOST ?=
 ARGS ?=
+# Tests wait as much as they compute: one worker more than processors. Each may start a PostgreSQL of its own, hence a most.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 8 ] && echo $$((n + 1)) || echo 8)
+# Run $(2) and print how long $(1) took.
+timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - began)) s"; exit $$status
 RELEASES ?=
 
 .PHONY: diagnose test check lint types unit peers conformance lab lab-long bench bench-guard bench-lock pictures peers-lock lock system-packages clean
@@ -20,13 +24,16 @@ test: check unit ## Set up and pass the tests
 check: lint types
 
 lint: $(VENV)/.dev
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	$(call timed,format and lint,$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .)
 
 types: $(VENV)/.dev .cache/src/triagebook
-	@$(BIN)/mypy --no-error-summary -p triagebook -p tests.bench
+	$(call timed,types,$(BIN)/mypy --no-error-summary -p triagebook -p tests.bench)
 
+# What no other test may run beside (marked `alone`) comes last. Bytecode is kept: hundreds of tests start the command.
+unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(VENV)/.dev system-packages peers
-	@$(BIN)/pytest -q
+	$(call timed,tests on $(WORKERS) workers,$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not alone")
+	$(call timed,tests alone,$(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests))
 
 lab: $(VENV)/.dev ## All scenarios on all guest releases, or RELEASES="--release debian-12"; exit 3 where they cannot run
 	@$(BIN)/python -m tests.lab.rounds $(RELEASES)

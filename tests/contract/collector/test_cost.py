@@ -33,6 +33,7 @@ def _reading_alone_ms(tools: Any, root: Path, awk: str) -> float:
     return min(float(tools.cpu_ms(argv)) for _ in range(7))
 
 
+@pytest.mark.alone
 def test_600_processes_in_200_cgroups_cost_little(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     _grow(host, 600, 200)

@@ -8,6 +8,7 @@ from tests import sshd
 from tests.system.mcp import measure
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(sshd.WHY_NOT is not None, reason=str(sshd.WHY_NOT))
 def test_a_warm_server_adds_little_and_fifty_calls_leave_it_answering(tmp_path: Path) -> None:

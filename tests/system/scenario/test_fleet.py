@@ -72,6 +72,7 @@ def with_silent(site: Site, port: int, folder: Path, count: int) -> tuple[Path, 
     return config, silent
 
 
+@pytest.mark.alone
 def test_one_silent_host_in_ten_costs_the_others_nothing(triagebook: Triagebook, site: Site, tmp_path: Path) -> None:
     names = list(site.servers)[:90]
     alone = timed(triagebook, *names, "-F", str(site.config))[1]

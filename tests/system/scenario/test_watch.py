@@ -152,6 +152,7 @@ def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: s
         collection.close()
 
 
+@pytest.mark.alone
 def test_a_sample_of_a_watch_costs_the_host_less_than_its_share_and_memory_does_not_grow(box: sshd.Server) -> None:
     """0.1 % of one CPU at one sample in ten seconds is 10 ms a sample."""
     from triagebook.runbooks.library.catalog import catalog

@@ -118,6 +118,7 @@ def served(tmp_path: Path, through: Gate, place: sshd.Ground) -> Iterator[Served
             process.wait(60)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("bursts", "most_s"),
     [
@@ -148,6 +149,7 @@ def test_fifty_commands_at_once_are_acknowledged_while_fifty_diagnoses_run(serve
     assert p99 < most_s, figures
 
 
+@pytest.mark.alone
 def test_no_acknowledgement_waits_for_slack_or_for_a_host(slacked: SlackWorld) -> None:
     release = threading.Event()
     slacked.hosts.before = lambda _question: release.wait(10) and None

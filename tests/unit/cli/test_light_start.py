@@ -76,6 +76,7 @@ def test_a_diagnosis_over_ssh_imports_nothing_of_the_schema_nor_paramiko(home: P
     assert not modules & (NEVER | {"paramiko"})
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("arguments", "times"), [(("--help",), 6), (("diagnose",), 16)])
 def test_a_start_costs_no_more_than_so_many_bare_pythons(home: Path, arguments: tuple[str, ...], times: int) -> None:
     """Twice what was measured, and the least of several: a busy machine is no reason to fail."""

@@ -236,6 +236,7 @@ def test_many_that_wait_are_woken_together() -> None:
     assert told == [7, 8]
 
 
+@pytest.mark.alone
 def test_a_deadline_is_not_gathered_over() -> None:
     scheduler, ended = Scheduler(), []
     pairs = [socket.socketpair() for _ in range(200)]
