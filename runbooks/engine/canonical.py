@@ -10,7 +10,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -62,14 +62,23 @@ def _string(text: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dicts; fields left out of comparison (digest, source) are left out here too."""
+    """Dataclasses as dicts; fields left out of comparison (digest, source) are left out here too, and unused later ones."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value) if entry.compare}
+        return {
+            entry.name: plain(getattr(value, entry.name))
+            for entry in fields(value)
+            if entry.compare and not _is_unused(entry, value)
+        }
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     return value
+
+
+def _is_unused(entry: "Field[Any]", value: Any) -> bool:
+    """A field that came after the first release, at its default: digests of older runbooks do not know it."""
+    return bool(entry.metadata.get("is_later")) and getattr(value, entry.name) == entry.default
 
 
 def runbook_json(value: Any) -> bytes:

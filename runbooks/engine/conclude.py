@@ -75,23 +75,31 @@ def conclude(
     omitted, ranked = max(0, len(ranked) - MAX_VERDICTS), ranked[:MAX_VERDICTS]
     unknown = tuple(_unknown(result) for result in outcomes if result.outcome == "unknown")
     caveats = tuple(f"{item.check} could not be judged: {item.because}" for item in unknown if item.check in accepted)
-    status = _status([item.verdict for item in ranked], [item for item in unknown if item.check not in accepted])
+    verdicts = [item.verdict for item in ranked]
+    status = _status(
+        verdicts, [item for item in unknown if item.check not in accepted and _matters(runbook, item.check, error_class)]
+    )
+    is_open = _is_unexplained(runbook, verdicts, asked) and status in {"healthy", "warning", "inconclusive"}
+    status = "inconclusive" if is_open else status
     cited = {}
     for item in ranked:
         for path in item.check.evidence:
             entry = citing.cite(path, item.check, item.finding.element, history)
             cited[entry.id] = entry
-    verdicts = [item.verdict for item in ranked]
     return Conclusion(
         status=status,
-        headline=_headline(runbook, status, verdicts, facts, unknown),
+        headline=_headline(runbook, status, verdicts, facts, unknown, is_open=is_open),
         verdict=verdicts[0] if verdicts else None,
         also=tuple(verdicts[1:]),
         checks=tuple([_result(result, facts) for result in outcomes]),
         unknown=unknown,
         facts=tuple(cited.values()),
         remediations=offers.offers_for(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
-        next=(*_growth_sentences(ranked, trends or {}), *_next(runbook, ranked, facts)),
+        next=(
+            *_growth_sentences(ranked, trends or {}),
+            *_next(runbook, ranked, facts),
+            *(_next_unexplained(runbook, facts) if is_open else ()),
+        ),
         caveats=caveats,
         error_class=error_class,
         omitted=omitted,
@@ -164,17 +172,65 @@ def _status(verdicts: Sequence[Verdict], unknown: Sequence[Unknown]) -> Status:
     return "warning" if verdicts else "healthy"
 
 
-def _headline(runbook: model.Runbook, status: Status, verdicts: Sequence[Verdict], facts: Facts, unknown: Sequence[Unknown]) -> str:
+def _unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> str:
+    """Why a verdict is not about what was asked: the error cannot come of it, or it concerns somebody else."""
+    asked = cast(Mapping[str, object], facts["inputs"])
+    if runbook.unexplained is None or symptoms.explains(runbook.check(verdict.cause), str(asked["symptom_class"])) == "no":
+        return "does not explain the error you gave"
+    named = [f"{name} {asked[name]}" for name in ("unit", "user", "pid") if asked.get(name)]
+    return f"does not concern {' or '.join(named)}"
+
+
+def _matters(runbook: model.Runbook, check_id: str, error_class: str) -> bool:
+    """Whether a cause that could not be judged leaves the answer open: not one that cannot produce the error named."""
+    return runbook.unexplained is None or symptoms.explains(runbook.check(check_id), error_class) != "no"
+
+
+def _is_unexplained(runbook: model.Runbook, verdicts: Sequence[Verdict], asked: Mapping[str, Any]) -> bool:
+    """Somebody named an error, a unit, a user or a process, and nothing that was found explains it."""
+    if runbook.unexplained is None or not symptoms.names_something(asked):
+        return False
+    return all(verdict.explains_symptom == "no" for verdict in verdicts)
+
+
+def _headline(
+    runbook: model.Runbook,
+    status: Status,
+    verdicts: Sequence[Verdict],
+    facts: Facts,
+    unknown: Sequence[Unknown],
+    *,
+    is_open: bool = False,
+) -> str:
+    if is_open and runbook.unexplained is not None:
+        about = _about_text(runbook, facts)
+        more = f" Not judged: {', '.join(item.check for item in unknown)}." if unknown else ""
+        first = f" Found, but it does not explain this: {verdicts[0].summary}" if verdicts else ""
+        return f"{about}{template.render(runbook.unexplained.says, facts)}{more}{first}"
     if verdicts and (status in {"cause_found", "warning"} or verdicts[0].active in _REACHED):
         text = getattr(runbook.headlines, verdicts[0].nature)
         sentence = template.render(text, {**facts, "verdict": verdicts[0]})
         if verdicts[0].explains_symptom == "no":
-            sentence += " This is real, but it does not explain the error you gave."
+            sentence += f" This is real, but it {_unrelated(runbook, verdicts[0], facts)}."
         return sentence
     sentence = template.render(runbook.headlines.healthy if status == "healthy" else runbook.headlines.inconclusive, facts)
-    if status == "inconclusive":
+    if status == "inconclusive" and unknown:
         sentence += f" Not judged: {', '.join(item.check for item in unknown)}."
     return f"{sentence} {verdicts[0].summary}" if verdicts else sentence
+
+
+def _about_text(runbook: model.Runbook, facts: Facts) -> str:
+    """What is to be said of the error text itself: that it is another matter's, or that nobody here knows it."""
+    text = str(cast(Mapping[str, object], facts["inputs"]).get("symptom", ""))
+    symptom = symptoms.route(runbook, text)
+    if symptom is not None and symptom.matter:
+        return f"{symptom.says} "
+    return "The error text is none that this runbook knows; the host was judged without it. " if text and symptom is None else ""
+
+
+def _next_unexplained(runbook: model.Runbook, facts: Facts) -> tuple[str, ...]:
+    advice = runbook.unexplained.next if runbook.unexplained is not None else ()
+    return tuple(template.render(item.text, facts) for item in _applicable(advice, facts))
 
 
 def _unknown(result: CheckOutcome) -> Unknown:

@@ -6,6 +6,7 @@ compile them. The list order of `checks` is the triage order.
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 
@@ -16,12 +17,23 @@ NATURES = ("limit", "shortage", "other")
 CULPRITS = ("cgroup", "unit", "user", "process", "container", "host")
 
 
+def later(default: Any) -> Any:
+    """A field that came after the first release: a runbook that does not use it keeps its digest (`canonical.plain`)."""
+    return field(default=default, metadata={"is_later": True})
+
+
 @dataclass(frozen=True)
 class Symptom:
-    """Error text that routes to a class of causes: `match` is a regular expression without backtracking traps."""
+    """Error text that routes to a class of causes: `match` is a regular expression without backtracking traps.
+
+    With `matter` the text is of another matter that no check here judges; `says` names it, `belongs_to` the runbook for it.
+    """
 
     match: str
     error_class: str
+    matter: str = later("")
+    says: str = later("")
+    belongs_to: str = later("")
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,19 @@ class Headlines:
 
 
 @dataclass(frozen=True)
+class Unexplained:
+    """What is said when somebody named an error, a unit, a user or a process and nothing that was found explains it.
+
+    A runbook that has this never calls such a host healthy. Causes that cannot produce the error named do not make the answer
+    inconclusive by being unreadable. `lookups` (probe name -> CEL) are asked then, as evidence.
+    """
+
+    says: str
+    next: tuple[Advice, ...] = ()
+    lookups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Runbook:
     """One version of one runbook. `digest` is the SHA-256 of its canonical content."""
 
@@ -173,6 +198,7 @@ class Runbook:
     logins: tuple[LoginMeaning, ...]
     advice: tuple[Advice, ...]
     references: tuple[str, ...]
+    unexplained: Unexplained | None = later(None)
     digest: str = field(default="", compare=False)
     source: str = field(default="", compare=False)  # the file, for messages
 

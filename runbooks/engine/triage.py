@@ -7,6 +7,7 @@ could not read all leave the check unknown, with the reason, unless something el
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
+from typing import cast
 
 from triagebook.runbooks.engine import model, rules, symptoms
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -130,7 +131,7 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
     matched = [(result.check, finding) for result in outcomes for finding in result.of("matched")]
     compares = any(state.samples > samples for check in runbook.checks for state in check.states)
     suspects = dict.fromkeys(_suspects(matched, facts, inputs))
-    lookups = dict.fromkeys(_lookups(runbook, matched, facts, inputs))
+    lookups = dict.fromkeys([*_lookups(runbook, matched, facts, inputs), *_lookups_unexplained(runbook, matched, facts)])
     return Needs(
         sample=samples == 1 and bool(matched) and compares,
         suspects=tuple(suspects)[:MAX_SUSPECTS],
@@ -157,6 +158,17 @@ def _lookups(
             if isinstance(subject, str) and subject:
                 found.append((probe, runbook.probes[probe], subject))
     return found
+
+
+def _lookups_unexplained(
+    runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts
+) -> list[tuple[str, str, str]]:
+    """What to ask where something was named and nothing matched: a victim that is gone left its traces in the log only."""
+    asked = cast(Mapping[str, object], facts["inputs"])
+    if runbook.unexplained is None or matched or not symptoms.names_something(asked):
+        return []
+    subjects = {name: rules.evaluate(text, facts) for name, text in runbook.unexplained.lookups.items()}
+    return [(name, runbook.probes[name], subject) for name, subject in subjects.items() if isinstance(subject, str) and subject]
 
 
 def element_name(finding: Finding) -> str:

@@ -12,13 +12,14 @@ from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey
 
 INPUT_TYPES: Mapping[str, Any] = {"systemd_unit": str, "user": str, "pid": int, "text": str}
+SYMPTOM_FACTS: Mapping[str, Any] = {"symptom_class": str, "symptom_bytes": int, "symptom_path": str}
 _CULPRIT_KINDS = set(model.CULPRITS)
 
 
 def scope_of(runbook: model.Runbook, facts_types: Mapping[str, Any]) -> rules.NameScope:
     """The names a rule outside of `each` may use: probes, inputs, and the symptom's class."""
     inputs = {name: INPUT_TYPES[item.type] for name, item in runbook.inputs.items()}
-    roots: dict[str, Any] = {"inputs": {**inputs, "symptom_class": str}}
+    roots: dict[str, Any] = {"inputs": {**inputs, **SYMPTOM_FACTS}}
     for name, kind in runbook.probes.items():
         roots[name] = facts_types[kind]
     return rules.NameScope(roots)
@@ -51,7 +52,9 @@ def _unique(ids: list[str], where: str, document: Document) -> None:
 def _check_symptoms(runbook: model.Runbook, document: Document) -> None:
     classes = {name for check in runbook.checks for name in check.explains}
     for index, symptom in enumerate(runbook.symptoms):
-        if symptom.error_class not in classes:
+        if symptom.matter and not symptom.says:
+            raise document.error(("symptoms", index, "says"), "a text of another matter needs a sentence that names it")
+        if symptom.error_class not in classes and not symptom.matter:
             raise document.error(
                 ("symptoms", index, "class"),
                 f"no check explains {symptom.error_class!r}{did_you_mean(symptom.error_class, classes)}",
@@ -221,11 +224,27 @@ def _check_texts(runbook: model.Runbook, document: Document, scope: rules.NameSc
         for name in login.suspects:
             if name not in ids:
                 raise document.error(("logins", index, "suspects"), f"unknown check {name!r}{did_you_mean(name, ids)}")
+    if runbook.unexplained is not None:
+        _check_unexplained(runbook.unexplained, document, scope, runbook.probes)
     for index, advice in enumerate(runbook.advice):
         check_text(advice.text, ("advice", index, "text"))
         if advice.when:
             with _at(document, ("advice", index, "when")):
                 rules.check(advice.when, scope, is_condition=True)
+
+
+def _check_unexplained(said: model.Unexplained, document: Document, scope: rules.NameScope, probes: Mapping[str, str]) -> None:
+    _check_text(said.says, ("unexplained", "says"), document, scope)
+    for index, advice in enumerate(said.next):
+        _check_text(advice.text, ("unexplained", "next", index, "text"), document, scope)
+        if advice.when:
+            with _at(document, ("unexplained", "next", index, "when")):
+                rules.check(advice.when, scope, is_condition=True)
+    for name, text in said.lookups.items():
+        if name not in probes:
+            raise document.error(("unexplained", "lookups", name), f"unknown probe{did_you_mean(name, probes)}")
+        with _at(document, ("unexplained", "lookups", name)):
+            rules.check(text, scope, is_condition=False)
 
 
 def _check_text(text: str, path: PathKey, document: Document, scope: rules.NameScope) -> None:

@@ -78,6 +78,9 @@ def _unused_advice(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, 
 
     checks = tuple(replace(check, next=label_advice(f"{check.id}.next", check.next)) for check in runbook.checks)
     other = replace(runbook, checks=checks, advice=label_advice("advice", runbook.advice))
+    if runbook.unexplained is not None:
+        said_then = label_advice("unexplained.next", runbook.unexplained.next)
+        other = replace(other, unexplained=replace(runbook.unexplained, next=said_then))
     said = {text for case in cases if (conclusion := _conclusion(other, case)) for text in conclusion.next}
     return tuple(place for place in places if place not in said)
 

@@ -26,8 +26,11 @@ class _Strict(BaseModel):
 class SymptomDoc(_Strict):
     """Error text -> class."""
 
-    match: Annotated[str, Field(min_length=3, max_length=300)]
+    match: Annotated[str, Field(min_length=3, max_length=900)]
     error_class: Annotated[Id, Field(alias="class")]
+    matter: Annotated[str, Field(max_length=60)] = ""
+    says: Annotated[str, Field(max_length=600)] = ""
+    belongs_to: Annotated[str, Field(max_length=32)] = ""
 
 
 class InputDoc(_Strict):
@@ -156,6 +159,14 @@ class HeadlinesDoc(_Strict):
     unreachable: Sentence
 
 
+class UnexplainedDoc(_Strict):
+    """What is said when nothing explains the error, unit, user or process that was named."""
+
+    says: Sentence
+    next: list[AdviceDoc] = []
+    lookups: dict[Id, Expression] = {}
+
+
 class RunbookDoc(_Strict):
     """One version of a runbook."""
 
@@ -173,6 +184,7 @@ class RunbookDoc(_Strict):
     logins: list[LoginDoc] = []
     advice: list[AdviceDoc] = []
     references: list[Sentence] = []
+    unexplained: UnexplainedDoc | None = None
 
 
 def parse_runbook(document: Document) -> model.Runbook:
@@ -269,13 +281,21 @@ def _remediation(doc: RemediationDoc) -> model.Remediation:
     )
 
 
+def _symptom(doc: SymptomDoc) -> model.Symptom:
+    return model.Symptom(doc.match, doc.error_class, doc.matter, doc.says, doc.belongs_to)
+
+
+def _unexplained(doc: UnexplainedDoc | None) -> model.Unexplained | None:
+    return None if doc is None else model.Unexplained(doc.says, _advice(doc.next), dict(doc.lookups))
+
+
 def _convert(doc: RunbookDoc, source: str) -> model.Runbook:
     return model.Runbook(
         id=doc.id,
         version=doc.version,
         title=doc.title,
         status=doc.status,
-        symptoms=tuple(model.Symptom(symptom.match, symptom.error_class) for symptom in doc.symptoms),
+        symptoms=tuple(_symptom(symptom) for symptom in doc.symptoms),
         inputs={name: model.Input(item.type, item.optional) for name, item in doc.inputs.items()},
         probes={name: probe.kind for name, probe in doc.probes.items()},
         checks=tuple(_check(check) for check in doc.checks),
@@ -284,5 +304,6 @@ def _convert(doc: RunbookDoc, source: str) -> model.Runbook:
         logins=tuple(model.LoginMeaning(item.outcome, item.says, tuple(item.suspects)) for item in doc.logins),
         advice=_advice(doc.advice),
         references=tuple(doc.references),
+        unexplained=_unexplained(doc.unexplained),
         source=source,
     )
