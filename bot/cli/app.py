@@ -7,10 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from triagebook.bot.cli.verbosity import add_option
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.log import log_event, safe_value
+from typer.main import get_command
 
 if TYPE_CHECKING:
     from triagebook.bot.cli.early_connect import EarlyConnection
+
+FAULT = 70  # EX_SOFTWARE of sysexits.h: the failure is ours
 
 app = typer.Typer(
     add_completion=False,
@@ -174,10 +179,15 @@ def mount(words: Sequence[str]) -> None:
 
 
 def main(dialled: "EarlyConnection | None" = None) -> None:
-    """Parse the arguments and run the command. An expected failure becomes one line on standard error and an exit status."""
+    """Parse the arguments and run the command. A failure becomes one line on standard error and an exit status.
+
+    The traceback of an internal error is shown with -vv.
+    """
     mount(sys.argv[1:])
+    command = get_command(app)
+    add_option(command)
     try:
-        app(obj=dialled)
+        command(obj=dialled)
     except TriagebookError as error:
         sys.stderr.write(f"triagebook: {_message_of(error)}\n")
         sys.exit({"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error)))
@@ -185,6 +195,11 @@ def main(dialled: "EarlyConnection | None" = None) -> None:
         sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last one who can say it in words
+        log_event("cli.defect", error=error)
+        why = safe_value("error", error)
+        sys.stderr.write(f"triagebook: internal error: {why}; run the command again with -vv and report the output\n")
+        sys.exit(FAULT)
     finally:
         gc.freeze()  # saves 25 ms: otherwise the interpreter collects garbage once more on exit
 

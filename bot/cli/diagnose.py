@@ -18,6 +18,7 @@ from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question, check_inputs
 from triagebook.tools.diagnosis.recording import save_answer
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.log import is_logged
 
 if TYPE_CHECKING:
     from triagebook.bot.render.fleet import HostRow
@@ -150,7 +151,7 @@ class _live_line:  # noqa: N801 - used as a function
         self.err, self.host = err, host
 
     def __call__(self, stage: str, diagnosis: Diagnosis | None) -> None:
-        if not self.err.isatty():
+        if not self.err.isatty() or is_logged("diagnosis.started"):  # with -v it is said line by line
             return
         words = {"connecting": "connecting...", "asking": "reading systemd and the journal...", "done": ""}
         first = f"first sample: {diagnosis.headline[:90]} taking a second one..." if diagnosis else words.get(stage, stage)

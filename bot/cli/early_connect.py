@@ -6,6 +6,7 @@ This module imports little: opening a connection is waiting for a round trip, an
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from triagebook.bot.cli.verbosity import FLAGS, count_flags, show
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.inventory.target import parse_target
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from triagebook.tools.ssh.transport import SshTransport
 
 
-_FLAGS = {"--json", "--explain"}
+_FLAGS = {"--json", "--explain", *FLAGS}
 _WITH_VALUE = {"-F", "-r", "--runbook", "--symptom", "--unit", "--user", "--pid", "--sample", "--save", "--accept-unknown"}
 
 
@@ -51,6 +52,8 @@ def connect(words: Sequence[str]) -> EarlyConnection | None:
     plain = plain_target(words)
     if plain is None:
         return None
+    if verbosity := count_flags(words, _WITH_VALUE):
+        show(verbosity)
     try:
         return EarlyConnection((plain[0],), plain[1], dial((plain[0],), plain[1]))
     except TriagebookError:

@@ -25,6 +25,7 @@ SDK_HOMES = {
     "jinja2": ("runbooks/engine/template.py",),
     "ruamel": ("runbooks/library/document.py",),
     "cel": ("runbooks/engine/rules.py",),
+    "prometheus_client": ("tools/server/metrics.py",),
     "greenlet": ("tools/transport/scheduler.py",),
 }
 
@@ -34,6 +35,8 @@ LAYERS = {
     "tools": (
         "times",
         "redact",
+        "log",
+        "log_output",
         "files",
         "settings",
         "transport",

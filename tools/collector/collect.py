@@ -14,6 +14,7 @@ from triagebook.runbooks.probes.records import END, Sample, parse_samples
 from triagebook.tools.collector import files, program, readings
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.collector.stream import SampleStream
+from triagebook.tools.log import log_event
 from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
@@ -59,7 +60,8 @@ class Cost:
 class HostReader:
     """A host being read: its samples so far, and the session they came by. Made by `start`."""
 
-    def __init__(self, process: Process, kinds: Sequence[str], patience: Patience, argv: Sequence[str]) -> None:
+    def __init__(self, host: str, process: Process, kinds: Sequence[str], patience: Patience, argv: Sequence[str]) -> None:
+        self._host = host
         self.session: Session = process.session
         self.kinds = tuple(kinds)
         self.samples: tuple[Sample, ...] = ()
@@ -112,6 +114,7 @@ class HostReader:
 
     def run(self, argv: Sequence[str], timeout_s: float) -> Output | Unreadable:
         """Run one more program on the same session. That it cannot be started is evidence, so it is an answer."""
+        log_event("collector.run", host=self._host, program=argv[0])
         if self._installed:
             return Unreadable(f"{argv[0]}: this account may run the installed collector only")
         try:
@@ -202,6 +205,7 @@ class HostReader:
             return
         self._is_by_files = True
         self.samples = (sample,)
+        log_event("collector.fallback", host=self._host, values=len(values))
         self._note("facts were read as files (SFTP): what needs a program on the host is unknown")
 
     def _read_files(self, paths: Sequence[str]) -> dict[str, bytes | str]:
@@ -230,6 +234,8 @@ class HostReader:
 
     def _add(self, sample: Sample) -> None:
         self.samples = (*self.samples, sample)
+        event = "collector.sample" if sample.is_complete else "collector.cut"
+        log_event(event, host=self._host, sample=sample.n, records=len(sample.records), received_bytes=self._stream.received)
 
     def _finish(self) -> Exit | None:
         try:
@@ -239,6 +245,7 @@ class HostReader:
 
     def _note(self, text: str) -> None:
         self._notes.append(safe_text(text, 300))
+        log_event("collector.note", host=self._host, says=text)
 
 
 def start(
@@ -258,7 +265,8 @@ def start(
     """
     argv = program.command(join(tuple(kinds)), program.launcher(cpu_limit_s=cpu_limit_s))
     process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP if cpu_limit_s is not None else _WATCH_CAP)
-    return HostReader(process, kinds, patience or Patience(), argv)
+    log_event("collector.started", host=host, program_bytes=len(argv[-1]), kinds=len(kinds))
+    return HostReader(host, process, kinds, patience or Patience(), argv)
 
 
 @cache

@@ -16,6 +16,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.log import log_event
 from triagebook.tools.transport.scheduler import Scheduler
 
 AT_ONCE = 200
@@ -139,8 +140,10 @@ class Fleet:
         except TriagebookError as error:
             outcome = Outcome(question, error=error)
         except Exception as error:  # noqa: BLE001 - a fault of ours at one host must not lose the others
+            log_event("fleet.defect", host=question.target.text, error=error)
             fault = TriagebookError(f"{question.target.text}: {type(error).__name__}: {error}", reason="fault")
             outcome = Outcome(question, error=fault)
+        log_event("fleet.ended", host=question.target.text, error=outcome.error)
         self._ended.append((number, outcome))
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from triagebook.runbooks.engine import model, triage
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import FactEntry
+from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry
 from triagebook.runbooks.engine.triage import Facts, Needs, needs
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes import catalog as probes
@@ -22,6 +22,7 @@ from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.assemble import DiagnosisRun
 from triagebook.tools.diagnosis.question import Answer, Progress, Question, check_inputs
 from triagebook.tools.inventory.target import TargetName
+from triagebook.tools.log import is_logged, log_event
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.base import LoginFailed, Transport
 
@@ -47,9 +48,16 @@ class Service:
         started, clock = self.now(), time.perf_counter()
         runbook = self.loaded.get(question.runbook) or self.catalog.load(question.runbook)
         check_inputs(runbook, question)
-        run, progress = DiagnosisRun(runbook, question, started, clock), progress or (lambda _stage, _diagnosis: None)
-        if question.target.kind == "replay":
-            return run.replay(self.catalog)
+        run = DiagnosisRun(runbook, question, started, clock)
+        log_event("diagnosis.started", host=question.target.text, runbook=runbook.id)
+        answer = run.replay(self.catalog) if question.target.kind == "replay" else self._ask(run, progress or _say_nothing)
+        if is_logged("diagnosis.concluded"):
+            _log_conclusion(question, answer.diagnosis)
+        return answer
+
+    def _ask(self, run: DiagnosisRun, progress: Progress) -> Answer:
+        """Reach the host, and observe it."""
+        runbook, question = run.runbook, run.question
         kinds = lookups.kinds_to_collect(runbook)
         progress("connecting", None)
         if not probes.are_loaded(kinds):
@@ -72,6 +80,7 @@ class Service:
         beside = tuple(collection.look(reading, EXTRA_READING_S) for reading in run.question.extra_readings)
         wanted = _needs(run, history)
         if wanted.sample:
+            log_event("diagnosis.second_sample", host=run.question.target.text, after_s=float(run.question.sample_s))
             progress("first", run.diagnosis(history, collection, extra, collected_ms))
             self.pause(run.question.sample_s)
             collection.take_sample(wanted.suspects)
@@ -79,10 +88,31 @@ class Service:
             history = history_of(run.runbook, kinds, collection.samples)
             wanted = _needs(run, history)
         if wanted.lookups:
+            log_event("diagnosis.lookups", host=run.question.target.text, lookups=len(wanted.lookups))
             progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
         also = lookups.facts(collection, run.question.extra_lookups)
         return Answer(run.diagnosis(history, collection, extra, collected_ms), history, also, beside)
+
+
+def _say_nothing(_stage: str, _diagnosis: Diagnosis | None) -> None:
+    """Take no interest in the progress."""
+
+
+def _log_conclusion(question: Question, found: Diagnosis) -> None:
+    verdict, login = found.verdict, found.login
+    log_event(
+        "diagnosis.concluded",
+        host=question.target.text,
+        runbook=f"{found.runbook.id}@{found.runbook.version}",
+        status=found.status,
+        cause=verdict.cause if verdict else None,
+        strength=verdict.strength if verdict else None,
+        login=f"{login.phase}:{login.outcome}" if found.status == "unreachable" else None,
+        samples=len(found.samples),
+        id=found.id,
+        ms=float(found.duration_ms),
+    )
 
 
 def get_ready(runbook: model.Runbook, kinds: Sequence[str]) -> None:

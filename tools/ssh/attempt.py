@@ -4,6 +4,7 @@ import math
 import time
 from types import TracebackType
 
+from triagebook.tools.log import is_logged, log_event
 from triagebook.tools.ssh.config import HostConfig
 from triagebook.tools.ssh.failures import FAILURES, classify
 from triagebook.tools.ssh.stream import Dialing
@@ -21,9 +22,12 @@ class LoginAttempt:
         self.timings_ms: dict[str, float] = {}
         self.notes: list[str] = []
 
-    def phase(self, name: str, seconds: float = math.inf) -> "_Phase":
-        """`until` is the phase's deadline inside. Raises LoginFailed with the evidence for what went wrong in it."""
-        return _Phase(self, name, seconds)
+    def phase(self, name: str, seconds: float = math.inf, *, starts: bool = True, ends: bool = True, **about: object) -> "_Phase":
+        """`until` is the phase's deadline inside. Raises LoginFailed with the evidence for what went wrong in it.
+
+        A phase that other work comes between has parts: one that `starts`, one that `ends` it. `about` goes into the log.
+        """
+        return _Phase(self, name, seconds, (starts, ends), about)
 
     def add_time(self, phase: str, milliseconds: float) -> None:
         """Count time to a phase that may come more than once."""
@@ -31,7 +35,10 @@ class LoginAttempt:
 
     def note(self, *notes: str) -> None:
         """Keep what the reader of the result should know."""
-        self.notes.extend(note for note in notes if note not in self.notes)
+        for note in notes:
+            if note not in self.notes:
+                self.notes.append(note)
+                log_event("ssh.note", host=self.name, says=note)
 
     def hop(self, name: str) -> "LoginAttempt":
         """The login at a jump host: its own phases, within the same total, with the same notes."""
@@ -47,22 +54,41 @@ class LoginAttempt:
         """Begin the TCP connection, where the way to the host is a direct one. Raises LoginFailed."""
         if config.proxy_jump or config.proxy_command:
             return None
-        with self.phase("connect", self.connect_limit(config.connect_timeout_s)):
+        limit_s = self.connect_limit(config.connect_timeout_s)
+        with self.phase("connect", limit_s, ends=False, address=config.host, port=config.port):
             return Dialing(config.host, config.port, self.until)
 
 
 class _Phase:
-    """One phase of an attempt, while it lasts."""
+    """One phase of an attempt, while it lasts. What becomes known of it goes to `about`, for the log."""
 
-    def __init__(self, attempt: LoginAttempt, name: str, seconds: float) -> None:
+    def __init__(
+        self, attempt: LoginAttempt, name: str, seconds: float, parts: tuple[bool, bool], about: dict[str, object]
+    ) -> None:
         self._attempt, self._name, self._seconds = attempt, name, seconds
+        self._starts, self._ends = parts
+        self.about = about
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_Phase":
         self._started = time.monotonic()
         self._attempt.until = min(self._started + self._seconds, self._attempt.total_until)
+        if self._starts and is_logged(event := f"ssh.{self._name}.started"):
+            log_event(event, host=self._attempt.name, **self.about)
+        return self
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> None:
         attempt = self._attempt
-        attempt.add_time(self._name, (time.monotonic() - self._started) * 1000)
+        spent_ms = (time.monotonic() - self._started) * 1000
+        attempt.add_time(self._name, spent_ms)
+        if error is None:
+            if self._ends and is_logged(event := f"ssh.{self._name}.complete"):
+                log_event(event, host=attempt.name, ms=spent_ms if self._starts else attempt.timings_ms[self._name], **self.about)
+            return
         if isinstance(error, FAILURES):
-            raise LoginFailed(classify(self._name, error, attempt.name, attempt.until - self._started)) from error
+            login = classify(self._name, error, attempt.name, attempt.until - self._started)
+            self._log_failure(spent_ms, phase=login.phase, outcome=login.outcome, says=login.message)
+            raise LoginFailed(login) from error
+        self._log_failure(spent_ms, says=f"{type(error).__name__}: {error}")
+
+    def _log_failure(self, spent_ms: float, **why: str) -> None:
+        log_event(f"ssh.{self._name}.failed", host=self._attempt.name, ms=spent_ms, **why, **self.about)

@@ -103,7 +103,7 @@ class Connector:
             if key is None:
                 return Beginning(visit, stream)
             connection = Connection(stream, visit.check, eager=(way and way.kex) or CURVE25519)
-            with attempt.phase("banner", attempt.deadlines.banner_s):
+            with attempt.phase("banner", attempt.deadlines.banner_s, ends=False):
                 connection.speak(attempt.until)
             return Beginning(visit, stream, key, connection)
         except BaseException:
@@ -145,11 +145,12 @@ class Connector:
     def _walk(self, visit: "_Visit", stream: ByteStream, opening: Opening, *, can_fly: bool) -> Arrival:
         attempt, limits, user = visit.attempt, visit.attempt.deadlines, visit.config.user
         connection = Connection(stream, visit.check)
-        with attempt.phase("banner", limits.banner_s):
+        with attempt.phase("banner", limits.banner_s) as phase:
             connection.greet(attempt.until)
+            phase.about["server"] = connection.server
         with attempt.phase("kex", limits.kex_s):
             connection.exchange_keys(attempt.until)
-        with attempt.phase("auth", limits.auth_s):
+        with attempt.phase("auth", limits.auth_s, user=user, keys=len(visit.identities.usable)):
             taken = authenticate(connection, user, visit.identities.usable, visit.refused, attempt.until)
         with attempt.phase("session", limits.exec_s):
             channel = opening.queue(connection, is_ahead=False)
@@ -164,7 +165,8 @@ class Connector:
         """TCP, the proxy command, or a tunnel through the last jump host."""
         if config.proxy_jump:
             return self._tunnel(config, attempt, depth)
-        with attempt.phase("connect", attempt.connect_limit(config.connect_timeout_s)):
+        limit_s = attempt.connect_limit(config.connect_timeout_s)
+        with attempt.phase("connect", limit_s, starts=dialing is None, address=config.host, port=config.port):
             if dialing is None:
                 from triagebook.tools.ssh.proxy_command import ProxyCommandStream  # noqa: PLC0415 - seldom
 

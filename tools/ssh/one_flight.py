@@ -32,8 +32,9 @@ def fly(connection: Connection, user: str, key: SshIdentity, opening: Opening, a
         LoginFailed: the host's answer would be the same in any order (no banner, host key, no session).
     """
     limits = attempt.deadlines
-    with attempt.phase("banner", limits.banner_s):
+    with attempt.phase("banner", limits.banner_s, starts=False) as phase:
         connection.greet(attempt.until)
+        phase.about["server"] = connection.server
     try:
         with attempt.phase("kex", limits.kex_s):
             connection.exchange_keys_and_hold(attempt.until)
@@ -66,7 +67,7 @@ def _queue_login(connection: Connection, user: str, key: SshIdentity, attempt: L
 
 
 def _await_login(connection: Connection, user: str, key: SshIdentity, attempt: LoginAttempt, refused: set[str]) -> None:
-    with attempt.phase("auth", attempt.deadlines.auth_s):
+    with attempt.phase("auth", attempt.deadlines.auth_s, user=user, key=f"{key.origin} {key.fingerprint}"):
         connection.wait(lambda: connection.auth_reply is not None, attempt.until)
         kind, reader = connection.auth_reply or (0, None)
         if kind != USERAUTH_SUCCESS:

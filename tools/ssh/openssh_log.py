@@ -13,6 +13,7 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.text import plain
+from triagebook.tools.log import log_event
 from triagebook.tools.ssh.failures import DROPPED_ON_PURPOSE
 from triagebook.tools.transport.base import Login, LoginFailed
 
@@ -60,6 +61,7 @@ class OpensshLog:
         self._is_proxied = False
         self.host_key = ""
         self.timings_ms: dict[str, float] = {}
+        log_event("ssh.connect.started", host=host, by="openssh")
 
     def open(self, pipe: Path) -> None:
         """The reading end, before ssh opens the other."""
@@ -100,8 +102,10 @@ class OpensshLog:
         before = self.phase
         self.timings_ms[before] = round((now - self._started) * 1000, 1)
         self._started = now
+        log_event(f"ssh.{before}.complete", host=self._host, ms=self.timings_ms[before])
         if phase != "exec":
             self.phase = phase
+            log_event(f"ssh.{phase}.started", host=self._host)
 
     @property
     def cut(self) -> str:
@@ -110,7 +114,9 @@ class OpensshLog:
 
     def timeout(self, waited_s: float) -> Login:
         """The evidence of a deadline that passed."""
-        return Login(self.phase, "timeout", f"{self._host}: ssh got no further than {self.phase} within {waited_s:.3g} s")
+        return self._log_failure(
+            Login(self.phase, "timeout", f"{self._host}: ssh got no further than {self.phase} within {waited_s:.3g} s")
+        )
 
     def failure(self, stderr: bytes) -> TriagebookError:
         """What a login that ended amounts to."""
@@ -131,4 +137,16 @@ class OpensshLog:
             outcome = "no_banner"
         if outcome == "no_banner" and self._is_proxied:  # the proxy may have failed: no evidence about the host
             phase, outcome = "connect", "refused"
-        return LoginFailed(Login(phase, outcome, f"{self._host}: {text}"))
+        return LoginFailed(self._log_failure(Login(phase, outcome, f"{self._host}: {text}")))
+
+    def _log_failure(self, login: Login) -> Login:
+        spent_ms = (time.monotonic() - self._started) * 1000
+        log_event(
+            f"ssh.{self.phase}.failed",
+            host=self._host,
+            ms=spent_ms,
+            phase=login.phase,
+            outcome=login.outcome,
+            says=login.message,
+        )
+        return login

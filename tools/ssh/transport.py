@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.log import log_event
 from triagebook.tools.ssh.attempt import LoginAttempt
 from triagebook.tools.ssh.config import look_up, parse_target
 from triagebook.tools.ssh.failures import Cut, NotAgreed, TimedOut
@@ -134,6 +135,7 @@ class SshSession:
         self._attempt = attempt
         self.login = Login("exec", "ok")
         self.path = Route(f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
+        log_event("ssh.open", host=attempt.name, order=arrival.order, host_key=self.path.host_key)
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Start one more process on the connection. Raises LoginFailed (phase exec) when the host refuses it."""

@@ -1,10 +1,12 @@
 """What is dialled before the command line is parsed: one host that plainly is one."""
 
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 from triagebook.bot.cli.app import app
 from triagebook.bot.cli.early_connect import _FLAGS, _WITH_VALUE, plain_target
+from triagebook.bot.cli.verbosity import add_option
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -15,6 +17,8 @@ from typer.testing import CliRunner
         (["diagnose", "web1"], ("web1", "")),
         (["diagnose", "-F", "ssh_config", "--json", "web1", "--symptom", "Cannot allocate"], ("web1", "ssh_config")),
         (["diagnose", "web1", "-F", "a", "-F", "b"], ("web1", "b")),
+        (["diagnose", "-vv", "web1", "-v"], ("web1", "")),
+        (["diagnose", "web1", "--verbose"], ("web1", "")),
         (["diagnose"], None),
         (["diagnose", "web1", "web2"], None),
         (["diagnose", "web1", "-F"], None),
@@ -30,10 +34,15 @@ def test_only_what_is_plainly_one_host_is_dialled(words: list[str], expected: tu
     assert plain_target(words) == expected
 
 
+def _is_flag(option: Any) -> bool:
+    return getattr(option, "is_flag", False) or getattr(option, "count", False)
+
+
 def test_the_options_known_here_are_those_of_the_command() -> None:
     command = get_command(app).commands["diagnose"]  # type: ignore[attr-defined]
-    flags = {name for option in command.params for name in option.opts if getattr(option, "is_flag", False)}
-    assert flags >= _FLAGS
+    add_option(command)
+    flags = {name for option in command.params for name in option.opts if _is_flag(option)}
+    assert flags | {"-vv"} >= _FLAGS
     assert {name for option in command.params for name in option.opts if name not in flags} >= _WITH_VALUE
 
 

@@ -1,0 +1,138 @@
+"""What the product says of its own work: events with stable names, by the standard library's logging.
+
+    log_event("ssh.connect.complete", host="web-01", ms=3.2)   ->   ssh.connect.complete host=web-01 ms=3.2
+
+An event's logger is `triagebook.` and the first word of its name, its level stands in EVENTS. A record carries the name as
+`event`, the values as `context`, and an exception nobody expected as `defect`. Its text is made only where a handler wants
+it, and is safe whatever a host wrote: secrets are cut out, control characters are escapes, no value can look like two.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.text import safe_text
+
+if TYPE_CHECKING:
+    import logging
+
+ROOT = "triagebook"
+DEBUG, DETAIL, INFO, WARNING, ERROR = 10, 15, 20, 30, 40  # as logging's; DETAIL is what `-v` adds to what a server says
+LONGEST = 300  # characters of one value
+NOT_BARE = frozenset(' "=')
+
+EVENTS: Mapping[str, tuple[int, str]] = {
+    "cli.defect": (DEBUG, "Internal error"),
+    "collector.started": (DEBUG, "The collector runs on the host"),
+    "collector.sample": (DETAIL, "Read a sample"),
+    "collector.cut": (DETAIL, "A sample did not come whole"),
+    "collector.run": (DEBUG, "Starting a program on the host"),
+    "collector.fallback": (DETAIL, "The collector could not run; files were read over SFTP instead"),
+    "collector.note": (DETAIL, "A note about the collection"),
+    "diagnosis.started": (DETAIL, "The diagnosis begins"),
+    "diagnosis.second_sample": (DETAIL, "Waiting for a second sample, which could change the answer"),
+    "diagnosis.lookups": (DETAIL, "Asking systemd, the journal or other programs of the host"),
+    "diagnosis.concluded": (INFO, "The diagnosis is concluded"),
+    "fleet.ended": (DEBUG, "One of many hosts is done"),
+    "fleet.defect": (ERROR, "Internal error at one of many hosts"),
+    "ssh.connect.started": (DEBUG, "Connecting to the host"),
+    "ssh.connect.complete": (DETAIL, "Connected"),
+    "ssh.connect.failed": (DETAIL, "Could not connect"),
+    "ssh.banner.started": (DEBUG, "Waiting for the SSH banner"),
+    "ssh.banner.complete": (DETAIL, "The host sent its SSH banner"),
+    "ssh.banner.failed": (DETAIL, "The host sent no SSH banner"),
+    "ssh.kex.started": (DEBUG, "Exchanging keys"),
+    "ssh.kex.complete": (DETAIL, "Exchanged keys and verified the host's key"),
+    "ssh.kex.failed": (DETAIL, "The key exchange failed"),
+    "ssh.auth.started": (DEBUG, "Logging in"),
+    "ssh.auth.complete": (DETAIL, "Logged in"),
+    "ssh.auth.failed": (DETAIL, "The login failed"),
+    "ssh.session.started": (DEBUG, "Opening a session and starting the collector"),
+    "ssh.session.complete": (DETAIL, "Opened a session and started the collector"),
+    "ssh.session.failed": (DETAIL, "The host opened no session"),
+    "ssh.exec.started": (DEBUG, "Starting a further process on the open connection"),
+    "ssh.exec.complete": (DETAIL, "Started a further process on the open connection"),
+    "ssh.exec.failed": (DETAIL, "The host did not start a further process"),
+    "ssh.open": (DETAIL, "The connection is open"),
+    "ssh.note": (DETAIL, "A note about the connection"),
+}
+
+_LOGGERS: dict[str, "logging.Logger"] = {}
+
+
+def is_logged(event: str) -> bool:
+    """Whether anybody wants this event. Costs nothing to speak of: ask before a context that is dear to make."""
+    if "logging" not in sys.modules:  # importing it costs 2 ms before a connection begins, and nobody can have asked for a log
+        return False
+    logger = _LOGGERS.get(event) or _make_logger(event)
+    return logger.isEnabledFor(EVENTS[event][0])
+
+
+def log_event(event: str, **context: object) -> None:
+    """Log one of EVENTS, with what it is about. Values may be anything, also what a host wrote; never pass a secret."""
+    if is_logged(event):
+        defect = next((value for value in context.values() if isinstance(value, Exception) and not is_expected(value)), None)
+        _LOGGERS[event].log(EVENTS[event][0], LogLine(event, context), extra={"event": event, "context": context, "defect": defect})
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether a failure is one that the product foresees; of any other one the traceback matters."""
+    return isinstance(error, TriagebookError | OSError)
+
+
+class LogLine:
+    """The text of a record, which is made when it is asked for."""
+
+    def __init__(self, event: str, context: Mapping[str, object]) -> None:
+        self._event, self._context = event, context
+
+    def __str__(self) -> str:
+        return " ".join([self._event, *pairs(self._context)])
+
+
+def pairs(context: Mapping[str, object]) -> list[str]:
+    """Write `key=value` for each value that is there, each of them one word or in double quotes."""
+    return [f"{key}={quote(text)}" for key, text in safe_values(context).items()]
+
+
+def safe_values(context: Mapping[str, object]) -> dict[str, str]:
+    """Return each value that is there as text that `safe_value` made."""
+    return {key: text for key, value in context.items() if (text := safe_value(key, value))}
+
+
+def safe_value(key: str, value: object) -> str:
+    """Return a value as one line of bounded length, without secrets and with unprintable characters as escapes."""
+    from triagebook.tools.redact import redact  # noqa: PLC0415 - its patterns take 10 ms to compile
+
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Exception) and not isinstance(value, TriagebookError):
+        value = f"{type(value).__name__}: {value}"
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    safe = safe_text(redact(" ".join(text.split())), LONGEST)
+    return redact(f"{key}={safe}").partition("=")[2]  # a value whose own name says that it is a secret
+
+
+def quote(text: str) -> str:
+    """Return the text as it stands where it is one plain word, else in double quotes, with those inside escaped."""
+    if text.isascii() and NOT_BARE.isdisjoint(text):
+        return text
+    inner = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{inner}"'
+
+
+def _make_logger(event: str) -> "logging.Logger":
+    import logging  # noqa: PLC0415 - see is_logged; another thread may be at it, and the import waits for that
+
+    top = logging.getLogger(ROOT)
+    if not top.handlers:
+        top.addHandler(logging.NullHandler())  # nothing is printed until somebody asks for it
+    _LOGGERS[event] = logging.getLogger(f"{ROOT}.{event.partition('.')[0]}")
+    return _LOGGERS[event]
