@@ -10,7 +10,7 @@ from triagebook.runbooks.engine.errors import PlanError, TriagebookError
 from triagebook.tools.actions import unit as units
 from triagebook.tools.collector.collect import INSTALLED
 from triagebook.tools.collector.readings import HostReading
-from triagebook.tools.fixes.interfaces import Job
+from triagebook.tools.fixes.interfaces import Execution
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.transport.base import LoginFailed, Process, Transport
 
@@ -76,9 +76,9 @@ class Harm:
 
     capture: HostCapture
 
-    def find(self, job: Job) -> str:
+    def find(self, execution: Execution) -> str:
         """What was harmed, in words; empty when nothing was, or when it cannot be read any more (never a reason to revert)."""
-        plan, before = job.plan, self.capture.kept.get(job.plan.order_digest, ())
+        plan, before = execution.plan, self.capture.kept.get(execution.plan.order_digest, ())
         if plan.action not in KEEPS_MAIN_PROCESS or not before:
             return ""
         unit = plan.order["unit"]

@@ -19,7 +19,7 @@ from triagebook.tools.actions.orders import Envelope, OrderedChange, OrderKey
 from triagebook.tools.execute.capture import Harm
 from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink, HelperSession
 from triagebook.tools.execute.validation import Validation, validate
-from triagebook.tools.fixes.interfaces import Diagnoser, Ending, EndState, Job
+from triagebook.tools.fixes.interfaces import Diagnoser, Ending, EndState, Execution
 from triagebook.tools.store.fix_states import runbook_name
 from triagebook.tools.transport.base import LoginFailed
 
@@ -50,27 +50,27 @@ class HostExecutor:
         """A helper that was started and waits for its order. RefusedError `not_prepared`."""
         return self.link.approach(host)
 
-    def execute(self, job: Job) -> Ending:
+    def execute(self, execution: Execution) -> Ending:
         """Carry out a plan, once."""
-        plan, number = job.plan, orders.number_of(job.order_id)
-        if (refusal := clock_refusal(job.fresh)) is not None:
+        plan, number = execution.plan, orders.number_of(execution.order_id)
+        if (refusal := clock_refusal(execution.fresh)) is not None:
             return refusal
         change = OrderedChange(plan.action, tuple((name, plan.order[name]) for name in orders.FIELDS[plan.action]))
-        ending = self._send(job, number, change)
+        ending = self._send(execution, number, change)
         if isinstance(ending, Ending):
             return ending
         detail = {"order": number, "before": ending.before, "after": ending.after, "journal": ending.journal}
         if plan.action == UNDO_ACTION:
             return Ending("validated", f"put back: {_changes(plan)}", detail)
-        harmed = self.harm.find(job)
+        harmed = self.harm.find(execution)
         found = self.validate(plan) if not harmed else Validation("standing", harmed, is_without_effect=False)
         if harmed or found.is_without_effect:
-            return self._put_back(job, number, harmed or f"the new value did not take effect; {found.says}", detail)
+            return self._put_back(execution, number, harmed or f"the new value did not take effect; {found.says}", detail)
         return ending_of(plan, found, detail)
 
-    def recover(self, job: Job) -> Ending | None:
+    def recover(self, execution: Execution) -> Ending | None:
         """Settle an unknown execution; None while it cannot be told."""
-        return recover(self, job)
+        return recover(self, execution)
 
     def validate(self, plan: Plan) -> Validation:
         """Fresh diagnoses within the time that the remediation gives itself."""
@@ -79,27 +79,27 @@ class HostExecutor:
         within_s = remediation.validates_within_s if plan.order.get("step") == "live" else 0  # waiting would not change it
         return validate(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), within_s, self.pause)
 
-    def undo(self, job: Job, number: str) -> HelperAnswer | Ending:
+    def undo(self, execution: Execution, number: str) -> HelperAnswer | Ending:
         """Order the helper to put back what the order `number` changed; its answer, or why there is none."""
-        return self._send(job, secrets.token_hex(16), orders.undo_of(number))
+        return self._send(execution, secrets.token_hex(16), orders.undo_of(number))
 
-    def _put_back(self, job: Job, number: str, why: str, detail: Mapping[str, str]) -> Ending:
-        if job.plan.undo == "none":
+    def _put_back(self, execution: Execution, number: str, why: str, detail: Mapping[str, str]) -> Ending:
+        if execution.plan.undo == "none":
             return Ending("unresolved", f"{why}; it has no undo", detail)
-        answer = self.undo(job, number)
+        answer = self.undo(execution, number)
         if isinstance(answer, Ending):
             ended: EndState = "unknown" if answer.state == "unknown" else "unresolved"
             return Ending(ended, f"{why}; and it was not put back: {answer.says}", {**detail, **answer.detail})
         return Ending("reverted", f"{why}; put back to {answer.after}", {**detail, "undo": answer.id, "undone_to": answer.after})
 
-    def _send(self, job: Job, number: str, change: OrderedChange) -> HelperAnswer | Ending:
+    def _send(self, execution: Execution, number: str, change: OrderedChange) -> HelperAnswer | Ending:
         """The helper's `applied` or `undone`; anything else is an ending already."""
-        plan, issued = job.plan, int(self.now().timestamp())
-        envelope = Envelope(number, job.plan_digest, plan.target_id, plan.boot_id, issued, issued + orders.LIFE_S)
+        plan, issued = execution.plan, int(self.now().timestamp())
+        envelope = Envelope(number, execution.plan_digest, plan.target_id, plan.boot_id, issued, issued + orders.LIFE_S)
         sealed = self.key.seal(orders.render(envelope, change))
         detail = {"order": number}
         try:
-            way = job.approach
+            way = execution.approach
             answer = way.ask(sealed) if isinstance(way, HelperSession) else self.link.ask(plan.host, sealed)
         except LoginFailed as error:
             return Ending("failed", f"nothing was sent: {error}", detail)
@@ -152,23 +152,27 @@ def _changes(plan: Plan) -> str:
     return "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes)
 
 
-def recover(executor: HostExecutor, job: Job) -> Ending | None:
+def recover(executor: HostExecutor, execution: Execution) -> Ending | None:
     """None while the helper cannot be asked, still works, or its journal and the facts do not tell."""
-    number = orders.number_of(job.order_id)
-    is_undo = job.plan.action == "undo"
+    number = orders.number_of(execution.order_id)
+    is_undo = execution.plan.action == "undo"
     try:
-        answer = executor.link.status(job.plan.host, job.plan.order["undoes"] if is_undo else number)
-        if answer.target != job.plan.target_id or answer.running == "yes":
+        answer = executor.link.status(execution.plan.host, execution.plan.order["undoes"] if is_undo else number)
+        if answer.target != execution.plan.target_id or answer.running == "yes":
             return None
-        return _undo_ending_by_journal(executor, job, answer) if is_undo else _ending_by_journal(executor, job, number, answer)
+        return (
+            _undo_ending_by_journal(executor, execution, answer)
+            if is_undo
+            else _ending_by_journal(executor, execution, number, answer)
+        )
     except TriagebookError:
         return None
 
 
-def _ending_by_journal(executor: HostExecutor, job: Job, number: str, answer: HelperAnswer) -> Ending | None:
+def _ending_by_journal(executor: HostExecutor, execution: Execution, number: str, answer: HelperAnswer) -> Ending | None:
     detail = {"order": number, "journal": answer.journal, "before": answer.before, "after": answer.after}
     if answer.journal == "none":
-        is_over = answer.boot != job.plan.boot_id or _is_too_late(executor, number)
+        is_over = answer.boot != execution.plan.boot_id or _is_too_late(executor, number)
         return Ending("failed", "the helper's journal does not have it: nothing was changed", detail) if is_over else None
     if answer.journal == "claimed" or answer.journal.startswith("refused"):
         return Ending("failed", f"the helper's journal says {answer.journal}: nothing was changed", detail)
@@ -178,24 +182,30 @@ def _ending_by_journal(executor: HostExecutor, job: Job, number: str, answer: He
         return Ending("failed", "the helper's journal says it failed", detail)
     if answer.journal not in CHANGED:
         return None
-    if answer.boot != job.plan.boot_id and job.plan.order.get("step") == "live" and job.plan.action != "swap_file":
+    if (
+        answer.boot != execution.plan.boot_id
+        and execution.plan.order.get("step") == "live"
+        and execution.plan.action != "swap_file"
+    ):
         return Ending("reverted", "the host was started again since: the live change is gone with that boot", detail)
     if answer.journal == "applied":
-        return ending_of(job.plan, executor.validate(job.plan), detail)
-    undone = executor.undo(job, number)  # cut half-way: the helper knows what was there before
+        return ending_of(execution.plan, executor.validate(execution.plan), detail)
+    undone = executor.undo(execution, number)  # cut half-way: the helper knows what was there before
     if isinstance(undone, Ending):
         return None
     return Ending("reverted", "it was cut half-way; the helper put it back", {**detail, "undone_to": undone.after})
 
 
-def _undo_ending_by_journal(executor: HostExecutor, job: Job, answer: HelperAnswer) -> Ending | None:
+def _undo_ending_by_journal(executor: HostExecutor, execution: Execution, answer: HelperAnswer) -> Ending | None:
     detail = {"journal": answer.journal, "before": answer.before, "after": answer.after}
     if answer.journal == "undone":
         return Ending("validated", "the helper's journal says undone: it was put back", detail)
-    if answer.journal == "applied" and (answer.boot != job.plan.boot_id or _is_too_late(executor, orders.number_of(job.order_id))):
+    if answer.journal == "applied" and (
+        answer.boot != execution.plan.boot_id or _is_too_late(executor, orders.number_of(execution.order_id))
+    ):
         return Ending("failed", "the helper's journal says it is still applied: it was not put back", detail)
     if answer.journal in {"undoing", "half"}:  # begun, with an approval: another undo goes on from there
-        undone = executor.undo(job, job.plan.order["undoes"])
+        undone = executor.undo(execution, execution.plan.order["undoes"])
         if not isinstance(undone, Ending):
             return Ending("validated", "it was cut half-way; the helper put it back", {**detail, "undone_to": undone.after})
     return None

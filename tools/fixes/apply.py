@@ -16,7 +16,7 @@ from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.audit.event import Event, Outcome
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
-from triagebook.tools.fixes.interfaces import Approach, Ending, Executor, Job
+from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.revert import UNDO, record_revert
 from triagebook.tools.fixes.views import question_of
@@ -70,10 +70,10 @@ def apply(trust: ApprovalServer, tried: FixRequest, fix_id: str) -> None:
             way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
             _require_fresh(trust, tried, fix, now)
             owner = f"{trust.instance}.{secrets.token_hex(8)}"
-            execution = _Execution(trust, tried, fix, plan, executor, now.fresh, way, owner)
-            execution.claim()
+            claimed = _ClaimedFix(trust, tried, fix, plan, executor, now.fresh, way, owner)
+            claimed.claim()
             trust.step("apply.claimed")
-            execution.settle(execution.run())
+            claimed.settle(claimed.run())
         finally:
             if approach.exception() is None:
                 approach.result().close()
@@ -155,7 +155,7 @@ def _require_fresh(trust: ApprovalServer, tried: FixRequest, fix: Fix, now: _Now
 
 
 @dataclass(frozen=True)
-class _Execution:
+class _ClaimedFix:
     """One execution of one fix by one owner."""
 
     trust: ApprovalServer
@@ -189,10 +189,10 @@ class _Execution:
             return Ending("failed", f"nothing ran: {error}")
         self.trust.step("apply.anchored")
         order_id = f"{self.fix.id}.{self.owner.rpartition('.')[2]}"
-        job = Job(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint, self.approach)
+        execution = Execution(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint, self.approach)
         with hold_lease(self._renew, self.trust.lease):
             try:
-                return self.executor.execute(job)
+                return self.executor.execute(execution)
             except TriagebookError as error:
                 return Ending("unknown", f"{error.reason}: {error}")
             except Exception as error:  # noqa: BLE001 - a defect while a host is being changed: nobody knows

@@ -57,7 +57,7 @@ class Approach(Protocol):
 
 
 @dataclass(frozen=True)
-class Job:
+class Execution:
     """One execution. `fresh` was diagnosed just before; `checkpoint` covers the row that says it runs, and is anchored."""
 
     fix_id: str
@@ -89,11 +89,11 @@ class Executor(Protocol):
         """Open a way to the host's helper; nothing is asked of it yet. TriagebookError: there is no way."""
         ...
 
-    def execute(self, job: Job) -> Ending:
+    def execute(self, execution: Execution) -> Ending:
         """Carry out a plan, once. Anything raised counts as `unknown`."""
         ...
 
-    def recover(self, job: Job) -> Ending | None:
+    def recover(self, execution: Execution) -> Ending | None:
         """Settle an unknown execution from the helper's journal and fresh facts; None while it cannot be told."""
         ...
 

@@ -6,7 +6,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.audit.event import Event
 from triagebook.tools.fixes.apply import result_event
 from triagebook.tools.fixes.attempt import ApprovalServer
-from triagebook.tools.fixes.interfaces import Ending, Job
+from triagebook.tools.fixes.interfaces import Ending, Execution
 from triagebook.tools.fixes.revert import UNDO, record_revert
 from triagebook.tools.store import fix_rows, refusal_rows
 from triagebook.tools.store.fix_states import LEASED, OPEN, Fix, plan_of
@@ -36,12 +36,12 @@ def _settle(trust: ApprovalServer, fix: Fix) -> None:
     """Ask the executor what became of an unknown execution; it stays unknown while that cannot be told."""
     if trust.executor is None:
         return
-    job: Job | None = None
+    execution: Execution | None = None
     try:
-        job = Job(
+        execution = Execution(
             fix.id, plan_of(fix), fix.plan_digest, f"{fix.id}.{fix.owner.rpartition('.')[2]}", None, trust.checkpointer.publish()
         )
-        ending = trust.executor.recover(job)
+        ending = trust.executor.recover(execution)
     except RefusedError as error:
         ending = Ending("failed", f"its plan was changed in the database: {error}")
     except TriagebookError:
@@ -51,8 +51,8 @@ def _settle(trust: ApprovalServer, fix: Fix) -> None:
     event = result_event(_event(fix, trust.clock(), "result"), ending)
     with trust.store.write("resolve") as transaction:
         done = fix_rows.resolve(transaction, fix, ending.state, ending.says, event)
-        if done and job is not None and job.plan.action == UNDO and ending.state == "validated":
-            record_revert(trust, event, transaction, job.plan, f"by {fix.id}")
+        if done and execution is not None and execution.plan.action == UNDO and ending.state == "validated":
+            record_revert(trust, event, transaction, execution.plan, f"by {fix.id}")
 
 
 def _list_fixes(trust: ApprovalServer, states: frozenset[str]) -> list[Fix]:

@@ -16,7 +16,7 @@ from triagebook.tools.actions import ACTIONS, orders
 from triagebook.tools.execute.executor import HostExecutor
 from triagebook.tools.execute.helper_link import FIELDS, AnswerLost, HelperLink, parse
 from triagebook.tools.execute.renderer import is_accepted
-from triagebook.tools.fixes.interfaces import Job
+from triagebook.tools.fixes.interfaces import Execution
 from triagebook.tools.transport.base import Exit, Login, LoginFailed
 
 from tests.system.fixes import samples
@@ -94,11 +94,11 @@ class Looks:
         return self.found
 
 
-def job(**changes: Any) -> Job:
+def execution(**changes: Any) -> Execution:
     order = {"step": "live", "unit": samples.UNIT, "before": "100", "value": "200"}
     plan: Plan = samples.plan(target_id=TARGET, boot_id=BOOT, order=order, **changes)
     fresh = samples.diagnosis()
-    return Job("F-1", plan, "ab" * 32, "F-1.x", replace(fresh, target=replace(fresh.target, clock_skew_s=1.0)), None)  # type: ignore[arg-type]
+    return Execution("F-1", plan, "ab" * 32, "F-1.x", replace(fresh, target=replace(fresh.target, clock_skew_s=1.0)), None)  # type: ignore[arg-type]
 
 
 def executor(helper: Helper, found: Diagnosis, harmed: str = "") -> HostExecutor:
@@ -133,7 +133,7 @@ UNDONE = text(result="undone", reason="ok", id="ID", after="100", journal="undon
 )
 def test_each_answer_has_its_ending(answers: list[str], found: Diagnosis, state: str, sent: int) -> None:
     helper = Helper(list(answers))
-    assert executor(helper, found).execute(job()).state == state
+    assert executor(helper, found).execute(execution()).state == state
     assert len(helper.heard) == sent
     assert all(b"-----END SSH SIGNATURE-----" in message for message in helper.heard)
 
@@ -150,19 +150,19 @@ def test_each_answer_has_its_ending(answers: list[str], found: Diagnosis, state:
 def test_an_order_goes_to_the_helper_that_waits_for_it(early: str | None, launches: int, state: str, sent: int) -> None:
     helper = Waiting([APPLIED], early=early)
     made = executor(helper, WELL)
-    ending = made.execute(replace(job(), approach=made.approach("web-01")))
+    ending = made.execute(replace(execution(), approach=made.approach("web-01")))
     assert (ending.state, helper.launches, len(helper.heard)) == (state, launches, sent), ending
 
 
 def test_an_undo_after_it_goes_by_a_login_of_its_own() -> None:
     helper = Waiting([APPLIED, UNDONE])
     made = executor(helper, WELL, "the main process changed")
-    assert made.execute(replace(job(), approach=made.approach("web-01"))).state == "reverted"
+    assert made.execute(replace(execution(), approach=made.approach("web-01"))).state == "reverted"
     assert (helper.launches, len(helper.heard)) == (2, 2)
 
 
 def test_a_permanent_step_is_not_taken_for_one_without_effect() -> None:
-    asked = job()
+    asked = execution()
     asked = replace(asked, plan=replace(asked.plan, order={**asked.plan.order, "step": "persist"}))
     helper = Helper([APPLIED])
     ending = executor(helper, samples.diagnosis(current_limit=100)).execute(asked)
@@ -172,14 +172,14 @@ def test_a_permanent_step_is_not_taken_for_one_without_effect() -> None:
 
 def test_harm_is_put_back() -> None:
     helper = Helper([APPLIED, UNDONE])
-    ending = executor(helper, WELL, "the main process changed").execute(job())
+    ending = executor(helper, WELL, "the main process changed").execute(execution())
     assert (ending.state, ending.detail["undone_to"]) == ("reverted", "100")
     assert b"action=undo\n" in helper.heard[1]
 
 
 @pytest.mark.parametrize("skew", [None, 31.0, -31.0])
 def test_a_clock_that_is_off_stops_it_before_anything_is_sent(skew: float | None) -> None:
-    helper, asked = Helper([APPLIED]), job()
+    helper, asked = Helper([APPLIED]), execution()
     assert asked.fresh is not None
     asked = replace(asked, fresh=replace(asked.fresh, target=replace(asked.fresh.target, clock_skew_s=skew)))
     assert executor(helper, WELL).execute(asked).state == "failed"
@@ -201,7 +201,7 @@ def test_a_clock_that_is_off_stops_it_before_anything_is_sent(skew: float | None
 )
 def test_the_journal_and_fresh_facts_settle_an_unknown_one(journal: str, found: Diagnosis, state: str | None) -> None:
     helper = Helper([text(result="status", reason="ok", journal=journal), UNDONE])
-    ending = executor(helper, found).recover(job())
+    ending = executor(helper, found).recover(execution())
     assert (ending.state if ending else None) == state
 
 
@@ -216,7 +216,7 @@ def test_the_journal_and_fresh_facts_settle_an_unknown_one(journal: str, found: 
     ],
 )
 def test_an_undo_that_was_cut_is_gone_on_with(journal: str, answer: str, state: str | None) -> None:
-    asked = job()
+    asked = execution()
     asked = replace(asked, plan=replace(asked.plan, action="undo", order={**asked.plan.order, "undoes": "d" * 32}))
     helper = Helper([text(result="status", reason="ok", journal=journal), *([answer] if answer else [])])
     ending = executor(helper, WELL).recover(asked)
@@ -225,10 +225,10 @@ def test_an_undo_that_was_cut_is_gone_on_with(journal: str, answer: str, state: 
 
 
 def test_a_helper_that_still_works_or_cannot_be_asked_settles_nothing() -> None:
-    assert executor(Helper([text(result="status", journal="changing", running="yes")]), WELL).recover(job()) is None
-    assert executor(Helper(["LOGIN"]), WELL).recover(job()) is None
+    assert executor(Helper([text(result="status", journal="changing", running="yes")]), WELL).recover(execution()) is None
+    assert executor(Helper(["LOGIN"]), WELL).recover(execution()) is None
     rebooted = Helper([text(result="status", journal="none", boot=BOOT.replace("0", "1"))])
-    ending = executor(rebooted, WELL).recover(job())
+    ending = executor(rebooted, WELL).recover(execution())
     assert ending is not None
     assert ending.state == "failed"
 

@@ -15,7 +15,7 @@ from triagebook.tools.audit.anchors import FileAnchor
 from triagebook.tools.audit.event import Event, decode
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
-from triagebook.tools.fixes.interfaces import Diagnoser, Ending, Job
+from triagebook.tools.fixes.interfaces import Diagnoser, Ending, Execution
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.propose import Proposal, before_of
 from triagebook.tools.fixes.service import FixService
@@ -105,19 +105,19 @@ class FileExecutor:
     def approach(self, host: str) -> Way:
         return Way()
 
-    def execute(self, job: Job) -> Ending:
-        if job.plan.target_id != self.target:
+    def execute(self, execution: Execution) -> Ending:
+        if execution.plan.target_id != self.target:
             return Ending("failed", "the helper refused it: other_target")
         self.step("execute.before_effect")
-        descriptor = os.open(self.directory / f"{job.fix_id}.{job.order_id}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = os.open(self.directory / f"{execution.fix_id}.{execution.order_id}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         os.close(descriptor)
         self.step("execute.after_effect")
         if self.fails:
             raise self.fails
         return Ending("validated", "room is back", {"after": "200"})
 
-    def recover(self, job: Job) -> Ending | None:
-        if self.effects(job.fix_id):
+    def recover(self, execution: Execution) -> Ending | None:
+        if self.effects(execution.fix_id):
             return Ending("validated", "the helper's journal has it, and room is back")
         return Ending("failed", "the helper's journal does not have it: nothing was changed")
 
