@@ -84,12 +84,6 @@ def newest_of(transaction: Transaction, channel: str, kind: str, since: datetime
     return None if row is None else _message(row)
 
 
-def of_subject(transaction: Transaction, subject: str) -> list[Message]:
-    """Every message about a fix or a run."""
-    rows = transaction.connection.execute(select(messages).where(messages.c.subject == subject).order_by(messages.c.created_at))
-    return [_message(row) for row in rows]
-
-
 def behind(transaction: Transaction, kind: str, now: datetime) -> list[tuple[Message, str]]:
     """Messages about fixes that show another state than the database has, each with the mark it should have.
 

@@ -71,8 +71,3 @@ def _summary(row: Row[Any], now: datetime) -> Event:
             "to": from_micros(row.last_at).isoformat(),
         },
     )
-
-
-def pending(transaction: Transaction) -> int:
-    """How many repetitions are counted and not yet in the log."""
-    return sum(transaction.connection.execute(select(refusals.c.repeats)).scalars())
