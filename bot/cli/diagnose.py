@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from triagebook.bot.render.text import Style, render
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question, check_inputs
 from triagebook.tools.diagnosis.recording import save_answer
@@ -82,7 +83,7 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     if options.save:
         save_answer(Path(options.save), answer)
     if options.as_json:
-        write_json(out, as_json(answer.diagnosis))
+        write_json(out, to_plain(answer.diagnosis))
     else:
         out.write(render(answer.diagnosis, style_of(options, out)))
     return exit_status([answer.diagnosis.status])
@@ -114,7 +115,7 @@ def _many(service: Service, questions: Sequence[Question], options: DiagnoseOpti
         if not options.as_json:
             rows.append(row)
         elif outcome.answer is not None:
-            write_json(out, as_json(outcome.answer.diagnosis))
+            write_json(out, to_plain(outcome.answer.diagnosis))
         else:
             write_json(out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
         del outcome  # frees all facts of the host

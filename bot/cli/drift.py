@@ -5,8 +5,8 @@ import sys
 
 from triagebook.bot.render.drift import render_drift
 from triagebook.bot.render.text import Style
-from triagebook.runbooks.engine.diagnosis import as_json as plain
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.drift import ASKED, HostLimits, compare, limits_of
 from triagebook.tools.diagnosis.fleet import fleet
@@ -39,7 +39,7 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
     if as_json:
         for row in rows:
             sys.stdout.write(
-                json.dumps({"schema": "triagebook/drift/v1", "hosts": len(found), **plain(row)}, ensure_ascii=False) + "\n"
+                json.dumps({"schema": "triagebook/drift/v1", "hosts": len(found), **to_plain(row)}, ensure_ascii=False) + "\n"
             )
     elif found:
         style = Style(colour=sys.stdout.isatty())

@@ -46,11 +46,11 @@ def list_runbooks(*, as_json: JsonOption = False) -> None:
 @app.command()
 def show(name: RunbookName, *, as_json: JsonOption = False) -> None:
     """Show the decision tree of a runbook. Lists its checks in order, their states and remediations."""
-    from triagebook.runbooks.engine import canonical  # noqa: PLC0415
+    from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
 
     runbook = _catalog().load(name)
     if as_json:
-        typer.echo(json.dumps({**canonical.plain(runbook), "digest": runbook.digest}))
+        typer.echo(json.dumps({**to_plain(runbook), "digest": runbook.digest}))
         return
     typer.echo(f"{runbook.name}  {runbook.title}  ({runbook.digest[7:19]})\n")
     for number, check in enumerate(runbook.checks, 1):
@@ -139,10 +139,10 @@ def diff(
     new: Annotated[str, typer.Argument(metavar="NEW", help="ID@VERSION")],
 ) -> None:
     """Compare two versions of a runbook, path by path. Exits 1 if they differ."""
-    from triagebook.runbooks.engine import canonical  # noqa: PLC0415
+    from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
 
     catalog = _catalog()
-    before, after = canonical.plain(catalog.load(old)), canonical.plain(catalog.load(new))
+    before, after = to_plain(catalog.load(old)), to_plain(catalog.load(new))
     lines = list(_changes(before, after, ""))
     for line in lines:
         typer.echo(line)
@@ -205,8 +205,7 @@ def record(
 
     Example: triagebook runbook record web01 web01.yaml --about 'worker is full'
     """
-    from triagebook.runbooks.engine import factbook  # noqa: PLC0415
-    from triagebook.runbooks.engine.diagnosis import as_json  # noqa: PLC0415
+    from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.diagnosis.question import Question  # noqa: PLC0415
     from triagebook.tools.diagnosis.recording import record_case, write_whole  # noqa: PLC0415
@@ -219,7 +218,7 @@ def record(
     answer = service.diagnose(Question(parse_target(host), name, inputs, samples=samples))
     if not answer.history:
         raise RunbookError(f"nothing to record: {answer.diagnosis.headline}")
-    facts = [{probe: factbook.dump(value) for probe, value in step.items()} for step in answer.history]
-    said = as_json(answer.diagnosis)
+    facts = [{probe: to_plain(value) for probe, value in step.items()} for step in answer.history]
+    said = to_plain(answer.diagnosis)
     write_whole(case, record_case(facts, said, about=about or answer.diagnosis.headline, symptom=symptom))
     typer.echo(f"{case}: {answer.diagnosis.headline}")

@@ -17,8 +17,8 @@ from triagebook.bot.render.text import Style
 from triagebook.bot.render.watch import Screen, events, trend_line
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.inventory.target import TargetName
@@ -172,7 +172,7 @@ class _Face:
             self._textfile.put(item, datetime.now(UTC).timestamp())
         observation = item.observation
         if self._as_json:
-            self._out.write(json.dumps(as_json(observation), ensure_ascii=False) + "\n")
+            self._out.write(json.dumps(to_plain(observation), ensure_ascii=False) + "\n")
             self._out.flush()
             return
         lines = events(observation, is_first=observation.host not in self._told)

@@ -7,16 +7,11 @@ A runbook is our own data and may hold those (`runbook_json`); its bytes are the
 
 import hashlib
 import json
-import types
-import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, fields, is_dataclass
-from functools import lru_cache
-from typing import Any, TypeVar
 
 from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.plain_data import to_plain
 
-T = TypeVar("T")
 MAX_INTEGER = 2**53 - 1  # the largest every JSON reader keeps exact (RFC 7493, 2.2)
 MAX_DEPTH = 16
 
@@ -61,32 +56,12 @@ def _string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses as dicts; fields left out of comparison (digest, source) are left out here too, and unused later ones."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            entry.name: plain(getattr(value, entry.name))
-            for entry in fields(value)
-            if entry.compare and not _is_unused(entry, value)
-        }
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
-    return value
-
-
-def _is_unused(entry: "Field[Any]", value: Any) -> bool:
-    """A field that came after the first release, at its default: digests of older runbooks do not know it."""
-    return bool(entry.metadata.get("is_later")) and getattr(value, entry.name) == entry.default
-
-
-def runbook_json(value: Any) -> bytes:
+def runbook_json(value: object) -> bytes:
     """A runbook's bytes that are hashed and cached: sorted keys, no spaces, UTF-8."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def runbook_digest(value: Any) -> str:
+def runbook_digest(value: object) -> str:
     """`sha256:HEX` of the canonical bytes."""
     return digest_of_bytes(runbook_json(value))
 
@@ -94,28 +69,3 @@ def runbook_digest(value: Any) -> str:
 def digest_of_bytes(content: bytes) -> str:
     """`sha256:HEX` of bytes that are canonical already."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-@lru_cache(maxsize=128)
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def rebuild(kind: type[T], data: Any) -> T:
-    """The dataclass that `plain` took apart. Raises KeyError, TypeError or ValueError on anything else."""
-    return typing.cast(T, _rebuild(kind, data))
-
-
-def _rebuild(kind: Any, data: Any) -> Any:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if is_dataclass(kind) and isinstance(kind, type):
-        hints = _hints(kind)
-        return kind(**{name: _rebuild(hints[name], item) for name, item in data.items()})
-    if origin in (types.UnionType, typing.Union):
-        inner = next(option for option in arguments if option is not type(None))
-        return None if data is None else _rebuild(inner, data)
-    if origin is tuple:
-        return tuple(_rebuild(arguments[0], item) for item in data)
-    if origin is not None and issubclass(origin, Mapping):
-        return {key: _rebuild(arguments[1], item) for key, item in data.items()}
-    return data

@@ -5,9 +5,10 @@ Enumerations grow only with v2. Strings that a host made are already escaped and
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Literal
+from typing import Literal
 
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.plain_data import member
 
 SCHEMA: Literal["triagebook/diagnosis/v1"] = "triagebook/diagnosis/v1"
 Status = Literal["healthy", "warning", "cause_found", "inconclusive", "unreachable"]
@@ -43,7 +44,7 @@ class SymptomRef:
     """The error text a person gave, and the class it was routed to ('' if none)."""
 
     text: str
-    error_class: str
+    error_class: str = member("class")
 
 
 @dataclass(frozen=True)
@@ -238,21 +239,3 @@ class Diagnosis:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()  # unknowns a caller accepted beforehand
     schema: Literal["triagebook/diagnosis/v1"] = SCHEMA
-
-
-def as_json(value: Any) -> Any:
-    """Plain dicts and lists, in field order; `error_class` is written `class`, as the published schema has it."""
-    from dataclasses import fields, is_dataclass  # noqa: PLC0415 - keeps the module's own names few
-
-    if is_dataclass(value) and not isinstance(value, type):
-        entries = {entry.name: as_json(getattr(value, entry.name)) for entry in fields(value)}
-        if "schema" in entries:
-            entries = {"schema": entries.pop("schema"), **entries}
-        if "error_class" in entries:
-            entries["class"] = entries.pop("error_class")
-        return entries
-    if isinstance(value, Mapping):
-        return {key: as_json(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [as_json(item) for item in value]
-    return value

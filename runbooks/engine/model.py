@@ -6,20 +6,15 @@ compile them. The list order of `checks` is the triage order.
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.plain_data import later
 
 ACTIVE = ("now", "at_limit", "past", "near", "trend")  # most pressing first
 STRENGTHS = ("certain", "likely", "possible")  # strongest first
 RISKS = ("low", "medium", "high")
 NATURES = ("limit", "shortage", "other")
 CULPRITS = ("cgroup", "unit", "user", "process", "container", "host")
-
-
-def later(default: Any) -> Any:
-    """A field that came after the first release: a runbook that does not use it keeps its digest (`canonical.plain`)."""
-    return field(default=default, metadata={"is_later": True})
 
 
 @dataclass(frozen=True)

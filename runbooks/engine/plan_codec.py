@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
 
 from triagebook.runbooks.engine.canonical import canonical_json, plan_digest
 from triagebook.runbooks.engine.errors import PlanError
-from triagebook.runbooks.engine.plan import DIGEST_FIELDS, SCHEMA, CitedFact, Plan, PlannedValue
+from triagebook.runbooks.engine.plain_data import from_plain, to_plain
+from triagebook.runbooks.engine.plan import DIGEST_FIELDS, SCHEMA, Plan
 
 MAX_BYTES = 64 * 1024
 
@@ -32,9 +31,9 @@ def decode(content: bytes) -> Plan:
         if set(raw) != set(DIGEST_FIELDS) or raw["schema"] != SCHEMA:
             odd = ", ".join(sorted(set(raw) ^ set(DIGEST_FIELDS))) or f"schema {raw['schema']!r}"
             raise PlanError(f"plan: fields unknown or missing: {odd}")
-        plan = Plan(**{name: _plain(name, raw[name]) for name in DIGEST_FIELDS})
+        plan = from_plain(Plan, raw, "plan")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise PlanError(f"plan: cannot be read: {error}") from None
+        raise PlanError(f"a stored plan cannot be read: {error}") from None
     if encode(plan) != content:
         raise PlanError("plan: not in canonical form")
     return plan
@@ -42,7 +41,7 @@ def decode(content: bytes) -> Plan:
 
 def as_mapping(plan: Plan) -> dict[str, object]:
     """The plan as plain JSON values, one member a digest field."""
-    return {name: _json(getattr(plan, name)) for name in DIGEST_FIELDS}
+    return {name: to_plain(getattr(plan, name)) for name in DIGEST_FIELDS}
 
 
 def issue_order(plan: Plan, *, order_id: str, issued_at: str, expires_at: str) -> Mapping[str, str]:
@@ -53,34 +52,3 @@ def issue_order(plan: Plan, *, order_id: str, issued_at: str, expires_at: str) -
     if clash := set(issued) & set(plan.order):
         raise PlanError(f"order: {', '.join(sorted(clash))} would be set twice")
     return {**plan.order, **issued}
-
-
-def _json(value: object) -> object:
-    if isinstance(value, (PlannedValue, CitedFact)):
-        return {entry.name: getattr(value, entry.name) for entry in fields(value)}
-    if isinstance(value, tuple):
-        return [_json(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _plain(name: str, value: Any) -> Any:
-    classes: Mapping[str, type[PlannedValue] | type[CitedFact]] = {"changes": PlannedValue, "facts": CitedFact}
-    if name in classes:
-        return tuple(classes[name](**_texts(item)) for item in value)
-    if name in {"commands", "undo_commands"}:
-        return tuple(_text(item) for item in value)
-    if name == "order":
-        return _texts(value)
-    if name == "parameters":
-        return {key: item if type(item) is int else _text(item) for key, item in value.items()}
-    return _text(value)
-
-
-def _texts(value: Mapping[str, object]) -> dict[str, str]:
-    return {key: _text(item) for key, item in value.items()}
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {type(value).__name__}")
-    return value

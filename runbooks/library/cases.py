@@ -16,10 +16,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from triagebook.runbooks.engine import factbook, model
+from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.runbooks.library.catalog import RunbookVersion
@@ -125,8 +126,8 @@ def _facts(data: Any, runbook: model.Runbook, facts_types: Mapping[str, Any], do
         if name not in runbook.probes:
             raise document.error(("facts", name), f"no such probe{did_you_mean(name, runbook.probes)}")
     try:
-        return {name: factbook.load(facts_types[runbook.probes[name]], value, name) for name, value in data.items()}
-    except RunbookError as error:
+        return {name: from_plain(facts_types[runbook.probes[name]], value, name) for name, value in data.items()}
+    except ValueError as error:
         raise document.error(("facts",), str(error)) from None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from triagebook.runbooks.engine import canonical, model
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import read_document
 
@@ -160,9 +161,9 @@ def _from_cache(file: Path) -> model.Runbook | None:
     """The cache holds the canonical bytes, so their hash is the digest: a changed cache is a changed runbook."""
     try:
         content = file.read_bytes()
-        runbook = canonical.rebuild(model.Runbook, json.loads(content))
+        runbook = from_plain(model.Runbook, json.loads(content))
         return replace(runbook, digest=canonical.digest_of_bytes(content))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
 
 

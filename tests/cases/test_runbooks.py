@@ -11,6 +11,7 @@ from triagebook.runbooks.engine import canonical
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.model import Runbook
+from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import Case, read_cases, run_case
 from triagebook.runbooks.library.catalog import RunbookVersion, catalog
@@ -85,7 +86,7 @@ def blind(value: Any, data: st.DataObject) -> Any:
 
 @pytest.mark.parametrize(("entry", "runbook", "cases"), BY_RUNBOOK)
 def test_the_canonical_form_survives_a_round_trip(entry: RunbookVersion, runbook: Runbook, cases: tuple[Case, ...]) -> None:
-    again = canonical.rebuild(Runbook, json.loads(canonical.runbook_json(runbook)))
+    again = from_plain(Runbook, json.loads(canonical.runbook_json(runbook)))
     assert again == runbook
     assert canonical.runbook_digest(again) == runbook.digest
     assert cases, entry.name

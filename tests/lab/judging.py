@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from triagebook.runbooks.engine import factbook
 from triagebook.runbooks.engine.conclude import conclude
-from triagebook.runbooks.engine.diagnosis import as_json
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
@@ -148,8 +147,8 @@ class Standing:
             for step in (collect.parse(self.kinds, recent[: number + 1]) for number in range(2))
         ]
         concluded = conclude(self.runbook, history, {"symptom": scenario.symptom})
-        answer = {name: as_json(getattr(concluded, name)) for name in ("status", "verdict", "also", "checks", "unknown")}
-        facts = [{name: factbook.dump(value) for name, value in step.items()} for step in history]
+        answer = {name: to_plain(getattr(concluded, name)) for name in ("status", "verdict", "also", "checks", "unknown")}
+        facts = [{name: to_plain(value) for name, value in step.items()} for step in history]
         return answer, facts, time.monotonic() - started
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from triagebook.runbooks.engine.canonical import canonical_json
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.runbooks.engine.plain_data import from_plain, to_plain
 from triagebook.tools.audit.merkle import Edge
 from triagebook.tools.redact import redact
 
@@ -76,9 +77,7 @@ def encode(event: Event, index: int, previous: bytes) -> bytes:
     The tree alone proves order; index and `previous` let a verifier say which row was changed.
     """
     content: dict[str, object] = {"schema": SCHEMA, "index": index, "previous": previous.hex()}
-    for entry in fields(event):
-        content[entry.name] = _plain(getattr(event, entry.name))
-    return canonical_json(content)
+    return canonical_json({**content, **{name: _recorded(value) for name, value in to_plain(event).items()}})
 
 
 def decode(leaf: bytes) -> tuple[Event, int, bytes]:
@@ -90,12 +89,12 @@ def decode(leaf: bytes) -> tuple[Event, int, bytes]:
             raise ValueError("unknown or missing members")
         values = {name: raw[name] for name in names}
         values["at"] = datetime.strptime(raw["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-        return Event(**values), raw["index"], bytes.fromhex(raw["previous"])
+        return from_plain(Event, values), raw["index"], bytes.fromhex(raw["previous"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TrustError(f"audit row: cannot be read: {error}") from None
 
 
-def _plain(value: object) -> object:
+def _recorded(value: object) -> object:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     if isinstance(value, Mapping):

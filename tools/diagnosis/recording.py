@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from triagebook.runbooks.engine import factbook
-from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis.question import Answer
 
 
 def save_answer(file: Path, answer: Answer) -> None:
     """The diagnosis and all facts of each sample, as one JSON object. Raises UsageError when it cannot be written."""
-    facts = [{name: factbook.dump(value) for name, value in step.items()} for step in answer.history]
-    write_whole(file, json.dumps({"diagnosis": as_json(answer.diagnosis), "facts": facts}, ensure_ascii=False, indent=1) + "\n")
+    facts = [{name: to_plain(value) for name, value in step.items()} for step in answer.history]
+    write_whole(file, json.dumps({"diagnosis": to_plain(answer.diagnosis), "facts": facts}, ensure_ascii=False, indent=1) + "\n")
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -50,7 +49,7 @@ def record_case(
     recorded: Mapping[str, str] | None = None,
     symptom: str = "",
 ) -> str:
-    """The case file's text. `facts` after each sample as `factbook` dumps them, `said` a diagnosis as JSON.
+    """The case file's text. `facts` after each sample as plain data, `said` a diagnosis as JSON.
 
     Facts of the first sample stand under `first` where they differ.
     """

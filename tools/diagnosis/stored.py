@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.redact import redact
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def read_stored(text: str) -> StoredDiagnosis:
 
 def dump(diagnosis: Diagnosis) -> str:
     """Redacted JSON of the published schema."""
-    return json.dumps(_clean(as_json(diagnosis)), ensure_ascii=False)
+    return json.dumps(_clean(to_plain(diagnosis)), ensure_ascii=False)
 
 
 def load(text: str) -> Diagnosis:

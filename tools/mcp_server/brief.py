@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict, as_json
+from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.quantities import as_count, quantity
 from triagebook.tools.mcp_server.answers import CauseAnswer, DiagnosisAnswer, LimitAnswer, OfferAnswer, ParameterAnswer
 from triagebook.tools.mcp_server.untrusted import fence, mark_untrusted
@@ -82,7 +83,7 @@ def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
     if section == "fixes":
         return [pair for offer in diagnosis.remediations for pair in _by_hand(offer)]
     if section == "cost":
-        entries = [*as_json(diagnosis.target).items(), *diagnosis.timings_ms.items(), *as_json(diagnosis.login).items()]
+        entries = [*to_plain(diagnosis.target).items(), *diagnosis.timings_ms.items(), *to_plain(diagnosis.login).items()]
         return [(name, value) for name, value in entries if value not in ("", None, [])]
     return list(_untrusted_pairs(diagnosis))
 

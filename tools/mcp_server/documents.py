@@ -8,8 +8,8 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import Completion, CompletionArgument
 from pydantic import Field
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.mcp_server.failures import refusal_text
 from triagebook.tools.mcp_server.toolbox import Toolbox
@@ -89,7 +89,7 @@ class Documents:
             found = await self.box.diagnosing.load(caller, id)
         except TriagebookError as error:
             raise ResourceNotFoundError(refusal_text(error.reason, str(error))) from error
-        return json.dumps({"notice": NOTICE, "untrusted": as_json(found)}, ensure_ascii=False)
+        return json.dumps({"notice": NOTICE, "untrusted": to_plain(found)}, ensure_ascii=False)
 
     async def row(self, index: str) -> str:
         """One row and its proof."""

@@ -1,7 +1,8 @@
 """The place of trust in this process, as the tools ask it: the actor is what a token proved."""
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis, as_json
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.fixes import view
 from triagebook.tools.fixes.attempt import ApprovalServer
 from triagebook.tools.fixes.propose import Proposal
@@ -56,5 +57,5 @@ class PlaceGate:
 
 
 def _json(view: object) -> Json:
-    found: Json = as_json(view)
+    found: Json = to_plain(view)
     return found

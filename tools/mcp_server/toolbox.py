@@ -1,6 +1,5 @@
 """What every tool shares: who calls, the services, and the one way a failure becomes an answer."""
 
-import dataclasses
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
 from triagebook.tools.mcp_server.failures import tool_error
@@ -63,11 +63,4 @@ def tool(function: Callable[..., Any], title: str, annotations: ToolAnnotations)
 
 def result(answer: Any, text: str) -> CallToolResult:
     """Structured content and its short text."""
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=plain(answer))
-
-
-def plain(answer: Any) -> Any:
-    """Dataclasses as dicts and lists."""
-    if dataclasses.is_dataclass(answer) and not isinstance(answer, type):
-        return {entry.name: plain(getattr(answer, entry.name)) for entry in dataclasses.fields(answer)}
-    return [plain(item) for item in answer] if isinstance(answer, (tuple, list)) else answer
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=to_plain(answer))

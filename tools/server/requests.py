@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
@@ -148,9 +148,9 @@ def answers(service: FixService, actor_for: Callable[[str], Actor], members: Mem
         if isinstance(result, Iterator):
             count = 0
             for count, item in enumerate(result, 1):  # noqa: B007 - counted to the end
-                yield {"ok": True, "item": as_json(item)}
+                yield {"ok": True, "item": to_plain(item)}
             yield {"ok": True, "end": count}
         else:
-            yield {"ok": True, "answer": as_json(result)}
+            yield {"ok": True, "answer": to_plain(result)}
     except TriagebookError as error:
         yield {"ok": False, "error": {"reason": error.reason, "message": str(error), "kind": type(error).__name__}}

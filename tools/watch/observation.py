@@ -1,4 +1,4 @@
-"""What a watch says after each look at a host. One JSON object a line with `--json`; `as_json` of the engine writes it."""
+"""What a watch says after each look at a host. With `--json` each is one JSON object a line."""
 
 from dataclasses import field
 from typing import Literal

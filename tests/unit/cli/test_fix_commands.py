@@ -9,8 +9,8 @@ import typer
 from triagebook.bot.cli import fix, server_call
 from triagebook.bot.cli.app import app, mount
 from triagebook.bot.render.plan import render_fix, render_fixes
-from triagebook.runbooks.engine.diagnosis import as_json
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.fixes.apply import hold_lease
 from typer.testing import CliRunner
 
@@ -25,7 +25,7 @@ def shown(**plan: Any) -> dict[str, Any]:
         "id": "F-1",
         "state": "proposed",
         "digest": "d" * 64,
-        "plan": as_json(samples.plan(**plan)),
+        "plan": to_plain(samples.plan(**plan)),
         "votes": [{"person": "bob", "account": "os:bob", "decision": "approve", "at": "2026-11-23T14:01:00Z", "break_glass": ""}],
         "approvals": "1 of 2 (group:sre)",
         "created_at": "2026-11-23T14:00:00Z",

@@ -10,9 +10,10 @@ import pytest
 from triagebook.bot.render.chart import chart
 from triagebook.bot.render.text import Style
 from triagebook.bot.render.watch import Screen, events
-from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue, as_json
+from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.heading import Use
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.records import Record, Sample
 from triagebook.tools.collector.collect import Cost
@@ -260,6 +261,6 @@ def test_an_observation_is_plain_json() -> None:
     import json
 
     (seen,), _ = watched(FakeCollection([sample(1)]), looks=1)
-    line = json.loads(json.dumps(as_json(seen.observation)))
+    line = json.loads(json.dumps(to_plain(seen.observation)))
     assert (line["schema"], line["host"], line["sample"]) == ("triagebook/watch/v1", "web01", 1)
     assert set(line) >= {"at", "status", "headline", "verdict", "changes", "refusals", "trends", "cost"}
