@@ -6,7 +6,7 @@ When the window is over, one more row says how many there were. So nobody can dr
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select, true, update
+from sqlalchemy import ColumnElement, Row, delete, true, update
 from triagebook.tools.audit.event import Event
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
