@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from triagebook.tools.host_setup.layout import Signer
-    from triagebook.tools.host_setup.needs import Need
+    from triagebook.tools.host_setup.needs import Requirement
     from triagebook.tools.host_setup.remote import Remote
 
 SSHD_BACK_S = 30.0
@@ -202,6 +202,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _show(findings: "Iterable[Need]") -> None:
+def _show(findings: "Iterable[Requirement]") -> None:
     for finding in findings:
         sys.stdout.write(f"{'ok     ' if finding.is_met else 'MISSING'}  {finding.name}: {finding.says}\n")

@@ -16,7 +16,7 @@ from triagebook.runbooks.engine.diagnosis import (
     Verdict,
 )
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound, element_name, triage
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, element_name, triage, with_element
 
 MAX_UNKNOWN_NAMES = 8
 MAX_VERDICTS = 24
@@ -129,7 +129,7 @@ def _rank(runbook: model.Runbook, outcomes: Sequence[CheckOutcome], facts: Facts
 
 
 def _verdict(check: model.Check, finding: Finding, facts: Facts, error_class: str) -> Verdict:
-    here = bound(facts, finding)
+    here = with_element(facts, finding)
     state = cast(model.State, finding.state)
     limit, usage = naming.limit_of(check, here)
     return Verdict(
@@ -172,7 +172,7 @@ def _status(verdicts: Sequence[Verdict], unknown: Sequence[Unknown]) -> Status:
     return "warning" if verdicts else "healthy"
 
 
-def _unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> str:
+def _why_unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> str:
     """Why a verdict is not about what was asked: the error cannot come of it, or it concerns somebody else."""
     asked = cast(Mapping[str, object], facts["inputs"])
     if runbook.unexplained is None or symptoms.explains(runbook.check(verdict.cause), str(asked["symptom_class"])) == "no":
@@ -211,7 +211,7 @@ def _headline(
         text = getattr(runbook.headlines, verdicts[0].nature)
         sentence = template.render(text, {**facts, "verdict": verdicts[0]})
         if verdicts[0].explains_symptom == "no":
-            sentence += f" This is real, but it {_unrelated(runbook, verdicts[0], facts)}."
+            sentence += f" This is real, but it {_why_unrelated(runbook, verdicts[0], facts)}."
         return sentence
     sentence = template.render(runbook.headlines.healthy if status == "healthy" else runbook.headlines.inconclusive, facts)
     if status == "inconclusive" and unknown:
@@ -249,7 +249,7 @@ def _result(result: CheckOutcome, facts: Facts) -> CheckResult:
     if outcome == "matched":
         first = result.of("matched")[0]
         says = heading.summary(result.check, first, facts)
-        says = says or template.render((first.state and first.state.says) or result.check.says, bound(facts, first))
+        says = says or template.render((first.state and first.state.says) or result.check.says, with_element(facts, first))
     elif outcome == "unknown":
         says = f"could not be judged: {_unknown(result).because}"
     else:
@@ -276,7 +276,7 @@ def _applicable(advices: Sequence[model.Advice], facts: Facts) -> list[model.Adv
 def _next(runbook: model.Runbook, ranked: Sequence[_Ranked], facts: Facts) -> tuple[str, ...]:
     sentences: dict[str, None] = {}
     for item in ranked:
-        here = bound(facts, item.finding)
+        here = with_element(facts, item.finding)
         for advice in _applicable(item.check.next, here):
             sentences[template.render(advice.text, here)] = None
     for advice in _applicable(runbook.advice, facts):

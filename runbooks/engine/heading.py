@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue, Usage
 from triagebook.runbooks.engine.facts import Collection, identity_of, source_of
 from triagebook.runbooks.engine.quantities import as_duration, quantity
 from triagebook.runbooks.engine.trend import Trend
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, bound, to_outcome
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, to_outcome, with_element
 
 HORIZON_S = 7 * 86400.0  # what lies further ahead is no news
 FORESIGHT = 24  # nor is what lies further ahead than so many times as long as was watched: an hour foresees a day
@@ -101,7 +101,7 @@ def _heading(check: model.Check, finding: Finding, trends: Trends) -> Finding:
 
 def summary(check: model.Check, finding: Finding, facts: Facts) -> str:
     """The sentence of a finding matched by its trend."""
-    here = bound(facts, finding)
+    here = with_element(facts, finding)
     limit, used = naming.limit_of(check, here)
     return sentence(naming.culprit_of(check, here), limit, used, finding.trend) if finding.trend else ""
 

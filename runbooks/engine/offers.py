@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from triagebook.runbooks.engine import model, rules
 from triagebook.runbooks.engine.diagnosis import OfferedRemediation, ParamBounds, Verdict
-from triagebook.runbooks.engine.triage import Facts, Finding, bound
+from triagebook.runbooks.engine.triage import Facts, Finding, with_element
 
 
 def offers_for(
@@ -18,7 +18,7 @@ def offers_for(
     """
     found: dict[tuple[str, str], OfferedRemediation] = {}
     for check, finding, verdict in matched:
-        here = bound(facts, finding)
+        here = with_element(facts, finding)
         for offer in check.offers:
             if rules.evaluate(offer.when, here) is not True:
                 continue

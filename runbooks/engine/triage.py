@@ -50,7 +50,7 @@ def to_outcome(check: model.Check, findings: tuple[Finding, ...], partial: str =
     return CheckOutcome(check, findings, outcome, partial, counted)
 
 
-def bound(facts: Facts, finding: Finding) -> Facts:
+def with_element(facts: Facts, finding: Finding) -> Facts:
     """The facts with this finding's element as `it`."""
     return facts if finding.element is None else {**facts, "it": finding.element}
 
@@ -144,7 +144,7 @@ def _suspects(matched: Sequence[tuple[model.Check, Finding]], facts: Facts, inpu
     pids = [inputs["pid"]] if isinstance(inputs.get("pid"), int) else []
     for check, finding in matched:
         if "pid" in check.culprit:
-            pids.append(rules.evaluate(check.culprit["pid"], bound(facts, finding)))
+            pids.append(rules.evaluate(check.culprit["pid"], with_element(facts, finding)))
     return [pid for pid in pids if isinstance(pid, int) and pid > 0]
 
 
@@ -154,7 +154,7 @@ def _lookups(
     found = []
     for check, finding in matched:
         for probe, expression in check.lookups.items():
-            subject = rules.evaluate(expression, bound(facts, finding))
+            subject = rules.evaluate(expression, with_element(facts, finding))
             if isinstance(subject, str) and subject:
                 found.append((probe, runbook.probes[probe], subject))
     return found

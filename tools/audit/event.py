@@ -51,7 +51,7 @@ Outcome = Literal["ok", "refused", "failed"]
 
 
 @dataclass(frozen=True)
-class Event:
+class AuditEvent:
     """Who did what to which host under which plan, and how it ended. `alert` is the loud severity of break-glass."""
 
     at: datetime
@@ -71,7 +71,7 @@ class Event:
     detail: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
-def encode(event: Event, index: int, previous: bytes) -> bytes:
+def encode(event: AuditEvent, index: int, previous: bytes) -> bytes:
     """The leaf: canonical JSON of the redacted event, its index and the hash of the leaf before it (hex, '' for none).
 
     The tree alone proves order; index and `previous` let a verifier say which row was changed.
@@ -80,16 +80,16 @@ def encode(event: Event, index: int, previous: bytes) -> bytes:
     return canonical_json({**content, **{name: _recorded(value) for name, value in to_plain(event).items()}})
 
 
-def decode(leaf: bytes) -> tuple[Event, int, bytes]:
-    """Event, index and previous hash of a leaf. TrustError when it is not one of ours."""
+def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
+    """AuditEvent, index and previous hash of a leaf. TrustError when it is not one of ours."""
     try:
         raw = json.loads(leaf)
-        names = {entry.name for entry in fields(Event)}
+        names = {entry.name for entry in fields(AuditEvent)}
         if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != SCHEMA or type(raw["index"]) is not int:
             raise ValueError("unknown or missing members")
         values = {name: raw[name] for name in names}
         values["at"] = datetime.strptime(raw["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-        return from_plain(Event, values), raw["index"], bytes.fromhex(raw["previous"])
+        return from_plain(AuditEvent, values), raw["index"], bytes.fromhex(raw["previous"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TrustError(f"audit row: cannot be read: {error}") from None
 

@@ -15,7 +15,7 @@ from triagebook.tools.collector import files, program, readings
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.collector.stream import SampleStream
 from triagebook.tools.log import log_event
-from triagebook.tools.transport.base import Exit, LoginFailed, Process, Session, Transport
+from triagebook.tools.transport.base import Exit, HostProcess, LoginFailed, Session, Transport
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _ANSWER_CAP = 1 << 21
@@ -60,7 +60,7 @@ class Cost:
 class HostReader:
     """A host being read: its samples so far, and the session they came by. Made by `start`."""
 
-    def __init__(self, host: str, process: Process, kinds: Sequence[str], patience: Patience, argv: Sequence[str]) -> None:
+    def __init__(self, host: str, process: HostProcess, kinds: Sequence[str], patience: Patience, argv: Sequence[str]) -> None:
         self._host = host
         self.session: Session = process.session
         self.kinds = tuple(kinds)

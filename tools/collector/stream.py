@@ -5,7 +5,7 @@ from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.probes.records import END, HEADER
-from triagebook.tools.transport.base import Process
+from triagebook.tools.transport.base import HostProcess
 
 _LONGEST_END = 4096
 _BREATH_S = 0.005
@@ -15,7 +15,7 @@ _BREATH_S = 0.005
 class SampleStream:
     """What a process prints. `why` says why the last reading is not complete; `received` counts all bytes."""
 
-    process: Process
+    process: HostProcess
     cap_bytes: int = 1 << 18
     received: int = 0
     tag: str = ""

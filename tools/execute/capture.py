@@ -12,7 +12,7 @@ from triagebook.tools.collector.collect import INSTALLED
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.fixes.interfaces import Execution
 from triagebook.tools.inventory.target import TargetName, parse_target
-from triagebook.tools.transport.base import LoginFailed, Process, Transport
+from triagebook.tools.transport.base import HostProcess, LoginFailed, Transport
 
 KEEPS_MAIN_PROCESS = {"unit_tasks_max"}  # its disruption text promises it
 TIMEOUT_S = 60.0
@@ -32,7 +32,7 @@ class HostCapture:
         """What each reading printed, over one connection. PlanError when one cannot be made or fails."""
         target, first = self.target_of(host), readings[0]
         try:
-            process: Process = self.transport_for(target).launch(target.reach, first.argv, cap_bytes=CAP_BYTES)
+            process: HostProcess = self.transport_for(target).launch(target.reach, first.argv, cap_bytes=CAP_BYTES)
             try:
                 outputs = [_output(host, first, process)]
                 start = process.session.start
@@ -50,7 +50,7 @@ class HostCapture:
             self.kept.popitem(last=False)
 
 
-def _output(host: str, reading: HostReading, process: Process) -> str:
+def _output(host: str, reading: HostReading, process: HostProcess) -> str:
     """What it printed. An account that may start the installed collector only gets that instead, and it reads pace lines."""
     with contextlib.suppress(OSError):  # it has ended already: then it was no collector
         process.write(f"{reading.pace_line}\n".encode("ascii"))

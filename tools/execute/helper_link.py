@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.actions.orders import status_request
 from triagebook.tools.host_setup.layout import FIXER, HELPER
 from triagebook.tools.inventory.target import TargetName, parse_target
-from triagebook.tools.transport.base import Deadlines, Login, LoginFailed, Process, Transport
+from triagebook.tools.transport.base import Deadlines, HostProcess, Login, LoginFailed, Transport
 
 ARGV = ("sudo", "-n", HELPER)
 VERSION = "helper-v1"
@@ -94,7 +94,7 @@ class HelperLink:
         except LoginFailed as error:
             raise _not_prepared_error(host, error) from None
 
-    def _launch(self, host: str) -> Process:
+    def _launch(self, host: str) -> HostProcess:
         name = parse_target(self.target_of(host).reach).host
         return self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
 
@@ -105,7 +105,7 @@ class HelperSession:
 
     link: HelperLink
     host: str
-    process: Process
+    process: HostProcess
     is_used: bool = False
 
     def ask(self, message: bytes) -> HelperAnswer:
@@ -134,7 +134,7 @@ class HelperSession:
         self.process.session.close()
 
 
-def _answer(host: str, process: Process, message: bytes) -> HelperAnswer:
+def _answer(host: str, process: HostProcess, message: bytes) -> HelperAnswer:
     try:
         process.write(message)
         ended = process.finish(ANSWER_S)

@@ -33,7 +33,7 @@ class HostRenderer:
             return self.from_facts.render(diagnosis, offered, parameters)
         action, values = action_of(offered.action), check_parameters(parameters, offered.params)
         step = first_step(action)
-        with _naming_remediation(offered.id):
+        with _name_remediation(offered.id):
             return to_rendering(action.plan_change(values, step, self._read(diagnosis.host.name, action, values, step)))
 
     def reads(self, plan: Plan) -> tuple[HostReading, ...]:
@@ -43,7 +43,7 @@ class HostRenderer:
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         """The change of a plan, from what its readings printed now. PlanError: it would not be made any more."""
         self.capture.keep(plan.order_digest, outputs)
-        with _naming_remediation(plan.remediation):
+        with _name_remediation(plan.remediation):
             return to_rendering(action_of(plan.action).plan_change(parameters_of(plan), step_of(plan), outputs, plan.order))
 
     def permanent(self, plan: Plan) -> Rendering:
@@ -52,7 +52,7 @@ class HostRenderer:
         remediation = self.catalog.load(runbook_name(plan)).remediations[plan.remediation]
         if step_of(plan) != "live" or "persist" not in action.steps or remediation.persist != "separate_step":
             raise PlanError(f"{plan.remediation}: it has no permanent step of its own")
-        with _naming_remediation(plan.remediation):
+        with _name_remediation(plan.remediation):
             return to_rendering(action.plan_change(values, "persist", self._read(plan.host, action, values, "persist")))
 
     def _read(self, host: str, action: Action, values: Params, step: Step) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class HostRenderer:
 
 
 @contextmanager
-def _naming_remediation(remediation: str) -> Iterator[None]:
+def _name_remediation(remediation: str) -> Iterator[None]:
     try:
         yield
     except (UsageError, ParseError, OrderError) as error:

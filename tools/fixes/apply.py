@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError, TrustError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
-from triagebook.tools.audit.event import Event, Outcome
+from triagebook.tools.audit.event import AuditEvent, Outcome
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
@@ -216,7 +216,7 @@ class _ClaimedFix:
             return fix_rows.renew(transaction, self.fix.id, self.owner, now, now + self.trust.lease)
 
 
-def result_event(event: Event, ending: Ending) -> Event:
+def result_event(event: AuditEvent, ending: Ending) -> AuditEvent:
     """The audit row of an ending."""
     outcome: Outcome = "ok" if ending.state in {"validated", "unresolved"} else "failed"
     return replace(event, action="result", outcome=outcome, reason=ending.state, detail={"says": ending.says, **ending.detail})

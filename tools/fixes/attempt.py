@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.groups import Groups
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
 from triagebook.tools.policy.decide import Decision, may
@@ -63,9 +63,9 @@ class FixRequest:
         """This request is about that fix."""
         self.about.update(fix=fix.id, host=fix.host, runbook=fix.runbook, plan_digest=fix.plan_digest)
 
-    def event(self, **values: object) -> Event:
+    def event(self, **values: object) -> AuditEvent:
         """An event of this request. Outcome ok unless said otherwise."""
-        base = Event(
+        base = AuditEvent(
             at=self.at,
             action=self.action,
             outcome="ok",

@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan, PlannedValue
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.actions.orders import number_of
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
 from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
@@ -56,7 +56,7 @@ def propose_revert(trust: ApprovalServer, tried: FixRequest, fix_id: str, reason
     return made
 
 
-def record_revert(trust: ApprovalServer, event: Event, transaction: Transaction, plan: Plan, says: str) -> None:
+def record_revert(trust: ApprovalServer, event: AuditEvent, transaction: Transaction, plan: Plan, says: str) -> None:
     """The fix that was undone becomes `reverted`, in the transaction in which its undo is recorded as done."""
     fix = fix_rows.read(transaction, str(plan.parameters.get(REVERTS, "")), for_update=True)
     if fix is None or fix.state not in IN_PLACE:

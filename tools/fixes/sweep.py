@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.apply import result_event
 from triagebook.tools.fixes.attempt import ApprovalServer
 from triagebook.tools.fixes.interfaces import Ending, Execution
@@ -60,8 +60,8 @@ def _list_fixes(trust: ApprovalServer, states: frozenset[str]) -> list[Fix]:
         return fix_rows.list_fixes(transaction, BATCH, states=sorted(states))  # type: ignore[arg-type]
 
 
-def _event(fix: Fix, now: datetime, action: str, **detail: str) -> Event:
-    return Event(
+def _event(fix: Fix, now: datetime, action: str, **detail: str) -> AuditEvent:
+    return AuditEvent(
         at=now,
         action=action,
         outcome="ok",

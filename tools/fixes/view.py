@@ -7,7 +7,7 @@ from datetime import timedelta
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.audit.event import Event, decode
+from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, attempt, require
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.identity import Actor
@@ -96,11 +96,11 @@ def record_refusal(trust: ApprovalServer, actor: Actor, action: str, reason: str
 
 def record_strangers(trust: ApprovalServer, refusals: Iterable[tuple[str, int]], channel: str) -> None:
     """Credentials that proved nothing, by reason and number. Nobody is named: whatever they claim was not proven."""
-    base = Event(at=trust.clock(), action="authenticate", outcome="refused", channel=channel)
+    base = AuditEvent(at=trust.clock(), action="authenticate", outcome="refused", channel=channel)
     _record(trust, [replace(base, reason=reason, detail={"times": str(times)}) for reason, times in refusals])
 
 
-def _record(trust: ApprovalServer, events: list[Event]) -> None:
+def _record(trust: ApprovalServer, events: list[AuditEvent]) -> None:
     with trust.store.write("refusal") as transaction:
         for event in events:
             refusal_rows.record(transaction, event)

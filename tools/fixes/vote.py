@@ -5,7 +5,7 @@ from datetime import datetime
 
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest
 from triagebook.tools.fixes.views import question_of
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
@@ -118,7 +118,7 @@ def _add_vote(tried: FixRequest, transaction: Transaction, fix: Fix, *, is_yes: 
         raise RefusedError(f"{fix.id}: {identity.person} voted before; one person, one vote", reason="already_voted")
 
 
-def _approval_event(tried: FixRequest, decision: Decision, reason: str, given: str) -> Event:
+def _approval_event(tried: FixRequest, decision: Decision, reason: str, given: str) -> AuditEvent:
     if decision.reason != "break_glass":
         return tried.event(detail={"rule": decision.says, "approvals": given})
     detail = {"rule": decision.says, "why": reason, "approvals": given}

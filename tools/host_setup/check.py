@@ -10,7 +10,7 @@ from datetime import datetime
 from triagebook.tools.actions.helper import build
 from triagebook.tools.actions.orders import status_request
 from triagebook.tools.host_setup import layout
-from triagebook.tools.host_setup.needs import Need, requirements
+from triagebook.tools.host_setup.needs import Requirement, requirements
 from triagebook.tools.host_setup.remote import Ran, Remote
 
 _MUST_NOT_WRITE = [
@@ -45,7 +45,7 @@ _MUST_NOT_WRITE = [
 _WRITABLE = ("sh", "-c", 'for path; do [ ! -w "$path" ] || echo "$path"; done', "sh", *_MUST_NOT_WRITE)
 
 
-def check(remote: Remote, *, collector: str = "", now: Callable[[], datetime]) -> tuple[Need, ...]:
+def check(remote: Remote, *, collector: str = "", now: Callable[[], datetime]) -> tuple[Requirement, ...]:
     """From root's side: requirements, the installed files, and what sudo lets the accounts do."""
     return (
         *requirements(remote, now),
@@ -59,38 +59,40 @@ def check(remote: Remote, *, collector: str = "", now: Callable[[], datetime]) -
     )
 
 
-def _content(remote: Remote, name: str, path: str, text: str) -> Need:
+def _content(remote: Remote, name: str, path: str, text: str) -> Requirement:
     said = remote.ask("sha256sum", path).stdout.split()
     owner = remote.ask("stat", "-c", "%u %a", path).stdout.split()
     if not said:
-        return Need(name, False, f"{path} is not there: `triagebook host install` puts it there")
+        return Requirement(name, False, f"{path} is not there: `triagebook host install` puts it there")
     if said[0] != hashlib.sha256(text.encode()).hexdigest():
-        return Need(name, False, f"{path} is not what this version installs: install it again")
+        return Requirement(name, False, f"{path} is not what this version installs: install it again")
     is_met = len(owner) == 2 and owner[0] == "0" and not int(owner[1], 8) & 0o022
-    return Need(name, is_met, f"{path} as installed" if is_met else f"{path}: others than root may write it")
+    return Requirement(name, is_met, f"{path} as installed" if is_met else f"{path}: others than root may write it")
 
 
-def _sudo_allows(remote: Remote, account: str, wanted: tuple[str, ...]) -> Need:
+def _sudo_allows(remote: Remote, account: str, wanted: tuple[str, ...]) -> Requirement:
     listed = remote.ask("sudo", "-l", "-U", account).stdout
     rules = tuple(line.strip() for line in listed.splitlines() if line.strip().startswith("("))
     is_met = rules == wanted
-    return Need(f"sudo {account}", is_met, f"allows {', '.join(rules) or 'nothing'}" + ("" if is_met else f"; wanted {wanted}"))
+    return Requirement(
+        f"sudo {account}", is_met, f"allows {', '.join(rules) or 'nothing'}" + ("" if is_met else f"; wanted {wanted}")
+    )
 
 
-def _keys_outside(remote: Remote, account: str) -> Need:
+def _keys_outside(remote: Remote, account: str) -> Requirement:
     shown = remote.ask("/usr/sbin/sshd", "-T", "-C", f"user={account},host=localhost,addr=127.0.0.1").stdout
     said = dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
     is_met = said.get("authorizedkeysfile") == f"{layout.KEYS}/%u" and said.get("authenticationmethods") == "publickey"
-    return Need(f"keys {account}", is_met, f"authorized keys in {said.get('authorizedkeysfile', 'nothing sshd would say')}")
+    return Requirement(f"keys {account}", is_met, f"authorized keys in {said.get('authorizedkeysfile', 'nothing sshd would say')}")
 
 
-def prove_diagnoser(session: Remote, *, is_collector_installed: bool = False) -> tuple[Need, ...]:
+def prove_diagnoser(session: Remote, *, is_collector_installed: bool = False) -> tuple[Requirement, ...]:
     """Through the diagnosing account's own login: it may not write anything that matters, nor become root."""
     if is_collector_installed:
         asked = session.ask("echo", "not-the-collector")
         is_met = "not-the-collector" not in asked.stdout
         return (
-            Need(
+            Requirement(
                 "diagnoser runs the collector only",
                 is_met,
                 "what was asked for was not run" if is_met else "it ran a command",
@@ -99,12 +101,12 @@ def prove_diagnoser(session: Remote, *, is_collector_installed: bool = False) ->
     writable = session.ask(*_WRITABLE)
     became = session.ask("sudo", "-n", "true")
     return (
-        Need(
+        Requirement(
             "diagnoser writes nothing",
             _is_silent(writable),
             writable.stdout.strip() or f"none of {len(_MUST_NOT_WRITE)} places",
         ),
-        Need("diagnoser has no sudo", became.status not in (0, None), " ".join(became.stderr.split())[:120]),
+        Requirement("diagnoser has no sudo", became.status not in (0, None), " ".join(became.stderr.split())[:120]),
     )
 
 
@@ -112,12 +114,12 @@ def _is_silent(ran: Ran) -> bool:
     return ran.status == 0 and not ran.stdout.strip()
 
 
-def prove_fixer(session: Remote, target: str) -> tuple[Need, ...]:
+def prove_fixer(session: Remote, target: str) -> tuple[Requirement, ...]:
     """Through the fixing account's own login: whatever it asks for, the helper answers."""
     asked = session.ask("sh", "-c", "id; exec sh", stdin=status_request())
     lines = asked.stdout.splitlines()
     is_met = lines[:1] == ["triagebook=helper-v1"] and f"target={target}" in lines and "uid=" not in asked.stdout
-    answered = Need(
+    answered = Requirement(
         "fixer runs the helper only",
         is_met,
         "a shell was asked for, the helper answered" if is_met else asked.stdout[:120],
@@ -126,5 +128,5 @@ def prove_fixer(session: Remote, target: str) -> tuple[Need, ...]:
     same = refused.stdout.splitlines()[:2] == ["triagebook=helper-v1", "result=status"]
     return (
         answered,
-        Need("fixer passes no argument", same, "arguments do not reach the helper" if same else refused.stdout[:120]),
+        Requirement("fixer passes no argument", same, "arguments do not reach the helper" if same else refused.stdout[:120]),
     )

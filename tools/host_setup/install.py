@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions.helper import build
 from triagebook.tools.host_setup import layout
 from triagebook.tools.host_setup.layout import Signer
-from triagebook.tools.host_setup.needs import Need, requirements
+from triagebook.tools.host_setup.needs import Requirement, requirements
 from triagebook.tools.host_setup.remote import PrepareError, Remote
 
 
@@ -31,7 +31,7 @@ class Installed:
     """What came of it. `target` is empty when something is missing; then nothing was changed."""
 
     target: str
-    missing: tuple[Need, ...]
+    missing: tuple[Requirement, ...]
 
 
 def install(remote: Remote, preparation: Preparation, *, now: Callable[[], datetime], new_target: Callable[[], str]) -> Installed:

@@ -23,7 +23,7 @@ PROGRAMS = {
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirement:
     """One thing that was looked at. `is_met` False: `says` has what is missing and what to do."""
 
     name: str
@@ -31,7 +31,7 @@ class Need:
     says: str
 
 
-def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Need, ...]:
+def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Requirement, ...]:
     """Everything a host needs; nothing on it is changed."""
     return (
         _root(remote),
@@ -43,14 +43,14 @@ def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Need, ...
     )
 
 
-def _root(remote: Remote) -> Need:
+def _root(remote: Remote) -> Requirement:
     uid = remote.ask("id", "-u").stdout.strip()
-    return Need("root", uid == "0", "runs as root" if uid == "0" else "this session is not root's and has no sudo")
+    return Requirement("root", uid == "0", "runs as root" if uid == "0" else "this session is not root's and has no sudo")
 
 
-def _program(remote: Remote, name: str, why: str) -> Need:
+def _program(remote: Remote, name: str, why: str) -> Requirement:
     found = remote.ask("sh", "-c", 'PATH=$PATH:/usr/sbin:/sbin command -v "$1"', "sh", name)
-    return Need(name, found.status == 0, found.stdout.strip() or f"missing: {name} ({why})")
+    return Requirement(name, found.status == 0, found.stdout.strip() or f"missing: {name} ({why})")
 
 
 def openssh_version(banner: str) -> tuple[int, int] | None:
@@ -59,37 +59,41 @@ def openssh_version(banner: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _openssh(remote: Remote) -> Need:
+def _openssh(remote: Remote) -> Requirement:
     ran = remote.ask("ssh", "-V")
     version = openssh_version(ran.stderr + ran.stdout)
     if version is None:
-        return Need("openssh", False, "missing: the OpenSSH client programs (ssh-keygen -Y verify)")
+        return Requirement("openssh", False, "missing: the OpenSSH client programs (ssh-keygen -Y verify)")
     said = f"OpenSSH {version[0]}.{version[1]}"
     if version < OLDEST_OPENSSH:
-        return Need("openssh", False, f"{said} is older than 8.1 and cannot verify an order: this host can be diagnosed only")
-    return Need("openssh", True, said)
+        return Requirement(
+            "openssh", False, f"{said} is older than 8.1 and cannot verify an order: this host can be diagnosed only"
+        )
+    return Requirement("openssh", True, said)
 
 
-def _clock(remote: Remote, now: Callable[[], datetime]) -> Need:
+def _clock(remote: Remote, now: Callable[[], datetime]) -> Requirement:
     before = now()
     said = remote.ask("date", "+%s").stdout.strip()
     after = now()
     if not said.isdigit():
-        return Need("clock", False, f"date said {said[:40]!r}")
+        return Requirement("clock", False, f"date said {said[:40]!r}")
     ahead = int(said) + 0.5 - (before.timestamp() + after.timestamp()) / 2
     is_met = abs(ahead) <= CLOCK_SLACK_S
     advice = "" if is_met else f": orders are refused beyond {CLOCK_SLACK_S} s; synchronise it"
-    return Need("clock", is_met, f"its clock is {ahead:+.1f} s off ours{advice}")
+    return Requirement("clock", is_met, f"its clock is {ahead:+.1f} s off ours{advice}")
 
 
-def _sshd_includes(remote: Remote) -> Need:
+def _sshd_includes(remote: Remote) -> Requirement:
     folder = layout.SSHD.rpartition("/")[0]
     found = remote.succeeds("grep", "-qiE", rf"^[[:space:]]*Include[[:space:]]+\"?{folder}/\*\.conf", "/etc/ssh/sshd_config")
     says = f"sshd reads {folder}" if found else f"/etc/ssh/sshd_config has no `Include {folder}/*.conf`: add it as its first line"
-    return Need("sshd_include", found, says)
+    return Requirement("sshd_include", found, says)
 
 
-def _root_ownership(remote: Remote, path: str) -> Need:
+def _root_ownership(remote: Remote, path: str) -> Requirement:
     said = remote.ask("stat", "-c", "%u %a", path).stdout.split()
     is_met = len(said) == 2 and said[0] == "0" and not int(said[1], 8) & 0o022
-    return Need(f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there")
+    return Requirement(
+        f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there"
+    )

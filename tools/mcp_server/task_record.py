@@ -20,7 +20,7 @@ Recheck = Callable[[], Awaitable[bool]]
 
 
 @dataclass
-class Task:
+class TaskRecord:
     """A call under way. `owner` is the account that made it: for anybody else the task does not exist."""
 
     owner: str

@@ -24,7 +24,7 @@ from pydantic import Field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.mcp_server.gates import FixGateway, Who
-from triagebook.tools.mcp_server.task_record import TTL_S, Task
+from triagebook.tools.mcp_server.task_record import TTL_S, TaskRecord
 from triagebook.tools.mcp_server.tokens import APPLY, Caller
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
@@ -66,7 +66,7 @@ class TaskExtension(Extension):
 
     def __init__(self, who: Who, fixes: FixGateway, rules: Mapping[str, TaskRule] = RULES) -> None:
         self._who, self._fixes, self._rules = who, fixes, rules
-        self._tasks: OrderedDict[str, Task] = OrderedDict()
+        self._tasks: OrderedDict[str, TaskRecord] = OrderedDict()
 
     def methods(self) -> Sequence[MethodBinding]:
         """`tasks/list` and `tasks/result` are gone in this revision."""
@@ -88,7 +88,7 @@ class TaskExtension(Extension):
         if rule.asks_first and params.input_responses is None:
             return await call_next(ctx)
         caller = self._who()
-        task = Task(caller.key, params, partial(call_next, ctx))
+        task = TaskRecord(caller.key, params, partial(call_next, ctx))
         fix_id = await self._awaits_approval(caller, params)
         if fix_id:
             task.recheck = partial(self._is_decided, caller, fix_id)
@@ -101,7 +101,7 @@ class TaskExtension(Extension):
                 return outcome  # type: ignore[no-any-return]
         return self._hand_out(task)
 
-    def _hand_out(self, task: Task) -> HandlerResult:
+    def _hand_out(self, task: TaskRecord) -> HandlerResult:
         now = datetime.now(UTC)
         for old in [old for old in self._tasks.values() if (now - old.created_at).total_seconds() > TTL_S]:
             old.cancel()
@@ -127,7 +127,7 @@ class TaskExtension(Extension):
         self._find(ctx, params).answer(params.input_responses)
         return {"resultType": "complete"}
 
-    def _find(self, ctx: Context, params: TaskParams) -> Task:
+    def _find(self, ctx: Context, params: TaskParams) -> TaskRecord:
         require_client_extension(ctx, IDENTIFIER)
         named = getattr(ctx.request, "headers", {}).get("mcp-name", params.task_id)
         if named != params.task_id:

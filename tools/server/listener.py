@@ -29,7 +29,7 @@ class Listener:
 
     def __init__(self, path: Path, mode: int, answer: Answer, group: int = -1) -> None:
         self._path, self._answer = path, answer
-        self._socket = _bound(path, mode, group)
+        self._socket = _bind(path, mode, group)
         self._inode = os.lstat(path).st_ino
         self._lock, self._users = threading.Lock(), Counter[int]()
         self._idle = threading.Condition(self._lock)
@@ -124,7 +124,7 @@ def _lines(connection: socket.socket, stopping: threading.Event) -> Iterator[byt
             return
 
 
-def _bound(path: Path, mode: int, group: int) -> socket.socket:
+def _bind(path: Path, mode: int, group: int) -> socket.socket:
     if mode not in MODES:
         raise TrustError(f"socket mode {mode:04o}: expected one of 0600, 0660, 0666", reason="socket")
     _remove_dead(path)

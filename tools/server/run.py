@@ -19,7 +19,7 @@ from pathlib import Path
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, TrustError
 from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.files import check_private, private_directory
 from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
@@ -163,7 +163,7 @@ def _answer(place: RunningServer) -> Callable[[int, Members], Iterator[Mapping[s
 def _record(trust: ApprovalServer, action: str) -> None:
     detail = {"policy": trust.policy.digest or "none", "executor": "yes" if trust.executor else "no", "uid": str(os.geteuid())}
     with trust.store.write(action) as transaction:
-        audit_rows.append(transaction, Event(at=trust.clock(), action=action, outcome="ok", channel="server", detail=detail))
+        audit_rows.append(transaction, AuditEvent(at=trust.clock(), action=action, outcome="ok", channel="server", detail=detail))
     trust.checkpointer.publish()
 
 

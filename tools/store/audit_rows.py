@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Event, Head, LogRow, SearchColumns, encode
+from triagebook.tools.audit.event import AuditEvent, Head, LogRow, SearchColumns, encode
 from triagebook.tools.audit.merkle import decode_edge, leaf_hash
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import audit, checkpoints, tree_head
@@ -25,7 +25,7 @@ _INSERT = insert(audit)
 _SET_HEAD = update(tree_head).where(tree_head.c.id == 1)
 
 
-def append(transaction: Transaction, event: Event) -> int:
+def append(transaction: Transaction, event: AuditEvent) -> int:
     """Append one event; its index. Call it last in a transaction: it holds the log's lock until the commit."""
     head = read_head(transaction, for_update=True)
     leaf = encode(event, head.edge.size, head.last_leaf)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
@@ -17,7 +17,7 @@ from triagebook.tools.store.schema import fixes, host_locks, votes
 from triagebook.tools.times import from_micros, to_micros
 
 
-def add(transaction: Transaction, fix: Fix, event: Event) -> None:
+def add(transaction: Transaction, fix: Fix, event: AuditEvent) -> None:
     """Store a new fix, which must be `proposed`."""
     if fix.state != "proposed":
         raise TrustError(f"{fix.id}: a fix begins as proposed, not {fix.state}")
@@ -54,18 +54,18 @@ def list_fixes(transaction: Transaction, limit: int, *, states: Sequence[State] 
     return [_fix(row) for row in transaction.connection.execute(statement)]
 
 
-def decide(transaction: Transaction, fix: Fix, after: State, event: Event) -> bool:
+def decide(transaction: Transaction, fix: Fix, after: State, event: AuditEvent) -> bool:
     """proposed -> approved | denied | withdrawn, approved -> withdrawn | stale, while the plan holds. False: lost."""
     now = to_micros(event.at)
     return _move(transaction, fix, after, event, fixes.c.expires_at > now, fixes.c.plan_digest == fix.plan_digest)
 
 
-def expire(transaction: Transaction, fix: Fix, event: Event) -> bool:
+def expire(transaction: Transaction, fix: Fix, event: AuditEvent) -> bool:
     """proposed | approved -> expired, once its time is over. False: lost."""
     return _move(transaction, fix, "expired", event, fixes.c.expires_at <= to_micros(event.at))
 
 
-def claim(transaction: Transaction, fix: Fix, after: State, owner: str, lease_until: datetime, event: Event) -> bool:
+def claim(transaction: Transaction, fix: Fix, after: State, owner: str, lease_until: datetime, event: AuditEvent) -> bool:
     """approved -> running, validated | unresolved -> reverting: from now on `owner` alone works on it. False: lost.
 
     The expiry is the plan's for `running`; an undo is decided by a plan of its own and has its own.
@@ -84,18 +84,18 @@ def renew(transaction: Transaction, fix_id: str, owner: str, now: datetime, leas
     return transaction.connection.execute(statement).rowcount == 1
 
 
-def settle(transaction: Transaction, fix: Fix, after: State, owner: str, outcome: str, event: Event) -> bool:
+def settle(transaction: Transaction, fix: Fix, after: State, owner: str, outcome: str, event: AuditEvent) -> bool:
     """running | reverting -> how it ended, by its owner alone; frees the host. False: it is no longer the owner's."""
     values = {"outcome": outcome, "lease_until": 0}
     return _move(transaction, fix, after, event, fixes.c.owner == owner, **values)
 
 
-def lose(transaction: Transaction, fix: Fix, event: Event) -> bool:
+def lose(transaction: Transaction, fix: Fix, event: AuditEvent) -> bool:
     """running | reverting -> unknown, only when the lease ran out. The host stays locked. False: it did not."""
     return _move(transaction, fix, "unknown", event, fixes.c.lease_until <= to_micros(event.at), lease_until=0)
 
 
-def resolve(transaction: Transaction, fix: Fix, after: State, outcome: str, event: Event) -> bool:
+def resolve(transaction: Transaction, fix: Fix, after: State, outcome: str, event: AuditEvent) -> bool:
     """unknown -> what the helper's journal and fresh facts say; frees the host. False: somebody resolved it before."""
     return fix.state == "unknown" and _move(transaction, fix, after, event, outcome=outcome)
 
@@ -134,7 +134,7 @@ def lock_of_host(transaction: Transaction, host: str) -> HostLock | None:
     return read_lock(transaction, host_locks.c.host == host)
 
 
-def break_lock(transaction: Transaction, lock: HostLock, event: Event) -> bool:
+def break_lock(transaction: Transaction, lock: HostLock, event: AuditEvent) -> bool:
     """Remove a lock by hand, with its audit row. False: it is another's by now, or gone."""
     where = (host_locks.c.lock == lock.lock) & (host_locks.c.fix_id == lock.fix_id)
     if transaction.connection.execute(delete(host_locks).where(where)).rowcount != 1:
@@ -155,7 +155,9 @@ def open_count(transaction: Transaction, requester: str) -> int:
     return len(transaction.connection.execute(select(fixes.c.id).where(where)).all())
 
 
-def _move(transaction: Transaction, fix: Fix, after: State, event: Event, *conditions: ColumnElement[bool], **values: Any) -> bool:
+def _move(
+    transaction: Transaction, fix: Fix, after: State, event: AuditEvent, *conditions: ColumnElement[bool], **values: Any
+) -> bool:
     """The one statement that changes a state: only from the state `fix` was read in, and only along the table."""
     if not is_legal(fix.state, after):
         raise TrustError(f"{fix.id}: no move leads from {fix.state} to {after}", reason="illegal_move")

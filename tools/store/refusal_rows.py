@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, true, update
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import refusals
@@ -16,7 +16,7 @@ from triagebook.tools.times import from_micros, to_micros
 WINDOW = timedelta(minutes=10)
 
 
-def record(transaction: Transaction, event: Event) -> None:
+def record(transaction: Transaction, event: AuditEvent) -> None:
     """Append the refusal, or count it when the same actor was refused the same within the window."""
     key = (
         (refusals.c.account == event.account)
@@ -48,15 +48,15 @@ def close_windows(transaction: Transaction, now: datetime) -> None:
         audit_rows.append(transaction, summary)
 
 
-def _take_over(transaction: Transaction, now: datetime, where: ColumnElement[bool]) -> list[Event]:
+def _take_over(transaction: Transaction, now: datetime, where: ColumnElement[bool]) -> list[AuditEvent]:
     """Remove the windows that are over; what there is to say about them."""
     is_over = refusals.c.first_at <= to_micros(now - WINDOW)
     rows = transaction.connection.execute(delete(refusals).where(is_over, where).returning(*refusals.c)).all()
     return [_summary(row, now) for row in rows if row.repeats]
 
 
-def _summary(row: Row[Any], now: datetime) -> Event:
-    return Event(
+def _summary(row: Row[Any], now: datetime) -> AuditEvent:
+    return AuditEvent(
         at=now,
         action=row.action,
         outcome="refused",

@@ -75,7 +75,7 @@ class Route:
     host_key: str = ""  # "SHA256:..." of the verified key; empty where there is none
 
 
-class Process(Protocol):
+class HostProcess(Protocol):
     """A running process on the host; its output is hostile bytes."""
 
     @property
@@ -112,7 +112,7 @@ class Session(Protocol):
         """Which way was taken and how long its phases took."""
         ...
 
-    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> Process:
+    def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> HostProcess:
         """Start one more process from a fixed argv. Raises LoginFailed (phase exec) when the host refuses it."""
         ...
 
@@ -128,7 +128,7 @@ class Session(Protocol):
 class Transport(Protocol):
     """A way to reach hosts by name."""
 
-    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> Process:
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> HostProcess:
         """Connect and start the first process. Raises LoginFailed or UsageError (unknown host, unreadable key)."""
         ...
 

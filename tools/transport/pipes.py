@@ -156,7 +156,7 @@ class PipeProcess:
 
 
 class LocalProcess:
-    """A PipeProcess as the protocol's Process."""
+    """A PipeProcess as the HostProcess of the protocol."""
 
     def __init__(self, session: Session, pipes: PipeProcess, allowance: Allowance) -> None:
         self._session, self._pipes, self._allowance = session, pipes, allowance

@@ -18,7 +18,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from triagebook.tools.transport import waiting
-from triagebook.tools.transport.base import Exit, Login, LoginFailed, Process, Route, Transport
+from triagebook.tools.transport.base import Exit, HostProcess, Login, LoginFailed, Route, Transport
 
 MOST_BYTES = 1 << 21
 LONGEST_ADDRESS = 108  # sun_path of unix(7), with its NUL
@@ -87,7 +87,7 @@ class WatchTransport:
     def __init__(self, path: FilePath, otherwise: Transport) -> None:
         self._path, self._otherwise = path, otherwise
 
-    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> Process:
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> HostProcess:
         """The first sample of the watch's collector, or the ordinary way. Raises LoginFailed, UsageError."""
         try:
             connection = self._connect()
@@ -100,7 +100,7 @@ class WatchTransport:
             session.close()
             return self._otherwise_launch(host, argv, cap_bytes, f"the running watch could not be asked: {error}")
 
-    def _otherwise_launch(self, host: str, argv: Sequence[str], cap_bytes: int, why: str) -> Process:
+    def _otherwise_launch(self, host: str, argv: Sequence[str], cap_bytes: int, why: str) -> HostProcess:
         try:
             process = self._otherwise.launch(host, argv, cap_bytes=cap_bytes)
         except LoginFailed as failed:

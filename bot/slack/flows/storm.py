@@ -92,9 +92,9 @@ def _table(members: list[ChatRun]) -> Card:
 
 
 def _row(run: ChatRun) -> HostRow:
-    return _row_of_stored(run.diagnosis) if run.diagnosis else HostRow(run.host, "failed", run.cause, run.headline)
+    return _stored_row(run.diagnosis) if run.diagnosis else HostRow(run.host, "failed", run.cause, run.headline)
 
 
 @lru_cache(maxsize=1024)  # a table is made anew for each host that answers
-def _row_of_stored(diagnosis: str) -> HostRow:
+def _stored_row(diagnosis: str) -> HostRow:
     return row_of(stored.load(diagnosis))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.fix_states import Fix, HostLock, State
@@ -14,8 +14,8 @@ NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def event(action: str = "test", at: datetime = NOW, **values: str) -> Event:
-    return Event(at=at, action=action, outcome="ok", **values)  # type: ignore[arg-type]
+def event(action: str = "test", at: datetime = NOW, **values: str) -> AuditEvent:
+    return AuditEvent(at=at, action=action, outcome="ok", **values)  # type: ignore[arg-type]
 
 
 def fix(fix_id: str = "F-1", host: str = "web-01") -> Fix:

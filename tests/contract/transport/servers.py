@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncssh
 import paramiko  # type: ignore[import-untyped]
-from triagebook.tools.transport.base import Process
+from triagebook.tools.transport.base import HostProcess
 
 from tests.sshd import Ground, await_port, end, free_port, public
 
@@ -32,7 +32,7 @@ def write_config(place: Ground, port: int, folder: Path, host_key: Path | None =
     return config
 
 
-def more(process: Process) -> bytes:
+def more(process: HostProcess) -> bytes:
     """The next bytes of its output. Fails where the output has ended: who waits in a loop would wait for ever."""
     piece = process.read(5)
     assert piece, f"the output ended: {process.finish(5)}"

@@ -1,4 +1,4 @@
-"""One suite for every way to a host: what a Process and a Session promise holds for each."""
+"""One suite for every way to a host: what a HostProcess and a Session promise holds for each."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from triagebook.tools.ssh.openssh import OpensshTransport
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, LoginFailed, Process, Transport
+from triagebook.tools.transport.base import Deadlines, HostProcess, LoginFailed, Transport
 from triagebook.tools.transport.local import LocalTransport
 from triagebook.tools.transport.replay import Recording, ReplayTransport
 
@@ -45,7 +45,7 @@ def way(request: pytest.FixtureRequest) -> Way:
     return Way(kind, request.getfixturevalue("box") if needs_server else None)
 
 
-def read_to(process: Process, end: bytes) -> bytes:
+def read_to(process: HostProcess, end: bytes) -> bytes:
     text = b""
     while not text.endswith(end):
         piece = process.read(10)
@@ -54,7 +54,7 @@ def read_to(process: Process, end: bytes) -> bytes:
     return text
 
 
-def read_all(process: Process) -> bytes:
+def read_all(process: HostProcess) -> bytes:
     return b"".join(iter(lambda: process.read(10), b""))
 
 

@@ -13,7 +13,7 @@ from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
 from triagebook.tools.ssh.public_keys import fingerprint
 from triagebook.tools.ssh.recent_logins import RecentLogins
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, LoginFailed, Process
+from triagebook.tools.transport.base import Deadlines, HostProcess, LoginFailed
 
 from tests.contract.transport import servers
 from tests.sshd import Ground, make_key, public
@@ -25,11 +25,11 @@ def fingerprint_of(key: Path) -> str:
     return fingerprint(base64.b64decode(public(key).split()[1]))
 
 
-def launch(config: Path, **options: object) -> Process:
+def launch(config: Path, **options: object) -> HostProcess:
     return SshTransport(config_file=config, **options).launch("box", ["sh", "-c", "echo in; cat"])  # type: ignore[arg-type]
 
 
-def reached(process: Process) -> str:
+def reached(process: HostProcess) -> str:
     """The way that was taken; the process answers."""
     assert process.read(5) == b"in\n"
     process.write(b"pace\n")

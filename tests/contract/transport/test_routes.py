@@ -12,7 +12,7 @@ import pytest
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh.openssh import OpensshTransport
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, LoginFailed, Process
+from triagebook.tools.transport.base import Deadlines, HostProcess, LoginFailed
 
 from tests.contract.transport import servers
 from tests.sshd import Ground, Server, make_key, public
@@ -26,13 +26,13 @@ def kind(request: pytest.FixtureRequest) -> str:
     return value
 
 
-def launch(kind: str, config: Path, host: str = "box") -> Process:
+def launch(kind: str, config: Path, host: str = "box") -> HostProcess:
     if kind == "openssh":
         return OpensshTransport(config_file=config).launch(host, ["sh", "-c", "echo in; cat"])
     return SshTransport(config_file=config, may_fly=kind == "ssh:one-flight").launch(host, ["sh", "-c", "echo in; cat"])
 
 
-def talk(process: Process) -> None:
+def talk(process: HostProcess) -> None:
     assert process.read(5) == b"in\n"
     process.write(b"x" * 100_000 + b"\n")
     text = b""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from triagebook.tools.audit.event import Event, LogRow, encode
+from triagebook.tools.audit.event import AuditEvent, LogRow, encode
 from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_proof, leaf_hash
 from triagebook.tools.audit.note import Checkpoint, sign, vkey_of
 from triagebook.tools.store import audit_rows
@@ -94,7 +94,7 @@ def _question(size: int = 21, index: int = 13, old_size: int = 8) -> dict[str, o
     now = datetime(2026, 11, 23, tzinfo=UTC)
     leaves, previous = [], b""
     for number in range(size):
-        leaves.append(encode(Event(at=now, action="approve", outcome="ok"), number, previous))
+        leaves.append(encode(AuditEvent(at=now, action="approve", outcome="ok"), number, previous))
         previous = leaf_hash(leaves[-1])
     hashes = [leaf_hash(leaf) for leaf in leaves]
     checkpoint = sign(Checkpoint("triagebook.example/audit", size, edge_of(hashes).root()), key)

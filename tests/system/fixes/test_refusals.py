@@ -430,9 +430,9 @@ def _strand(world: World, fix_id: str) -> None:
         assert plan_of(fix)
         now = world.clock()
         fix_rows.take_lock(transaction, HostLock(fix.lock, fix.host, fix.id, "is being applied", "cid", now))
-        from triagebook.tools.audit.event import Event
+        from triagebook.tools.audit.event import AuditEvent
 
-        event = Event(at=now, action="apply", outcome="ok", fix=fix.id)
+        event = AuditEvent(at=now, action="apply", outcome="ok", fix=fix.id)
         assert fix_rows.claim(transaction, fix, "running", "dead", now + timedelta(seconds=60), event)
 
 

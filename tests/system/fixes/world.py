@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
 from triagebook.tools.audit.anchors import FileAnchor
-from triagebook.tools.audit.event import Event, decode
+from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Ending, Execution
@@ -158,11 +158,11 @@ class World:
     def state(self, fix_id: str) -> str:
         return self.service.show(policies.actor("dan"), fix_id).state
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[AuditEvent]:
         with self.store.read() as transaction:
             return [decode(row.leaf)[0] for row in audit_rows.rows(transaction)]
 
-    def last(self) -> Event:
+    def last(self) -> AuditEvent:
         return self.events()[-1]
 
     def sql(self, *statements: str) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triagebook.tools.audit.event import Event, Head, LogRow, SearchColumns, decode, encode
+from triagebook.tools.audit.event import AuditEvent, Head, LogRow, SearchColumns, decode, encode
 from triagebook.tools.audit.merkle import Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.audit.verify import verify
@@ -16,8 +16,8 @@ from triagebook.tools.times import to_micros
 from tests.system.fixes.samples import NOW
 
 
-def _event(number: int) -> Event:
-    return Event(at=NOW + timedelta(seconds=number), action="approve", outcome="ok", fix=f"F-{number}", person="bob")
+def _event(number: int) -> AuditEvent:
+    return AuditEvent(at=NOW + timedelta(seconds=number), action="approve", outcome="ok", fix=f"F-{number}", person="bob")
 
 
 def _log(size: int = 40, *, forged: int | None = None) -> tuple[list[LogRow], Head, list[Checkpoint]]:

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.anchors import FileAnchor, SyslogAnchor
-from triagebook.tools.audit.event import Event
+from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.audit.note import Checkpoint, verify
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.checkpointer import Checkpointer
@@ -44,7 +44,7 @@ def make(store: Store, tmp_path: Path) -> Make:
 def append(store: Store, count: int, person: str = "bob") -> None:
     for _ in range(count):
         with store.write() as transaction:
-            audit_rows.append(transaction, Event(at=NOW, action="approve", outcome="ok", person=person))
+            audit_rows.append(transaction, AuditEvent(at=NOW, action="approve", outcome="ok", person=person))
 
 
 def tamper(store: Store, *statements: str) -> None:
