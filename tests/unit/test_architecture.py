@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("bot", "tools", "runbooks")
+from tests.layers import LAYERS, PARTS, ROOT, arrows, modules, room, sources
+
 MAY_IMPORT = {"bot": {"bot", "tools", "runbooks"}, "tools": {"tools", "runbooks"}, "runbooks": {"runbooks"}}
 SDK_HOMES = {
     "paramiko": ("tools/ssh/",),
@@ -29,46 +29,12 @@ SDK_HOMES = {
     "greenlet": ("tools/transport/scheduler.py",),
 }
 
-# What may import what within each part: a package imports the ones before it, never one after it.
-LAYERS = {
-    "runbooks": ("engine", "probes", "library"),
-    "tools": (
-        "times",
-        "redact",
-        "log",
-        "log_output",
-        "files",
-        "settings",
-        "transport",
-        "ssh",
-        "inventory",
-        "collector",
-        "actions",
-        "diagnosis",
-        "policy",
-        "audit",
-        "store",
-        "fixes",
-        "host_setup",
-        "execute",
-        "faces",
-        "watch",
-        "server",
-        "mcp_server",
-    ),
-    "bot": ("render", "slack", "cli"),
-    "bot/slack": ("settings", "cards", "outbound", "inbound", "flows", "manifest", "checking", "app", "face", "serving"),
-}
 # The command line starts the other faces; nothing else knows a face that is not its own.
 FACES = {
     "tools/mcp_server": ("bot/cli/mcp.py", "bot/cli/serve.py"),
     "bot/slack": ("bot/cli/serve.py", "bot/cli/slack.py"),
     "bot/cli": (),
 }
-
-
-def sources() -> list[Path]:
-    return [file for part in PARTS for file in sorted((ROOT / part).rglob("*.py"))]
 
 
 def imported(file: Path) -> list[str]:
@@ -92,31 +58,6 @@ def test_imports_run_one_way_and_each_sdk_stays_at_home(file: Path) -> None:
         assert top not in PARTS, f"{where} imports {name} without its package"
         if top in SDK_HOMES:
             assert where.startswith(SDK_HOMES[top]), f"{where} imports {name}, which belongs into {SDK_HOMES[top]}"
-
-
-def modules() -> dict[str, Path]:
-    """Dotted name -> file."""
-    return {
-        "triagebook." + ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in sources()
-    }
-
-
-def arrows() -> list[tuple[str, str]]:
-    """(importing module, imported module) of the whole product, late imports too."""
-    known = modules()
-    found = []
-    for name, file in known.items():
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("triagebook."):
-                module = str(node.module)
-                found += [(name, f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module) for alias in node.names]
-    return found
-
-
-def room(module: str, layer: str) -> str | None:
-    """The package or module directly below a layered folder, or None for what is not below it."""
-    prefix = "triagebook." + layer.replace("/", ".") + "."
-    return module.removeprefix(prefix).split(".")[0] if module.startswith(prefix) else None
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -77,7 +77,7 @@ def encode(event: AuditEvent, index: int, previous: bytes) -> bytes:
     The tree alone proves order; index and `previous` let a verifier say which row was changed.
     """
     content: dict[str, object] = {"schema": SCHEMA, "index": index, "previous": previous.hex()}
-    return canonical_json({**content, **{name: _recorded(value) for name, value in to_plain(event).items()}})
+    return canonical_json({**content, **{name: _as_stored(value) for name, value in to_plain(event).items()}})
 
 
 def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
@@ -94,7 +94,7 @@ def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
         raise TrustError(f"audit row: cannot be read: {error}") from None
 
 
-def _recorded(value: object) -> object:
+def _as_stored(value: object) -> object:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     if isinstance(value, Mapping):
