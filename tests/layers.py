@@ -15,6 +15,7 @@ LAYERS = {
         "log",
         "log_output",
         "files",
+        "patterns",
         "settings",
         "transport",
         "ssh",

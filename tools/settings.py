@@ -4,10 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
+from typing import cast
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.errors import RunbookError, UsageError
+from triagebook.runbooks.library.node import Node, given, read_node
 
+_PATH = r"[^\x00-\x1f\x7f]{1,4096}"
 KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack")
 
 
@@ -36,34 +39,33 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     default = (*([str(beside)] if beside.is_file() else []), "ssh_config")
     if not config.is_file():
         return Settings(cache=cache, state=state, runtime=runtime, inventory=default)
-    from triagebook.runbooks.engine.text import did_you_mean  # noqa: PLC0415
-    from triagebook.runbooks.library.document import read_document  # noqa: PLC0415 - only where a file exists
+    try:
+        top = read_node(config.read_text("utf-8"), str(config)).members(KEYS)
+        paths, sources, slack = given(top, "runbook_paths"), given(top, "inventory"), given(top, "slack")
+        if slack is not None:
+            slack.members(None)
+        return Settings(
+            runbook_paths=tuple(Path(item).expanduser() for item in _texts(paths, "a list of folders")),
+            default_runbook=_text(given(top, "default_runbook")),
+            ssh_config=_text(given(top, "ssh_config")),
+            cache=cache,
+            state=state,
+            runtime=runtime,
+            inventory=_texts(sources, "a list: files, ssh_config, ansible:PATH") or default,
+            slack=cast("Mapping[str, object]", slack.value) if slack else {},
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{config}: {getattr(error, 'strerror', None) or error}") from None
+    except RunbookError as error:
+        raise UsageError(str(error)) from None
 
-    document = read_document(config.read_text(), str(config))
-    if not isinstance(document.data, dict):
-        raise UsageError(str(document.error((), f"expected the keys {', '.join(KEYS)}")))
-    for key in document.data:
-        if key not in KEYS:
-            raise UsageError(str(document.error((key,), f"unknown key{did_you_mean(key, KEYS)}")))
-    paths = document.data.get("runbook_paths") or []
-    if not isinstance(paths, list) or not all(isinstance(item, str) for item in paths):
-        raise UsageError(str(document.error(("runbook_paths",), "expected a list of folders")))
-    inventory = document.data.get("inventory") or list(default)
-    if not isinstance(inventory, list) or not all(isinstance(item, str) and item for item in inventory):
-        raise UsageError(str(document.error(("inventory",), "expected a list: files, ssh_config, ansible:PATH")))
-    slack = document.data.get("slack") or {}
-    if not isinstance(slack, dict):
-        raise UsageError(str(document.error(("slack",), "expected keys and values")))
-    return Settings(
-        runbook_paths=tuple(Path(item).expanduser() for item in paths),
-        default_runbook=str(document.data.get("default_runbook") or ""),
-        ssh_config=str(document.data.get("ssh_config") or ""),
-        cache=cache,
-        state=state,
-        runtime=runtime,
-        inventory=tuple(inventory),
-        slack=slack,
-    )
+
+def _texts(node: Node | None, what: str) -> tuple[str, ...]:
+    return tuple(item.text(_PATH) for item in node.items(what)) if node else ()
+
+
+def _text(node: Node | None) -> str:
+    return node.text(_PATH) if node and node.value else ""
 
 
 def config_file(settings: Settings, ssh_config: str) -> Path | None:

@@ -29,12 +29,12 @@ def manifest(
 
     Example: triagebook slack manifest --url https://triagebook.example.org
     """
-    from triagebook.bot.slack.manifest import as_yaml  # noqa: PLC0415
     from triagebook.bot.slack.manifest import manifest as made  # noqa: PLC0415
+    from triagebook.runbooks.library.yaml_text import write_yaml  # noqa: PLC0415
 
     if url and not url.startswith("https://"):
         raise UsageError("--url: Slack sends only to https", reason="usage")
-    sys.stdout.write(as_yaml(made(_commands(), url, has_history=history)))
+    sys.stdout.write(write_yaml(made(_commands(), url, has_history=history)))
 
 
 @app.command()

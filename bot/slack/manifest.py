@@ -1,6 +1,5 @@
 """The app's manifest: what Slack must allow and send for these listeners, and nothing more."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -67,27 +66,3 @@ def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = Fals
             "token_rotation_enabled": False,
         },
     }
-
-
-def as_yaml(value: Any, indent: int = 0) -> str:
-    """Plain YAML of dicts, lists and scalars; strings are quoted as in JSON."""
-    pad = "  " * indent
-    if isinstance(value, Mapping):
-        return "".join(
-            f"{pad}{key}:{_inline(item)}\n"
-            if not isinstance(item, (Mapping, list))
-            else f"{pad}{key}:\n{as_yaml(item, indent + 1)}"
-            for key, item in value.items()
-        )
-    lines = ""
-    for item in value:
-        if isinstance(item, Mapping):
-            inner = as_yaml(item, indent + 1)
-            lines += f"{pad}- {inner[len(pad) + 2 :]}"
-        else:
-            lines += f"{pad}-{_inline(item)}\n"
-    return lines
-
-
-def _inline(value: Any) -> str:
-    return f" {json.dumps(value, ensure_ascii=False)}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.library.yaml_text import write_yaml
 from triagebook.tools.diagnosis.question import Answer
 
 
@@ -65,7 +66,7 @@ def record_case(
     if len(history) > 1:
         data["first"] = _difference(history[-1], history[0])
     data["expect"] = _redact(expectation(said), names)
-    return _yaml(data)
+    return write_yaml(data, width=110)
 
 
 def expectation(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,23 +117,3 @@ def _difference(final: Any, first: Any) -> Any:
     if isinstance(final, dict) and isinstance(first, dict) and "unreadable" not in first:
         return {key: _difference(final.get(key), item) for key, item in first.items() if item != final.get(key)}
     return first
-
-
-def _yaml(data: Any, indent: int = 0) -> str:
-    """YAML with one line per small mapping, so that a reviewer reads a host's facts like a table."""
-    pad = "  " * indent
-    lines = []
-    for key, value in data.items():
-        flow = json.dumps(value, ensure_ascii=False)
-        if isinstance(value, dict) and value and (len(flow) > 110 or indent == 0):
-            lines.append(f"{pad}{_key(key)}:\n{_yaml(value, indent + 1)}")
-        elif isinstance(value, list) and len(flow) > 110:
-            items = "".join(f"{pad}  - {json.dumps(item, ensure_ascii=False)}\n" for item in value)
-            lines.append(f"{pad}{_key(key)}:\n{items}")
-        else:
-            lines.append(f"{pad}{_key(key)}: {flow}\n")
-    return "".join(lines)
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) else json.dumps(key)

@@ -11,14 +11,14 @@ Names are checked before anything is done with them. `@GROUP` on a command line 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.library.document import Document, PathKey, read_document
+from triagebook.runbooks.library.node import Node, given, read_node
 from triagebook.tools.inventory.target import TargetName, parse_target
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
@@ -86,94 +86,94 @@ def merge(parts: Iterable[Inventory]) -> Inventory:
 
 
 def read_inventory(file: Path) -> Inventory:
-    """Our own YAML. Raises UsageError: `FILE:LINE: where: what, and the nearest right word`."""
+    """Read our own YAML. Raises UsageError: `FILE:LINE: where: what, and the nearest right word`."""
     try:
-        return _InventoryReader(read_document(file.read_text("utf-8"), str(file))).inventory()
+        return _inventory(read_node(file.read_text("utf-8"), str(file)), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     except RunbookError as error:
         raise UsageError(str(error)) from None
 
 
-class _InventoryReader:
-    """One document becoming an inventory."""
+def _inventory(node: Node, file: str) -> Inventory:
+    top = node.members(("hosts", "groups"))
+    hosts = {name: InventoryHost(name, _ssh(member), (file,)) for name, member in _named(top, "hosts").items()}
+    named = _named(top, "groups")
+    groups = {name: _group(name, member) for name, member in named.items()}
+    for name in [name for members, _inner in groups.values() for name in members]:
+        hosts.setdefault(name, InventoryHost(name, sources=(file,)))
+    if len(hosts) > MOST_HOSTS:
+        raise top["hosts" if "hosts" in top else "groups"].error(f"more than {MOST_HOSTS} hosts")
+    for _members, inner in groups.values():
+        for other, where in inner.items():
+            if other not in groups:
+                raise where.error(f"no group {other!r}{did_you_mean(other, groups)}")
+    found = {name: (tuple(members), tuple(inner)) for name, (members, inner) in groups.items()}
+    for name in found:
+        _refuse_circle(found, (name,), named[name])
+    return Inventory(hosts, found)
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
 
-    def inventory(self) -> Inventory:
-        top = self._members(self.document.data, (), ("hosts", "groups"))
-        hosts = {name: self._host(name, value) for name, value in self._names_with_values(top.get("hosts"), ("hosts",)).items()}
-        groups = {name: self._group(name, value) for name, value in self._names_with_values(top.get("groups"), ("groups",)).items()}
-        for members, _inner in groups.values():
-            for name in members:
-                hosts.setdefault(name, InventoryHost(name, sources=(self.document.file,)))
-        if len(hosts) > MOST_HOSTS:
-            raise self.document.error(("hosts",), f"more than {MOST_HOSTS} hosts")
-        for name, (_members, inner) in groups.items():
-            for other in inner:
-                if other not in groups:
-                    where = ("groups", name, "groups", inner.index(other))
-                    raise self.document.error(where, f"no group {other!r}{did_you_mean(other, groups)}")
-            self._refuse_circle(name, groups, (name,))
-        return Inventory(hosts, groups)
+def _ssh(node: Node) -> str:
+    """What ssh is told of a host; '' is its name."""
+    ssh = given({} if _is_bare(node) else node.members(("ssh",)), "ssh")
+    if ssh is None or not ssh.value:
+        return ""
+    try:
+        parse_target(str(ssh.value))
+    except UsageError as error:
+        raise ssh.error(str(error)) from None
+    return str(ssh.value)
 
-    def _host(self, name: str, value: object) -> InventoryHost:
-        where: PathKey = ("hosts", name)
-        ssh = str(self._members(value or {}, where, ("ssh",)).get("ssh") or "")
-        if ssh:
-            try:
-                parse_target(ssh)
-            except UsageError as error:
-                raise self.document.error((*where, "ssh"), str(error)) from None
-        return InventoryHost(name, ssh, (self.document.file,))
 
-    def _group(self, name: str, value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        where: PathKey = ("groups", name)
-        if name == ALL:
-            raise self.document.error(where, f"{ALL!r} is every host already; give the group another name")
-        if isinstance(value, list):
-            return self._names(value, where), ()
-        inner = self._members(value or {}, where, ("hosts", "groups"))
-        hosts = self._names(inner.get("hosts") or [], (*where, "hosts"))
-        return hosts, self._names(inner.get("groups") or [], (*where, "groups"))
+def _group(name: str, node: Node) -> tuple[Mapping[str, Node], Mapping[str, Node]]:
+    """The hosts and the groups in a group, each where it stands."""
+    if name == ALL:
+        raise node.error(f"{ALL!r} is every host already; give the group another name")
+    if isinstance(node.value, list):
+        return _names(node), {}
+    inner = {} if _is_bare(node) else node.members(("hosts", "groups"))
+    hosts, groups = given(inner, "hosts"), given(inner, "groups")
+    return _names(hosts) if hosts else {}, _names(groups) if groups else {}
 
-    def _names(self, value: object, where: PathKey) -> tuple[str, ...]:
-        if not isinstance(value, list):
-            raise self.document.error(where, "expected a list of names")
-        for index, name in enumerate(value):
-            self._check_name(name, (*where, index))
-            if name in value[:index]:
-                raise self.document.error((*where, index), f"{name!r} stands here twice")
-        return tuple(value)
 
-    def _names_with_values(self, value: object, where: PathKey) -> Mapping[str, object]:
-        if value is None:
-            return {}
-        if not isinstance(value, (dict, list)):
-            raise self.document.error(where, "expected names")
-        pairs = dict.fromkeys(self._names(value, where)) if isinstance(value, list) else value
-        for name in pairs:
-            self._check_name(name, (*where, name))
-        return pairs
+def _is_bare(node: Node) -> bool:
+    """A name in a list, or a key with nothing after it: no more is said of it."""
+    return isinstance(node.path[-1], int) or not node.value
 
-    def _check_name(self, name: object, where: PathKey) -> None:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise self.document.error(where, f"{name!r} is not a name: letters, digits, '.', '_' and '-', quoted if it is a number")
 
-    def _members(self, value: object, where: PathKey, keys: Sequence[str]) -> Mapping[str, object]:
-        if not isinstance(value, dict):
-            raise self.document.error(where, f"expected the keys {', '.join(keys)}")
-        for key in value:
-            if key not in keys:
-                raise self.document.error((*where, key), f"unknown key{did_you_mean(key, keys)}")
-        return value
+def _named(top: Mapping[str, Node], key: str) -> Mapping[str, Node]:
+    """The names under a key: a list, or a mapping with more about each."""
+    node = given(top, key)
+    if node is None:
+        return {}
+    if isinstance(node.value, list):
+        return _names(node)
+    if not isinstance(node.value, dict):
+        raise node.error("expected names")
+    return {_check_name(name, member): member for name, member in node.members(None).items()}
 
-    def _refuse_circle(
-        self, group: str, groups: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]], way: tuple[str, ...]
-    ) -> None:
-        for inner in groups[group][1]:
-            if inner == way[0]:
-                raise self.document.error(("groups", way[0]), f"is in itself: {' > '.join((*way, inner))}")
-            if inner not in way and inner in groups:
-                self._refuse_circle(inner, groups, (*way, inner))
+
+def _names(node: Node) -> Mapping[str, Node]:
+    """The names of a list, each once."""
+    names: dict[str, Node] = {}
+    for item in node.items("a list of names"):
+        name = _check_name(item.value, item)
+        if name in names:
+            raise item.error(f"{name!r} stands here twice")
+        names[name] = item
+    return names
+
+
+def _check_name(name: object, node: Node) -> str:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise node.error(f"{name!r} is not a name: letters, digits, '.', '_' and '-', quoted if it is a number")
+    return name
+
+
+def _refuse_circle(groups: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]], way: tuple[str, ...], node: Node) -> None:
+    for inner in groups[way[-1]][1]:
+        if inner == way[0]:
+            raise node.error(f"is in itself: {' > '.join((*way, inner))}")
+        if inner not in way:
+            _refuse_circle(groups, (*way, inner), node)

@@ -4,11 +4,12 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from triagebook.runbooks.engine.errors import PolicyError, RunbookError
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.library.node import Node, read_node
 from triagebook.tools.policy.identity import Account, Directory, Owner
 from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, PolicyScope, Rule, Terms, UserGroup
-from triagebook.tools.policy.reading import Node, read_policy_document
 
 VERSION = "triagebook/policy/v1"
 KEYS = ("apiVersion", "persons", "services", "groups", "rules", "approvals", "break_glass")
@@ -19,11 +20,21 @@ _PATTERN = r"[A-Za-z0-9*?][A-Za-z0-9._:@*?-]{0,252}"
 _ACCOUNT_TEXT = r"[^\x00-\x20\x7f#/]{1,200}"
 _ISSUER = r"[^\x00-\x20\x7f#]{1,200}"
 MAX_COUNT = 20
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+MIN_S, MAX_S = 60, 24 * 3600
 
 
 def load_policy(text: str, file: str) -> Policy:
     """The policy of a file's text. Raises PolicyError with file, line and the nearest right word."""
-    top = read_policy_document(text, file).members(KEYS, ("apiVersion", "persons", "rules"))
+    try:
+        return _policy(text, file)
+    except RunbookError as error:
+        raise PolicyError(str(error)) from None
+
+
+def _policy(text: str, file: str) -> Policy:
+    top = read_node(text, file).members(KEYS, ("apiVersion", "persons", "rules"))
     top["apiVersion"].choice((VERSION,))
     names = _Names(top)
     return Policy(
@@ -131,7 +142,16 @@ def _terms(node: Node, names: _Names) -> Terms:
     needs = tuple(_need(item, names) for item in members["needs"].items())
     if not needs:
         raise members["needs"].error("expected at least one need")
-    return Terms(members["name"].text(), needs, members["expires_in"].duration_s(), _scope(members), node.where)
+    return Terms(members["name"].text(), needs, _duration_s(members["expires_in"]), _scope(members), node.where)
+
+
+def _duration_s(node: Node) -> int:
+    """`90s`, `15m` or `2h` in seconds, from a minute to a day."""
+    match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not MIN_S <= seconds <= MAX_S:
+        raise node.error(f"expected a time such as 15m, from 60s to 24h, got {node.value!r}")
+    return seconds
 
 
 def _need(node: Node, names: _Names) -> Need:

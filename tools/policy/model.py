@@ -3,12 +3,11 @@
 Groups of the file are already persons here; a group that a chat service keeps becomes persons when it was asked.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import field, replace
-from functools import lru_cache
 
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.patterns import matches
 from triagebook.tools.policy.identity import Directory
 
 RULED = ("diagnose", "propose", "apply", "break_lock", "read_audit")  # what `rules` allow or deny
@@ -144,11 +143,5 @@ UNCONFIGURED = Policy(is_configured=False)
 
 
 def _fits(patterns: tuple[str, ...], value: str) -> bool:
-    return not patterns or (bool(value) and any(_compile(pattern).fullmatch(value) for pattern in patterns))
-
-
-@lru_cache(maxsize=1024)
-def _compile(pattern: str) -> re.Pattern[str]:
-    """`*` is any text, `?` any one character, everything else itself. Without regard to case: host names have none."""
-    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    """Without regard to case: host names have none."""
+    return not patterns or (bool(value) and any(matches(value, pattern, ignore_case=True) for pattern in patterns))

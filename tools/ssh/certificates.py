@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.ssh.patterns import matches
+from triagebook.tools.patterns import matches
 from triagebook.tools.ssh.public_keys import CERT_SUFFIX, is_signed_by, key_type
 from triagebook.tools.ssh.wire import Malformed, Reader, string
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.ssh.patterns import matches_list
+from triagebook.tools.patterns import matches_list
 
 MAX_INCLUDES = 16
 REPEATED = frozenset({"identityfile", "certificatefile"})  # every value counts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.ssh.patterns import matches_list
+from triagebook.tools.patterns import matches_list
 from triagebook.tools.ssh.public_keys import key_type
 from triagebook.tools.ssh.wire import Malformed
 

@@ -8,10 +8,11 @@ from slack_bolt import App
 from slack_bolt.request import BoltRequest
 from triagebook.bot.slack import app as listeners
 from triagebook.bot.slack.checking import problems
-from triagebook.bot.slack.manifest import EVENTS, SCOPES, SHORTCUT, as_yaml, manifest
+from triagebook.bot.slack.manifest import EVENTS, SCOPES, SHORTCUT, manifest
 from triagebook.bot.slack.settings import Credentials, credentials, slack_settings
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.library.document import read_document
+from triagebook.runbooks.library.yaml_text import write_yaml
 
 from tests.command import ROOT
 from tests.system.slack import emulator
@@ -31,7 +32,7 @@ def written() -> dict[str, Any]:
 
 def test_the_file_is_what_the_command_prints(slacked: SlackWorld) -> None:
     commands = slacked.face.desk.settings.commands
-    assert FILE.read_text() == as_yaml(manifest(commands))
+    assert FILE.read_text() == write_yaml(manifest(commands))
     assert written() == manifest(commands)
 
 

@@ -167,3 +167,12 @@ def test_the_inventory_is_configured_or_stands_beside_the_configuration(tmp_path
     written(folder, "inventori: [a.yaml]\n", "config.yaml")
     with pytest.raises(UsageError, match="did you mean 'inventory'"):
         read_settings(environment)
+
+
+def test_names_may_stand_in_a_list_or_as_bare_keys(tmp_path: Path) -> None:
+    listed = read_inventory(written(tmp_path, "hosts: [web01]\ngroups: [empty]\n"))
+    bare = read_inventory(written(tmp_path, "hosts:\n  web01:\ngroups:\n  empty:\n"))
+    assert listed == bare
+    assert (list(listed.hosts), listed.groups) == (["web01"], {"empty": ((), ())})
+    with pytest.raises(UsageError, match=r"hosts\.web01: expected the keys ssh"):
+        read_inventory(written(tmp_path, "hosts:\n  web01: web01\n"))

@@ -1,24 +1,21 @@
-"""Taking a policy file apart: each value checked where it stands, each error with file, line and the nearest right word."""
+"""Taking a YAML file of settings apart: each value checked where it stands, each error with file, line and the nearest right word.
+
+The policy, the inventory and the configuration are read by it. Every error is a RunbookError; whoever reads the file
+names it by its own class.
+"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import PolicyError, RunbookError
+from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey, read_document, render_path
 
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-MIN_S, MAX_S = 60, 24 * 3600
 
-
-def read_policy_document(text: str, file: str) -> "Node":
-    """The top of the file. Raises PolicyError."""
-    try:
-        return Node(read_document(text, file), ())
-    except RunbookError as error:
-        raise PolicyError(str(error)) from None
+def read_node(text: str, file: str) -> "Node":
+    """Read a file's text as the node of its top. Raises RunbookError."""
+    return Node(read_document(text, file), ())
 
 
 @dataclass(frozen=True)
@@ -41,14 +38,14 @@ class Node:
         """`file:line`."""
         return f"{self.document.file}:{self.document.line(self.path)}"
 
-    def error(self, what: str) -> PolicyError:
+    def error(self, what: str) -> RunbookError:
         """`file:line: path: what`."""
-        return PolicyError(f"{self.where}: {render_path(self.path)}: {what}")
+        return RunbookError(f"{self.where}: {render_path(self.path)}: {what}")
 
     def members(self, known: Sequence[str] | None, required: Sequence[str] = ()) -> dict[str, "Node"]:
         """Its members; unknown ones are refused unless `known` is None."""
         if not isinstance(self.value, dict):
-            raise self.error("expected a mapping")
+            raise self.error("expected a mapping" if known is None else f"expected the keys {', '.join(known)}")
         members = {str(key): Node(self.document, (*self.path, key)) for key in self.value}
         for key, node in members.items():
             if known is not None and key not in known:
@@ -58,10 +55,10 @@ class Node:
                 raise self.error(f"{key!r} is missing")
         return members
 
-    def items(self) -> Iterator["Node"]:
+    def items(self, what: str = "a list") -> Iterator["Node"]:
         """The items of a list."""
         if not isinstance(self.value, list):
-            raise self.error("expected a list")
+            raise self.error(f"expected {what}")
         for index in range(len(self.value)):
             yield Node(self.document, (*self.path, index))
 
@@ -80,14 +77,12 @@ class Node:
 
     def count(self, most: int) -> int:
         """A whole number from 1 to `most`."""
-        if type(self.value) is not int or not 1 <= self.value <= most:
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or not 1 <= self.value <= most:
             raise self.error(f"expected a number from 1 to {most}, got {self.value!r}")
         return self.value
 
-    def duration_s(self) -> int:
-        """`90s`, `15m` or `2h` in seconds, from a minute to a day."""
-        match = _DURATION.fullmatch(self.value) if isinstance(self.value, str) else None
-        seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-        if not MIN_S <= seconds <= MAX_S:
-            raise self.error(f"expected a time such as 15m, from 60s to 24h, got {self.value!r}")
-        return seconds
+
+def given(members: Mapping[str, Node], key: str) -> Node | None:
+    """The member of that key; None where it is absent or has no value."""
+    node = members.get(key)
+    return None if node is None or node.value is None else node

@@ -1,4 +1,7 @@
-"""Host patterns of OpenSSH (ssh_config(5), PATTERNS): `*`, `?`, and `!` before a pattern that takes the match back."""
+"""Wildcards in names: `*` is any text, `?` any one character, all else stands for itself.
+
+ssh_config(5) has them (PATTERNS, with `!` before a pattern that takes the match back), and so have policies.
+"""
 
 import re
 from collections.abc import Iterable
@@ -17,13 +20,14 @@ def matches_list(name: str, patterns: Iterable[str]) -> bool:
     return is_matched
 
 
-def matches(name: str, pattern: str) -> bool:
+def matches(name: str, pattern: str, *, ignore_case: bool = False) -> bool:
     """One pattern without negation. Brackets mean themselves: `[host]:22` is no character set, as in fnmatch(3)."""
-    if "*" not in pattern and "?" not in pattern:
+    if not ignore_case and "*" not in pattern and "?" not in pattern:
         return name == pattern
-    return _compile(pattern).fullmatch(name) is not None
+    return _compile(pattern, ignore_case).fullmatch(name) is not None
 
 
 @lru_cache(maxsize=1024)
-def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern))
+def _compile(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+    parts = ({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))

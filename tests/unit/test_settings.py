@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.settings import read_settings
+
+
+def settings_of(folder: Path, text: str) -> dict[str, str]:
+    (folder / "triagebook").mkdir()
+    (folder / "triagebook" / "config.yaml").write_text(text)
+    return {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    text = "runbook_paths: [/srv/books]\ndefault_runbook: enomem\nssh_config: ~/c\ninventory: [a.yaml]\nslack: {storm: 3}\n"
+    read = read_settings(settings_of(tmp_path, text))
+    assert (read.runbook_paths, read.default_runbook, read.ssh_config) == ((Path("/srv/books"),), "enomem", "~/c")
+    assert (read.inventory, read.slack) == (("a.yaml",), {"storm": 3})
+
+
+def test_a_key_without_a_value_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    read = read_settings(settings_of(tmp_path, "runbook_paths:\ndefault_runbook:\ninventory:\nslack:\n"))
+    assert (read.runbook_paths, read.default_runbook, read.inventory, read.slack) == ((), "", ("ssh_config",), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- a\n", ":1: (top): expected the keys runbook_paths, default_runbook, ssh_config, inventory, slack"),
+        ("slack: {}\ndefault_runbok: a\n", ":2: default_runbok: unknown key (did you mean 'default_runbook'?)"),
+        ("runbook_paths: /srv\n", ":1: runbook_paths: expected a list of folders"),
+        ("inventory:\n  - a\n  - 7\n", ":3: inventory[1]: expected text, got 7"),
+        ("default_runbook: [a]\n", ":1: default_runbook: expected text, got ['a']"),
+        ("slack: [a]\n", ":1: slack: expected a mapping"),
+        ("a: b: c\n", ":1: (top): not YAML"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_settings(settings_of(tmp_path, text))
+    assert says in str(refused.value)
+
+
+def test_a_configuration_that_is_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
+    environment = settings_of(tmp_path, "")
+    (tmp_path / "triagebook" / "config.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"config\.yaml: .*utf-8"):
+        read_settings(environment)
