@@ -1,6 +1,7 @@
 """The layers of the product, and what its modules really import."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,12 +51,19 @@ def modules() -> dict[str, Path]:
     }
 
 
+@cache
+def imports(file: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """The import statements of a file, wherever they stand."""
+    return tuple(node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, (ast.Import, ast.ImportFrom)))
+
+
+@cache
 def arrows() -> list[tuple[str, str]]:
     """(importing module, imported module) of the whole product, late imports too."""
     known = modules()
     found = []
     for name, file in known.items():
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in imports(file):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("triagebook."):
                 module = str(node.module)
                 found += [(name, f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module) for alias in node.names]

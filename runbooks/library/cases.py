@@ -57,7 +57,16 @@ class CaseResult:
 
 def read_case(entry: RunbookVersion, name: str, facts_types: Mapping[str, Any], runbook: model.Runbook) -> Case:
     """The case of that name. Raises RunbookError naming file and path."""
-    documents = _chain(entry, name)
+    return _case(name, _chain(entry, name, {}), facts_types, runbook)
+
+
+def read_cases(entry: RunbookVersion, facts_types: Mapping[str, Any], runbook: model.Runbook) -> tuple[Case, ...]:
+    """All cases of a version, by name. A file that many cases are `like` is read once."""
+    read: dict[str, Document] = {}
+    return tuple(_case(file.stem, _chain(entry, file.stem, read), facts_types, runbook) for file in entry.cases)
+
+
+def _case(name: str, documents: list[Document], facts_types: Mapping[str, Any], runbook: model.Runbook) -> Case:
     document = documents[0]
     data = document.data
     facts: Any = {}
@@ -79,11 +88,6 @@ def read_case(entry: RunbookVersion, name: str, facts_types: Mapping[str, Any], 
     )
 
 
-def read_cases(entry: RunbookVersion, facts_types: Mapping[str, Any], runbook: model.Runbook) -> tuple[Case, ...]:
-    """All cases of a version, by name."""
-    return tuple(read_case(entry, file.stem, facts_types, runbook) for file in entry.cases)
-
-
 def case_file(entry: RunbookVersion, name: str) -> Path:
     """The file of a case. Raises RunbookError with the nearest name."""
     for file in entry.cases:
@@ -94,22 +98,26 @@ def case_file(entry: RunbookVersion, name: str) -> Path:
     )
 
 
-def _chain(entry: RunbookVersion, name: str) -> list[Document]:
-    """The case's document and those it is like, nearest first."""
+def _chain(entry: RunbookVersion, name: str, read: dict[str, Document]) -> list[Document]:
+    """The case's document and those it is like, nearest first. `read` keeps what was read before."""
     documents: list[Document] = []
     while name:
-        file = case_file(entry, name)
-        document = read_document(file.read_text(), f"{entry.id}/{entry.version}/cases/{file.name}")
-        if not isinstance(document.data, dict):
-            raise document.error((), f"expected the keys {', '.join(KEYS)}")
-        for key in document.data:
-            if key not in KEYS:
-                raise document.error((key,), f"unknown key{did_you_mean(key, KEYS)}")
+        document = read.get(name) or read.setdefault(name, _document(entry, case_file(entry, name)))
         documents.append(document)
         if len(documents) > MAX_LIKE:
             raise document.error(("like",), "goes around in a circle, or is too long a chain")
         name = str(document.data.get("like", ""))
     return documents
+
+
+def _document(entry: RunbookVersion, file: Path) -> Document:
+    document = read_document(file.read_text(), f"{entry.id}/{entry.version}/cases/{file.name}")
+    if not isinstance(document.data, dict):
+        raise document.error((), f"expected the keys {', '.join(KEYS)}")
+    for key in document.data:
+        if key not in KEYS:
+            raise document.error((key,), f"unknown key{did_you_mean(key, KEYS)}")
+    return document
 
 
 def merge(base: Any, change: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -14,55 +15,61 @@ from triagebook.runbooks.engine.model import Runbook
 from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import Case, read_cases, run_case
-from triagebook.runbooks.library.catalog import RunbookVersion, catalog
+from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.library.coverage import gaps, mutations
 from triagebook.runbooks.probes.catalog import facts_types
 
 CATALOG = catalog()
-RUNBOOKS: list[tuple[RunbookVersion, Runbook, tuple[Case, ...]]] = [
-    (entry, runbook := CATALOG.load(entry.name), read_cases(entry, facts_types(), runbook)) for entry in CATALOG.entries()
-]
-CASES = [pytest.param(runbook, case, id=f"{entry.name}-{case.name}") for entry, runbook, cases in RUNBOOKS for case in cases]
-BY_RUNBOOK = [pytest.param(entry, runbook, cases, id=entry.name) for entry, runbook, cases in RUNBOOKS]
+ENTRIES = {entry.name: entry for entry in CATALOG.entries()}
+CASES = [pytest.param(entry.name, file.stem, id=f"{entry.name}-{file.stem}") for entry in ENTRIES.values() for file in entry.cases]
 
 
-@pytest.mark.parametrize(("runbook", "case"), CASES)
-def test_the_case_is_concluded_as_it_must_be(runbook: Runbook, case: Case) -> None:
-    assert run_case(runbook, case).failures == ()
+@cache
+def runbook(name: str) -> Runbook:
+    return CATALOG.load(name)
 
 
-@pytest.mark.parametrize(("entry", "runbook", "cases"), BY_RUNBOOK)
-def test_cases_prove_every_state_clearing_unknown_offer_and_advice(
-    entry: RunbookVersion, runbook: Runbook, cases: tuple[Case, ...]
-) -> None:
-    assert len(cases) >= 40, entry.name
-    assert gaps(runbook, cases) == ()
+@cache
+def cases(name: str) -> dict[str, Case]:
+    """All cases of a runbook: read when the first test wants one, since reading them takes seconds."""
+    return {case.name: case for case in read_cases(ENTRIES[name], facts_types(), runbook(name))}
 
 
-@pytest.mark.parametrize(("runbook", "label"), [(run, label) for _e, run, _c in RUNBOOKS for label, _m in mutations(run)])
-def test_changing_one_state_of_the_runbook_makes_a_case_fail(runbook: Runbook, label: str) -> None:
-    mutant = dict(mutations(runbook))[label]
-    cases = next(cases for _entry, known, cases in RUNBOOKS if known is runbook)
-    assert any(run_case(mutant, case).failures for case in cases), f"no case notices {label}"
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_the_case_is_concluded_as_it_must_be(name: str, case: str) -> None:
+    assert run_case(runbook(name), cases(name)[case]).failures == ()
 
 
-@pytest.mark.parametrize(("runbook", "case"), CASES)
-def test_a_healthy_host_is_never_asked_for_a_second_sample(runbook: Runbook, case: Case) -> None:
-    wanted = needs(runbook, case.history[0], 1, case.inputs)
-    if case.expect["status"] == "healthy":
+@pytest.mark.parametrize("name", ENTRIES)
+def test_cases_prove_every_state_clearing_unknown_offer_and_advice(name: str) -> None:
+    assert len(cases(name)) >= 40, name
+    assert gaps(runbook(name), tuple(cases(name).values())) == ()
+
+
+@pytest.mark.parametrize(("name", "label"), [(name, label) for name in ENTRIES for label, _mutant in mutations(runbook(name))])
+def test_changing_one_state_of_the_runbook_makes_a_case_fail(name: str, label: str) -> None:
+    mutant = dict(mutations(runbook(name)))[label]
+    assert any(run_case(mutant, case).failures for case in cases(name).values()), f"no case notices {label}"
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_a_healthy_host_is_never_asked_for_a_second_sample(name: str, case: str) -> None:
+    proved = cases(name)[case]
+    wanted = needs(runbook(name), proved.history[0], 1, proved.inputs)
+    if proved.expect["status"] == "healthy":
         assert not wanted
-    elif case.expect.get("active") in {"now", "at_limit", "past"}:
+    elif proved.expect.get("active") in {"now", "at_limit", "past"}:
         assert wanted.sample
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 @given(data=st.data())
 def test_no_unreadable_fact_ever_clears_a_check(data: st.DataObject) -> None:
-    _entry, runbook, cases = data.draw(st.sampled_from(RUNBOOKS))
-    case = data.draw(st.sampled_from(cases))
-    before = {check.id: check.outcome for check in conclude(runbook, case.history, case.inputs).checks}
+    name = data.draw(st.sampled_from(list(ENTRIES)))
+    case = data.draw(st.sampled_from(list(cases(name).values())))
+    before = {check.id: check.outcome for check in conclude(runbook(name), case.history, case.inputs).checks}
     blinded = {name: blind(value, data) for name, value in case.history[-1].items()}
-    after = {check.id: check.outcome for check in conclude(runbook, [*case.history[:-1], blinded], case.inputs).checks}
+    after = {check.id: check.outcome for check in conclude(runbook(name), [*case.history[:-1], blinded], case.inputs).checks}
     assert not [name for name in before if before[name] != "cleared" and after[name] == "cleared"]
 
 
@@ -84,9 +91,9 @@ def blind(value: Any, data: st.DataObject) -> Any:
     return replace(value, **changed)  # type: ignore[type-var]
 
 
-@pytest.mark.parametrize(("entry", "runbook", "cases"), BY_RUNBOOK)
-def test_the_canonical_form_survives_a_round_trip(entry: RunbookVersion, runbook: Runbook, cases: tuple[Case, ...]) -> None:
-    again = from_plain(Runbook, json.loads(canonical.runbook_json(runbook)))
-    assert again == runbook
-    assert canonical.runbook_digest(again) == runbook.digest
-    assert cases, entry.name
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_canonical_form_survives_a_round_trip(name: str) -> None:
+    again = from_plain(Runbook, json.loads(canonical.runbook_json(runbook(name))))
+    assert again == runbook(name)
+    assert canonical.runbook_digest(again) == runbook(name).digest
+    assert cases(name), name

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.layers import LAYERS, PARTS, ROOT, arrows, modules, room, sources
+from tests.layers import LAYERS, PARTS, ROOT, arrows, imports, modules, room, sources
 
 MAY_IMPORT = {"bot": {"bot", "tools", "runbooks"}, "tools": {"tools", "runbooks"}, "runbooks": {"runbooks"}}
 SDK_HOMES = {
@@ -39,10 +39,10 @@ FACES = {
 
 def imported(file: Path) -> list[str]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in imports(file):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             names.append(node.module or "." * node.level)
     return names
 
