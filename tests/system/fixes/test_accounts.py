@@ -118,6 +118,7 @@ def _served(machine: Machine) -> "subprocess.Popen[str]":
     directory.chmod(0o755)
     for part in ("bot", "tools", "runbooks"):
         shutil.copytree(ROOT / part, directory / "lib" / "triagebook" / part, ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run((machine.python, "-m", "compileall", "-q", str(directory / "lib")), check=True)  # other accounts cannot keep it
     shutil.copy(Path(__file__).with_name("cli_main.py"), directory)
     entry = pwd.getpwnam(machine.accounts["serve"])
     for name in ("run", "data"):

@@ -1,6 +1,7 @@
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
@@ -21,46 +22,70 @@ ME = pwd.getpwuid(os.geteuid()).pw_name
 PROPOSAL = {"host": "web-01", "remediation": "raise_tasks_max", "parameters": {"limit": 200}}
 
 
-@pytest.fixture
-def server(starter: Starter) -> Server:
+def started(starter: Starter, steps: tuple[str, ...] = ()) -> Server:
     """A server whose policy knows this account as ann."""
     policy = starter.directory / "policy.yaml"
     policy.write_text(policies.TEXT.replace("{os: ann}", f"{{os: {ME}}}"))
-    return starter.start(policy=str(policy), effects=str(starter.directory / "effects"))
+    policy.chmod(0o644)
+    (starter.directory / "effects").mkdir(exist_ok=True)
+    return starter.start(policy=str(policy), effects=str(starter.directory / "effects"), steps=steps)
 
 
-def test_the_peer_of_the_socket_is_the_actor(server: Server) -> None:
-    plan = server.ask("propose", **PROPOSAL)["plan"]
+@pytest.fixture
+def server(starter: Starter) -> Server:
+    """A server of this test's own: it is stopped, spoiled or asked for an empty list."""
+    return started(starter)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the tests that look at their own fix only, or at nothing."""
+    starter = Starter(tmp_path_factory.mktemp("shared"))
+    yield started(starter)
+    starter.end()
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a server with one fix leaves behind: copied before it is spoiled."""
+    starter = Starter(tmp_path_factory.mktemp("stopped"))
+    started(starter).ask("propose", **PROPOSAL)
+    starter.end()
+    return starter.directory
+
+
+def test_the_peer_of_the_socket_is_the_actor(shared: Server) -> None:
+    plan = shared.ask("propose", **PROPOSAL)["plan"]
     assert (plan["requester"], plan["requester_account"]) == ("ann", f"os:{ME}")
 
 
 @pytest.mark.parametrize(
     "trick", [{"as": "bob"}, {"actor": "bob"}, {"account": "os:bob"}, {"person": "bob"}, {"user": "bob", "approved": True}]
 )
-def test_a_request_cannot_say_who_asks(server: Server, trick: dict[str, object]) -> None:
-    fix = server.ask("propose", **PROPOSAL)
+def test_a_request_cannot_say_who_asks(shared: Server, trick: dict[str, object]) -> None:
+    fix = shared.ask("propose", **PROPOSAL)
     with pytest.raises(UsageError, match="unknown member"):
-        server.ask("approve", fix=fix["id"], digest=fix["digest"], **trick)
-    assert server.ask("show", fix=fix["id"])["state"] == "proposed"
+        shared.ask("approve", fix=fix["id"], digest=fix["digest"], **trick)
+    assert shared.ask("show", fix=fix["id"])["state"] == "proposed"
 
 
-def test_forged_variables_change_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    fix = server.ask("propose", **PROPOSAL)
+def test_forged_variables_change_nothing(shared: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix = shared.ask("propose", **PROPOSAL)
     for variable in ("USER", "LOGNAME", "SUDO_USER", "SUDO_UID", "TRIAGEBOOK_USER"):
         monkeypatch.setenv(variable, "bob")
     with pytest.raises(RefusedError) as refused:
-        server.ask("approve", fix=fix["id"], digest=fix["digest"])
+        shared.ask("approve", fix=fix["id"], digest=fix["digest"])
     assert refused.value.reason == "self_approval"
 
 
-def test_an_assistant_s_channel_on_the_same_account_cannot_decide(server: Server) -> None:
-    fix = server.ask("propose", channel="mcp", **PROPOSAL)
+def test_an_assistant_s_channel_on_the_same_account_cannot_decide(shared: Server) -> None:
+    fix = shared.ask("propose", channel="mcp", **PROPOSAL)
     for do in ("approve", "deny"):
         with pytest.raises(RefusedError) as refused:
-            server.ask(do, channel="mcp", fix=fix["id"], digest=fix["digest"])
+            shared.ask(do, channel="mcp", fix=fix["id"], digest=fix["digest"])
         assert refused.value.reason == "mcp_cannot_approve"
     with pytest.raises(RefusedError) as refused:
-        server.ask("propose", channel="mcp", **{**PROPOSAL, "host": "localhost"})
+        shared.ask("propose", channel="mcp", **{**PROPOSAL, "host": "localhost"})
     assert refused.value.reason == "host_name"
 
 
@@ -69,13 +94,14 @@ def test_a_user_id_without_a_name_is_nobody_s_account() -> None:
     assert str(actor_of(65534).account) == "os:#65534"
 
 
-def test_secrets_are_for_the_server_s_account_alone(server: Server, starter: Starter) -> None:
-    assert server.said == "ready"
-    modes = {path.name: oct(stat.S_IMODE(path.lstat().st_mode)) for path in (starter.directory / "data").rglob("*")}
+def test_secrets_are_for_the_server_s_account_alone(shared: Server) -> None:
+    assert shared.said == "ready"
+    data = shared.socket.parent / "data"
+    modes = {path.name: oct(stat.S_IMODE(path.lstat().st_mode)) for path in data.rglob("*")}
     assert modes.pop("keys") == "0o700"
     assert set(modes.values()) == {"0o600"}, modes
-    assert stat.S_IMODE((starter.directory / "data").stat().st_mode) == 0o700
-    assert stat.S_IMODE(server.socket.stat().st_mode) == 0o666
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(shared.socket.stat().st_mode) == 0o666
 
 
 def test_it_stops_cleanly_and_goes_on_where_it_was(server: Server, starter: Starter) -> None:
@@ -87,10 +113,7 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(server: Server, starter: Star
 
 
 def test_a_clean_stop_lets_an_execution_end(starter: Starter) -> None:
-    policy = starter.directory / "policy.yaml"
-    policy.write_text(policies.TEXT.replace("{os: ann}", f"{{os: {ME}}}"))
-    asked = {"policy": str(policy), "effects": str(starter.directory / "effects")}
-    server = starter.start(steps=("execute.before_effect",), **asked)
+    server = started(starter, ("execute.before_effect",))
     fix = server.ask("propose", **PROPOSAL)
     server.ask("approve", fix=fix["id"], digest=fix["digest"], break_glass="test")
     states: list[str] = []
@@ -151,9 +174,8 @@ def _other_key(directory: Path) -> None:
         (_other_key, "refused audit_broken: audit log: checkpoint: not signed by"),
     ],
 )
-def test_it_does_not_start_on_what_cannot_be_trusted(server: Server, starter: Starter, spoil: object, says: str) -> None:
-    server.ask("propose", **PROPOSAL)
-    server.stop()
+def test_it_does_not_start_on_what_cannot_be_trusted(stopped: Path, starter: Starter, spoil: object, says: str) -> None:
+    shutil.copytree(stopped, starter.directory, dirs_exist_ok=True)
     spoil(starter.directory)  # type: ignore[operator]
     assert starter.start(policy=str(starter.directory / "policy.yaml")).said.startswith(says.format(starter.directory))
 
@@ -196,14 +218,6 @@ def test_without_an_executor_the_commands_are_answered(starter: Starter) -> None
     assert refused.value.reason == "cannot_apply"
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for requests that change nothing."""
-    starter = Starter(tmp_path_factory.mktemp("shared"))
-    yield starter.start()
-    starter.end()
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -231,21 +245,21 @@ def test_a_malformed_request_is_answered_and_the_server_lives(shared: Server, li
         connection.sendall(line)
         answer = json.loads(connection.makefile("rb").readline())
     assert (answer["ok"], answer["error"]["reason"]) == (False, "request")
-    assert shared.ask("list") == []
+    assert shared.ask("locks") == []
 
 
-def test_a_user_who_keeps_many_connections_is_told_to_wait_and_the_rest_go_on(server: Server) -> None:
+def test_a_user_who_keeps_many_connections_is_told_to_wait_and_the_rest_go_on(shared: Server) -> None:
     held, waited = [], list[float]()
     for _ in range(8):
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(str(server.socket))
+        connection.connect(str(shared.socket))
         held.append(connection)
     with pytest.raises(TriagebookError) as refused:
-        ask(server.socket, {"do": "list"}, pause=waited.append)
+        ask(shared.socket, {"do": "list"}, pause=waited.append)
     assert (refused.value.reason, len(waited)) == ("busy", 10)
     for connection in held:
         connection.close()
-    assert server.ask("list") == []
+    assert shared.ask("locks") == []
 
 
 def test_several_requests_on_one_connection_are_answered_in_order(shared: Server) -> None:
