@@ -13,7 +13,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 8 ] && echo $$((
 timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - began)) s"; exit $$status
 RELEASES ?=
 
-.PHONY: diagnose test check lint types unit peers conformance lab lab-long bench bench-guard bench-lock pictures peers-lock lock system-packages clean
+.PHONY: diagnose test check lint types unit peers conformance lab lab-long bench bench-guard bench-lock pictures docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -60,6 +60,9 @@ bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/
 
 pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew (needs chromium)
 	@$(BIN)/python -m tests.system.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
+
+docs-picture: $(VENV)/.dev ## Draw docs/architecture.svg anew: packages, their layers, and the ways that docs/architecture.md lists
+	@$(BIN)/python -m tests.picture
 
 peers-lock: ## Write the lock files of the independent clients anew (needs uv)
 	cd tests/peers && for peer in fastmcp:3.11 lms:3.11 ansible:3.11 aics-tlog:3.12; do uv pip compile --quiet --universal --python-version $${peer#*:} \

@@ -11,7 +11,9 @@ import pytest
 from triagebook.bot.cli.app import GROUPS
 from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema
 
+from tests import picture
 from tests.command import ROOT, Triagebook
+from tests.layers import LAYERS
 
 
 @pytest.mark.parametrize(("name", "made"), [("diagnosis", diagnosis_schema), ("runbook", runbook_schema)])
@@ -31,6 +33,28 @@ def test_every_test_the_coverage_page_names_exists() -> None:
     for row in re.findall(r"cases? ((?:`[\w*-]+`(?:, | to )?)+)", page):
         for case in re.findall(r"`([\w*-]+)`", row):
             assert any(re.fullmatch(case.replace("*", ".*"), known) for known in cases), case
+
+
+def test_the_picture_of_the_architecture_is_current() -> None:
+    assert picture.PICTURE.read_text() == picture.picture(), "make docs-picture"
+
+
+def test_every_package_has_its_place_in_the_picture() -> None:
+    packages = {
+        f"{layer}/{name}" for layer, names in LAYERS.items() for name in names if (ROOT / layer / name / "__init__.py").exists()
+    }
+    assert set(picture.SAYS) == packages - {"bot/slack"}
+    assert {f"tools/{name}" for names in picture.COLUMNS.values() for name in names} == {
+        name for name in packages if name.startswith("tools/")
+    }
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "README.md"])
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"`((?:bot|tools|runbooks|tests|docs|deploy)/[a-z][\w/.-]*)`", (ROOT / page).read_text())
+    real = [name for name in named if not re.search(r"/(X|KIND)\.", name)]  # those stand for a name of the reader's own
+    assert real
+    assert not [name for name in real if not (ROOT / name).exists()]
 
 
 NEEDS_A_HOST_OR_SERVER = r"web01|db01|@web|host list|^triagebook (serve|fix|audit|policy|watch)"
