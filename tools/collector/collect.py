@@ -78,9 +78,8 @@ class HostReader:
         """Take one more sample; `suspects` are PIDs to read in full, however far from a limit. Never raises.
 
         A brief one costs the host half: a process that has not run since is what it was; its cgroup, its limits and the
-        memory it has, which others may change, are read anew in every twelfth only. Whether a process that slept on has run
-        is asked in every third, unless the host's number of tasks tells that some have (processes.awk tells all). A sample
-        that does not come is there, empty and incomplete, and `cost.notes` says why.
+        memory it has, which others may change, are read anew in every twelfth only (processes.awk tells all). A sample that
+        does not come is there, empty and incomplete, and `cost.notes` says why.
         """
         n = self.samples[-1].n + 1
         if self._is_by_files:

@@ -7,7 +7,6 @@ function walk(    text, i, top) {
   forget(met); forget(alike_n); forget(pids_listed); forget(memory_listed);
   # A watch lasts for months, and limits are anybody's to invent.
   if (limits_n > 500) { limits_n = 0; forget(limits_number); forget(limits_text); forget(soft_of); forget(hard_of); forget(kept_limits); }
-  resting_n = 0; resting_tasks = 0;
   tasks_total = all_tasks();
   last_pid = tasks_total != "" ? load[5] + 0 : newest_pid;
   unvisited = 0;
@@ -28,10 +27,6 @@ function walk(    text, i, top) {
     scan(newest_pid + 1, top - 1);
     scan(300, last_pid);
   }
-  text = tasks_total - tasks_seen - resting_tasks - usual_gap;
-  add_up = (tasks_total != "" && text * 100 <= tasks_total + 0 && text * -100 <= tasks_total + 0);
-  for (i = 1; i <= resting_n; i++) { look(resting[i], 0, add_up); }
-  usual_gap = tasks_total - tasks_seen;
   if (!(unvisited) && tasks_total - tasks_seen > 16) { scan_all(slurp(ROOT "/proc/sys/kernel/pid_max", 1) + 0); }
   newest_pid = last_pid;
   known_n = alive_n;
@@ -65,22 +60,11 @@ function scan(first, last) {
   }
 }
 
-# A process that has slept through three looks is looked at in every third brief sample, as long as the host has as many
-# tasks as the others and those at rest make together (to a hundredth: other tasks come and go meanwhile). Who ends or
-# begins a thread shows in that.
+# Reads one process into globals, once in a sample, and asks the kinds.
 function visit(candidate, is_guess) {
   if (candidate in met) { return; }
   met[candidate] = 1;
-  if (is_brief && candidate in slept && slept[candidate] >= 3 && !(is_turn(candidate, 3) || candidate in is_suspect || is_given_out(candidate))) {
-    resting[++resting_n] = candidate;
-    resting_tasks += kept_threads[candidate];
-  } else { look(candidate, is_guess, 0); }
-}
-
-# Reads one process into globals and asks the kinds.
-function look(candidate, is_guess, is_at_rest) {
-  is_as_kept = (is_brief && candidate in kept_clock && (is_at_rest || is_unchanged(candidate)));
-  if (is_as_kept && is_at_rest) { as_kept(candidate); }
+  is_as_kept = (is_brief && candidate in kept_clock && is_unchanged(candidate));
   if (!(is_as_kept || is_read(candidate, is_guess))) { return; }
   pid = candidate;
   known[++alive_n] = pid;
@@ -142,14 +126,9 @@ function is_unchanged(number,    clock, line, parts) {
       kept_rss[number] = parts[2] * kb_per_page;
     }
   }
-  slept[number]++;
-  as_kept(number);
-  return 1;
-}
-
-function as_kept(number) {
   comm = kept_comm[number]; uid = kept_uid[number]; state = kept_state[number]; threads = kept_threads[number];
   vm_size = kept_size[number]; vm_data = kept_data[number]; vm_rss = kept_rss[number]; status = kept_status[number];
+  return 1;
 }
 
 # Every process has its turn in one of so many samples.
@@ -164,7 +143,7 @@ function keep(    clock, nested) {
   if (is_kernel_thread && status_number("PPid:") == 2) { clock = "kernel"; }
   if (kept_clock[pid] != clock) { kept_clock[pid] = clock; kept_line[pid] = ""; }
   kept_comm[pid] = comm; kept_uid[pid] = uid;
-  delete kept_maps[pid]; delete slept[pid];
+  delete kept_maps[pid];
   if (clock == "kernel") { return; }
   kept_state[pid] = state; kept_threads[pid] = threads;
   kept_size[pid] = vm_size; kept_data[pid] = vm_data; kept_rss[pid] = vm_rss;
@@ -175,7 +154,7 @@ function lose(number) {
   lose_outside(number);
   delete kept_clock[number]; delete kept_line[number]; delete kept_comm[number];
   delete kept_uid[number]; delete kept_state[number]; delete kept_threads[number]; delete kept_size[number];
-  delete kept_data[number]; delete kept_rss[number]; delete kept_status[number]; delete slept[number];
+  delete kept_data[number]; delete kept_rss[number]; delete kept_status[number];
 }
 
 function lose_outside(number) {
