@@ -208,7 +208,7 @@ def record(
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.diagnosis.question import Question  # noqa: PLC0415
-    from triagebook.tools.diagnosis.recording import record_case, write_whole  # noqa: PLC0415
+    from triagebook.tools.diagnosis.recording import record_case, save_text  # noqa: PLC0415
     from triagebook.tools.inventory.target import parse_target  # noqa: PLC0415
 
     settings = setup.settings()
@@ -220,5 +220,5 @@ def record(
         raise RunbookError(f"nothing to record: {answer.diagnosis.headline}")
     facts = [{probe: to_plain(value) for probe, value in step.items()} for step in answer.history]
     said = to_plain(answer.diagnosis)
-    write_whole(case, record_case(facts, said, about=about or answer.diagnosis.headline, symptom=symptom))
+    save_text(case, record_case(facts, said, about=about or answer.diagnosis.headline, symptom=symptom))
     typer.echo(f"{case}: {answer.diagnosis.headline}")

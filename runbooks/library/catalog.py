@@ -1,7 +1,7 @@
 """The runbooks there are: folders `ID/VERSION/runbook.yaml`, several versions side by side, and the lock on released ones.
 
 A plain id means the newest released version, `id@version` pins one. A cache of checked runbooks, keyed by
-the file's bytes, spares a run the YAML and schema libraries; it is given by the caller and may be absent.
+the file's bytes, spares a run the YAML and schema libraries; the caller gives it (runbooks write no files) or not.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from triagebook.runbooks.engine import canonical, model
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -21,6 +21,22 @@ from triagebook.runbooks.library.document import read_document
 
 CACHE_FORMAT = "2"
 _NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?$")
+
+
+class ContentCache(Protocol):
+    """Keeps content that can be made again, by name, from run to run."""
+
+    def __hash__(self) -> int:
+        """Equal caches keep the same content."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """The content kept under that name; None when there is none, or it cannot be trusted."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keep the content, whole or not at all. Never raises: a cache that cannot be written is only slower."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class Catalog:
     """Where runbooks are looked for: the product's own folder first, then those of the configuration."""
 
     roots: tuple[Path, ...]
-    cache: Path | None = None
+    cache: ContentCache | None = None
     _known: dict[tuple[str, str], model.Runbook] = field(default_factory=dict, repr=False, compare=False)  # by content
 
     def entries(self) -> tuple[RunbookVersion, ...]:
@@ -123,14 +139,14 @@ class Catalog:
         return self._known[key, source]
 
     def _check(self, entry: RunbookVersion, content: bytes, key: str, source: str) -> model.Runbook:
-        cached = _from_cache(self.cache / f"{key}.json") if self.cache else None
-        if cached is not None:
+        kept = self.cache.read(f"{key}.json") if self.cache else None
+        if kept is not None and (cached := _from_cache(kept)) is not None:
             return replace(cached, source=source)
         runbook = load_text(content.decode("utf-8", "replace"), source)
         if (runbook.id, runbook.version) != (entry.id, entry.version):
             raise RunbookError(f"{source}:1: id: {runbook.name} stands in the folder of {entry.name}")
         if self.cache:
-            _to_cache(self.cache / f"{key}.json", runbook)
+            self.cache.write(f"{key}.json", canonical.runbook_json(runbook))
         return runbook
 
 
@@ -157,24 +173,13 @@ def _vocabulary_stamp() -> bytes:
     return probes.stamp()
 
 
-def _from_cache(file: Path) -> model.Runbook | None:
+def _from_cache(content: bytes) -> model.Runbook | None:
     """The cache holds the canonical bytes, so their hash is the digest: a changed cache is a changed runbook."""
     try:
-        content = file.read_bytes()
         runbook = from_plain(model.Runbook, json.loads(content))
         return replace(runbook, digest=canonical.digest_of_bytes(content))
-    except (OSError, ValueError, TypeError):
+    except (ValueError, TypeError):
         return None
-
-
-def _to_cache(file: Path, runbook: model.Runbook) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = file.with_suffix(".new")
-        temporary.write_bytes(canonical.runbook_json(runbook))
-        temporary.replace(file)
-    except OSError:
-        return  # a cache that cannot be written is only slower
 
 
 def own_root() -> Path:
@@ -182,6 +187,6 @@ def own_root() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-def catalog(paths: Sequence[Path] = (), cache: Path | None = None) -> Catalog:
+def catalog(paths: Sequence[Path] = (), cache: ContentCache | None = None) -> Catalog:
     """The product's runbooks and those of further folders."""
     return Catalog((own_root(), *paths), cache)

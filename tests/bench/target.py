@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from triagebook.tools.collector import collect, program
+from triagebook.tools.collector import program
 from triagebook.tools.diagnosis import lookups, setup
 
 from tests.bench import guide
@@ -37,7 +37,7 @@ def costs(home: Path, tell: Callable[[str], None]) -> dict[str, Cost]:
     catalog = setup.service(settings).catalog
     kinds = lookups.kinds_to_collect(catalog.load(setup.default_runbook(settings, catalog)))
     ways = {
-        "triagebook": program.command(collect.join(kinds), program.launcher()),
+        "triagebook": program.command(program.build(kinds), program.launcher()),
         "the guide's 17 commands": ("sh", "-c", guide.BATCH),
         EVERYWHERE: ("sh", "-c", guide.EVERYWHERE),
     }

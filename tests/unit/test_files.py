@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.files import check_private, create_private, private_directory, read_private
+from triagebook.tools.files import FileCache, check_private, create_private, private_directory, read_private, write_whole
 from triagebook.tools.server.keys import AUDIT_FILE, ORDER_FILE, open_keys
 
 
@@ -87,3 +87,49 @@ def test_a_file_is_never_replaced(tmp_path: Path) -> None:
         create_private(tmp_path / "a", b"second")
     assert read_private(tmp_path / "a") == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_is_written_whole_with_its_mode_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a", b"first", mode=0o644)
+    write_whole(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"second"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, b"no")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}.*"))
+
+
+def test_a_cache_gives_back_what_it_keeps_in_a_folder_of_its_owner_alone(tmp_path: Path) -> None:
+    cache = FileCache(tmp_path / "made" / "cache")
+    assert cache.read("a") is None
+    cache.write("a", b"content\nof two lines")
+    assert cache.read("a") == b"content\nof two lines"
+    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((cache.folder / "a").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kept", [b"", b"content", b"0" * 64 + b"\ncontent", b"cut"])
+def test_a_cache_gives_nothing_that_is_damaged(tmp_path: Path, kept: bytes) -> None:
+    cache = FileCache(tmp_path)
+    cache.write("a", b"content")
+    whole = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(whole[:-1] if kept == b"cut" else kept)
+    assert cache.read("a") is None
+    cache.write("a", b"content")
+    assert cache.read("a") == b"content"
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_cache_gives_nothing_that_others_may_have_written(tmp_path: Path, mode: int) -> None:
+    cache = FileCache(tmp_path)
+    cache.write("a", b"content")
+    (tmp_path / "a").chmod(mode)
+    assert cache.read("a") is None
+
+
+def test_a_cache_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    cache = FileCache(tmp_path / "file" / "below")
+    cache.write("a", b"content")
+    assert cache.read("a") is None

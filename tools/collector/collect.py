@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.library.catalog import ContentCache
 from triagebook.runbooks.probes import catalog
 from triagebook.runbooks.probes.records import END, Sample, parse_samples
 from triagebook.tools.collector import files, program, readings
@@ -17,7 +16,6 @@ from triagebook.tools.collector.stream import SampleStream
 from triagebook.tools.log import log_event
 from triagebook.tools.transport.base import Exit, HostProcess, LoginFailed, Session, Transport
 
-_SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _ANSWER_CAP = 1 << 21
 _WATCH_CAP = 1 << 40  # each sample has its own cap
 _NOTES_KEPT = 12
@@ -254,29 +252,20 @@ def start(
     *,
     patience: Patience | None = None,
     cpu_limit_s: int | None = 5,
+    cache: ContentCache | None = None,
 ) -> HostReader:
-    """Connect, start the program and read the first sample. The program then waits for `again`, until `close`.
+    """Connect, start the program and read the first sample. The program then waits for `take_sample`, until `close`.
 
-    `cpu_limit_s` bounds the CPU of the whole collection on the host; None for a watch, which sets its own pace.
+    `cpu_limit_s` bounds the CPU of the whole collection on the host; None for a watch, which sets its own pace. `cache`
+    keeps the program for the next run.
 
     Raises:
         LoginFailed: no session. UsageError: unknown host, unreadable key. RunbookError: an unknown kind.
     """
-    argv = program.command(join(tuple(kinds)), program.launcher(cpu_limit_s=cpu_limit_s))
+    argv = program.command(program.build(tuple(kinds), cache=cache), program.launcher(cpu_limit_s=cpu_limit_s))
     process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP if cpu_limit_s is not None else _WATCH_CAP)
     log_event("collector.started", host=host, program_bytes=len(argv[-1]), kinds=len(kinds))
     return HostReader(host, process, kinds, patience or Patience(), argv)
-
-
-@cache
-def join(kinds: tuple[str, ...], root: str = "", bounds: program.HostBounds | None = None, *, takes_readings: bool = False) -> str:
-    """The program for these kinds, as it is sent; it reads below `root`. `takes_readings`: as it is installed."""
-    folder = Path(__file__).parent
-    shared = "".join((folder / name).read_text(encoding="ascii") for name in _SHARED)
-    parts = {kind: catalog.awk_of(kind) for kind in kinds}
-    if takes_readings:
-        parts["readings"] = (folder / "readings.awk").read_text(encoding="ascii")
-    return program.join(shared, parts, root=root, bounds=bounds)
 
 
 def parse(kinds: Sequence[str], samples: Sequence[Sample]) -> dict[str, object]:

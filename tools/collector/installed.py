@@ -9,7 +9,7 @@ import shlex
 from functools import cache
 
 from triagebook.runbooks.probes import catalog
-from triagebook.tools.collector import collect, program, readings
+from triagebook.tools.collector import program, readings
 
 CPU_LIMIT_S = 600  # a watch may be asking; it sets its own pace
 # The program starts itself with this word and says on standard input what for (readings.awk). By its key nobody gives it a word.
@@ -54,5 +54,5 @@ def _reading_part() -> str:
 
 def _start_part(awk: str) -> str:
     kinds = tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))
-    argv = program.command(collect.join(kinds, takes_readings=True), program.launcher(awk=awk, cpu_limit_s=CPU_LIMIT_S))
+    argv = program.command(program.build(kinds, takes_readings=True), program.launcher(awk=awk, cpu_limit_s=CPU_LIMIT_S))
     return f'export TRIAGEBOOK_COLLECTOR="$0"\nexec {shlex.join(argv)}\n'

@@ -1,8 +1,8 @@
 # What every kind shares: reading files, printing tagged and bounded records, taking further samples on request; the
 # walk over the processes is in processes.awk, control groups in cgroups.awk. program.py puts the kinds behind these
-# texts, writes constants() and the each_*() calls, and squeezes all of it into one line. Keep to: no single quote, no doubled backslash, "!" only before "=" or "(",
-# every statement ends in ";" "{" or "}", a comment has its own line. Text cut out of a file compares as text ("9" is
-# more than "1137"): add 0 to it before comparing it with a number.
+# texts and writes constants() and the each_*() calls; minify.py makes it one line. Keep to: no single quote, no doubled
+# backslash, "!" only before "=" or "(", every statement ends in ";" "{" or "}", a comment has its own line. Text cut
+# out of a file compares as text ("9" is more than "1137"): add 0 to it before comparing it with a number.
 
 BEGIN {
   constants();

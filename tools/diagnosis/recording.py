@@ -1,9 +1,7 @@
 """A case from a live host, as YAML to be reviewed: the facts of each sample with names of hosts, people and machines replaced."""
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,28 +10,20 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.library.yaml_text import write_yaml
 from triagebook.tools.diagnosis.question import Answer
+from triagebook.tools.files import write_whole
 
 
 def save_answer(file: Path, answer: Answer) -> None:
     """The diagnosis and all facts of each sample, as one JSON object. Raises UsageError when it cannot be written."""
     facts = [{name: to_plain(value) for name, value in step.items()} for step in answer.history]
-    write_whole(file, json.dumps({"diagnosis": to_plain(answer.diagnosis), "facts": facts}, ensure_ascii=False, indent=1) + "\n")
+    save_text(file, json.dumps({"diagnosis": to_plain(answer.diagnosis), "facts": facts}, ensure_ascii=False, indent=1) + "\n")
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write through a temporary file beside it, readable by the owner only, and rename. Raises UsageError."""
+def save_text(file: Path, text: str) -> None:
+    """Write the file whole, readable by the owner only. Raises UsageError when it cannot be written."""
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        write_whole(file, text.encode())
     except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
 
 

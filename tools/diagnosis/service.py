@@ -63,7 +63,8 @@ class Service:
         if not probes.are_loaded(kinds):
             threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
         try:
-            collection = collect.start(self.transport_for(question.target), question.target.reach, kinds)
+            transport = self.transport_for(question.target)
+            collection = collect.start(transport, question.target.reach, kinds, cache=self.catalog.cache)
         except LoginFailed as error:
             return run.unreachable(error)
         try:

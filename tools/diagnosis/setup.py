@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.library.catalog import Catalog, catalog
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.files import FileCache
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.settings import Settings, config_file, has_watch, read_settings
 from triagebook.tools.transport.base import Deadlines, Transport
@@ -35,7 +36,7 @@ def default_runbook(settings: Settings, available: Catalog) -> str:
 
 def runbooks(settings: Settings) -> Catalog:
     """The product's runbooks and the configured ones."""
-    return catalog(settings.runbook_paths, settings.cache / "runbooks" if settings.cache else None)
+    return catalog(settings.runbook_paths, FileCache(settings.cache / "runbooks") if settings.cache else None)
 
 
 def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "", dialing: "SshTransport | None" = None) -> Service:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.files import write_whole
 
 ONE_FLIGHT, STOCK = "one-flight", "stock"
 KEPT_S = {ONE_FLIGHT: 14 * 86400.0, STOCK: 86400.0}  # then a host may show again what it can
@@ -90,8 +91,5 @@ def _append(file: Path, line: str) -> None:
 
 
 def _compact(file: Path) -> None:
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
     lines = (json.dumps({"host": place, **asdict(way)}) + "\n" for place, way in _read(file).items())
-    temporary.write_text("".join(lines))
-    temporary.chmod(0o600)
-    temporary.replace(file)
+    write_whole(file, "".join(lines).encode(), is_synced=False)

@@ -5,7 +5,8 @@ from typing import Any
 
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes import catalog as probes
-from triagebook.tools.collector.collect import HostReader, join
+from triagebook.tools.collector import program
+from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.transport.watch_session import program_digest, sample_text
 
 RUN_S = 20.0
@@ -24,7 +25,7 @@ def answer(collection: HostReader | None, request: Mapping[str, Any]) -> Mapping
 
 
 def _sample(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, object]:
-    if request.get("program", "") not in ("", program_digest([join(collection.kinds)])):
+    if request.get("program", "") not in ("", program_digest([program.build(collection.kinds)])):
         return {"error": "it reads other facts (another runbook or version)"}
     suspects = [pid for pid in request.get("suspects", ()) if isinstance(pid, int) and 0 < pid < 1 << 23]
     n, tag = request.get("n"), request.get("tag")

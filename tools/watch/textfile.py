@@ -3,13 +3,13 @@
 Series are capped: of each host the limits that refused or are fullest, and how many were left out.
 """
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.heading import Use
+from triagebook.tools.files import write_whole
 from triagebook.tools.watch.observation import HeadingLimit, Seen
 
 MOST_USES = 40  # a host
@@ -51,11 +51,9 @@ class Textfile:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        text = metrics(tuple(self._hosts.values()), self._stamps)
         try:
-            temporary.write_text(metrics(tuple(self._hosts.values()), self._stamps), "utf-8")
-            temporary.chmod(0o644)  # node_exporter is another user
-            temporary.replace(self._path)
+            write_whole(self._path, text.encode(), mode=0o644, is_synced=False)  # node_exporter is another user
         except OSError as error:
             raise UsageError(f"{self._path}: {error.strerror or error}") from None
 

@@ -334,7 +334,7 @@ class Paced:
     """The program running over a tree, a sample at a time."""
 
     def __init__(self, root: str, awk: str, kinds: Sequence[str], bounds: program.HostBounds | None = None) -> None:
-        argv = program.command(collect.join(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
+        argv = program.command(program.build(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.kinds = tuple(kinds)
         self.answer = b""

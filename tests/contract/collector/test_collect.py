@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.probes.records import Sample
 from triagebook.tools.collector import collect, program
 from triagebook.tools.collector.collect import Patience
-from triagebook.tools.collector.squeeze import squeeze
+from triagebook.tools.collector.minify import minify
 
 SHORT = Patience(first_sample_s=1.0, sample_s=1.0, finish_s=1.0)
 
@@ -65,7 +65,7 @@ def test_the_argv_is_plain_words_for_any_login_shell(tools: Any) -> None:
 def test_pace_lines_come_through_a_socket_too(tools: Any, awk: str) -> None:
     """sshd may give a process a socket for its standard input, which cannot be opened by a path."""
     ours, theirs = socket.socketpair()
-    argv = program.command(collect.join(("meminfo",)), program.launcher(awk=awk))
+    argv = program.command(program.build(("meminfo",)), program.launcher(awk=awk))
     with subprocess.Popen(argv, stdin=theirs.fileno(), stdout=subprocess.PIPE) as process:
         theirs.close()
         assert process.stdout is not None
@@ -222,7 +222,7 @@ def test_a_program_of_the_last_round_that_fails_is_evidence(tools: Any) -> None:
 
 def test_a_statement_left_open_is_refused() -> None:
     with pytest.raises(ValueError, match="must end in"):
-        squeeze("x = 1\ny = 2;")
+        minify("x = 1\ny = 2;")
     for bad in ("x = 'a';", 'x = "\\\\";', "if (!x) { y; }", 'x = "é";'):
         with pytest.raises(ValueError, match="quote"):
-            squeeze(bad)
+            minify(bad)

@@ -83,7 +83,7 @@ def test_5000_processes_and_10000_cgroups_are_still_answered(crowded: Path, tree
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_nothing_forks_from_the_login_shell_on(tools: Any, tmp_path: Path, awk: str, shell: str) -> None:
     """The login shell runs the line as sshd has it: `exec` and the quoted argv."""
-    argv = program.command(collect.join(tools.kinds), program.launcher(awk=awk))
+    argv = program.command(program.build(tools.kinds), program.launcher(awk=awk))
     words = " ".join("'" + word + "'" for word in argv)
     trace = tmp_path / "trace"
     done = subprocess.run(
@@ -103,7 +103,7 @@ def test_nothing_forks_from_the_login_shell_on(tools: Any, tmp_path: Path, awk: 
 def test_an_answer_leaves_in_few_writes(tree: Callable[..., Any], tools: Any, tmp_path: Path, awk: str) -> None:
     """Each would wake sshd; an awk that does not buffer writes whatever one item of a format makes."""
     host = tree("v2")
-    argv = program.command(collect.join(tools.kinds, str(host.root)), program.launcher(root=str(host.root), awk=awk))
+    argv = program.command(program.build(tools.kinds, str(host.root)), program.launcher(root=str(host.root), awk=awk))
     trace = tmp_path / "trace"
     done = subprocess.run(
         ["strace", "-o", trace, "-e", "trace=write", *argv], stdin=subprocess.DEVNULL, capture_output=True, check=True
@@ -117,7 +117,7 @@ def test_a_kind_without_processes_costs_no_walk(tree: Callable[..., Any], tools:
     host.process(500)
     (sample,) = tools.run(host.root, kinds=("host", "meminfo")).samples
     assert not sample.of("walk")
-    assert "function each_process" not in collect.join(("meminfo",))
+    assert "function each_process" not in program.build(("meminfo",))
     assert "the processes were not read" in collect.parse(["pids_cgroups"], [sample])["pids_cgroups"].limited.partial  # type: ignore[attr-defined]
 
 
@@ -130,7 +130,7 @@ def test_cpu_is_bounded_on_the_host(tree: Callable[..., Any]) -> None:
 
 
 def test_a_lower_hard_limit_is_no_obstacle(tools: Any) -> None:
-    argv = program.command(collect.join(("meminfo",)), program.launcher())
+    argv = program.command(program.build(("meminfo",)), program.launcher())
     done = subprocess.run(["prlimit", "--cpu=3:3", *argv], input=b"", capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\tend\t" in done.stdout

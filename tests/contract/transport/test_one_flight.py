@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.probes import catalog
-from triagebook.tools.collector import collect, program
+from triagebook.tools.collector import program
 from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
 from triagebook.tools.ssh.public_keys import fingerprint
 from triagebook.tools.ssh.recent_logins import RecentLogins
@@ -50,7 +50,7 @@ def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_pat
 
 
 def test_the_collectors_program_and_the_login_fit_into_the_first_window_of_tcp(place: Ground, tmp_path: Path) -> None:
-    argv = program.command(collect.join(tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))), program.launcher())
+    argv = program.command(program.build(tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))), program.launcher())
     assert len(" ".join(argv)) > FIRST_WINDOW_BYTES
     with place.sshd() as server:
         relay = servers.Relay(server.port)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.library.catalog import Catalog, catalog, load_text
+from triagebook.tools.files import FileCache
 
 OWN = catalog()
 TEXT = (OWN.find("enomem").folder / "runbook.yaml").read_text()
@@ -82,7 +83,7 @@ def test_the_plain_id_is_the_newest_released_version(tmp_path: Path) -> None:
 
 
 def test_the_cache_gives_the_same_runbook_and_a_spoiled_one_is_ignored(tmp_path: Path) -> None:
-    plain, cached = catalog().load("enomem"), catalog(cache=tmp_path)
+    plain, cached = catalog().load("enomem"), catalog(cache=FileCache(tmp_path))
     assert cached.load("enomem") == plain
     (file,) = tmp_path.glob("*.json")
     assert cached.load("enomem") == plain
@@ -94,6 +95,6 @@ def test_the_cache_gives_the_same_runbook_and_a_spoiled_one_is_ignored(tmp_path:
 def test_a_runbook_makes_the_same_program_from_its_file_and_from_the_cache(tmp_path: Path) -> None:
     from triagebook.tools.diagnosis.lookups import kinds_to_collect
 
-    first, second = (kinds_to_collect(catalog(cache=tmp_path).load("enomem")) for _ in range(2))
+    first, second = (kinds_to_collect(catalog(cache=FileCache(tmp_path)).load("enomem")) for _ in range(2))
     assert list(tmp_path.iterdir())
     assert first == second
