@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -14,13 +14,16 @@ from triagebook.tools.redact import redact
 
 LEVELS = (INFO, DETAIL, DEBUG)  # of a server: as it is, with -v, with -vv
 NAMES = {DEBUG: "debug", DETAIL: "detail", INFO: "info", WARNING: "warning", ERROR: "error"}
+FORMS = ("text", "json")
 LONGEST_LINE = 1000  # of a traceback
 
 
 def show_to_person(stream: TextIO, verbosity: int) -> None:
-    """Print what happens as plain lines: 1 each phase and decision, 2 everything and the traceback of a defect of ours."""
-    _show(logging.getLogger(ROOT), PersonLines(is_full=verbosity > 1), stream)
-    logging.getLogger(ROOT).setLevel(LEVELS[min(verbosity, 2)])
+    """Print what happens as plain lines: 1 each phase and decision, 2 everything and the traceback of an internal error."""
+    logger = logging.getLogger(ROOT)
+    _show(logger, PersonLines(is_full=verbosity > 1), stream)
+    logger.setLevel(LEVELS[min(verbosity, 2)])
+    logger.propagate = False  # a library that prints what it logs itself would say it twice
 
 
 def show_of_server(stream: TextIO, verbosity: int, form: str) -> None:
@@ -29,6 +32,7 @@ def show_of_server(stream: TextIO, verbosity: int, form: str) -> None:
     lines = JsonLines(is_full=is_full) if form == "json" else ServerLines(is_full=is_full, is_journal=is_journal(stream))
     _show(logging.getLogger(), lines, stream)
     logging.getLogger(ROOT).setLevel(LEVELS[min(verbosity, 2)])
+    logging.getLogger(ROOT).propagate = True
 
 
 def is_journal(stream: TextIO) -> bool:
@@ -54,6 +58,24 @@ def _show(logger: logging.Logger, lines: logging.Formatter, stream: TextIO) -> N
     handler = _Handler(stream)
     handler.setFormatter(lines)
     logger.addHandler(handler)
+
+
+def hand_over(send: Callable[[str, Mapping[str, str]], None], level: int) -> None:
+    """Hand each event of this process to another one, which logs it: its name, and its values as text."""
+    handler = _Handover(send)
+    logging.getLogger(ROOT).addHandler(handler)
+    logging.getLogger(ROOT).setLevel(level)
+
+
+class _Handover(logging.Handler):
+    def __init__(self, send: Callable[[str, Mapping[str, str]], None]) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand it over; what the other process cannot be told is lost."""
+        if hasattr(record, "event"):
+            self._send(record.event, safe_values(getattr(record, "context", {})))
 
 
 class Lines(logging.Formatter):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from triagebook.bot.cli.server_call import SocketOption
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.log import log_event
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -56,8 +57,7 @@ def web_face(
         _, app = web.build_application(options, place, hosts.service, hosts.names, hosts.default_runbook)
         web.mount(app, mounted)
         with web.listen(options, app) as port:
-            sys.stderr.write(f"triagebook serve: MCP on {options.host}:{port}{web.PATH}\n")
-            sys.stderr.flush()
+            log_event("server.listening", face="mcp", address=f"{options.host}:{port}{web.PATH}")
             yield
 
     return face

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from triagebook.bot.cli.verbosity import of_context
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.log import log_event
 from triagebook.tools.server.client import SOCKET
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ SSH_CONFIG = "ssh_config"
 
 
 def serve(
+    context: typer.Context,
     *,
     data: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for keys, database and checkpoints; mode 0700, owned by this account")
@@ -83,6 +86,7 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="Hosts that assistants and Slack may name (default: the configured inventory)"),
     ] = None,
+    log_format: Annotated[str, typer.Option(metavar="FORMAT", help="Form of the log on standard error: text or json")] = "text",
 ) -> None:
     """Run the approval server: policy, signing and audit log. SIGTERM stops it cleanly.
 
@@ -92,16 +96,20 @@ def serve(
 
     Example: triagebook serve --policy policy.yaml --ssh-config ssh_config
     """
+    from triagebook.tools.log_output import FORMS, show_of_server  # noqa: PLC0415
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - loads SQLAlchemy, which no other command needs
     from triagebook.tools.server.run import serve as run  # noqa: PLC0415
 
+    if log_format not in FORMS:
+        raise UsageError(f"--log-format {log_format!r}: expected {' or '.join(FORMS)}", reason="usage")
+    show_of_server(sys.stderr, of_context(context), log_format)
     url = database or os.environ.get(DATABASE_VARIABLE, "")
     if "@" in database and ":" in database.rpartition("@")[0].partition("//")[2]:
         raise UsageError(
             f"--database: every user on this machine can see that password; use ${DATABASE_VARIABLE} or a passfile", reason="usage"
         )
     if os.geteuid() == 0:
-        sys.stderr.write("triagebook serve: running as root; run it under an account of its own\n")
+        log_event("server.is_root")
     options = ServeOptions(
         data=data,
         socket=socket,
@@ -130,11 +138,7 @@ def serve(
         tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
         beside.append(web_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
 
-    def ready() -> None:
-        sys.stderr.write(f"triagebook serve: ready on {socket}\n")
-        sys.stderr.flush()
-
-    run(options, parts(hosts, fix_ssh_config or config, fix_account), ready, beside)
+    run(options, parts(hosts, fix_ssh_config or config, fix_account), beside=beside)
 
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":

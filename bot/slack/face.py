@@ -1,8 +1,6 @@
 """The Slack face beside `triagebook serve`: its parts put together, started, and ended in order."""
 
-import logging
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from triagebook.bot.slack.outbound.sender import Sender
 from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.diagnosis.stored import Asker, LocalAsker
+from triagebook.tools.log import log_event
 from triagebook.tools.server.options import Hosts
 from triagebook.tools.server.run import RunningServer
 from triagebook.tools.store import chat_deliveries
@@ -37,7 +36,6 @@ TIMEOUT_S = 15
 SOCKET_WORKERS = 32
 RETRY_S = 2.0
 LONGEST_S = 30.0
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -89,7 +87,7 @@ class Face:
             try:
                 answer = call(self.desk.client.auth_test)
             except (RetryLater, CannotSend) as problem:
-                log.error("Slack does not know us yet: %s", problem)
+                log_event("slack.unknown", says=str(problem))
                 self._stopping.wait(wait_s)
                 wait_s = min(LONGEST_S, wait_s * 2)
                 continue
@@ -114,7 +112,7 @@ class Face:
                 handler.connect()  # type: ignore[no-untyped-call]
                 break
             except Exception as error:  # noqa: BLE001 - the SDK raises whatever its socket did
-                log.error("Socket Mode: %s: %s", type(error).__name__, error)
+                log_event("slack.socket_failed", says=f"{type(error).__name__}: {error}")
                 self._stopping.wait(wait_s)
                 wait_s = min(LONGEST_S, wait_s * 2)
         self._stopping.wait()
@@ -158,7 +156,7 @@ def run(face: Face, credentials: Credentials | None = None, endpoint: Endpoint |
         face.listen(credentials)
     channel = face.desk.settings.approvals
     if not channel:
-        sys.stderr.write("triagebook serve: slack.approvals is not set: plans are shown only where they are asked for\n")
+        log_event("slack.no_approvals")
     try:
         yield face
     finally:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.log import log_event
 
 if TYPE_CHECKING:
     from triagebook.bot.slack.inbound.http import Endpoint
@@ -43,7 +44,7 @@ class SlackFace:
             made = face.build(place, self.hosts, self.settings, self.credentials, asker)
             if self.endpoint is None:
                 with face.run(made, self.credentials):
-                    _say("Slack over Socket Mode")
+                    log_event("server.listening", face="slack", address="Socket Mode")
                     yield
                 return
             with face.run(made, endpoint=self.endpoint), self._listen():
@@ -58,7 +59,7 @@ class SlackFace:
         from triagebook.tools.server.web import listen  # noqa: PLC0415 - uvicorn, for HTTP only
 
         with listen(self.listen, self.endpoint, "slack-http") as port:
-            _say(f"Slack on port {port}, {PATH}")
+            log_event("server.listening", face="slack", address=f"{self.listen.rpartition(':')[0]}:{port}{PATH}")
             yield
 
 
@@ -80,8 +81,3 @@ def slack_face(listen: str, hosts: "Hosts", approvals: str = "", *, is_shared: b
     mounted = {PATH: endpoint} if endpoint is not None and is_shared else {}
     raw = {**setup.settings().slack, **({"approvals": approvals} if approvals else {})}
     return SlackFace(slack_settings(raw, runbooks), found, hosts, listen, endpoint, mounted)
-
-
-def _say(what: str) -> None:
-    sys.stderr.write(f"triagebook serve: {what}\n")
-    sys.stderr.flush()

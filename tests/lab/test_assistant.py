@@ -35,7 +35,7 @@ def test_an_assistant_goes_from_the_verdict_to_a_validated_fix(tmp_path: Path) -
         server = subprocess.Popen([*command, "--fix-ssh-config", str(installed.fix_config)], stderr=subprocess.PIPE, text=True)
         try:
             assert server.stderr is not None
-            assert any("ready on" in line for line in server.stderr)
+            assert any("server.ready" in line for line in server.stderr)
             asked = {
                 "command": [*persons.COMMAND, "mcp", "--socket", str(socket), "--inventory", str(inventory), "-F", config],
                 "environment": persons.home(tmp_path),

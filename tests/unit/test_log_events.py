@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from triagebook.tools.log import DEBUG, DETAIL, ERROR, EVENTS, INFO, WARNING
 
 from tests.documents import LOG_EVENTS, ROOT, log_events
-from tests.unit.test_architecture import sources
+from tests.layers import sources
 
 
 def names_logged() -> Iterator[tuple[str, str]]:

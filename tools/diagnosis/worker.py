@@ -25,6 +25,7 @@ from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.diagnosis import stored
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.stored import OnFirstVerdict, StoredDiagnosis
+from triagebook.tools.log import EVENTS, log_event, lowest_level
 from triagebook.tools.settings import Settings
 
 MODULE = "triagebook.tools.diagnosis.worker_main"
@@ -58,6 +59,9 @@ class _Child:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 told = json.loads(self.way.recv_bytes())
+                if (event := told.get("log")) in EVENTS:
+                    log_event(event, **told["context"])
+                    continue
                 heard = self.waiting.get(told["number"]) if "first" in told else self.waiting.pop(told["number"], None)
                 if heard is not None:
                     heard.put(told)
@@ -123,7 +127,7 @@ class WorkerProcess:
         with ours, theirs:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), env=environment)
             made = _Child(process, Connection(os.dup(ours.fileno())))
-        made.way.send_bytes(pickle.dumps(self._setup))
+        made.way.send_bytes(pickle.dumps((*self._setup, lowest_level())))
         threading.Thread(target=made.listen, name="slack-apart", daemon=True).start()
         return made
 

@@ -3,13 +3,14 @@
 It holds no key of the place of trust and no database, and gives way to the process that acknowledges. It ends when that one does.
 """
 
+import contextlib
 import json
-import logging
 import os
 import pickle
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from multiprocessing.connection import Connection
@@ -20,10 +21,11 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.stored import LocalAsker
+from triagebook.tools.log import log_event
+from triagebook.tools.log_output import hand_over
 
 WORKERS = 64
 NICE = 5
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -40,11 +42,16 @@ class Responder:
             found = self.here.ask(question, lambda first: self._tell(number, first=first.text))
         except TriagebookError as error:
             self._tell(number, failed={"kind": type(error).__name__, "says": str(error), "reason": error.reason})
-        except Exception as error:
-            log.exception("a host could not be asked")
+        except Exception as error:  # noqa: BLE001 - a defect ends one question, not the process
+            log_event("diagnosis.defect", host=question.target.text, error=error)
             self._tell(number, failed={"kind": "", "says": f"{type(error).__name__} where hosts are asked", "reason": "internal"})
         else:
             self._tell(number, done=found.text)
+
+    def log(self, event: str, context: Mapping[str, str]) -> None:
+        """Let the other process log what happens here."""
+        with contextlib.suppress(OSError):
+            self._tell(-1, log=event, context=dict(context))
 
     def _tell(self, number: int, **what: Any) -> None:
         with self._guard:
@@ -57,8 +64,9 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICE)
     way = Connection(descriptor)
-    settings, ssh_config = pickle.loads(way.recv_bytes())  # noqa: S301 - from the process that started this one
+    settings, ssh_config, log_level = pickle.loads(way.recv_bytes())  # noqa: S301 - from the process that started this one
     answering = Responder(LocalAsker(setup.service(settings, ssh_config=ssh_config)), way)
+    hand_over(answering.log, log_level)
     pool = ThreadPoolExecutor(WORKERS, "ask")
     try:
         while asked := way.recv_bytes():

@@ -20,6 +20,7 @@ from triagebook.tools.execute.capture import Harm
 from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink, HelperSession
 from triagebook.tools.execute.validation import Validation, validate
 from triagebook.tools.fixes.interfaces import Diagnoser, Ending, EndState, Execution
+from triagebook.tools.log import log_event
 from triagebook.tools.store.fix_states import runbook_name
 from triagebook.tools.transport.base import LoginFailed
 
@@ -98,13 +99,18 @@ class HostExecutor:
         envelope = Envelope(number, execution.plan_digest, plan.target_id, plan.boot_id, issued, issued + orders.LIFE_S)
         sealed = self.key.seal(orders.render(envelope, change))
         detail = {"order": number}
+        about = {"host": plan.host, "fix": execution.fix_id, "order": number}
+        log_event("execute.signed", **about, action=change.action)
         try:
             way = execution.approach
             answer = way.ask(sealed) if isinstance(way, HelperSession) else self.link.ask(plan.host, sealed)
         except LoginFailed as error:
+            log_event("execute.not_sent", **about, says=error)
             return Ending("failed", f"nothing was sent: {error}", detail)
         except AnswerLost as error:
+            log_event("execute.lost", **about, says=error)
             return Ending("unknown", f"the order was sent and its answer was lost: {error}", detail)
+        log_event("execute.answered", **about, result=answer.result, reason=answer.reason, journal=answer.journal)
         if answer.id != number and answer.result not in {"refused"}:
             return Ending("unknown", f"the helper answered about another order ({answer.id or 'none'})", detail)
         return answer if answer.result in {"applied", "undone"} else _ending_of_refusal(answer, detail)

@@ -8,6 +8,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.actions.orders import status_request
 from triagebook.tools.host_setup.layout import FIXER, HELPER
 from triagebook.tools.inventory.target import TargetName, parse_target
+from triagebook.tools.log import log_event
 from triagebook.tools.transport.base import Deadlines, HostProcess, Login, LoginFailed, Transport
 
 ARGV = ("sudo", "-n", HELPER)
@@ -137,6 +138,7 @@ class HelperSession:
 def _answer(host: str, process: HostProcess, message: bytes) -> HelperAnswer:
     try:
         process.write(message)
+        log_event("execute.sent", host=host, sent_bytes=len(message))
         ended = process.finish(ANSWER_S)
         output = b"".join(iter(lambda: process.read(ANSWER_S), b""))
     except (OSError, LoginFailed) as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, Verdict
 from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.log import log_event
 
 BETWEEN_S = 2.0
 OVER = {"past", "trend"}  # counted before the change, or foreseen: not refused any more
@@ -25,6 +26,7 @@ def validate(plan: Plan, diagnose: Callable[[], Diagnosis], within_s: float, pau
     until = time.monotonic() + within_s
     while True:
         found = judge(plan, diagnose())
+        log_event("execute.validated", host=plan.host, outcome=found.outcome, says=found.says)
         if found.outcome == "cleared" or time.monotonic() >= until:
             return found
         pause(BETWEEN_S)

@@ -22,6 +22,7 @@ from triagebook.tools.fixes.revert import UNDO, record_revert
 from triagebook.tools.fixes.views import question_of
 from triagebook.tools.fixes.vote import counts, load_fix, with_current_groups
 from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.log import log_event
 from triagebook.tools.policy.decide import UNASKED, is_approved
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
@@ -38,8 +39,8 @@ def hold_lease(renew: Callable[[], bool], lease: timedelta) -> Iterator[None]:
             try:
                 if not renew():
                     return
-            except Exception:  # noqa: BLE001, S112 - a database that is away for a moment; the lease decides
-                continue
+            except Exception as error:  # noqa: BLE001 - a database that is away for a moment; the lease decides
+                log_event("fix.lease_failed", error=error)
 
     thread = threading.Thread(target=keep, name="lease", daemon=True)
     thread.start()
@@ -196,10 +197,12 @@ class _ClaimedFix:
             except TriagebookError as error:
                 return Ending("unknown", f"{error.reason}: {error}")
             except Exception as error:  # noqa: BLE001 - a defect while a host is being changed: nobody knows
+                log_event("fix.defect", host=self.fix.host, fix=self.fix.id, error=error)
                 return Ending("unknown", f"{type(error).__name__}: {error}")
 
     def settle(self, ending: Ending) -> None:
         """Record the ending, unless the lease ran out: then the fix is unknown and the helper's journal will tell."""
+        log_event("fix.ended", host=self.fix.host, fix=self.fix.id, state=ending.state, says=ending.says)
         self.trust.step("apply.executed")
         now = self.trust.clock()
         event = result_event(self.tried.event(at=now), ending)

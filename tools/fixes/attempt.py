@@ -1,6 +1,7 @@
 """What every decision needs, and the door through which each request comes: identified, audited, refused with a reason."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field, replace
@@ -11,6 +12,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, Tru
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.groups import Groups
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
+from triagebook.tools.log import log_event
 from triagebook.tools.policy.decide import Decision, may
 from triagebook.tools.policy.identity import Actor, Identity
 from triagebook.tools.policy.model import Policy, PolicyQuestion
@@ -83,11 +85,14 @@ def attempt(trust: ApprovalServer, actor: Actor, action: str) -> Iterator[FixReq
     """Identify who asks; record a refusal; sign what the log then is. TrustError passes: then nothing can be recorded."""
     identity = trust.policy.directory.identify(actor.account)
     tried = FixRequest(actor, identity, action, trust.clock())
+    started = time.monotonic()
     try:
         yield tried
-    except TrustError:
+    except TrustError as error:
+        _log_request(tried, started, "failed", error)
         raise
     except TriagebookError as error:
+        _log_request(tried, started, "refused", error)
         if not tried.is_recorded:
             event = tried.event(outcome="refused", reason=error.reason, detail={"says": str(error)})
             with trust.store.write("refusal") as transaction:
@@ -95,14 +100,42 @@ def attempt(trust: ApprovalServer, actor: Actor, action: str) -> Iterator[FixReq
         trust.checkpointer.publish()
         raise
     trust.checkpointer.publish()
+    _log_request(tried, started, "ok", None)
+
+
+def _log_request(tried: FixRequest, started: float, outcome: str, error: TriagebookError | None) -> None:
+    log_event(
+        "fix.request",
+        **_who(tried),
+        host=tried.about.get("host"),
+        fix=tried.about.get("fix"),
+        outcome=outcome,
+        reason=error.reason if error else None,
+        says=error,
+        ms=(time.monotonic() - started) * 1000,
+    )
+
+
+def _who(tried: FixRequest) -> dict[str, object]:
+    identity = tried.identity
+    who = {"account": str(identity.account), "person": identity.person, "service": identity.service}
+    return {"action": tried.action, "channel": tried.actor.channel, **who}
 
 
 def require(trust: ApprovalServer, tried: FixRequest, question: PolicyQuestion) -> Decision:
     """The policy's yes to this question. RefusedError with the rule's reason."""
     decision = may(trust.policy, tried.identity, question)
+    log_decision(tried, question, decision)
     if not decision.is_allowed:
         raise RefusedError(decision.says, reason=decision.reason)
     return decision
+
+
+def log_decision(tried: FixRequest, question: PolicyQuestion, decision: Decision) -> None:
+    """Log what the policy said to a question, whichever way it went."""
+    about = {"asked": question.action, "host": question.host, "runbook": question.runbook, "risk": question.risk}
+    answer = {"allowed": decision.is_allowed, "reason": decision.reason, "rule": decision.says}
+    log_event("policy.decision", **_who(tried), **about, **answer)
 
 
 def new_fix_id() -> str:

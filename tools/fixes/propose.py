@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.plan import MAX_REASON, Plan, PlannedValue, Request, Value, find_offer, make_plan
 from triagebook.runbooks.engine.plan_codec import digest, encode
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, new_fix_id, require
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, log_decision, new_fix_id, require
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.policy.decide import may, may_vote
@@ -97,6 +97,7 @@ def _require_any_risk(trust: ApprovalServer, tried: FixRequest, question: Policy
     """Do not diagnose a host for somebody who may propose nothing there, whatever the risk."""
     decisions = [may(trust.policy, tried.identity, replace(question, risk=risk)) for risk in RISKS]
     if not any(decision.is_allowed for decision in decisions):
+        log_decision(tried, question, decisions[0])
         raise RefusedError(decisions[0].says, reason=decisions[0].reason)
 
 

@@ -8,6 +8,7 @@ from triagebook.tools.fixes.apply import result_event
 from triagebook.tools.fixes.attempt import ApprovalServer
 from triagebook.tools.fixes.interfaces import Ending, Execution
 from triagebook.tools.fixes.revert import UNDO, record_revert
+from triagebook.tools.log import log_event
 from triagebook.tools.store import fix_rows, refusal_rows
 from triagebook.tools.store.fix_states import LEASED, OPEN, Fix, plan_of
 
@@ -44,10 +45,12 @@ def _settle(trust: ApprovalServer, fix: Fix) -> None:
         ending = trust.executor.recover(execution)
     except RefusedError as error:
         ending = Ending("failed", f"its plan was changed in the database: {error}")
-    except TriagebookError:
+    except TriagebookError as error:
+        log_event("fix.not_recovered", host=fix.host, fix=fix.id, reason=error.reason, says=error)
         return
     if ending is None or ending.state == "unknown":
         return
+    log_event("fix.recovered", host=fix.host, fix=fix.id, state=ending.state, says=ending.says)
     event = result_event(_event(fix, trust.clock(), "result"), ending)
     with trust.store.write("resolve") as transaction:
         done = fix_rows.resolve(transaction, fix, ending.state, ending.says, event)

@@ -6,7 +6,7 @@ from datetime import datetime
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest
+from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, log_decision
 from triagebook.tools.fixes.views import question_of
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
 from triagebook.tools.redact import redact
@@ -92,6 +92,7 @@ def _votable(trust: ApprovalServer, tried: FixRequest, fix: Fix, plan_digest: st
         )
     question = question_of(fix, "approve")
     decision = may_vote(trust.policy, tried.identity, question, fix.requester, break_glass=break_glass)
+    log_decision(tried, question, decision)
     if not decision.is_allowed:
         raise RefusedError(f"{fix.id}: {decision.says}", reason=decision.reason)
     _require_open(fix, tried.at)

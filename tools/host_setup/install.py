@@ -14,6 +14,7 @@ from triagebook.tools.host_setup import layout
 from triagebook.tools.host_setup.layout import Signer
 from triagebook.tools.host_setup.needs import Requirement, requirements
 from triagebook.tools.host_setup.remote import PrepareError, Remote
+from triagebook.tools.log import log_event
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def install(remote: Remote, preparation: Preparation, *, now: Callable[[], datet
     _keys(remote, preparation)
     remote.put(layout.SUDOERS, layout.SUDOERS_TEXT, "440", "visudo", "-cqf")
     _sshd(remote)
+    log_event("setup.installed", target=target)
     return Installed(target, ())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.log import log_event
 from triagebook.tools.transport.base import Session
 
 TIMEOUT_S = 60.0
@@ -40,6 +41,7 @@ class Remote:
             process.write(stdin)
         ended = process.finish(TIMEOUT_S)  # what it printed stays to be read
         stdout = b"".join(iter(lambda: process.read(TIMEOUT_S), b""))
+        log_event("setup.ran", program=argv[0], on=argv[-1], status=ended.status)
         return Ran(argv, ended.status, stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace"))
 
     def run(self, *argv: str, stdin: bytes = b"") -> str:

@@ -4,6 +4,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.host_setup import layout
 from triagebook.tools.host_setup.install import account_mark, reload_sshd
 from triagebook.tools.host_setup.remote import Remote
+from triagebook.tools.log import log_event
 
 _OUTSTANDING = """cd "$1" 2>/dev/null || exit 0
 for entry in *; do
@@ -40,6 +41,7 @@ def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
             _remove_account(remote, account)
     for path in (layout.PROGRAMS, layout.CONFIG, layout.STATE, "/run/triagebook"):
         remote.run("rm", "-rf", path)
+    log_event("setup.uninstalled")
 
 
 def _remove_account(remote: Remote, account: str) -> None:

@@ -10,6 +10,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.inventory.inventory import NAME, Inventory, InventoryHost, merge, read_inventory
 from triagebook.tools.inventory.target import TargetName, parse_target
+from triagebook.tools.log import log_event
 from triagebook.tools.ssh.config import SYSTEM_CONFIG, LocalAccount
 from triagebook.tools.ssh.config_file import aliases
 
@@ -27,6 +28,12 @@ def load(sources: Sequence[str], ssh_config: Path | None = None) -> Inventory:
 
 
 def _source(source: str, ssh_config: Path | None) -> Inventory:
+    found = _read_source(source, ssh_config)
+    log_event("inventory.read", source=source, hosts=len(found.hosts))
+    return found
+
+
+def _read_source(source: str, ssh_config: Path | None) -> Inventory:
     if source == SSH_CONFIG:
         return from_ssh_config(ssh_config)
     if source.startswith(ANSIBLE):

@@ -3,6 +3,7 @@
 A refusal here goes into the audit log like one of the services, under the account that the transport proved.
 """
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,7 @@ from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, UsageError
 from triagebook.runbooks.engine.text import did_you_mean, safe_text
 from triagebook.tools.faces.limits import RateLimits
+from triagebook.tools.log import log_event
 from triagebook.tools.mcp_server.failures import refusal_text, tool_error
 from triagebook.tools.mcp_server.gates import FixGateway, Who
 from triagebook.tools.mcp_server.tokens import ACTION_OF, READ, Caller, scope_of
@@ -34,8 +36,31 @@ class GuardedServer(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Guard, then call."""
-        caller = self.who()
+        """Guard, then call; one line of the log for each call."""
+        caller, started = self.who(), time.monotonic()
+        try:
+            answer = await self._check_and_call(caller, name, arguments, context)
+        except Exception as error:
+            self._log_call(caller, name, started, error)
+            raise
+        self._log_call(caller, name, started, None)
+        return answer
+
+    def _log_call(self, caller: Caller, name: str, started: float, error: Exception | None) -> None:
+        why = error.__cause__ if isinstance(error, ToolError) and error.__cause__ else error
+        log_event(
+            "mcp.call",
+            tool=name if name in self._arguments else "unknown",
+            account=str(caller.actor.account),
+            outcome="ok" if error is None else "refused" if isinstance(why, TriagebookError) else "failed",
+            reason=getattr(why, "reason", None),
+            error=why,
+            ms=(time.monotonic() - started) * 1000,
+        )
+
+    async def _check_and_call(
+        self, caller: Caller, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
         try:
             self._check(caller, scope_of(name))
             self._check_call(name, arguments)

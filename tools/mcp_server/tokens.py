@@ -18,6 +18,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.log import log_event
 from triagebook.tools.policy.identity import Account, Actor
 
 READ, PROPOSE, APPLY, AUDIT = "triagebook:read", "triagebook:propose", "triagebook:apply", "triagebook:audit"
@@ -133,6 +134,7 @@ class JwtVerifier:
         )
 
     def _count(self, reason: str) -> None:
+        log_event("mcp.token_refused", reason=reason)
         with self._lock:
             self._counts[reason] += 1
             if self._is_telling:

@@ -8,6 +8,7 @@ from triagebook.runbooks.engine.errors import PolicyError, RunbookError
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.node import Node, read_node
+from triagebook.tools.log import log_event
 from triagebook.tools.policy.identity import Account, Directory, Owner
 from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, PolicyScope, Rule, Terms, UserGroup
 
@@ -37,6 +38,7 @@ def _policy(text: str, file: str) -> Policy:
     top = read_node(text, file).members(KEYS, ("apiVersion", "persons", "rules"))
     top["apiVersion"].choice((VERSION,))
     names = _Names(top)
+    log_event("policy.loaded", file=file, persons=len(names.persons), sha256=hashlib.sha256(text.encode()).hexdigest()[:16])
     return Policy(
         directory=Directory(names.owners),
         rules=tuple(_rule(node, names) for node in _items(top, "rules")),

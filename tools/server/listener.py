@@ -3,7 +3,6 @@
 import os
 import socket
 import stat
-import sys
 import threading
 import time
 from collections import Counter
@@ -12,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.tools.log import log_event
 from triagebook.tools.server.peer import peer_uid
 from triagebook.tools.server.protocol import MAX_REQUEST, Members, answer_line, parse_request
 
@@ -69,6 +69,7 @@ class Listener:
             if not is_full:
                 self._users[uid] += 1
         if is_full:
+            log_event("server.busy", uid=uid)
             connection.settimeout(0.1)
             with connection, suppress(OSError):
                 connection.sendall(answer_line(BUSY))
@@ -81,7 +82,7 @@ class Listener:
                 for line in _lines(connection, self._stopping):
                     self._respond(connection, uid, line)
         except Exception as error:  # noqa: BLE001 - a defect ends one connection, not the server
-            sys.stderr.write(f"triagebook serve: {type(error).__name__}: {error}\n")
+            log_event("server.defect", uid=uid, error=error)
         finally:
             with self._idle:
                 self._users[uid] -= 1
@@ -93,6 +94,7 @@ class Listener:
             for answer in self._answer(uid, parse_request(line)):
                 connection.sendall(answer_line(answer))
         except TriagebookError as error:
+            log_event("server.malformed", uid=uid, reason=error.reason, says=error)
             refusal = {"reason": error.reason, "message": str(error), "kind": type(error).__name__}
             connection.sendall(answer_line({"ok": False, "error": refusal}))
 

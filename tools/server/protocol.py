@@ -60,6 +60,10 @@ class Members:
             raise UsageError(f"{name}: expected a list of at most {MAX_ITEMS} texts", reason="request")
         return value
 
+    def about(self) -> dict[str, str]:
+        """Return what the log says of a request: its fix and its host, where it names them by a text."""
+        return {name: value for name in ("fix", "host") if isinstance(value := self._raw.get(name), str)}
+
     def finish(self) -> None:
         """Refuse what is left."""
         if self._raw:

@@ -1,12 +1,15 @@
 """What may be asked on the socket. A request becomes one call of the FixService, with the peer as the actor."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
 
-from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
+from triagebook.tools.log import log_event
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.server.protocol import Members
@@ -112,6 +115,7 @@ def _note_refusal(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.note_refusal(actor, action, reason, says)
 
 
+CHANNELS = ("cli", "mcp")
 REQUESTS: Mapping[str, Handler] = {
     "propose": _propose,
     "show": _show,
@@ -138,19 +142,56 @@ def answers(service: FixService, actor_for: Callable[[str], Actor], members: Mem
 
     `channel` may only say that an assistant asks on this account's behalf, which takes rights away.
     """
-    try:
-        name, channel = members.text("do"), members.text("channel", "cli")
-        if name not in REQUESTS or channel not in {"cli", "mcp"}:
-            raise UsageError(f"no request {name[:40]!r}{did_you_mean(name[:40], REQUESTS)}", reason="request")
-        call = REQUESTS[name](service, actor_for(channel), members)
-        members.finish()
-        result = call()
-        if isinstance(result, Iterator):
-            count = 0
-            for count, item in enumerate(result, 1):  # noqa: B007 - counted to the end
-                yield {"ok": True, "item": to_plain(item)}
-            yield {"ok": True, "end": count}
-        else:
-            yield {"ok": True, "answer": to_plain(result)}
-    except TriagebookError as error:
-        yield {"ok": False, "error": {"reason": error.reason, "message": str(error), "kind": type(error).__name__}}
+    with _RequestLog(str(actor_for("cli").account), members.about()) as log:
+        try:
+            log.action, log.channel = name, channel = members.text("do"), members.text("channel", "cli")
+            if name not in REQUESTS or channel not in CHANNELS:
+                raise UsageError(f"no request {name[:40]!r}{did_you_mean(name[:40], REQUESTS)}", reason="request")
+            call = REQUESTS[name](service, actor_for(channel), members)
+            members.finish()
+            result = call()
+            if isinstance(result, Iterator):
+                count = 0
+                for count, item in enumerate(result, 1):  # noqa: B007 - counted to the end
+                    yield {"ok": True, "item": to_plain(item)}
+                yield {"ok": True, "end": count}
+            else:
+                yield {"ok": True, "answer": to_plain(result)}
+        except TriagebookError as error:
+            log.error = error
+            yield {"ok": False, "error": {"reason": error.reason, "message": str(error), "kind": type(error).__name__}}
+
+
+class _RequestLog:
+    """One line of the log for each request, and what came of it."""
+
+    def __init__(self, account: str, about: Mapping[str, str]) -> None:
+        self.action = self.channel = ""
+        self.error: BaseException | None = None
+        self._account, self._about, self._started = account, about, time.monotonic()
+
+    def __enter__(self) -> "_RequestLog":
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> None:
+        error = error or self.error
+        log_event(
+            "server.request",
+            action=self.action if self.action in REQUESTS else "unknown",
+            channel=self.channel if self.channel in CHANNELS else "unknown",
+            account=self._account,
+            **self._about,
+            outcome=outcome_of(error),
+            reason=getattr(error, "reason", None),
+            says=error if isinstance(error, TriagebookError) else None,
+            ms=(time.monotonic() - self._started) * 1000,
+        )
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """Return how a request ended: ok, refused, failed, or cut (whoever asked has hung up)."""
+    if error is None:
+        return "ok"
+    if isinstance(error, GeneratorExit):
+        return "cut"
+    return "refused" if isinstance(error, TriagebookError) and not isinstance(error, TrustError) else "failed"

@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import stat
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from triagebook.tools.files import check_private, private_directory
 from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
 from triagebook.tools.fixes.service import FixService
+from triagebook.tools.log import log_event
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Policy
 from triagebook.tools.server.keys import ServerKeys, open_keys
@@ -87,6 +87,7 @@ def serve(
             for face in beside:
                 faces.enter_context(face(place))
             _tell_systemd("READY=1")
+            log_event("server.ready", socket=str(options.socket), policy=place.trust.policy.digest[:16] or "none")
             ready()
             listener.run()
         finally:
@@ -96,6 +97,7 @@ def serve(
             listener.close(options.patience_s)
             sweeper.join(options.patience_s)
         _record(place.trust, "serve_stop")
+        log_event("server.stopped")
 
 
 @contextlib.contextmanager
@@ -172,7 +174,7 @@ def _sweep(service: FixService, every_s: float, stopping: threading.Event) -> No
         try:
             service.sweep()
         except TriagebookError as error:
-            sys.stderr.write(f"triagebook serve: {error}\n")
+            log_event("server.sweep_failed", reason=error.reason, says=error)
 
 
 @contextlib.contextmanager

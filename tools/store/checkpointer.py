@@ -17,6 +17,7 @@ from triagebook.tools.audit.merkle import Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint, sign, verify, vkey_of
 from triagebook.tools.audit.verify import Report
 from triagebook.tools.audit.verify import verify as verify_rows
+from triagebook.tools.log import log_event
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Store
 
@@ -45,6 +46,7 @@ class Checkpointer:
     def start(self) -> Report:
         """Verify the whole log against every checkpoint kept. TrustError `audit_broken`: nothing is signed on top of it."""
         report = self.report()
+        log_event("audit.verified", holds=report.holds, problem=report.problems[0].says if report.problems else None)
         if not report.holds:
             raise TrustError(f"audit log: {report.problems[0].says}; see `audit verify`", reason="audit_broken")
         with self._store.read() as transaction:
@@ -72,6 +74,7 @@ class Checkpointer:
             head, edge = self._extend()
             if edge != head.edge:
                 message = f"audit log: its {head.edge.size} rows did not grow out of the {self._signed.size} known before"
+                log_event("audit.broken", says=message)
                 raise TrustError(message, reason="audit_broken")
             if self._last is None or self._last.size != edge.size:
                 self._keep(sign(Checkpoint(self._origin, edge.size, edge.root()), self._key))
@@ -113,7 +116,12 @@ class Checkpointer:
 
     def _keep(self, checkpoint: Checkpoint) -> None:
         for anchor in self._anchors:
-            anchor.keep(checkpoint)
+            try:
+                anchor.keep(checkpoint)
+            except TrustError as error:
+                log_event("audit.anchor_failed", rows=checkpoint.size, says=error)
+                raise
         with self._store.write("checkpoint") as transaction:
             audit_rows.add_checkpoint(transaction, checkpoint.size, checkpoint.note, self._clock())
         self._last = checkpoint
+        log_event("audit.checkpoint", rows=checkpoint.size)

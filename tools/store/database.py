@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.log import log_event
 
 BUSY_S = 30
 Step = Callable[[str], None]
@@ -25,6 +27,11 @@ class Transaction:
     """A transaction in progress; only the modules of this package look inside."""
 
     connection: Connection
+    committed: list[Callable[[], None]] = field(default_factory=list)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do something once this transaction is committed; nothing where it is not."""
+        self.committed.append(action)
 
     def insert(self, table: Table) -> sqlite.Insert:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`; PostgreSQL's has the same methods."""
@@ -98,9 +105,12 @@ class Store:
     def _transaction(self, name: str) -> Iterator[Transaction]:
         with _database_errors(), self._engine.connect().execution_options(is_write=True) as connection:
             with connection.begin():
-                yield Transaction(connection)
+                transaction = Transaction(connection)
+                yield transaction
                 self._step(f"{name}.before_commit")
             self._step(f"{name}.after_commit")
+        for action in transaction.committed:
+            action()
 
 
 class _WriterQueue:
@@ -138,8 +148,11 @@ def _database_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise TrustError(f"database: {str(error.orig).splitlines()[0]}", reason="database") from error
+        message = f"database: {str(error.orig).splitlines()[0]}"
+        log_event("store.failed", says=message)
+        raise TrustError(message, reason="database") from error
     except SQLAlchemyError as error:
+        log_event("store.failed", says=error.__class__.__name__)
         raise TrustError(f"database: {error}", reason="database") from error
 
 

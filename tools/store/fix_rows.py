@@ -5,11 +5,13 @@ No function here moves a fix without an event, and none moves it where `tools.fi
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import AuditEvent
+from triagebook.tools.log import log_event
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
@@ -36,6 +38,8 @@ def add(transaction: Transaction, fix: Fix, event: AuditEvent) -> None:
             outcome="",
         )
     )
+    moved = {"host": fix.host, "fix": fix.id, "after": fix.state, "by": event.person or event.channel}
+    transaction.after_commit(partial(log_event, "fix.moved", **moved))
     audit_rows.append(transaction, event)
 
 
@@ -167,6 +171,8 @@ def _move(
         return False
     if after in SETTLED and fix.state not in SETTLED:
         _free(transaction, fix)
+    moved = {"host": fix.host, "fix": fix.id, "before": fix.state, "after": after, "by": event.person or event.channel}
+    transaction.after_commit(partial(log_event, "fix.moved", **moved))
     audit_rows.append(transaction, event)  # last: it holds the log's lock, and everybody takes that one last
     return True
 

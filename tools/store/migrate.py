@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.log import log_event
 from triagebook.tools.store.database import open_engine
 
 HEAD = "0002"  # the newest of migrations/versions; a test holds it
@@ -45,3 +46,4 @@ def _upgrade(connection: Connection) -> None:
         message = f"database: its schema {present!r} was made by a newer release; upgrade this one"
         raise TrustError(message, reason="database") from None
     command.upgrade(config, "head")
+    log_event("store.migrated", dialect=connection.dialect.name, before=present or "empty", after=HEAD)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from triagebook.tools.log import log_event
 from triagebook.tools.transport.base import Allowance, Deadlines, Login, LoginFailed, Route
 from triagebook.tools.transport.pipes import LocalProcess, PipeProcess, read_local_files
 
@@ -38,6 +39,7 @@ class LocalSession:
                 Login("exec", "no_session", f"{self._host}: cannot start {argv[0]}: {error.strerror or error}")
             ) from error
         self._pipes.append(pipes)
+        log_event("transport.local", host=self._host, program=argv[0])
         self.path.timings_ms["exec"] = round((time.monotonic() - started) * 1000, 1)
         return LocalProcess(self, pipes, Allowance(self._deadlines, self._total_until))
 

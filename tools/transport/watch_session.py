@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+from triagebook.tools.log import log_event
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.base import Exit, HostProcess, Login, LoginFailed, Route, Transport
 
@@ -94,6 +95,7 @@ class WatchTransport:
         except OSError:
             return self._otherwise.launch(host, argv, cap_bytes=cap_bytes)
         session = WatchSession(connection)
+        log_event("transport.watch", host=host)
         try:
             return WatchProcess(session, session.ask({"ask": "sample", "n": 1, "program": program_digest(argv)}), cap_bytes)
         except (OSError, ValueError) as error:
@@ -107,6 +109,7 @@ class WatchTransport:
             login = failed.login
             raise LoginFailed(Login(login.phase, login.outcome, f"{failed} ({why})")) from failed
         process.session.path.notes.append(why)
+        log_event("transport.no_watch", host=host, says=why)
         return process
 
     def _connect(self) -> socket.socket:

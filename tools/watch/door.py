@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.log import log_event
 from triagebook.tools.transport.watch_session import address_of, peer_uid, read_line, write_line
 from triagebook.tools.watch.host_watch import Ask, HostWatch
 
@@ -86,6 +87,7 @@ class WatchListener:
             return {"error": "it has no session at this time"}
         try:
             self._watch.asks.put_nowait(ask)
+            log_event("watch.lent", host=self._watch.host, asked=ask.request.get("ask"))
             return dict(ask.reply.get(timeout=REPLY_S))
         except queue.Full:
             return {"error": "too many ask it at once"}

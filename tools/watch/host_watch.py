@@ -21,6 +21,7 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.service import history_of
+from triagebook.tools.log import log_event
 from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.watch.observation import (
     HeadingLimit,
@@ -102,6 +103,7 @@ class HostWatch:
             self._report_loss(LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 500)))
             pace_s, self._retry_s = self._retry_s * random.uniform(0.8, 1.2), min(LAST_RETRY_S, self._retry_s * 2)  # noqa: S311
             return pace_s
+        log_event("watch.open", host=self.host, route=self.collection.session.path.transport)
         self._retry_s, self._cpu_ms, self._sample_ms, self._silent = FIRST_RETRY_S, 0.0, 0.0, 0
         return self._tell(self.collection)
 
@@ -124,8 +126,10 @@ class HostWatch:
         self._silent = 0
         try:
             fresh = self._connect()
-        except LoginFailed:
+        except LoginFailed as error:
+            log_event("watch.silent", host=self.host, samples=SILENT_SAMPLES, says=error)
             return
+        log_event("watch.replaced", host=self.host)
         if self.collection is not None:
             self.collection.close()
         self.collection, self._cpu_ms = fresh, 0.0
@@ -165,6 +169,7 @@ class HostWatch:
             trends=tuple(sorted(headings, key=lambda item: item.trend.seconds_to_limit)),
             cost=cost,
         )
+        log_event("watch.sample", host=self.host, sample=self._number, status=conclusion.status, next_s=pace_s)
         self._before, self._uses = conclusion, found
         fullest = max(found, key=lambda use: use.used / use.limit.value, default=None)
         course = self._course.of(fullest.key) if fullest else ()
@@ -183,6 +188,7 @@ class HostWatch:
 
     def _report_loss(self, login: LoginResult) -> None:
         headline = unreachable_headline(self.runbook, login)
+        log_event("watch.lost", host=self.host, phase=login.phase, outcome=login.outcome, says=login.message)
         changes = (f"{self._before.status} -> unreachable",) if self._before is not None else ()
         self._before = None
         cost = WatchCost(None, 0, round(self._retry_s, 1))

@@ -1,7 +1,6 @@
 """Keeps every card of a fix true: whoever decided, wherever, and however long this server was away."""
 
 import hashlib
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -15,6 +14,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.fixes import view
 from triagebook.tools.fixes.views import FixView
+from triagebook.tools.log import log_event
 from triagebook.tools.policy.identity import parse_account
 from triagebook.tools.store import chat_messages, chat_runs, chat_tokens
 from triagebook.tools.store.chat_messages import Message
@@ -24,7 +24,6 @@ CARD = "approval"
 EVERY_S = 1.0
 KEPT, FORGET_EVERY = timedelta(days=30), timedelta(hours=1)
 TOLD_REQUESTER = frozenset(["approved", "denied", "expired", "validated", "unresolved", "failed", "stale", "unknown"])
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -136,7 +135,7 @@ class Follower:
                 if count := self.strangers():
                     view.record_strangers(self.desk.trust, [("bad_signature", count)], "slack")
             except TrustError as error:
-                log.error("%s", error)
-            except Exception:
-                log.exception("the cards do not follow")
+                log_event("slack.database", says=error)
+            except Exception as error:  # noqa: BLE001 - the next round tries again
+                log_event("slack.defect", doing="follow", error=error)
             self._wake.wait(self.every_s)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from slack_bolt import App, BoltRequest
+from triagebook.tools.log import log_event
 
 PATH = "/slack/events"
 MAX_BODY = 256 * 1024
@@ -73,6 +74,7 @@ class Endpoint:
         request = BoltRequest(body=text, query=scope.get("query_string", b"").decode("latin-1"), headers=headers)
         answer = await asyncio.get_running_loop().run_in_executor(self._pool, app.dispatch, request)
         if answer.status == 401:
+            log_event("slack.signature_refused")
             self.refused.add()
         kind = answer.first_headers().get("content-type", "text/plain;charset=utf-8")
         await _answer(send, answer.status, answer.body.encode(), kind)

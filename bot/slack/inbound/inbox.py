@@ -1,7 +1,6 @@
 """From Slack's hands to a worker: kept in the database first, acknowledged next, worked on once, whoever dies meanwhile."""
 
 import contextlib
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from triagebook.bot.slack.inbound.delivery import Delivery, load
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.tools.log import log_event
 from triagebook.tools.store import chat_deliveries
 from triagebook.tools.store.chat_deliveries import Stored
 from triagebook.tools.store.database import Store
@@ -23,7 +23,6 @@ MOST_WAITING = 200
 BUSY_S = 5
 Continue = Callable[[], None]
 Work = Callable[[Delivery], Continue | None]
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -130,13 +129,15 @@ class Inbox:
         try:
             following = step()
         except TrustError as error:
-            log.error("%s: %s; it is tried again", delivery.kind, error)
             is_done = False
+            _log_end(delivery, "again", error)
         except TriagebookError as error:
-            log.warning("%s: %s: %s", delivery.kind, error.reason, error)
-        except Exception:
-            log.exception("%s failed", delivery.kind)
+            _log_end(delivery, "refused", error)
+        except Exception as error:  # noqa: BLE001 - a defect ends one delivery, not the others
+            _log_end(delivery, "failed", error)
             self._say_so(delivery)
+        else:
+            _log_end(delivery, "ok" if following is None else "goes_on")
         if following is not None:
             with self._guard:
                 self._working.discard(delivery.key)
@@ -157,7 +158,7 @@ class Inbox:
             with self.store.write("chat.finish") as transaction:
                 chat_deliveries.finish(transaction, key, self.owner, self.clock())
         except TrustError as error:
-            log.error("%s", error)
+            log_event("slack.database", says=error)
 
     def _keep(self) -> None:
         while True:
@@ -173,6 +174,19 @@ class Inbox:
                 for item in found:
                     self._submit(load(item.body))
             except TrustError as error:
-                log.error("%s", error)
+                log_event("slack.database", says=error)
             if self._stopping.wait(self.renew_s):
                 return
+
+
+def _log_end(delivery: Delivery, outcome: str, error: Exception | None = None) -> None:
+    log_event(
+        "slack.delivery" if outcome != "failed" else "slack.delivery_failed",
+        kind=delivery.kind,
+        name=delivery.name,
+        account=str(delivery.actor.account),
+        in_channel=delivery.channel,
+        outcome=outcome,
+        reason=getattr(error, "reason", None),
+        error=error,
+    )

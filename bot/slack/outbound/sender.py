@@ -1,7 +1,6 @@
 """Brings Slack to what the messages should say: posts, edits, ephemeral answers, files; patient with limits and outages."""
 
 import base64
-import logging
 import threading
 import time
 from collections import defaultdict
@@ -16,6 +15,7 @@ from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.bot.slack.outbound.posted import HistoryUnreadable, find_posted, tag
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.log import log_event
 from triagebook.tools.store import chat_messages
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.database import Store
@@ -30,7 +30,6 @@ STALE = timedelta(minutes=10)  # an answer for one person's eyes is of no use la
 NO_WAY_IN = frozenset(["not_in_channel", "channel_not_found", "is_archived", "user_not_in_channel", "restricted_action"])
 UNEDITABLE = frozenset(["message_not_found", "cant_update_message", "edit_window_closed"])
 TOO_MUCH = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"])
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -73,7 +72,7 @@ class Sender:
             try:
                 is_more = self.round()
             except TrustError as error:
-                log.error("%s", error)
+                log_event("slack.database", says=error)
                 is_more = False
             if not is_more:
                 self._wake.wait(self.poll_s)
@@ -100,8 +99,8 @@ class Sender:
                 return
             try:
                 self._send(message)
-            except Exception:
-                log.exception("a message could not be sent")
+            except Exception as error:  # noqa: BLE001 - the others are sent
+                log_event("slack.defect", doing="send", error=error)
                 self._put_off(message, None)
 
     def _send(self, message: Message) -> None:
@@ -145,7 +144,7 @@ class Sender:
         except CannotSend as never:
             if str(never) not in TOO_MUCH or "blocks" not in content:
                 raise
-            log.error("Slack: %s: shown as text only", never)
+            log_event("slack.as_text", says=str(never))
             return self._show(message, place, {"text": content["text"]})
 
     def _show(self, message: Message, place: Mapping[str, Any], content: Mapping[str, Any]) -> str:
@@ -207,5 +206,5 @@ class Sender:
 
     def _tell(self, what: str) -> None:
         if what != self._said:
-            log.warning("Slack: %s", what)
+            log_event("slack.not_sent", says=what)
             self._said = what

@@ -33,8 +33,8 @@ def served(directory: Path, *options: str) -> Iterator[str]:
     with Popen(command, env=environment, stderr=PIPE, text=True) as process:
         try:
             assert process.stderr is not None
-            said = next(line for line in process.stderr if " MCP on " in line)
-            yield f"http://{said.split(' MCP on ')[1].strip()}"
+            said = next(line for line in process.stderr if "server.listening face=mcp" in line)
+            yield f"http://{said.split('address=')[1].strip()}"
         finally:
             process.terminate()
             process.wait(20)

@@ -109,7 +109,7 @@ def served(tmp_path: Path, through: Gate, place: sshd.Ground) -> Iterator[Served
         try:
             assert process.stderr is not None
             lines = process.stderr
-            until(lambda: "ready on" in lines.readline(), "serve", 60)
+            until(lambda: "server.ready" in lines.readline(), "serve", 60)
             threading.Thread(target=lines.read, daemon=True).start()
             until(lambda: through.of("auth.test"), "auth.test")
             yield Served(port, bare, host, Driver(through, Http(port)))

@@ -112,7 +112,7 @@ def test_the_product_diagnoses_a_real_host_for_a_channel(tmp_path: Path, through
         process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=env)
         try:
             assert process.stderr is not None
-            until(lambda: "ready on" in process.stderr.readline(), "serve", 60)  # type: ignore[union-attr]
+            until(lambda: "server.ready" in process.stderr.readline(), "serve", 60)  # type: ignore[union-attr]
             channels, driver = Channels(through), Driver(through, Http(port))
             until(lambda: through.of("auth.test"), "auth.test")
             assert driver.command("ann", 'box symptom="fork: retry"').status == 200
