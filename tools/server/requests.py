@@ -11,6 +11,7 @@ from triagebook.tools.faces import views_json
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.log import log_event
+from triagebook.tools.policy.channels import socket_channels
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.server.protocol import Members
@@ -116,7 +117,6 @@ def _note_refusal(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.note_refusal(actor, action, reason, says)
 
 
-CHANNELS = ("cli", "mcp")
 REQUESTS: Mapping[str, Handler] = {
     "propose": _propose,
     "show": _show,
@@ -146,7 +146,7 @@ def answers(service: FixService, actor_for: Callable[[str], Actor], members: Mem
     with _RequestLog(str(actor_for("cli").account), members.about()) as log:
         try:
             log.action, log.channel = name, channel = members.text("do"), members.text("channel", "cli")
-            if name not in REQUESTS or channel not in CHANNELS:
+            if name not in REQUESTS or channel not in socket_channels():
                 raise UsageError(f"no request {name[:40]!r}{did_you_mean(name[:40], REQUESTS)}", reason="request")
             call = REQUESTS[name](service, actor_for(channel), members)
             members.finish()
@@ -179,7 +179,7 @@ class _RequestLog:
         log_event(
             "server.request",
             action=self.action if self.action in REQUESTS else "unknown",
-            channel=self.channel if self.channel in CHANNELS else "unknown",
+            channel=self.channel if self.channel in socket_channels() else "unknown",
             account=self._account,
             **self._about,
             outcome=outcome_of(error),
