@@ -1,4 +1,10 @@
-"""Typed changes: everything this product can do to a host. The helper has the same list."""
+"""Every change that this product can make on a host: one typed action each, and nothing beside them.
+
+A new action is two files and one line here. `X.py` says what it takes, what is read before it, and the change as an
+order and as commands. `X.sh` is its half of the helper: how its fields are read, what it refuses, the change, the
+look after it, and the way back. The fields of orders, the helper's own lists, the commands shown beside an offer and
+what `triagebook runbook lint` accepts all follow from `ACTIONS`.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Orders: what the helper on a host gets, and their signature. Pure but for the key.
+"""Orders are what the helper on a host gets: one action each, signed. Pure but for the key.
 
 An order is `key=value` lines in one fixed order, each ended by LF, then an SSHSIG signature of exactly those bytes.
 The helper (`tools/actions/helper/`) checks all of this again; both sides refuse what the other would refuse.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.actions import ACTIONS
 from triagebook.tools.ssh.wire import string, uint32
 
 if TYPE_CHECKING:
@@ -22,17 +23,9 @@ SIGNER = "triagebook"  # the principal in a host's signers file
 INPUT_MAX_BYTES = 8192
 LIFE_S = 120
 ENVELOPE = ("format", "id", "plan", "target", "boot", "issued", "expires")
-FIELDS = {  # after the envelope and `action`, in this order
-    "unit_tasks_max": ("step", "unit", "before", "value"),
-    "user_nproc": ("step", "user", "uid", "processes", "before", "value"),
-    "sysctl": ("step", "key", "before", "value"),
-    "process_limit": ("step", "pid", "start", "uid", "resource", "before", "value"),
-    "unit_limit": ("step", "unit", "resource", "before", "value"),
-    "swap_file": ("step", "path", "size_mib"),
-    "process_signal": ("step", "pid", "start", "uid", "signal"),
-    "unit_restart": ("step", "unit", "before"),
-    "undo": ("undoes",),
-}
+UNDO = "undo"  # the one order that is no action: put back what an earlier order changed
+# After the envelope and `action`, in this order.
+FIELDS = {**{name: ("step", *action.fields) for name, action in ACTIONS.items()}, UNDO: ("undoes",)}
 _VALUE = re.compile(r"(?!-)[A-Za-z0-9._:@,/\\-]{1,4096}")
 _ENVELOPE_VALUES = {
     "id": re.compile(r"[0-9a-f]{32}"),
@@ -50,7 +43,7 @@ class OrderError(TriagebookError):
 
 @dataclass(frozen=True)
 class OrderedChange:
-    """The part of an order that a plan fixes and its digest covers: the action and its fields, in order."""
+    """The part of an order that a plan fixes: the action and its fields, in order."""
 
     action: str
     fields: tuple[tuple[str, str], ...]
@@ -67,7 +60,7 @@ class OrderedChange:
                 raise OrderError(f"{self.action}: {name}={value!r} has a character that no order carries")
 
     def text(self) -> str:
-        """The lines, as they stand in the order."""
+        """Return the lines, as they stand in the order."""
         return "".join(f"{name}={value}\n" for name, value in (("action", self.action), *self.fields))
 
     def digest(self, *, target: str, boot: str) -> str:
@@ -88,7 +81,7 @@ class Envelope:
 
 
 def render(envelope: Envelope, change: OrderedChange) -> bytes:
-    """The order's bytes, to be signed as they are.
+    """Write the order's bytes, to be signed as they are.
 
     Raises:
         OrderError: an envelope that the helper would refuse, or an order too long for it.
@@ -106,17 +99,17 @@ def render(envelope: Envelope, change: OrderedChange) -> bytes:
 
 
 def undo_of(order_id: str) -> OrderedChange:
-    """The change that puts back what an earlier order changed; the helper has kept what was there before."""
-    return OrderedChange("undo", (("undoes", order_id),))
+    """Return the change that puts back what an earlier order changed; the helper has kept what was there before."""
+    return OrderedChange(UNDO, (("undoes", order_id),))
 
 
 def number_of(execution: str) -> str:
-    """The order's number for one execution of a fix: the same whenever it is asked for, so that a crash does not lose it."""
+    """Return the order's number for one execution of a fix: always the same, so that a crash does not lose it."""
     return hashlib.sha256(f"triagebook order {execution}".encode()).hexdigest()[:32]
 
 
 def status_request(order_id: str = "none") -> bytes:
-    """What to send for the helper's read-only answer: who it is, and what it did with that order. Not signed."""
+    """Write what asks the helper who it is, and what it did with that order. It is not signed: it changes nothing."""
     return f"format={FORMAT}\naction=status\nid={order_id}\n".encode("ascii")
 
 
@@ -130,13 +123,13 @@ class OrderKey:
         return "OrderKey(***)"
 
     def public(self) -> str:
-        """`ssh-ed25519 AAAA...`, for a host's signers file."""
+        """Return `ssh-ed25519 AAAA...`, for a host's signers file."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
 
         return self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
 
     def sign(self, order: bytes) -> bytes:
-        """The armoured signature that `ssh-keygen -Y verify -n triagebook-order-v1` accepts (PROTOCOL.sshsig)."""
+        """Return the armoured signature that `ssh-keygen -Y verify -n triagebook-order-v1` accepts (PROTOCOL.sshsig)."""
         digest = hashlib.sha512(order).digest()
         subject = string(FORMAT), string(""), string("sha512")
         signature = string("ssh-ed25519") + string(self._key.sign(b"".join((b"SSHSIG", *subject, string(digest)))))
@@ -147,12 +140,12 @@ class OrderKey:
         return "\n".join(("-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", "")).encode("ascii")
 
     def seal(self, order: bytes) -> bytes:
-        """The order and its signature: the helper's whole standard input."""
+        """Return the order and its signature: the helper's whole standard input."""
         return order + self.sign(order)
 
 
 def fields_of(action: str, values: Sequence[str]) -> OrderedChange:
-    """A change from its values alone, in the fixed order. Raises OrderError."""
+    """Make a change from its values alone, in the fixed order. Raises OrderError."""
     if len(values) != len(FIELDS.get(action, ())):
         raise OrderError(f"{action}: {len(values)} values for {len(FIELDS.get(action, ()))} fields")
     return OrderedChange(action, tuple(zip(FIELDS[action], values, strict=True)))

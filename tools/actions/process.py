@@ -7,6 +7,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError
+from triagebook.tools.actions.action import Lines, ManualChange
 from triagebook.tools.collector.readings import HostReading
 
 _TITLES = {"nproc": "Max processes", "as": "Max address space"}
@@ -27,13 +28,21 @@ class RunningProcess:
 
 
 def capture_one(pid: str) -> HostReading:
-    """The files of one process."""
+    """Ask for the files of one process."""
     return HostReading("process", (pid,))
 
 
 def capture_user(uid: str) -> HostReading:
-    """The same of every process of a user; those that end meanwhile are cut out by `parse`."""
+    """Ask for the same of every process of a user; those that end meanwhile are cut out by `parse`."""
     return HostReading("user", (uid,))
+
+
+def prlimit_lines(change: ManualChange, resource: str) -> Lines:
+    """Write the lines that raise a soft limit of the culprit: the facts do not tell its hard one."""
+    pid, limit = change.params.get("pid", change.verdict.culprit.pid), change.params["limit"]
+    before = change.verdict.limit.value if change.verdict.limit else None
+    undo = [("prlimit", "--pid", str(pid), f"--{resource}={before:.0f}:")] if before else []
+    return [("prlimit", "--pid", str(pid), f"--{resource}={limit}:")], undo
 
 
 def parse(text: str) -> tuple[RunningProcess, ...]:

@@ -6,6 +6,8 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import process
 from triagebook.tools.actions.action import (
     Action,
+    Lines,
+    ManualChange,
     Parameter,
     Params,
     PlannedChange,
@@ -13,7 +15,6 @@ from triagebook.tools.actions.action import (
     raise_pair,
     refuse_unless_higher,
 )
-from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.actions.process import RunningProcess
 from triagebook.tools.collector.readings import HostReading
 
@@ -25,7 +26,7 @@ def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
 
 
 def one_of(pid: str, output: str) -> RunningProcess:
-    """The process of that number. Raises UsageError when it has ended."""
+    """Find the process of that number. Raises UsageError when it has ended."""
     for found in process.parse(output):
         if found.pid == int(pid):
             return found
@@ -38,15 +39,19 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     before = found.limits[resource]
     refuse_unless_higher(f"the {resource} limit of process {pid}", before.partition(":")[0], limit)
     after = raise_pair(before, limit)
-    values = (step, pid, str(found.start), str(found.uid), resource, before, limit)
+    process_fields = {"pid": pid, "start": str(found.start), "uid": str(found.uid)}
     return PlannedChange(
-        order=fields_of("process_limit", values),
+        order={"step": step, **process_fields, "resource": resource, "before": before, "value": limit},
         what=f"{resource} limit (soft:hard, {_UNITS[resource]}) of process {pid} ({found.comm}), while it runs",
         now=before,
         then=after,
         commands=(("prlimit", "--pid", pid, f"--{resource}={after}"),),
         undo_commands=(("prlimit", "--pid", pid, f"--{resource}={before}"),),
     )
+
+
+def _manual_lines(change: ManualChange) -> Lines:
+    return process.prlimit_lines(change, str(change.params["resource"]))
 
 
 ACTION = Action(
@@ -56,10 +61,12 @@ ACTION = Action(
         "resource": Parameter("word", words=("nproc", "as")),
         "limit": Parameter("int", 1, 2**47),
     },
+    fields=("pid", "start", "uid", "resource", "before", "value"),
     steps=("live",),
     undo="captured",
     disruption="None: the process goes on and is not told.",
     privilege="root",
     capture=_capture,
     plan=_plan,
+    manual=_manual_lines,
 )

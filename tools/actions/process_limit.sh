@@ -1,5 +1,12 @@
 # process_limit: RLIMIT_AS or RLIMIT_NPROC of one running process.
 
+parse_process_limit() {
+  parse_process
+  field resource && word_of_process_limit_resource && RESOURCE=$VALUE
+  field before && pair before && EXPECTED=$VALUE
+  field value && number value && WANTED=$VALUE
+}
+
 check_process_limit() {
   same_process "$PID" "$START" "$USER_ID"
   BEFORE=$(limit_of "$PID" "$RESOURCE")

@@ -1,5 +1,10 @@
 # process_signal: TERM, or KILL after a TERM. Cannot be undone.
 
+parse_process_signal() {
+  parse_process
+  field signal && word_of_process_signal_signal && WANTED=$VALUE
+}
+
 check_process_signal() {
   [ "$PID" -gt 1 ] || refuse protected
   same_process "$PID" "$START" "$USER_ID"

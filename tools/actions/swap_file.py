@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.tools.actions.action import Action, Argv, Parameter, Params, PlannedChange, Step
-from triagebook.tools.actions.orders import fields_of
+from triagebook.tools.actions.action import Action, Argv, Lines, ManualChange, Parameter, Params, PlannedChange, Step
 from triagebook.tools.collector.readings import HostReading
 
 FILESYSTEMS = ("ext4", "xfs", "btrfs")
@@ -21,7 +20,7 @@ def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     path, size_mib = str(params["path"]), str(params["size_mib"])
     filesystem, free_kb = _filesystem(outputs[0])
-    order = fields_of("swap_file", (step, path, size_mib))
+    order = {"step": step, "path": path, "size_mib": size_mib}
     if step == "persist":
         line = f"{path} none swap sw,nofail 0 0"
         return PlannedChange(
@@ -54,20 +53,30 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
 
 
 def _filesystem(output: str) -> tuple[str, int]:
-    """Type and free kB from `df -P -T -k`."""
+    """Read type and free kB from `df -P -T -k`."""
     row = (output.splitlines() or [""])[-1].split()
     if len(row) < 7 or not row[4].isdigit():
         raise ParseError(f"df: cannot read row {row!r}")
     return row[1], int(row[4])
 
 
+def _manual_lines(change: ManualChange) -> Lines:
+    """The facts do not tell the filesystem: these are the lines for one that needs nothing of its own."""
+    path, size = str(change.params["path"]), change.params["size_mib"]
+    make = [("fallocate", "-l", f"{size}MiB", path), ("chmod", "600", path), ("mkswap", path), ("swapon", path)]
+    return make, [("swapoff", path), ("rm", path)]
+
+
 ACTION = Action(
     name="swap_file",
     parameters={"path": Parameter("path"), "size_mib": Parameter("int", 64, 65536)},
+    fields=("path", "size_mib"),
     steps=("live", "persist"),
     undo="captured",
     disruption="Writes the file to disk (seconds to minutes). Swapped-out memory is slow; an undo reads it back.",
     privilege="root",
     capture=_capture,
     plan=_plan,
+    manual=_manual_lines,
+    outlives_boot=True,  # the file stays on the disk
 )

@@ -1,5 +1,10 @@
 # swap_file: a new file as swap (live), and its line in fstab (persistent).
 
+parse_swap_file() {
+  field path && swap_path && SWAP=$VALUE
+  field size_mib && number size_mib && SIZE_MIB=$VALUE && WANTED=$VALUE
+}
+
 filesystem_of() { # DIRECTORY -> type of the longest mount point above it
   _best='' _type=''
   while read -r _ _mount _fs _; do
@@ -29,7 +34,6 @@ check_swap_file() {
   case $SWAP_FS in ext4 | xfs | btrfs) ;; *) refuse filesystem "$(quote "$SWAP_FS")" ;; esac
   _free=$(df -Pk "${_dir:-/}" | awk 'NR == 2 { print $4 }')
   [ $((SIZE_MIB * 1024 * 11 / 10)) -le "$_free" ] || refuse out_of_bounds disk_space
-  blank "$ENTRY/persistent" || refuse journal_unwritable # the file outlives a boot
   SWAP_TEMPORARY=$_dir/.triagebook.${ENTRY##*/}.tmp
   printf '%s\n' "$SWAP_TEMPORARY" >"$ENTRY/temporary" || refuse journal_unwritable
 }
@@ -39,7 +43,6 @@ check_swap_line() {
   BEFORE=none
   ! grep -qF "$SWAP" "$FSTAB" || refuse exists
   capture_file "$FSTAB"
-  blank "$ENTRY/persistent" || refuse journal_unwritable
   { cat "$FSTAB" && { [ -z "$(tail -c 1 "$FSTAB")" ] || echo; } && swap_line; } >"$ENTRY/file.after" || refuse journal_unwritable
 }
 

@@ -2,20 +2,29 @@
 
 from collections.abc import Sequence
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.tools.actions.action import WRITE, Action, Parameter, Params, PlannedChange, Step
-from triagebook.tools.actions.orders import fields_of
+from triagebook.tools.actions.action import WRITE, Action, Lines, ManualChange, Parameter, Params, PlannedChange, Step
 from triagebook.tools.collector.readings import HostReading
 
-MAXIMA = {
-    "vm.max_map_count": 2147483647,
-    "vm.overcommit_memory": 0,
-    "vm.overcommit_ratio": 100,
-    "vm.overcommit_kbytes": 10**12,
-    "kernel.pid_max": 4194304,
-    "kernel.threads-max": 4194304,
+
+@dataclass(frozen=True)
+class KernelValue:
+    """A kernel value that may be changed: no further than `maximum`. `fact` is its name in the facts, where they have it."""
+
+    maximum: int
+    fact: str = ""
+
+
+# The one list. The helper's is made of it; what may be read before a change (`tools/collector/readings.sh`) is held to it.
+KERNEL_VALUES = {
+    "vm.max_map_count": KernelValue(2147483647, "max_map_count"),
+    "vm.overcommit_memory": KernelValue(0, "overcommit_memory"),
+    "vm.overcommit_ratio": KernelValue(100, "overcommit_ratio"),
+    "vm.overcommit_kbytes": KernelValue(10**12),
+    "kernel.pid_max": KernelValue(4194304, "pid_max"),
+    "kernel.threads-max": KernelValue(4194304, "threads_max"),
 }
-KEYS = tuple(MAXIMA)
 _PAIR = ("vm.overcommit_ratio", "vm.overcommit_kbytes")  # writing one zeroes the other
 
 
@@ -30,8 +39,8 @@ def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     key, value = str(params["key"]), str(params["value"])
-    if int(value) > MAXIMA[key]:
-        raise UsageError(f"{key}: {value} is above {MAXIMA[key]}", reason="out_of_bounds")
+    if int(value) > (maximum := KERNEL_VALUES[key].maximum):
+        raise UsageError(f"{key}: {value} is above {maximum}", reason="out_of_bounds")
     values = outputs[0].split()
     if len(values) != len(_paths(key)) or not all(each.isdigit() for each in values):
         raise ParseError(f"{key}: {outputs[0]!r}")
@@ -49,7 +58,7 @@ def _live(key: str, value: str, values: Sequence[str]) -> PlannedChange:
     if key in _PAIR and before == "0":  # the other one of the pair is in force
         restored = f"{_PAIR[key == _PAIR[0]]}={values[1]}"
     return PlannedChange(
-        order=fields_of("sysctl", ("live", key, before, value)),
+        order={"step": "live", "key": key, "before": before, "value": value},
         what=f"{key}, until the next boot",
         now=before,
         then=value,
@@ -63,7 +72,7 @@ def _persist(key: str, value: str, before: str) -> PlannedChange:
         raise UsageError(f"{key} is {before}: make {value} live first, then permanent", reason="not_live")
     file = f"/etc/sysctl.d/99-zz-triagebook-{key}.conf"
     return PlannedChange(
-        order=fields_of("sysctl", ("persist", key, before, value)),
+        order={"step": "persist", "key": key, "before": before, "value": value},
         what=f"{key} from the next boot on, in {file}",
         now="not in a file of ours",
         then=f"{key} = {value}",
@@ -72,9 +81,20 @@ def _persist(key: str, value: str, before: str) -> PlannedChange:
     )
 
 
+def _manual_lines(change: ManualChange) -> Lines:
+    key = str(change.params["key"])
+    fact = KERNEL_VALUES[key].fact
+    before = change.before(fact) if fact else None
+    if before is None:
+        return [("sysctl", "-w", f"{key}={change.params['value']}")], []
+    other = (change.before("overcommit_bytes") or 0) // 1024  # overcommit_kbytes, which a written ratio makes zero
+    return ACTION.plan_by_hand(change, f"{before}\n{other}\n" if key == "vm.overcommit_ratio" else f"{before}\n")
+
+
 ACTION = Action(
     name="sysctl",
-    parameters={"key": Parameter("word", words=KEYS), "value": Parameter("int")},
+    parameters={"key": Parameter("word", words=tuple(KERNEL_VALUES)), "value": Parameter("int")},
+    fields=("key", "before", "value"),
     steps=("live", "persist"),
     undo="captured",
     disruption="None at once; it holds for the whole host. Overcommit in mode 0 lets the kernel kill "
@@ -83,4 +103,5 @@ ACTION = Action(
     privilege="root",
     capture=_capture,
     plan=_plan,
+    manual=_manual_lines,
 )

@@ -1,4 +1,10 @@
-# sysctl: one of six kernel values. Live by writing it; persistent by a file of our own for that key.
+# sysctl: one of the kernel values that sysctl.py lists. Live by writing it; persistent by a file of our own for that key.
+
+parse_sysctl() {
+  field key && word_of_sysctl_key && KEY=$VALUE
+  field before && number before && EXPECTED=$VALUE
+  field value && number value && WANTED=$VALUE
+}
 
 check_sysctl() {
   prepare_sysctl
@@ -86,7 +92,6 @@ check_sysctl_file() {
   # procps applies this one after all of sysctl.d; the same value there does no harm
   [ ! -e "$SYSCTL_CONF" ] || ! grep -E "$_pattern" "$SYSCTL_CONF" | grep -qvE "=[[:space:]]*${WANTED}[[:space:]]*$" ||
     refuse overridden "$SYSCTL_CONF"
-  blank "$ENTRY/persistent" || refuse journal_unwritable
   want_file <<EOF
 $KEY = $WANTED
 EOF
@@ -107,7 +112,12 @@ restore_sysctl() {
     AFTER=$(sysctl_value "$KEY")
     return
   fi
-  write_back && AFTER=$(sysctl_value "$KEY") && [ "$AFTER" = "$BEFORE" ]
+  write_back || return 1
+  if [ "$PHASE" = changing ]; then # the change failed or was cut, perhaps for want of a process to read it with
+    AFTER=$BEFORE
+  else
+    AFTER=$(sysctl_value "$KEY") && [ "$AFTER" = "$BEFORE" ]
+  fi
 }
 
 # Builtins only. Ratio and kbytes exclude each other: writing the one that was not zero brings both back.

@@ -4,6 +4,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.tools.actions.action import ManualChange
 from triagebook.tools.collector.readings import HostReading
 
 _UNLIMITED = ("infinity", "18446744073709551615")  # systemd up to 24x prints the number
@@ -22,8 +23,18 @@ class LoadedUnit:
 
 
 def capture(unit: str) -> HostReading:
-    """What systemd says about it, and its cgroup."""
+    """Ask what systemd says about it, and its cgroup."""
     return HostReading("unit", (unit,))
+
+
+def text_from_facts(change: ManualChange, action: str, setting: str) -> str:
+    """Write what `capture` would print if only the verdict's limit were set. Raises UsageError when that was not read."""
+    if change.verdict.limit is None:
+        raise UsageError(f"{action}: the limit itself was not read")
+    value = f"{change.verdict.limit.value:.0f}"
+    limits = dict.fromkeys(("TasksMax", "LimitNPROC", "LimitNPROCSoft", "LimitAS", "LimitASSoft"), "infinity")
+    shown = {"LoadState": "loaded", "ActiveState": "active", **limits, setting: value, f"{setting}Soft": value}
+    return "".join(f"{key}={text}\n" for key, text in shown.items())
 
 
 def parse(unit: str, text: str) -> LoadedUnit:

@@ -6,6 +6,8 @@ from triagebook.tools.actions import unit as units
 from triagebook.tools.actions.action import (
     WRITE,
     Action,
+    Lines,
+    ManualChange,
     Parameter,
     Params,
     PlannedChange,
@@ -13,7 +15,6 @@ from triagebook.tools.actions.action import (
     raise_pair,
     refuse_unless_higher,
 )
-from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.collector.readings import HostReading
 
 _SETTINGS = {"nproc": "LimitNPROC", "as": "LimitAS"}
@@ -33,13 +34,17 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     file = f"{folder}/zz-triagebook-{setting}.conf"
     line = f"{setting}={after}".replace("unlimited", "infinity")
     return PlannedChange(
-        order=fields_of("unit_limit", (step, name, resource, before, limit)),
+        order={"step": step, "unit": name, "resource": resource, "before": before, "value": limit},
         what=f"{setting} of {name} (soft:hard) from its next start, in {file}",
         now=before,
         then=after,
         commands=(("mkdir", "-p", folder), (*WRITE, file, "[Service]", line), ("systemctl", "daemon-reload")),
         undo_commands=(("rm", file), ("systemctl", "daemon-reload")),
     )
+
+
+def _manual_lines(change: ManualChange) -> Lines:
+    return ACTION.plan_by_hand(change, units.text_from_facts(change, "unit_limit", _SETTINGS[str(change.params["resource"])]))
 
 
 ACTION = Action(
@@ -49,10 +54,12 @@ ACTION = Action(
         "resource": Parameter("word", words=("nproc", "as")),
         "limit": Parameter("int", 1, 2**47),
     },
+    fields=("unit", "resource", "before", "value"),
     steps=("persist",),
     undo="captured",
     disruption="None now: running processes keep their limit until the service is restarted. (process_limit raises theirs.)",
     privilege="root",
     capture=_capture,
     plan=_plan,
+    manual=_manual_lines,
 )

@@ -1,5 +1,12 @@
 # unit_limit: LimitNPROC= or LimitAS= by a drop-in of ours. It takes effect when the service is next started.
 
+parse_unit_limit() {
+  field unit && unit_name && UNIT=$VALUE
+  field resource && word_of_unit_limit_resource && RESOURCE=$VALUE
+  field before && pair before && EXPECTED=$VALUE
+  field value && number value && WANTED=$VALUE
+}
+
 limit_setting() { case $RESOURCE in nproc) echo LimitNPROC ;; as) echo LimitAS ;; esac; }
 unit_limit_now() { case $RESOURCE in nproc) printf '%s\n' "$U_NPROC" ;; as) printf '%s\n' "$U_AS" ;; esac; }
 unit_limit_file() { printf '%s\n' "$UNITS/$UNIT.d/zz-triagebook-$(limit_setting).conf"; }
@@ -13,7 +20,6 @@ check_unit_limit() {
   check_resource
   capture_file "$(unit_limit_file)"
   refuse_later_dropin "${OWN##*/}" "$(limit_setting)"
-  blank "$ENTRY/persistent" || refuse journal_unwritable
   want_file <<EOF
 [Service]
 $(limit_setting)=$(raised_pair "$BEFORE" "$WANTED" | sed 's/unlimited/infinity/')

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import unit as units
-from triagebook.tools.actions.action import Action, Parameter, Params, PlannedChange, Step
-from triagebook.tools.actions.orders import fields_of
+from triagebook.tools.actions.action import Action, Lines, ManualChange, Parameter, Params, PlannedChange, Step
 from triagebook.tools.collector.readings import HostReading
 
 
@@ -19,7 +18,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     if not name.endswith(".service") or len(invocation) != 32:
         raise UsageError(f"{name} is not a service that was started", reason="unit_not_active")
     return PlannedChange(
-        order=fields_of("unit_restart", (step, name, invocation)),
+        order={"step": step, "unit": name, "before": invocation},
         what=f"{name}",
         now=f"running as invocation {invocation}",
         then="restarted",
@@ -28,13 +27,19 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     )
 
 
+def _manual_lines(change: ManualChange) -> Lines:
+    return [("systemctl", "restart", str(change.params["unit"]))], []
+
+
 ACTION = Action(
     name="unit_restart",
     parameters={"unit": Parameter("unit")},
+    fields=("unit", "before"),
     steps=("live",),
     undo="none",
     disruption="The service is away while it stops and starts; its connections end, its counters begin at zero.",
     privilege="root",
     capture=_capture,
     plan=_plan,
+    manual=_manual_lines,
 )

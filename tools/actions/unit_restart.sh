@@ -1,5 +1,10 @@
 # unit_restart: a service, once, as the instance that was diagnosed. Cannot be undone.
 
+parse_unit_restart() {
+  field unit && unit_name && UNIT=$VALUE
+  field before && hex 32 before && EXPECTED=$VALUE
+}
+
 check_unit_restart() {
   case $UNIT in
     dbus.service | dbus-broker.service) refuse protected ;;

@@ -1,6 +1,6 @@
 """Raise a unit's task limit (TasksMax, pids.max). No restart: systemd applies both steps to the running unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions import unit as units
@@ -8,6 +8,8 @@ from triagebook.tools.actions.action import (
     WRITE,
     Action,
     Argv,
+    Lines,
+    ManualChange,
     Parameter,
     Params,
     PlannedChange,
@@ -15,7 +17,6 @@ from triagebook.tools.actions.action import (
     is_less,
     refuse_unless_higher,
 )
-from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.collector.readings import HostReading
 
 _CONTAINER = ("docker-", "libpod-", "cri-containerd-", "crio-", "kubepods")
@@ -52,7 +53,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
             ("systemctl", "daemon-reload"),
         )
     return PlannedChange(
-        order=fields_of("unit_tasks_max", (step, name, unit.tasks_max, limit)),
+        order={"step": step, "unit": name, "before": unit.tasks_max, "value": limit},
         what=f"task limit of {name}" + (", until the next boot" if step == "live" else f", in {file}"),
         now=f"{unit.tasks_max}, until the next boot" if step == "persist" and unit.tasks_max == limit else unit.tasks_max,
         then=limit,
@@ -61,9 +62,25 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     )
 
 
+def _manual_lines(change: ManualChange) -> Lines:
+    return ACTION.plan_by_hand(change, units.text_from_facts(change, "unit_tasks_max", "TasksMax"))
+
+
+def _find_harm(order: Mapping[str, str], before: Sequence[str], after: Sequence[str]) -> str:
+    """Say what was harmed: `disruption` promises that the unit's main process stays, and its new limit holds."""
+    name = order["unit"]
+    was, now = units.parse(name, before[0]), units.parse(name, after[0])
+    if was.main_pid not in {"", "0", now.main_pid}:
+        return f"the main process of {name} changed from {was.main_pid} to {now.main_pid}, which was promised not to happen"
+    if now.tasks_max != order["value"]:
+        return f"the task limit of {name} reads {now.tasks_max}, not {order['value']}"
+    return ""
+
+
 ACTION = Action(
     name="unit_tasks_max",
     parameters={"unit": Parameter("unit"), "limit": Parameter("int", 1, 4194304)},
+    fields=("unit", "before", "value"),
     steps=("live", "persist"),
     undo="captured",
     disruption="None: the running unit keeps its processes. The persistent step and an undo reload systemd's "
@@ -71,4 +88,6 @@ ACTION = Action(
     privilege="root",
     capture=_capture,
     plan=_plan,
+    manual=_manual_lines,
+    find_harm=_find_harm,
 )

@@ -1,8 +1,10 @@
-# ------------------------------------------------------------------------------------------------------- actions
-# For each: check_ (guards, sets BEFORE; refuses), apply_ (the change), observe_ (sets AFTER; fails when it is not what
-# was wanted), restore_ (puts BEFORE back), undo_guard_ (refuses an undo that would go below present use).
-
 # unit_tasks_max: a unit's task limit. Live by systemd's own runtime setting; persistent by our drop-in, named late.
+
+parse_unit_tasks_max() {
+  field unit && unit_name && UNIT=$VALUE
+  field before && { [ "$VALUE" = max ] || number before; } && EXPECTED=$VALUE
+  field value && number value && WANTED=$VALUE
+}
 
 tasks_max_file() {
   if [ "$STEP" = live ]; then
@@ -28,7 +30,6 @@ check_unit_tasks_max() {
   capture_file "$(tasks_max_file)"
   refuse_later_dropin "${OWN##*/}" TasksMax
   if [ "$STEP" = persist ]; then
-    blank "$ENTRY/persistent" || refuse journal_unwritable
     want_file <<EOF
 [$(section "$UNIT")]
 TasksMax=$WANTED
@@ -88,7 +89,8 @@ restore_unit_tasks_max() {
   [ ! -e "$ENTRY/made_control" ] || rmdir "$RUNTIME_UNITS"
   is_as_before || return 1
   [ "$U_LOAD" = loaded ] || return 0 # the unit is gone, and its limit with it
-  within_2s is_tasks_max_configured
+  within_2s is_tasks_max_configured || return 1
+  [ "$PHASE" != undoing ] || ! is_back_below_use || refuse_undo_after_all "in use $_current"
 }
 
 # What is left decides now: the value before, or what the file of the other step or an administrator says.
@@ -99,7 +101,7 @@ is_tasks_max_configured() {
 
 # Which value comes back is known only when our file is gone: if that is below present use, it is set again.
 is_back_below_use() {
-  [ "$ACTION" = unit_tasks_max ] && has_cgroup || return 1
+  has_cgroup || return 1
   _current=$(cat "$(cgroup_path)/pids.current")
   ! is_less "$_current" "$AFTER"
 }

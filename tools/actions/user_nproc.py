@@ -10,6 +10,8 @@ from triagebook.tools.actions import process
 from triagebook.tools.actions.action import (
     WRITE,
     Action,
+    Lines,
+    ManualChange,
     Parameter,
     Params,
     PlannedChange,
@@ -17,7 +19,6 @@ from triagebook.tools.actions.action import (
     is_less,
     raise_pair,
 )
-from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.actions.process import RunningProcess
 from triagebook.tools.collector.readings import HostReading
 
@@ -38,7 +39,7 @@ def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
 
 
 def parents_to_raise(found: Sequence[RunningProcess], limit: str) -> tuple[RunningProcess, ...]:
-    """Those whose limit would rise, the ones with most children and threads first: siblings do not inherit."""
+    """List those whose limit would rise, the ones with most children and threads first: siblings do not inherit."""
     children: dict[int, int] = {}
     for one in found:
         children[one.parent] = children.get(one.parent, 0) + 1
@@ -57,7 +58,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
 
 
 def _again(params: Params, step: Step, outputs: Sequence[str], approved: Mapping[str, str]) -> PlannedChange:
-    """The processes that were approved. That others came, and that some of them ended, changes nothing about it."""
+    """Plan for the processes that were approved. That others came, and that some ended, changes nothing about it."""
     user, limit, found = str(params["user"]), str(params["limit"]), _check(params, outputs)
     if step == "persist":
         return _persist(user, str(params["uid"]), limit, found)
@@ -81,7 +82,7 @@ def _check(params: Params, outputs: Sequence[str]) -> Sequence[RunningProcess]:
 
 
 def parse_target_process(text: str) -> TargetProcess:
-    """One entry of an order's `processes`: PID:START:SOFT:HARD."""
+    """Read one entry of an order's `processes`: PID:START:SOFT:HARD."""
     pid, start, limits = text.split(":", 2)
     return TargetProcess(int(pid), int(start), limits)
 
@@ -91,7 +92,7 @@ def _live(user: str, uid: str, limit: str, chosen: Sequence[TargetProcess]) -> P
     kinds = Counter((before, after) for _, before, after in pairs)
     listed = ",".join(f"{one.pid}:{one.start}:{one.limits}" for one in chosen)
     return PlannedChange(
-        order=fields_of("user_nproc", ("live", user, uid, listed, "none", limit)),
+        order={"step": "live", "user": user, "uid": uid, "processes": listed, "before": "none", "value": limit},
         what=f"process limit (soft:hard) of {len(chosen)} running processes of {user}, and of what they start",
         now=", ".join(f"{count} x {before}" for (before, _), count in kinds.items()),
         then=", ".join(f"{count} x {after}" for (_, after), count in kinds.items()),
@@ -108,7 +109,7 @@ def _persist(user: str, uid: str, limit: str, found: Sequence[RunningProcess]) -
     file = f"/etc/security/limits.d/zz-triagebook-{user}.conf"
     hard = () if after.endswith(":unlimited") else (f"{user} hard nproc {after.partition(':')[2]}",)
     return PlannedChange(
-        order=fields_of("user_nproc", ("persist", user, uid, "none", lowest, limit)),
+        order={"step": "persist", "user": user, "uid": uid, "processes": "none", "before": lowest, "value": limit},
         what=f"process limit (soft:hard) of new logins of {user}, in {file}",
         now=lowest,
         then=after,
@@ -121,6 +122,10 @@ def _order(limit: str) -> int:
     return 2**63 if limit == "unlimited" else int(limit)
 
 
+def _manual_lines(change: ManualChange) -> Lines:
+    return process.prlimit_lines(change, "nproc")
+
+
 ACTION = Action(
     name="user_nproc",
     parameters={
@@ -128,11 +133,13 @@ ACTION = Action(
         "uid": Parameter("int", 1, 2**32 - 2),
         "limit": Parameter("int", 1, 4194304),
     },
+    fields=("user", "uid", "processes", "before", "value"),
     steps=("live", "persist"),
     undo="captured",
     disruption="None. The user's guard against fork bombs gets wider. Only new logins see the persistent step.",
     privilege="root",
     capture=_capture,
     plan=_plan,
+    manual=_manual_lines,
     again=_again,
 )

@@ -1,5 +1,15 @@
 # user_nproc: processes a user may have. Live for the named processes (children inherit); persistent for new logins.
 
+parse_user_nproc() {
+  field user && user_name && USER_NAME=$VALUE
+  field uid && number uid && USER_ID=$VALUE
+  field processes && processes
+  case $STEP:$PROCESSES in live:none) refuse order_value processes ;; persist:none | live:*) ;; *) refuse order_value processes ;; esac
+  field before && { [ "$STEP:$VALUE" = live:none ] || { [ "$STEP" = persist ] && pair before; }; } || refuse order_value before
+  EXPECTED=$VALUE
+  field value && number value && WANTED=$VALUE
+}
+
 check_user_nproc() {
   [ "$USER_ID" -ne 0 ] || refuse exempt
   [ "$(id -u "$USER_NAME")" = "$USER_ID" ] || refuse other_user
@@ -25,7 +35,6 @@ check_user_file() {
     ! grep -qE "^[[:space:]]*${USER_NAME}[[:space:]].*nproc" "$_file" || refuse overridden "$(quote "$_file")"
   done
   set -f
-  blank "$ENTRY/persistent" || refuse journal_unwritable
   _pair=$(raised_pair "$EXPECTED" "$WANTED")
   { # the hard limit as it is, unless it must rise; where there was none, none is set
     printf '%s soft nproc %s\n' "$USER_NAME" "$WANTED"

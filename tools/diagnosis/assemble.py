@@ -23,7 +23,7 @@ from triagebook.runbooks.engine.symptoms import rule_inputs
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import CheckOutcome, Facts
 from triagebook.runbooks.library.catalog import Catalog
-from triagebook.tools.actions import manual
+from triagebook.tools.actions.manual import with_commands
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.transport.base import LoginFailed
 
@@ -107,7 +107,7 @@ class DiagnosisRun:
             checks=conclusion.checks,
             unknown=conclusion.unknown,
             facts=(*conclusion.facts, *extra),
-            remediations=tuple(manual.with_commands(offer, conclusion, history) for offer in conclusion.remediations),
+            remediations=tuple(with_commands(offer, conclusion, history) for offer in conclusion.remediations),
             next=conclusion.next,
             samples=tuple(self.samples),
             truncated=(*truncated, *([f"{conclusion.omitted} more verdicts"] if conclusion.omitted else [])),

@@ -1,4 +1,4 @@
-"""Reading the present state before a change: an action's readings, made by the diagnosing account."""
+"""Reads the present state of a host before a change, by its action's readings, and again after it: was anything harmed?"""
 
 import contextlib
 from collections import OrderedDict
@@ -7,14 +7,17 @@ from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PlanError, TriagebookError
-from triagebook.tools.actions import unit as units
+from triagebook.runbooks.engine.plan import Plan
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.tools.actions import ACTIONS, Action
+from triagebook.tools.actions.action import Params, Step
 from triagebook.tools.collector.collect import INSTALLED
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.fixes.interfaces import Execution
+from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.transport.base import HostProcess, LoginFailed, Transport
 
-KEEPS_MAIN_PROCESS = {"unit_tasks_max"}  # its disruption text promises it
 TIMEOUT_S = 60.0
 CAP_BYTES = 1 << 21  # two thousand processes of one user, each of their lines with a tag before it
 KEPT = 64
@@ -29,7 +32,7 @@ class HostCapture:
     kept: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
     def read(self, host: str, readings: Sequence[HostReading]) -> tuple[str, ...]:
-        """What each reading printed, over one connection. PlanError when one cannot be made or fails."""
+        """Return what each reading printed, over one connection. PlanError when one cannot be made or fails."""
         target, first = self.target_of(host), readings[0]
         try:
             process: HostProcess = self.transport_for(target).launch(target.reach, first.argv, cap_bytes=CAP_BYTES)
@@ -72,23 +75,39 @@ def _output(host: str, reading: HostReading, process: HostProcess) -> str:
 
 @dataclass(frozen=True)
 class Harm:
-    """Compares with what was read just before a plan was carried out."""
+    """Lets an action compare what was read just before its plan was carried out with what is read after it."""
 
     capture: HostCapture
 
     def find(self, execution: Execution) -> str:
-        """What was harmed, in words; empty when nothing was, or when it cannot be read any more (never a reason to revert)."""
+        """Say what was harmed; empty when nothing was, or when it cannot be read any more (never a reason to revert)."""
         plan, before = execution.plan, self.capture.kept.get(execution.plan.order_digest, ())
-        if plan.action not in KEEPS_MAIN_PROCESS or not before:
+        action = ACTIONS.get(plan.action)
+        if action is None or action.find_harm is None or not before:
             return ""
-        unit = plan.order["unit"]
         try:
-            was = units.parse(unit, before[0])
-            now = units.parse(unit, self.capture.read(plan.host, (units.capture(unit),))[0])
+            return action.find_harm(plan.order, before, self.capture.read(plan.host, readings_of(plan)))
         except TriagebookError:
             return ""
-        if was.main_pid not in {"", "0", now.main_pid}:
-            return f"the main process of {unit} changed from {was.main_pid} to {now.main_pid}, which was promised not to happen"
-        if now.tasks_max != plan.order["value"]:
-            return f"the task limit of {unit} reads {now.tasks_max}, not {plan.order['value']}"
-        return ""
+
+
+def action_of(name: str) -> Action:
+    """Return the typed action of that name. PlanError: there is none."""
+    if name not in ACTIONS:
+        raise PlanError(f"no action {name!r}{did_you_mean(name, ACTIONS)}")
+    return ACTIONS[name]
+
+
+def parameters_of(plan: Plan) -> Params:
+    """Return what the action was given; a plan made from another one names that too."""
+    return {name: value for name, value in plan.parameters.items() if name != FOLLOWS}
+
+
+def step_of(plan: Plan) -> Step:
+    """Say which step of its action a plan is."""
+    return "persist" if plan.order.get("step") == "persist" else "live"
+
+
+def readings_of(plan: Plan) -> tuple[HostReading, ...]:
+    """Return what tells the state that a plan would change."""
+    return action_of(plan.action).capture(parameters_of(plan), step_of(plan))

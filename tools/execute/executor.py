@@ -14,8 +14,8 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.runbooks.library.catalog import Catalog
-from triagebook.tools.actions import orders
-from triagebook.tools.actions.orders import Envelope, OrderedChange, OrderKey
+from triagebook.tools.actions import ACTIONS, orders
+from triagebook.tools.actions.orders import FIELDS, UNDO, Envelope, OrderedChange, OrderKey, fields_of
 from triagebook.tools.execute.capture import Harm
 from triagebook.tools.execute.helper_link import AnswerLost, HelperAnswer, HelperLink, HelperSession
 from triagebook.tools.execute.validation import Validation, validate
@@ -27,7 +27,6 @@ from triagebook.tools.transport.base import LoginFailed
 MAX_SKEW_S = 30.0
 LATEST_S = orders.LIFE_S + 60  # after this no order that is still under way can arrive in time
 CHANGED = {"applied", "changing", "half", "undoing", "incomplete"}
-UNDO_ACTION = "undo"
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,12 @@ class HostExecutor:
         plan, number = execution.plan, orders.number_of(execution.order_id)
         if (refusal := clock_refusal(execution.fresh)) is not None:
             return refusal
-        change = OrderedChange(plan.action, tuple((name, plan.order[name]) for name in orders.FIELDS[plan.action]))
+        change = fields_of(plan.action, [plan.order[name] for name in FIELDS[plan.action]])
         ending = self._send(execution, number, change)
         if isinstance(ending, Ending):
             return ending
         detail = {"order": number, "before": ending.before, "after": ending.after, "journal": ending.journal}
-        if plan.action == UNDO_ACTION:
+        if plan.action == UNDO:
             return Ending("validated", f"put back: {_changes(plan)}", detail)
         harmed = self.harm.find(execution)
         found = self.validate(plan) if not harmed else Validation("standing", harmed, is_without_effect=False)
@@ -161,7 +160,7 @@ def _changes(plan: Plan) -> str:
 def recover(executor: HostExecutor, execution: Execution) -> Ending | None:
     """None while the helper cannot be asked, still works, or its journal and the facts do not tell."""
     number = orders.number_of(execution.order_id)
-    is_undo = execution.plan.action == "undo"
+    is_undo = execution.plan.action == UNDO
     try:
         answer = executor.link.status(execution.plan.host, execution.plan.order["undoes"] if is_undo else number)
         if answer.target != execution.plan.target_id or answer.running == "yes":
@@ -188,11 +187,7 @@ def _ending_by_journal(executor: HostExecutor, execution: Execution, number: str
         return Ending("failed", "the helper's journal says it failed", detail)
     if answer.journal not in CHANGED:
         return None
-    if (
-        answer.boot != execution.plan.boot_id
-        and execution.plan.order.get("step") == "live"
-        and execution.plan.action != "swap_file"
-    ):
+    if answer.boot != execution.plan.boot_id and not _outlives_boot(execution.plan):
         return Ending("reverted", "the host was started again since: the live change is gone with that boot", detail)
     if answer.journal == "applied":
         return ending_of(execution.plan, executor.validate(execution.plan), detail)
@@ -200,6 +195,12 @@ def _ending_by_journal(executor: HostExecutor, execution: Execution, number: str
     if isinstance(undone, Ending):
         return None
     return Ending("reverted", "it was cut half-way; the helper put it back", {**detail, "undone_to": undone.after})
+
+
+def _outlives_boot(plan: Plan) -> bool:
+    """Say whether the change is still there after the host was started again; it may be where nobody knows the action."""
+    action = ACTIONS.get(plan.action)
+    return plan.order.get("step") != "live" or action is None or action.outlives_boot
 
 
 def _undo_ending_by_journal(executor: HostExecutor, execution: Execution, answer: HelperAnswer) -> Ending | None:

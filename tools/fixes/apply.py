@@ -13,12 +13,13 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError, TrustError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
+from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent, Outcome
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
 from triagebook.tools.fixes.persist import FOLLOWS
-from triagebook.tools.fixes.revert import UNDO, record_revert
+from triagebook.tools.fixes.revert import record_revert
 from triagebook.tools.fixes.views import question_of
 from triagebook.tools.fixes.vote import counts, load_fix, with_current_groups
 from triagebook.tools.inventory.target import parse_target

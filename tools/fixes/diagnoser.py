@@ -7,12 +7,13 @@ from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
-from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.errors import PlanError, UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Facts
-from triagebook.tools.actions import manual
+from triagebook.tools.actions.action import ManualChange
+from triagebook.tools.actions.manual import manual_lines
 from triagebook.tools.collector.collect import Output
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.diagnosis.question import Question
@@ -51,12 +52,14 @@ class ServiceDiagnoser:
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
         """The commands of the action at these parameters, and the change of the limit. Raises PlanError."""
         values = check_parameters(parameters, offered.params)
-        lines = manual.ACTIONS.get(offered.action)
         facts = self.facts.get(diagnosis.id)
-        if lines is None or facts is None:
+        if facts is None:
             raise PlanError(f"{offered.id}: the action {offered.action!r} cannot be rendered here")
         verdict = find_verdict(diagnosis, offered)
-        commands, undo = lines(manual.ManualChange(values, verdict, facts))
+        try:
+            commands, undo = manual_lines(offered.action, ManualChange(values, verdict, facts))
+        except UsageError as error:
+            raise PlanError(f"{offered.id}: {error}") from None
         order = {f"param_{name}": str(value) for name, value in values.items()} | {"before": before_of(verdict)}
         return Rendering(
             changes=changes_of(verdict, offered, values),

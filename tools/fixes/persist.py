@@ -6,10 +6,11 @@ from triagebook.runbooks.engine.canonical import plan_digest
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
 from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
-from triagebook.tools.fixes.revert import IN_PLACE, UNDO
+from triagebook.tools.fixes.revert import IN_PLACE
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.fixes.vote import load_fix
 from triagebook.tools.policy.model import PolicyQuestion

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan, PlannedValue
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.actions.orders import number_of
+from triagebook.tools.actions.orders import UNDO, number_of
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
@@ -21,7 +21,6 @@ from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import Fix, plan_of
 from triagebook.tools.times import rfc3339
 
-UNDO = "undo"
 REVERTS = "reverts"  # the parameter of an undo's plan that names the fix
 IN_PLACE = frozenset({"validated", "unresolved"})
 

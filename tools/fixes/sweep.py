@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
+from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.apply import result_event
 from triagebook.tools.fixes.attempt import ApprovalServer
 from triagebook.tools.fixes.interfaces import Ending, Execution
-from triagebook.tools.fixes.revert import UNDO, record_revert
+from triagebook.tools.fixes.revert import record_revert
 from triagebook.tools.log import log_event
 from triagebook.tools.store import fix_rows, refusal_rows
 from triagebook.tools.store.fix_states import LEASED, OPEN, Fix, plan_of

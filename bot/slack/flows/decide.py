@@ -11,9 +11,9 @@ from triagebook.bot.slack.flows.people import require_member
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
+from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.propose import Proposal
-from triagebook.tools.fixes.revert import UNDO
 from triagebook.tools.fixes.views import FixView, question_of_view
 from triagebook.tools.policy.decide import may
 from triagebook.tools.store.chat_tokens import Meaning

@@ -11,11 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import Plan
-from triagebook.runbooks.library.catalog import catalog
-from triagebook.tools.actions import ACTIONS, orders
+from triagebook.tools.actions import orders
+from triagebook.tools.execute.capture import Harm, HostCapture
 from triagebook.tools.execute.executor import HostExecutor
 from triagebook.tools.execute.helper_link import FIELDS, AnswerLost, HelperLink, parse
-from triagebook.tools.execute.renderer import is_accepted
 from triagebook.tools.fixes.interfaces import Execution
 from triagebook.tools.transport.base import Exit, Login, LoginFailed
 
@@ -233,6 +232,62 @@ def test_a_helper_that_still_works_or_cannot_be_asked_settles_nothing() -> None:
     assert ending.state == "failed"
 
 
+@dataclass
+class Reader(Helper):
+    """A host that prints as scripted, whatever is read."""
+
+    def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 0) -> "Helper":
+        return self
+
+    def start(self, argv: Sequence[str], *, cap_bytes: int = 0) -> "Helper":
+        return self
+
+    def write(self, data: bytes) -> None:
+        self.out = self.answers.pop(0).encode()
+
+
+SHOWN = """LoadState=loaded
+ActiveState=active
+TasksMax=100
+InvocationID=0123456789abcdef0123456789abcdef
+MainPID=812
+LimitNPROC=3790
+LimitNPROCSoft=60
+LimitAS=infinity
+LimitASSoft=infinity
+"""
+RAISED = SHOWN.replace("=100", "=200")
+
+
+@pytest.mark.parametrize(
+    ("action", "after", "harm"),
+    [
+        ("unit_tasks_max", RAISED, ""),
+        ("unit_tasks_max", RAISED.replace("=812", "=900"), "the main process of worker.service changed from 812 to 900"),
+        ("unit_tasks_max", SHOWN, "the task limit of worker.service reads 100, not 200"),
+        ("unit_tasks_max", "garbled", ""),  # never a reason to put it back
+        ("unit_restart", RAISED.replace("=812", "=900"), ""),  # it promises nothing of the kind
+        ("undo", SHOWN, ""),
+    ],
+)
+def test_an_action_finds_the_harm_that_it_promised_not_to_do(action: str, after: str, harm: str) -> None:
+    transport: Any = Reader([after])
+    capture = HostCapture(lambda _target: transport)
+    made = execution(action=action, parameters={"unit": samples.UNIT, "limit": 200})
+    capture.keep(made.plan.order_digest, [SHOWN])
+    found = Harm(capture).find(made)
+    assert found.startswith(harm)
+    assert bool(found) == bool(harm)
+
+
+@pytest.mark.parametrize(("action", "state"), [("unit_tasks_max", "reverted"), ("swap_file", "validated")])
+def test_only_what_outlives_a_boot_is_looked_for_after_one(action: str, state: str) -> None:
+    rebooted = text(result="status", reason="ok", journal="applied", boot=BOOT.replace("0", "1"))
+    ending = executor(Helper([rebooted]), WELL).recover(execution(action=action))
+    assert ending is not None
+    assert ending.state == state
+
+
 def test_a_host_without_a_helper_is_not_prepared() -> None:
     with pytest.raises(RefusedError) as refused:
         executor(Helper(["sudo: a password is required\n"]), WELL).target_id("web-01")
@@ -243,11 +298,3 @@ def test_a_host_without_a_helper_is_not_prepared() -> None:
 def test_an_answer_that_was_cut_is_no_answer(cut: int) -> None:
     with pytest.raises(AnswerLost):
         parse(APPLIED[:cut])
-
-
-def test_every_remediation_maps_onto_the_parameters_of_its_action() -> None:
-    found = catalog()
-    for entry in found.entries():
-        for remediation in found.load(f"{entry.id}@{entry.version}").remediations.values():
-            assert is_accepted(ACTIONS[remediation.action], dict.fromkeys(remediation.params, "")), remediation.id
-            assert remediation.undo == ACTIONS[remediation.action].undo

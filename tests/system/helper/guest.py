@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from triagebook.tools.actions import ACTIONS, PlannedChange
+from triagebook.tools.actions import ACTIONS
 from triagebook.tools.actions.action import Params, Step
 from triagebook.tools.actions.orders import Envelope, OrderedChange, OrderKey, render, status_request, undo_of
 from triagebook.tools.host_setup import layout
@@ -101,11 +101,11 @@ class Guest:
         path.write_text("\n".join(kept) + "\n")
         return path
 
-    def plan(self, action: str, params: Params, step: Step) -> PlannedChange:
+    def plan(self, action: str, params: Params, step: Step) -> OrderedChange:
         """Capture as the diagnosing account, then plan."""
         diagnoser = self.account(layout.DIAGNOSER, "diag")
         outputs = [diagnoser.run(*reading.argv) for reading in ACTIONS[action].capture(params, step)]
-        return ACTIONS[action].plan_change(params, step, outputs)
+        return OrderedChange(action, tuple(ACTIONS[action].plan_change(params, step, outputs).order.items()))
 
     def order(self, change: OrderedChange, order_id: str = "", **changed: object) -> bytes:
         """A good order but for what is changed in its envelope."""
@@ -136,8 +136,7 @@ class Guest:
 
     def apply(self, action: str, params: Params, step: Step) -> dict[str, str]:
         """Plan and apply; it must take."""
-        planned = self.plan(action, params, step)
-        timed = self.send(planned.order)
+        timed = self.send(self.plan(action, params, step))
         LOG.info("%s %s %s %.1f s", action, step, timed.answer["result"], timed.seconds)
         assert timed.answer["result"] == "applied", timed.answer
         return timed.answer

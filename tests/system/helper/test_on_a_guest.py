@@ -142,7 +142,7 @@ def test_swap_on_tmpfs_is_refused(guest: Guest) -> None:
 
 def test_a_process_is_asked_before_it_is_killed(guest: Guest) -> None:
     pid = guest.shell("setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' >/dev/null 2>&1 </dev/null & echo $!").strip()
-    assert guest.send(guest.plan("process_signal", {"pid": pid, "signal": "KILL"}, "live").order).answer["reason"] == "term_first"
+    assert guest.send(guest.plan("process_signal", {"pid": pid, "signal": "KILL"}, "live")).answer["reason"] == "term_first"
     asked = guest.apply("process_signal", {"pid": pid, "signal": "TERM"}, "live")
     assert asked["after"] == "alive"
     killed = guest.apply("process_signal", {"pid": pid, "signal": "KILL"}, "live")
@@ -151,7 +151,7 @@ def test_a_process_is_asked_before_it_is_killed(guest: Guest) -> None:
 
 
 def test_an_order_is_never_carried_out_twice(guest: Guest) -> None:
-    order = guest.plan("sysctl", {"key": "vm.max_map_count", "value": 262144}, "live").order
+    order = guest.plan("sysctl", {"key": "vm.max_map_count", "value": 262144}, "live")
     assert guest.send(order, "a" * 32).answer["result"] == "applied"
     assert guest.send(order, "a" * 32).answer["reason"] == "replayed"
     assert guest.status("a" * 32)["journal"] == "applied"
@@ -161,7 +161,7 @@ def test_an_order_is_never_carried_out_twice(guest: Guest) -> None:
 def test_two_keys_sign_while_one_replaces_the_other(guest: Guest) -> None:
     old, new = guest.key, OrderKey(Ed25519PrivateKey.generate())
     signers, revoked = (guest.shell(f"cat {path}") for path in (layout.SIGNERS, layout.REVOKED))
-    change = guest.plan("sysctl", {"key": "vm.max_map_count", "value": 262144}, "live").order
+    change = guest.plan("sysctl", {"key": "vm.max_map_count", "value": 262144}, "live")
     try:
         add_signer(guest.root, Signer(new.public(), datetime.now(UTC) + timedelta(days=1)))
         for key in (old, new):
@@ -183,7 +183,7 @@ def test_two_keys_sign_while_one_replaces_the_other(guest: Guest) -> None:
 
 def test_killed_at_ten_points_the_host_is_whole_and_the_journal_honest(guest: Guest) -> None:
     guest.shell(f"systemctl start {NAME}")
-    change = guest.plan("unit_tasks_max", {"unit": NAME, "limit": 200}, "persist").order
+    change = guest.plan("unit_tasks_max", {"unit": NAME, "limit": 200}, "persist")
     before, states = guest.snapshot(), []
     for point in range(10):
         order_id = f"{point:032x}"

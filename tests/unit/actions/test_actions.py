@@ -1,16 +1,22 @@
 """Actions: the change and the commands that follow from what a host printed, and what is refused at once."""
 
 import os
+import re
 import subprocess
+from dataclasses import is_dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from triagebook.runbooks.engine.errors import ParseError, TriagebookError, UsageError
+from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions import ACTIONS, process
-from triagebook.tools.actions.action import Params, Step
+from triagebook.tools.actions.action import Action, Params, Step
 from triagebook.tools.actions.helper import build
-from triagebook.tools.actions.orders import FIELDS
+from triagebook.tools.actions.orders import FIELDS, OrderedChange
+from triagebook.tools.actions.sysctl import KERNEL_VALUES
+from triagebook.tools.collector import readings
 from triagebook.tools.execute.capture import CAP_BYTES
 
 UNIT = """LoadState=loaded
@@ -51,18 +57,21 @@ def test_the_registry_the_orders_and_the_helper_know_the_same_actions() -> None:
     assert [name for name, action in ACTIONS.items() if action.name != name] == []
     text = build.source()
     for name, action in ACTIONS.items():
-        for verb in ("check", "apply", "observe", "restore", "undo_guard"):
+        for verb in ("parse", "check", "apply", "observe", "restore", "undo_guard"):
             assert f"\n{verb}_{name}() {{" in text
         assert (f"undo_guard_{name}() {{ refuse no_undo; }}" in text) == (action.undo == "none")
 
 
 def test_the_helper_reads_the_fields_in_the_order_they_are_written() -> None:
     text = build.source()
-    common = ("step",)
+    common = text.split("\nparse_action() {", 1)[1].split("\n}\n", 1)[0]
     for name, fields in FIELDS.items():
-        block = text.split(f"\n    {name})\n", 1)[1].split(";;\n", 1)[0].replace("parse_process", "field pid field start field uid")
-        read = tuple(word for previous, word in zip(block.split(), block.split()[1:], strict=False) if previous == "field")
-        assert (read if name == "undo" else common + read) == fields
+        if name == "undo":
+            block = common.split("fi\n", 1)[0]
+        else:
+            block = common.split("fi\n", 1)[1] + text.split(f"\nparse_{name}() {{\n", 1)[1].split("\n}\n", 1)[0]
+        words = block.replace("parse_process\n", "field pid field start field uid\n").split()
+        assert tuple(word for previous, word in pairwise(words) if previous == "field") == fields
 
 
 INVOCATION = "0123456789abcdef" * 2
@@ -157,7 +166,8 @@ def test_a_change_says_now_and_then(case: tuple[str, Params, Step, str, str, str
     action, params, step, output, now, then, values = case
     planned = ACTIONS[action].plan_change(params, step, [output])
     assert (planned.now, planned.then) == (now, then)
-    assert " ".join(value for _, value in planned.order.fields) == values
+    ordered = OrderedChange(action, tuple(planned.order.items()))  # fields of the action, in their order
+    assert " ".join(value for _, value in ordered.fields) == values
     assert bool(planned.undo_commands) == (ACTIONS[action].undo == "captured")
 
 
@@ -233,24 +243,38 @@ def test_what_cannot_be_done_is_refused_before_anybody_is_asked(
     assert caught.value.reason == reason
 
 
-@given(st.sampled_from(sorted(ACTIONS)), st.text(max_size=300))
-def test_no_output_of_a_host_raises_anything_but_an_expected_failure(name: str, output: str) -> None:
-    examples: dict[str, Params] = {
-        "unit_tasks_max": {"unit": "shop.service", "limit": 400},
-        "unit_limit": {"unit": "shop.service", "resource": "as", "limit": 400},
-        "unit_restart": {"unit": "shop.service"},
-        "sysctl": {"key": "vm.overcommit_ratio", "value": 90},
-        "process_limit": {"pid": 812, "resource": "nproc", "limit": 400},
-        "user_nproc": {"user": "shop", "uid": 1001, "limit": 200},
-        "process_signal": {"pid": 812, "signal": "TERM"},
-        "swap_file": {"path": "/triagebook.swap", "size_mib": 64},
+VALUES = {"unit": "shop.service", "user": "shop", "path": "/triagebook.swap", "pid": 812}  # by type
+NUMBERS = {"uid": 1001, "limit": 400, "size_mib": 64, "value": 90}  # by name
+
+
+def examples(action: Action) -> dict[str, st.SearchStrategy[str | int]]:
+    """Parameters that an action takes, of this host."""
+    return {
+        name: st.sampled_from(kind.words) if kind.words else st.just(VALUES.get(kind.type) or NUMBERS.get(name, kind.minimum))
+        for name, kind in action.parameters.items()
     }
+
+
+@given(st.sampled_from(sorted(ACTIONS)), st.text(max_size=300), st.data())
+def test_no_output_of_a_host_raises_anything_but_an_expected_failure(name: str, output: str, data: st.DataObject) -> None:
+    params = data.draw(st.fixed_dictionaries(examples(ACTIONS[name])))
     for step in ACTIONS[name].steps:
         for text in (output, UNIT + output, PROCESSES + output, DF + output):
             try:
-                ACTIONS[name].plan_change(examples[name], step, [text])
+                planned = ACTIONS[name].plan_change(params, step, [text])
             except TriagebookError:
                 continue
+            OrderedChange(name, tuple(planned.order.items()))
+
+
+def test_what_may_be_read_of_kernel_values_is_what_may_be_changed() -> None:
+    (case,) = re.findall(r"(?m)^ +(vm/[a-z_/ |-]+)\) ;;$", readings.script())
+    assert {path.replace("/", ".") for path in case.split(" | ")} == set(KERNEL_VALUES)
+
+
+def test_what_a_kernel_value_was_is_known_from_the_facts_that_have_it() -> None:
+    names = {name for kind in facts_types().values() if is_dataclass(kind) for name in kind.__dataclass_fields__}
+    assert {value.fact for value in KERNEL_VALUES.values()} - {""} <= names
 
 
 @pytest.mark.parametrize("comm", ["a) b (c", "x\n1 (y) S 1", "x\nName:\ty", "(", ") Z 1 1"])
@@ -268,7 +292,7 @@ def test_no_process_at_all_is_an_empty_answer_and_foreign_text_an_error() -> Non
 
 def test_a_permanent_task_limit_does_not_read_as_no_change() -> None:
     planned = ACTIONS["unit_tasks_max"].plan_change({"unit": "shop.service", "limit": 20}, "persist", [UNIT])
-    assert (planned.now, planned.then, dict(planned.order.fields)["before"]) == ("20, until the next boot", "20", "20")
+    assert (planned.now, planned.then, planned.order["before"]) == ("20, until the next boot", "20", "20")
 
 
 def test_the_processes_of_a_user_are_found_on_this_machine() -> None:
@@ -284,7 +308,7 @@ def test_processes_that_came_or_ended_since_do_not_change_what_was_approved() ->
     params, step, output = next(case[1:4] for case in CASES if (case[0], case[2]) == ("user_nproc", "live"))
     action = ACTIONS["user_nproc"]
     approved = action.plan_change(params, step, [output])
-    order = dict(approved.order.fields)
+    order = approved.order
     start = output.index("Name:\ta) b")
     first, second = output[:start], output[start:]
     came = first.replace("Pid:\t812\n", "Pid:\t900\n").replace(" 4242 ", " 9999 ")

@@ -1,9 +1,15 @@
 """The helper's text: clean to the shells and to shellcheck, its constants literal, replaceable only by plain paths."""
 
+import re
 import shutil
 import subprocess
+from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from triagebook.tools.actions import ACTIONS
+from triagebook.tools.actions.action import Parameter
 from triagebook.tools.actions.helper import build
 from triagebook.tools.host_setup import layout
 
@@ -36,3 +42,28 @@ def test_the_helper_never_asks_ssh_keygen_for_less_than_verify() -> None:
     assert not [
         word for word in ("check-novalidate", "find-principals", "verify-time", "eval ", "systemctl revert") if f" {word}" in text
     ]
+
+
+def test_no_part_of_the_helper_defines_what_another_one_defines() -> None:
+    names = re.findall(r"(?m)^([a-z_0-9]+)\(\) ", build.source())
+    assert len(names) > 100
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "two words"},
+        {"name": "*"},
+        {"name": "x) rm"},
+        {"words": ("a b",)},
+        {"words": ("-f",)},
+        {"words": ("$(reboot)",)},
+        {"words": ("a\nb",)},
+    ],
+)
+def test_what_is_written_into_the_helper_of_an_action_is_plain(changed: dict[str, Any]) -> None:
+    name, words = changed.get("name", "paint"), changed.get("words", ("red",))
+    action = replace(ACTIONS["unit_restart"], name=name, parameters={"colour": Parameter("word", words=words)})
+    with pytest.raises(ValueError, match="not a plain word"):
+        build.registry({**ACTIONS, name: action})

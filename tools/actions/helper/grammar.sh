@@ -99,67 +99,17 @@ hex_or_dash() {
 
 parse_action() { # the fields of each action, in their one order
   ACTION=$VALUE
-  case $ACTION in
-    undo)
-      field undoes && hex 32 undoes && UNDOES=$VALUE
-      return
-      ;;
-    unit_tasks_max | user_nproc | sysctl | process_limit | unit_limit | swap_file | process_signal | unit_restart) ;;
-    *)
-      ACTION=''
-      refuse order_value action
-      ;;
-  esac
+  if [ "$ACTION" = undo ]; then
+    field undoes && hex 32 undoes && UNDOES=$VALUE
+    return
+  fi
+  is_action || {
+    ACTION=''
+    refuse order_value action
+  }
   field step && one_of step live persist && STEP=$VALUE
-  case $ACTION:$STEP in
-    process_limit:persist | process_signal:persist | unit_restart:persist | unit_limit:live) refuse order_value step ;;
-  esac
-  case $ACTION in
-    unit_tasks_max)
-      field unit && unit_name && UNIT=$VALUE
-      field before && { [ "$VALUE" = max ] || number before; } && EXPECTED=$VALUE
-      field value && number value && WANTED=$VALUE
-      ;;
-    user_nproc)
-      field user && user_name && USER_NAME=$VALUE
-      field uid && number uid && USER_ID=$VALUE
-      field processes && processes
-      case $STEP:$PROCESSES in live:none) refuse order_value processes ;; persist:none | live:*) ;; *) refuse order_value processes ;; esac
-      field before && { [ "$STEP:$VALUE" = live:none ] || { [ "$STEP" = persist ] && pair before; }; } || refuse order_value before
-      EXPECTED=$VALUE
-      field value && number value && WANTED=$VALUE
-      ;;
-    sysctl)
-      field key && one_of key vm.max_map_count vm.overcommit_memory vm.overcommit_ratio vm.overcommit_kbytes \
-        kernel.pid_max kernel.threads-max && KEY=$VALUE
-      field before && number before && EXPECTED=$VALUE
-      field value && number value && WANTED=$VALUE
-      ;;
-    process_limit)
-      parse_process
-      field resource && one_of resource nproc as && RESOURCE=$VALUE
-      field before && pair before && EXPECTED=$VALUE
-      field value && number value && WANTED=$VALUE
-      ;;
-    unit_limit)
-      field unit && unit_name && UNIT=$VALUE
-      field resource && one_of resource nproc as && RESOURCE=$VALUE
-      field before && pair before && EXPECTED=$VALUE
-      field value && number value && WANTED=$VALUE
-      ;;
-    swap_file)
-      field path && swap_path && SWAP=$VALUE
-      field size_mib && number size_mib && SIZE_MIB=$VALUE && WANTED=$VALUE
-      ;;
-    process_signal)
-      parse_process
-      field signal && one_of signal TERM KILL && WANTED=$VALUE
-      ;;
-    unit_restart)
-      field unit && unit_name && UNIT=$VALUE
-      field before && hex 32 before && EXPECTED=$VALUE
-      ;;
-  esac
+  has_step || refuse order_value step
+  "parse_$ACTION"
 }
 
 parse_process() {

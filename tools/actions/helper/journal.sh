@@ -18,8 +18,12 @@ mark() { # STATE: replaced in one step, on disk before the next thing happens
     sync "$ENTRY/state.new" && mv -f "$ENTRY/state.new" "$ENTRY/state" && sync "$ENTRY" && JOURNAL=$1
 }
 
+# A change that is still there after the next boot, and so is its entry.
+is_lasting() { [ "$STEP" = persist ] || outlives_boot; }
+
 # Before the first change: what undo needs is on disk, or nothing is changed.
 record_before() {
+  ! is_lasting || blank "$ENTRY/persistent" || refuse journal_unwritable
   printf '%s\n' "$BEFORE" "$EXTRA" "$BOOT" >"$ENTRY/before" && [ "$(sed -n 1p "$ENTRY/before")" = "$BEFORE" ] &&
     [ "$(sed -n 3p "$ENTRY/before")" = "$BOOT" ] && sync "$ENTRY/before" || refuse journal_unwritable
   set +f

@@ -1,14 +1,14 @@
 # ------------------------------------------------------------------------------------------------------- running one
 
-# After a failed or cut change, from the EXIT trap. A live sysctl comes back by builtins alone.
+# After a failed or cut change, from the EXIT trap.
 put_back() {
-  case $ACTION:$STEP in
-    process_signal:* | unit_restart:*) # nothing to put back; cut in between, nobody knows whether it was done
-      if [ "$FAILURE" = interrupted ]; then set -- half unknown; else set -- failed failed; fi
-      ;;
-    sysctl:live) if write_back; then AFTER=$BEFORE && set -- restored failed; else set -- half unknown; fi ;;
-    *) if "restore_$ACTION"; then set -- restored failed; else set -- half unknown; fi ;;
-  esac
+  if ! is_undoable; then # nothing to put back; cut in between, nobody knows whether it was done
+    if [ "$FAILURE" = interrupted ]; then set -- half unknown; else set -- failed failed; fi
+  elif "restore_$ACTION"; then
+    set -- restored failed
+  else
+    set -- half unknown
+  fi
   JOURNAL=$1 PHASE=ended
   printf '%s\n' "$1" >"$ENTRY/state" || JOURNAL=incomplete
   report "$2" "$FAILURE"
@@ -47,16 +47,12 @@ undo() {
   _id=$ID _plan=$PLAN
   parse "$STATE/journal/$UNDOES/order" # verified when it was stored, root-only since
   ID=$_id PLAN=$_plan
-  [ "$STEP" = persist ] || [ "$ACTION" = swap_file ] || [ "$_boot" = "$BOOT" ] || refuse nothing_to_undo rebooted
+  is_lasting || [ "$_boot" = "$BOOT" ] || refuse nothing_to_undo rebooted
   JOURNAL=$_state ENTRY=$STATE/journal/$UNDOES
   "undo_guard_$ACTION"
   mark undoing || refuse journal_unwritable
   PHASE=undoing FAILURE=undo_interrupted
   if "restore_$ACTION"; then
-    if is_back_below_use && "apply_$ACTION" && mark applied; then
-      PHASE=start
-      refuse undo_unsafe "in use $_current"
-    fi
     mark undone || JOURNAL=incomplete
     set -- undone ok
   else
@@ -69,6 +65,13 @@ undo() {
   report "$@"
   log "$1"
   [ "$1" = undone ] || exit 5
+}
+
+# For an undo that sees only when it is done that it went below present use: the change is made again, if it can be.
+refuse_undo_after_all() { # DETAIL
+  "apply_$ACTION" && mark applied || return 0
+  PHASE=start
+  refuse undo_unsafe "$1"
 }
 
 log() { logger -t triagebook -p auth.notice "order $ID plan $PLAN action $ORDERED $ACTION $STEP result $1"; }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # triagebook helper: applies one signed, typed change on this host, or undoes one. POSIX sh (dash, bash, busybox sh).
 #
-# What it does to a host: exactly one of the changes named in "actions" below, with values inside the bounds given
+# What it does to a host: exactly one of the changes named in "the actions" below, with values inside the bounds given
 # there, after the order's signature, target, boot, age and single use were checked. Nothing else. It takes no
 # argument; the order and its signature come on standard input; the answer is key=value lines on standard output.
 #
