@@ -2,7 +2,7 @@
 
 Pure: made from a diagnosis, an offered remediation and typed parameters. Everything an approver is shown is a field
 here, every field is in the digest, and every line of the order that a host gets comes from `order` or is one of
-`ISSUED_FIELDS`, which are made when it is signed. An unknown field is never ignored.
+`ISSUED_FIELDS`, which are written when it is signed. An unknown field is never ignored.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,8 @@ def _check(name: str, value: Value, bound: ParamBounds) -> Value:
 SCHEMA = "triagebook/plan/v1"
 MAX_REASON = 300  # characters
 ORDER_FIELDS = ("action", "target_id", "machine_id", "boot_id")  # of every order; actions add their own below them
-ISSUED_FIELDS = ("order_id", "plan_digest", "issued_at", "expires_at")  # made at signing, not before
+# The lines that say which order it is, and for what; written when it is signed. `target` and `boot` are those of the plan.
+ISSUED_FIELDS = ("id", "plan", "target", "boot", "issued", "expires")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""A plan as bytes and as a digest; and the order that is issued from it. An unknown field is never ignored."""
+"""Turns a plan into bytes and a digest, and bytes into a plan. An unknown field is never ignored."""
 
 import json
-from collections.abc import Mapping
 
 from triagebook.runbooks.engine.canonical import canonical_json, plan_digest
 from triagebook.runbooks.engine.errors import PlanError
@@ -12,12 +11,12 @@ MAX_BYTES = 64 * 1024
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 over the canonical JSON of every field: what an approval is for."""
+    """Return the SHA-256 over the canonical JSON of every field: what an approval is for."""
     return plan_digest(as_mapping(plan))
 
 
 def encode(plan: Plan) -> bytes:
-    """The canonical JSON bytes that are stored. PlanError above 64 KiB."""
+    """Return the canonical JSON bytes that are stored. PlanError above 64 KiB."""
     content = canonical_json(as_mapping(plan))
     if len(content) > MAX_BYTES:
         raise PlanError(f"the plan takes {len(content)} bytes, more than {MAX_BYTES}")
@@ -40,15 +39,5 @@ def decode(content: bytes) -> Plan:
 
 
 def as_mapping(plan: Plan) -> dict[str, object]:
-    """The plan as plain JSON values, one member a digest field."""
+    """Return the plan as plain JSON values, one member a digest field."""
     return {name: to_plain(getattr(plan, name)) for name in DIGEST_FIELDS}
-
-
-def issue_order(plan: Plan, *, order_id: str, issued_at: str, expires_at: str) -> Mapping[str, str]:
-    """The order for a host: the approved lines and the four of this issue. PlanError if a line is not covered."""
-    if plan_digest(plan.order) != plan.order_digest:
-        raise PlanError("order: its lines are not those of the plan")
-    issued = {"order_id": order_id, "plan_digest": digest(plan), "issued_at": issued_at, "expires_at": expires_at}
-    if clash := set(issued) & set(plan.order):
-        raise PlanError(f"order: {', '.join(sorted(clash))} would be set twice")
-    return {**plan.order, **issued}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.plan import ISSUED_FIELDS
 from triagebook.tools.actions import ACTIONS
 from triagebook.tools.ssh.wire import string, uint32
 
@@ -22,7 +23,7 @@ FORMAT = "triagebook-order-v1"  # the order's first line and the signature's nam
 SIGNER = "triagebook"  # the principal in a host's signers file
 INPUT_MAX_BYTES = 8192
 LIFE_S = 120
-ENVELOPE = ("format", "id", "plan", "target", "boot", "issued", "expires")
+ENVELOPE = ("format", *ISSUED_FIELDS)
 UNDO = "undo"  # the one order that is no action: put back what an earlier order changed
 # After the envelope and `action`, in this order.
 FIELDS = {**{name: ("step", *action.fields) for name, action in ACTIONS.items()}, UNDO: ("undoes",)}
@@ -62,10 +63,6 @@ class OrderedChange:
     def text(self) -> str:
         """Return the lines, as they stand in the order."""
         return "".join(f"{name}={value}\n" for name, value in (("action", self.action), *self.fields))
-
-    def digest(self, *, target: str, boot: str) -> str:
-        """SHA-256 (hex) of all that the order will say but for its number, its plan and its times."""
-        return hashlib.sha256(f"target={target}\nboot={boot}\n{self.text()}".encode("ascii")).hexdigest()
 
 
 @dataclass(frozen=True)

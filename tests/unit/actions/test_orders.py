@@ -9,8 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.runbooks.engine.plan import ISSUED_FIELDS
+from triagebook.runbooks.engine.plan_codec import digest
 from triagebook.tools.actions.orders import FIELDS, Envelope, OrderedChange, OrderError, OrderKey, fields_of, render, undo_of
 from triagebook.tools.server.keys import open_keys
+
+from tests.system.fixes import samples
 
 CHANGE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 ENVELOPE = Envelope("a" * 32, "b" * 64, "c" * 32, "11111111-2222-3333-4444-555555555555", 1800000000, 1800000120)
@@ -71,18 +75,32 @@ def test_fields_are_those_of_the_action_and_in_their_order() -> None:
 
 
 @given(st.sampled_from(sorted(FIELDS)), st.data())
-def test_the_digest_changes_with_every_field(action: str, data: st.DataObject) -> None:
+def test_the_digest_of_a_plan_changes_with_every_field_of_its_order(action: str, data: st.DataObject) -> None:
     values = [f"v{index}" for index, _ in enumerate(FIELDS[action])]
     place = data.draw(st.integers(0, len(values) - 1))
-    before = fields_of(action, values).digest(target="t", boot="b")
+    before = digest_of(fields_of(action, values))
     values[place] = data.draw(st.from_regex(r"[A-Za-z0-9._:@,/]{1,20}", fullmatch=True).filter(lambda text: ".." not in text))
-    after = fields_of(action, values).digest(target="t", boot="b")
+    after = digest_of(fields_of(action, values))
     assert (after == before) == (values[place] == f"v{place}")
 
 
+def digest_of(change: OrderedChange, **base: str) -> str:
+    """What is approved: the digest of a plan with that change."""
+    plan = samples.plan()
+    return digest(replace(plan, action=change.action, order={**plan.order, **base, **dict(change.fields)}))
+
+
 def test_the_digest_covers_host_and_boot() -> None:
-    digests = {CHANGE.digest(target=target, boot=boot) for target in "ab" for boot in "cd"}
+    digests = {digest_of(CHANGE, target_id=target, boot_id=boot) for target in "ab" for boot in "cd"}
     assert len(digests) == 4
+
+
+@pytest.mark.parametrize("action", sorted(FIELDS))
+def test_every_line_of_an_order_is_of_its_envelope_or_of_the_plan(action: str) -> None:
+    values = [f"v{index}" for index, _ in enumerate(FIELDS[action])]
+    lines = [line.split("=", 1) for line in render(ENVELOPE, fields_of(action, values)).decode().splitlines()]
+    assert tuple(name for name, _ in lines) == ("format", *ISSUED_FIELDS, "action", *FIELDS[action])
+    assert not {"format", "action", *ISSUED_FIELDS} & set(FIELDS[action])  # no action may set what binds an order
 
 
 @given(st.text(max_size=40))

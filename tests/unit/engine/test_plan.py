@@ -17,7 +17,7 @@ from triagebook.runbooks.engine.plan import (
     Rendering,
     make_plan,
 )
-from triagebook.runbooks.engine.plan_codec import as_mapping, decode, digest, encode, issue_order
+from triagebook.runbooks.engine.plan_codec import as_mapping, decode, digest, encode
 
 from tests.system.fixes import samples
 
@@ -55,15 +55,10 @@ def test_the_digest_covers_exactly_the_fields_of_a_plan() -> None:
 
 def test_no_line_of_an_order_is_uncovered() -> None:
     plan = samples.plan()
-    order = issue_order(plan, order_id="o-1", issued_at="2026-11-23T14:00:00Z", expires_at="2026-11-23T14:02:00Z")
-    assert set(order) - set(ISSUED_FIELDS) == set(plan.order)
     assert set(ORDER_FIELDS) <= set(plan.order)
-    assert order["plan_digest"] == digest(plan)
     for name in plan.order:
         tampered = replace(plan, order={**plan.order, name: "other"})
         assert digest(tampered) != digest(plan)
-        with pytest.raises(PlanError, match="not those of the plan"):
-            issue_order(tampered, order_id="o-1", issued_at="", expires_at="")
 
 
 @pytest.mark.parametrize("name", [*ORDER_FIELDS, *ISSUED_FIELDS])
