@@ -68,19 +68,22 @@ def show(name: RunbookName, *, as_json: JsonOption = False) -> None:
 def lint(name: OptionalName = "") -> None:
     """Check runbooks for mistakes. Exits 1 and lists them.
 
-    It checks form, names, expressions and templates, and that the recorded cases cover every state.
+    It checks form, names, expressions and templates, that each remediation asks for an action that exists and for values
+    that it takes, and that the recorded cases cover every state.
     """
+    from triagebook.runbooks.library.coverage import gaps  # noqa: PLC0415
+    from triagebook.runbooks.library.remediations import misfits  # noqa: PLC0415
+    from triagebook.tools.actions import ACTIONS  # noqa: PLC0415
+
     complaints = 0
     for missing in _catalog().missing_releases():
         complaints += 1
         typer.echo(f"{missing}: released (in runbooks.lock), but its folder is missing")
     for entry, runbook, cases in _with_cases(name):
-        from triagebook.runbooks.library.coverage import gaps  # noqa: PLC0415
-
-        found = gaps(runbook, cases)
+        found = [*misfits(runbook, entry.document(), ACTIONS), *(f"{entry.name}: {gap}" for gap in gaps(runbook, cases))]
         complaints += len(found)
         for sentence in found:
-            typer.echo(f"{entry.name}: {sentence}")
+            typer.echo(sentence)
     if complaints:
         raise typer.Exit(1)
     typer.echo("no complaints")

@@ -17,7 +17,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.library.document import read_document
+from triagebook.runbooks.library.document import Document, read_document
 
 CACHE_FORMAT = "2"
 _NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?$")
@@ -51,6 +51,15 @@ class RunbookVersion:
     def name(self) -> str:
         """`id@version`."""
         return f"{self.id}@{self.version}"
+
+    @property
+    def source(self) -> str:
+        """What messages call its file."""
+        return f"{self.id}/{self.version}/runbook.yaml"
+
+    def document(self) -> Document:
+        """Read its YAML, with the line of every value. Raises RunbookError."""
+        return read_document((self.folder / "runbook.yaml").read_text("utf-8", "replace"), self.source)
 
     @property
     def cases(self) -> tuple[Path, ...]:
@@ -127,8 +136,7 @@ class Catalog:
         return runbook
 
     def _read(self, entry: RunbookVersion) -> model.Runbook:
-        file = entry.folder / "runbook.yaml"
-        source = f"{entry.id}/{entry.version}/runbook.yaml"
+        file, source = entry.folder / "runbook.yaml", entry.source
         try:
             content = file.read_bytes()
         except OSError as error:
