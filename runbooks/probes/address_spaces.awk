@@ -13,7 +13,7 @@ function address_spaces_begin(    text) {
   map_kb = map_limit == "" ? -1 : map_limit * (page_kb == "" ? 4 : page_kb);
   map_lines_left = MAP_LINES;
   forget(space_free);
-  space_n = 0; map_n = 0; map_clear = 0; sized_n = 0; sized_clear = 0; sized_unread = 0;
+  space_n = 0; map_n = 0; map_clear = 0; sized_n = 0; latent_n = 0; forget(latent); sized_clear = 0; sized_unread = 0;
 }
 
 function address_spaces_process() {
@@ -48,8 +48,23 @@ function space_limit(resource, used,    room) {
     sized[++sized_n] = resource "\t" used "\t" soft "\t" hard;
     sized_pid[sized_n] = pid;
     sized_tier[sized_n] = room < 67108864 ? 2 : 1;
-  } else { sized_clear++; }
+  } else {
+    sized_clear++;
+    latent_keep(soft, resource "\t" used "\t" soft "\t" hard);
+  }
   return 1;
+}
+
+# The four least limits that leave room now: a larger request fails there all the same. One of each limit and user.
+function latent_keep(least, rest,    i) {
+  for (i = 1; i <= latent_n; i++) { if (latent_soft[i] == least + 0 && space_uid[latent[i]] == uid) { return; } }
+  if (latent_n == 4 && latent_soft[4] <= least + 0) { return; }
+  space_keep();
+  i = latent_n < 4 ? ++latent_n : 4;
+  for (; i > 1 && latent_soft[i - 1] > least + 0; i--) {
+    latent[i] = latent[i - 1]; latent_soft[i] = latent_soft[i - 1]; latent_rest[i] = latent_rest[i - 1];
+  }
+  latent[i] = pid; latent_soft[i] = least + 0; latent_rest[i] = rest;
 }
 
 function address_spaces_end(    i, tier) {
@@ -62,6 +77,7 @@ function address_spaces_end(    i, tier) {
   for (tier = 2; tier > 0; tier--) {
     for (i = 1; i <= sized_n; i++) { if (sized_tier[i] == tier) { space_print("size", sized_pid[i], sized[i]); } }
   }
+  for (i = 1; i <= latent_n; i++) { space_print("latent", latent[i], latent_rest[i]); }
   for (i = 1; i <= largest_n["fork"]; i++) { space_print("large", largest["fork", i], space_data[largest["fork", i]]); }
   forget(space_comm); forget(space_uid); forget(space_size); forget(space_data);
 }

@@ -91,6 +91,7 @@ class Spaces:
     largest_pid: int | Unreadable = fact("", "/proc/*/status VmData")
     largest_comm: str | Unreadable = fact("", "/proc/*/status Name")
     largest_data_bytes: int | Unreadable = fact("bytes", "/proc/*/status VmData")
+    latent: Collection[SizedProcess] = Collection()  # the four least limits that leave room now, one of each user and limit
 
 
 FACTS = Spaces
@@ -102,10 +103,12 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
     maximum, page = integer(pairs.get("max_map_count")), integer(pairs.get("page_kb"), _KB)
     gaps = (cut(sample, _KIND), why_hidden(sample))
-    kinds = {name: _processes(sample, name, names) for name in ("map", "size", "large")}
-    mapped = tuple(_mapped_process(process, fields, maximum) for process, fields in kinds["map"])
+    kinds = {name: _processes(sample, name, names) for name in ("map", "size", "latent", "large")}
+    seen = [_mapped_process(process, fields, maximum) for process, fields in kinds["map"]]
+    mapped = tuple(item for item in seen if not _is_too_small(item, page))  # a suspect may be printed whatever its size
     limited = [item for process, fields in kinds["size"] if (item := _sized_process(process, fields)) is not None]
     limited.sort(key=lambda item: item.room_bytes)
+    latent = tuple(item for process, fields in kinds["latent"] if (item := _sized_process(process, fields)) is not None)
     large = (
         LargeProcess(**vars(process), vm_data_bytes=data)
         for process, fields in kinds["large"]
@@ -117,12 +120,13 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     return Spaces(
         max_map_count=maximum,
         page_size_bytes=page,
-        mapped=Collection(mapped, because(*gaps, *_why_uncounted(pairs)), _count(pairs, "map_clear")),
+        mapped=Collection(mapped, because(*gaps, *_why_uncounted(pairs)), _count(pairs, "map_clear") + len(seen) - len(mapped)),
         limited=Collection(
             tuple(limited),
             because(*gaps, *_why_unsized(pairs, len(kinds["size"]) - len(limited))),
             _count(pairs, "sized_clear"),
         ),
+        latent=Collection(latent, because(*gaps, *_why_unsized(pairs, 0))),
         largest=largest,
         largest_pid=first.pid if first else unseen,
         largest_comm=first.comm if first else unseen,
@@ -156,6 +160,13 @@ def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> li
 def _mapped_process(process: _RecordHead, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
     maps = Unreadable("permission denied") if fields[5:6] == ("?",) else number(fields, 5)
     return MappedProcess(**vars(process), maps=maps, max_map_count=maximum, room=minus(maximum, maps))
+
+
+def _is_too_small(process: MappedProcess, page: int | Unreadable) -> bool:
+    """Its maps could not be read, and need not be: each is a page at least, and it has not as many pages."""
+    if isinstance(process.maps, int) or isinstance(page, Unreadable) or isinstance(process.max_map_count, Unreadable):
+        return False
+    return process.vm_size_bytes < process.max_map_count * page
 
 
 def _sized_process(process: _RecordHead, fields: Sequence[str]) -> SizedProcess | None:

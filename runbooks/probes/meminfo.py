@@ -58,6 +58,9 @@ class Memory:
     overcommit_bytes: int | Unreadable = fact("bytes", "/proc/sys/vm/overcommit_kbytes")  # 0: the ratio holds
     admin_reserve_bytes: int | Unreadable = fact("bytes", "/proc/sys/vm/admin_reserve_kbytes")
     user_reserve_bytes: int | Unreadable = fact("bytes", "/proc/sys/vm/user_reserve_kbytes")
+    huge_pages_total: int | Unreadable = fact("pages", "/proc/meminfo HugePages_Total")
+    huge_pages_room: int | Unreadable = fact("pages", "/proc/meminfo HugePages_Free less HugePages_Rsvd")
+    huge_page_size_bytes: int | Unreadable = fact("bytes", "/proc/meminfo Hugepagesize")
     pressure_some_avg10: float | Unreadable = fact("percent", "/proc/pressure/memory some avg10")
     pressure_full_avg10: float | Unreadable = fact("percent", "/proc/pressure/memory full avg10")
     oom_kills: int | Unreadable = fact("kills", "/proc/vmstat oom_kill")
@@ -84,6 +87,9 @@ def parse(samples: Sequence[Sample]) -> Memory:
         commit_room_bytes=minus(figures["commit_limit_bytes"], figures["admin_reserve_bytes"], figures["committed_bytes"]),
         overcommit_memory=integer(pairs.get("overcommit_memory")),
         overcommit_ratio=integer(pairs.get("overcommit_ratio")),
+        huge_pages_total=integer(pairs.get("HugePages_Total")),
+        huge_pages_room=minus(integer(pairs.get("HugePages_Free")), integer(pairs.get("HugePages_Rsvd"))),
+        huge_page_size_bytes=integer(pairs.get("Hugepagesize"), _KB),
         pressure_some_avg10=decimal(pairs.get("some")),
         pressure_full_avg10=decimal(pairs.get("full")),
         oom_kills=last["oom_kills"],

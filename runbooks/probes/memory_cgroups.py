@@ -38,6 +38,9 @@ class MemoryCgroup:
     limit_hits_delta: int | Unreadable = fact("hits", "{directory}/memory.events.local max (v1: memory.failcnt)")
     oom_kills: int | Unreadable = fact("kills", "{directory}/memory.events oom_kill")
     oom_kills_delta: int | Unreadable = fact("kills", "{directory}/memory.events oom_kill")
+    ooms: int | Unreadable = fact("refusals", "{directory}/memory.events oom")  # v2: nothing more could be reclaimed
+    ooms_delta: int | Unreadable = fact("refusals", "{directory}/memory.events oom")
+    is_kill_disabled: int | Unreadable = fact("", "{directory}/memory.oom_control oom_kill_disable")  # v1: 1 where nobody is killed
     directory: str = ""  # where its files are, "/sys/fs/cgroup/system.slice/x.service"
 
 
@@ -77,6 +80,9 @@ def parse(samples: Sequence[Sample]) -> MemoryCgroups:
                 limit_hits_delta=rise_between(whole, "memory_cgroups", path, 4),
                 oom_kills=number(fields, 6),
                 oom_kills_delta=rise_between(whole, "memory_cgroups", path, 6),
+                ooms=number(fields, 8),
+                ooms_delta=rise_between(whole, "memory_cgroups", path, 8),
+                is_kill_disabled=number(fields, 10),
                 directory=directory_of(pairs, path),
             )
         )

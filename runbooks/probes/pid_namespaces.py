@@ -39,6 +39,7 @@ class PidNamespaces:
     orphan_unit: str | Unreadable = fact("", "/proc/*/cgroup")
     orphan_pid: int | Unreadable = fact("", "/proc/*/status")
     orphan_processes: int | Unreadable = fact("processes", "NSpid of /proc/*/status")
+    unsure_processes: int | Unreadable = fact("processes", "NSpid of /proc/*/status")  # their init may be one of another cgroup
 
 
 FACTS = PidNamespaces
@@ -65,6 +66,7 @@ def parse(samples: Sequence[Sample]) -> PidNamespaces:
         orphan_unit=first.unit if first else none,
         orphan_pid=first.pid if first else none,
         orphan_processes=first.processes if first else none,
+        unsure_processes=integer(pairs.get("unsure")),
     )
 
 

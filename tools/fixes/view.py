@@ -9,7 +9,6 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, attempt, require
-from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
@@ -110,13 +109,13 @@ def _record(trust: ApprovalServer, events: list[AuditEvent]) -> None:
 
 def require_quota(trust: ApprovalServer, tried: FixRequest) -> None:
     """An assistant that asks without end is stopped by count, whoever lets it. RefusedError `daily_quota`."""
-    if may_decide(tried.actor.channel):
+    if tried.actor.channel != "mcp":
         return
     with trust.store.read() as transaction:
         person = tried.identity.person
         rows = [row for action in PLANNING for row in audit_rows.newest_rows(transaction, MOST_ROWS, person=person, action=action)]
     events = [decode(row.leaf)[0] for row in rows]
-    today = [event for event in events if event.at > tried.at - DAY and not may_decide(event.channel)]
+    today = [event for event in events if event.at > tried.at - DAY and event.channel == "mcp"]
     count = sum(event.outcome == "ok" for event in today)
     if count >= MOST_A_DAY:
         message = f"assistants of {tried.identity.person} proposed {count} fixes within a day, the most is {MOST_A_DAY}"

@@ -8,7 +8,6 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, log_decision
 from triagebook.tools.fixes.views import question_of
-from triagebook.tools.policy.channels import kind_may_decide, may_decide
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
 from triagebook.tools.redact import redact
 from triagebook.tools.store import audit_rows, fix_rows
@@ -87,7 +86,7 @@ def counts(trust: ApprovalServer, fix: Fix, vote: Vote) -> bool:
 
 
 def _votable(trust: ApprovalServer, tried: FixRequest, fix: Fix, plan_digest: str, break_glass: str) -> Decision:
-    if not may_decide(tried.actor.channel) and kind_may_decide(tried.identity.account.kind):
+    if tried.actor.channel == "mcp" and tried.identity.account.kind != "mcp":
         raise RefusedError(
             f"{fix.id}: an assistant's channel cannot decide; use the terminal or Slack", reason="mcp_cannot_approve"
         )

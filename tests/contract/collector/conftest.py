@@ -171,6 +171,11 @@ class HostTree:
         if self.mode == "v2":
             self.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma\n")
 
+    def set_status(self, pid: int, key: str, value: str) -> None:
+        """Another value behind a key of a process's status."""
+        lines = (self.root / f"proc/{pid}/status").read_text().split("\n")
+        self.write(f"proc/{pid}/status", "\n".join(f"{key}:\t{value}" if line.startswith(f"{key}:") else line for line in lines))
+
     def write(self, path: str, text: str) -> None:
         """One file below the root."""
         target = self.root / path

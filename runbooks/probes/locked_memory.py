@@ -1,0 +1,82 @@
+"""Locked and pinned memory of processes beside RLIMIT_MEMLOCK.
+
+Source: mlock(2), getrlimit(2), proc_pid_status(5) (VmLck, VmPin). A holder of CAP_IPC_LOCK is exempt. io_uring, BPF, VFIO and
+RDMA count what they pin against the same limit, some of them per user.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
+from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_records import elements_of
+from triagebook.runbooks.probes.reading import because, counts, cut, integer, latest, names_of, number, pairs_of, why_hidden
+from triagebook.runbooks.probes.records import Sample
+
+_KIND = "locked_memory"
+_KB = 1024
+
+
+@dataclass(frozen=True)
+class LockingProcess:
+    """A process without CAP_IPC_LOCK that has locked or pinned nearly all it may."""
+
+    IDENTITY: ClassVar[str] = "pid"
+
+    pid: int
+    comm: str
+    uid: int
+    user: str
+    unit: str
+    locked_bytes: int = fact("bytes", "/proc/{pid}/status VmLck or VmPin, the larger")
+    soft_bytes: int = fact("bytes", "/proc/{pid}/limits Max locked memory (soft)")
+    hard_bytes: int | Unreadable = fact("bytes", "/proc/{pid}/limits (hard)")  # Unreadable: unlimited
+    room_bytes: int = fact("bytes", "/proc/{pid}/limits Max locked memory")
+
+
+@dataclass(frozen=True)
+class LockedMemory:
+    """Processes near their limit; the rest of those that lock anything is counted as clear."""
+
+    limited: Collection[LockingProcess]
+
+
+FACTS = LockedMemory
+
+
+def parse(samples: Sequence[Sample]) -> LockedMemory:
+    """The processes that the last complete sample prints, least room first."""
+    sample = latest(samples)
+    pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
+    records = list(elements_of(sample, _KIND, "at"))
+    found = [item for fields in records if (item := _process(fields, names)) is not None]
+    unread, near, clear = (integer(pairs.get(key)) for key in ("unread", "near", "clear"))
+    partial = because(
+        cut(sample, _KIND),
+        why_hidden(sample),
+        f"limits of {unread} processes could not be read" if isinstance(unread, int) and unread else "",
+        "" if len(found) == len(records) else "a record could not be read",
+        f"{near - len(records)} more processes near it" if isinstance(near, int) and near > len(records) else "",
+    )
+    found.sort(key=lambda item: item.room_bytes)
+    return LockedMemory(Collection(tuple(found), partial, clear if isinstance(clear, int) else 0))
+
+
+def _process(fields: Sequence[str], names: Mapping[int, str]) -> LockingProcess | None:
+    found = counts(fields, 0, 2, 4, 5, 6)
+    if found is None:
+        return None
+    pid, uid, locked_kb, pinned_kb, soft = found
+    used = max(locked_kb, pinned_kb) * _KB
+    return LockingProcess(
+        pid=pid,
+        comm=fields[1],
+        uid=uid,
+        user=names.get(uid, str(uid)),
+        unit=owner_of(fields[3] if fields[3] != "?" else "", names).unit,
+        locked_bytes=used,
+        soft_bytes=soft,
+        hard_bytes=Unreadable("not limited") if fields[7:8] == ("unlimited",) else number(fields, 7),
+        room_bytes=soft - used,
+    )

@@ -1,0 +1,69 @@
+"""Signals queued for each user, POSIX timers among them, beside RLIMIT_SIGPENDING.
+
+Source: getrlimit(2), proc_pid_status(5) (SigQ: "queued/limit"): the count is of the real UID, the limit of the process.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.facts import Collection, fact
+from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_records import elements_of
+from triagebook.runbooks.probes.reading import because, counts, cut, integer, latest, names_of, pairs_of, why_hidden
+from triagebook.runbooks.probes.records import Sample
+
+_KIND = "queued_signals"
+
+
+@dataclass(frozen=True)
+class UserSignals:
+    """A user with nearly as many queued signals as one of the user's processes may have."""
+
+    IDENTITY: ClassVar[str] = "uid"
+
+    uid: int
+    user: str
+    pid: int  # the process with the least limit
+    comm: str
+    unit: str
+    queued: int = fact("signals", "/proc/{pid}/status SigQ")
+    limit: int = fact("signals", "/proc/{pid}/status SigQ")
+    room: int = fact("signals", "/proc/{pid}/status SigQ")
+
+
+@dataclass(frozen=True)
+class QueuedSignals:
+    """Users near the limit; processes far from it are counted."""
+
+    limited: Collection[UserSignals]
+
+
+FACTS = QueuedSignals
+
+
+def parse(samples: Sequence[Sample]) -> QueuedSignals:
+    """The users that the last complete sample prints, least room first."""
+    sample = latest(samples)
+    pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
+    records = list(elements_of(sample, _KIND, "user"))
+    found = [item for fields in records if (item := _user(fields, names)) is not None]
+    seen = integer(pairs.get("seen"))
+    partial = because(
+        cut(sample, _KIND),
+        why_hidden(sample),
+        "" if len(found) == len(records) else "a record could not be read",
+        "" if isinstance(seen, int) else "queued signals were not read",
+    )
+    return QueuedSignals(
+        Collection(tuple(sorted(found, key=lambda item: item.room)), partial, seen if isinstance(seen, int) else 0)
+    )
+
+
+def _user(fields: Sequence[str], names: Mapping[int, str]) -> UserSignals | None:
+    found = counts(fields, 0, 1, 2, 3)
+    if found is None or len(fields) < 6:
+        return None
+    uid, queued, limit, pid = found
+    unit = owner_of(fields[5] if fields[5] != "?" else "", names).unit
+    return UserSignals(uid, names.get(uid, str(uid)), pid, fields[4], unit, queued=queued, limit=limit, room=limit - queued)

@@ -1,0 +1,129 @@
+"""What the world's reports needed: locked memory, queued signals, tables, limits with room, memory cgroups that cannot kill."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from triagebook.runbooks.engine.facts import Unreadable
+
+IPC_LOCK = "0000000000004000"
+
+
+def facts(host: Any, tools: Any, awk: str, *, ask: bool = False) -> dict[str, Any]:
+    """The facts after one sample, or after two."""
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    if ask:
+        paced.ask()
+        paced.read_sample(2)
+    assert paced.end().status == 0
+    found: dict[str, Any] = paced.facts()
+    return found
+
+
+def test_a_process_that_has_locked_all_it_may_is_told(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid, locked, caps in ((90, 8192, "0" * 16), (91, 8192, IPC_LOCK), (92, 1024, "0" * 16), (93, 0, "0" * 16)):
+        host.process(pid, "locker", uid=1001, caps=caps, cgroup="/system.slice/lock.service")
+        host.set_status(pid, "VmLck", f"{locked:8d} kB")
+    host.loadavg(host.tasks)
+    found = facts(host, tools, awk)["locked_memory"].limited
+    assert [(item.pid, item.locked_bytes, item.soft_bytes, item.room_bytes, item.unit) for item in found.items] == [
+        (90, 8388608, 8388608, 0, "lock.service")
+    ]
+    assert (found.partial, found.counted) == ("", 1)
+
+
+def test_pinned_memory_counts_as_locked(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "uring", uid=1001, caps="0" * 16)
+    host.set_status(90, "VmPin", "    8190 kB")
+    assert [item.room_bytes for item in facts(host, tools, awk)["locked_memory"].limited.items] == [2048]
+
+
+def test_queued_signals_near_the_limit_are_told_for_each_user(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "timers", uid=1001, cgroup="/system.slice/tim.service")
+    host.set_status(90, "SigQ", "100/100")
+    host.process(91, "calm", uid=1002)
+    host.set_status(91, "SigQ", "89/100")
+    found = facts(host, tools, awk)["queued_signals"].limited
+    assert [(item.uid, item.queued, item.limit, item.room, item.pid, item.unit) for item in found.items] == [
+        (1001, 100, 100, 0, 90, "tim.service")
+    ]
+
+
+def test_tables_of_the_kernel_are_read_and_missing_ones_are_not_zero(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.write("proc/sys/fs/aio-nr", "1024\n")
+    host.write("proc/sys/fs/aio-max-nr", "65536\n")
+    host.write("proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t90\t1\nmemory\t0\t91\t1\n")
+    found = facts(host, tools, awk)["kernel_tables"]
+    assert (found.aio_used, found.aio_max, found.aio_room, found.memory_cgroups) == (1024, 65536, 64512, 91)
+    assert isinstance(found.optmem_max_bytes, Unreadable)
+
+
+def test_a_limit_with_room_is_named_once_for_each_user_and_limit(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid in (90, 91):
+        host.process(pid, "sh", uid=1005, space=(629145600, 629145600), cgroup="/user.slice/user-1005.slice/session-1.scope")
+    host.process(92, "near", uid=1005, space=(629145600, 629145600), size_kb=614000)
+    found = facts(host, tools, awk)["address_spaces"]
+    assert [(item.pid, item.soft_bytes, item.resource) for item in found.latent.items] == [(90, 629145600, "as")]
+    assert [item.pid for item in found.limited.items] == [92]
+    assert found.limited.counted == 2
+
+
+def test_a_small_suspect_whose_maps_are_hidden_is_cleared_by_its_size(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "sleep", uid=1001, size_kb=5000)
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    paced.ask("sample 90\n")
+    paced.read_sample(2)
+    paced.end()
+    mapped = paced.facts()["address_spaces"].mapped
+    assert [item for item in mapped.items if isinstance(item.maps, Unreadable)] == []
+
+
+def test_refusals_of_a_memory_cgroup_that_kills_nobody_are_counted(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "vic", cgroup="/system.slice/vic.service")
+    there = "sys/fs/cgroup/system.slice/vic.service"
+    host.write(f"{there}/memory.max", "67108864\n")
+    host.write(f"{there}/memory.current", "20000000\n")
+    host.write(f"{there}/memory.events", "low 0\nhigh 0\nmax 40\noom 9\noom_kill 0\n")
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    host.write(f"{there}/memory.events", "low 0\nhigh 0\nmax 44\noom 12\noom_kill 0\n")
+    paced.ask()
+    paced.read_sample(2)
+    paced.end()
+    (item,) = paced.facts()["memory_cgroups"].limited.items
+    assert (item.ooms, item.ooms_delta, item.oom_kills) == (12, 3, 0)
+    assert isinstance(item.is_kill_disabled, Unreadable)
+
+
+def test_a_memory_cgroup_of_version_1_says_that_nobody_is_killed(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v1")
+    host.process(90, "vic", cgroup="/docker/abc")
+    there = "sys/fs/cgroup/memory/docker/abc"
+    host.write(f"{there}/memory.limit_in_bytes", "67108864\n")
+    host.write(f"{there}/memory.usage_in_bytes", "67108864\n")
+    host.write(f"{there}/memory.failcnt", "3\n")
+    host.write(f"{there}/memory.oom_control", "oom_kill_disable 1\nunder_oom 1\noom_kill 0\n")
+    (item,) = facts(host, tools, awk)["memory_cgroups"].limited.items
+    assert (item.is_kill_disabled, item.room_bytes) == (1, 0)
+
+
+@pytest.mark.parametrize(("init", "gone"), [(True, 0), (False, 1)])
+def test_an_init_of_another_cgroup_leaves_it_open_whether_a_namespace_is_dead(
+    tree: Callable[..., Any], tools: Any, awk: str, init: bool, gone: int
+) -> None:
+    host = tree("v2")
+    if init:
+        host.process(90, "sleep", cgroup="/system.slice/ct.service", nspid="90\t1")
+    host.process(95, "sleep", cgroup="/system.slice/adm.service", nspid="95\t7")
+    host.loadavg(host.tasks)
+    found = facts(host, tools, awk)["pid_namespaces"]
+    assert (found.orphans, found.unsure_processes) == (gone, 1 - gone)

@@ -1,0 +1,32 @@
+"""Literal error texts of the world are routed to their class: the reports' own words, and those of the programs named in them."""
+
+from pathlib import Path
+
+import pytest
+from triagebook.runbooks.engine.symptoms import route
+from triagebook.runbooks.library.catalog import catalog
+
+RUNBOOK = catalog().load("enomem@1.1.0")
+LINES = [
+    line.split("\t")
+    for name in ("texts-reported.tsv", "texts-of-programs.tsv")
+    for line in Path(__file__).with_name(name).read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def test_the_tables_hold_hundreds_of_texts_and_each_once() -> None:
+    texts = [line[1] for line in LINES]
+    assert len(texts) > 400
+    assert [text for text in texts if texts.count(text) > 1] == []
+
+
+@pytest.mark.parametrize("line", LINES, ids=[line[1][:60] for line in LINES])
+def test_a_text_is_routed_to_its_class(line: list[str]) -> None:
+    symptom = route(RUNBOOK, line[1])
+    found = "" if symptom is None else symptom.error_class if symptom.error_class != "other" else f"other:{symptom.matter}"
+    assert found == line[0]
+
+
+def test_a_text_of_another_matter_says_which() -> None:
+    assert [symptom.match for symptom in RUNBOOK.symptoms if symptom.error_class == "other" and not symptom.says] == []

@@ -1,0 +1,119 @@
+"""Tools that look things up: the hosts and runbooks there are, and the audit log."""
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.mcp_server import arguments as of
+from triagebook.tools.mcp_server.answers import (
+    AuditAnswer,
+    AuditRowAnswer,
+    HostAnswer,
+    HostsAnswer,
+    RunbookAnswer,
+    RunbooksAnswer,
+)
+from triagebook.tools.mcp_server.brief import MAX_BYTES
+from triagebook.tools.mcp_server.toolbox import LOOKS, Toolbox, result, tool
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class LookTools:
+    """Nothing here asks a host."""
+
+    box: Toolbox
+    a_case: str = ""
+
+    def tools(self) -> list[Tool]:
+        """As they are listed."""
+        return [
+            tool(self.list_hosts, "List hosts", LOOKS),
+            tool(self.list_runbooks, "List runbooks", LOOKS),
+            tool(self.search_audit, "Search the audit log", LOOKS),
+        ]
+
+    async def list_hosts(self, offset: of.Offset = 0) -> Annotated[CallToolResult, HostsAnswer]:
+        """The hosts you may ask about, by the names that the other tools take. Use it when a name is refused or not known.
+        Groups can be given to diagnose_fleet as group:NAME."""
+        caller, diagnosing = self.box.who(), self.box.diagnosing
+
+        def visible_hosts() -> list[HostAnswer]:
+            inventory = diagnosing.names.inventory
+            allowed = [name for name in inventory.hosts if diagnosing.gate.may_see(caller, name, "")]
+            return [HostAnswer(name, inventory.groups_of(name)) for name in allowed]
+
+        found = await self.box.answer(caller, "list_hosts", self.box.run(visible_hosts))
+        page = found[offset : offset + PAGE]
+        following = offset + len(page) if offset + len(page) < len(found) else None
+        to_try = f"replay:{self.a_case} is a recorded host, to try things out; nothing is contacted." if self.a_case else ""
+        answer = HostsAnswer(tuple(page), len(found), following, to_try)
+        lines = [f"{len(found)} hosts."]
+        lines += [f"{host.name}{' (' + ', '.join(host.groups) + ')' if host.groups else ''}" for host in page]
+        lines += [f"More from offset {following}."] if following is not None else []
+        return result(answer, _cap([*lines, to_try]))
+
+    async def list_runbooks(self) -> Annotated[CallToolResult, RunbooksAnswer]:
+        """The runbooks there are: what each is for, the inputs it takes, the causes it checks in order, the remediations it may
+        offer. The definition itself is the resource runbook://ID/VERSION."""
+        caller, catalog = self.box.who(), self.box.diagnosing.service.catalog
+
+        def all_runbooks() -> tuple[RunbookAnswer, ...]:
+            books = [catalog.load(entry.name) for entry in catalog.entries()]
+            return tuple(
+                RunbookAnswer(
+                    name=book.name,
+                    title=book.title,
+                    digest=book.digest,
+                    inputs=tuple(book.inputs),
+                    checks=tuple(check.id for check in book.checks),
+                    remediations=tuple(book.remediations),
+                    resource=f"runbook://{book.id}/{book.version}",
+                )
+                for book in books
+            )
+
+        answer = RunbooksAnswer(await self.box.answer(caller, "list_runbooks", self.box.run(all_runbooks)))
+        lines = []
+        for book in answer.runbooks:
+            lines.append(f"{book.name}: {book.title}. Inputs: {', '.join(book.inputs)}. Checks: {', '.join(book.checks)}.")
+            lines.append(f"  May offer: {', '.join(book.remediations)}. Definition: {book.resource}")
+        return result(answer, _cap(lines))
+
+    async def search_audit(
+        self, host: of.MaybeHost = "", fix_id: of.MaybeFixId = "", person: of.Person = "", limit: of.Limit = 20
+    ) -> Annotated[CallToolResult, AuditAnswer]:
+        """Who asked, approved, refused or changed what, newest first: rows of the tamper-evident log that you may read. Use it to
+        answer "what was done to this host?". Details of a row, with its proof: the resource audit://row/INDEX."""
+        caller = self.box.who()
+        asked = self.box.run(self.box.fixes.audit_list, caller, limit, fix=fix_id, host=host, person=person)
+        rows: list[Any] = await self.box.answer(caller, "search_audit", asked)
+        answer = AuditAnswer(tuple(map(_row, rows)), () if rows else ("Nothing that you may read matches.",))
+        lines = [f"{len(rows)} rows, newest first."]
+        for row in answer.rows:
+            about = " ".join(part for part in (row.host, row.fix_id) if part)
+            who = row.person or row.account or "server"
+            lines.append(f"{row.index} {row.at} {who} {row.action} {row.outcome} {row.reason} {about}".rstrip())
+        return result(answer, _cap([*lines, *answer.next_actions]))
+
+
+def _row(row: Any) -> AuditRowAnswer:
+    names = ("at", "action", "outcome", "reason", "account", "person", "channel", "host", "severity")
+    same = {name: safe_text(str(row[name]), 200) for name in names}
+    return AuditRowAnswer(**same, index=row["index"], fix_id=safe_text(row["fix"], 40), resource=f"audit://row/{row['index']}")
+
+
+def _cap(lines: list[str]) -> str:
+    """Whole lines within the cap; what was left out is counted."""
+    kept: list[str] = []
+    room = MAX_BYTES - 80
+    for number, line in enumerate(lines):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            kept.append(f"... {len(lines) - number} lines left out; the structured answer has all.")
+            break
+        kept.append(line)
+    return "\n".join(line for line in kept if line)

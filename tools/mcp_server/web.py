@@ -1,0 +1,164 @@
+"""The server on HTTP, beside `triagebook serve` in one process: an OAuth 2.1 resource server, or loopback without a name.
+
+Without an issuer it listens on loopback only, and everybody there is nobody: an account that belongs to no person.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from mcp.server.auth.routes import create_protected_resource_routes
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.streamable_http import EventStore
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.fixes import view
+from triagebook.tools.inventory.names import Names
+from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
+from triagebook.tools.mcp_server.gates import Who
+from triagebook.tools.mcp_server.guard import GuardedServer
+from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
+from triagebook.tools.mcp_server.server import McpParts, build
+from triagebook.tools.mcp_server.tokens import NOBODY, READ, SCOPES, Caller, Issuer, JwtVerifier, token_caller
+from triagebook.tools.server import web as server_web
+from triagebook.tools.server.run import RunningServer
+
+PATH = "/mcp"
+MAX_BODY = 256 * 1024
+MOST_CONNECTIONS = 512
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True)
+class WebOptions:
+    """Where to listen, under which address it is reached (`url`, also the tokens' audience), whose tokens count."""
+
+    host: str
+    port: int
+    url: str = ""
+    issuer: str = ""
+    jwks: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+
+
+def web_options(listen: str, **values: str) -> WebOptions:
+    """`HOST:PORT` and the rest. Raises UsageError for what would let strangers in."""
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"--mcp {listen[:60]!r}: expected HOST:PORT", reason="mcp")
+    options = WebOptions(host, int(port), **values)
+    if bool(options.issuer) != bool(options.jwks):
+        raise UsageError("--mcp-issuer and --mcp-jwks go together", reason="mcp")
+    if not options.issuer and not is_loopback(host):
+        message = (
+            f"--mcp {listen}: anybody could reach it there: give --mcp-issuer, --mcp-jwks and --mcp-url, or listen on 127.0.0.1"
+        )
+        raise UsageError(message, reason="mcp")
+    if options.issuer and urlsplit(options.url).scheme not in {"http", "https"}:
+        raise UsageError(
+            "--mcp-url: the address clients use, such as https://triage.example/mcp; tokens must name it", reason="mcp"
+        )
+    if bool(options.tls_certificate) != bool(options.tls_key):
+        raise UsageError("--mcp-tls-cert and --mcp-tls-key go together", reason="mcp")
+    return options
+
+
+def is_loopback(host: str) -> bool:
+    """Reached from this machine only?"""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def build_application(
+    options: WebOptions, place: RunningServer, service: Service, names: Names, default_runbook: Any
+) -> tuple[GuardedServer, Starlette]:
+    """The server and its ASGI application."""
+    who, settings = _who(options, place)
+    diagnosing = DiagnosisRunner(service, PlaceGate(place.trust), names, default_runbook)
+    server = build(McpParts(who, diagnosing, PlaceFixes(place.service), settings=settings))
+    return server, application(server, options)
+
+
+def application(server: GuardedServer, options: WebOptions, store: EventStore | None = None) -> Starlette:
+    """The endpoint, with Host and Origin checked, bodies capped, and the scopes in the metadata document.
+
+    Sessions are kept only with an event store: our own tools need none, so that any replica answers any request.
+    """
+    app = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=store is None,
+        event_store=store,
+        retry_interval=100 if store else None,
+        max_request_body_size=MAX_BODY,
+        transport_security=transport_security(options),
+        host=options.host,
+    )
+    if options.issuer:
+        offered = create_protected_resource_routes(
+            resource_url=AnyHttpUrl(options.url),
+            authorization_servers=[AnyHttpUrl(options.issuer)],
+            scopes_supported=list(SCOPES),
+        )
+        paths = {route.path for route in offered}
+        app.router.routes[:] = [*offered, *(route for route in app.router.routes if getattr(route, "path", "") not in paths)]
+    return app
+
+
+def mount(app: Starlette, mounted: Mapping[str, ASGIApp]) -> None:
+    """Other faces at the same address, each at its own path."""
+    app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in mounted.items()]
+
+
+def transport_security(options: WebOptions) -> TransportSecuritySettings:
+    """Which Host and Origin headers are ours: a page that rebinds its name to this address has another."""
+    named = urlsplit(options.url)
+    hosts = [named.netloc] if named.netloc else []
+    origins = [f"{named.scheme}://{named.netloc}"] if named.netloc else []
+    if is_loopback(options.host):
+        port = options.port or "*"  # 0: any free one
+        hosts += [f"{name}:{port}" for name in LOOPBACK_NAMES]
+        origins += [f"http://{name}:{port}" for name in LOOPBACK_NAMES]
+    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
+
+
+@contextmanager
+def listen(options: WebOptions, app: Starlette) -> Iterator[int]:
+    """Serve in a thread of its own for as long as the block lasts; its port."""
+    address = f"{options.host}:{options.port}"
+    with server_web.listen(
+        address, app, "mcp", tls_certificate=options.tls_certificate, tls_key=options.tls_key, most=MOST_CONNECTIONS
+    ) as port:
+        yield port
+
+
+def _who(options: WebOptions, place: RunningServer) -> tuple[Who, dict[str, Any]]:
+    if not options.issuer:
+        nobody = Caller(NOBODY)
+        return (lambda: nobody), {}
+    issuer = Issuer(options.issuer, options.url, options.jwks)
+
+    def record_refusals(counts: Mapping[str, int]) -> None:
+        try:
+            view.record_strangers(place.trust, counts.items(), "mcp")
+        except TriagebookError:  # the log is broken: the server says so at every decision
+            return
+
+    auth = AuthSettings(
+        issuer_url=AnyHttpUrl(options.issuer),
+        resource_server_url=AnyHttpUrl(options.url),
+        required_scopes=[READ],
+        validate_token_resource=False,  # the verifier checks the audience itself
+    )
+    return token_caller, {"token_verifier": JwtVerifier(issuer, record_refusals), "auth": auth}
