@@ -77,6 +77,7 @@ EVENTS: Mapping[str, tuple[int, str]] = {
     "slack.delivery": (INFO, "Answered somebody in Slack"),
     "slack.delivery_failed": (ERROR, "Internal error while somebody in Slack was answered"),
     "slack.no_approvals": (WARNING, "Plans are shown only where they are asked for: slack.approvals is not set"),
+    "slack.no_picture": (WARNING, "Charts are sent as plain characters: a library is missing"),
     "slack.not_sent": (WARNING, "A message could not be sent to Slack"),
     "slack.signature_refused": (WARNING, "Refused a request that Slack did not sign, or too long ago"),
     "slack.socket_failed": (ERROR, "Could not connect to Slack by Socket Mode; it is tried again"),

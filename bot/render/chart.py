@@ -1,8 +1,31 @@
-"""A course as a chart of plain characters: use against its limit over the samples."""
+"""Use against its limit: a gauge, a chart of plain characters over the samples, and the scale that a picture shares with it."""
 
 from collections.abc import Sequence
 
 FULL = "#"
+FULL_FROM = 0.98  # of the limit
+
+
+def shares_of(course: Sequence[tuple[float, float]]) -> list[float]:
+    """Use as a share of its limit at each sample, never below 0; a sample without a limit is left out."""
+    return [max(0.0, used / limit) for used, limit in course if limit > 0]
+
+
+def is_full(share: float) -> bool:
+    """So near the limit that it is shown as reached."""
+    return share >= FULL_FROM
+
+
+def gauge(used: float | None, limit: float, cells: int, symbols: str) -> tuple[str, str]:
+    """The used and the free part of a bar of `cells` characters, such as ("###", "---") for `#-`; both empty without a use.
+
+    It is full only where the limit is reached, and never more than full.
+    """
+    shares = shares_of([(used, limit)]) if used is not None else []
+    if not shares:
+        return "", ""
+    filled = min(cells, int(shares[0] * cells))
+    return symbols[0] * filled, symbols[1] * (cells - filled)
 
 
 def chart(course: Sequence[tuple[float, float]], width: int, height: int = 8) -> list[str]:
@@ -10,7 +33,7 @@ def chart(course: Sequence[tuple[float, float]], width: int, height: int = 8) ->
 
     Each column is one sample. What exceeds its limit is drawn as full.
     """
-    shares = [min(1.0, max(0.0, used / limit)) for used, limit in course if limit > 0]
+    shares = [min(1.0, share) for share in shares_of(course)]
     room = max(1, width - 7)
     if not shares or height < 1:
         return []

@@ -5,6 +5,7 @@ Colour only where the caller says the output is a terminal and NO_COLOR is unset
 
 from collections.abc import Iterable, Sequence
 
+from triagebook.bot.render import chart
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.quantities import as_count, quantity
@@ -113,12 +114,12 @@ def _verdict(verdict: Verdict, facts: Sequence[FactEntry], style: Style) -> list
 
 def gauge(used: float | None, limit: float, style: Style) -> str:
     """`[##########----] 104 %  `, empty when there is nothing to show. Never more than full."""
-    if used is None or limit <= 0:
+    full, free = chart.gauge(used, limit, GAUGE_WIDTH, "#-")
+    if used is None or not full + free:
         return ""
     share = max(0.0, used / limit)
-    filled = min(GAUGE_WIDTH, round(share * GAUGE_WIDTH))
-    code = "31" if share >= 0.98 else "33" if share >= 0.9 else "32"
-    return f"[{style.paint('#' * filled, code)}{'-' * (GAUGE_WIDTH - filled)}] {share * 100:.0f} %  "
+    code = "31" if chart.is_full(share) else "33" if share >= 0.9 else "32"
+    return f"[{style.paint(full, code)}{free}] {share * 100:.0f} %  "
 
 
 def _fact_lines(entries: Iterable[FactEntry]) -> list[str]:

@@ -1,22 +1,15 @@
 """A diagnosis as the database keeps it for its card: JSON without secrets, read back as the same noun."""
 
 import json
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.tools.redact import redact
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
-from collections.abc import Callable
-from typing import Protocol
-
+from triagebook.runbooks.engine.plain_data import from_plain, to_plain
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.redact import redact
 
 
 @dataclass(frozen=True)
@@ -43,18 +36,8 @@ def dump(diagnosis: Diagnosis) -> str:
 
 
 def load(text: str) -> Diagnosis:
-    """What `dump` wrote."""
-    raw = json.loads(text)
-    if raw.get("symptom"):
-        raw["symptom"]["error_class"] = raw["symptom"].pop("class")
-    return _adapter().validate_python(raw)
-
-
-@lru_cache(maxsize=1)
-def _adapter() -> "TypeAdapter[Diagnosis]":
-    from pydantic import TypeAdapter  # noqa: PLC0415 - half a second, once
-
-    return TypeAdapter(Diagnosis)
+    """Read what `dump` wrote. Raises ValueError."""
+    return from_plain(Diagnosis, json.loads(text), "diagnosis")
 
 
 def _clean(value: Any) -> Any:

@@ -1,36 +1,47 @@
-"""Use against its limit over the samples as a small PNG, written by hand: a bar a sample, the limit as a line at the top."""
+"""Draws use against its limit over the samples as a small picture: a bar a sample, the limit as a red line.
 
-import struct
-import zlib
-from collections.abc import Sequence
+The paper is opaque and has a border, so that the picture reads the same in Slack's light and dark theme. It is drawn by
+Pillow (extra `slack`); without it there is no picture, and the caller shows the chart of plain characters.
+"""
 
+import importlib.util
+from collections.abc import Callable, Sequence
+from functools import cache
+from io import BytesIO
+
+from triagebook.bot.render.chart import is_full, shares_of
 from triagebook.bot.slack.cards.mrkdwn import NAME, plain
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.quantities import quantity
+from triagebook.tools.log import log_event
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 220, 84, 34, 28  # pixels
-MOST_WIDE, MOST_BARS = 60, 120
-INK, GRID, BAR, HOT, LIMIT, PAPER = range(6)
-PALETTE = ((29, 28, 29), (221, 221, 221), (54, 117, 190), (204, 60, 40), (204, 60, 40), (255, 255, 255))
-FULL_FROM = 0.98
-SCALE = 2
-GLYPHS = {  # five columns a character, the lowest bit is the top row
-    "0": "3e5149453e", "1": "00427f4000", "2": "4261514946", "3": "2141454b31", "4": "1814127f10", "5": "2745454539",
-    "6": "3c4a494930", "7": "0171090503", "8": "3649494936", "9": "064949291e", "%": "2313086462", ".": "0060600000",
-    "/": "2010080402", "f": "087e090102", "o": "3844444438", "K": "7f08142241", "M": "7f020c027f", "G": "3e4149497a",
-    "T": "01017f0101", "i": "00447d4000", "B": "7f49494936", "-": "0808080808",
-}  # fmt: skip
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 360, 110, 24, 76, 48  # pixels
+MOST_WIDE, MOST_BARS = 96, 120
+TITLE_SIZE, TEXT_SIZE = 26, 20
+GAP = 40  # pixels between the limit's name and its use
+PAPER, EDGE, INK, GREY, GRID, BAR, HOT = "#ffffff", "#b5b5b5", "#1d1c1d", "#616061", "#dddddd", "#3675be", "#cc3c28"
 
 
-def picture(diagnosis: Diagnosis) -> tuple[bytes, str]:
-    """The chart of a diagnosis and its text for those who cannot see it; both empty without two samples of the use."""
-    course, verdict = course_of(diagnosis), diagnosis.verdict
-    if not course or verdict is None or verdict.limit is None:
-        return b"", ""
+@dataclass(frozen=True)
+class UseCourse:
+    """What the picture shows: use and limit at each sample, the limit's name, the newest use of it in words, and all in a line."""
+
+    points: tuple[tuple[float, float], ...]
+    name: str
+    newest: str
+    says: str
+
+
+def use_course(diagnosis: Diagnosis) -> UseCourse | None:
+    """The use of the verdict's limit, where it was read in at least two samples."""
+    points, verdict = course_of(diagnosis), diagnosis.verdict
+    if not points or verdict is None or verdict.limit is None:
+        return None
     limit, unit = verdict.limit, "bytes" if verdict.limit.unit == "bytes" else ""
-    label = f"{quantity(course[-1][0], unit)} / {quantity(limit.value, unit)}"
-    used = ", ".join(quantity(used, unit) for used, _limit in course)
-    return chart_png(course, label), f"{plain(limit.name, NAME)}: {used} of {quantity(limit.value, limit.unit)}"
+    name, used = plain(limit.name, NAME), [quantity(used, unit) for used, _limit in points]
+    all_of_it = quantity(limit.value, limit.unit)
+    return UseCourse(tuple(points), name, f"{used[-1]} of {all_of_it}", f"{name}: {', '.join(used)} of {all_of_it}")
 
 
 def course_of(diagnosis: Diagnosis) -> list[tuple[float, float]]:
@@ -46,52 +57,54 @@ def course_of(diagnosis: Diagnosis) -> list[tuple[float, float]]:
     return []
 
 
-def chart_png(course: Sequence[tuple[float, float]], label: str = "") -> bytes:
-    """The picture; empty without a course. `label` keeps the characters of `GLYPHS`, such as `392 of 400`."""
-    shares = [max(0.0, used / limit) for used, limit in course if limit > 0][-MOST_BARS:]
-    if not shares:
+def chart_png(course: Sequence[tuple[float, float]], name: str = "", newest: str = "") -> bytes:
+    """The picture; empty without a course, and without Pillow."""
+    shares = shares_of(course)[-MOST_BARS:]
+    if not shares or not has_pillow():
         return b""
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - the extra `slack`
+
     top = max(1.0, *shares)
-    rows = [bytearray([PAPER]) * WIDTH for _ in range(HEIGHT)]
-    for share, text in ((0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")):
-        y = _height(share, top)
-        _box(rows, LEFT, y, WIDTH - 8, y + 1, GRID)
-        _text(rows, text, LEFT - 8 - len(text) * 6 * SCALE, y - 7)
-    step = min(MOST_WIDE, (WIDTH - 8 - LEFT) / len(shares))
+    image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, WIDTH - 1, HEIGHT - 1), outline=EDGE, width=2)
+    text, title = ImageFont.load_default(TEXT_SIZE), ImageFont.load_default(TITLE_SIZE)
+    for share in (0.0, 0.5, 1.0):
+        y = height_of(share, top)
+        draw.line((LEFT, y, WIDTH - RIGHT, y), fill=GRID, width=2)
+        draw.text((LEFT - 14, y), f"{share * 100:.0f} %", fill=GREY, font=text, anchor="rm")
+    step = min(MOST_WIDE, (WIDTH - RIGHT - LEFT) / len(shares))
     for number, share in enumerate(shares):
-        left, right = LEFT + int(number * step) + 1, LEFT + int((number + 1) * step) - 1
-        _box(rows, left, _height(share, top), max(right, left + 1), HEIGHT - BOTTOM, HOT if share >= FULL_FROM else BAR)
-    limit = _height(1.0, top)
-    _box(rows, LEFT, limit - 1, WIDTH - 8, limit + 1, LIMIT)
-    _text(rows, label, LEFT, 8)
-    return _png(rows)
+        left, right = LEFT + int(number * step) + 2, LEFT + int((number + 1) * step) - 2
+        box = (left, min(height_of(share, top), HEIGHT - BOTTOM), max(right, left), HEIGHT - BOTTOM)
+        draw.rectangle(box, fill=HOT if is_full(share) else BAR)
+    limit = height_of(1.0, top)
+    draw.line((LEFT, limit, WIDTH - RIGHT, limit), fill=HOT, width=4)
+    room = WIDTH - RIGHT - LEFT - title.getlength(newest) - GAP
+    draw.text((LEFT, 24), _shorten(name, lambda text: title.getlength(text) <= room), fill=INK, font=title, anchor="lt")
+    draw.text((WIDTH - RIGHT, 24), newest, fill=INK, font=title, anchor="rt")
+    draw.text((LEFT, HEIGHT - 18), f"{len(shares)} samples, the newest at the right", fill=GREY, font=text, anchor="lb")
+    content = BytesIO()
+    image.save(content, "PNG", optimize=True)
+    return content.getvalue()
 
 
-def _height(share: float, top: float) -> int:
+def _shorten(text: str, fits: Callable[[str], bool]) -> str:
+    """As much of a text as fits, with an ellipsis where it was cut."""
+    if fits(text):
+        return text
+    return next((cut for end in range(min(len(text), 120), 0, -1) if fits(cut := text[:end].rstrip() + "…")), "")
+
+
+def height_of(share: float, top: float) -> int:
+    """The y of a share of the limit, where `top` is the highest one drawn."""
     return HEIGHT - BOTTOM - int(share / top * (HEIGHT - BOTTOM - TOP))
 
 
-def _box(rows: list[bytearray], left: int, top: int, right: int, bottom: int, colour: int) -> None:
-    for row in rows[max(0, top) : bottom]:
-        row[left:right] = bytes([colour]) * (right - left)
-
-
-def _text(rows: list[bytearray], text: str, left: int, top: int) -> None:
-    for number, character in enumerate(text):
-        for column, bits in enumerate(bytes.fromhex(GLYPHS.get(character, "00"))):
-            for row in (row for row in range(7) if bits >> row & 1):
-                x, y = left + (number * 6 + column) * SCALE, top + row * SCALE
-                _box(rows, x, y, x + SCALE, y + SCALE, INK)
-
-
-def _png(rows: Sequence[bytearray]) -> bytes:
-    """PNG 1.2: eight bits a pixel with a palette, no filter."""
-    head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
-    pixels = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows), 9)
-    colours = b"".join(bytes(colour) for colour in PALETTE)
-    chunks = ((b"IHDR", head), (b"PLTE", colours), (b"IDAT", pixels), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+@cache
+def has_pillow() -> bool:
+    """Whether pictures can be drawn; if not, the log says once what is missing."""
+    if importlib.util.find_spec("PIL") is None:
+        log_event("slack.no_picture", missing="Pillow", needs="triagebook[slack]")
+        return False
+    return True

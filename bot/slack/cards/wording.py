@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from triagebook.bot.render import chart
 from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
 from triagebook.bot.slack.cards import mrkdwn
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -51,11 +52,7 @@ def urgency(verdict: Verdict) -> str:
 
 def gauge(used: float | None, limit: float) -> str:
     """`▰▰▰▰▰▰▰▰▰▱`. Full only where the limit is reached; no use known, no gauge."""
-    if used is None or limit <= 0:
-        return ""
-    share = max(0.0, used / limit)
-    filled = GAUGE if share >= 1 else int(share * GAUGE)
-    return "▰" * filled + "▱" * (GAUGE - filled)
+    return "".join(chart.gauge(used, limit, GAUGE, "▰▱"))
 
 
 def use(verdict: Verdict) -> str:

@@ -5,35 +5,42 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from triagebook.bot.slack.cards.blocks import note
-from triagebook.bot.slack.cards.chart_png import picture
-from triagebook.bot.slack.cards.detail import detail
+from triagebook.bot.render.chart import chart
+from triagebook.bot.slack.cards.blocks import fixed_width, note
+from triagebook.bot.slack.cards.chart_png import UseCourse, chart_png, use_course
+from triagebook.bot.slack.cards.detail import ELSEWHERE, detail
+from triagebook.bot.slack.cards.limits import card
 from triagebook.bot.slack.outbound.sender import FILE
 from triagebook.tools.diagnosis.stored import StoredDiagnosis
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
 
 MOST_BUNDLE = 500_000  # characters
+CHART_WIDTH = 60  # characters
 
 
 def below(run: ChatRun, answer: StoredDiagnosis) -> Iterator[Message]:
     """The messages, in their order."""
     found = answer.diagnosis
-    for number, card in enumerate(detail(found)):
-        yield _message(run, str(number), "detail", card.payload())
-    drawn, says = picture(found)
+    for number, told in enumerate(detail(found)):
+        yield _message(run, str(number), "detail", told.payload())
     name = f"{found.host.name}-{found.id}"
-    if drawn:
-        chart = {
-            "filename": f"{name}.png",
-            "title": "Use against the limit",
-            "alt_txt": says,
-            "base64": base64.b64encode(drawn).decode(),
-        }
-        yield _message(run, "chart", FILE, chart)
+    if course := use_course(found):
+        yield _chart(run, course, name)
     bundle = json.dumps(json.loads(answer.text), ensure_ascii=False, indent=1)
     if len(bundle) <= MOST_BUNDLE:
         yield _message(run, "file", FILE, {"filename": f"{name}.json", "title": f"{found.id}, all of it", "content": bundle})
+
+
+def _chart(run: ChatRun, course: UseCourse, name: str) -> Message:
+    """The picture with its words for those who cannot see it; plain characters where no picture can be drawn."""
+    title = "Use against the limit"
+    drawn = chart_png(course.points, course.name, course.newest)
+    if not drawn:
+        lines = [*chart(course.points, CHART_WIDTH), course.says]
+        return _message(run, "chart", "detail", card([fixed_width(title, lines)], title, ELSEWHERE).payload())
+    content = {"filename": f"{name}.png", "title": title, "alt_txt": course.says, "base64": base64.b64encode(drawn).decode()}
+    return _message(run, "chart", FILE, content)
 
 
 def again(user: str, cause: str, count: int) -> dict[str, Any]:

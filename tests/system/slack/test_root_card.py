@@ -1,20 +1,40 @@
 """The root card: the verdict first, all that was found in its fallback text, buttons that only ask."""
 
 import json
-import zlib
+import sys
 from dataclasses import replace
+from io import BytesIO
+from typing import cast
 
 import pytest
+from PIL import Image
 from triagebook.bot.slack.cards import detail, diagnosis, names
-from triagebook.bot.slack.cards.chart_png import chart_png, course_of, picture
+from triagebook.bot.slack.cards.chart_png import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    MOST_WIDE,
+    RIGHT,
+    TOP,
+    WIDTH,
+    chart_png,
+    course_of,
+    has_pillow,
+    use_course,
+)
 from triagebook.bot.slack.cards.wording import gauge, use
+from triagebook.bot.slack.flows.thread import below
 from triagebook.runbooks.engine.diagnosis import LimitValue, LoginResult, Usage
+from triagebook.tools.diagnosis.stored import redact_diagnosis
+from triagebook.tools.store.chat_runs import ChatRun
 
-from tests.system.slack.samples import CASES, recorded
+from tests.system.slack.samples import CASES, NOW, recorded
 from tests.system.slack.surfaces import ASKED, ROOT, TOKENS
 from tests.system.slack.test_hostile import clickable
 
 FOUND = recorded("debian-13-two-at-once")
+RUN = ChatRun("R1", "ann", "slack:U1", "C1", "web-01", "enomem", "M1", NOW)
+BLUE, RED = (0x36, 0x75, 0xBE), (0xCC, 0x3C, 0x28)
 
 
 def lines(blocks: object) -> list[str]:
@@ -123,35 +143,85 @@ def test_the_thread_has_a_line_for_each_check() -> None:
     assert "systemctl set-property --runtime worker.service TasksMax=64" in "\n".join(lines(by_hand.blocks))
 
 
-def _pixels(png: bytes) -> tuple[int, int, list[bytes]]:
-    """Width, height and rows of a palette image without filters, its checksums verified."""
-    at, found = 8, dict[bytes, bytes]()
-    while at < len(png):
-        length = int.from_bytes(png[at : at + 4], "big")
-        name, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
-        assert zlib.crc32(name + body) == int.from_bytes(png[at + 8 + length : at + 12 + length], "big")
-        found[name], at = body, at + 12 + length
-    width, height = (int.from_bytes(found[b"IHDR"][place : place + 4], "big") for place in (0, 4))
-    raw = zlib.decompress(found[b"IDAT"])
-    return width, height, [raw[row * (width + 1) + 1 : (row + 1) * (width + 1)] for row in range(height)]
+def opened(png: bytes) -> Image.Image:
+    """The picture, its checksums verified."""
+    Image.open(BytesIO(png)).verify()
+    image = Image.open(BytesIO(png))
+    assert (image.format, image.mode, image.size) == ("PNG", "RGB", (WIDTH, HEIGHT))
+    return image
+
+
+def column(image: Image.Image, x: int) -> list[tuple[int, int, int]]:
+    return [cast("tuple[int, int, int]", image.getpixel((x, y))) for y in range(image.height)]
+
+
+def inked(image: Image.Image, left: int, top: int, right: int, bottom: int) -> float:
+    """The share of dark pixels of a part of the picture: text that can be read on the white paper."""
+    pixels = [cast("tuple[int, int, int]", image.getpixel((x, y))) for x in range(left, right) for y in range(top, bottom)]
+    return sum(max(pixel) < 130 for pixel in pixels) / len(pixels)
 
 
 def test_the_chart_is_a_png_whose_bars_rise_with_the_use_and_turn_red_at_the_limit() -> None:
-    width, height, rows = _pixels(chart_png([(100, 400), (200, 400), (400, 400)], "400 / 400"))
-    assert (width, height, len(rows)) == (640, 220, 220)
-    columns = [110, 170, 230]
-    heights = [sum(row[x] in {2, 3} for row in rows) for x in columns]
-    assert heights[0] * 2 == pytest.approx(heights[1], abs=3)
-    assert heights[1] * 2 == pytest.approx(heights[2], abs=3)
-    assert [rows[180][x] for x in columns] == [2, 2, 3]
+    image = opened(chart_png([(100, 400), (200, 400), (400, 400)], "TasksMax", "400 of 400"))
+    columns = [LEFT + MOST_WIDE * number + MOST_WIDE // 2 for number in range(3)]
+    heights = [sum(pixel in {BLUE, RED} for pixel in column(image, x)[: HEIGHT - BOTTOM + 1]) for x in columns]
+    above = 3  # the line of the limit, which a lower bar does not reach
+    assert (heights[0] - above) * 2 == pytest.approx(heights[1] - above, abs=3)
+    assert (heights[1] - above) * 2 == pytest.approx(heights[2], abs=3)
+    assert [column(image, x)[HEIGHT - BOTTOM - 10] for x in columns] == [BLUE, BLUE, RED]
+    assert {column(image, x)[TOP] for x in (LEFT, 500, WIDTH - RIGHT)} == {RED}, "the limit is a line over the whole width"
     assert chart_png([]) == b""
+
+
+def test_the_chart_reads_the_same_on_a_light_and_a_dark_ground() -> None:
+    image = opened(chart_png([(100, 400), (200, 400)], "TasksMax", "200 of 400"))
+    corners = [image.getpixel(place) for place in ((0, 0), (WIDTH - 1, 0), (0, HEIGHT - 1), (WIDTH - 1, HEIGHT - 1))]
+    assert corners == [(0xB5, 0xB5, 0xB5)] * 4, "a border, and nothing to see through"
+    assert image.getpixel((LEFT + 300, 150)) == (255, 255, 255)
+    assert inked(image, LEFT, 20, LEFT + 100, 50) > 0.05, "what the limit is"
+    assert inked(image, WIDTH - RIGHT - 120, 20, WIDTH - RIGHT, 50) > 0.05, "how much of it is used"
+    assert all(inked(image, 10, y - 12, LEFT - 12, y + 12) > 0.01 for y in (TOP, HEIGHT - BOTTOM)), "0 % and 100 %"
+    assert inked(image, LEFT + 130, 20, WIDTH - RIGHT - 140, 50) == 0
+
+
+def test_many_samples_are_bars_that_fit() -> None:
+    image = opened(chart_png([(400, 400)] * 500, "T" * 500, "400 of 400"))
+    assert column(image, WIDTH - RIGHT + 4)[HEIGHT - BOTTOM - 10] == (255, 255, 255)
+    assert column(image, WIDTH - RIGHT - 3)[HEIGHT - BOTTOM - 10] == RED
+
+
+def test_the_same_samples_make_the_same_picture() -> None:
+    assert chart_png([(1, 2), (2, 2)], "a", "2 of 2") == chart_png([(1, 2), (2, 2)], "a", "2 of 2")
 
 
 def test_a_chart_needs_two_samples_of_the_use() -> None:
     assert course_of(FOUND) == [(24.0, 24), (24.0, 24)]
-    assert picture(FOUND)[0][:8] == b"\x89PNG\r\n\x1a\n"
-    assert picture(FOUND)[1] == "TasksMax (pids.max): 24, 24 of 24 tasks"
-    assert picture(recorded("healthy")) == (b"", "")
+    course = use_course(FOUND)
+    assert course is not None
+    assert (course.name, course.newest) == ("TasksMax (pids.max)", "24 of 24 tasks")
+    assert course.says == "TasksMax (pids.max): 24, 24 of 24 tasks"
+    assert use_course(recorded("healthy")) is None
+
+
+def test_without_pillow_the_thread_has_a_chart_of_characters_and_the_log_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = redact_diagnosis(FOUND)
+    with_picture = {message.id: message for message in below(RUN, answer)}
+    assert with_picture["M1.chart"].content["filename"].endswith(".png")
+    has_pillow.cache_clear()
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    try:
+        with caplog.at_level("WARNING", "triagebook"):
+            plain, again = [message for _ in range(2) for message in below(RUN, answer) if message.id == "M1.chart"]
+    finally:
+        monkeypatch.undo()
+        has_pillow.cache_clear()
+    assert [record.getMessage() for record in caplog.records] == ["slack.no_picture missing=Pillow needs=triagebook[slack]"]
+    assert again == plain
+    said = "\n".join(lines(plain.content["blocks"]))
+    assert "100 % |##" in said
+    assert "TasksMax (pids.max): 24, 24 of 24 tasks" in said
 
 
 def test_the_second_sample_is_announced_where_the_first_verdict_stands() -> None:
