@@ -16,6 +16,7 @@ LAYERS = {
         "log",
         "log_output",
         "files",
+        "unix_socket",
         "patterns",
         "settings",
         "transport",

@@ -22,8 +22,8 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.inventory.target import TargetName
-from triagebook.tools.watch.door import WatchListener
 from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
+from triagebook.tools.watch.listener import WatchListener
 from triagebook.tools.watch.observation import Seen
 from triagebook.tools.watch.textfile import Textfile
 
@@ -58,23 +58,23 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
     way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, deadlines=setup.STANDING)
     seen: queue.Queue[Seen | None] = queue.Queue(maxsize=4 * len(targets) + 4)
     watches = [_watch(target, runbook, way, seen, options) for target in targets]
-    doors = []
+    listeners = []
     for target, watch in zip(targets, watches, strict=True):
         path = setup.watch_socket(settings, target, options.ssh_config)
         if path is not None:
-            doors.append(WatchListener(path, watch))
+            listeners.append(WatchListener(path, watch))
     face = _Face(options, out)
     threads: list[threading.Thread] = []
     with _end_on_sigterm(watches):
         try:
-            for door in doors:
-                _open(door, err)
+            for listener in listeners:
+                _open(listener, err)
             threads += [_start(watch, options.samples, seen, err) for watch in watches]
             face.follow(seen, len(threads))
         except KeyboardInterrupt:
             pass
         finally:
-            _end(watches, doors, seen, threads)
+            _end(watches, listeners, seen, threads)
             face.close()
     return 0
 
@@ -98,9 +98,9 @@ def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queu
     return watch
 
 
-def _open(door: WatchListener, err: TextIO) -> None:
+def _open(listener: WatchListener, err: TextIO) -> None:
     try:
-        door.open()
+        listener.open()
     except UsageError as error:
         err.write(f"triagebook: `diagnose` cannot use the session of this watch: {error}\n")
 
@@ -134,11 +134,11 @@ def _end_on_sigterm(watches: list[HostWatch]) -> Iterator[None]:
 
 
 def _end(
-    watches: list[HostWatch], doors: list[WatchListener], seen: "queue.Queue[Seen | None]", threads: list[threading.Thread]
+    watches: list[HostWatch], listeners: list[WatchListener], seen: "queue.Queue[Seen | None]", threads: list[threading.Thread]
 ) -> None:
     """End all watches. Each thread closes its own session; one that hangs in a login is abandoned."""
-    for door in doors:
-        door.close()
+    for listener in listeners:
+        listener.close()
     for watch in watches:
         watch.stop()
     until = time.monotonic() + END_S

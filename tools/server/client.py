@@ -1,8 +1,6 @@
 """Asking the server. It knows who asks from the kernel; nothing here could tell it otherwise."""
 
-import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -11,7 +9,9 @@ from typing import Any
 
 from triagebook.runbooks.engine import errors
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.tools import unix_socket
 from triagebook.tools.server.protocol import MAX_ANSWER
+from triagebook.tools.unix_socket import LineReader, decode_message, encode_message
 
 SOCKET = "/run/triagebook/triagebook.sock"
 VARIABLE = "TRIAGEBOOK_SOCKET"
@@ -51,25 +51,25 @@ def ask_items(path: Path, request: Mapping[str, object]) -> Iterator[Any]:
 
 
 def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(TIMEOUT_S)
-        try:
-            connection.connect(str(path))
+    try:
+        with unix_socket.connect(path, TIMEOUT_S) as connection:
             with suppress(BrokenPipeError, ConnectionResetError):  # it answered `busy` and hung up before it read
-                connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as answers:
-                while line := answers.readline(MAX_ANSWER + 1):
-                    yield line
-        except ConnectionResetError as error:
-            raise UsageError(f"{path}: busy, retry in 1 s", reason="busy") from error
-        except OSError as error:
-            hint = "is `triagebook serve` running, and may you use its socket?"
-            raise UsageError(f"{path}: {error.strerror or error}: {hint}", reason="no_server") from error
+                connection.sendall(encode_message(request))
+            reader = LineReader(connection, MAX_ANSWER)
+            while (line := reader.read(time.monotonic() + TIMEOUT_S)) is not None:
+                yield line
+    except ConnectionResetError as error:
+        raise UsageError(f"{path}: busy, retry in 1 s", reason="busy") from error
+    except OSError as error:
+        hint = "is `triagebook serve` running, and may you use its socket?"
+        raise UsageError(f"{path}: {error.strerror or error}: {hint}", reason="no_server") from error
+    except ValueError as error:
+        raise UsageError(f"not an answer of triagebook serve: {error}", reason="no_server") from error
 
 
 def _check(line: bytes) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = json.loads(line)
+        answer = decode_message(line)
         if answer["ok"]:
             return answer
         refusal = answer["error"]

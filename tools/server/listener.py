@@ -2,7 +2,6 @@
 
 import os
 import socket
-import stat
 import threading
 import time
 from collections import Counter
@@ -11,14 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.tools import unix_socket
 from triagebook.tools.log import log_event
-from triagebook.tools.server.peer import peer_uid
 from triagebook.tools.server.protocol import MAX_REQUEST, Members, answer_line, parse_request
+from triagebook.tools.unix_socket import LineReader
 
 MODES = (0o600, 0o660, 0o666)  # whom the file system lets in; who may do what is the policy's
 MOST_CONNECTIONS = 64
 MOST_OF_ONE_USER = 8
 IDLE_S = 10.0
+STOP_CHECK_S = 0.5
 SEND_S = 30.0
 BUSY = {"ok": False, "error": {"reason": "busy", "message": "busy, retry in 1 s", "kind": "UsageError"}}
 Answer = Callable[[int, Members], Iterator[Mapping[str, object]]]
@@ -63,7 +64,7 @@ class Listener:
             self._idle.wait_for(lambda: not self._users.total(), timeout=patience_s)
 
     def _admit(self, connection: socket.socket) -> None:
-        uid = peer_uid(connection)
+        uid = unix_socket.peer_uid(connection)
         with self._lock:
             is_full = self._users.total() >= MOST_CONNECTIONS or self._users[uid] >= MOST_OF_ONE_USER
             if not is_full:
@@ -101,67 +102,29 @@ class Listener:
 
 def _lines(connection: socket.socket, stopping: threading.Event) -> Iterator[bytes]:
     """Whole lines. Ends at end of file, after `IDLE_S` without a whole one, or when the server stops."""
-    pending, deadline = b"", time.monotonic() + IDLE_S
-    connection.settimeout(0.5)
+    reader, deadline = LineReader(connection, MAX_REQUEST), time.monotonic() + IDLE_S
     while not stopping.is_set() and time.monotonic() < deadline:
         try:
-            received = connection.recv(65536)
+            line = reader.read(time.monotonic() + STOP_CHECK_S)
         except TimeoutError:
             continue
-        if not received:
-            return
-        pending += received
-        while b"\n" in pending:
-            line, _, pending = pending.partition(b"\n")
-            if len(line) > MAX_REQUEST:
-                pending = line  # refused below
-                break
-            yield line
-            connection.settimeout(0.5)
-            deadline = time.monotonic() + IDLE_S
-        if len(pending) > MAX_REQUEST:
+        except ValueError:
             error = UsageError(f"a request takes at most {MAX_REQUEST} bytes", reason="request")
             refusal = {"reason": error.reason, "message": str(error), "kind": "UsageError"}
             connection.sendall(answer_line({"ok": False, "error": refusal}))
             return
+        if line is None:
+            return
+        yield line
+        deadline = time.monotonic() + IDLE_S
 
 
 def _bind(path: Path, mode: int, group: int) -> socket.socket:
     if mode not in MODES:
         raise TrustError(f"socket mode {mode:04o}: expected one of 0600, 0660, 0666", reason="socket")
-    _remove_dead(path)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    before = os.umask(0o177)
     try:
-        listening.bind(str(path))
-        if group >= 0:
-            os.chown(path, -1, group)
-        os.chmod(path, mode)
+        listening = unix_socket.bind(path, mode=mode, group=group, backlog=MOST_CONNECTIONS)
     except OSError as error:
-        listening.close()
         raise TrustError(f"socket {path}: {error.strerror or error}", reason="socket") from error
-    finally:
-        os.umask(before)
-    listening.listen(MOST_CONNECTIONS)
     listening.settimeout(0.2)
     return listening
-
-
-def _remove_dead(path: Path) -> None:
-    """Remove the socket that a killed server left. TrustError: a server answers there, or it is no socket."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise TrustError(f"socket {path}: {error.strerror}", reason="socket") from error
-    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
-        raise TrustError(f"socket {path}: something else is there, or another account's", reason="socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, TimeoutError):
-            os.unlink(path)
-            return
-    raise TrustError(f"socket {path}: another server answers there", reason="socket")

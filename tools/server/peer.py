@@ -1,24 +1,12 @@
-"""Who is at the other end of a Unix socket: what the kernel says, and nothing the peer says.
-
-Source: unix(7), SO_PEERCRED: the credentials of the process that called connect(2), as of that moment.
-"""
+"""Names the account that asks over the Unix socket, by what the kernel says of it and nothing that the peer says."""
 
 import pwd
-import socket
-import struct
 from contextlib import suppress
 from pathlib import Path
 
 from triagebook.tools.policy.identity import Account, Actor
 
-_UCRED = struct.Struct("3i")  # pid, uid, gid
 _OVERFLOW = Path("/proc/sys/kernel/overflowuid")
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """The effective user id of the process that connected."""
-    _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return int(uid)
 
 
 def actor_of(uid: int, channel: str = "cli") -> Actor:

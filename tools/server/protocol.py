@@ -6,12 +6,12 @@
 A stream of items ends with {"ok": true, "end": COUNT}. No request has a member for who asks.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plan import Value
+from triagebook.tools.unix_socket import decode_message, encode_message
 
 MAX_REQUEST = 64 * 1024
 MAX_ANSWER = 4 * 1024 * 1024
@@ -80,28 +80,14 @@ class Members:
 def parse_request(line: bytes) -> Members:
     """One request. UsageError `request` for anything that is not a JSON object with each member once."""
     try:
-        raw = json.loads(line, object_pairs_hook=_once, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        return Members(decode_message(line))
+    except ValueError:
         raise UsageError("expected one JSON object on a line", reason="request") from None
-    if not isinstance(raw, dict):
-        raise UsageError("expected one JSON object on a line", reason="request")
-    return Members(raw)
 
 
 def answer_line(answer: Mapping[str, object]) -> bytes:
     """An answer as a line. UsageError `too_large` above the cap."""
-    line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    line = encode_message(answer)
     if len(line) > MAX_ANSWER:
         raise UsageError(f"the answer takes {len(line)} bytes, more than {MAX_ANSWER}; ask for less", reason="too_large")
     return line
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member stands twice")
-    return found
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

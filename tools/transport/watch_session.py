@@ -5,27 +5,24 @@ answers. Without a live socket, or when the watch has no session or reads other 
 the result says why. Both ends check that the other belongs to the same user.
 """
 
-import contextlib
 import hashlib
-import json
 import os
 import secrets
 import socket
-import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+from triagebook.tools import unix_socket
 from triagebook.tools.log import log_event
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.base import Exit, HostProcess, Login, LoginFailed, Route, Transport
+from triagebook.tools.unix_socket import LineReader, decode_message, encode_message
 
 MOST_BYTES = 1 << 21
-LONGEST_ADDRESS = 108  # sun_path of unix(7), with its NUL
 CONNECT_S = 1.0
 ANSWER_S = 45.0
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred, unix(7)
 
 
 def socket_path(folder: FilePath, reach: str, way: str) -> FilePath:
@@ -34,52 +31,32 @@ def socket_path(folder: FilePath, reach: str, way: str) -> FilePath:
     return folder / f"watch-{name}.sock"
 
 
-@contextlib.contextmanager
-def address_of(path: FilePath) -> Iterator[str]:
-    """What bind(2) and connect(2) are given: a socket's address holds 107 bytes, and home folders may be deep."""
-    if len(os.fsencode(path)) < LONGEST_ADDRESS:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
-
-
 def program_digest(argv: Sequence[str]) -> str:
     """What the collector reads: the last operand is its program."""
     return hashlib.sha256(argv[-1].encode()).hexdigest()
 
 
-def peer_uid(connection: socket.socket) -> int:
-    """The user at the other end, by the kernel."""
-    _pid, uid, _gid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return int(uid)
+def message_reader(connection: socket.socket) -> LineReader:
+    """Reads the other end's messages; other sessions of the thread go on meanwhile."""
+    return LineReader(connection, MOST_BYTES, _wait_readable)
 
 
-def read_line(connection: socket.socket, until: float) -> dict[str, Any]:
-    """One JSON object, newline-terminated. Raises OSError, TimeoutError, ValueError."""
-    data = bytearray()
-    while not data.endswith(b"\n"):
-        if not waiting.ready({connection.fileno(): waiting.READABLE}, until - time.monotonic()):
-            raise TimeoutError("no answer")
-        piece = connection.recv(65536)
-        if not piece:
-            raise ConnectionResetError("the watch hung up")
-        data += piece
-        if len(data) > MOST_BYTES:
-            raise ValueError("too long a message")
-    found = json.loads(data)
-    if not isinstance(found, dict):
-        raise ValueError("not a message")
-    return found
+def _wait_readable(connection: socket.socket, seconds: float) -> bool:
+    return bool(waiting.ready({connection.fileno(): waiting.READABLE}, seconds))
 
 
-def write_line(connection: socket.socket, message: Mapping[str, object]) -> None:
-    """Send one. Raises OSError."""
+def read_message(reader: LineReader, until: float) -> dict[str, Any]:
+    """The next message. Raises OSError, TimeoutError, ValueError."""
+    line = reader.read(until)
+    if line is None:
+        raise ConnectionResetError("the watch hung up")
+    return decode_message(line)
+
+
+def write_message(connection: socket.socket, message: Mapping[str, object]) -> None:
+    """Send one message. Raises OSError."""
     connection.settimeout(CONNECT_S)
-    connection.sendall(json.dumps(message).encode() + b"\n")
+    connection.sendall(encode_message(message))
 
 
 class WatchTransport:
@@ -115,16 +92,10 @@ class WatchTransport:
     def _connect(self) -> socket.socket:
         if self._path.lstat().st_uid != os.getuid():
             raise PermissionError(f"{self._path} is another user's")
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(CONNECT_S)
-            with address_of(self._path) as address:
-                connection.connect(address)
-            if peer_uid(connection) != os.getuid():
-                raise PermissionError(f"{self._path} is served by another user")
-        except BaseException:
+        connection = unix_socket.connect(self._path, CONNECT_S)
+        if unix_socket.peer_uid(connection) != os.getuid():
             connection.close()
-            raise
+            raise PermissionError(f"{self._path} is served by another user")
         return connection
 
 
@@ -132,7 +103,7 @@ class WatchSession:
     """The watch's session, as far as it lends it: samples, and the fixed commands of the last round."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+        self._connection, self._reader = connection, message_reader(connection)
         self._tag = secrets.token_hex(6)  # of the records, as the collector's own would be
         self.login = Login("exec", "ok")
         self.path = Route("watch")
@@ -140,8 +111,8 @@ class WatchSession:
     def ask(self, request: Mapping[str, object]) -> str:
         """The text the watch answers with. Raises OSError, ValueError: it could not, and why."""
         started = time.monotonic()
-        write_line(self._connection, {**request, "tag": self._tag})
-        answer = read_line(self._connection, time.monotonic() + ANSWER_S)
+        write_message(self._connection, {**request, "tag": self._tag})
+        answer = read_message(self._reader, time.monotonic() + ANSWER_S)
         if not isinstance(answer.get("text"), str):
             raise ValueError(str(answer.get("error", "no answer"))[:200])
         self.path.host_key = str(answer.get("host_key", self.path.host_key))[:100]

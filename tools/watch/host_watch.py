@@ -43,7 +43,7 @@ MAX_ASKS = 16
 
 @dataclass
 class Ask:
-    """Somebody wants the collector: `request` as the door read it, the answer goes into `reply`."""
+    """Somebody wants the collector: `request` as the listener read it, the answer goes into `reply`."""
 
     request: Mapping[str, Any]
     reply: "queue.Queue[Mapping[str, object]]" = field(default_factory=lambda: queue.Queue(1))
@@ -216,7 +216,7 @@ class HostWatch:
                 ask.reply.put(self._answer(ask.request))
 
     def _answer(self, request: Mapping[str, Any]) -> Mapping[str, object]:
-        from triagebook.tools.watch.lending import answer  # noqa: PLC0415 - only when somebody asks
+        from triagebook.tools.watch.session_requests import answer  # noqa: PLC0415 - only when somebody asks
 
         return answer(self.collection, request)
 

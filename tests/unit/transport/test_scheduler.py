@@ -13,7 +13,7 @@ from triagebook.tools.ssh.proxy_command import ProxyCommandStream
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.local import LocalTransport
 from triagebook.tools.transport.scheduler import Scheduler
-from triagebook.tools.transport.watch_session import read_line
+from triagebook.tools.transport.watch_session import message_reader, read_message
 
 
 def until_all_ended(scheduler: Scheduler, ended: list[str], count: int) -> None:
@@ -162,7 +162,7 @@ def test_a_watch_that_is_slow_to_answer_holds_up_nobody() -> None:
     ours, theirs = socket.socketpair()
 
     def ask() -> None:
-        assert read_line(ours, time.monotonic() + 5) == {"text": "late"}
+        assert read_message(message_reader(ours), time.monotonic() + 5) == {"text": "late"}
         ended.append("watch")
 
     with ours, theirs:

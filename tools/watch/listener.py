@@ -1,6 +1,7 @@
 """The Unix socket by which a `diagnose` of the same user asks a running watch. 0600, in a folder of 0700."""
 
 import contextlib
+import errno
 import os
 import queue
 import socket
@@ -10,8 +11,9 @@ import time
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools import unix_socket
 from triagebook.tools.log import log_event
-from triagebook.tools.transport.watch_session import address_of, peer_uid, read_line, write_line
+from triagebook.tools.transport.watch_session import message_reader, read_message, write_message
 from triagebook.tools.watch.host_watch import Ask, HostWatch
 
 REQUEST_S = 60.0
@@ -35,19 +37,13 @@ class WatchListener:
             state = folder.lstat()
             if state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077 or not stat.S_ISDIR(state.st_mode):
                 raise UsageError(f"{folder} must be a folder of yours alone (mode 0700)")
-            _remove_stale(self.path)
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            before = os.umask(0o177)
-            try:
-                with address_of(self.path) as address:
-                    listener.bind(address)
-            finally:
-                os.umask(before)
-            listener.listen(AT_ONCE)
+            listener = unix_socket.bind(self.path, backlog=AT_ONCE)
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise UsageError("a watch of this host runs already; diagnose asks that one") from None
             raise UsageError(f"{self.path}: {error.strerror or error}") from None
         self._listener = listener
-        threading.Thread(target=self._serve, daemon=True, name=f"door of {self._watch.host}").start()
+        threading.Thread(target=self._serve, daemon=True, name=f"requests to the watch of {self._watch.host}").start()
 
     def close(self) -> None:
         """Stop listening."""
@@ -74,11 +70,12 @@ class WatchListener:
     def _talk(self, connection: socket.socket) -> None:
         try:
             with connection, contextlib.suppress(OSError, ValueError):
-                if peer_uid(connection) != os.getuid():
+                if unix_socket.peer_uid(connection) != os.getuid():
                     return
+                reader = message_reader(connection)
                 while True:
-                    request = read_line(connection, time.monotonic() + REQUEST_S)
-                    write_line(connection, self._ask(Ask(request)))
+                    request = read_message(reader, time.monotonic() + REQUEST_S)
+                    write_message(connection, self._ask(Ask(request)))
         finally:
             self._free.release()
 
@@ -93,18 +90,3 @@ class WatchListener:
             return {"error": "too many ask it at once"}
         except queue.Empty:
             return {"error": "it is waiting for the host itself"}
-
-
-def _remove_stale(path: Path) -> None:
-    """A socket that nobody listens on any more. Raises UsageError when somebody does."""
-    if not path.exists():
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            with address_of(path) as address:
-                probe.connect(address)
-        except OSError:
-            path.unlink(missing_ok=True)
-            return
-    raise UsageError("a watch of this host runs already; diagnose asks that one")
