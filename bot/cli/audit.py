@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, call_server, show_answer
 from triagebook.bot.render.plan import table
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
@@ -44,11 +44,16 @@ def show(
 ) -> None:
     """Show one audit row with the proof that the log contains it.
 
-    The proof is the leaf, the Merkle path and the signed checkpoint; any C2SP verifier can check it.
+    The proof is the leaf, the Merkle path and the signed checkpoint. It is verified before it is printed, and any C2SP
+    verifier can verify it again.
 
     Example: triagebook audit show 41 --since 12
     """
-    show_answer({"do": "audit_show", "index": index, "old_size": since}, socket, as_json, _render_row)
+    from triagebook.tools.audit.proof import check_proof  # noqa: PLC0415 - light start
+
+    found = call_server({"do": "audit_show", "index": index, "old_size": since}, socket)
+    size = check_proof(found["proof"])
+    sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n" if as_json else _render_row(found, size))
 
 
 @app.command()
@@ -105,12 +110,14 @@ def _render_rows(rows: list[dict[str, Any]]) -> str:
     return table(columns, [[str(row[name]) for name in columns] for row in rows]) if rows else "No audit rows that you may read.\n"
 
 
-def _render_row(found: dict[str, Any]) -> str:
+def _render_row(found: dict[str, Any], size: int) -> str:
     row, proof = found["row"], found["proof"]
     lines = [f"{name:<15} {safe_text(str(value), 400)}" for name, value in row.items() if value and name != "detail"]
     lines += [f"  {safe_text(name, 40):<13} {safe_text(value, 400)}" for name, value in row["detail"].items()]
-    lines += ["", f"leaf            {proof['leaf']}", *(f"inclusion       {node}" for node in proof["inclusion"])]
-    lines += [f"consistency     {node}" for node in proof["consistency"]]
+    grew = f", and that log only grew since it had {proof['old_size']}" if proof["old_size"] else ""
+    lines += ["", f"verified        the signed log of {size} rows has this row{grew}"]
+    lines += [f"leaf            {proof['leaf']}", *(f"inclusion       {node}" for node in proof["inclusion"])]
+    lines += [f"old root        {proof['old_root']}", *(f"consistency     {node}" for node in proof["consistency"])] if grew else []
     return "\n".join([*lines, f"key             {proof['vkey']}", "", proof["checkpoint"]])
 
 

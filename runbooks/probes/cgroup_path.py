@@ -53,11 +53,6 @@ def _owner_of(path: str) -> CgroupOwner:
     return CgroupOwner("user" if user else "unit", unit, user, "user" if is_below_manager else "system")
 
 
-def unescape(unit: str) -> str:
-    """The unit's name for people: `\\x2d` becomes `-` (systemd-escape(1)). Not a name that systemctl takes."""
-    return re.sub(r"\\x(2d|40|5f|20)", lambda match: chr(int(match[1], 16)), unit)
-
-
 def ancestors(path: str) -> tuple[str, ...]:
     """The paths above, nearest first, without the root."""
     above = []

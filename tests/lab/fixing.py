@@ -135,7 +135,7 @@ def install(machine: Machine, folder: Path, fix_port: int = 0, *, is_hardened: b
     data = folder / "data"
     private_directory(data)
     signer = folder / "orders.pub"
-    signer.write_text(open_keys(data / KEYS).orders_public() + "\n")
+    signer.write_text(programs.run(("ssh-keygen", "-y", "-f", str(open_keys(data / KEYS).orders_path))))
     key = folder / "fixer"
     if not key.exists():
         programs.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)))

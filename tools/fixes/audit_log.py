@@ -6,7 +6,7 @@ from dataclasses import fields
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.audit.event import LogRow, decode
-from triagebook.tools.audit.merkle import consistency_proof, inclusion_proof
+from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_proof
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.views import AuditRow
 from triagebook.tools.policy.decide import may
@@ -50,6 +50,7 @@ class AuditProof:
     checkpoint: str
     vkey: str
     old_size: int = 0
+    old_root: str = ""
     consistency: tuple[str, ...] = ()
 
 
@@ -81,6 +82,7 @@ def show_row(trust: ApprovalServer, tried: FixRequest, index: int, old_size: int
         checkpoint=checkpoint.note,
         vkey=trust.checkpointer.vkey,
         old_size=old_size,
+        old_root=edge_of(hashes[:old_size]).root().hex() if old_size else "",
         consistency=tuple(node.hex() for node in consistency_proof(hashes, old_size)) if old_size else (),
     )
     return _to_audit_row(found[0]), proof

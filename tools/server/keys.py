@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
     load_ssh_private_key,
 )
@@ -30,11 +29,7 @@ class ServerKeys:
     orders_path: Path
 
     def __repr__(self) -> str:
-        return "Keys(***)"
-
-    def orders_public(self) -> str:
-        """The line for a host's list of signers: `ssh-ed25519 ...`."""
-        return self.orders.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+        return "ServerKeys(***)"
 
 
 def open_keys(directory: Path) -> ServerKeys:

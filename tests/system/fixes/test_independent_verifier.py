@@ -154,10 +154,11 @@ def test_it_accepts_what_audit_show_answers_and_rejects_it_tampered(ask: Ask, wo
         "index": proof.index,
         "inclusion": [_base64(bytes.fromhex(node)) for node in proof.inclusion],
         "old_size": proof.old_size,
-        "old_root": _base64(old_root),
+        "old_root": _base64(bytes.fromhex(proof.old_root)),
         "consistency": [_base64(bytes.fromhex(node)) for node in proof.consistency],
     }
     assert (row.action, row.person) == ("approve", "bob")
+    assert proof.old_root == old_root.hex()
     assert ask(**question) == {"checkpoint": True, "inclusion": True, "consistency": True}
     tampered = _base64(proof.leaf.replace("bob", "eve").encode())
     assert ask(**{**question, "leaf": tampered}) == {"checkpoint": True, "inclusion": False, "consistency": True}

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 import typer
-from triagebook.bot.cli import fix, server_call
+from triagebook.bot.cli import audit, fix, server_call
 from triagebook.bot.cli.app import app, mount
 from triagebook.bot.render.plan import render_fix, render_fixes
-from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.errors import TrustError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.fixes.apply import hold_lease
 from typer.testing import CliRunner
 
 from tests.system.fixes import policies, samples
+from tests.unit.audit.test_proof import proof
 
 mount(["fix", "lock", "audit", "policy", "serve"])
 RUN = CliRunner()
@@ -161,3 +162,17 @@ def test_a_lease_is_renewed_while_the_work_lasts_and_not_after() -> None:
     while renewed.acquire(blocking=False):
         pass
     assert not renewed.acquire(timeout=0.05)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_audit_row_is_shown_only_with_a_proof_that_holds(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    answer = {"row": {"index": 4, "action": "approve", "detail": {}}, "proof": proof()}
+    monkeypatch.setattr(audit, "call_server", lambda _request, _socket: answer)
+    printed = RUN.invoke(app, ["audit", "show", "4", "--since", "3", *options], catch_exceptions=False).output
+    if options:
+        assert json.loads(printed) == answer
+    else:
+        assert "verified        the signed log of 7 rows has this row, and that log only grew since it had 3\n" in printed
+    monkeypatch.setattr(audit, "call_server", lambda _request, _socket: {**answer, "proof": {**proof(), "leaf": "row 5"}})
+    with pytest.raises(TrustError, match="the proof does not hold: row 4"):
+        RUN.invoke(app, ["audit", "show", "4", "--since", "3", *options], catch_exceptions=False)

@@ -1,7 +1,7 @@
 """Whom a control group belongs to."""
 
 import pytest
-from triagebook.runbooks.probes.cgroup_path import CgroupOwner, ancestors, is_login_session, owner_of, unescape
+from triagebook.runbooks.probes.cgroup_path import CgroupOwner, ancestors, is_login_session, owner_of
 
 NAMES = {1000: "alice"}
 USER = "/user.slice/user-1000.slice"
@@ -59,10 +59,6 @@ def test_a_path_tells_its_owner(path: str, owner: CgroupOwner) -> None:
 def test_ancestors_come_nearest_first_without_the_root() -> None:
     assert ancestors("/a/b/c") == ("/a/b", "/a")
     assert ancestors("/a") == ancestors("/") == ancestors("") == ()
-
-
-def test_names_for_people_lose_the_escapes() -> None:
-    assert unescape("app-foo\\x2dbar.service") == "app-foo-bar.service"
 
 
 def test_login_sessions_are_those_below_a_users_slice() -> None:
