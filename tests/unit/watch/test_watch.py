@@ -4,6 +4,7 @@ import queue
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.records import Record, Sample
 from triagebook.tools.collector.collect import Cost
-from triagebook.tools.transport.base import Login, LoginFailed
+from triagebook.tools.transport.base import Login, LoginFailed, Route
 from triagebook.tools.watch.host_watch import SILENT_SAMPLES, Ask, HostWatch
 from triagebook.tools.watch.observation import Seen
 from triagebook.tools.watch.series import FORGOTTEN_AFTER, LONG, MOST_SERIES, RECENT, Course
@@ -52,6 +53,7 @@ class FakeCollection:
         self.samples: tuple[Sample, ...] = ()
         self.has_ended = self.is_closed = False
         self.breaths = 0
+        self.session = SimpleNamespace(path=Route("ssh:stock"))
         self.take_sample()
 
     def take_sample(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
