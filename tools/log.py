@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.runbooks.engine.text import safe_text
 
 if TYPE_CHECKING:
     import logging
@@ -167,7 +166,7 @@ def safe_values(context: Mapping[str, object]) -> dict[str, str]:
 
 def safe_value(key: str, value: object) -> str:
     """Return a value as one line of bounded length, without secrets and with unprintable characters as escapes."""
-    from triagebook.tools.redact import redact  # noqa: PLC0415 - its patterns take 10 ms to compile
+    from triagebook.tools.redact import clean_text, redact  # noqa: PLC0415 - its patterns take 10 ms to compile
 
     if value is None:
         return ""
@@ -180,7 +179,7 @@ def safe_value(key: str, value: object) -> str:
     if isinstance(value, Exception) and not isinstance(value, TriagebookError):
         value = f"{type(value).__name__}: {value}"
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    safe = safe_text(redact(" ".join(text.split())), LONGEST)
+    safe = clean_text(text, LONGEST)
     return redact(f"{key}={safe}").partition("=")[2]  # a value whose own name says that it is a secret
 
 

@@ -7,6 +7,8 @@ because masking by name alone misses most of them. What is cut is replaced by `*
 import re
 from collections.abc import Callable
 
+from triagebook.runbooks.engine.text import safe_text
+
 MASK = "***"
 MAX_LINE = 64 * 1024  # characters; a longer line is cut, not split, so that no secret can straddle the cut
 CUT = "... (line cut)"
@@ -82,6 +84,11 @@ def redact(text: str) -> str:
     """The text without secrets of the shapes known here."""
     redactor = Redactor()
     return redactor.feed(text) + redactor.finish()
+
+
+def clean_text(text: str, limit: int) -> str:
+    """What somebody wrote, fit to be stored, shown and logged: one line without secrets and unprintable characters."""
+    return safe_text(redact(" ".join(text.split())), limit)
 
 
 def _redact_words(text: str) -> str:

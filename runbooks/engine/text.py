@@ -14,16 +14,6 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f" (one of: {', '.join(known)})" if 0 < len(known) <= 12 else ""
 
 
-def plain(raw: bytes | str, limit: int = 200) -> str:
-    """Control, bidirectional and other unprintable characters as escapes; one space between words; cut at `limit`."""
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in " ".join(text[: limit + 1].split())
-    )
-    return shown if len(shown) <= limit else shown[:limit] + "..."
-
-
 # Controls, formats (bidirectional marks, zero width), surrogates, private use, unassigned, line, paragraph separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -37,6 +27,12 @@ def safe_text(value: str, limit: int = 400) -> str:
     if not value.isascii() or not value.isprintable():
         value = "".join(_escape(character) for character in value[: limit + 1])
     return value if len(value) <= limit else value[: limit - 1] + "…"
+
+
+def safe_line(raw: bytes | str, limit: int = 200) -> str:
+    """At most `limit` characters as `safe_text` gives them, on one line: one space between words."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    return safe_text(" ".join(text.split()), limit)
 
 
 def _escape(character: str) -> str:

@@ -3,7 +3,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triagebook.tools.redact import MAX_LINE, Redactor, redact
+from triagebook.tools.redact import MAX_LINE, Redactor, clean_text, redact
 
 CANARY = "CaNaRy7f3Kq9"
 KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk{CANARY}\nAAAA{CANARY}\n-----END OPENSSH PRIVATE KEY-----"
@@ -82,3 +82,9 @@ def test_hostile_text_does_not_cost_more_than_its_length(text: str) -> None:
     started = time.perf_counter()
     redact(text)
     assert time.perf_counter() - started < 2
+
+
+def test_what_a_person_wrote_becomes_one_short_line_without_secrets() -> None:
+    written = "because\nof\x1b[31m  password:\n hunter2 \u202eevil"
+    assert clean_text(written, 300) == r"because of\x1b[31m password: *** \u202eevil"
+    assert clean_text(written, 12) == "because of\\…"

@@ -9,6 +9,7 @@ from triagebook.tools.actions.orders import status_request
 from triagebook.tools.host_setup.layout import FIXER, HELPER
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.log import log_event
+from triagebook.tools.redact import clean_text
 from triagebook.tools.transport.base import Deadlines, HostProcess, Login, LoginFailed, Transport
 
 ARGV = ("sudo", "-n", HELPER)
@@ -19,6 +20,7 @@ FIELDS = (
 ANSWER_S = 900.0  # a swap file on a slow disk
 PATIENCE = Deadlines(exec_s=30, first_byte_s=ANSWER_S, total_s=ANSWER_S + 60)
 CAP_BYTES = 1 << 16
+MAX_SAID = 200  # characters of what a helper said out of turn
 GLANCE_S = 0.005
 
 
@@ -55,10 +57,10 @@ def parse(text: str) -> HelperAnswer:
     """A whole answer. AnswerLost for anything else."""
     lines = text.split("\n")
     if lines[:1] != [f"triagebook={VERSION}"] or lines[-2:] != [f"end={VERSION}", ""]:
-        raise AnswerLost(f"no whole answer of the helper: {_printable(text)}")
+        raise AnswerLost(f"no whole answer of the helper: {clean_text(text, MAX_SAID)}")
     pairs = dict(line.partition("=")[::2] for line in lines[1:-2])
     if tuple(pairs) != FIELDS or len(pairs) != len(lines) - 3:
-        raise AnswerLost(f"not the answer of {VERSION}: {_printable(text)}")
+        raise AnswerLost(f"not the answer of {VERSION}: {clean_text(text, MAX_SAID)}")
     return HelperAnswer(**pairs)
 
 
@@ -116,7 +118,7 @@ class HelperSession:
             self.is_used = True
             return _answer(self.host, self.process, message)
         if said is not None and not said.startswith(f"triagebook={VERSION}\n"):
-            raise LoginFailed(Login("exec", "refused", f"its helper ended before it had an order: {_printable(said)}"))
+            raise LoginFailed(Login("exec", "refused", f"its helper ended before it had an order: {clean_text(said, MAX_SAID)}"))
         return self.link.ask(self.host, message)
 
     def _early_output(self) -> str | None:
@@ -146,14 +148,10 @@ def _answer(host: str, process: HostProcess, message: bytes) -> HelperAnswer:
     try:
         return parse(output.decode("ascii", "replace"))
     except AnswerLost as error:
-        said = _printable(ended.stderr.decode("utf-8", "replace"))
+        said = clean_text(ended.stderr.decode("utf-8", "replace"), MAX_SAID)
         raise AnswerLost(f"{host}: {ended.ended} {ended.detail}: {error} {said}".strip()) from None
 
 
 def _not_prepared_error(host: str, error: Exception) -> RefusedError:
     message = f"{host}: its helper cannot be asked: {error}; prepare it by `triagebook host install {host}`"
     return RefusedError(message, reason="not_prepared")
-
-
-def _printable(text: str) -> str:
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:200]

@@ -5,7 +5,6 @@ from dataclasses import replace
 from triagebook.runbooks.engine.canonical import plan_digest
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan
-from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
@@ -14,7 +13,7 @@ from triagebook.tools.fixes.revert import IN_PLACE
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.fixes.vote import load_fix
 from triagebook.tools.policy.model import PolicyQuestion
-from triagebook.tools.redact import redact
+from triagebook.tools.redact import clean_text
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import Fix, plan_of
 from triagebook.tools.times import rfc3339
@@ -60,7 +59,7 @@ def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, live: Plan, reason
         undo_commands=rendering.undo_commands,
         requester=tried.identity.person,
         requester_account=str(tried.identity.account),
-        reason=safe_text(redact(" ".join(reason.split())), MAX_REASON),
+        reason=clean_text(reason, MAX_REASON),
         expires_at=rfc3339(tried.at + expiry_of(trust, tried, PolicyQuestion("approve", fix.host, fix.runbook, live.risk))),
         order=order,
         order_digest=plan_digest(order),

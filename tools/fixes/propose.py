@@ -11,13 +11,12 @@ from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.plan import MAX_REASON, Plan, PlannedValue, Request, Value, find_offer, make_plan
 from triagebook.runbooks.engine.plan_codec import digest, encode
-from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, log_decision, new_fix_id, require
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import PolicyQuestion
-from triagebook.tools.redact import redact
+from triagebook.tools.redact import clean_text, redact
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import Fix, runbook_name
 from triagebook.tools.times import parse_rfc3339, rfc3339
@@ -125,7 +124,7 @@ def _plan(trust: ApprovalServer, tried: FixRequest, proposal: Proposal, diagnosi
         parameters=proposal.parameters,
         requester=tried.identity.person,
         requester_account=str(tried.identity.account),
-        reason=safe_text(redact(" ".join(proposal.reason.split())), MAX_REASON),
+        reason=clean_text(proposal.reason, MAX_REASON),
         expires_at=rfc3339(expires_at),
         target_id=trust.executor.target_id(diagnosis.host.name) if trust.executor and not is_replay else "",
     )

@@ -7,7 +7,6 @@ from triagebook.runbooks.engine.canonical import plan_digest
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan, PlannedValue
-from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.actions.orders import UNDO, number_of
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
@@ -15,7 +14,7 @@ from triagebook.tools.fixes.freshness import other_host
 from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
 from triagebook.tools.fixes.vote import load_fix
 from triagebook.tools.policy.model import PolicyQuestion
-from triagebook.tools.redact import redact
+from triagebook.tools.redact import clean_text
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import Fix, plan_of
@@ -94,7 +93,7 @@ def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, plan: Plan, fresh:
         disruption="The value before comes back; the helper refuses where present use is above it.",
         requester=tried.identity.person,
         requester_account=str(tried.identity.account),
-        reason=safe_text(redact(" ".join(reason.split())), MAX_REASON),
+        reason=clean_text(reason, MAX_REASON),
         expires_at=rfc3339(_expires(trust, tried, plan, fix)),
         order=order,
         order_digest=plan_digest(order),

@@ -6,7 +6,6 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.plan import Rendering, Value, find_offer
-from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.fixes import apply, audit_log, persist, propose, revert, sweep, view, vote
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, attempt, require
 from triagebook.tools.fixes.audit_log import AuditProof, AuditReport
@@ -15,7 +14,7 @@ from triagebook.tools.fixes.views import AuditRow, FixSummary, FixView, LockView
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.identity import Actor, parse_account
 from triagebook.tools.policy.model import RULED, PolicyQuestion
-from triagebook.tools.redact import redact
+from triagebook.tools.redact import clean_text
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import LEASED, STATES, HostLock
 
@@ -121,7 +120,7 @@ class FixService:
         with attempt(self._trust, actor, "break_lock") as tried:
             require(self._trust, tried, PolicyQuestion("break_lock", host))
             tried.about["host"] = host
-            lock = self._break_lock(tried, host, safe_text(redact(" ".join(reason.split())), 300))
+            lock = self._break_lock(tried, host, clean_text(reason, 300))
             return lock_view(lock)
 
     def audit_list(self, actor: Actor, limit: int = 50, *, fix: str = "", host: str = "", person: str = "") -> tuple[AuditRow, ...]:

@@ -4,12 +4,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
-from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, log_decision
 from triagebook.tools.fixes.views import question_of
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
-from triagebook.tools.redact import redact
+from triagebook.tools.redact import clean_text
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import OPEN, Fix, Vote, plan_of
@@ -41,7 +40,7 @@ def approve(trust: ApprovalServer, tried: FixRequest, fix_id: str, plan_digest: 
 
     `break_glass` is the reason for approving an own plan. Raises RefusedError, each case with its own reason.
     """
-    reason = _plain(break_glass)
+    reason = clean_text(break_glass, MAX_TEXT)
     trust = with_current_groups(trust, tried, fix_id)
     with trust.store.write("approve") as transaction:
         fix = load_fix(trust, tried, transaction, fix_id, for_update=True)
@@ -64,7 +63,7 @@ def deny(trust: ApprovalServer, tried: FixRequest, fix_id: str, plan_digest: str
         fix = load_fix(trust, tried, transaction, fix_id, for_update=True)
         _votable(trust, tried, fix, plan_digest, "")
         _add_vote(tried, transaction, fix, is_yes=False, break_glass="")
-        _require_moved(fix_rows.decide(transaction, fix, "denied", tried.event(detail={"why": _plain(why)})), fix)
+        _require_moved(fix_rows.decide(transaction, fix, "denied", tried.event(detail={"why": clean_text(why, MAX_TEXT)})), fix)
 
 
 def withdraw(trust: ApprovalServer, tried: FixRequest, fix_id: str) -> None:
@@ -129,7 +128,3 @@ def _approval_event(tried: FixRequest, decision: Decision, reason: str, given: s
 def _require_moved(is_moved: bool, fix: Fix) -> None:
     if not is_moved:
         raise RefusedError(f"{fix.id}: somebody else was faster, or it expired", reason="already_decided")
-
-
-def _plain(text: str) -> str:
-    return safe_text(redact(" ".join(text.split())), MAX_TEXT)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.ssh.agent import AgentError
 from triagebook.tools.ssh.connection import Connection
 from triagebook.tools.ssh.failures import AuthRefused
@@ -67,7 +67,7 @@ def why_refused(connection: Connection, user: str, tried: Sequence[str], methods
 
 
 def _names_text(methods: Sequence[str]) -> str:
-    return plain(", ".join(methods)) or "nothing"
+    return safe_line(", ".join(methods)) or "nothing"
 
 
 def _try(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.ssh.failures import NotAgreed, Surprise
 from triagebook.tools.ssh.wire import (
     CHANNEL_CLOSE,
@@ -162,7 +162,7 @@ class Channels:
         elif kind == CHANNEL_OPEN_CONFIRMATION:
             self._confirm(channel, reader)
         elif kind == CHANNEL_OPEN_FAILURE:
-            code, text = reader.uint32(), plain(reader.string())
+            code, text = reader.uint32(), safe_line(reader.string())
             channel.refusal, channel.is_closed, channel.is_close_sent = f"{text} (reason {code})", True, True
             del self._table[channel.number]
         elif kind == CHANNEL_WINDOW_ADJUST:
@@ -191,7 +191,7 @@ class Channels:
         if name == b"exit-status":
             channel.status = reader.uint32()
         elif name == b"exit-signal":
-            channel.signal = plain(reader.string())
+            channel.signal = safe_line(reader.string())
         if wants_reply and channel.remote is not None:
             self._send(CHANNEL_FAILURE, uint32(channel.remote))
 

@@ -7,7 +7,7 @@ Between calls nobody reads: a host that asks for signs of life is answered at th
 import contextlib
 from collections.abc import Callable
 
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.ssh.algorithms import KEX_MESSAGES, KEXINIT, NEWKEYS
 from triagebook.tools.ssh.channels import Channel, Channels, remote_number
 from triagebook.tools.ssh.failures import BadPacket, Cut, Disconnected, NotAgreed, NotSsh, TimedOut
@@ -79,7 +79,7 @@ class Connection:
         said: list[str] = []
         try:
             while not (line := self._packets.read_line(until)).startswith(b"SSH-"):
-                said.append(plain(line))
+                said.append(safe_line(line))
                 if len(said) > MAX_LINES_BEFORE_BANNER:
                     raise NotSsh(f"{len(said)} lines, the first {said[0]!r}")
         except BadPacket:
@@ -91,7 +91,7 @@ class Connection:
             raise
         self.server = self.handshake.remote_version = line.decode("utf-8", "replace")
         if not line.startswith((b"SSH-2.0-", b"SSH-1.99-")):
-            raise NotSsh(f"{plain(line)}, which is not SSH 2")
+            raise NotSsh(f"{safe_line(line)}, which is not SSH 2")
 
     def exchange_keys(self, until: float) -> None:
         """Agree on keys and verify the host's. Raises NotAgreed, HostKeyRefused, TimedOut, Cut."""
@@ -176,7 +176,7 @@ class Connection:
     def _handle(self, payload: bytes, number: int) -> None:
         kind, reader = payload[0], Reader(payload, 1)
         if kind == DISCONNECT:
-            code, text = reader.uint32(), plain(reader.string())
+            code, text = reader.uint32(), safe_line(reader.string())
             raise Disconnected(f"the host disconnects: {text} (reason {code})")
         handshake = self.handshake
         if kind in (KEXINIT, NEWKEYS) or (kind in KEX_MESSAGES and handshake.is_running):
@@ -221,7 +221,7 @@ class Connection:
         elif kind in (USERAUTH_FAILURE, USERAUTH_PK_OK):
             self.auth_reply = (kind, reader)
         elif kind == USERAUTH_BANNER:
-            self.auth_banner = plain(reader.string())
+            self.auth_banner = safe_line(reader.string())
         else:
             self.send(UNIMPLEMENTED, uint32(number))
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.log import log_event
 from triagebook.tools.ssh.failures import DROPPED_ON_PURPOSE
 from triagebook.tools.transport.base import Login, LoginFailed
@@ -94,7 +94,7 @@ class OpensshLog:
         elif line.startswith("debug1: Server host key: "):
             self.host_key = next((word for word in line.split() if word.startswith("SHA256:")), "")
         if not line.startswith("debug") or "banner line" in line:
-            self._said.append(plain(line, 300))
+            self._said.append(safe_line(line, 300))
             del self._said[:-40]
 
     def _enter(self, phase: str) -> None:
@@ -120,7 +120,7 @@ class OpensshLog:
 
     def failure(self, stderr: bytes) -> TriagebookError:
         """What a login that ended amounts to."""
-        said = [line for line in self._said if line and "debug" not in line[:6]] + [plain(stderr, 300)]
+        said = [line for line in self._said if line and "debug" not in line[:6]] + [safe_line(stderr, 300)]
         text = " ".join(line for line in said if line.strip("@ ")) or "ssh ended without a word"
         if _USAGE.search(text):
             return UsageError(f"ssh: {text}")

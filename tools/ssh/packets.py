@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.ssh.failures import BadPacket
 from triagebook.tools.ssh.stream import ByteStream
 
@@ -123,7 +123,7 @@ class Packets:
 
     def unread_text(self) -> str:
         """What has arrived and was not read, as harmless text."""
-        return plain(bytes(self._unread[:400]))
+        return safe_line(bytes(self._unread[:400]))
 
     def read_packet(self, until: float) -> tuple[bytes, int]:
         """The next payload and its sequence number. Reading may go on after TimedOut. Raises also Cut, BadPacket."""

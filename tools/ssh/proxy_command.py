@@ -4,7 +4,7 @@ import socket
 import subprocess
 import tempfile
 
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.ssh.failures import Cut, ProxyFailed
 from triagebook.tools.ssh.stream import SocketStream
 from triagebook.tools.transport import waiting
@@ -49,7 +49,7 @@ class ProxyCommandStream(SocketStream):
         if self._has_received or not self._await_end(GRACE_S):
             return cut
         self._complaints.seek(0)
-        said = plain(self._complaints.read(300))
+        said = safe_line(self._complaints.read(300))
         return ProxyFailed(f"the proxy command ended with status {self._process.returncode}: {said}")
 
     def _await_end(self, seconds: float) -> bool:

@@ -7,7 +7,7 @@ are read until the end is met.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.ssh.failures import Cut, NotAgreed
 from triagebook.tools.ssh.wire import Malformed, Reader, string, uint32
 
@@ -71,7 +71,7 @@ class _SftpReader:
             return self._read(index) if len(file.content) < self._cap_bytes else self._finish(index)
         if kind != STATUS:
             raise NotAgreed("an SFTP answer that fits no request")
-        code, text = reader.uint32(), plain(reader.string())
+        code, text = reader.uint32(), safe_line(reader.string())
         if code != END_OF_FILE or not file.handle:
             file.reason = text or f"SFTP status {code}"
         return self._finish(index)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triagebook.runbooks.engine.text import plain
+from triagebook.runbooks.engine.text import safe_line
 from triagebook.tools.ssh import certificates, connector
 from triagebook.tools.ssh.algorithms import CURVE25519
 from triagebook.tools.ssh.attempt import LoginAttempt
@@ -169,13 +169,13 @@ def test_an_integer_is_read_as_written(value: int) -> None:
 
 @given(st.text(max_size=500))
 def test_text_of_a_host_is_one_printable_line(text: str) -> None:
-    assert plain(text).isprintable()
-    assert plain(text.encode("utf-8", "replace"), 20).isprintable()
-    assert len(plain("x" * 1000)) < 210
+    assert safe_line(text).isprintable()
+    assert safe_line(text.encode("utf-8", "replace"), 20).isprintable()
+    assert len(safe_line("x" * 1000)) < 210
 
 
 def test_bidirectional_and_control_characters_are_escaped() -> None:
-    assert plain("a\u202eb\x1b[31m\nc\td") == "a\\u202eb\\x1b[31m c d"
+    assert safe_line("a\u202eb\x1b[31m\nc\td") == "a\\u202eb\\x1b[31m c d"
 
 
 def test_every_fault_has_a_class(tmp_path: Path) -> None:
