@@ -1,5 +1,6 @@
 """Where the log goes and what its lines look like: plain text for a person, `key=value` for a server, or JSON."""
 
+import contextlib
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ LONGEST_LINE = 1000  # of a traceback
 def show_to_person(stream: TextIO, verbosity: int) -> None:
     """Print what happens as plain lines: 1 each phase and decision, 2 everything and the traceback of an internal error."""
     logger = logging.getLogger(ROOT)
-    _show(logger, PersonLines(is_full=verbosity > 1), stream)
+    _show(logger, PersonLines(is_full=verbosity > 1), stream, LEVELS[min(verbosity, 2)])
     logger.setLevel(LEVELS[min(verbosity, 2)])
     logger.propagate = False  # a library that prints what it logs itself would say it twice
 
@@ -30,9 +31,22 @@ def show_of_server(stream: TextIO, verbosity: int, form: str) -> None:
     """Print a line for each request and decision, and the warnings of libraries. `form` is text or json."""
     is_full = verbosity > 1
     lines = JsonLines(is_full=is_full) if form == "json" else ServerLines(is_full=is_full, is_journal=is_journal(stream))
-    _show(logging.getLogger(), lines, stream)
+    _show(logging.getLogger(), lines, stream, LEVELS[min(verbosity, 2)])
     logging.getLogger(ROOT).setLevel(LEVELS[min(verbosity, 2)])
     logging.getLogger(ROOT).propagate = True
+
+
+def add_handler(handler: logging.Handler, level: int) -> None:
+    """Let a handler have every event from a level on, without the lines that are printed becoming more."""
+    logger = logging.getLogger(ROOT)
+    handler.setLevel(level)
+    logger.addHandler(handler)
+    logger.setLevel(min(level, logger.getEffectiveLevel()))
+
+
+def remove_handler(handler: logging.Handler) -> None:
+    """Take it away again; the level stays."""
+    logging.getLogger(ROOT).removeHandler(handler)
 
 
 def is_journal(stream: TextIO) -> bool:
@@ -44,19 +58,20 @@ def is_journal(stream: TextIO) -> bool:
     return os.environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+class _LineHandler(logging.StreamHandler[TextIO]):
     """Ours: replaced when the log is set up again. A stream that is gone stops nobody's work."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Drop the line."""
 
 
-def _show(logger: logging.Logger, lines: logging.Formatter, stream: TextIO) -> None:
+def _show(logger: logging.Logger, lines: logging.Formatter, stream: TextIO, level: int) -> None:
     for each in (logging.getLogger(), logging.getLogger(ROOT)):
-        for handler in [handler for handler in each.handlers if isinstance(handler, _Handler)]:
+        for handler in [handler for handler in each.handlers if isinstance(handler, _LineHandler)]:
             each.removeHandler(handler)
-    handler = _Handler(stream)
+    handler = _LineHandler(stream)
     handler.setFormatter(lines)
+    handler.setLevel(level)
     logger.addHandler(handler)
 
 
@@ -75,7 +90,8 @@ class _Handover(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Hand it over; what the other process cannot be told is lost."""
         if hasattr(record, "event"):
-            self._send(record.event, safe_values(getattr(record, "context", {})))
+            with contextlib.suppress(Exception):
+                self._send(record.event, safe_values(getattr(record, "context", {})))
 
 
 class Lines(logging.Formatter):

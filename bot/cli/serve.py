@@ -86,6 +86,9 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="Hosts that assistants and Slack may name (default: the configured inventory)"),
     ] = None,
+    status: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Also serve /healthz, /readyz and /metrics, for example on 127.0.0.1:9464")
+    ] = "",
     log_format: Annotated[str, typer.Option(metavar="FORMAT", help="Form of the log on standard error: text or json")] = "text",
 ) -> None:
     """Run the approval server: policy, signing and audit log. SIGTERM stops it cleanly.
@@ -126,6 +129,10 @@ def serve(
     hosts = hosts_of(config, inventory)
     beside: list[Callable[[RunningServer], AbstractContextManager[object]]] = []
     mounted: Mapping[str, Endpoint] = {}
+    if status:
+        from triagebook.tools.server.status import StatusFace  # noqa: PLC0415 - prometheus-client
+
+        beside.append(StatusFace(status, options))
     if slack or slack_http:
         from triagebook.bot.slack.serving import slack_face  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context, Parameter
 
 FLAGS = {"-v": 1, "-vv": 2, "--verbose": 1}
-HELP = "Say each phase and decision on standard error; -vv says everything"
+HELP = "Print each phase and decision to standard error; -vv prints everything"
 _META = "triagebook.verbosity"
 SERVER = "serve"  # which sets up a log of its own
 

@@ -49,8 +49,18 @@ def test_pid_numbers_leave_out_the_three_hundred_that_are_never_given_again() ->
     assert "(node_processes_max_processes - 300)" in rules()["HostNearPidMax"]["expr"]
 
 
+def metrics_of_server() -> set[str]:
+    """Gauges by their names, counters with `_total`."""
+    source = (ROOT / "tools" / "server" / "metrics.py").read_text()
+    gauges = set(re.findall(r'GaugeMetricFamily\(\s*"(triagebook_\w+)"', source))
+    counters = {f"{name}_total" for name in re.findall(r'Counter\(\s*"(triagebook_\w+)"', source)}
+    assert len(gauges) > 4
+    assert len(counters) > 4
+    return gauges | counters
+
+
 def test_every_metric_is_one_that_node_exporter_cadvisor_or_the_watch_exports() -> None:
-    ours = {f"triagebook_{name}" for name in HELP}
+    ours = {f"triagebook_{name}" for name in HELP} | metrics_of_server()
     for name, rule in rules().items():
         named = set(re.findall(r"\b(?:node|container|triagebook)_\w+", rule["expr"]))
         assert named, name

@@ -41,6 +41,7 @@ class Checkpointer:
         self.vkey = vkey_of(origin, key.public_key())
         self._signed = Edge()
         self._last: Checkpoint | None = None
+        self._failed: TrustError | None = None
         self._one_at_a_time = threading.Lock()
 
     def start(self) -> Report:
@@ -82,6 +83,18 @@ class Checkpointer:
             assert self._last is not None  # noqa: S101 - set by _keep
             return self._last
 
+    def check(self) -> None:
+        """Compare the log's growth with what was signed, and sign nothing. TrustError as `publish` raises it.
+
+        The last failure of an anchor counts until a checkpoint is kept again. `audit verify` reads every row; this does not.
+        """
+        with self._one_at_a_time:
+            head, edge = self._extend()
+            if edge != head.edge:
+                raise TrustError("audit log: it did not grow out of what was signed", reason="audit_broken")
+            if self._failed is not None:
+                raise self._failed
+
     def report(self, extra_notes: Sequence[str] = ()) -> Report:
         """Verify every row against the checkpoints of the database, of the anchors, and the given ones."""
         collected = self.checkpoints(extra_notes)
@@ -119,9 +132,10 @@ class Checkpointer:
             try:
                 anchor.keep(checkpoint)
             except TrustError as error:
+                self._failed = error
                 log_event("audit.anchor_failed", rows=checkpoint.size, says=error)
                 raise
         with self._store.write("checkpoint") as transaction:
             audit_rows.add_checkpoint(transaction, checkpoint.size, checkpoint.note, self._clock())
-        self._last = checkpoint
+        self._last, self._failed = checkpoint, None
         log_event("audit.checkpoint", rows=checkpoint.size)

@@ -1,10 +1,11 @@
 """Opening the database, and transactions. A write on SQLite begins IMMEDIATE and is on the disk when it commits."""
 
 import os
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.log import log_event
 
 BUSY_S = 30
+PROBE_S = 2.0
 Step = Callable[[str], None]
 
 
@@ -96,6 +98,24 @@ class Store:
             for index in table.indexes:
                 transaction.connection.execute(CreateIndex(index, if_not_exists=True))
         return made
+
+    def probe(self) -> None:
+        """See whether it could be written now: nothing is. TrustError: it is gone, locked for long, or does not answer.
+
+        SQLite is opened anew, because the connections that are open outlive a file that was moved away.
+        """
+        if self.dialect != "sqlite":
+            with self.read() as transaction:
+                transaction.connection.execute(select(1))
+            return
+        try:
+            path = Path(self._engine.url.database or "").resolve().as_uri()
+            with closing(sqlite3.connect(f"{path}?mode=rw", uri=True, timeout=PROBE_S, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("SELECT size FROM tree_head").fetchone()
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise TrustError(f"database: {error}", reason="database") from error
 
     def close(self) -> None:
         """Close every connection."""
