@@ -1,1 +1,1 @@
-"""The Slack face. Only modules that talk to Slack import its SDK; mrkdwn, limits and cards are pure."""
+"""The Slack face lets people diagnose hosts and decide on fixes in Slack. Only modules that talk to Slack import its SDK."""

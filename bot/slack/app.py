@@ -1,4 +1,4 @@
-"""The listeners: each reduces what Slack sent to a delivery, keeps it, and acknowledges. None asks a host or waits for Slack."""
+"""Each listener reduces a request of Slack to a delivery, stores it and acknowledges it. None reads a host or waits for Slack."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -26,17 +26,17 @@ Accept = Callable[[Delivery], bool]
 Problems = Callable[[Delivery], Mapping[str, str]]
 
 
-def build(desk: SlackContext, signing_secret: str, accept: Accept, problems: Problems) -> App:
-    """The app; `accept` keeps a delivery, `problems` says what is wrong with a form before it closes."""
+def build(context: SlackContext, signing_secret: str, accept: Accept, problems: Problems) -> App:
+    """Return the Bolt app. `accept` stores a delivery; `problems` checks a form before it closes."""
     app = App(
         logger=quiet(),
-        client=desk.client,
+        client=context.client,
         signing_secret=signing_secret or "-",
-        authorize=_ourselves(desk),
+        authorize=_ourselves(context),
         process_before_response=True,  # a listener's return is the acknowledgement: what it kept is kept by then
         ignoring_self_events_enabled=True,
     )
-    for command in desk.settings.commands:
+    for command in context.settings.commands:
         app.command(command)(_listener(accept, of.of_command))
     app.message_shortcut(SHORTCUT)(_listener(accept, of.of_shortcut))
     for name in CLICKS:
@@ -47,7 +47,7 @@ def build(desk: SlackContext, signing_secret: str, accept: Accept, problems: Pro
         app.view(name)(_submission(accept, problems if name == names.PROPOSE_VIEW else None))
     app.event("app_mention")(_listener(accept, lambda body: of.of_event(body, "mention")))
     app.event("app_home_opened")(_listener(accept, lambda body: of.of_event(body, "home")))
-    app.options(names.HOST)(_hosts(desk.names.inventory))
+    app.options(names.HOST)(_hosts(context.names.inventory))
     return app
 
 
@@ -87,11 +87,11 @@ def _hosts(inventory: Inventory) -> Callable[..., None]:
     return listener
 
 
-def _ourselves(desk: SlackContext) -> Callable[..., AuthorizeResult]:
-    """Bolt asks for this at each request: answered from memory, so that no acknowledgement waits for Slack."""
+def _ourselves(context: SlackContext) -> Callable[..., AuthorizeResult]:
+    """Return a function that tells Bolt who we are, from memory, so that no acknowledgement waits for Slack."""
 
     def authorize(enterprise_id: str | None, team_id: str | None, user_id: str | None) -> AuthorizeResult:
-        token, ourselves = desk.client.token, desk.ourselves
+        token, ourselves = context.client.token, context.ourselves
         return AuthorizeResult(
             enterprise_id=enterprise_id, team_id=team_id, user_id=user_id, bot_token=token, bot_user_id=ourselves.user
         )
@@ -100,7 +100,7 @@ def _ourselves(desk: SlackContext) -> Callable[..., AuthorizeResult]:
 
 
 def quiet() -> logging.Logger:
-    """A logger for Bolt that takes errors only: at INFO and WARNING it writes whole bodies, with what persons wrote."""
+    """Return a logger for Bolt that takes only errors: below that level Bolt logs whole bodies, with what people wrote."""
     logger = logging.getLogger("triagebook.bolt")
     logger.setLevel(logging.ERROR)
     return logger

@@ -1,4 +1,4 @@
-"""Are the tokens valid, of one app, and allowed what the listeners need?"""
+"""Checks that the tokens are valid, belong to one app, and grant every scope that the listeners need."""
 
 import ssl
 
@@ -13,7 +13,7 @@ SCOPES_HEADER = "x-oauth-scopes"
 
 
 def problems(credentials: Credentials, approvals: str) -> list[str]:
-    """One line for each thing looked at: `ok`, `MISSING` or `note`."""
+    """Return one line for each check: `ok`, `MISSING` or `note`."""
     client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=ssl.create_default_context())
     return [*_bot(client), *_socket(client, credentials), *_settings(credentials, approvals)]
 

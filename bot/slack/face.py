@@ -1,4 +1,4 @@
-"""The Slack face beside `triagebook serve`: its parts put together, started, and ended in order."""
+"""Builds, starts and stops the parts of the Slack face that runs inside `triagebook serve`."""
 
 import ssl
 import threading
@@ -40,9 +40,9 @@ LONGEST_S = 30.0
 
 @dataclass
 class Face:
-    """Everything that runs."""
+    """The running parts of the Slack face."""
 
-    desk: SlackContext
+    context: SlackContext
     app: App
     inbox: Inbox
     sender: Sender
@@ -52,25 +52,25 @@ class Face:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin; Slack need not be there."""
-        self.desk.trust.groups.directory = UserGroups(self.desk)
+        """Start all parts; Slack need not be reachable."""
+        self.context.trust.groups.directory = UserGroups(self.context)
         self.sender.start()
         self.follower.start()
         self.inbox.start()
         self._begin(self._introduce)
 
     def listen(self, credentials: Credentials) -> None:
-        """Have Slack's deliveries come over a WebSocket that we open."""
+        """Receive Slack's deliveries over a WebSocket that we open."""
         self._begin(lambda: self._connect(credentials))
 
     def stop(self) -> None:
-        """End in the order in which things come: nothing new, what runs, what shows it."""
+        """Stop in order: first take nothing new, then end running work, then stop updating cards."""
         self._stopping.set()
-        self.desk.trust.groups.directory = None
+        self.context.trust.groups.directory = None
         for thread in self._threads:
             thread.join(10)
         self.inbox.stop()
-        if self.inbox.store is not self.desk.store:
+        if self.inbox.store is not self.context.store:
             self.inbox.store.close()
         self.follower.stop()
         self.sender.stop()
@@ -85,26 +85,26 @@ class Face:
         wait_s = RETRY_S / 4
         while not self._stopping.is_set():
             try:
-                answer = call(self.desk.client.auth_test)
+                answer = call(self.context.client.auth_test)
             except (RetryLater, CannotSend) as problem:
                 log_event("slack.unknown", says=str(problem))
                 self._stopping.wait(wait_s)
                 wait_s = min(LONGEST_S, wait_s * 2)
                 continue
-            self.desk.ourselves.user = str(answer.get("user_id", ""))
-            self.desk.ourselves.team = str(answer.get("team_id", ""))
+            self.context.ourselves.user = str(answer.get("user_id", ""))
+            self.context.ourselves.team = str(answer.get("team_id", ""))
             self._remember_groups()
 
     def _remember_groups(self) -> None:
-        """Who approves, for what is shown: asked now and then. What is decided asks by itself."""
+        """Refresh group members from time to time, for display only. Each decision looks them up itself."""
         while True:
-            self.desk.trust.groups.refresh(self.desk.trust.policy)
+            self.context.trust.groups.refresh(self.context.trust.policy)
             self.follower.wake()
             if self._stopping.wait(REFRESH_S):
                 return
 
     def _connect(self, credentials: Credentials) -> None:
-        """Socket Mode: connect, again after failures, and close at the end. It reconnects by itself in between."""
+        """Connect in Socket Mode, retry after failures, and close at the end. The SDK reconnects in between."""
         handler = SocketModeHandler(self.app, credentials.app_token, concurrency=SOCKET_WORKERS)
         wait_s = RETRY_S / 4
         while not self._stopping.is_set():
@@ -122,11 +122,11 @@ class Face:
 def build(
     place: RunningServer, hosts: Hosts, settings: SlackSettings, credentials: Credentials, asker: Asker | None = None
 ) -> Face:
-    """The parts, put together and not started. Without an asker, hosts are asked by this process."""
+    """Build the parts without starting them. Without an asker, this process diagnoses hosts itself."""
     trust = place.trust
     client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=_tls(credentials))
     sender = Sender(trust.store, trust.clock, client)
-    desk = SlackContext(
+    context = SlackContext(
         place.service,
         trust,
         hosts.service,
@@ -137,24 +137,24 @@ def build(
         hosts.default_runbook,
         asker or LocalAsker(hosts.service),
     )
-    follower, modals = Follower(desk), Modals(desk)
-    proposing = ProposeFlow(desk, follower, modals)
-    diagnosing = DiagnoseFlow(desk, Storm(desk))
-    work = Dispatcher(desk, diagnosing, DecideFlow(desk, follower, modals), proposing, HomeFlow(desk), modals)
+    follower, modals = Follower(context), Modals(context)
+    propose = ProposeFlow(context, follower, modals)
+    diagnose = DiagnoseFlow(context, Storm(context))
+    work = Dispatcher(context, diagnose, DecideFlow(context, follower, modals), propose, HomeFlow(context), modals)
     inbox = Inbox(chat_deliveries.store_of(trust.store), trust.clock, f"{trust.instance}.slack", work.do, work.on_defect)
-    app = listeners.build(desk, credentials.signing_secret, inbox.accept, proposing.problems)
-    return Face(desk, app, inbox, sender, follower, work)
+    app = listeners.build(context, credentials.signing_secret, inbox.accept, propose.problems)
+    return Face(context, app, inbox, sender, follower, work)
 
 
 @contextmanager
 def run(face: Face, credentials: Credentials | None = None, endpoint: Endpoint | None = None) -> Iterator[Face]:
-    """Run for as long as the block lasts: over a WebSocket where credentials are given, or behind an HTTP endpoint."""
+    """Run for as long as the block lasts: over a WebSocket if credentials are given, or behind an HTTP endpoint."""
     if endpoint is not None:
         endpoint.app, face.follower.strangers = face.app, endpoint.refused.take
     face.start()
     if credentials is not None:
         face.listen(credentials)
-    channel = face.desk.settings.approvals
+    channel = face.context.settings.approvals
     if not channel:
         log_event("slack.no_approvals")
     try:

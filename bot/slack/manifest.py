@@ -1,4 +1,4 @@
-"""The app's manifest: what Slack must allow and send for these listeners, and nothing more."""
+"""Builds the manifest of the Slack app: exactly the scopes and events that the listeners need."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ SCOPES: Mapping[str, str] = {
 
 
 def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = False) -> dict[str, Any]:
-    """For Socket Mode, or for HTTP at `url` (https://NAME, without a path); `has_history` asks to read channels besides."""
+    """Return the manifest for Socket Mode, or for HTTP at `url` (https://NAME). `has_history` also requests to read channels."""
     address = {"url": f"{url.rstrip('/')}{PATH}"} if url else {}
     request = {"request_url": address["url"]} if url else {}
     return {

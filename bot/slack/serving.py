@@ -1,4 +1,4 @@
-"""`triagebook serve --slack`: the Slack face, checked before anything is served."""
+"""Starts the Slack face of `triagebook serve --slack`; everything is checked before anything is served."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ SWITCH_S = 0.001  # who acknowledges waits at most so long for each thread that 
 
 @dataclass(frozen=True)
 class SlackFace:
-    """What `serve` enters with the place of trust. `mounted`: what another face's listener serves for it."""
+    """The Slack face as `serve` starts it beside the approval server. `mounted` is served by another face's listener."""
 
     settings: "SlackSettings"
     credentials: "Credentials"
@@ -64,7 +64,7 @@ class SlackFace:
 
 
 def slack_face(listen: str, hosts: "Hosts", approvals: str = "", *, is_shared: bool = False) -> SlackFace:
-    """Everything but the place of trust. Raises UsageError: no token, no signing secret, a setting that is none."""
+    """Build all but the approval server. Raises UsageError: no token, no signing secret, an invalid setting."""
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""How the Slack face is set up: tokens from the environment or private files, the rest under `slack:` in config.yaml.
+"""Reads the set-up of the Slack face: tokens from the environment or private files, the rest from `slack:` in config.yaml.
 
 slack:
   approvals: C0123456789     # the channel where plans wait for a decision
@@ -27,7 +27,7 @@ _COMMAND = re.compile(r"/[a-z0-9_-]{1,31}")
 
 @dataclass(frozen=True)
 class Credentials:
-    """What proves us to Slack, and Slack to us. Never shown."""
+    """The secrets that prove us to Slack, and Slack to us. They are never shown."""
 
     bot_token: str = field(repr=False)
     app_token: str = field(default="", repr=False)
@@ -37,7 +37,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class SlackSettings:
-    """Where plans are decided, which commands there are, when many cards become one."""
+    """The approvals channel, the slash commands, and when many cards become one."""
 
     approvals: str = ""
     commands: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class SlackSettings:
 
 
 def credentials(environment: Mapping[str, str] = os.environ, *, over_http: bool) -> Credentials:
-    """Raises UsageError naming what is missing. `NAME_FILE` is the path of a 0600 file that holds NAME."""
+    """Read the credentials. Raises UsageError naming what is missing. `NAME_FILE` is the path of a 0600 file that holds NAME."""
     found = {name: _secret(environment, name) for name in (BOT_TOKEN, APP_TOKEN, SIGNING_SECRET)}
     if not found[BOT_TOKEN].startswith("xoxb-"):
         raise UsageError(f"--slack: ${BOT_TOKEN} or ${BOT_TOKEN}_FILE must hold the bot token (xoxb-...)", reason="slack")
@@ -60,7 +60,7 @@ def credentials(environment: Mapping[str, str] = os.environ, *, over_http: bool)
 
 
 def slack_settings(raw: Mapping[str, object], runbooks: tuple[str, ...]) -> SlackSettings:
-    """The `slack:` part of the configuration; every runbook has the command of its id. Raises UsageError."""
+    """Read the `slack:` part of the configuration; every runbook gets the command of its id. Raises UsageError."""
     for key in raw:
         if key not in KEYS:
             raise UsageError(f"slack.{key}: unknown key{did_you_mean(str(key), KEYS)}", reason="slack")

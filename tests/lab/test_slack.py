@@ -80,7 +80,7 @@ def test_from_the_command_to_the_validated_change_and_back(
             settings = slack_settings({"approvals": through.emulator.channels["approvals"]}, (hosts.default_runbook(),))
             face = faces.build(place, hosts, settings, Credentials(TOKEN, "xapp-test", SECRET, f"{through.url}/api/"))
             world = LabSlack(through, driver=Driver(through, way(stack, face, through)))
-            until(lambda: face.desk.ourselves.team, "auth.test")
+            until(lambda: face.context.ourselves.team, "auth.test")
 
             card = proposed(world, timeout_s=SLOW_S, limit="400")
             world.driver.click("bob", card, names.APPROVE)

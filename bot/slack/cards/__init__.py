@@ -1,1 +1,1 @@
-"""Block Kit cards: pure functions from views to plain dicts."""
+"""Cards turn views into Block Kit, by pure functions that return plain dicts."""

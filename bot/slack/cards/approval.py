@@ -1,4 +1,4 @@
-"""The approval card: what exactly would change on which host. It is shown whole, or it cannot be approved from here."""
+"""The approval card shows exactly what would change on which host. A card that cannot be shown whole cannot be approved."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -75,7 +75,7 @@ SHORT = 60  # characters of a change that fits on one line
 
 @dataclass(frozen=True)
 class CardContext:
-    """What the caller adds to a fix: Slack ids of persons, why it is stale, how long it ran, its audit row."""
+    """What the caller adds to the card of a fix: Slack ids of persons, why it is stale, how long it ran, its audit row."""
 
     mentions: Mapping[str, str] = field(default_factory=dict)  # person -> Slack user id
     why: str = ""
@@ -87,7 +87,7 @@ NOTHING = CardContext()
 
 
 def approval(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> Card:
-    """The card of a fix in its present state, the same for every copy."""
+    """Return the card of a fix in its present state. Every copy of the card is the same."""
     text = fallback(fix, told)
     plan = fix.plan
     if plan is None:
@@ -101,7 +101,7 @@ def approval(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> Card:
 
 
 def details(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> list[Block]:
-    """Everything of the plan, for a modal; approved from there by the same button."""
+    """Return the blocks of a modal that shows the whole plan, with the same button to approve it."""
     plan = fix.plan
     if plan is None:
         return list(approval(fix, {}, told).blocks)
@@ -123,17 +123,17 @@ def details(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> list[B
 
 
 def fallback(fix: FixView, told: CardContext = NOTHING) -> str:
-    """The card as plain text."""
+    """Return the card as plain text."""
     return mrkdwn.fallback(_plain_lines(fix, told), FALLBACK)
 
 
 def change_line(plan: Plan) -> str:
-    """`host01: TasksMax of worker.service: 24 -> 64`, one line for all changes."""
+    """Return all changes of a plan in one line: `host01: TasksMax of worker.service: 24 -> 64`."""
     return f"{plan.host}: {'; '.join(f'{item.what}: {item.now} -> {item.then}' for item in plan.changes)}"
 
 
 def voters(fix: FixView, told: CardContext, decision: str = "approve") -> str:
-    """Who decided, as mentions where their Slack id is known."""
+    """Return the people who decided that way, as mentions if their Slack id is known."""
     found = [_voter(vote, told) for vote in fix.votes if vote.decision == decision]
     return ", ".join(found)
 
@@ -148,7 +148,7 @@ def _too_large(fix: FixView) -> Block:
 
 
 def _cautious(tokens: Tokens) -> Tokens:
-    """Without the buttons that say yes."""
+    """Return the buttons without those that approve or apply."""
     return {name: token for name, token in tokens.items() if name not in {names.APPROVE, names.APPLY}}
 
 
@@ -176,7 +176,7 @@ def _changes(plan: Plan) -> list[str]:
 
 
 def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
-    """Every line an approver says yes to. None of it may be left out then, so none of it is a `Part`."""
+    """Return every line that an approver approves. None may be left out, so none is a `Part`."""
     yield prose(run(mrkdwn.plain(plan.title), bold=True), run(f"\nbecause {mrkdwn.plain(plan.summary, 600)}"))
     yield fixed_width("Change", _changes(plan))
     if is_over:
@@ -213,7 +213,7 @@ def _vote_row(fix: FixView, plan: Plan, tokens: Tokens) -> list[Block]:
 
 
 def _is_possible(name: str, plan: Plan) -> bool:
-    """Not everything can be taken back, and only a live change can be made to last."""
+    """Tell whether a button applies to this plan: some changes have no undo, and only a live change can be made permanent."""
     if name == names.REVERT:
         return plan.undo != "none" and plan.action != UNDO
     return name != names.PERSIST or (plan.order.get("step") == "live" and plan.action != UNDO)

@@ -1,4 +1,4 @@
-"""What stands in the thread below a diagnosis: a line for each check, the facts with their sources, the changes by hand."""
+"""Builds the thread below a diagnosis: a line for each check, the facts with their sources, the commands to run by hand."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,7 +15,7 @@ ELSEWHERE = "in the file of this run"
 
 
 def detail(diagnosis: Diagnosis) -> tuple[Card, ...]:
-    """The messages of the thread, in order."""
+    """Return the messages of the thread, in order."""
     return (
         card(_checks(diagnosis), f"Checks of {mrkdwn.escape(diagnosis.host.name)}", ELSEWHERE),
         *([card(_evidence(diagnosis), "Evidence", ELSEWHERE)] if diagnosis.facts else []),
@@ -24,7 +24,7 @@ def detail(diagnosis: Diagnosis) -> tuple[Card, ...]:
 
 
 def evidence(diagnosis: Diagnosis) -> Card:
-    """Every cited fact, for `Show evidence`."""
+    """Return a card with every cited fact, for the button `Show evidence`."""
     return card(_evidence(diagnosis) or [prose(run("No fact is cited."))], "Evidence", ELSEWHERE)
 
 
@@ -84,7 +84,7 @@ def _cost(diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def boxes(title: str, lines: Iterable[str], spare: int = 1) -> Iterator[Part]:
-    """Lines as preformatted boxes of a bounded size; the later ones go first when room is short."""
+    """Return lines as preformatted boxes of a bounded size. If room is short, the last lines are left out first."""
     held: list[str] = []
     made = 0
     for line in (mrkdwn.exact(text, 600) for text in lines if text):

@@ -1,4 +1,4 @@
-"""The root card of a diagnosis: one message, edited from running to verdict. What is wrong stands first."""
+"""Builds the card of a diagnosis: one message, edited from running to verdict, with the cause first."""
 
 from collections.abc import Iterator
 
@@ -38,25 +38,25 @@ MAX_EVIDENCE, MAX_ALSO, MAX_UNKNOWN, MAX_CONSUMERS, MAX_NEXT = 6, 3, 4, 3, 2
 NAME_WIDTH = 22  # of a fact, so that a line fits on a telephone
 
 
-def progress_card(host: str, runbook: str, asked: Origin, says: str = "Reading the host; nothing is changed by looking.") -> Card:
-    """Before the verdict."""
-    who = context(f"{mrkdwn.code(runbook)} · asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(asked.at)}")
+def progress_card(host: str, runbook: str, origin: Origin, says: str = "Reading the host; nothing is changed by looking.") -> Card:
+    """Return the card shown while the host is being read."""
+    who = context(f"{mrkdwn.code(runbook)} · asked by {mrkdwn.person(origin.by)} · {mrkdwn.date(origin.at)}")
     return card([header(f"⏳ DIAGNOSING · {host}"), prose(run(mrkdwn.plain(says))), who], f"Diagnosing {mrkdwn.escape(host)}")
 
 
-def failure_card(host: str, says: str, reason: str, asked: Origin, tokens: Tokens) -> Card:
-    """No diagnosis came of it: said with its reason code, and never as a state of the host."""
+def failure_card(host: str, says: str, reason: str, origin: Origin, tokens: Tokens) -> Card:
+    """Return the card of a failed run, with its reason code. It never looks like a state of the host."""
     blocks = [
         header(f"⚫ NO DIAGNOSIS · {host}"),
         prose(run(mrkdwn.plain(says))),
-        context(f"reason {mrkdwn.code(reason)} · asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(asked.at)}"),
+        context(f"reason {mrkdwn.code(reason)} · asked by {mrkdwn.person(origin.by)} · {mrkdwn.date(origin.at)}"),
         *actions([button("Re-run", names.RERUN, tokens[names.RERUN])] if names.RERUN in tokens else []),
     ]
     return card(blocks, mrkdwn.fallback([f"No diagnosis of {host}: {says}", f"Reason: {reason}"]))
 
 
-def verdict(diagnosis: Diagnosis, asked: Origin, tokens: Tokens, pending: str = "") -> Card:
-    """The answer. `pending` is a line of ours, such as that a second sample is being taken."""
+def verdict(diagnosis: Diagnosis, origin: Origin, tokens: Tokens, pending: str = "") -> Card:
+    """Return the card with the verdict. `pending` is an extra line, such as that a second sample is being taken."""
     parts: list[Part | Block] = [header(title(diagnosis)), *_headline(diagnosis)]
     if diagnosis.verdict is not None:
         parts += _verdict(diagnosis, diagnosis.verdict)
@@ -66,40 +66,41 @@ def verdict(diagnosis: Diagnosis, asked: Origin, tokens: Tokens, pending: str = 
     parts += _outcomes(diagnosis)
     if pending:
         parts.append(note(f"⏳ {pending}"))
-    parts += [about(diagnosis, asked), *actions(_buttons(diagnosis, tokens))]
+    parts += [about(diagnosis, origin), *actions(_buttons(diagnosis, tokens))]
     return card(parts, fallback(diagnosis))
 
 
-def short_card(diagnosis: Diagnosis, asked: Origin, by: str, tokens: Tokens) -> Card:
-    """The card after somebody closed it: what it said in short, and how to look again."""
+def short_card(diagnosis: Diagnosis, origin: Origin, by: str, tokens: Tokens) -> Card:
+    """Return the card after it was closed: the verdict in one line, and a button to diagnose again."""
     kept = {name: token for name, token in tokens.items() if name in {names.RERUN, names.EVIDENCE}}
     blocks = [
         header(title(diagnosis)),
         prose(run(mrkdwn.plain(diagnosis.headline))),
         context(f"Closed by {mrkdwn.person(by)}."),
-        about(diagnosis, asked),
+        about(diagnosis, origin),
         *actions(_buttons(diagnosis, kept)),
     ]
     return card(blocks, fallback(diagnosis))
 
 
 def fallback(diagnosis: Diagnosis) -> str:
-    """All of it as plain text, for notifications, screen readers and clients without blocks."""
+    """Return the card as plain text, for notifications, screen readers and clients without blocks."""
     return mrkdwn.fallback(_plain_lines(diagnosis), FALLBACK)
 
 
-def about(diagnosis: Diagnosis, asked: Origin) -> Block:
-    """Who asked, when, by which runbook, which run, how long."""
+def about(diagnosis: Diagnosis, origin: Origin) -> Block:
+    """Return the line that says who asked, when, with which runbook, and how long it took."""
     ref = diagnosis.runbook
     samples = f"{len(diagnosis.samples)} sample{'s' if len(diagnosis.samples) != 1 else ''}"
+    taken = f"{mrkdwn.date(diagnosis.started_at)} · {duration(diagnosis.duration_ms)} · {samples}"
     return context(
-        f"asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(diagnosis.started_at)} · {duration(diagnosis.duration_ms)} · {samples}",
+        f"asked by {mrkdwn.person(origin.by)} · {taken}",
         f"runbook {mrkdwn.code(f'{ref.id}@{ref.version}')} {mrkdwn.code(digest(ref.digest))} · run {mrkdwn.code(diagnosis.id)}",
     )
 
 
 def _headline(diagnosis: Diagnosis) -> Iterator[Block]:
-    """The verdict's sentence in bold, what else the headline says after it."""
+    """Return the headline, with the verdict's sentence in bold."""
     summary = diagnosis.verdict.summary if diagnosis.verdict else ""
     if summary and summary in diagnosis.headline:
         main, rest = summary, " ".join(diagnosis.headline.replace(summary, " ").split())
@@ -125,7 +126,7 @@ def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
 
 
 def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
-    """Who uses it up, then the facts cited, but for those that the gauge has told; where the limit was read comes last."""
+    """Return the evidence: who uses the limit up, then the cited facts that the gauge does not show, then the limit's source."""
     entries = {entry.id: entry for entry in diagnosis.facts}
     limit, usage = verdict.limit, verdict.usage
     told = {(usage.source, usage.value)} if usage else set()
@@ -147,7 +148,7 @@ def _consumers(verdict: Verdict) -> Iterator[tuple[str, str]]:
 
 
 def _unknowns(diagnosis: Diagnosis) -> Iterator[Block]:
-    """What is not known stands before what is ruled out, and stays when room is short."""
+    """Return what could not be judged. It comes before what was ruled out and stays if room is short."""
     if diagnosis.unknown:
         more = len(diagnosis.unknown) - MAX_UNKNOWN
         told = [unknown_text(item) for item in diagnosis.unknown[:MAX_UNKNOWN]]
@@ -166,7 +167,7 @@ def _outcomes(diagnosis: Diagnosis) -> Iterator[Part | Block]:
 
 
 def _buttons(diagnosis: Diagnosis, tokens: Tokens) -> list[dict[str, object]]:
-    """Nothing here changes a host: a fix is asked for in a form, and then approved elsewhere."""
+    """Return the buttons of the card. None changes a host: a fix is proposed in a form and approved elsewhere."""
     wanted = [
         ("Propose fix…", names.PROPOSE, "primary" if diagnosis.remediations else None),
         ("Re-run", names.RERUN, ""),

@@ -1,4 +1,4 @@
-"""Many hosts in one card: a storm of alerts, or a fleet that was asked. Grouped by what is wrong, worst first."""
+"""Shows many hosts in one card, grouped by verdict, worst first: a storm of alerts, or a fleet."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,8 @@ MAX_NAMES, MAX_GROUPS = 8, 12
 Group = tuple[str, str, list[str]]  # status, what, hosts
 
 
-def fleet(rows: Sequence[HostRow], asked: Origin, tokens: Tokens, *, running: int = 0, repeats: int = 0) -> Card:
-    """The groups. `running` hosts have not answered yet; `repeats` alerts came for hosts already in the card."""
+def fleet(rows: Sequence[HostRow], origin: Origin, tokens: Tokens, *, running: int = 0, repeats: int = 0) -> Card:
+    """Return the card of all groups. `running` hosts have not answered yet; `repeats` requests were for hosts already in it."""
     groups = group_rows(rows)
     total = len(rows) + running
     parts: list[Part | Block] = [header(f"{total} host{'s' if total != 1 else ''}: {', '.join(_counts(rows, running))}")]
@@ -24,14 +24,14 @@ def fleet(rows: Sequence[HostRow], asked: Origin, tokens: Tokens, *, running: in
         parts.append(note(f"⏳ {running} not answered yet: nothing is known of them."))
     if repeats:
         parts.append(note(f"{repeats} more alerts came for these hosts; they are not diagnosed again."))
-    parts.append(context(f"asked by {mrkdwn.person(asked.by)} · {mrkdwn.date(asked.at)}"))
+    parts.append(context(f"asked by {mrkdwn.person(origin.by)} · {mrkdwn.date(origin.at)}"))
     if names.FLEET_ALL in tokens:
         parts += actions([button("Show every host", names.FLEET_ALL, tokens[names.FLEET_ALL])])
     return card(parts, mrkdwn.fallback(_plain_lines(groups, total, running)))
 
 
 def hosts(rows: Sequence[HostRow]) -> tuple[Card, ...]:
-    """A line for every host that is not healthy, for the thread; as many messages as it takes, five at most."""
+    """Return messages for the thread with a line for every host that is not healthy, at most five messages."""
     told = sorted((row for row in rows if row.line), key=lambda row: ORDER.index(row.status))
     lines = [f"{row.host}: {mrkdwn.exact(row.line, 220)}" for row in told]
     parts = list(boxes("Hosts that need a look", lines))
@@ -43,7 +43,7 @@ def hosts(rows: Sequence[HostRow]) -> tuple[Card, ...]:
 
 
 def group_rows(rows: Sequence[HostRow]) -> list[Group]:
-    """Hosts with the same verdict together, worst first, then the larger group."""
+    """Return hosts grouped by verdict, worst first; equal ones by size of the group."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         found[row.status, row.what].append(row.host)

@@ -1,4 +1,4 @@
-"""Help for one person: the commands they may use and no others."""
+"""Builds the help for one person: only the commands that this person may use."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -18,7 +18,7 @@ SAYS = (
 
 
 def help_card(allowed: Collection[str], command: str, runbooks: Sequence[tuple[str, str]]) -> Card:
-    """`allowed` are the actions of the policy that this person may do somewhere; `runbooks` names and titles, first the default."""
+    """Return the help card. `allowed` are actions the policy allows on some host; `runbooks` are (name, title), default first."""
     may = [says for action, says in SAYS if action in allowed]
     commands = list(_commands(command, [name for name, _title in runbooks])) if "diagnose" in allowed else []
     parts: list[Part | Block] = [header("triagebook: what you may do here")]

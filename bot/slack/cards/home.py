@@ -1,4 +1,4 @@
-"""App Home: what waits for this person, the own runs, which hosts are locked, and whether the audit log holds."""
+"""Builds the App Home: fixes waiting for this person, own diagnoses, locked hosts, and whether the audit log is intact."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ class PendingFix:
 
 @dataclass(frozen=True)
 class RecentRun:
-    """A diagnosis this person asked for: `said` is its headline, `link` the card's permalink or empty."""
+    """A diagnosis this person requested. `said` is its headline, `link` the card's permalink or empty."""
 
     host: str
     status: str
@@ -52,14 +52,14 @@ class RecentRun:
 
 @dataclass(frozen=True)
 class Health:
-    """The audit log as last checked; no report: it was not checked, which is not the same as fine."""
+    """The audit log as last verified. Without a report it was not verified, which does not mean it is intact."""
 
     report: AuditReport | None = None
     checked_at: str = ""
 
 
 def home(waiting: Sequence[PendingFix], runs: Sequence[RecentRun], locks: Sequence[LockView], health: Health) -> dict[str, Any]:
-    """The view, for `views.publish`."""
+    """Return the view for `views.publish`."""
     parts: list[Part | Block] = [header(f"Waiting for you ({len(waiting)})"), *_pending_fixes(waiting)]
     parts += [divider(), header("Your runs"), *_runs(runs)]
     parts += [divider(), header("Locked hosts"), *_locks(locks)]
@@ -78,7 +78,7 @@ def _pending_fixes(waiting: Sequence[PendingFix]) -> Iterator[Part | Block]:
 
 
 def _one(item: PendingFix, spare: int) -> Iterator[Part]:
-    """One block of what changes and its row of buttons; they go together when room is short."""
+    """Return the block of one fix and its row of buttons. If room is short, both are left out together."""
     fix, plan = item.fix, item.fix.plan
     if plan is None:
         yield Part(note(f"⛔ DO NOT APPROVE {fix.id}: {fix.problem}"), spare)

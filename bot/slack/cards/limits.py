@@ -1,4 +1,4 @@
-"""What Slack accepts, as one table, and how a card shrinks to it: the least important detail goes first, and is said to be gone.
+"""Fits cards to Slack's limits, kept in one table. The least important detail is left out first, and the card says so.
 
 Numbers: docs.slack.dev (Block Kit reference), the validators of slack_sdk, and what Slack was seen to refuse (a payload
 near 13 000 characters). Lengths are of what is sent, after escaping.
@@ -31,7 +31,7 @@ PLACES: Mapping[str, int] = {"header": TITLE, "button": LABEL, "section": SECTIO
 
 @dataclass(frozen=True)
 class Part:
-    """A block, and when it may go: 0 stays, the larger the sooner it is left out. `count` details are in it."""
+    """A block and its rank: 0 always stays; the larger the rank, the sooner it is left out. It holds `count` details."""
 
     block: dict[str, Any]
     spare: int = 0
@@ -40,25 +40,25 @@ class Part:
 
 @dataclass(frozen=True)
 class Card:
-    """A message: its blocks, and the plain text that says the same."""
+    """A message: its blocks, and plain text that says the same."""
 
     blocks: tuple[dict[str, Any], ...]
     text: str
     omitted: int = 0
 
     def payload(self) -> dict[str, Any]:
-        """The arguments of `chat.postMessage` and `chat.update` that this card decides."""
+        """Return the arguments of `chat.postMessage` and `chat.update` that this card sets."""
         return {"text": self.text, "blocks": list(self.blocks)}
 
 
 def card(parts: Iterable[Part | dict[str, Any]], text: str, where: str = "in the thread") -> Card:
-    """A message within all limits; `where` says where to find what was left out."""
+    """Return a message within all limits. `where` says where to find what was left out."""
     blocks, omitted = fit(parts, MESSAGE_BLOCKS, PAYLOAD - size(text), where)
     return Card(tuple(blocks), text, omitted)
 
 
 def fit(parts: Iterable[Part | dict[str, Any]], blocks: int, room: int, where: str) -> tuple[list[dict[str, Any]], int]:
-    """The blocks that fit, and how many details were left out.
+    """Return the blocks that fit, and how many details were left out.
 
     When all that may go is gone, long texts are cut shorter and shorter; at last blocks go that should have stayed.
     """
@@ -82,12 +82,12 @@ def fit(parts: Iterable[Part | dict[str, Any]], blocks: int, room: int, where: s
 
 
 def is_whole(blocks: Sequence[dict[str, Any]], most: int, room: int) -> bool:
-    """Do these blocks fit as they are, with nothing cut and nothing left out?"""
+    """Tell whether these blocks fit as they are, with nothing cut and nothing left out."""
     return len(blocks) <= most and size(list(blocks)) <= room and all(clip(block) == block for block in blocks)
 
 
 def clip(block: dict[str, Any], most: int = SECTION) -> dict[str, Any]:
-    """The block with each text cut to `most` characters. mrkdwn is cut before an unfinished entity or span."""
+    """Return the block with each text cut to `most` characters. mrkdwn is cut before an unfinished entity or span."""
     if block["type"] == "rich_text":
         return {**block, "elements": _clip_runs(block["elements"], [min(most, RICH)])}
     if block["type"] == "section" and "text" in block:
@@ -99,12 +99,12 @@ def clip(block: dict[str, Any], most: int = SECTION) -> dict[str, Any]:
 
 
 def size(value: Any) -> int:
-    """Bytes as JSON, counted as the longer of the two ways to write it: with everything but ASCII escaped."""
+    """Return the size in bytes as JSON with everything but ASCII escaped, the longer of the two ways to write it."""
     return len(json.dumps(value).encode())
 
 
 def problems(payload: Mapping[str, Any]) -> list[str]:
-    """What Slack would refuse in a message or a view; empty when nothing."""
+    """Return what Slack would refuse in a message or a view."""
     return list(_problems(payload))
 
 
@@ -142,7 +142,7 @@ def _block_problems(block: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text_problems(node: Any, place: str) -> Iterator[str]:
-    """Every text, id and value below a node, against the limit of its place."""
+    """Return the texts, ids and values below a node that exceed the limit of their place."""
     if isinstance(node, Mapping):
         kind = node.get("type", place)
         if kind in {"mrkdwn", "plain_text"}:
@@ -188,7 +188,7 @@ def _clip_text(item: dict[str, Any], limit: int) -> dict[str, Any]:
 
 
 def _clip_runs(elements: Sequence[dict[str, Any]], room: list[int]) -> list[dict[str, Any]]:
-    """Rich text elements with at most `room[0]` characters in all; what follows the cut is left out."""
+    """Return rich text elements with at most `room[0]` characters in all; the rest is left out."""
     kept = []
     for element in elements:
         if room[0] <= 0:

@@ -1,4 +1,4 @@
-"""Text for Slack: strangers' words made inert, and Slack's own forms read back as plain words.
+"""Makes text safe for Slack, so that nothing from strangers is parsed, and reads Slack's own forms back as plain words.
 
 Four places, four forms. `plain` is for prose in `plain_text` and rich text, which Slack does not parse. `escape` is for
 mrkdwn and for a message's fallback text, `code` for a name inside mrkdwn, `exact` for commands in a preformatted rich
@@ -25,19 +25,19 @@ _ANGLE, _GRAVE = "\u2039", "\u02cb"  # look like < and `, and mean nothing to Sl
 
 
 def plain(value: object, limit: int = PROSE) -> str:
-    """One line of at most `limit` characters; nothing in it is a link, a mention, or turns text around."""
+    """Return one line of at most `limit` characters with no link, no mention and no bidirectional control."""
     text = _SCHEME.sub(lambda found: f"{found[1] or found[2]}[:]", safe_text(" ".join(str(value).split()), limit))
     text = _CONTROL.sub(_ANGLE, text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def exact(value: object, limit: int = EXACT) -> str:
-    """A line as it is, for preformatted rich text only; control and bidirectional characters as escapes."""
+    """Return a line unchanged but for escaped control and bidirectional characters; only for preformatted rich text."""
     return safe_text(str(value), limit)
 
 
 def escape(value: object, limit: int = PROSE) -> str:
-    """`plain`, with `&`, `<` and `>` as Slack wants them in mrkdwn and in fallback text, and nothing that opens or ends
+    """Return `plain` text with `&`, `<` and `>` escaped for mrkdwn and fallback text, and nothing that opens or ends
     a code span. `limit` counts before escaping.
     """
     text = plain(value, limit).replace("`", _GRAVE)
@@ -45,12 +45,12 @@ def escape(value: object, limit: int = PROSE) -> str:
 
 
 def code(value: object, limit: int = NAME) -> str:
-    """A code span, which nothing inside can end: no formatting, emoji or link comes of it."""
+    """Return a code span that nothing inside can end: no formatting, emoji or link comes of it."""
     return f"`{escape(value, limit) or '-'}`"
 
 
 def fallback(lines: Iterable[str], limit: int = TEXT) -> str:
-    """Several lines for notifications and screen readers, at most `limit` bytes as JSON has them; "-" for none."""
+    """Return lines for notifications and screen readers, at most `limit` bytes as JSON; "-" if there are none."""
     kept: list[str] = []
     room = limit - len("\\n\\u2026")
     for line in lines:
@@ -63,7 +63,7 @@ def fallback(lines: Iterable[str], limit: int = TEXT) -> str:
 
 
 def date(moment: str, form: str = "{date_short_pretty} {time}") -> str:
-    """An RFC 3339 time in the reader's own zone; clients that cannot do it show UTC."""
+    """Return an RFC 3339 time shown in the reader's time zone; clients that cannot do that show UTC."""
     try:
         at = datetime.fromisoformat(moment)
     except ValueError:
@@ -72,22 +72,22 @@ def date(moment: str, form: str = "{date_short_pretty} {time}") -> str:
 
 
 def utc(at: datetime) -> str:
-    """`2026-11-23 14:05 UTC`."""
+    """Return a time as `2026-11-23 14:05 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def is_user(text: str) -> bool:
-    """Is it a Slack user id?"""
+    """Tell whether the text is a Slack user id."""
     return _USER.fullmatch(text) is not None
 
 
 def person(text: str) -> str:
-    """A mention for a Slack user id, else the name, inert."""
+    """Return a mention for a Slack user id, else the name as inert text."""
     return f"<@{text}>" if is_user(text) else escape(text, NAME) or "unknown"
 
 
 def words(text: str) -> str:
-    """What a person typed: Slack's forms as the words they stand for, typographic quotes as plain ones.
+    """Return what a person typed, with Slack's forms as the words they stand for and typographic quotes as plain ones.
 
     `<http://host01.example|host01.example>` is what Slack makes of `host01.example`. A mention keeps its id: `@U012`.
     """

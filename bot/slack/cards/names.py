@@ -1,4 +1,4 @@
-"""Names that cards and listeners share: of actions, fields and views."""
+"""Holds the names of actions, fields and views that cards and listeners share."""
 
 PROPOSE, RERUN, EVIDENCE, CLOSE = "diagnosis.propose", "diagnosis.rerun", "diagnosis.evidence", "diagnosis.close"
 APPROVE, DENY, DETAILS, APPLY = "fix.approve", "fix.deny", "fix.details", "fix.apply"

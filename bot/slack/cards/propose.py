@@ -1,4 +1,4 @@
-"""The form in which a fix is asked for: which offer, numbers within their bounds, what would be done, and why."""
+"""Builds the form that proposes a fix: the offer, its numbers within bounds, a preview of the change, and the reason."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ BIG = 16 * 1024 * 1024  # a number from here on is also told in binary multiples
 
 @dataclass(frozen=True)
 class Draft:
-    """What is in the form: the offer by its number in the diagnosis, chosen numbers, the reason."""
+    """The content of the form: the offer by its number in the diagnosis, the chosen numbers, the reason."""
 
     offer: int = 0
     parameters: Mapping[str, int] | None = None
@@ -32,7 +32,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Preview:
-    """What the service says the draft would do, or why it cannot be done."""
+    """What the service says the draft would change, or why it cannot be done."""
 
     rendering: Rendering | None = None
     problem: str = ""
@@ -42,7 +42,7 @@ EMPTY, NO_PREVIEW = Draft(), Preview()
 
 
 def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Preview = NO_PREVIEW) -> dict[str, Any]:
-    """The modal. `token` goes into `private_metadata`: the only thing that comes back besides what the person chose.
+    """Return the modal. `token` goes into `private_metadata`, all that comes back besides what the person chose.
 
     Raises ValueError when the diagnosis offers nothing.
     """
@@ -66,7 +66,7 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
 
 
 def read_draft(values: Mapping[str, Mapping[str, Any]]) -> Draft:
-    """Read `view.state.values`. A number that is none is left out: the service says what it must be."""
+    """Read `view.state.values`. An invalid number is left out, and the service says what it must be."""
     chosen = value_of(values, names.OFFER)
     number = int(chosen) if _WHOLE.fullmatch(chosen) else 0
     prefix = f"{names.PARAM}.{number}."
@@ -79,7 +79,7 @@ def read_draft(values: Mapping[str, Mapping[str, Any]]) -> Draft:
 
 
 def errors(diagnosis: Diagnosis, draft: Draft) -> dict[str, str]:
-    """What is wrong with a submission, by block id, for `response_action: errors`. The service checks all of it again."""
+    """Return the errors of a submission by block id, for `response_action: errors`. The service checks everything again."""
     if not 0 <= draft.offer < min(MAX_OFFERS, len(diagnosis.remediations)):
         return {names.OFFER: "This offer is not there any more. Diagnose the host again."}
     offer = diagnosis.remediations[draft.offer]
@@ -94,7 +94,7 @@ def errors(diagnosis: Diagnosis, draft: Draft) -> dict[str, str]:
 
 
 def free_parameters(offer: OfferedRemediation) -> dict[str, ParamBounds]:
-    """The parameters a person chooses: whole numbers with room between their bounds."""
+    """Return the parameters that a person chooses: whole numbers with room between their bounds."""
     return {
         name: bound
         for name, bound in offer.params.items()
@@ -118,7 +118,7 @@ def _numbers(offer: OfferedRemediation, number: int, given: Mapping[str, int]) -
 
 
 def _number(block_id: str, name: str, bound: ParamBounds, given: int | None) -> Block:
-    """The block id holds the offer, so that Slack shows the new default when another offer is chosen."""
+    """Return the input of a number. Its block id names the offer, so that choosing another offer shows its default."""
     value = given if given is not None else bound.default
     element = {
         "type": "number_input",

@@ -1,4 +1,4 @@
-"""Modals: the frame of them, the light one that holds a trigger, the one that says no, and the small forms."""
+"""Builds modals: their frame, the one opened at once to hold a trigger, the refusal, and the small forms."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ FRAME = 800  # bytes of a view besides its blocks; metadata is an opaque token
 
 @dataclass(frozen=True)
 class DiagnosisRequest:
-    """What the form of a diagnosis asks for. Empty members were not filled in."""
+    """A diagnosis as requested in the form. Empty members were not filled in."""
 
     host: str
     runbook: str
@@ -24,7 +24,7 @@ class DiagnosisRequest:
 def modal(
     name: str, title: str, parts: Iterable[Part | Block], token: str = "", *, submit: str = "", close: str = "Cancel"
 ) -> dict[str, Any]:
-    """A modal within all limits."""
+    """Return a modal within all limits."""
     blocks, _omitted = fit(parts, VIEW_BLOCKS, PAYLOAD - FRAME - len(token), "in the thread")
     view: dict[str, Any] = {"type": "modal", "callback_id": name, "title": plain_text(title, VIEW_TITLE), "blocks": blocks}
     if submit:
@@ -36,48 +36,48 @@ def modal(
 
 
 def progress_modal(name: str, title: str, says: str = "One moment…") -> dict[str, Any]:
-    """Opened at once, before anything is looked up; then updated."""
+    """Return the modal that opens at once, before anything is looked up, and is updated later."""
     return modal(name, title, [prose(run(mrkdwn.plain(says)))])
 
 
 def refusal_modal(name: str, title: str, says: str, what_to_do: str = "") -> dict[str, Any]:
-    """In place of a form: why it cannot be, and what can be done."""
+    """Return the modal shown instead of a form: why it was refused, and what to do."""
     more = [prose(run("What to do: ", bold=True), run(mrkdwn.plain(what_to_do, 600)))] if what_to_do else []
     return modal(name, title, [prose(run(mrkdwn.plain(says, 1000))), *more], close="Close")
 
 
 def detail_modal(title: str, blocks: Sequence[Block]) -> dict[str, Any]:
-    """A modal to read, such as the details of a fix."""
+    """Return a modal to read, such as the details of a fix."""
     return modal(names.DETAILS, title, blocks, close="Close")
 
 
 def why(name: str, title: str, host: str, what: str, token: str, submit: str) -> dict[str, Any]:
-    """A form that asks for a reason only: of a denial, of a revert."""
+    """Return a form that asks only for a reason, such as of a denial or a revert."""
     element = {"type": "plain_text_input", "action_id": names.REASON, "multiline": True, "min_length": 2, "max_length": MAX_REASON}
     said = prose(run(f"{mrkdwn.plain(host, mrkdwn.NAME)}: ", bold=True), run(mrkdwn.plain(what, 600)))
     return modal(name, title, [said, field(names.REASON, "Why", element, hint="Kept in the audit log.")], token, submit=submit)
 
 
 def deny(host: str, what: str, token: str) -> dict[str, Any]:
-    """Why not?"""
+    """Return the form that asks why a fix is denied."""
     return why(names.DENY_VIEW, "Deny this fix", host, what, token, "Deny")
 
 
 def revert(host: str, what: str, token: str) -> dict[str, Any]:
-    """A revert is a plan of its own, which another person approves."""
+    """Return the form that proposes a revert, which is a plan of its own for another person to approve."""
     return why(
         names.REVERT_VIEW, "Revert this fix", host, f"{what}. Another person approves the way back.", token, "Ask for approval"
     )
 
 
 def persist(host: str, what: str, token: str) -> dict[str, Any]:
-    """What holds until the next start, made to last: a plan of its own, too."""
+    """Return the form that proposes to make a live change permanent, which is a plan of its own too."""
     said = f"{what}. Another person approves the permanent step."
     return why(names.PERSIST_VIEW, "Make it permanent", host, said, token, "Ask for approval")
 
 
 def diagnose(runbooks: Sequence[tuple[str, str]], token: str = "", host: str = "", symptom: str = "") -> dict[str, Any]:
-    """Which host, by which runbook (name and title; the first is chosen), and what is known already."""
+    """Return the form of a diagnosis: host, runbook (name and title; the first is preselected), and what is known already."""
     select: dict[str, Any] = {
         "type": "external_select",
         "action_id": names.HOST,
@@ -108,19 +108,19 @@ def diagnose(runbooks: Sequence[tuple[str, str]], token: str = "", host: str = "
 
 
 def read_request(values: Mapping[str, Mapping[str, Any]]) -> DiagnosisRequest:
-    """Read `view.state.values` of `diagnose`."""
+    """Read `view.state.values` of the form `diagnose`."""
     keys = (names.SYMPTOM, names.UNIT, names.USER, names.PID)
     inputs = {key: mrkdwn.words(text) for key in keys if (text := value_of(values, key).strip())}
     return DiagnosisRequest(value_of(values, names.HOST), value_of(values, names.RUNBOOK), inputs)
 
 
 def host_options(hosts: Sequence[str]) -> dict[str, Any]:
-    """The answer to an `external_select` that asks for hosts."""
+    """Return the answer to an `external_select` that asks for hosts."""
     return {"options": [option(host, host) for host in hosts[:OPTIONS] if len(host) <= 75]}
 
 
 def value_of(values: Mapping[str, Mapping[str, Any]], block_id: str) -> str:
-    """What a person entered or chose in a block; empty when nothing."""
+    """Return what a person entered or chose in a block; empty if nothing."""
     for element in values.get(block_id, {}).values():
         selected = element.get("selected_option")
         return str((selected or {}).get("value") or element.get("value") or "")

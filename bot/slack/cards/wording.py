@@ -1,4 +1,4 @@
-"""What the cards say alike: a status in a word, a gauge, a fact in a line, who asked and with which runbook."""
+"""Words what several cards say: a status, a gauge, a fact in one line, who asked, with which runbook."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,19 +27,19 @@ OUTCOMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Origin:
-    """Who asked for a diagnosis (a Slack user id, or a name) and when (RFC 3339)."""
+    """Who requested a diagnosis (a Slack user id, or a name) and when (RFC 3339)."""
 
     by: str
     at: str
 
 
 def title(diagnosis: Diagnosis) -> str:
-    """`🔴 CAUSE FOUND · host01`: the word carries it, the mark only helps."""
+    """Return `🔴 CAUSE FOUND · host01`. The word says it all; the mark only helps."""
     return f"{MARKS[diagnosis.status]} {STATUS_WORDS[diagnosis.status]} · {diagnosis.host.name}"
 
 
 def urgency(verdict: Verdict) -> str:
-    """`certain · being refused now`, and whether it is another matter."""
+    """Return how sure and how urgent a verdict is: `certain · being refused now`."""
     parts = [verdict.strength, ACTIVE_WORDS[verdict.active]]
     if verdict.belongs_to:
         parts.append(f"another matter: runbook {verdict.belongs_to}")
@@ -51,12 +51,12 @@ def urgency(verdict: Verdict) -> str:
 
 
 def gauge(used: float | None, limit: float) -> str:
-    """`▰▰▰▰▰▰▰▰▰▱`. Full only where the limit is reached; no use known, no gauge."""
+    """Return a gauge such as `▰▰▰▰▰▰▰▰▰▱`, full only if the limit is reached; empty if the use is unknown."""
     return "".join(chart.gauge(used, limit, GAUGE, "▰▱"))
 
 
 def use(verdict: Verdict) -> str:
-    """`392 of 400 tasks (98 %)`; a use that is not known is said to be so."""
+    """Return `392 of 400 tasks (98 %)`; an unknown use is said to be unknown."""
     limit, used = verdict.limit, verdict.usage.value if verdict.usage else None
     if limit is None:
         return ""
@@ -67,7 +67,7 @@ def use(verdict: Verdict) -> str:
 
 
 def value_of(entry: FactEntry) -> str:
-    """`47 -> 50 refusals`: the readings of a fact, first to last, or why there are none."""
+    """Return the readings of a fact, first to last (`47 -> 50 refusals`), or why there are none."""
     values = list(dict.fromkeys(reading.value for reading in entry.readings))
     if not values:
         return f"not readable: {entry.unreadable}"
@@ -76,50 +76,50 @@ def value_of(entry: FactEntry) -> str:
 
 
 def short(name: str) -> str:
-    """`pids[/system.slice/x.service].current` -> `current`; the verdict has named the rest already."""
+    """Return the last part of a fact's name (`pids[/x.service].current` -> `current`); the verdict names the rest."""
     return name.rpartition("].")[2] if "]." in name else name
 
 
 def columns(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """Rows of two columns, the first as wide as its widest cell but no wider than `width`."""
+    """Return rows of two columns, the first as wide as its widest cell but at most `width`."""
     first = min(width, max((len(row[0]) for row in rows), default=0))
     return [f"{mrkdwn.exact(row[0], first):<{first}}  {mrkdwn.exact('  '.join(row[1:]), 200)}" for row in rows]
 
 
 def unknown_text(item: Unknown, most: int = 3) -> str:
-    """`max_map_count: permission denied (java (810) and 4 more)`."""
+    """Return an unknown in one line: `max_map_count: permission denied (java (810) and 4 more)`."""
     more = f" and {len(item.which) - most} more" if len(item.which) > most else ""
     which = f" ({', '.join(mrkdwn.plain(name, mrkdwn.NAME) for name in item.which[:most])}{more})" if item.which else ""
     return mrkdwn.plain(f"{item.check}: {item.because}{which}")
 
 
 def checks_of(diagnosis: Diagnosis, outcome: str) -> list[str]:
-    """The checks that ended that way."""
+    """Return the names of the checks with that outcome."""
     return [check.id for check in diagnosis.checks if check.outcome == outcome]
 
 
 def runbook(ref: RunbookRef) -> str:
-    """`id@version 1a2b3c4d5e6f`."""
+    """Return a runbook as `id@version 1a2b3c4d5e6f`."""
     return f"{ref.id}@{ref.version} {digest(ref.digest)}"
 
 
 def digest(text: str) -> str:
-    """The first twelve hexadecimal digits."""
+    """Return the first twelve hexadecimal digits of a digest."""
     return text.removeprefix("sha256:")[:12]
 
 
 def duration(milliseconds: float) -> str:
-    """`310 ms`, `4.2 s`."""
+    """Return a duration as `310 ms` or `4.2 s`."""
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def bounds(offer: OfferedRemediation) -> Iterator[str]:
-    """`limit 64 (25 to 1841)` for each parameter that a person may choose."""
+    """Return `limit 64 (25 to 1841)` for each parameter that a person may choose."""
     for name, bound in offer.params.items():
         if bound.min is not None and bound.max is not None and bound.min != bound.max:
             yield f"{name} {as_count(bound.default)} ({as_count(bound.min)} to {as_count(bound.max)})"
 
 
 def undo_text(undo: str) -> str:
-    """Whether a change can be taken back."""
+    """Return whether a change can be undone, in words."""
     return "CANNOT be undone" if undo == "none" else "can be undone"

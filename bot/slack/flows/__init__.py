@@ -1,1 +1,1 @@
-"""What happens on a command or a click: ask, propose, decide, follow."""
+"""Flows do what a command or a click asks for: diagnose, propose, decide, follow."""

@@ -1,4 +1,4 @@
-"""What every listener's work shares: the services, the store, Slack's API, and the ways to answer."""
+"""Holds what all flows share: the services, the store, Slack's API, and the ways to answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -28,7 +28,7 @@ TOKEN_LIFE = timedelta(days=1)  # of a button; what it asks for has limits of it
 
 @dataclass
 class Ourselves:
-    """What `auth.test` says we are; empty until Slack was reached."""
+    """Our own ids as `auth.test` told them; empty until Slack was reached."""
 
     team: str = ""
     user: str = ""
@@ -36,7 +36,7 @@ class Ourselves:
 
 @dataclass
 class SlackContext:
-    """The parts."""
+    """The services, the store and Slack's API, with the ways to answer a person."""
 
     fixes: FixService
     trust: ApprovalServer
@@ -51,27 +51,27 @@ class SlackContext:
 
     @property
     def store(self) -> Store:
-        """The database."""
+        """Return the database."""
         return self.trust.store
 
     def now(self) -> datetime:
-        """The server's clock."""
+        """Return the time by the server's clock."""
         return self.trust.clock()
 
     def add(self, message: Message) -> None:
-        """Have a message sent."""
+        """Queue a new message."""
         with self.store.write("chat.message") as transaction:
             chat_messages.add(transaction, message, self.now())
         self.sender.wake()
 
     def want(self, message_id: str, content: Mapping[str, Any]) -> None:
-        """Have a message changed."""
+        """Queue a change of a message."""
         with self.store.write("chat.message") as transaction:
             chat_messages.set_desired(transaction, message_id, content)
         self.sender.wake()
 
     def whisper(self, delivery: Delivery, text: str, blocks: list[dict[str, Any]] | None = None, channel: str = "") -> None:
-        """Answer one person, where they asked; as a direct message where there is no place."""
+        """Answer only one person, where they asked; by direct message if there is no channel."""
         content = {"user": delivery.user, "text": text, **({"blocks": blocks} if blocks else {})}
         place = channel or delivery.channel or delivery.user
         kind = EPHEMERAL if place != delivery.user else "notice"
@@ -80,29 +80,29 @@ class SlackContext:
         thread = delivery.thread_ts if place == delivery.channel else ""
         self.add(Message(chat_messages.new_id(), kind, "", place, content, thread_ts=thread))
 
-    def refuse(self, delivery: Delivery, error: TriagebookError, asked: str = "", channel: str = "") -> None:
-        """Say no, and why, to who asked alone."""
+    def refuse(self, delivery: Delivery, error: TriagebookError, attempt: str = "", channel: str = "") -> None:
+        """Tell only the person who asked that it was refused, and why."""
         if isinstance(error, TrustError):
             raise error
-        card = refusal(error, asked).payload()
+        card = refusal(error, attempt).payload()
         self.whisper(delivery, card["text"], card["blocks"], channel)
 
     def note(self, delivery: Delivery, action: str, error: TriagebookError, fix: str = "") -> None:
-        """Into the audit log: this face said no before it asked the service."""
+        """Record in the audit log that this face refused before it called the service."""
         self.fixes.note_refusal(delivery.actor, action, error.reason, str(error), fix)
 
     def mint(self, transaction: Transaction, does: str, message: str, **values: Any) -> str:
-        """The token of a button."""
+        """Create the token of a button."""
         now = self.now()
         return chat_tokens.mint(transaction, Meaning(does, self.ourselves.team, now + TOKEN_LIFE, message, **values), now)
 
     def button_meaning(self, token: str) -> Meaning | None:
-        """What a button stands for."""
+        """Return what a button stands for."""
         with self.store.read() as transaction:
             return chat_tokens.read(transaction, token)
 
     def mentions(self) -> dict[str, str]:
-        """Person -> Slack user id, for those whose account the policy knows."""
+        """Return person -> Slack user id, for persons whose Slack account the policy knows."""
         return {
             owner.person: account.subject
             for account, owner in self.trust.policy.directory.owners.items()
@@ -110,5 +110,5 @@ class SlackContext:
         }
 
     def person_of(self, account: Account) -> str:
-        """Whose account it is; the account where nobody is known."""
+        """Return the person who owns an account, or the account itself if its owner is unknown."""
         return self.trust.policy.directory.identify(account).person or str(account)

@@ -1,4 +1,4 @@
-"""Buttons of a fix: each click is looked up, its sender authorised again, and decided by the service; the card follows."""
+"""Handles the buttons of a fix: looks the click up, authorises the sender again, and lets the service decide."""
 
 from collections.abc import Callable
 
@@ -34,14 +34,14 @@ Continue = Callable[[], None]
 
 @dataclass(frozen=True)
 class DecideFlow:
-    """What the buttons of an approval card do."""
+    """Does what the buttons of an approval card stand for."""
 
-    desk: SlackContext
+    context: SlackContext
     follower: Follower
     modals: Modals
 
     def on_click(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        """One click. What stands against it is said to who clicked alone, and recorded."""
+        """Handle one click. A refusal is told only to the person who clicked, and recorded."""
         if delivery.channel and delivery.message_ts:
             self.follower.adopt(meaning.fix, delivery.channel, delivery.message_ts)
         action = ACTIONS[meaning.does]
@@ -52,36 +52,36 @@ class DecideFlow:
             if meaning.does == names.DETAILS:
                 self._details(delivery, meaning)
                 return None
-            require_member(self.desk, delivery, action, meaning.fix)
+            require_member(self.context, delivery, action, meaning.fix)
             return self._decide(delivery, meaning)
         except TrustError:
             raise
         except TriagebookError as error:
-            self.desk.refuse(delivery, error, f"{action} {meaning.fix}")
+            self.context.refuse(delivery, error, f"{action} {meaning.fix}")
             return None
         finally:
             self.follower.wake()
 
     def on_submit(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        """A form came back with its reason."""
+        """Handle a submitted form that asked for a reason."""
         action, why = ACTIONS[meaning.does], views.value_of(delivery.values, names.REASON)
         channel = str(meaning.data.get("channel", ""))
         try:
-            require_member(self.desk, delivery, action, meaning.fix)
+            require_member(self.context, delivery, action, meaning.fix)
             if meaning.does == names.DENY:
-                self.desk.fixes.deny(delivery.actor, meaning.fix, meaning.plan_digest, why=why)
+                self.context.fixes.deny(delivery.actor, meaning.fix, meaning.plan_digest, why=why)
                 return None
         except TrustError:
             raise
         except TriagebookError as error:
-            self.desk.refuse(delivery, error, f"{action} {meaning.fix}", channel)
+            self.context.refuse(delivery, error, f"{action} {meaning.fix}", channel)
             return None
         finally:
             self.follower.wake()
         return lambda: self._slowly(delivery, meaning, channel, why)
 
     def _form(self, delivery: Delivery, meaning: Meaning) -> None:
-        fix = self.desk.fixes.show(delivery.actor, meaning.fix)
+        fix = self.context.fixes.show(delivery.actor, meaning.fix)
         what = change_line(fix.plan) if fix.plan else fix.problem
         host = fix.plan.host if fix.plan else ""
         data = {"channel": delivery.channel, "thread": delivery.thread_ts}
@@ -90,12 +90,12 @@ class DecideFlow:
 
     def _details(self, delivery: Delivery, meaning: Meaning) -> None:
         view = self.modals.open(delivery, views.progress_modal(names.DETAILS, "Details"))
-        fix = self.desk.fixes.show(delivery.actor, meaning.fix)
+        fix = self.context.fixes.show(delivery.actor, meaning.fix)
         if view:
             self.modals.update(view, views.detail_modal("Details", details(fix, {})))
 
     def _decide(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        fixes, actor = self.desk.fixes, delivery.actor
+        fixes, actor = self.context.fixes, delivery.actor
         if meaning.does == names.APPROVE:
             fix = fixes.approve(actor, meaning.fix, meaning.plan_digest)
             if fix.state == "approved" and self._may_apply(delivery, fix):
@@ -107,14 +107,14 @@ class DecideFlow:
         return lambda: self._slowly(delivery, meaning, delivery.channel)
 
     def _may_apply(self, delivery: Delivery, fix: FixView) -> bool:
-        """Where the last approver may apply too, one click does both; else the card has a button for who may."""
-        policy = self.desk.trust.policy
+        """Tell whether the last approver may also apply the fix: then one click does both, else the card gets an Apply button."""
+        policy = self.context.trust.policy
         question = question_of_view(fix, "apply")
         return question is not None and may(policy, policy.directory.identify(delivery.actor.account), question).is_allowed
 
     def _slowly(self, delivery: Delivery, meaning: Meaning, channel: str, why: str = "") -> None:
-        """What asks or changes the host. The cards show `running` as soon as the database does."""
-        fixes, actor = self.desk.fixes, delivery.actor
+        """Do what reads or changes the host. The cards show `running` as soon as the database does."""
+        fixes, actor = self.context.fixes, delivery.actor
         self.follower.wake()
         try:
             if meaning.does in {names.APPROVE, names.APPLY}:
@@ -129,13 +129,13 @@ class DecideFlow:
             raise
         except TriagebookError as error:
             doing = "apply" if meaning.does == names.APPROVE else ACTIONS[meaning.does]
-            self.desk.refuse(delivery, error, f"{doing} {meaning.fix}", channel)
+            self.context.refuse(delivery, error, f"{doing} {meaning.fix}", channel)
         finally:
             self.follower.wake()
 
     def _anew(self, delivery: Delivery, meaning: Meaning) -> Proposal:
-        """The same wish as a plan that no longer holds; the host is asked again what that means now."""
-        fix = self.desk.fixes.show(delivery.actor, meaning.fix)
+        """Propose again what a stale plan wanted; the host is diagnosed again for it."""
+        fix = self.context.fixes.show(delivery.actor, meaning.fix)
         if fix.plan is None:
             raise RefusedError(fix.problem, reason="plan_changed")
         plan = fix.plan

@@ -1,4 +1,4 @@
-"""What is done with each delivery, after it was acknowledged. Nothing here is called by a listener."""
+"""Dispatches each stored delivery to the flow that handles it, after it was acknowledged."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,36 +32,36 @@ ASK = "ask"  # the meaning of the form without a command
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """The handlers, by kind of delivery."""
+    """Calls the flow that handles a delivery."""
 
-    desk: SlackContext
-    diagnosing: DiagnoseFlow
-    deciding: DecideFlow
-    proposing: ProposeFlow
+    context: SlackContext
+    diagnose: DiagnoseFlow
+    decide: DecideFlow
+    propose: ProposeFlow
     home: HomeFlow
     modals: Modals
 
     def do(self, delivery: Delivery) -> Continue | None:
-        """Work on one delivery; what asks a host comes back as something to be done by a slow worker."""
+        """Handle one delivery. Work that reads a host is returned, for a slow worker to do."""
         try:
             return self._do(delivery)
         except TrustError:
             raise
         except TriagebookError as error:
-            self.desk.refuse(delivery, error, delivery.name)
+            self.context.refuse(delivery, error, delivery.name)
             return None
 
     def on_defect(self, delivery: Delivery) -> None:
-        """A defect of ours: who asked is told that nothing more comes."""
+        """Tell the person who asked that our defect ended the work on this delivery."""
         error = UsageError("this failed here; nothing more is done about it, and the server's log says where", reason="internal")
-        self.desk.refuse(delivery, error, delivery.name)
+        self.context.refuse(delivery, error, delivery.name)
 
     def _do(self, delivery: Delivery) -> Continue | None:
         if delivery.kind == "command":
             return self._command(delivery)
         if delivery.kind == "mention":
-            books = [entry.name for entry in self.desk.hosts.catalog.entries()]
-            wish = read_message(delivery.text, self.desk.names.inventory.hosts, books)
+            runbooks = [entry.name for entry in self.context.hosts.catalog.entries()]
+            wish = read_message(delivery.text, self.context.names.inventory.hosts, runbooks)
             return self._ask(delivery, wish)
         if delivery.kind == "shortcut":
             return self._shortcut(delivery)
@@ -70,7 +70,7 @@ class Dispatcher:
         return self._click(delivery)
 
     def _command(self, delivery: Delivery) -> Continue | None:
-        wish = read_command(delivery.text, self.desk.settings.commands.get(delivery.name, ""))
+        wish = read_command(delivery.text, self.context.settings.commands.get(delivery.name, ""))
         return self._ask(delivery, wish)
 
     def _ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
@@ -78,18 +78,18 @@ class Dispatcher:
             self._help(delivery)
             return None
         if wish.host:
-            return self.diagnosing.ask(delivery, wish)
+            return self.diagnose.ask(delivery, wish)
         if not delivery.trigger:
             raise UsageError("name a host of the inventory, such as: @triagebook HOST the error text", reason="usage")
         self._form(delivery, wish)
         return None
 
     def _shortcut(self, delivery: Delivery) -> Continue | None:
-        """The host in a message: one is diagnosed, with the message as the symptom; of several, or none, a form asks which."""
-        found = hosts_in(delivery.text, self.desk.names.inventory.hosts)
+        """Diagnose the host named in a message, with the message as the symptom. With several or none, open a form."""
+        found = hosts_in(delivery.text, self.context.names.inventory.hosts)
         symptom = " ".join(delivery.text.split())[:500]
         if len(found) == 1:
-            return self.diagnosing.ask(delivery, DiagnosisWish(found[0], inputs={"symptom": symptom}))
+            return self.diagnose.ask(delivery, DiagnosisWish(found[0], inputs={"symptom": symptom}))
         self._form(delivery, DiagnosisWish(found[0] if found else "", inputs={"symptom": symptom}))
         return None
 
@@ -100,58 +100,59 @@ class Dispatcher:
         self.modals.open(delivery, views.diagnose(self._runbooks(delivery), token, wish.host, symptom))
 
     def _runbooks(self, delivery: Delivery) -> list[tuple[str, str]]:
-        """Newest versions by their ids, the one the command means first."""
-        catalog = self.desk.hosts.catalog
-        first = self.desk.settings.commands.get(delivery.name, "") or self.desk.default_runbook()
+        """Return (id, title) of the runbooks, the one that the command means first."""
+        catalog = self.context.hosts.catalog
+        first = self.context.settings.commands.get(delivery.name, "") or self.context.default_runbook()
         ids = dict.fromkeys([catalog.find(first).id, *(entry.id for entry in catalog.entries())])
         return [(name, catalog.load(name).title) for name in ids]
 
     def _help(self, delivery: Delivery) -> None:
-        policy = self.desk.trust.display_policy
+        policy = self.context.trust.display_policy
         identity = policy.directory.identify(delivery.actor.account)
-        hosts = self.desk.names.inventory.hosts
-        books = self._runbooks(delivery)
-        asked = [(host, book, risk) for host in list(hosts)[:200] for book, _title in books for risk in ("low", "medium", "high")]
+        hosts = self.context.names.inventory.hosts
+        runbooks = self._runbooks(delivery)
+        risks = ("low", "medium", "high")
+        scopes = [(host, runbook, risk) for host in list(hosts)[:200] for runbook, _title in runbooks for risk in risks]
         allowed = {
             action
             for action in RULED
-            if any(may(policy, identity, PolicyQuestion(action, *place)).is_allowed for place in [("", "", ""), *asked])
+            if any(may(policy, identity, PolicyQuestion(action, *scope)).is_allowed for scope in [("", "", ""), *scopes])
         }
-        if any(may_vote(policy, identity, PolicyQuestion("approve", *place), "").is_allowed for place in asked):
+        if any(may_vote(policy, identity, PolicyQuestion("approve", *scope), "").is_allowed for scope in scopes):
             allowed.add("approve")
-        card = help_card(allowed, delivery.name or f"/{books[0][0]}", books).payload()
-        self.desk.whisper(delivery, card["text"], card["blocks"])
+        card = help_card(allowed, delivery.name or f"/{runbooks[0][0]}", runbooks).payload()
+        self.context.whisper(delivery, card["text"], card["blocks"])
 
     def _click(self, delivery: Delivery) -> Continue | None:
         meaning = self._require_meaning(delivery)
         if delivery.kind == "change":
-            return self.proposing.on_change(delivery, meaning)
+            return self.propose.on_change(delivery, meaning)
         if delivery.kind == "submit":
             return self._submit(delivery, meaning)
         if meaning.does in ACTIONS:
-            following = self.deciding.on_click(delivery, meaning)
+            following = self.decide.on_click(delivery, meaning)
             if delivery.view and not delivery.channel:  # pressed in the home tab, which shows what is no more
                 return lambda: self._both(following, delivery)
             return following
         if meaning.does == names.PROPOSE:
-            return self.proposing.on_click(delivery, meaning)
+            return self.propose.on_click(delivery, meaning)
         if meaning.does == names.RERUN:
             return self._rerun(delivery, meaning)
-        run, found = self.proposing.load_diagnosis(delivery, meaning)
+        run, found = self.propose.load_diagnosis(delivery, meaning)
         if meaning.does == names.EVIDENCE:
             card = evidence(found).payload()
-            self.desk.whisper(delivery, card["text"], card["blocks"])
+            self.context.whisper(delivery, card["text"], card["blocks"])
         elif meaning.does == names.CLOSE:
             self._close(delivery, run, found)
         return None
 
     def _close(self, delivery: Delivery, run: ChatRun, found: Diagnosis) -> None:
-        asked = Origin(run.account.rpartition("/")[2], rfc3339(run.started_at))
-        with self.desk.store.write("chat.close") as transaction:
+        origin = Origin(run.account.rpartition("/")[2], rfc3339(run.started_at))
+        with self.context.store.write("chat.close") as transaction:
             data = {"run": run.id, "channel": run.channel}
-            tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in (names.RERUN, names.EVIDENCE)}
-            chat_messages.set_desired(transaction, run.message, short_card(found, asked, delivery.user, tokens).payload())
-        self.desk.sender.wake()
+            tokens = {name: self.context.mint(transaction, name, run.message, data=data) for name in (names.RERUN, names.EVIDENCE)}
+            chat_messages.set_desired(transaction, run.message, short_card(found, origin, delivery.user, tokens).payload())
+        self.context.sender.wake()
 
     def _both(self, following: Continue | None, delivery: Delivery) -> None:
         if following is not None:
@@ -159,31 +160,31 @@ class Dispatcher:
         self.home.on_open(delivery)
 
     def _rerun(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        run = self.proposing.run(meaning)
-        return self.diagnosing.ask(delivery, DiagnosisWish(run.host, run.runbook, run.inputs))
+        run = self.propose.run(meaning)
+        return self.diagnose.ask(delivery, DiagnosisWish(run.host, run.runbook, run.inputs))
 
     def _submit(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         channel = str(meaning.data.get("channel", ""))
         if meaning.does == names.PROPOSE:
-            return self.proposing.on_submit(delivery, meaning)
+            return self.propose.on_submit(delivery, meaning)
         if meaning.does == ASK:
             wanted = views.read_request(delivery.values)
             place = replace(delivery, channel=channel or delivery.user, thread_ts=str(meaning.data.get("thread", "")))
-            return self.diagnosing.ask(place, DiagnosisWish(wanted.host, wanted.runbook, wanted.inputs))
+            return self.diagnose.ask(place, DiagnosisWish(wanted.host, wanted.runbook, wanted.inputs))
         if meaning.does not in FORMS:
             raise RefusedError("this is no form of this server", reason="unknown_button")
-        return self.deciding.on_submit(delivery, meaning)
+        return self.decide.on_submit(delivery, meaning)
 
     def _require_meaning(self, delivery: Delivery) -> Meaning:
-        """What the button stands for. Whatever is wrong with it is recorded."""
-        meaning = self.desk.button_meaning(delivery.token)
+        """Return what the button stands for. Raises RefusedError, recorded: unknown, expired, or of another workspace."""
+        meaning = self.context.button_meaning(delivery.token)
         try:
             if meaning is None or (meaning.team and meaning.team != delivery.team):
                 raise RefusedError("this button means nothing here: it was not made by this server", reason="unknown_button")
-            if meaning.expires_at <= self.desk.now():
+            if meaning.expires_at <= self.context.now():
                 message = "this button is a day old: ask anew, or look at the fix with `triagebook fix show`"
                 raise RefusedError(message, reason="button_expired")
         except RefusedError as error:
-            self.desk.note(delivery, "press", error, meaning.fix if meaning else "")
+            self.context.note(delivery, "press", error, meaning.fix if meaning else "")
             raise
         return meaning

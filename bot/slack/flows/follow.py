@@ -1,4 +1,4 @@
-"""Keeps every card of a fix true: whoever decided, wherever, and however long this server was away."""
+"""Keeps every card of a fix current, no matter where it was decided or how long this server was down."""
 
 import hashlib
 import threading
@@ -28,9 +28,9 @@ TOLD_REQUESTER = frozenset(["approved", "denied", "expired", "validated", "unres
 
 @dataclass
 class Follower:
-    """One replica's; several do no harm, since a card's change is a compare-and-set of what it shows."""
+    """Updates cards for one replica. Several do no harm: a card changes by compare-and-set."""
 
-    desk: SlackContext
+    context: SlackContext
     every_s: float = EVERY_S
     strangers: Callable[[], int] = lambda: 0  # requests that proved nothing since last asked
     _forgot_at: datetime | None = None
@@ -41,71 +41,71 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="slack-follower", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start following."""
         self._thread.start()
 
     def wake(self) -> None:
-        """A fix was moved just now."""
+        """Look at once, because a fix just changed."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End."""
+        """Stop following."""
         self._stopping.set()
         self._wake.set()
         self._thread.join(10)
 
     def _forget(self) -> None:
-        """Once a while: cards, buttons and runs that nobody will press or look up any more."""
-        now = self.desk.now()
+        """Delete old cards, buttons and runs from time to time."""
+        now = self.context.now()
         if self._forgot_at is not None and now - self._forgot_at < FORGET_EVERY:
             return
         self._forgot_at = now
-        with self.desk.store.write("chat.forget") as transaction:
+        with self.context.store.write("chat.forget") as transaction:
             for table in (chat_messages, chat_runs):
                 table.forget(transaction, now - KEPT)
             chat_tokens.forget(transaction, now - KEPT)
 
     def round(self) -> None:
-        """Cards for fixes that have none, and the present state for those that show another."""
-        if not self.desk.ourselves.team:
+        """Post cards for fixes that have none, and update those that show an old state."""
+        if not self.context.ourselves.team:
             return
-        with self.desk.store.read() as transaction:
-            channel = self.desk.settings.approvals
+        with self.context.store.read() as transaction:
+            channel = self.context.settings.approvals
             new = chat_messages.without_card(transaction, CARD, channel) if channel else []
-            behind = chat_messages.behind(transaction, CARD, self.desk.now())
+            behind = chat_messages.behind(transaction, CARD, self.context.now())
         for fix_id in new:
-            self.show(fix_id, self.desk.settings.approvals)
+            self.show(fix_id, self.context.settings.approvals)
         for message, mark in behind:
             self._update(message, mark)
         if new or behind:
-            self.desk.sender.wake()
+            self.context.sender.wake()
 
     def show(self, fix_id: str, channel: str, *, parent: str = "", thread_ts: str = "") -> None:
-        """A card of a fix at this place; one a place, however often it is asked for."""
-        with self.desk.store.read() as transaction:
+        """Show a card of a fix in a channel or thread; repeated calls still make only one."""
+        with self.context.store.read() as transaction:
             mark = chat_messages.mark_for(transaction, fix_id)
-        fix = self.desk.fixes.view_for_channel(fix_id)
+        fix = self.context.fixes.view_for_channel(fix_id)
         if fix is None:
             return
         message_id = hashlib.sha256(f"{fix_id}/{channel}/{parent}/{thread_ts}".encode()).hexdigest()[:24]
-        with self.desk.store.write("chat.card") as transaction:
+        with self.context.store.write("chat.card") as transaction:
             made = Message(message_id, CARD, fix_id, channel, {}, parent=parent, thread_ts=thread_ts, wanted=0)
-            if chat_messages.add(transaction, made, self.desk.now()):
+            if chat_messages.add(transaction, made, self.context.now()):
                 chat_messages.set_desired(transaction, message_id, self._content(transaction, message_id, fix), mark=mark)
 
     def adopt(self, fix_id: str, channel: str, ts: str) -> None:
-        """A copy that Slack shows and we did not know of: posted just before a process died. It follows from now on."""
-        with self.desk.store.write("chat.card") as transaction:
+        """Follow a copy of a card that we did not know of, because the process died right after posting it."""
+        with self.context.store.write("chat.card") as transaction:
             if chat_messages.at(transaction, channel, ts) is None:
                 copy = Message(chat_messages.new_id(), CARD, fix_id, channel, {}, ts=ts, wanted=0, mark="unknown")
-                chat_messages.add(transaction, copy, self.desk.now())
+                chat_messages.add(transaction, copy, self.context.now())
         self.wake()
 
     def _update(self, message: Message, mark: str) -> None:
-        fix = self.desk.fixes.view_for_channel(message.subject)
+        fix = self.context.fixes.view_for_channel(message.subject)
         if fix is None:
             return
-        with self.desk.store.write("chat.card") as transaction:
+        with self.context.store.write("chat.card") as transaction:
             content = self._content(transaction, message.id, fix)
             is_ours = chat_messages.set_desired(transaction, message.id, content, mark=mark, before=message.mark)
             if is_ours and fix.state in TOLD_REQUESTER:
@@ -113,18 +113,18 @@ class Follower:
 
     def _content(self, transaction: Transaction, message_id: str, fix: FixView) -> Mapping[str, Any]:
         wanted = BUTTONS.get(fix.state, ())
-        tokens = {name: self.desk.mint(transaction, name, message_id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
-        return approval(fix, tokens, CardContext(mentions=self.desk.mentions())).payload()
+        tokens = {name: self.context.mint(transaction, name, message_id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
+        return approval(fix, tokens, CardContext(mentions=self.context.mentions())).payload()
 
     def _tell_requester(self, transaction: Transaction, fix: FixView) -> None:
-        """A direct message, once a state, when Slack is where they asked."""
+        """Send the requester one direct message per state, if they asked in Slack."""
         account = parse_account(fix.plan.requester_account) if fix.plan else None
         if account is None or account.kind != "slack":
             return
         text = fallback(fix).splitlines()[0]
         message_id = hashlib.sha256(f"{fix.id}/{fix.state}/told".encode()).hexdigest()[:24]
         told = Message(message_id, "notice", fix.id, account.subject, {"text": f"{text} ({mrkdwn.escape(fix.id)})"})
-        chat_messages.add(transaction, told, self.desk.now())
+        chat_messages.add(transaction, told, self.context.now())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -133,7 +133,7 @@ class Follower:
                 self.round()
                 self._forget()
                 if count := self.strangers():
-                    view.record_strangers(self.desk.trust, [("bad_signature", count)], "slack")
+                    view.record_strangers(self.context.trust, [("bad_signature", count)], "slack")
             except TrustError as error:
                 log_event("slack.database", says=error)
             except Exception as error:  # noqa: BLE001 - the next round tries again

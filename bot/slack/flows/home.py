@@ -1,4 +1,4 @@
-"""The home tab: what waits for this person, what they asked, which hosts are locked, whether the log was found to hold."""
+"""Publishes the home tab: fixes waiting for this person, own diagnoses, locked hosts, state of the audit log."""
 
 import threading
 from dataclasses import field
@@ -24,56 +24,56 @@ CHECKED_AGAIN = timedelta(minutes=10)  # reading the whole log is work
 
 @dataclass
 class HomeFlow:
-    """Publishes the tab of whoever opens it."""
+    """Publishes the home tab of the person who opens it."""
 
-    desk: SlackContext
+    context: SlackContext
     _health: Health = field(default_factory=Health)
     _checked_at: datetime | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def on_open(self, delivery: Delivery) -> None:
-        """Make and publish it. Nobody waits for it: a failure is seen by opening the tab again."""
-        desk, actor = self.desk, delivery.actor
+        """Build and publish the tab. After a failure the person opens it again."""
+        context, actor = self.context, delivery.actor
         try:
-            open_fixes = [desk.fixes.view_for_channel(fix.id) for fix in desk.fixes.list(actor, state="proposed")]
+            open_fixes = [context.fixes.view_for_channel(fix.id) for fix in context.fixes.list(actor, state="proposed")]
             waiting = [item for fix in open_fixes if (item := self._pending_fix(delivery, fix))]
-            locks = desk.fixes.locks(actor)
+            locks = context.fixes.locks(actor)
         except TrustError:
             raise
         except TriagebookError:
             return
-        with desk.store.read() as transaction:
+        with context.store.read() as transaction:
             found = chat_runs.of_account(transaction, str(actor.account), MOST)
         runs = [RecentRun(run.host, run.status or "running", run.headline or "under way", rfc3339(run.started_at)) for run in found]
         view = home(waiting, runs, locks, self._audit_health(delivery))
         try:
-            call(desk.client.views_publish, user_id=delivery.user, view=view)
+            call(context.client.views_publish, user_id=delivery.user, view=view)
         except (RetryLater, CannotSend):
             return
 
     def _pending_fix(self, delivery: Delivery, fix: FixView | None) -> PendingFix | None:
-        """A fix that this account may decide on, with its buttons."""
-        policy = self.desk.trust.display_policy
+        """Return a fix that this account may decide on, with its buttons; else None."""
+        policy = self.context.trust.display_policy
         question = question_of_view(fix, "approve") if fix is not None else None
         if fix is None or fix.plan is None or question is None:
             return None
         identity = policy.directory.identify(delivery.actor.account)
         if not may_vote(policy, identity, question, fix.plan.requester).is_allowed:
             return None
-        with self.desk.store.write("chat.token") as transaction:
+        with self.context.store.write("chat.token") as transaction:
             place = f"home-{fix.id}"
             tokens = {
-                name: self.desk.mint(transaction, name, place, fix=fix.id, plan_digest=fix.digest)
+                name: self.context.mint(transaction, name, place, fix=fix.id, plan_digest=fix.digest)
                 for name in (names.APPROVE, names.DENY, names.DETAILS)
             }
         return PendingFix(fix, tokens)
 
     def _audit_health(self, delivery: Delivery) -> Health:
-        """The state of the log, for who may read all of it; checked anew after a while."""
-        policy, now = self.desk.trust.policy, self.desk.now()
+        """Return the state of the audit log for a person who may read it; it is verified again after a while."""
+        policy, now = self.context.trust.policy, self.context.now()
         if not may(policy, policy.directory.identify(delivery.actor.account), PolicyQuestion(READ)).is_allowed:
             return Health()
         with self._guard:
             if self._checked_at is None or now - self._checked_at > CHECKED_AGAIN:
-                self._health, self._checked_at = Health(self.desk.fixes.audit_verify(delivery.actor), rfc3339(now)), now
+                self._health, self._checked_at = Health(self.context.fixes.audit_verify(delivery.actor), rfc3339(now)), now
             return self._health

@@ -1,4 +1,4 @@
-"""From a diagnosis' card to a stored plan: a form with bounds and a preview, then the service, which asks the host anew."""
+"""Turns the card of a diagnosis into a stored plan: a form with bounds and a preview, then the service."""
 
 from collections.abc import Callable
 
@@ -25,14 +25,14 @@ GONE = "no such diagnosis is kept that you may see: diagnose the host again"
 
 @dataclass(frozen=True)
 class ProposeFlow:
-    """The form `Propose fix…`."""
+    """Handles the form `Propose fix…`."""
 
-    desk: SlackContext
+    context: SlackContext
     follower: Follower
     modals: Modals
 
     def on_click(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        """Open the form at once, then say what would be done."""
+        """Open the form at once, then show what would be changed."""
         view = self.modals.open(delivery, views.progress_modal(names.PROPOSE_VIEW, TITLE))
         try:
             _run, found = self.load_diagnosis(delivery, meaning)
@@ -47,16 +47,16 @@ class ProposeFlow:
         return lambda: self.preview(delivery, found, token, Draft(), view)
 
     def on_change(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        """A field was changed: say what would be done now."""
+        """Show what would be changed now that a field has another value."""
         _run, found = self.load_diagnosis(delivery, meaning)
         draft = propose.read_draft(delivery.values)
         return lambda: self.preview(delivery, found, delivery.token, draft, delivery.view)
 
     def preview(self, delivery: Delivery, found: Diagnosis, token: str, draft: Draft, view: str) -> None:
-        """Ask the renderer, which may read the host, and show what it says."""
+        """Ask the renderer, which may read the host, and show the change."""
         try:
             offer = found.remediations[draft.offer]
-            made = self.desk.fixes.preview(delivery.actor, found, offer.id, offer.culprit, dict(draft.parameters or {}))
+            made = self.context.fixes.preview(delivery.actor, found, offer.id, offer.culprit, dict(draft.parameters or {}))
             shown = Preview(made)
         except IndexError:
             shown = Preview(problem="this offer is not there any more: diagnose the host again")
@@ -67,8 +67,8 @@ class ProposeFlow:
         self.modals.update(view, propose.form(found, token, draft, shown))
 
     def problems(self, delivery: Delivery) -> dict[str, str]:
-        """What is wrong with a submission, by field; the service checks all of it again."""
-        meaning = self.desk.button_meaning(delivery.token)
+        """Return the errors of a submission by field. The service checks everything again."""
+        meaning = self.context.button_meaning(delivery.token)
         if meaning is None:
             return {}
         try:
@@ -78,11 +78,11 @@ class ProposeFlow:
         return propose.errors(found, propose.read_draft(delivery.values))
 
     def on_submit(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
-        """Have the plan made; its card appears where plans are decided, and below the diagnosis."""
+        """Propose the fix. Its card appears in the approvals channel and below the diagnosis."""
         return lambda: self._propose(delivery, meaning)
 
     def _propose(self, delivery: Delivery, meaning: Meaning) -> None:
-        desk, channel = self.desk, str(meaning.data.get("channel", ""))
+        context, channel = self.context, str(meaning.data.get("channel", ""))
         draft = propose.read_draft(delivery.values)
         try:
             run, found = self.load_diagnosis(delivery, meaning)
@@ -92,29 +92,29 @@ class ProposeFlow:
             proposal = Proposal(
                 run.host, offer.id, run.runbook, run.inputs, dict(draft.parameters or {}), offer.culprit, draft.reason
             )
-            fix = desk.fixes.propose(delivery.actor, proposal)
+            fix = context.fixes.propose(delivery.actor, proposal)
         except TrustError:
             raise
         except TriagebookError as error:
-            desk.refuse(delivery, error, "propose a fix", channel)
+            context.refuse(delivery, error, "propose a fix", channel)
             return
-        with desk.store.read() as transaction:
+        with context.store.read() as transaction:
             card = chat_messages.read(transaction, run.message)
         if card is not None:
             self.follower.show(fix.id, card.channel, parent=card.id)
         self.follower.wake()
-        desk.sender.wake()
+        context.sender.wake()
 
     def load_diagnosis(self, delivery: Delivery, meaning: Meaning) -> tuple[ChatRun, Diagnosis]:
-        """The run behind a card and what it found, if this account may (still) see its host."""
+        """Return the run behind a card and its diagnosis, if this account may still see the host."""
         run = self.run(meaning)
-        if not run.diagnosis or not view.may_see(self.desk.trust, delivery.actor, run.host, run.runbook):
+        if not run.diagnosis or not view.may_see(self.context.trust, delivery.actor, run.host, run.runbook):
             raise UsageError(GONE, reason="not_found")
         return run, stored.load(run.diagnosis)
 
     def run(self, meaning: Meaning) -> ChatRun:
-        """The run behind a card. UsageError: it is not kept any more."""
-        with self.desk.store.read() as transaction:
+        """Return the run behind a card. Raises UsageError: it is no longer stored."""
+        with self.context.store.read() as transaction:
             run = chat_runs.read(transaction, str(meaning.data.get("run", "")))
         if run is None:
             raise UsageError(GONE, reason="not_found")

@@ -1,4 +1,4 @@
-"""Many hosts at once in one channel: from some number on, one table for all of them instead of a card each."""
+"""Collects many hosts diagnosed at once in one channel in one table instead of a card each."""
 
 import threading
 import time
@@ -28,23 +28,23 @@ GATHER_S = 0.3  # what ends within it is shown at once: Slack takes about one ch
 
 @dataclass
 class Storm:
-    """The tables of channels."""
+    """Creates and updates the tables of channels."""
 
-    desk: SlackContext
+    context: SlackContext
     _wanted: set[str] = field(default_factory=set)  # tables that somebody waits to make anew
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def is_one(self, transaction: Transaction, message_id: str) -> bool:
-        """Is this message a table?"""
+        """Tell whether this message is a table."""
         message = chat_messages.read(transaction, message_id) if message_id else None
         return message is not None and message.kind == CARD
 
-    def table_for(self, transaction: Transaction, delivery: Delivery, run: ChatRun, asked: Origin) -> str:
-        """The table that this run belongs to, made if it is the one too many; empty: it gets a card of its own."""
-        now = self.desk.now()
+    def table_for(self, transaction: Transaction, delivery: Delivery, run: ChatRun, origin: Origin) -> str:
+        """Return the table that this run belongs to, created if there are now too many cards; empty: it gets its own card."""
+        now = self.context.now()
         recent = chat_runs.hosts_since(transaction, run.channel, now - WINDOW) - {run.host}
-        if len(recent) < self.desk.settings.storm:
+        if len(recent) < self.context.settings.storm:
             return ""
         present = chat_messages.newest_of(transaction, run.channel, CARD, now - GOES_ON)
         if present is not None:
@@ -54,7 +54,7 @@ class Storm:
         return run.id
 
     def refresh(self, message_id: str) -> None:
-        """Bring the table to what its runs say. Whoever comes while another waits to do so leaves it to them.
+        """Update the table from its runs. If another thread is about to do so, leave it to that thread.
 
         It is made outside of any writing transaction: a large one would hold up whoever writes a delivery down.
         """
@@ -68,17 +68,17 @@ class Storm:
                 self._wanted.discard(message_id)
             while not self._try_refresh(message_id):
                 pass
-        self.desk.sender.wake()
+        self.context.sender.wake()
 
     def _try_refresh(self, message_id: str) -> bool:
-        """False: another replica changed it meanwhile, perhaps by less than is known now."""
-        with self.desk.store.read() as transaction:
+        """Try to update the table. Returns False if another replica changed it meanwhile."""
+        with self.context.store.read() as transaction:
             table = chat_messages.read(transaction, message_id)
             members = chat_runs.of_message(transaction, message_id)
         if table is None or not members:
             return True
         content = _table(members).payload()
-        with self.desk.store.write("chat.table") as transaction:
+        with self.context.store.write("chat.table") as transaction:
             return chat_messages.set_desired(transaction, message_id, content, mark=f"table/{table.wanted + 1}", before=table.mark)
 
 
@@ -86,9 +86,9 @@ def _table(members: list[ChatRun]) -> Card:
     ended = {run.host: run for run in members if run.ended_at is not None}
     hosts = {run.host for run in members}
     first = members[0]
-    asked = Origin(first.account.rpartition("/")[2], rfc3339(first.started_at))
+    origin = Origin(first.account.rpartition("/")[2], rfc3339(first.started_at))
     rows = [_row(run) for run in ended.values()]
-    return fleet(rows, asked, {}, running=len(hosts) - len(ended), repeats=len(members) - len(hosts))
+    return fleet(rows, origin, {}, running=len(hosts) - len(ended), repeats=len(members) - len(hosts))
 
 
 def _row(run: ChatRun) -> HostRow:

@@ -1,4 +1,4 @@
-"""What is posted below a diagnosis' card: each check, the evidence, the course of use as a picture, all of it as a file."""
+"""Builds the thread below a diagnosis: each check, the evidence, the use over time as a picture, the whole as a file."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ CHART_WIDTH = 60  # characters
 
 
 def below(run: ChatRun, answer: StoredDiagnosis) -> Iterator[Message]:
-    """The messages, in their order."""
+    """Return the messages, in order."""
     found = answer.diagnosis
     for number, told in enumerate(detail(found)):
         yield _message(run, str(number), "detail", told.payload())
@@ -44,7 +44,7 @@ def _chart(run: ChatRun, course: UseCourse, name: str) -> Message:
 
 
 def again(user: str, cause: str, count: int) -> dict[str, Any]:
-    """What the thread says of a repetition."""
+    """Return what the thread says about a repeated request."""
     times = f"{count + 1} times by now"
     text = f"Asked again by <@{user}>: the same ({cause}), {times}. The card above is up to date."
     return {"text": text, "blocks": [note(f"Seen again: {cause}, {times}. The card above is up to date.")]}

@@ -1,1 +1,1 @@
-"""What arrives from Slack: requests, their signatures, the inbox."""
+"""Receives what Slack sends: requests with their signatures, into the inbox."""

@@ -1,4 +1,4 @@
-"""Reading what a person wrote: `HOST [RUNBOOK] [unit=... user=... pid=... symptom="..."]`, or a message with an error in it."""
+"""Reads what a person wrote: `HOST [RUNBOOK] [unit=... user=... pid=... symptom="..."]`, or a message with an error in it."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ MOST_SYMPTOM = 500
 
 @dataclass(frozen=True)
 class DiagnosisWish:
-    """What is to be diagnosed. An empty host: nothing was said."""
+    """The diagnosis that a person wants. The host is empty if none was named."""
 
     host: str = ""
     runbook: str = ""
@@ -28,7 +28,7 @@ class DiagnosisWish:
 
 
 def read_command(text: str, runbook: str = "") -> DiagnosisWish:
-    """The words behind a slash command that means `runbook` (empty: it may be named). Raises UsageError."""
+    """Read the text after a slash command that means `runbook` (empty: the text may name one). Raises UsageError."""
     said = _words(plain(text))
     if said and said[0].lower() == HELP:
         return DiagnosisWish(is_help=True)
@@ -49,7 +49,7 @@ def read_command(text: str, runbook: str = "") -> DiagnosisWish:
 
 
 def parse_inputs(inputs: Mapping[str, str]) -> dict[str, object]:
-    """Inputs as the services take them. Raises UsageError."""
+    """Return the inputs as the services take them. Raises UsageError."""
     found: dict[str, object] = {name: value for name, value in inputs.items() if value}
     if "pid" in found:
         if not str(found["pid"]).isdigit():
@@ -59,7 +59,7 @@ def parse_inputs(inputs: Mapping[str, str]) -> dict[str, object]:
 
 
 def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = ()) -> DiagnosisWish:
-    """A mention: the host it names and what else it says. More than words of a command is the symptom."""
+    """Read a mention: the host it names, and the rest. Text that is no command is the symptom."""
     first = next(iter(plain(text).split(maxsplit=1)), "")
     if plain(text).lower() == HELP:
         return DiagnosisWish(is_help=True)
@@ -83,13 +83,13 @@ def read_message(text: str, hosts: Collection[str], runbooks: Collection[str] = 
 
 
 def hosts_in(text: str, hosts: Collection[str]) -> tuple[str, ...]:
-    """Names of the inventory that stand in a text, in its order; a name's last dots may be a sentence's end."""
+    """Return the inventory names in a text, in order; dots at the end of a name may end a sentence."""
     named = dict.fromkeys(word.rstrip(".-") for word in _WORD.findall(plain(text)))
     return tuple(word for word in named if word in hosts)
 
 
 def plain(text: str) -> str:
-    """Without mentions; Slack's other forms as the words they stand for."""
+    """Return the text without mentions and with Slack's other forms as plain words."""
     return words(_MENTION.sub(" ", text)).strip()
 
 

@@ -1,4 +1,4 @@
-"""What Slack sent, reduced to what we act on. Who sent it is Slack's word; everything else in it is a stranger's.
+"""Reduces what Slack sent to what we act on. Slack vouches for the sender; everything else is untrusted.
 
 A delivery's key is the same each time Slack sends it again, over either transport, so that it is worked on once.
 """
@@ -22,7 +22,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Delivery:
-    """One thing somebody did. `team` is where it happened, `user_team` whose the user is (another's with Slack Connect)."""
+    """One thing a person did. `team` is the workspace where it happened, `user_team` the user's own (Slack Connect: another)."""
 
     kind: Kind
     key: str
@@ -41,21 +41,21 @@ class Delivery:
 
     @property
     def actor(self) -> Actor:
-        """Who did it: the user of the user's own team."""
+        """Return the account of the person, in the user's own workspace."""
         return Actor(Account("slack", self.user_team or self.team, self.user), "slack")
 
     def dump(self) -> str:
-        """JSON to be kept."""
+        """Return the delivery as JSON, to be stored."""
         return json.dumps(asdict(self))
 
 
 def load(text: str) -> Delivery:
-    """A delivery that was kept."""
+    """Read a stored delivery."""
     return Delivery(**json.loads(text))
 
 
 def of_command(body: Body) -> Delivery:
-    """A slash command."""
+    """Read a slash command."""
     return Delivery(
         kind="command",
         key=_key("command", body.get("trigger_id"), body),
@@ -70,7 +70,7 @@ def of_command(body: Body) -> Delivery:
 
 
 def of_click(body: Body, kind: Kind = "click") -> Delivery:
-    """A button, or a changed field of a view (`change`)."""
+    """Read a click on a button, or a changed field of a view (`change`)."""
     action: Body = next(iter(body.get("actions") or ()), {})
     container, view = body.get("container") or {}, body.get("view") or {}
     return Delivery(
@@ -89,7 +89,7 @@ def of_click(body: Body, kind: Kind = "click") -> Delivery:
 
 
 def of_view(body: Body) -> Delivery:
-    """A submitted modal. Its private metadata is one of our tokens."""
+    """Read a submitted modal. Its private metadata is one of our tokens."""
     view = body.get("view") or {}
     unique = body.get("trigger_id") or f"{view.get('id', '')}/{view.get('hash', '')}"
     return Delivery(
@@ -105,7 +105,7 @@ def of_view(body: Body) -> Delivery:
 
 
 def of_shortcut(body: Body) -> Delivery:
-    """A shortcut on somebody's message; its text is all we look at."""
+    """Read a shortcut on a message; only the message's text is used."""
     message = body.get("message") or {}
     return Delivery(
         kind="shortcut",
@@ -121,7 +121,7 @@ def of_shortcut(body: Body) -> Delivery:
 
 
 def of_event(body: Body, kind: Kind) -> Delivery:
-    """An event: a mention, the home tab."""
+    """Read an event: a mention, or the opened home tab."""
     event = body.get("event") or {}
     team = str(body.get("team_id", ""))
     return Delivery(
@@ -144,14 +144,14 @@ def _who(body: Body) -> dict[str, Any]:
 
 
 def _key(kind: str, unique: object, body: Body) -> str:
-    """Slack's own id of what was done; where there is none, the content."""
+    """Return Slack's own id of what was done, or the content if there is none."""
     if not unique:
         unique = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
     return f"{kind}:{str(unique)[:120]}"
 
 
 def _values(view: Body) -> dict[str, dict[str, Any]]:
-    """The fields of a view as Slack has them, without what we do not read."""
+    """Return the fields of a view that we read."""
     found: dict[str, dict[str, Any]] = {}
     for block_id, block in ((view.get("state") or {}).get("values") or {}).items():
         found[str(block_id)] = {str(name): _element(element) for name, element in block.items()}
@@ -165,7 +165,7 @@ def _element(element: Body) -> dict[str, Any]:
 
 
 def _message_text(message: Body) -> str:
-    """What a message says, with its attachments and the previews of its text files."""
+    """Return the text of a message with its attachments and the previews of its text files."""
     parts = [str(message.get("text") or "")]
     for attachment in message.get("attachments") or ():
         parts += [str(attachment.get(name) or "") for name in ("title", "text", "fallback")]

@@ -1,4 +1,4 @@
-"""Slack's deliveries over HTTP: one ASGI endpoint, mounted beside the assistants' where both listen at one address.
+"""Receives Slack's deliveries over HTTP: one ASGI endpoint, mounted beside MCP if both share an address.
 
 A request is only read here; its signature, age and content are judged by Bolt, on a thread, since the app is synchronous.
 """
@@ -21,25 +21,25 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Refused:
-    """How many requests were not signed by Slack, or too long ago, since last asked."""
+    """Counts requests that were not signed by Slack, or too long ago, since the last reading."""
 
     def __init__(self) -> None:
         self._count, self._guard = 0, threading.Lock()
 
     def add(self) -> None:
-        """One more."""
+        """Count one more request."""
         with self._guard:
             self._count += 1
 
     def take(self) -> int:
-        """How many; from now on none."""
+        """Return the count and reset it."""
         with self._guard:
             count, self._count = self._count, 0
         return count
 
 
 class Endpoint:
-    """An ASGI application for one path."""
+    """The ASGI application for Slack's path."""
 
     def __init__(self) -> None:
         self.app: App | None = None
@@ -47,7 +47,7 @@ class Endpoint:
         self._pool = ThreadPoolExecutor(WORKERS, "slack-http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lifespan events are answered; everything but a POST to the path is refused."""
+        """Answer lifespan events and POSTs to the path; refuse everything else."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
@@ -81,7 +81,7 @@ class Endpoint:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is larger than Slack's ever are."""
+    """Return the whole body; None if it is larger than Slack's ever are."""
     body: bytes = b""
     while True:
         message = await receive()

@@ -1,1 +1,1 @@
-"""What goes to Slack: calls of its Web API, and what was posted."""
+"""Sends messages to Slack and finds again what was posted."""

@@ -1,4 +1,4 @@
-"""One call of Slack's Web API, and the two ways in which it can fail: not now, or never."""
+"""Calls Slack's Web API. A call fails in one of two ways: retry later, or never."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ OURS = frozenset(["invalid_auth", "not_authed", "account_inactive", "token_revok
 
 
 class RetryLater(Exception):
-    """Not now; perhaps after so many seconds."""
+    """Slack did not take the call now; retry after so many seconds."""
 
     def __init__(self, why: str, after_s: float | None = None, *, is_doubtful: bool = False) -> None:
         super().__init__(why)
@@ -22,11 +22,11 @@ class RetryLater(Exception):
 
 
 class CannotSend(Exception):
-    """Slack will not take this message; its error word."""
+    """Slack will never take this message; holds its error word."""
 
 
 def call(method: Callable[..., Any], **values: Any) -> Mapping[str, Any]:
-    """One call of the Web API. Raises Later or Never."""
+    """Make one call of the Web API. Raises RetryLater or CannotSend."""
     try:
         answer: Mapping[str, Any] = method(**values).data
     except SlackApiError as error:

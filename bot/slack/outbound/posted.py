@@ -1,4 +1,4 @@
-"""Finding what we posted and could not write down: each message carries its id as metadata, and a channel's history tells.
+"""Finds messages that were posted but not recorded: each carries its id as metadata in the channel's history.
 
 Reading a history needs scopes that the app has only when it was given them (`slack manifest --history`).
 """
@@ -21,41 +21,41 @@ PAGE, MOST_PAGES = 200, 5
 
 
 class HistoryUnreadable(Exception):
-    """The history cannot be read, and why."""
+    """The history cannot be read; says why."""
 
 
 def tag(message: Message) -> dict[str, Any]:
-    """The metadata of a message that is posted."""
+    """Return the metadata of a message to be posted."""
     return {"event_type": EVENT, "event_payload": {"message": message.id}}
 
 
 def find_posted(client: WebClient, message: Message, thread: str, age_s: float, file: str = "") -> str:
-    """The `ts` of this message, or of the one with its file; empty when it is not there. Raises Blind, or Later."""
+    """Return the `ts` of this message, or of the one with its file; empty if absent. Raises HistoryUnreadable or RetryLater."""
     if not message.channel.startswith(("C", "G")):
         raise HistoryUnreadable("a direct message")
-    asked: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "channel": message.channel,
         "oldest": f"{time.time() - age_s - SKEW_S:.6f}",
         "include_all_metadata": True,
         "limit": PAGE,
     }
     for _page in range(MOST_PAGES):
-        answer = _page_of(client, thread, asked)
+        answer = _page_of(client, thread, arguments)
         for item in answer.get("messages") or ():
             if _is_it(item, message, file):
                 return str(item["ts"])
         cursor = (answer.get("response_metadata") or {}).get("next_cursor")
         if not cursor:
             return ""
-        asked["cursor"] = cursor
+        arguments["cursor"] = cursor
     raise HistoryUnreadable(f"more than {PAGE * MOST_PAGES} newer messages")
 
 
-def _page_of(client: WebClient, thread: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+def _page_of(client: WebClient, thread: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         if thread:
-            return call(client.conversations_replies, ts=thread, **asked)
-        return call(client.conversations_history, **asked)
+            return call(client.conversations_replies, ts=thread, **arguments)
+        return call(client.conversations_history, **arguments)
     except CannotSend as never:
         raise HistoryUnreadable(str(never)) from None
     except RetryLater as later:

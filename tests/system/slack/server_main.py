@@ -71,7 +71,7 @@ def main() -> None:
             return
         endpoint = Endpoint()
         with faces.run(made, endpoint=endpoint), listen("127.0.0.1:0", endpoint, "slack-http") as port:
-            while not made.desk.ourselves.team:
+            while not made.context.ourselves.team:
                 time.sleep(0.02)
             yield
 

@@ -121,7 +121,7 @@ def test_what_cannot_be_asked_is_said_to_the_asker_alone(slacked: SlackWorld) ->
 
 
 def test_a_host_that_the_policy_keeps_from_an_account_is_refused_and_recorded(slacked: SlackWorld) -> None:
-    names_ = slacked.face.desk.names.inventory.hosts
+    names_ = slacked.face.context.names.inventory.hosts
     assert "web-01" in names_
     slacked.driver.command("unmapped", "web-01")
     slacked.card("incidents", "CAUSE FOUND · web-01")

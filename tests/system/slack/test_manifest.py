@@ -31,7 +31,7 @@ def written() -> dict[str, Any]:
 
 
 def test_the_file_is_what_the_command_prints(slacked: SlackWorld) -> None:
-    commands = slacked.face.desk.settings.commands
+    commands = slacked.face.context.settings.commands
     assert FILE.read_text() == write_yaml(manifest(commands))
     assert written() == manifest(commands)
 
@@ -46,7 +46,7 @@ def test_what_the_manifest_announces_is_listened_to_and_nothing_else(slacked: Sl
     made = written()
     app: App = slacked.face.app
     commands = {entry["command"] for entry in made["features"]["slash_commands"]}
-    assert commands == set(slacked.face.desk.settings.commands)
+    assert commands == set(slacked.face.context.settings.commands)
     for command in (*commands, "/other"):
         body, kind = encoded("command", {"command": command, "team_id": "T1", "user_id": "U1", "text": "help"})
         assert is_taken(app, body, kind) is (command in commands)

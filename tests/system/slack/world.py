@@ -210,7 +210,7 @@ def over_http(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWorl
     endpoint = Endpoint()
     with faces.run(face, endpoint=endpoint), listen("127.0.0.1:0", endpoint, "slack-http") as port:
         world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Http(port)))
-        until(lambda: face.desk.ourselves.team, "auth.test")
+        until(lambda: face.context.ourselves.team, "auth.test")
         yield world
     trust.store.close()
 
@@ -221,6 +221,6 @@ def over_socket(directory: Path, gate: Gate, **options: Any) -> Iterator[SlackWo
     credentials = Credentials(TOKEN, "xapp-test", "", f"{gate.url}/api/")
     with faces.run(face, credentials):
         world = SlackWorld(gate, trust=trust, hosts=hosts, face=face, driver=Driver(gate, Socket(gate)))
-        until(lambda: gate.is_connected and face.desk.ourselves.team, "Socket Mode")
+        until(lambda: gate.is_connected and face.context.ourselves.team, "Socket Mode")
         yield world
     trust.store.close()
