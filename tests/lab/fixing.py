@@ -1,4 +1,4 @@
-"""A place of trust for a lab guest: host install by the command line, and the server's own parts in this process."""
+"""An approval server for a lab guest: host install by the command line, and the server's own parts in this process."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.files import private_directory
-from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
+from triagebook.tools.fixes.approval_server import SILENT, ApprovalServer
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.fixes.views import FixView

@@ -1,6 +1,6 @@
 """The process that asks hosts for the Slack face: reads questions from the descriptor it is given, writes answers as JSON.
 
-It holds no key of the place of trust and no database, and gives way to the process that acknowledges. It ends when that one does.
+It holds no key of the approval server and no database, and gives way to the process that acknowledges. It ends when that one does.
 """
 
 import contextlib

@@ -15,7 +15,7 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent, Outcome
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
 from triagebook.tools.fixes.persist import FOLLOWS
@@ -55,59 +55,59 @@ def hold_lease(renew: Callable[[], bool], lease: timedelta) -> Iterator[None]:
 USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted", "failed"}
 
 
-def apply(trust: ApprovalServer, tried: FixRequest, fix_id: str) -> None:
+def apply(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
     """Carry out an approved fix, once. Raises RefusedError; nothing ran then."""
-    with trust.store.read() as transaction:
-        require(trust, tried, question_of(load_fix(trust, tried, transaction, fix_id), "apply"))
-    trust = with_current_groups(trust, tried, fix_id)
-    with trust.store.read() as transaction:
-        fix = load_fix(trust, tried, transaction, fix_id)
-        _require_applicable(trust, tried, transaction, fix)
+    with server.store.read() as transaction:
+        require(server, request, question_of(load_fix(server, request, transaction, fix_id), "apply"))
+    server = with_current_groups(server, request, fix_id)
+    with server.store.read() as transaction:
+        fix = load_fix(server, request, transaction, fix_id)
+        _require_applicable(server, request, transaction, fix)
     plan = plan_of(fix)
-    executor = _executor(trust, plan)
+    executor = _executor(server, plan)
     with ThreadPoolExecutor(1) as pool:  # two logins at once: somebody waits for this change
         approach = pool.submit(executor.approach, plan.host)
         try:
-            now = _look(trust, fix, plan)
+            now = _look(server, fix, plan)
             way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
-            _require_fresh(trust, tried, fix, now)
-            owner = f"{trust.instance}.{secrets.token_hex(8)}"
-            claimed = _ClaimedFix(trust, tried, fix, plan, executor, now.fresh, way, owner)
+            _require_fresh(server, request, fix, now)
+            owner = f"{server.instance}.{secrets.token_hex(8)}"
+            claimed = _ClaimedFix(server, request, fix, plan, executor, now.fresh, way, owner)
             claimed.claim()
-            trust.step("apply.claimed")
+            server.step("apply.claimed")
             claimed.settle(claimed.run())
         finally:
             if approach.exception() is None:
                 approach.result().close()
 
 
-def _require_applicable(trust: ApprovalServer, tried: FixRequest, transaction: Transaction, fix: Fix) -> None:
+def _require_applicable(server: ApprovalServer, request: FixRequest, transaction: Transaction, fix: Fix) -> None:
     if fix.state in USED:
         raise RefusedError(f"{fix.id}: it was used before ({fix.state}); an approval is for one execution", reason="already_used")
-    if fix.state == "expired" or fix.expires_at <= tried.at:
+    if fix.state == "expired" or fix.expires_at <= request.at:
         raise RefusedError(f"{fix.id}: expired at {fix.expires_at:%Y-%m-%d %H:%M:%S} UTC; propose it anew", reason="expired")
     if fix.state != "approved":
         raise RefusedError(f"{fix.id}: it is {fix.state}, not approved", reason="not_approved")
     plan_of(fix)
-    votes = [vote for vote in fix_rows.votes_of(transaction, fix.id) if counts(trust, fix, vote)]
-    terms = trust.policy.terms_for(question_of(fix, "approve"))
+    votes = [vote for vote in fix_rows.votes_of(transaction, fix.id) if counts(server, fix, vote)]
+    terms = server.policy.terms_for(question_of(fix, "approve"))
     is_covered = terms is not None and is_approved(terms, [vote.person for vote in votes])
     if not is_covered and not any(vote.break_glass for vote in votes):
         if terms is not None and terms.unasked_groups:
-            raise RefusedError(f"{fix.id}: its approvals cannot be checked: {trust.policy.why_unasked}", reason=UNASKED)
+            raise RefusedError(f"{fix.id}: its approvals cannot be checked: {server.policy.why_unasked}", reason=UNASKED)
         message = f"{fix.id}: its approvals are not for this plan, or do not suffice under the policy of now"
         raise RefusedError(message, reason="approval_void")
 
 
-def _executor(trust: ApprovalServer, plan: Plan) -> Executor:
+def _executor(server: ApprovalServer, plan: Plan) -> Executor:
     by_hand = "\n".join(("To do it by hand, as root on that host:", *(f"  {line}" for line in plan.commands)))
     undo = "\n".join(("To undo it:", *(f"  {line}" for line in plan.undo_commands))) if plan.undo_commands else "It has no undo."
     if parse_target(plan.host).kind == "replay":
         raise RefusedError(f"{plan.host} is a recorded case: nothing is there to fix.\n{by_hand}\n{undo}", reason="replay")
-    if trust.executor is None:
+    if server.executor is None:
         message = f"this server has no executor: it cannot change hosts.\n{by_hand}\n{undo}"
         raise RefusedError(message, reason="cannot_apply")
-    return trust.executor
+    return server.executor
 
 
 @dataclass(frozen=True)
@@ -130,29 +130,29 @@ class _Now:
         return self.change if isinstance(self.change, Stale) else why_start_differs(plan, self.change)
 
 
-def _look(trust: ApprovalServer, fix: Fix, plan: Plan) -> _Now:
+def _look(server: ApprovalServer, fix: Fix, plan: Plan) -> _Now:
     """One look tells that a cause holds, as a rule; where it does not, a whole diagnosis decides."""
     if plan.action == UNDO:
-        return _Now(trust.diagnoser.look(plan.host, fix.runbook, ())[0], None)
-    fresh, outputs = trust.diagnoser.look(plan.host, fix.runbook, trust.renderer.reads(plan))
+        return _Now(server.diagnoser.look(plan.host, fix.runbook, ())[0], None)
+    fresh, outputs = server.diagnoser.look(plan.host, fix.runbook, server.renderer.reads(plan))
     if FOLLOWS not in plan.parameters and why_cause_is_gone(plan, fresh) is not None:
-        fresh = trust.diagnoser.diagnose(plan.host, fix.runbook, {})
+        fresh = server.diagnoser.diagnose(plan.host, fix.runbook, {})
     if isinstance(outputs, Unreadable):
         return _Now(fresh, Stale("unknown_facts", f"what the change would start from cannot be read: {outputs.reason}"))
     try:
-        return _Now(fresh, trust.renderer.again(plan, outputs))
+        return _Now(fresh, server.renderer.again(plan, outputs))
     except PlanError as error:
         return _Now(fresh, Stale("stale_facts", str(error)))
 
 
-def _require_fresh(trust: ApprovalServer, tried: FixRequest, fix: Fix, now: _Now) -> None:
+def _require_fresh(server: ApprovalServer, request: FixRequest, fix: Fix, now: _Now) -> None:
     """A plan that no longer holds becomes stale, with its audit row, and nothing runs."""
     stale = now.stale(plan_of(fix))
     if stale is None:
         return
-    with trust.store.write("stale") as transaction:
-        event = tried.event(outcome="refused", reason=stale.reason, detail={"says": stale.says})
-        tried.is_recorded = fix_rows.decide(transaction, fix, "stale", event)
+    with server.store.write("stale") as transaction:
+        event = request.event(outcome="refused", reason=stale.reason, detail={"says": stale.says})
+        request.is_recorded = fix_rows.decide(transaction, fix, "stale", event)
     raise RefusedError(f"{fix.id}: {stale.says}. Nothing was done; propose it anew", reason=stale.reason)
 
 
@@ -160,8 +160,8 @@ def _require_fresh(trust: ApprovalServer, tried: FixRequest, fix: Fix, now: _Now
 class _ClaimedFix:
     """One execution of one fix by one owner."""
 
-    trust: ApprovalServer
-    tried: FixRequest
+    server: ApprovalServer
+    request: FixRequest
     fix: Fix
     plan: Plan
     executor: Executor
@@ -171,28 +171,28 @@ class _ClaimedFix:
 
     def claim(self) -> None:
         """approved -> running, with the host's lock and the audit row, in one transaction; or a refusal."""
-        now, fix = self.trust.clock(), self.fix
-        lock = HostLock(fix.lock, fix.host, fix.id, f"{fix.id} is being applied", self.tried.identity.person, now)
-        with self.trust.store.write("claim") as transaction:
+        now, fix = self.server.clock(), self.fix
+        lock = HostLock(fix.lock, fix.host, fix.id, f"{fix.id} is being applied", self.request.identity.person, now)
+        with self.server.store.write("claim") as transaction:
             standing = fix_rows.take_lock(transaction, lock)
             if standing is not None and standing.fix_id != fix.id:
                 message = f"{fix.host}: locked since {standing.taken_at:%H:%M:%S} UTC by {standing.fix_id} ({standing.reason})"
                 raise RefusedError(message, reason="host_locked")
-            event = self.tried.event(at=now, detail={"owner": self.owner})
-            if not fix_rows.claim(transaction, fix, "running", self.owner, now + self.trust.lease, event):
+            event = self.request.event(at=now, detail={"owner": self.owner})
+            if not fix_rows.claim(transaction, fix, "running", self.owner, now + self.server.lease, event):
                 message = f"{fix.id}: somebody else applies it, it was withdrawn, or it expired"
                 raise RefusedError(message, reason="already_used")
 
     def run(self) -> Ending:
         """From here on the fix is running: whatever happens is an ending, never a refusal."""
         try:
-            checkpoint = self.trust.checkpointer.publish()
+            checkpoint = self.server.checkpointer.publish()
         except TrustError as error:
             return Ending("failed", f"nothing ran: {error}")
-        self.trust.step("apply.anchored")
+        self.server.step("apply.anchored")
         order_id = f"{self.fix.id}.{self.owner.rpartition('.')[2]}"
         execution = Execution(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint, self.approach)
-        with hold_lease(self._renew, self.trust.lease):
+        with hold_lease(self._renew, self.server.lease):
             try:
                 return self.executor.execute(execution)
             except TriagebookError as error:
@@ -204,20 +204,20 @@ class _ClaimedFix:
     def settle(self, ending: Ending) -> None:
         """Record the ending, unless the lease ran out: then the fix is unknown and the helper's journal will tell."""
         log_event("fix.ended", host=self.fix.host, fix=self.fix.id, state=ending.state, says=ending.says)
-        self.trust.step("apply.executed")
-        now = self.trust.clock()
-        event = result_event(self.tried.event(at=now), ending)
-        with self.trust.store.write("settle") as transaction:
+        self.server.step("apply.executed")
+        now = self.server.clock()
+        event = result_event(self.request.event(at=now), ending)
+        with self.server.store.write("settle") as transaction:
             running = fix_rows.read(transaction, self.fix.id, for_update=True)
             if running is not None and running.state == "running":
                 done = fix_rows.settle(transaction, running, ending.state, self.owner, ending.says, event)
                 if done and self.plan.action == UNDO and ending.state == "validated":
-                    record_revert(self.trust, event, transaction, self.plan, f"by {self.fix.id}")
+                    record_revert(self.server, event, transaction, self.plan, f"by {self.fix.id}")
 
     def _renew(self) -> bool:
-        now = self.trust.clock()
-        with self.trust.store.write("renew") as transaction:
-            return fix_rows.renew(transaction, self.fix.id, self.owner, now, now + self.trust.lease)
+        now = self.server.clock()
+        with self.server.store.write("renew") as transaction:
+            return fix_rows.renew(transaction, self.fix.id, self.owner, now, now + self.server.lease)
 
 
 def result_event(event: AuditEvent, ending: Ending) -> AuditEvent:

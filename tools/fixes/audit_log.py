@@ -7,7 +7,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.audit.event import LogRow, decode
 from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_proof
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.views import AuditRow
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.model import PolicyQuestion
@@ -55,23 +55,23 @@ class AuditProof:
 
 
 def list_rows(
-    trust: ApprovalServer, tried: FixRequest, limit: int, *, fix: str = "", host: str = "", person: str = ""
+    server: ApprovalServer, request: FixRequest, limit: int, *, fix: str = "", host: str = "", person: str = ""
 ) -> tuple[AuditRow, ...]:
     """The newest rows first that this identity may read."""
-    if not tried.identity.is_known:
-        require(trust, tried, PolicyQuestion(READ, host))
-    with trust.store.read() as transaction:
+    if not request.identity.is_known:
+        require(server, request, PolicyQuestion(READ, host))
+    with server.store.read() as transaction:
         rows = audit_rows.newest_rows(transaction, min(limit, MOST_ROWS), fix=fix, host=host, person=person)
-    return tuple(shown for row in rows if _may_read(trust, tried, shown := _to_audit_row(row)))
+    return tuple(shown for row in rows if _may_read(server, request, shown := _to_audit_row(row)))
 
 
-def show_row(trust: ApprovalServer, tried: FixRequest, index: int, old_size: int = 0) -> tuple[AuditRow, AuditProof]:
+def show_row(server: ApprovalServer, request: FixRequest, index: int, old_size: int = 0) -> tuple[AuditRow, AuditProof]:
     """One row with the proof that it is in the log, and from `old_size` the proof that the log only grew."""
-    checkpoint = trust.checkpointer.publish()
-    with trust.store.read() as transaction:
+    checkpoint = server.checkpointer.publish()
+    with server.store.read() as transaction:
         found = list(audit_rows.rows(transaction, index, index + 1))
         hashes = audit_rows.leaf_hashes(transaction, 0, checkpoint.size)
-    if not found or not _may_read(trust, tried, _to_audit_row(found[0])):
+    if not found or not _may_read(server, request, _to_audit_row(found[0])):
         raise UsageError(f"no audit row {index} that you may read", reason="not_found")
     if not 0 <= old_size <= len(hashes):
         raise UsageError(f"the log has {len(hashes)} rows: no proof from {old_size}", reason="not_found")
@@ -80,7 +80,7 @@ def show_row(trust: ApprovalServer, tried: FixRequest, index: int, old_size: int
         leaf=found[0].leaf.decode(),
         inclusion=tuple(node.hex() for node in inclusion_proof(hashes, index)),
         checkpoint=checkpoint.note,
-        vkey=trust.checkpointer.vkey,
+        vkey=server.checkpointer.vkey,
         old_size=old_size,
         old_root=edge_of(hashes[:old_size]).root().hex() if old_size else "",
         consistency=tuple(node.hex() for node in consistency_proof(hashes, old_size)) if old_size else (),
@@ -88,29 +88,29 @@ def show_row(trust: ApprovalServer, tried: FixRequest, index: int, old_size: int
     return _to_audit_row(found[0]), proof
 
 
-def verify(trust: ApprovalServer, tried: FixRequest, notes: Sequence[str]) -> AuditReport:
+def verify(server: ApprovalServer, request: FixRequest, notes: Sequence[str]) -> AuditReport:
     """Check the whole log against every checkpoint to be had, and the ones the caller kept."""
-    require(trust, tried, PolicyQuestion(READ))
-    report = trust.checkpointer.report(notes)
-    note = trust.checkpointer.publish().note if report.holds else ""
+    require(server, request, PolicyQuestion(READ))
+    report = server.checkpointer.report(notes)
+    note = server.checkpointer.publish().note if report.holds else ""
     problems = tuple(AuditProblem(item.kind, -1 if item.row is None else item.row, item.says) for item in report.problems)
-    return AuditReport(report.holds, report.size, report.root.hex(), report.checkpoints, problems, note, trust.checkpointer.vkey)
+    return AuditReport(report.holds, report.size, report.root.hex(), report.checkpoints, problems, note, server.checkpointer.vkey)
 
 
-def export(trust: ApprovalServer, tried: FixRequest, start: int) -> Iterator[dict[str, object]]:
+def export(server: ApprovalServer, request: FixRequest, start: int) -> Iterator[dict[str, object]]:
     """JSON Lines: every row from `start` as its leaf and hash, then the checkpoint that covers them. It is audited itself."""
-    require(trust, tried, PolicyQuestion(READ))
-    with trust.store.write("export") as transaction:
-        audit_rows.append(transaction, tried.event(detail={"from": str(start)}))
-    checkpoint = trust.checkpointer.publish()
-    with trust.store.read() as transaction:
+    require(server, request, PolicyQuestion(READ))
+    with server.store.write("export") as transaction:
+        audit_rows.append(transaction, request.event(detail={"from": str(start)}))
+    checkpoint = server.checkpointer.publish()
+    with server.store.read() as transaction:
         for row in audit_rows.rows(transaction, start, checkpoint.size):
             yield {"index": row.index, "leaf": row.leaf.decode(), "hash": row.leaf_hash.hex()}
-    yield {"checkpoint": checkpoint.note, "vkey": trust.checkpointer.vkey}
+    yield {"checkpoint": checkpoint.note, "vkey": server.checkpointer.vkey}
 
 
-def _may_read(trust: ApprovalServer, tried: FixRequest, row: AuditRow) -> bool:
-    return may(trust.policy, tried.identity, PolicyQuestion(READ, row.host, row.runbook)).is_allowed
+def _may_read(server: ApprovalServer, request: FixRequest, row: AuditRow) -> bool:
+    return may(server.policy, request.identity, PolicyQuestion(READ, row.host, row.runbook)).is_allowed
 
 
 def _to_audit_row(row: LogRow) -> AuditRow:

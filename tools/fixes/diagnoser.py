@@ -1,4 +1,4 @@
-"""The product's own diagnosing service as the Diagnoser and Renderer of the place of trust."""
+"""The product's own diagnosing service as the Diagnoser and Renderer of the approval server."""
 
 import shlex
 from collections import OrderedDict

@@ -6,7 +6,7 @@ from triagebook.runbooks.engine.canonical import plan_digest
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan
 from triagebook.tools.actions.orders import UNDO
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
 from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
 from triagebook.tools.fixes.revert import IN_PLACE
@@ -21,34 +21,34 @@ from triagebook.tools.times import rfc3339
 FOLLOWS = "follows"  # the parameter of a permanent step's plan that names the live fix
 
 
-def propose_permanent(trust: ApprovalServer, tried: FixRequest, fix_id: str, reason: str) -> Fix:
+def propose_permanent(server: ApprovalServer, request: FixRequest, fix_id: str, reason: str) -> Fix:
     """Store the plan of the permanent step. Raises RefusedError: not in place, no such step, another host or boot, not allowed."""
-    with trust.store.read() as transaction:
-        fix = load_fix(trust, tried, transaction, fix_id)
-    require(trust, tried, PolicyQuestion("propose", fix.host, fix.runbook, fix.risk))
+    with server.store.read() as transaction:
+        fix = load_fix(server, request, transaction, fix_id)
+    require(server, request, PolicyQuestion("propose", fix.host, fix.runbook, fix.risk))
     plan = plan_of(fix)
     if plan.action == UNDO or plan.order.get("step") != "live":
         raise RefusedError(f"{fix.id}: it is no live change: there is nothing to make permanent", reason="not_live")
     if fix.state not in IN_PLACE:
         raise RefusedError(f"{fix.id}: it is {fix.state}; only a change that is in place is made permanent", reason="not_in_place")
-    if trust.executor is None:
+    if server.executor is None:
         raise RefusedError(f"{fix.id}: this server cannot change hosts", reason="cannot_apply")
-    require_room(trust, tried)
-    require_quota(trust, tried)
-    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
-    stale = other_host(plan, fresh, trust.executor.target_id(plan.host))
+    require_room(server, request)
+    require_quota(server, request)
+    fresh, _ = server.diagnoser.look(plan.host, fix.runbook, ())
+    stale = other_host(plan, fresh, server.executor.target_id(plan.host))
     if stale is not None:
         raise RefusedError(f"{fix.id}: {stale.says}", reason=stale.reason)
-    made = fix_of(tried, _plan(trust, tried, fix, replace(plan, diagnosis=fresh.id), reason))
-    tried.concerns(made)
+    made = fix_of(request, _plan(server, request, fix, replace(plan, diagnosis=fresh.id), reason))
+    request.concerns(made)
     detail = {"action": plan.action, "risk": plan.risk, FOLLOWS: fix.id, "expires_at": rfc3339(made.expires_at)}
-    with trust.store.write("propose") as transaction:
-        fix_rows.add(transaction, made, tried.event(runbook_digest=plan.runbook_digest, detail=detail))
+    with server.store.write("propose") as transaction:
+        fix_rows.add(transaction, made, request.event(runbook_digest=plan.runbook_digest, detail=detail))
     return made
 
 
-def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, live: Plan, reason: str) -> Plan:
-    rendering = trust.renderer.permanent(live)
+def _plan(server: ApprovalServer, request: FixRequest, fix: Fix, live: Plan, reason: str) -> Plan:
+    rendering = server.renderer.permanent(live)
     order = {**{name: live.order[name] for name in ORDER_FIELDS}, **rendering.order}
     return replace(
         live,
@@ -57,10 +57,10 @@ def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, live: Plan, reason
         changes=rendering.changes,
         commands=rendering.commands,
         undo_commands=rendering.undo_commands,
-        requester=tried.identity.person,
-        requester_account=str(tried.identity.account),
+        requester=request.identity.person,
+        requester_account=str(request.identity.account),
         reason=clean_text(reason, MAX_REASON),
-        expires_at=rfc3339(tried.at + expiry_of(trust, tried, PolicyQuestion("approve", fix.host, fix.runbook, live.risk))),
+        expires_at=rfc3339(request.at + expiry_of(server, request, PolicyQuestion("approve", fix.host, fix.runbook, live.risk))),
         order=order,
         order_digest=plan_digest(order),
     )

@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.plan import MAX_REASON, Plan, PlannedValue, Request, Value, find_offer, make_plan
 from triagebook.runbooks.engine.plan_codec import digest, encode
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, log_decision, new_fix_id, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision, new_fix_id, require
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.policy.decide import may, may_vote
@@ -56,79 +56,79 @@ class Proposal:
     reason: str = ""
 
 
-def propose(trust: ApprovalServer, tried: FixRequest, proposal: Proposal) -> Fix:
+def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> Fix:
     """Diagnose, plan, store. Raises RefusedError, PlanError, and what the diagnosing raises."""
-    host, runbook = _check_host(tried, proposal.host), proposal.runbook or trust.default_runbook()
-    require(trust, tried, PolicyQuestion("diagnose", host, runbook))
-    _require_any_risk(trust, tried, PolicyQuestion("propose", host, runbook))
-    require_room(trust, tried)
-    require_quota(trust, tried)
-    diagnosis = trust.diagnoser.diagnose(host, runbook, proposal.inputs)
-    tried.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
-    plan = _plan(trust, tried, proposal, diagnosis)
-    fix = fix_of(tried, plan)
-    tried.concerns(fix)
+    host, runbook = _check_host(request, proposal.host), proposal.runbook or server.default_runbook()
+    require(server, request, PolicyQuestion("diagnose", host, runbook))
+    _require_any_risk(server, request, PolicyQuestion("propose", host, runbook))
+    require_room(server, request)
+    require_quota(server, request)
+    diagnosis = server.diagnoser.diagnose(host, runbook, proposal.inputs)
+    request.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
+    plan = _plan(server, request, proposal, diagnosis)
+    fix = fix_of(request, plan)
+    request.concerns(fix)
     detail = {
         "action": plan.action,
         "risk": plan.risk,
         "change": "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes),
         "diagnosis": plan.diagnosis,
         "expires_at": plan.expires_at,
-        "policy": trust.policy.digest,
+        "policy": server.policy.digest,
     }
-    with trust.store.write("propose") as transaction:
-        fix_rows.add(transaction, fix, tried.event(runbook_digest=plan.runbook_digest, detail=detail))
+    with server.store.write("propose") as transaction:
+        fix_rows.add(transaction, fix, request.event(runbook_digest=plan.runbook_digest, detail=detail))
     return fix
 
 
-def _check_host(tried: FixRequest, text: str) -> str:
+def _check_host(request: FixRequest, text: str) -> str:
     """A name this server may be asked about: of the inventory or a recorded case; this machine from a terminal only."""
     target = parse_target(text)
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
     is_odd = target.kind == "local" or (target.kind == "remote" and not _INVENTORY.fullmatch(text))
-    if is_odd and tried.actor.channel != "cli":
+    if is_odd and request.actor.channel != "cli":
         raise RefusedError(f"{text}: here only names of the inventory may be asked about", reason="host_name")
     return target.text
 
 
-def _require_any_risk(trust: ApprovalServer, tried: FixRequest, question: PolicyQuestion) -> None:
+def _require_any_risk(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> None:
     """Do not diagnose a host for somebody who may propose nothing there, whatever the risk."""
-    decisions = [may(trust.policy, tried.identity, replace(question, risk=risk)) for risk in RISKS]
+    decisions = [may(server.policy, request.identity, replace(question, risk=risk)) for risk in RISKS]
     if not any(decision.is_allowed for decision in decisions):
-        log_decision(tried, question, decisions[0])
+        log_decision(request, question, decisions[0])
         raise RefusedError(decisions[0].says, reason=decisions[0].reason)
 
 
-def require_room(trust: ApprovalServer, tried: FixRequest) -> None:
+def require_room(server: ApprovalServer, request: FixRequest) -> None:
     """Not more open plans than one person may have. RefusedError `too_many_open`."""
-    with trust.store.read() as transaction:
-        count = fix_rows.open_count(transaction, tried.identity.person)
-    if count >= trust.most_open:
-        message = f"{tried.identity.person} has {count} open plans; withdraw one before proposing another"
+    with server.store.read() as transaction:
+        count = fix_rows.open_count(transaction, request.identity.person)
+    if count >= server.most_open:
+        message = f"{request.identity.person} has {count} open plans; withdraw one before proposing another"
         raise RefusedError(message, reason="too_many_open")
 
 
-def _plan(trust: ApprovalServer, tried: FixRequest, proposal: Proposal, diagnosis: Diagnosis) -> Plan:
+def _plan(server: ApprovalServer, request: FixRequest, proposal: Proposal, diagnosis: Diagnosis) -> Plan:
     offered = find_offer(diagnosis, proposal.remediation, proposal.culprit)
     runbook = f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
     question = PolicyQuestion("propose", diagnosis.host.name, runbook, offered.risk)
-    require(trust, tried, question)
-    expires_at = tried.at + expiry_of(trust, tried, PolicyQuestion("approve", question.host, runbook, offered.risk))
+    require(server, request, question)
+    expires_at = request.at + expiry_of(server, request, PolicyQuestion("approve", question.host, runbook, offered.risk))
     is_replay = parse_target(diagnosis.host.name).kind == "replay"
     if not is_replay and not (diagnosis.host.machine_id and diagnosis.host.boot_id):
         raise PlanError(f"{diagnosis.host.name}: its machine id or boot id could not be read: a plan must know its host")
-    request = Request(
+    wanted = Request(
         remediation=offered.id,
         culprit=offered.culprit,
         parameters=proposal.parameters,
-        requester=tried.identity.person,
-        requester_account=str(tried.identity.account),
+        requester=request.identity.person,
+        requester_account=str(request.identity.account),
         reason=clean_text(proposal.reason, MAX_REASON),
         expires_at=rfc3339(expires_at),
-        target_id=trust.executor.target_id(diagnosis.host.name) if trust.executor and not is_replay else "",
+        target_id=server.executor.target_id(diagnosis.host.name) if server.executor and not is_replay else "",
     )
-    return _without_secrets(make_plan(diagnosis, request, trust.renderer.render(diagnosis, offered, proposal.parameters)))
+    return _without_secrets(make_plan(diagnosis, wanted, server.renderer.render(diagnosis, offered, proposal.parameters)))
 
 
 def _without_secrets(plan: Plan) -> Plan:
@@ -137,18 +137,18 @@ def _without_secrets(plan: Plan) -> Plan:
     return replace(plan, summary=redact(plan.summary), facts=facts)
 
 
-def expiry_of(trust: ApprovalServer, tried: FixRequest, question: PolicyQuestion) -> timedelta:
+def expiry_of(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> timedelta:
     """How long a plan may wait, by the terms that cover it. RefusedError `no_approval_rule`."""
-    terms = trust.policy.terms_for(question)
+    terms = server.policy.terms_for(question)
     if terms is not None:
         return timedelta(seconds=terms.expires_in_s)
-    decision = may_vote(trust.policy, tried.identity, question, tried.identity.person, break_glass="possible")
+    decision = may_vote(server.policy, request.identity, question, request.identity.person, break_glass="possible")
     if not decision.is_allowed:
         raise RefusedError("no approval terms cover this: nobody could approve it", reason="no_approval_rule")
     return UNCOVERED_EXPIRY
 
 
-def fix_of(tried: FixRequest, plan: Plan) -> Fix:
+def fix_of(request: FixRequest, plan: Plan) -> Fix:
     """The record of a new plan."""
     return Fix(
         id=new_fix_id(),
@@ -161,7 +161,7 @@ def fix_of(tried: FixRequest, plan: Plan) -> Fix:
         runbook=runbook_name(plan),
         requester=plan.requester,
         requester_account=plan.requester_account,
-        created_at=tried.at,
-        updated_at=tried.at,
+        created_at=request.at,
+        updated_at=request.at,
         expires_at=parse_rfc3339(plan.expires_at),
     )

@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan, PlannedValue
 from triagebook.tools.actions.orders import UNDO, number_of
 from triagebook.tools.audit.event import AuditEvent
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
 from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
 from triagebook.tools.fixes.vote import load_fix
@@ -24,55 +24,55 @@ REVERTS = "reverts"  # the parameter of an undo's plan that names the fix
 IN_PLACE = frozenset({"validated", "unresolved"})
 
 
-def propose_revert(trust: ApprovalServer, tried: FixRequest, fix_id: str, reason: str) -> Fix:
+def propose_revert(server: ApprovalServer, request: FixRequest, fix_id: str, reason: str) -> Fix:
     """Store the plan that undoes a fix. Raises RefusedError: no undo, not in place, another host or boot, not allowed."""
-    with trust.store.read() as transaction:
-        fix = load_fix(trust, tried, transaction, fix_id)
-    require(trust, tried, PolicyQuestion("propose", fix.host, fix.runbook, fix.risk))
+    with server.store.read() as transaction:
+        fix = load_fix(server, request, transaction, fix_id)
+    require(server, request, PolicyQuestion("propose", fix.host, fix.runbook, fix.risk))
     plan = plan_of(fix)
     if fix.state not in IN_PLACE:
         raise RefusedError(f"{fix.id}: it is {fix.state}; only a change that is in place can be reverted", reason="not_in_place")
     if plan.undo == "none" or plan.action == UNDO:
         raise RefusedError(f"{fix.id}: it cannot be undone; its plan said so before it was approved", reason="no_undo")
-    if trust.executor is None:
+    if server.executor is None:
         raise RefusedError(
             f"{fix.id}: this server cannot change hosts; by hand: {'; '.join(plan.undo_commands)}", reason="cannot_apply"
         )
-    require_room(trust, tried)
-    fresh, _ = trust.diagnoser.look(plan.host, fix.runbook, ())
+    require_room(server, request)
+    fresh, _ = server.diagnoser.look(plan.host, fix.runbook, ())
     same_boot = plan if plan.order.get("step") == "live" else replace(plan, boot_id=fresh.host.boot_id)
-    stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, trust.executor.target_id(plan.host))
+    stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, server.executor.target_id(plan.host))
     if stale is not None:
         gone = ": the live change went with that boot" if stale.reason == "rebooted" else ""
         raise RefusedError(f"{fix.id}: {stale.says}{gone}", reason=stale.reason)
-    undo = _plan(trust, tried, fix, plan, fresh, reason=reason)
-    made = fix_of(tried, undo)
-    tried.concerns(made)
-    detail = {"action": UNDO, "risk": undo.risk, REVERTS: fix.id, "expires_at": undo.expires_at, "policy": trust.policy.digest}
-    with trust.store.write("propose") as transaction:
-        fix_rows.add(transaction, made, tried.event(runbook_digest=undo.runbook_digest, detail=detail))
+    undo = _plan(server, request, fix, plan, fresh, reason=reason)
+    made = fix_of(request, undo)
+    request.concerns(made)
+    detail = {"action": UNDO, "risk": undo.risk, REVERTS: fix.id, "expires_at": undo.expires_at, "policy": server.policy.digest}
+    with server.store.write("propose") as transaction:
+        fix_rows.add(transaction, made, request.event(runbook_digest=undo.runbook_digest, detail=detail))
     return made
 
 
-def record_revert(trust: ApprovalServer, event: AuditEvent, transaction: Transaction, plan: Plan, says: str) -> None:
+def record_revert(server: ApprovalServer, event: AuditEvent, transaction: Transaction, plan: Plan, says: str) -> None:
     """The fix that was undone becomes `reverted`, in the transaction in which its undo is recorded as done."""
     fix = fix_rows.read(transaction, str(plan.parameters.get(REVERTS, "")), for_update=True)
     if fix is None or fix.state not in IN_PLACE:
         return
     about = replace(event, action="revert", fix=fix.id, plan_digest=fix.plan_digest)
-    now = trust.clock()
-    if fix_rows.claim(transaction, fix, "reverting", fix.owner, now + trust.lease, about):
+    now = server.clock()
+    if fix_rows.claim(transaction, fix, "reverting", fix.owner, now + server.lease, about):
         claimed = fix_rows.read(transaction, fix.id, for_update=True)
         if claimed is not None:
             done = replace(about, action="result", reason="reverted", detail={"says": says})
             fix_rows.settle(transaction, claimed, "reverted", fix.owner, says, done)
 
 
-def _expires(trust: ApprovalServer, tried: FixRequest, plan: Plan, fix: Fix) -> datetime:
-    return tried.at + expiry_of(trust, tried, PolicyQuestion("approve", fix.host, fix.runbook, plan.risk))
+def _expires(server: ApprovalServer, request: FixRequest, plan: Plan, fix: Fix) -> datetime:
+    return request.at + expiry_of(server, request, PolicyQuestion("approve", fix.host, fix.runbook, plan.risk))
 
 
-def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, plan: Plan, fresh: Diagnosis, *, reason: str) -> Plan:
+def _plan(server: ApprovalServer, request: FixRequest, fix: Fix, plan: Plan, fresh: Diagnosis, *, reason: str) -> Plan:
     if not plan.undo_commands:
         raise PlanError(f"{fix.id}: its plan has no undo")
     values = (UNDO, plan.target_id, plan.machine_id, fresh.host.boot_id)
@@ -91,10 +91,10 @@ def _plan(trust: ApprovalServer, tried: FixRequest, fix: Fix, plan: Plan, fresh:
         undo="none",
         undo_commands=(),
         disruption="The value before comes back; the helper refuses where present use is above it.",
-        requester=tried.identity.person,
-        requester_account=str(tried.identity.account),
+        requester=request.identity.person,
+        requester_account=str(request.identity.account),
         reason=clean_text(reason, MAX_REASON),
-        expires_at=rfc3339(_expires(trust, tried, plan, fix)),
+        expires_at=rfc3339(_expires(server, request, plan, fix)),
         order=order,
         order_digest=plan_digest(order),
     )

@@ -6,7 +6,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.apply import result_event
-from triagebook.tools.fixes.attempt import ApprovalServer
+from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.fixes.interfaces import Ending, Execution
 from triagebook.tools.fixes.revert import record_revert
 from triagebook.tools.log import log_event
@@ -16,34 +16,34 @@ from triagebook.tools.store.fix_states import LEASED, OPEN, Fix, plan_of
 BATCH = 500
 
 
-def sweep(trust: ApprovalServer) -> None:
+def sweep(server: ApprovalServer) -> None:
     """One round. Safe to run anywhere at any time, also by several replicas at once: every move is a compare-and-set."""
-    now = trust.clock()
-    for fix in _list_fixes(trust, OPEN):
+    now = server.clock()
+    for fix in _list_fixes(server, OPEN):
         if fix.expires_at <= now:
-            with trust.store.write("expire") as transaction:
+            with server.store.write("expire") as transaction:
                 fix_rows.expire(transaction, fix, _event(fix, now, "expire", was=fix.state))
-    for fix in _list_fixes(trust, LEASED):
+    for fix in _list_fixes(server, LEASED):
         if fix.lease_until is not None and fix.lease_until <= now:
-            with trust.store.write("lose") as transaction:
+            with server.store.write("lose") as transaction:
                 fix_rows.lose(transaction, fix, _event(fix, now, "lease_expired", owner=fix.owner))
-    for fix in _list_fixes(trust, frozenset({"unknown"})):
-        _settle(trust, fix)
-    with trust.store.write("refusals") as transaction:
+    for fix in _list_fixes(server, frozenset({"unknown"})):
+        _settle(server, fix)
+    with server.store.write("refusals") as transaction:
         refusal_rows.close_windows(transaction, now)
-    trust.checkpointer.publish()
+    server.checkpointer.publish()
 
 
-def _settle(trust: ApprovalServer, fix: Fix) -> None:
+def _settle(server: ApprovalServer, fix: Fix) -> None:
     """Ask the executor what became of an unknown execution; it stays unknown while that cannot be told."""
-    if trust.executor is None:
+    if server.executor is None:
         return
     execution: Execution | None = None
     try:
         execution = Execution(
-            fix.id, plan_of(fix), fix.plan_digest, f"{fix.id}.{fix.owner.rpartition('.')[2]}", None, trust.checkpointer.publish()
+            fix.id, plan_of(fix), fix.plan_digest, f"{fix.id}.{fix.owner.rpartition('.')[2]}", None, server.checkpointer.publish()
         )
-        ending = trust.executor.recover(execution)
+        ending = server.executor.recover(execution)
     except RefusedError as error:
         ending = Ending("failed", f"its plan was changed in the database: {error}")
     except TriagebookError as error:
@@ -52,15 +52,15 @@ def _settle(trust: ApprovalServer, fix: Fix) -> None:
     if ending is None or ending.state == "unknown":
         return
     log_event("fix.recovered", host=fix.host, fix=fix.id, state=ending.state, says=ending.says)
-    event = result_event(_event(fix, trust.clock(), "result"), ending)
-    with trust.store.write("resolve") as transaction:
+    event = result_event(_event(fix, server.clock(), "result"), ending)
+    with server.store.write("resolve") as transaction:
         done = fix_rows.resolve(transaction, fix, ending.state, ending.says, event)
         if done and execution is not None and execution.plan.action == UNDO and ending.state == "validated":
-            record_revert(trust, event, transaction, execution.plan, f"by {fix.id}")
+            record_revert(server, event, transaction, execution.plan, f"by {fix.id}")
 
 
-def _list_fixes(trust: ApprovalServer, states: frozenset[str]) -> list[Fix]:
-    with trust.store.read() as transaction:
+def _list_fixes(server: ApprovalServer, states: frozenset[str]) -> list[Fix]:
+    with server.store.read() as transaction:
         return fix_rows.list_fixes(transaction, BATCH, states=sorted(states))  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent, decode
-from triagebook.tools.fixes.attempt import ApprovalServer, FixRequest, attempt, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, require
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
@@ -57,66 +57,66 @@ MOST_ROWS = 1000
 PLANNING = ("propose", "persist", "revert")  # what stores a plan
 
 
-def allow_diagnosis(trust: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:
+def allow_diagnosis(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:
     """Raises RefusedError, recorded, when this actor may not diagnose that host."""
-    with attempt(trust, actor, "diagnose") as tried:
-        tried.about.update(host=host, runbook=runbook)
-        require(trust, tried, PolicyQuestion("diagnose", host, runbook))
+    with attempt(server, actor, "diagnose") as request:
+        request.about.update(host=host, runbook=runbook)
+        require(server, request, PolicyQuestion("diagnose", host, runbook))
 
 
-def record_diagnosis(trust: ApprovalServer, actor: Actor, diagnosis: Diagnosis) -> None:
+def record_diagnosis(server: ApprovalServer, actor: Actor, diagnosis: Diagnosis) -> None:
     """Write down who was told what about which host."""
-    with attempt(trust, actor, "diagnose") as tried:
+    with attempt(server, actor, "diagnose") as request:
         runbook = diagnosis.runbook
         cause = diagnosis.verdict.cause if diagnosis.verdict else ""
-        tried.about.update(host=diagnosis.host.name, runbook=f"{runbook.id}@{runbook.version}", runbook_digest=runbook.digest)
+        request.about.update(host=diagnosis.host.name, runbook=f"{runbook.id}@{runbook.version}", runbook_digest=runbook.digest)
         detail = {"diagnosis": diagnosis.id, "status": diagnosis.status, "cause": cause}
-        with trust.store.write("diagnose") as transaction:
-            audit_rows.append(transaction, tried.event(detail=detail))
+        with server.store.write("diagnose") as transaction:
+            audit_rows.append(transaction, request.event(detail=detail))
 
 
-def may_see(trust: ApprovalServer, actor: Actor, host: str, runbook: str) -> bool:
+def may_see(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> bool:
     """May this actor be shown what was found on that host? Asked at each read."""
-    identity = trust.policy.directory.identify(actor.account)
-    return may(trust.policy, identity, PolicyQuestion("diagnose", host, runbook)).is_allowed
+    identity = server.policy.directory.identify(actor.account)
+    return may(server.policy, identity, PolicyQuestion("diagnose", host, runbook)).is_allowed
 
 
-def record_refusal(trust: ApprovalServer, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
+def record_refusal(server: ApprovalServer, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
     """A face said no before it asked the service: recorded as any refusal, under the account that the channel proved."""
     if action not in FACE_ACTIONS or reason not in FACE_REASONS:
         raise UsageError("no such action or reason of a face", reason="request")
-    tried = FixRequest(actor, trust.policy.directory.identify(actor.account), action, trust.clock())
+    request = FixRequest(actor, server.policy.directory.identify(actor.account), action, server.clock())
     if fix_id:
-        with trust.store.read() as transaction:
+        with server.store.read() as transaction:
             fix = fix_rows.read(transaction, fix_id)
         if fix is not None:
-            tried.concerns(fix)
-    _record(trust, [tried.event(outcome="refused", reason=reason, detail={"says": safe_text(says, 300)})])
+            request.concerns(fix)
+    _record(server, [request.event(outcome="refused", reason=reason, detail={"says": safe_text(says, 300)})])
 
 
-def record_strangers(trust: ApprovalServer, refusals: Iterable[tuple[str, int]], channel: str) -> None:
+def record_strangers(server: ApprovalServer, refusals: Iterable[tuple[str, int]], channel: str) -> None:
     """Credentials that proved nothing, by reason and number. Nobody is named: whatever they claim was not proven."""
-    base = AuditEvent(at=trust.clock(), action="authenticate", outcome="refused", channel=channel)
-    _record(trust, [replace(base, reason=reason, detail={"times": str(times)}) for reason, times in refusals])
+    base = AuditEvent(at=server.clock(), action="authenticate", outcome="refused", channel=channel)
+    _record(server, [replace(base, reason=reason, detail={"times": str(times)}) for reason, times in refusals])
 
 
-def _record(trust: ApprovalServer, events: list[AuditEvent]) -> None:
-    with trust.store.write("refusal") as transaction:
+def _record(server: ApprovalServer, events: list[AuditEvent]) -> None:
+    with server.store.write("refusal") as transaction:
         for event in events:
             refusal_rows.record(transaction, event)
-    trust.checkpointer.publish()
+    server.checkpointer.publish()
 
 
-def require_quota(trust: ApprovalServer, tried: FixRequest) -> None:
+def require_quota(server: ApprovalServer, request: FixRequest) -> None:
     """An assistant that asks without end is stopped by count, whoever lets it. RefusedError `daily_quota`."""
-    if tried.actor.channel != "mcp":
+    if request.actor.channel != "mcp":
         return
-    with trust.store.read() as transaction:
-        person = tried.identity.person
+    with server.store.read() as transaction:
+        person = request.identity.person
         rows = [row for action in PLANNING for row in audit_rows.newest_rows(transaction, MOST_ROWS, person=person, action=action)]
     events = [decode(row.leaf)[0] for row in rows]
-    today = [event for event in events if event.at > tried.at - DAY and event.channel == "mcp"]
+    today = [event for event in events if event.at > request.at - DAY and event.channel == "mcp"]
     count = sum(event.outcome == "ok" for event in today)
     if count >= MOST_A_DAY:
-        message = f"assistants of {tried.identity.person} proposed {count} fixes within a day, the most is {MOST_A_DAY}"
+        message = f"assistants of {request.identity.person} proposed {count} fixes within a day, the most is {MOST_A_DAY}"
         raise RefusedError(message, reason="daily_quota")

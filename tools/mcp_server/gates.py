@@ -1,4 +1,4 @@
-"""What the tools ask the services through: fixes and the audit log of one place of trust, and who may diagnose what.
+"""What the tools ask the services through: fixes and the audit log of one approval server, and who may diagnose what.
 
 Over stdio the place is behind its Unix socket, which knows from the kernel who asks; over HTTP it is this process
 (`place`).

@@ -1,10 +1,10 @@
-"""The place of trust in this process, as the tools ask it: the actor is what a token proved."""
+"""The approval server in this process, as the tools ask it: the actor is what a token proved."""
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.fixes import view
-from triagebook.tools.fixes.attempt import ApprovalServer
+from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.mcp_server.gates import Json

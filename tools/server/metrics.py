@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.fixes.attempt import ApprovalServer
+from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.log import ERROR
 from triagebook.tools.server.readiness import OK
 from triagebook.tools.store.figures import Figures, read_figures

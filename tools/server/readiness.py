@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
-from triagebook.tools.fixes.attempt import ApprovalServer
+from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.log import log_event
 from triagebook.tools.server.keys import ServerKeys, open_keys
 

@@ -20,7 +20,7 @@ from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, Trus
 from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.files import check_private, private_directory
-from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
+from triagebook.tools.fixes.approval_server import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.log import log_event
@@ -54,7 +54,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class RunningServer:
-    """An opened place of trust."""
+    """A running approval server and its keys."""
 
     service: FixService
     trust: ApprovalServer

@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.diagnosis.stored import Asker
-from triagebook.tools.fixes.attempt import ApprovalServer
+from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.policy.identity import Account

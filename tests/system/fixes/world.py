@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parame
 from triagebook.tools.audit.anchors import FileAnchor
 from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.collector.readings import HostReading
-from triagebook.tools.fixes.attempt import SILENT, ApprovalServer
+from triagebook.tools.fixes.approval_server import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Ending, Execution
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.propose import Proposal, before_of

@@ -61,7 +61,7 @@ class Hosts:
 
 @dataclass
 class McpWorld:
-    """The server, the place of trust behind it, and who is calling."""
+    """The server, the approval server behind it, and who is calling."""
 
     trust: World
     hosts: Hosts

@@ -131,7 +131,7 @@ class Channels:
 
 @dataclass
 class SlackWorld(Channels):
-    """The face, the place of trust behind it, and Slack."""
+    """The face, the approval server behind it, and Slack."""
 
     trust: World = field(kw_only=True)
     hosts: SlackHosts = field(kw_only=True)
@@ -180,7 +180,7 @@ def build(
     policy_text: str = "",
     token: str = TOKEN,
 ) -> tuple[World, SlackHosts, Face]:
-    """A place of trust and its face, not started."""
+    """An approval server and its face, not started."""
     url = url or f"sqlite:///{directory / 'triagebook.db'}"
     trust = trust_world.build(url, directory, policy=policy_text or policy(gate), instance=instance, clock=clock or RealClock())
     hosts = SlackHosts()

@@ -27,7 +27,7 @@ SILENT: Step = lambda _name: None  # noqa: E731 - a default
 
 @dataclass(frozen=True)
 class ApprovalServer:
-    """The parts of the place of trust. `instance` names this process as the owner of leases."""
+    """The parts of the approval server. `instance` names this process as the owner of leases."""
 
     store: Store
     policy: Policy
@@ -81,34 +81,34 @@ class FixRequest:
 
 
 @contextmanager
-def attempt(trust: ApprovalServer, actor: Actor, action: str) -> Iterator[FixRequest]:
+def attempt(server: ApprovalServer, actor: Actor, action: str) -> Iterator[FixRequest]:
     """Identify who asks; record a refusal; sign what the log then is. TrustError passes: then nothing can be recorded."""
-    identity = trust.policy.directory.identify(actor.account)
-    tried = FixRequest(actor, identity, action, trust.clock())
+    identity = server.policy.directory.identify(actor.account)
+    request = FixRequest(actor, identity, action, server.clock())
     started = time.monotonic()
     try:
-        yield tried
+        yield request
     except TrustError as error:
-        _log_request(tried, started, "failed", error)
+        _log_request(request, started, "failed", error)
         raise
     except TriagebookError as error:
-        _log_request(tried, started, "refused", error)
-        if not tried.is_recorded:
-            event = tried.event(outcome="refused", reason=error.reason, detail={"says": str(error)})
-            with trust.store.write("refusal") as transaction:
+        _log_request(request, started, "refused", error)
+        if not request.is_recorded:
+            event = request.event(outcome="refused", reason=error.reason, detail={"says": str(error)})
+            with server.store.write("refusal") as transaction:
                 refusal_rows.record(transaction, event)
-        trust.checkpointer.publish()
+        server.checkpointer.publish()
         raise
-    trust.checkpointer.publish()
-    _log_request(tried, started, "ok", None)
+    server.checkpointer.publish()
+    _log_request(request, started, "ok", None)
 
 
-def _log_request(tried: FixRequest, started: float, outcome: str, error: TriagebookError | None) -> None:
+def _log_request(request: FixRequest, started: float, outcome: str, error: TriagebookError | None) -> None:
     log_event(
         "fix.request",
-        **_who(tried),
-        host=tried.about.get("host"),
-        fix=tried.about.get("fix"),
+        **_who(request),
+        host=request.about.get("host"),
+        fix=request.about.get("fix"),
         outcome=outcome,
         reason=error.reason if error else None,
         says=error,
@@ -116,26 +116,26 @@ def _log_request(tried: FixRequest, started: float, outcome: str, error: Triageb
     )
 
 
-def _who(tried: FixRequest) -> dict[str, object]:
-    identity = tried.identity
+def _who(request: FixRequest) -> dict[str, object]:
+    identity = request.identity
     who = {"account": str(identity.account), "person": identity.person, "service": identity.service}
-    return {"action": tried.action, "channel": tried.actor.channel, **who}
+    return {"action": request.action, "channel": request.actor.channel, **who}
 
 
-def require(trust: ApprovalServer, tried: FixRequest, question: PolicyQuestion) -> Decision:
+def require(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> Decision:
     """The policy's yes to this question. RefusedError with the rule's reason."""
-    decision = may(trust.policy, tried.identity, question)
-    log_decision(tried, question, decision)
+    decision = may(server.policy, request.identity, question)
+    log_decision(request, question, decision)
     if not decision.is_allowed:
         raise RefusedError(decision.says, reason=decision.reason)
     return decision
 
 
-def log_decision(tried: FixRequest, question: PolicyQuestion, decision: Decision) -> None:
+def log_decision(request: FixRequest, question: PolicyQuestion, decision: Decision) -> None:
     """Log what the policy said to a question, whichever way it went."""
     about = {"asked": question.action, "host": question.host, "runbook": question.runbook, "risk": question.risk}
     answer = {"allowed": decision.is_allowed, "reason": decision.reason, "rule": decision.says}
-    log_event("policy.decision", **_who(tried), **about, **answer)
+    log_event("policy.decision", **_who(request), **about, **answer)
 
 
 def new_fix_id() -> str:
