@@ -1,4 +1,4 @@
-"""The configuration file: `$XDG_CONFIG_HOME/triagebook/config.yaml`. Absent is fine; wrong is refused with file and line."""
+"""Reads `$XDG_CONFIG_HOME/triagebook/config.yaml`. It may be absent; a mistake in it is refused with file and line."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person configured; everything has a default."""
+    """The configuration of one person; everything has a default."""
 
     runbook_paths: tuple[Path, ...] = ()
     default_runbook: str = ""
@@ -29,7 +29,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the XDG folders. Raises UsageError naming file, line and the nearest right key."""
+    """Read the settings from the XDG folders. Raises UsageError naming file, line and the nearest valid key."""
     home = Path(environment.get("HOME") or "/")
     config = _folder(environment, "XDG_CONFIG_HOME", home / ".config") / "config.yaml"
     cache = _folder(environment, "XDG_CACHE_HOME", home / ".cache")
@@ -69,13 +69,13 @@ def _text(node: Node | None) -> str:
 
 
 def config_file(settings: Settings, ssh_config: str) -> Path | None:
-    """The ssh configuration to use: the one named, else the configured one, else ssh's own (None)."""
+    """Return the ssh configuration to use: the one named, else the configured one, else None for ssh's own."""
     chosen = ssh_config or settings.ssh_config
     return Path(chosen).expanduser() if chosen else None
 
 
 def has_watch(settings: Settings) -> bool:
-    """Some watch runs, or left its socket behind: a host may have a session that is open already."""
+    """Tell whether a watch runs or left its socket behind, so that a host may already have an open session."""
     if settings.runtime is None:
         return False
     try:
@@ -86,7 +86,7 @@ def has_watch(settings: Settings) -> bool:
 
 
 def _runtime(environment: Mapping[str, str], state: Path) -> Path:
-    """XDG_RUNTIME_DIR is there for those who logged in; a service has its state folder."""
+    """Return the folder for sockets: XDG_RUNTIME_DIR of a login session, or a service's state folder."""
     folder = environment.get("XDG_RUNTIME_DIR", "")
     return Path(folder) / "triagebook" if folder.startswith("/") else state / "run"
 

@@ -1,0 +1,1 @@
+"""Renders diagnoses, fixes and watches as text for a terminal."""

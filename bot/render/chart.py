@@ -1,4 +1,4 @@
-"""Use against its limit: a gauge, a chart of plain characters over the samples, and the scale that a picture shares with it."""
+"""Draws use against its limit: a gauge, a chart of plain characters over the samples, and the scale that pictures share."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ FULL_FROM = 0.98  # of the limit
 
 
 def shares_of(course: Sequence[tuple[float, float]]) -> list[float]:
-    """Use as a share of its limit at each sample, never below 0; a sample without a limit is left out."""
+    """Return use as a share of its limit at each sample, never below 0; a sample without a limit is left out."""
     return [max(0.0, used / limit) for used, limit in course if limit > 0]
 
 
 def is_full(share: float) -> bool:
-    """So near the limit that it is shown as reached."""
+    """Tell whether a share is so near the limit that it is shown as reached."""
     return share >= FULL_FROM
 
 
 def gauge(used: float | None, limit: float, cells: int, symbols: str) -> tuple[str, str]:
-    """The used and the free part of a bar of `cells` characters, such as ("###", "---") for `#-`; both empty without a use.
+    """Return the used and the free part of a bar of `cells` characters, such as ("###", "---"); both empty without a use.
 
     It is full only where the limit is reached, and never more than full.
     """
@@ -29,7 +29,7 @@ def gauge(used: float | None, limit: float, cells: int, symbols: str) -> tuple[s
 
 
 def chart(course: Sequence[tuple[float, float]], width: int, height: int = 8) -> list[str]:
-    """`height` lines, the limit at the top (100 %), the newest sample at the right; empty without a course.
+    """Return `height` lines, with the limit at the top (100 %) and the newest sample at the right; empty without samples.
 
     Each column is one sample. What exceeds its limit is drawn as full.
     """
@@ -47,5 +47,5 @@ def chart(course: Sequence[tuple[float, float]], width: int, height: int = 8) ->
 
 
 def _cell(fill: float) -> str:
-    """How much of this row's cell is in use."""
+    """Return the character that shows how much of a cell is in use."""
     return FULL if fill >= 0.75 else "=" if fill >= 0.5 else "-" if fill >= 0.25 else "." if fill > 0.0 else " "

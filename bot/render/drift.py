@@ -1,4 +1,4 @@
-"""Drift as text: the settings in which hosts differ, outliers first, then what is unknown, then what is equal."""
+"""Renders drift as text: settings in which hosts differ, outliers first, then what is unknown, then what is equal."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ MAX_NAMES = 8
 
 
 def render_drift(rows: Sequence[DriftRow], hosts: int, style: Style) -> str:
-    """The comparison of so many hosts that answered."""
+    """Return the comparison of the `hosts` hosts that answered."""
     lines = []
     for row in rows:
         if row.outliers:

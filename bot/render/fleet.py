@@ -1,4 +1,4 @@
-"""Many hosts in one table, grouped by verdict: what is wrong with how many, worst first."""
+"""Renders many hosts as one table, grouped by verdict, worst first."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ MAX_LINES = 400
 
 @dataclass(frozen=True)
 class HostRow:
-    """What the table keeps of one host: little, because a fleet has many."""
+    """One host's row of the table. It is small, because a fleet has many."""
 
     host: str
     status: str
@@ -24,7 +24,7 @@ class HostRow:
 
 
 def row_of(diagnosis: Diagnosis) -> HostRow:
-    """Hosts with the same `what` stand together: the cause, or the way the login failed."""
+    """Return the row of a diagnosis. Hosts with the same `what` (the cause, or how the login failed) are grouped."""
     verdict = diagnosis.verdict
     line = "" if diagnosis.status == "healthy" else diagnosis.headline
     if diagnosis.status == "unreachable":
@@ -35,7 +35,7 @@ def row_of(diagnosis: Diagnosis) -> HostRow:
 
 
 def render_table(rows: Sequence[HostRow], style: Style) -> str:
-    """The groups, worst first, then a line for every host that is not healthy."""
+    """Return the groups, worst first, then a line for every host that is not healthy."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         groups[row.status, row.what].append(row.host)

@@ -1,4 +1,4 @@
-"""A fix as an engineer wants to see it before saying yes. Input is the service's JSON; nothing in it is trusted to be tame."""
+"""Renders a fix as an engineer wants to see it before approving it. The input is the server's JSON, and none of it is trusted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ LIMIT = 400
 
 
 def render_fix(fix: Mapping[str, Any]) -> str:
-    """The whole fix: what changes, exactly how, how bad, how back, who asked, until when, and the digest the yes is for."""
+    """Return the whole fix: the change, its commands, risk and undo, the requester, the expiry, and the digest to approve."""
     return "\n".join(_lines(fix)) + "\n"
 
 
 def render_fixes(fixes: Sequence[Mapping[str, Any]]) -> str:
-    """A table, one fix a line."""
+    """Return a table with one fix per line."""
     if not fixes:
         return "No fixes.\n"
     columns = ("id", "state", "host", "risk", "runbook", "requester", "expires_at")
@@ -22,7 +22,7 @@ def render_fixes(fixes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell."""
+    """Return a table whose columns are as wide as their widest cell."""
     cells = [[name.replace("_", " ") for name in columns], *[[safe_text(cell, 80) for cell in row] for row in rows]]
     widths = [max(len(row[number]) for row in cells) for number in range(len(columns))]
     return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in cells)

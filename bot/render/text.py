@@ -1,4 +1,4 @@
-"""A diagnosis for a terminal at 3 a.m.: the verdict first, then what says so, what was ruled out, what is not known.
+"""Renders a diagnosis for a terminal: the verdict first, then its evidence, what was ruled out, and what is unknown.
 
 Colour only where the caller says the output is a terminal and NO_COLOR is unset; the words never depend on it.
 """
@@ -30,18 +30,18 @@ _COLOURS = {"healthy": "32", "warning": "33", "cause_found": "31;1", "inconclusi
 
 @dataclass(frozen=True)
 class Style:
-    """How to print: colour or not, everything (`--explain`) or what matters."""
+    """How to print: with colour or without, everything (`--explain`) or only what matters."""
 
     colour: bool = False
     explain: bool = False
 
     def paint(self, text: str, code: str) -> str:
-        """The text in that colour where colour is on."""
+        """Return the text in that colour if colour is on."""
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
 
 
 def render(diagnosis: Diagnosis, style: Style) -> str:
-    """The whole answer for one host, ending in a newline."""
+    """Return the whole answer for one host, ending in a newline."""
     lines = [_title(diagnosis, style), "", *_wrap(diagnosis.headline)]
     if diagnosis.verdict is not None:
         lines += ["", *_verdict(diagnosis.verdict, diagnosis.facts, style)]
@@ -113,7 +113,7 @@ def _verdict(verdict: Verdict, facts: Sequence[FactEntry], style: Style) -> list
 
 
 def gauge(used: float | None, limit: float, style: Style) -> str:
-    """`[##########----] 104 %  `, empty when there is nothing to show. Never more than full."""
+    """Return a gauge such as `[##########----] 104 %  `, empty if there is nothing to show. It is never more than full."""
     full, free = chart.gauge(used, limit, GAUGE_WIDTH, "#-")
     if used is None or not full + free:
         return ""

@@ -1,4 +1,4 @@
-"""A watch on a terminal: lines for what happens, and below them, redrawn, where every host stands and one chart."""
+"""Renders a watch on a terminal: a line per event, and below them, redrawn, the state of every host and one chart."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ MAX_TRENDS = 3
 
 
 def events(observation: Observation, *, is_first: bool) -> list[str]:
-    """What happened with this sample, a line each; nothing when nothing did."""
+    """Return a line for each event of this sample; none if nothing happened."""
     stamp = f"{observation.at[11:19]}  {observation.host}"
     lines = [f"{stamp}  {STATUS_WORDS[observation.status]}: {observation.headline}"] if is_first else []
     lines += [f"{stamp}  {text}" for text in observation.changes]
@@ -27,7 +27,7 @@ def events(observation: Observation, *, is_first: bool) -> list[str]:
 
 
 def trend_line(heading: HeadingLimit) -> str:
-    """`x.service TasksMax (pids.max): 18 of 24, +72/h, full in about 5 min (r2 0.97, 12 samples)`."""
+    """Return a trend in one line: `x.service TasksMax (pids.max): 18 of 24, +72/h, full in about 5 min (r2 0.97, 12 samples)`."""
     trend, unit = heading.trend, heading.limit.unit
     plain = "" if unit != "bytes" else unit
     return (
@@ -38,7 +38,7 @@ def trend_line(heading: HeadingLimit) -> str:
 
 
 class Screen:
-    """Event lines above, the state of all hosts below. Only for a terminal: elsewhere events are enough."""
+    """Shows event lines above and the state of all hosts below. It is for terminals only."""
 
     def __init__(self, out: TextIO, style: Style) -> None:
         self._out, self._style = out, style
@@ -46,7 +46,7 @@ class Screen:
         self._drawn = 0
 
     def show(self, seen: Seen, lines: Sequence[str]) -> None:
-        """Print what happened and draw the state anew."""
+        """Print the events and redraw the state."""
         self._latest[seen.observation.host] = seen
         width = shutil.get_terminal_size().columns
         block = [line[: width - 1] for line in self._block(width)]

@@ -1,0 +1,1 @@
+"""Reads facts from a host with one awk program that forks nothing."""

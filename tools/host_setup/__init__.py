@@ -1,1 +1,1 @@
-"""Preparing a host: install, check, rotate a key, uninstall. Functions over an open session as root (or by sudo)."""
+"""Prepares hosts for fixes: install, check, rotate a key, uninstall. All works over an open session as root (or with sudo)."""

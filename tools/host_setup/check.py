@@ -1,4 +1,4 @@
-"""Prove that a prepared host holds: the files are those installed, and the two accounts can do no more than meant.
+"""Proves that a host is still prepared: the installed files are unchanged, and the two accounts can do only what they should.
 
 The proofs are made from the accounts themselves, each through its own login, and once more from root's side.
 """
@@ -46,7 +46,7 @@ _WRITABLE = ("sh", "-c", 'for path; do [ ! -w "$path" ] || echo "$path"; done', 
 
 
 def check(remote: Remote, *, collector: str = "", now: Callable[[], datetime]) -> tuple[Requirement, ...]:
-    """From root's side: requirements, the installed files, and what sudo lets the accounts do."""
+    """Check as root: the requirements, the installed files, and what sudo allows the two accounts."""
     return (
         *requirements(remote, now),
         _content(remote, "helper", layout.HELPER, build.source()),
@@ -87,7 +87,7 @@ def _keys_outside(remote: Remote, account: str) -> Requirement:
 
 
 def prove_diagnoser(session: Remote, *, is_collector_installed: bool = False) -> tuple[Requirement, ...]:
-    """Through the diagnosing account's own login: it may not write anything that matters, nor become root."""
+    """Prove through the diagnosing account's own login that it cannot write anything that matters or become root."""
     if is_collector_installed:
         asked = session.ask("echo", "not-the-collector")
         is_met = "not-the-collector" not in asked.stdout
@@ -115,7 +115,7 @@ def _is_silent(ran: Ran) -> bool:
 
 
 def prove_fixer(session: Remote, target: str) -> tuple[Requirement, ...]:
-    """Through the fixing account's own login: whatever it asks for, the helper answers."""
+    """Prove through the fixing account's own login that the helper answers every request."""
     asked = session.ask("sh", "-c", "id; exec sh", stdin=status_request())
     lines = asked.stdout.splitlines()
     is_met = lines[:1] == ["triagebook=helper-v1"] and f"target={target}" in lines and "uid=" not in asked.stdout

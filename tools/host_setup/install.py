@@ -1,4 +1,4 @@
-"""Prepare a host: the helper, the two accounts and their keys, sudoers, sshd's lines, signers, target id.
+"""Prepares a host: installs the helper, two accounts and their keys, the sudo rule, sshd settings, signers and target id.
 
 Repeating it is harmless: each file is replaced by a rename, the target id of an installed host is kept.
 """
@@ -19,7 +19,7 @@ from triagebook.tools.log import log_event
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is installed: who may sign, with which keys the two accounts log in, and the collector if wanted."""
+    """What to install: the keys that may sign, the login keys of the two accounts, and the collector if wanted."""
 
     signers: Sequence[Signer]
     fixer_key: str
@@ -29,14 +29,14 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Installed:
-    """What came of it. `target` is empty when something is missing; then nothing was changed."""
+    """The result of an installation. If something is missing, `target` is empty and nothing was changed."""
 
     target: str
     missing: tuple[Requirement, ...]
 
 
 def install(remote: Remote, preparation: Preparation, *, now: Callable[[], datetime], new_target: Callable[[], str]) -> Installed:
-    """Prepare the host, or say what it lacks.
+    """Prepare the host, or return what it lacks.
 
     Raises:
         PrepareError: a step failed; sudo and sshd are as they were, because both are checked before they change.
@@ -90,7 +90,7 @@ def _files(remote: Remote, preparation: Preparation, new_target: Callable[[], st
 
 
 def target_of(remote: Remote) -> str:
-    """The host's target id, empty when it has none or was moved to another machine since (then it gets a new one)."""
+    """Return the host's target id; empty if it has none, or was copied to another machine (then it gets a new one)."""
     text = remote.ask("cat", layout.TARGET).stdout
     found = re.fullmatch(r"target=([0-9a-f]{32})\nmachine=(\S*)\nproduct=(.*)\n", text)
     is_same = found is not None and found[2] == remote.ask("cat", "/etc/machine-id").stdout.strip()
@@ -98,7 +98,7 @@ def target_of(remote: Remote) -> str:
 
 
 def _account(remote: Remote, name: str) -> None:
-    """A system account without password and without a home of its own, so that it owns no file at all."""
+    """Create a system account without a password and without a home, so that it owns no file at all."""
     if remote.succeeds("id", "-u", name):
         return
     comment = "triagebook diagnoses" if name == layout.DIAGNOSER else "triagebook fixes"
@@ -109,7 +109,7 @@ def _account(remote: Remote, name: str) -> None:
 
 
 def account_mark(name: str) -> str:
-    """The mark that we made this account, so that uninstall removes it."""
+    """Return the path of the mark that we created this account, so that uninstall removes it."""
     return f"{layout.CONFIG}/made-{name}"
 
 
@@ -124,7 +124,7 @@ def _keys(remote: Remote, preparation: Preparation) -> None:
 
 
 def _sshd(remote: Remote) -> None:
-    """sshd's lines, taken back when the whole configuration does not pass sshd's own test."""
+    """Install the sshd settings, and remove them again if sshd's own test of its configuration fails."""
     remote.put(layout.SSHD, layout.SSHD_TEXT, "644")
     tested = remote.ask("/usr/sbin/sshd", "-t")
     if tested.status != 0:
@@ -134,7 +134,7 @@ def _sshd(remote: Remote) -> None:
 
 
 def reload_sshd(remote: Remote) -> None:
-    """Let sshd read its configuration; open sessions go on. Raises PrepareError."""
+    """Make sshd reload its configuration; open sessions go on. Raises PrepareError."""
     for unit in ("ssh.service", "sshd.service"):
         if remote.succeeds("systemctl", "reload", unit):
             return

@@ -1,4 +1,4 @@
-"""Rotate the key that signs orders: the new one is added, both hold for a while, then the old one is revoked."""
+"""Rotates the key that signs orders: add the new one, let both be valid for a while, then revoke the old one."""
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.host_setup import layout
@@ -7,13 +7,13 @@ from triagebook.tools.host_setup.remote import Remote
 
 
 def signer_keys(remote: Remote) -> tuple[str, ...]:
-    """The public keys in the signers file."""
+    """Return the public keys in the signers file."""
     lines = remote.run("cat", layout.SIGNERS).splitlines()
     return tuple(public_key(line.split(" ", 2)[2]) for line in lines if line.count(" ") >= 3)
 
 
 def add_signer(remote: Remote, signer: Signer) -> None:
-    """Let one more key sign orders. Raises UsageError for a key that was revoked."""
+    """Let one more key sign orders. Raises UsageError: the key was revoked."""
     key = public_key(signer.key)
     if key in remote.run("cat", layout.REVOKED).splitlines():
         raise UsageError("this key was revoked on that host")
@@ -22,7 +22,7 @@ def add_signer(remote: Remote, signer: Signer) -> None:
 
 
 def revoke_signer(remote: Remote, key: str) -> None:
-    """From now on no order by this key. Raises UsageError when no other key would be left."""
+    """Refuse orders signed by this key from now on. Raises UsageError: no other key would be left."""
     key = public_key(key)
     if not [other for other in signer_keys(remote) if other != key]:
         raise UsageError("the only key: add the new one first")

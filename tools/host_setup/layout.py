@@ -1,4 +1,4 @@
-"""Where things lie on a prepared host, and the text of each file. The helper's constants say the same."""
+"""Holds the paths on a prepared host and the text of each file. The helper's own constants are the same."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -52,13 +52,13 @@ class Signer:
     until: datetime
 
     def line(self) -> str:
-        """Its line of the signers file, in the one form the helper accepts."""
+        """Return its line of the signers file, in the one form that the helper accepts."""
         until = self.until.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
         return f'{SIGNER} namespaces="{FORMAT}",valid-before="{until}" {public_key(self.key)}\n'
 
 
 def public_key(key: str) -> str:
-    """Type and body of an Ed25519 public key, its comment dropped. Raises UsageError for anything else."""
+    """Return type and body of an Ed25519 public key, without its comment. Raises UsageError: not such a key."""
     parts = key.split()
     if len(parts) < 2 or parts[0] != "ssh-ed25519" or not parts[1].startswith("AAAA") or not parts[1].isascii():
         raise UsageError(f"not an Ed25519 public key: {key[:60]!r}")
@@ -68,21 +68,21 @@ def public_key(key: str) -> str:
 
 
 def signers_text(signers: Sequence[Signer]) -> str:
-    """The signers file."""
+    """Return the text of the signers file."""
     return "".join(signer.line() for signer in signers)
 
 
 def target_text(target: str, machine_id: str, product_id: str) -> str:
-    """The target file: an id drawn for this host, tied to the machine it was drawn on."""
+    """Return the text of the target file: a random id for this host, tied to the machine it was made on."""
     return f"target={target}\nmachine={machine_id}\nproduct={product_id or 'none'}\n"
 
 
 def fixer_key_text(key: str) -> str:
-    """The fixing account's one key: it starts the helper whatever was asked for (sshd(8), restrict)."""
+    """Return the line of the fixing account's one key, which starts the helper for every request (sshd(8), restrict)."""
     return f'restrict,command="sudo -n {HELPER}" {public_key(key)}\n'
 
 
 def diagnoser_key_text(key: str, *, is_collector_installed: bool) -> str:
-    """The diagnosing account's key. With the collector installed it starts that, whatever was asked for."""
+    """Return the line of the diagnosing account's key. If the collector is installed, the key starts it for every request."""
     forced = f'restrict,command="{COLLECTOR}"' if is_collector_installed else "restrict"
     return f"{forced} {public_key(key)}\n"

@@ -1,4 +1,4 @@
-"""What a host must have before it is prepared: programs, OpenSSH >= 8.1, a clock, folders that only root may write."""
+"""Checks what a host must have before it is prepared: programs, OpenSSH >= 8.1, a correct clock, folders only root may write."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ PROGRAMS = {
 
 @dataclass(frozen=True)
 class Requirement:
-    """One thing that was looked at. `is_met` False: `says` has what is missing and what to do."""
+    """One requirement as checked. If `is_met` is False, `says` tells what is missing and what to do."""
 
     name: str
     is_met: bool
@@ -32,7 +32,7 @@ class Requirement:
 
 
 def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Requirement, ...]:
-    """Everything a host needs; nothing on it is changed."""
+    """Check everything that a host needs, without changing it."""
     return (
         _root(remote),
         *(_program(remote, name, why) for name, why in PROGRAMS.items()),
@@ -54,7 +54,7 @@ def _program(remote: Remote, name: str, why: str) -> Requirement:
 
 
 def openssh_version(banner: str) -> tuple[int, int] | None:
-    """Major and minor of what `ssh -V` prints."""
+    """Return major and minor version from the output of `ssh -V`."""
     found = re.search(r"OpenSSH_(\d+)\.(\d+)", banner)
     return (int(found[1]), int(found[2])) if found else None
 

@@ -1,4 +1,4 @@
-"""A host on which programs are run as root, one fixed argv at a time. A file goes there through dd's standard input."""
+"""Runs programs on a host as root, one fixed argv at a time. A file is sent through the standard input of dd."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ TIMEOUT_S = 60.0
 
 
 class PrepareError(TriagebookError):
-    """A step of preparing a host failed; the message has the program and what it said."""
+    """A step of preparing a host failed; the message names the program and what it printed."""
 
     reason = "prepare"
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a program answered."""
+    """The exit status and output of a program."""
 
     argv: tuple[str, ...]
     status: int | None
@@ -28,14 +28,14 @@ class Ran:
 
 
 class Remote:
-    """Runs programs on the session's host. `root` goes before each: empty when the session is root's, else sudo."""
+    """Runs programs on the session's host. `root` is put before each: empty in a session of root, else sudo."""
 
     def __init__(self, session: Session, root: Sequence[str] = ()) -> None:
         self._session = session
         self._root = tuple(root)
 
     def ask(self, *argv: str, stdin: bytes = b"") -> Ran:
-        """Run it and say how it went; a failure is an answer."""
+        """Run a program and return its result, also if it failed."""
         process = self._session.start((*self._root, *argv))
         if stdin:
             process.write(stdin)
@@ -45,7 +45,7 @@ class Remote:
         return Ran(argv, ended.status, stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace"))
 
     def run(self, *argv: str, stdin: bytes = b"") -> str:
-        """Run it; its standard output. Raises PrepareError when it fails."""
+        """Run a program and return its standard output. Raises PrepareError: it failed."""
         ran = self.ask(*argv, stdin=stdin)
         if ran.status != 0:
             said = " ".join((ran.stderr or ran.stdout).split())[:300]
@@ -53,15 +53,15 @@ class Remote:
         return ran.stdout
 
     def succeeds(self, *argv: str) -> bool:
-        """Whether it ends with 0."""
+        """Tell whether a program ends with exit status 0."""
         return self.ask(*argv).status == 0
 
     def exists(self, path: str) -> bool:
-        """Whether anything has that name."""
+        """Tell whether anything has that path."""
         return self.succeeds("test", "-e", path)
 
     def put(self, path: str, text: str, mode: str, *check: str) -> None:
-        """Write a file of root's: a neighbour, checked by `check NEIGHBOUR` if given, then renamed over it.
+        """Write a file owned by root: write a neighbour, check it with `check NEIGHBOUR` if given, then rename it.
 
         Raises:
             PrepareError: a step failed or what arrived is not what was sent; `path` is then as it was.

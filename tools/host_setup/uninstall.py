@@ -1,4 +1,4 @@
-"""Take a host's preparation away again, and leave the host as it was."""
+"""Removes the preparation of a host and leaves the host as it was."""
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.host_setup import layout
@@ -18,12 +18,12 @@ done"""
 
 
 def live_changes(remote: Remote) -> tuple[str, ...]:
-    """Changes the helper made that are still there, with what undo needs in its journal: `ID STATE`."""
+    """Return the helper's changes that are still in place, as `ID STATE`; their undo needs the helper's journal."""
     return tuple(remote.run("sh", "-c", _OUTSTANDING, "sh", layout.JOURNAL).splitlines())
 
 
 def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
-    """Remove everything `install` put there, and the accounts it made.
+    """Remove everything that `install` put there, and the accounts it created.
 
     Raises:
         UsageError: persistent changes are still there and their undo would be lost.
@@ -45,7 +45,7 @@ def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
 
 
 def _remove_account(remote: Remote, account: str) -> None:
-    """userdel refuses an account with a process: its sessions, and its user manager after them, are ended first."""
+    """Remove an account after ending its sessions and user manager, because userdel refuses one that has processes."""
     remote.ask("loginctl", "terminate-user", account)
     for _ in range(10):
         if remote.succeeds("userdel", account):

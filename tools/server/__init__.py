@@ -1,1 +1,1 @@
-"""`triagebook serve`: the one process that holds the keys, and the socket by which it is asked."""
+"""The approval server (`triagebook serve`) is the one process that holds the keys; it answers requests on a Unix socket."""

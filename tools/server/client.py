@@ -1,4 +1,4 @@
-"""Asking the server. It knows who asks from the kernel; nothing here could tell it otherwise."""
+"""Sends requests to the approval server, which learns the caller from the kernel and not from the request."""
 
 import os
 import time
@@ -20,12 +20,12 @@ TIMEOUT_S = 900.0  # an execution with its validation
 
 
 def default_socket(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a server is looked for."""
+    """Return the path of the socket on which a server is expected."""
     return Path(environment.get(VARIABLE) or SOCKET)
 
 
 def ask(path: Path, request: Mapping[str, object], pause: Callable[[float], None] = time.sleep) -> Any:
-    """The answer to a request; a busy server is asked a few times more, nothing was done then.
+    """Return the answer to a request. A busy server did nothing and is asked again a few times.
 
     Raises the server's own refusal, or UsageError `no_server`.
     """
@@ -41,7 +41,7 @@ def ask(path: Path, request: Mapping[str, object], pause: Callable[[float], None
 
 
 def ask_items(path: Path, request: Mapping[str, object]) -> Iterator[Any]:
-    """The items of a streamed answer. UsageError `cut` when it ended before its end."""
+    """Yield the items of a streamed answer. Raises UsageError `cut`: the answer ended early."""
     for line in _lines(path, request):
         answer = _check(line)
         if "end" in answer:

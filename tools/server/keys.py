@@ -1,4 +1,4 @@
-"""The two keys of an installation: one signs orders, the other the audit log. Made here, never shipped, never shared."""
+"""Holds the two keys of an installation: one signs orders, one the audit log. They are generated here and never shared."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ ORDER_FILE = "orders.key"  # OpenSSH's own format: `ssh-keygen -Y sign` reads it
 
 @dataclass(frozen=True)
 class ServerKeys:
-    """Both private keys. Neither is ever shown: a dataclass would, so `__repr__` does not."""
+    """Both private keys. `__repr__` hides them, which a dataclass's own would not."""
 
     audit: Ed25519PrivateKey
     orders: Ed25519PrivateKey
@@ -33,7 +33,7 @@ class ServerKeys:
 
 
 def open_keys(directory: Path) -> ServerKeys:
-    """Read the keys, making them at the first start.
+    """Read the keys, or generate them at the first start.
 
     Raises:
         TrustError: `lax_mode` (others can read them, or a link), `key` (unreadable, or one key for both uses).

@@ -1,4 +1,4 @@
-"""The Unix socket: bounded connections, bounded lines, bounded patience. One slow or greedy user does not stop others."""
+"""Accepts requests on the Unix socket with bounds on connections, lines and time, so that one user cannot stop the others."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ Answer = Callable[[int, Members], Iterator[Mapping[str, object]]]
 
 
 class Listener:
-    """Answers requests of a socket until told to stop."""
+    """Answers requests on a socket until it is stopped."""
 
     def __init__(self, path: Path, mode: int, answer: Answer, group: int = -1) -> None:
         self._path, self._answer = path, answer
@@ -37,7 +37,7 @@ class Listener:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Accept until `stop`."""
+        """Accept connections until `stop` is called."""
         while not self._stopping.is_set():
             try:
                 connection, _ = self._socket.accept()
@@ -51,11 +51,11 @@ class Listener:
             self._admit(connection)
 
     def stop(self) -> None:
-        """Take no more connections. May be called from a signal handler."""
+        """Take no more connections. A signal handler may call this."""
         self._stopping.set()
 
     def close(self, patience_s: float) -> None:
-        """Remove the socket and wait for the requests under way, at most so long."""
+        """Remove the socket and wait, at most so long, for running requests."""
         self._socket.close()
         with suppress(FileNotFoundError):
             if os.lstat(self._path).st_ino == self._inode:  # another server's by now: leave it
@@ -101,7 +101,7 @@ class Listener:
 
 
 def _lines(connection: socket.socket, stopping: threading.Event) -> Iterator[bytes]:
-    """Whole lines. Ends at end of file, after `IDLE_S` without a whole one, or when the server stops."""
+    """Yield whole lines until the end of file, `IDLE_S` without a whole line, or the stop of the server."""
     reader, deadline = LineReader(connection, MAX_REQUEST), time.monotonic() + IDLE_S
     while not stopping.is_set() and time.monotonic() < deadline:
         try:

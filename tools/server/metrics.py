@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what happened is counted from the log's events, what is there is read from the database.
+"""Collects metrics for Prometheus: counts log events, and reads present states from the database.
 
 Labels are of closed sets: states, reasons, actions, runbooks. No host, account or person is in them.
 """
@@ -24,10 +24,10 @@ Context = Mapping[str, object]
 
 
 class Metrics(logging.Handler):
-    """Counts events as a handler of the log, and renders everything there is."""
+    """Counts events as a log handler, and renders all metrics."""
 
     def __init__(self, trust: ApprovalServer, ready: Callable[[], Mapping[str, str]]) -> None:
-        """`ready` looks whether the server is ready: `ok` or a reason for each check."""
+        """Take `ready`, which returns `ok` or a reason code for each check."""
         super().__init__()
         disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter, which nobody asks for
         self._registry = registry = CollectorRegistry()
@@ -57,7 +57,7 @@ class Metrics(logging.Handler):
         self._errors = Counter("triagebook_errors", "Events of the log that are errors", ("event",), registry=registry)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count an event. Whatever is wrong with it stops nobody's work."""
+        """Count an event. A defect in counting never stops the caller."""
         with contextlib.suppress(Exception):
             self._count(record, getattr(record, "event", ""), getattr(record, "context", {}))
 
@@ -70,7 +70,7 @@ class Metrics(logging.Handler):
             self._count_phase(event.split(".")[1], event.split(".")[2], context)
 
     def render(self) -> bytes:
-        """Return everything in the text format."""
+        """Return all metrics in the text format."""
         return generate_latest(self._registry)
 
     def _count_request(self, context: Context) -> None:
@@ -115,7 +115,7 @@ class Metrics(logging.Handler):
 
 
 class _State(Collector):
-    """What is so at each scrape: readiness, and what the database holds where it answers."""
+    """Reads the present state at each scrape: readiness, and the database's content if it answers."""
 
     def __init__(self, trust: ApprovalServer, ready: Callable[[], Mapping[str, str]]) -> None:
         self._trust, self._ready = trust, ready

@@ -1,4 +1,4 @@
-"""How a server is started."""
+"""Holds the options with which an approval server is started."""
 
 from collections.abc import Callable
 from dataclasses import field
@@ -14,7 +14,7 @@ from triagebook.tools.settings import Settings
 
 @dataclass(frozen=True)
 class Hosts:
-    """`names` are those that assistants and chats may say; `service` reaches hosts by the server's own ssh configuration."""
+    """The hosts of a server. Assistants and Slack may say `names`; `service` uses the server's own ssh configuration."""
 
     service: Service
     names: Names
@@ -24,7 +24,7 @@ class Hosts:
 
 
 def server_hosts(settings: Settings, ssh_config: Path) -> Hosts:
-    """Raises UsageError: an inventory that does not read. The names of an ssh_config are a person's, not a server's."""
+    """Return the hosts of a server, without names of an ssh_config, which are a person's. Raises UsageError: bad inventory."""
     service = setup.service(settings, ssh_config=str(ssh_config))
     names = Names(load([source for source in settings.inventory if source != SSH_CONFIG]))
     return Hosts(service, names, lambda: setup.default_runbook(settings, service.catalog), settings, str(ssh_config))
@@ -37,7 +37,7 @@ KEYS = "keys"
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """`data` holds keys, database and anchor unless told otherwise; the policy is read once, at the start."""
+    """The options of a server. `data` holds keys, database and anchor by default; the policy is read once, at the start."""
 
     data: Path
     socket: Path

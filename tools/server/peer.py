@@ -1,4 +1,4 @@
-"""Names the account that asks over the Unix socket, by what the kernel says of it and nothing that the peer says."""
+"""Names the account at the other end of the Unix socket, as the kernel reports it and not as the peer claims."""
 
 import pwd
 from contextlib import suppress
@@ -10,7 +10,7 @@ _OVERFLOW = Path("/proc/sys/kernel/overflowuid")
 
 
 def actor_of(uid: int, channel: str = "cli") -> Actor:
-    """The OS account of a user id. One without a name is `os:#UID`, which no policy can name.
+    """Return the OS account of a user id. One without a name is `os:#UID`, which no policy can name.
 
     So is the kernel's stand-in for every user id that a user namespace does not map (user_namespaces(7)).
     """

@@ -1,4 +1,4 @@
-"""Requests and answers on the socket: one JSON object a line, capped in size, every member known and typed.
+"""Reads requests and writes answers on the socket: one JSON object per line, capped in size, every member known and typed.
 
     {"do": "approve", "fix": "F-...", "digest": "..."}  ->  {"ok": true, "answer": {...}}
                                                          or {"ok": false, "error": {"reason": "...", "message": "..."}}
@@ -20,31 +20,31 @@ MAX_ITEMS = 64
 
 
 class Members:
-    """The members of a request. What is not asked for by its handler is refused, not ignored."""
+    """The members of a request. One that the handler does not read is refused, not ignored."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = dict(raw)
 
     def text(self, name: str, default: str | None = None, limit: int = MAX_TEXT) -> str:
-        """A text; required without a default."""
+        """Return a text; it is required if there is no default."""
         value = self._take(name, default)
         if not isinstance(value, str) or len(value) > limit:
             raise UsageError(f"{name}: expected a text of at most {limit} characters", reason="request")
         return value
 
     def integer(self, name: str, default: int, most: int) -> int:
-        """A number from 0 to `most`."""
+        """Return a number from 0 to `most`."""
         value = self._take(name, default)
         if type(value) is not int or not 0 <= value <= most:
             raise UsageError(f"{name}: expected a number from 0 to {most}", reason="request")
         return value
 
     def texts(self, name: str) -> dict[str, str]:
-        """A mapping of texts; may be left out."""
+        """Return a mapping of texts; empty if absent."""
         return {key: str(value) for key, value in self.values(name).items()}
 
     def values(self, name: str) -> dict[str, Value]:
-        """A mapping of texts and integers; may be left out."""
+        """Return a mapping of texts and integers; empty if absent."""
         value = self._take(name, {})
         if not isinstance(value, dict) or len(value) > MAX_ITEMS:
             raise UsageError(f"{name}: expected a mapping of at most {MAX_ITEMS} members", reason="request")
@@ -54,18 +54,18 @@ class Members:
         return value
 
     def list(self, name: str) -> list[str]:
-        """A list of texts; may be left out."""
+        """Return a list of texts; empty if absent."""
         value = self._take(name, [])
         if not isinstance(value, list) or len(value) > MAX_ITEMS or not all(isinstance(item, str) for item in value):
             raise UsageError(f"{name}: expected a list of at most {MAX_ITEMS} texts", reason="request")
         return value
 
     def about(self) -> dict[str, str]:
-        """Return what the log says of a request: its fix and its host, where it names them by a text."""
+        """Return what the log says about a request: its fix and its host, if it names them as texts."""
         return {name: value for name in ("fix", "host") if isinstance(value := self._raw.get(name), str)}
 
     def finish(self) -> None:
-        """Refuse what is left."""
+        """Refuse members that were not read."""
         if self._raw:
             raise UsageError(f"unknown member {sorted(self._raw)[0][:40]!r}", reason="request")
 
@@ -78,7 +78,7 @@ class Members:
 
 
 def parse_request(line: bytes) -> Members:
-    """One request. UsageError `request` for anything that is not a JSON object with each member once."""
+    """Read one request. Raises UsageError `request`: not a JSON object with each member once."""
     try:
         return Members(decode_message(line))
     except ValueError:
@@ -86,7 +86,7 @@ def parse_request(line: bytes) -> Members:
 
 
 def answer_line(answer: Mapping[str, object]) -> bytes:
-    """An answer as a line. UsageError `too_large` above the cap."""
+    """Return an answer as a line. Raises UsageError `too_large`: above the cap."""
     line = encode_message(answer)
     if len(line) > MAX_ANSWER:
         raise UsageError(f"the answer takes {len(line)} bytes, more than {MAX_ANSWER}; ask for less", reason="too_large")

@@ -1,4 +1,4 @@
-"""Whether this server could decide, sign and record now: its database, its audit log, its policy, its keys."""
+"""Checks whether this server could decide, sign and record now: database, audit log, policy and keys."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ KEPT_S = 1.0  # however often it is asked, it looks once a second
 
 
 class Readiness:
-    """Looks when asked, one at a time; a check that does not end is an answer too."""
+    """Runs the checks on demand, one run at a time. A check that does not end counts as failed."""
 
     def __init__(self, trust: ApprovalServer, keys: ServerKeys, key_folder: Path, has_policy_file: bool) -> None:
         self._trust, self._keys, self._key_folder, self._has_policy_file = trust, keys, key_folder, has_policy_file
@@ -37,7 +37,7 @@ class Readiness:
         self._before: Mapping[str, str] = {}
 
     def states(self) -> Mapping[str, str]:
-        """Return `ok`, or the reason code of what is wrong, for each check. The log says more."""
+        """Return `ok` or a reason code for each check. The log has the details."""
         with self._guard:
             if self._look is None or (self._look.done() and time.monotonic() - self._at > KEPT_S):
                 self._at, self._said = time.monotonic(), {}
@@ -50,7 +50,7 @@ class Readiness:
         return said
 
     def close(self) -> None:
-        """Look no more; a check that does not end is left behind."""
+        """Stop checking; a check that does not end is abandoned."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _check_all(self, said: dict[str, str]) -> None:

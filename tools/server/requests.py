@@ -1,4 +1,4 @@
-"""What may be asked on the socket. A request becomes one call of the FixService, with the peer as the actor."""
+"""Turns each request on the socket into one call of the FixService, with the peer's account as the actor."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -138,7 +138,7 @@ REQUESTS: Mapping[str, Handler] = {
 
 
 def answers(service: FixService, actor_for: Callable[[str], Actor], members: Members) -> Iterator[Mapping[str, object]]:
-    """Every line of the answer to one request. An expected failure is an answer too.
+    """Yield every line of the answer to one request. An expected failure is an answer too.
 
     `channel` may only say that an assistant asks on this account's behalf, which takes rights away.
     """
@@ -163,7 +163,7 @@ def answers(service: FixService, actor_for: Callable[[str], Actor], members: Mem
 
 
 class _RequestLog:
-    """One line of the log for each request, and what came of it."""
+    """Writes one log line for each request and its outcome."""
 
     def __init__(self, account: str, about: Mapping[str, str]) -> None:
         self.action = self.channel = ""
@@ -189,7 +189,7 @@ class _RequestLog:
 
 
 def outcome_of(error: BaseException | None) -> str:
-    """Return how a request ended: ok, refused, failed, or cut (whoever asked has hung up)."""
+    """Return how a request ended: ok, refused, failed, or cut (the caller hung up)."""
     if error is None:
         return "ok"
     if isinstance(error, GeneratorExit):

@@ -1,4 +1,4 @@
-"""`triagebook serve --status`: `/healthz`, `/readyz` and `/metrics` by plain HTTP, to be read by probes and Prometheus.
+"""Serves `/healthz`, `/readyz` and `/metrics` over plain HTTP (`triagebook serve --status`), for probes and Prometheus.
 
 The standard library's server, since uvicorn comes with the extras for assistants and Slack only, and a probe must answer
 whatever is installed: GET only, few connections at once, a short patience with each.
@@ -35,7 +35,7 @@ class StatusFace:
 
     @contextmanager
     def __call__(self, place: RunningServer) -> Iterator[int]:
-        """Run beside a server; its port. UsageError: it cannot listen there."""
+        """Listen beside a server and yield the port. Raises UsageError: it cannot listen there."""
         readiness = Readiness(place.trust, place.keys, self.options.data / KEYS, self.options.policy is not None)
         metrics = Metrics(place.trust, readiness.states)
         server = _Server(self.address, Pages(metrics, readiness))
@@ -55,7 +55,7 @@ class StatusFace:
 
 @dataclass(frozen=True)
 class Pages:
-    """What each path answers: status, kind, body."""
+    """Returns the answer of each path: status, content type, body."""
 
     metrics: Metrics
     readiness: Readiness
@@ -95,28 +95,28 @@ class _Server(ThreadingHTTPServer):
             raise UsageError(f"--status {address}: cannot listen there: {error.strerror or error}", reason="status") from None
 
     def server_bind(self) -> None:
-        """As its base, without asking the resolver for a name of ours."""
+        """Bind as the base class does, without a lookup of our own name."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread, or hang up where too many are being answered."""
+        """Answer in a thread, or hang up if too many are being answered."""
         if self._free.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """As its base; then another may come."""
+        """Answer as the base class does, then free the slot."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news."""
+        """Ignore a client that hung up."""
 
 
 class _StatusHandler(BaseHTTPRequestHandler):
@@ -124,7 +124,7 @@ class _StatusHandler(BaseHTTPRequestHandler):
     timeout = PATIENCE_S
 
     def do_GET(self) -> None:
-        """Answer, without a word about what we run on."""
+        """Answer without naming the software we run on."""
         status, kind, body = self.server.pages.answer(self.path.partition("?")[0])
         self.send_response_only(status)
         for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")):
@@ -133,8 +133,8 @@ class _StatusHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def version_string(self) -> str:
-        """In error pages of the base class."""
+        """Return the name shown in error pages of the base class."""
         return "triagebook"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Probes come every few seconds: no line for them."""
+        """Log nothing: probes come every few seconds."""

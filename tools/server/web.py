@@ -1,4 +1,4 @@
-"""An HTTP listener in a thread of its own, beside `triagebook serve`."""
+"""Runs an HTTP listener in a thread of its own, inside `triagebook serve`."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ START_S = 10.0
 
 @contextmanager
 def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tls_key: str = "", most: int = 512) -> Iterator[int]:
-    """Serve an ASGI application at `HOST:PORT` for as long as the block lasts; its port. UsageError: it cannot listen."""
+    """Serve an ASGI application at `HOST:PORT` for as long as the block lasts and yield its port. Raises UsageError."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--{option} {address[:60]!r}: expected HOST:PORT", reason=option)

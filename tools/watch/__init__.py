@@ -1,0 +1,1 @@
+"""Samples hosts continuously over open sessions and finds trends."""
