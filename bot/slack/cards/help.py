@@ -23,7 +23,7 @@ def help_card(allowed: Collection[str], command: str, runbooks: Sequence[tuple[s
     commands = list(_commands(command, [name for name, _title in runbooks])) if "diagnose" in allowed else []
     parts: list[Part | Block] = [header("triagebook: what you may do here")]
     if not may:
-        parts.append(note("Nothing: the policy allows your account no action. Ask whoever keeps the policy file."))
+        parts.append(note("Nothing: the policy allows your account no action. Ask the policy owner."))
     if "diagnose" in allowed:
         parts.append(fixed_width("Commands", commands))
         told = [f"{name}: {title}" for name, title in runbooks[:MAX_RUNBOOKS]]

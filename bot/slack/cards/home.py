@@ -152,4 +152,4 @@ def _health(health: Health) -> Block:
         )
     first = report.problems[0] if report.problems else None
     says = f": {mrkdwn.escape(first.says)} (row {first.row})" if first else ""
-    return context(f"🔴 DOES NOT HOLD{says}. Stop approving and call whoever keeps this server (checked {at}).")
+    return context(f"🔴 DOES NOT HOLD{says}. Stop approving and call your triagebook administrator (checked {at}).")

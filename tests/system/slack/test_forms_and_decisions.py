@@ -1,6 +1,5 @@
 """Asking for a fix, deciding on it, being refused, and the pages beside: what is shown, and what comes back."""
 
-import ast
 import json
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,6 @@ from triagebook.tools.fixes.audit_log import AuditReport
 from triagebook.tools.fixes.views import FixView, VoteView
 from triagebook.tools.store.fix_states import STATES
 
-from tests.command import ROOT
 from tests.system.slack.samples import fix_of, recorded
 from tests.system.slack.surfaces import ASKED, FIX, TOKENS
 from tests.system.slack.test_hostile import clickable
@@ -194,27 +192,6 @@ def test_a_damaged_plan_is_shown_as_such_and_cannot_be_decided_on() -> None:
     for blocks in (list(approval.approval(broken, TOKENS).blocks), approval.details(broken, TOKENS)):
         assert lines(blocks)[:2] == ["⛔ DO NOT APPROVE", broken.problem]
         assert clickable(blocks) == []
-
-
-def _reasons() -> set[str]:
-    """Every reason code with which deciding, trust and policy say no, read from their source."""
-    found: set[object] = set()
-    for file in [*(ROOT / "tools" / "fixes").glob("*.py"), *(ROOT / "tools" / "policy").glob("decide.py")]:
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call):
-                name, given = getattr(node.func, "id", ""), [getattr(item, "value", None) for item in node.args]
-                if name == "RefusedError":
-                    found |= {getattr(item.value, "value", None) for item in node.keywords if item.arg == "reason"}
-                elif name == "Stale" or (name == "Decision" and given[0] is False):
-                    found.add(given[0] or given[1])
-            elif isinstance(node, ast.Tuple) and file.name == "freshness.py" and len(node.elts) == 4:
-                found.add(getattr(node.elts[0], "value", None))
-    return {reason for reason in found if isinstance(reason, str)}
-
-
-def test_every_reason_to_refuse_has_advice_of_its_own() -> None:
-    assert len(_reasons()) > 20
-    assert _reasons() - set(refusal.WHAT_TO_DO) == set()
 
 
 def test_a_refusal_gives_its_reason_and_what_to_do() -> None:
