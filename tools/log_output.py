@@ -12,6 +12,7 @@ from typing import TextIO
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.log import DEBUG, DETAIL, ERROR, EVENTS, INFO, ROOT, WARNING, pairs, safe_value, safe_values
 from triagebook.tools.redact import redact
+from triagebook.tools.times import rfc3339
 
 LEVELS = (INFO, DETAIL, DEBUG)  # of a server: as it is, with -v, with -vv
 NAMES = {DEBUG: "debug", DETAIL: "detail", INFO: "info", WARNING: "warning", ERROR: "error"}
@@ -169,7 +170,7 @@ def _of_library(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return rfc3339(datetime.fromtimestamp(record.created, UTC), "milliseconds")
 
 
 def _level(record: logging.LogRecord) -> str:

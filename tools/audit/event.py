@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -13,6 +13,7 @@ from triagebook.runbooks.engine.errors import TrustError
 from triagebook.runbooks.engine.plain_data import from_plain, to_plain
 from triagebook.tools.audit.merkle import Edge
 from triagebook.tools.redact import redact
+from triagebook.tools.times import parse_rfc3339, rfc3339
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
         if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != SCHEMA or type(raw["index"]) is not int:
             raise ValueError("unknown or missing members")
         values = {name: raw[name] for name in names}
-        values["at"] = datetime.strptime(raw["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        values["at"] = parse_rfc3339(raw["at"], "microseconds")
         return from_plain(AuditEvent, values), raw["index"], bytes.fromhex(raw["previous"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TrustError(f"audit row: cannot be read: {error}") from None
@@ -96,7 +97,7 @@ def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
 
 def _as_stored(value: object) -> object:
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        return rfc3339(value, "microseconds")
     if isinstance(value, Mapping):
         return {_safe(str(key)): _safe(str(item)) for key, item in value.items()}
     return _safe(str(value))

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine import model
@@ -25,6 +25,7 @@ from triagebook.runbooks.engine.triage import CheckOutcome, Facts
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.actions.manual import with_commands
 from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class DiagnosisRun:
         self.runbook, self.question, self.started, self.clock = runbook, question, started, clock
         self.samples: list[SampleTime] = []
         self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
-        self.id = f"{_stamp(started)[:19].replace('-', '').replace(':', '')}-{os.urandom(4).hex()}"
+        self.id = f"{rfc3339(started).rstrip('Z').replace('-', '').replace(':', '')}-{os.urandom(4).hex()}"
 
     def add_sample(self, moment: datetime) -> None:
         """Note when the next sample was taken."""
-        self.samples.append(SampleTime(len(self.samples) + 1, _stamp(moment)))
+        self.samples.append(SampleTime(len(self.samples) + 1, rfc3339(moment, "milliseconds")))
 
     def diagnosis(
         self, history: Sequence[Facts], collection: "HostReader", extra: Sequence[FactEntry], collected_ms: float
@@ -98,7 +99,7 @@ class DiagnosisRun:
             host=HostInfo(self.question.target.text, **{name: _text(getattr(host, name, "")) for name in names}),
             runbook=RunbookRef(self.runbook.id, self.runbook.version, self.runbook.digest),
             symptom=SymptomRef(safe_text(text, 500), conclusion.error_class) if text else None,
-            started_at=_stamp(self.started),
+            started_at=rfc3339(self.started, "milliseconds"),
             duration_ms=round((time.perf_counter() - self.clock) * 1000),
             status=conclusion.status,
             headline=conclusion.headline,
@@ -125,7 +126,7 @@ class DiagnosisRun:
         case = read_case(catalog.find(self.runbook.name), self.question.target.host, facts_types(), self.runbook)
         accepted = (*case.accept, *self.question.accepted)
         self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs}, accepted=accepted)
-        self.samples = [SampleTime(number, _stamp(self.started)) for number in range(1, len(case.history) + 1)]
+        self.samples = [SampleTime(number, rfc3339(self.started, "milliseconds")) for number in range(1, len(case.history) + 1)]
         cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
         diagnosis = self._compose(
             self._conclude(case.history), case.history, (), login=LoginResult(), cost=cost, timings={}, truncated=()
@@ -157,10 +158,6 @@ def _truncations(history: Sequence[Facts]) -> tuple[str, ...]:
             if type(value) is Collection and "bounded" in value.partial:
                 found.append(f"{probe}.{name}: {value.partial}")
     return tuple(found)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _text(value: object) -> str:

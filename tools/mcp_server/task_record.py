@@ -11,6 +11,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, CallToolRequestParams, InputRequiredResult
 from pydantic import BaseModel
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.times import rfc3339
 
 Status = Literal["working", "input_required", "completed", "failed", "cancelled"]
 TTL_S = 3600
@@ -78,8 +79,8 @@ class TaskRecord:
         return {
             "taskId": self.id,
             "status": self.status,
-            "createdAt": _stamp(self.created_at),
-            "lastUpdatedAt": _stamp(self.updated_at),
+            "createdAt": rfc3339(self.created_at, "milliseconds"),
+            "lastUpdatedAt": rfc3339(self.updated_at, "milliseconds"),
             "ttlMs": TTL_S * 1000,
             "pollIntervalMs": POLL_MS,
         }
@@ -124,7 +125,3 @@ class TaskRecord:
 
 def _wire(value: Any) -> Any:
     return value.model_dump(by_alias=True, mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

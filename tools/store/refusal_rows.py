@@ -11,7 +11,7 @@ from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import refusals
-from triagebook.tools.times import from_micros, to_micros
+from triagebook.tools.times import from_micros, rfc3339, to_micros
 
 WINDOW = timedelta(minutes=10)
 
@@ -67,7 +67,7 @@ def _summary(row: Row[Any], now: datetime) -> AuditEvent:
         fix=row.fix,
         detail={
             "repeated": str(row.repeats),
-            "from": from_micros(row.first_at).isoformat(),
-            "to": from_micros(row.last_at).isoformat(),
+            "from": rfc3339(from_micros(row.first_at)),
+            "to": rfc3339(from_micros(row.last_at)),
         },
     )

@@ -22,6 +22,7 @@ from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.service import history_of
 from triagebook.tools.log import log_event
+from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.watch.observation import (
     HeadingLimit,
@@ -221,4 +222,4 @@ class HostWatch:
         return answer(self.collection, request)
 
     def _stamp(self) -> str:
-        return self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return rfc3339(self._now(), "milliseconds")
