@@ -94,7 +94,7 @@ def test_the_helper_carries_it_out_and_takes_it_back(product: Path, tmp_path: Pa
     ],
 )
 def test_lint_knows_it(product: Path, tmp_path: Path, colour: str, complaint: str) -> None:
-    text = (catalog().find("enomem").folder / "runbook.yaml").read_text().replace("id: enomem\n", "id: my-enomem\n", 1)
+    text = (catalog().find("enomem@1.0.0").folder / "runbook.yaml").read_text().replace("id: enomem\n", "id: my-enomem\n", 1)
     before, _, rest = text.partition("    action: unit_limit\n")
     _, _, after = rest.partition("    requires:")
     params = f"    risk: medium\n    params:\n      colour: {{type: text, default: \"'{colour}'\"}}\n    requires:"

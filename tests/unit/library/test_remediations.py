@@ -11,7 +11,7 @@ from triagebook.tools.actions import ACTIONS
 from typer.testing import CliRunner
 
 OWN = catalog()
-TEXT = (OWN.find("enomem").folder / "runbook.yaml").read_text()
+TEXT = (OWN.find("enomem@1.0.0").folder / "runbook.yaml").read_text()
 SOURCE = "enomem/1.0.0/runbook.yaml"
 RESTARTED = "      unit: {type: unit, default: it.unit}\n    requires: [user_nproc, address_space]\n"
 
