@@ -172,6 +172,6 @@ def raise_pair(pair: str, value: str) -> str:
 
 
 def refuse_unless_higher(what: str, before: str, value: str) -> None:
-    """A change here only ever raises a limit. Raises UsageError."""
+    """Refuse a limit that would not rise: a change here only ever raises one. Raises UsageError."""
     if not is_less(before, value):
         raise UsageError(f"{what} is {before}: {value} would not raise it", reason="not_higher")

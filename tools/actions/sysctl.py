@@ -1,4 +1,4 @@
-"""Raise one of six kernel values, or relax strict overcommit. The live value first; then a file for the next boot."""
+"""Raise a kernel value of a short list, or relax strict overcommit. The live value first; then a file for the next boot."""
 
 from collections.abc import Sequence
 

@@ -54,7 +54,7 @@ class HostCapture:
 
 
 def _output(host: str, reading: HostReading, process: HostProcess) -> str:
-    """What it printed. An account that may start the installed collector only gets that instead, and it reads pace lines."""
+    """Return what it printed. An account that may only start the installed collector gets that instead: it reads pace lines."""
     with contextlib.suppress(OSError):  # it has ended already: then it was no collector
         process.write(f"{reading.pace_line}\n".encode("ascii"))
     ended = process.finish(TIMEOUT_S)

@@ -31,7 +31,7 @@ CHANGED = {"applied", "changing", "half", "undoing", "incomplete"}
 
 @dataclass(frozen=True)
 class HostExecutor:
-    """The Executor of a server: its key, its way to helpers, its way to diagnose."""
+    """Carries out plans for a server: it has the key, the way to helpers, and the way to diagnose."""
 
     key: OrderKey
     link: HelperLink
@@ -43,11 +43,11 @@ class HostExecutor:
     seen_missing: dict[str, float] = field(default_factory=dict)  # orders no journal has, and since when
 
     def target_id(self, host: str) -> str:
-        """What the host's helper calls itself. RefusedError `not_prepared`."""
+        """Ask the host's helper what it calls itself. RefusedError `not_prepared`."""
         return self.link.status(host).target
 
     def approach(self, host: str) -> HelperSession:
-        """A helper that was started and waits for its order. RefusedError `not_prepared`."""
+        """Start a helper that then waits for its order. RefusedError `not_prepared`."""
         return self.link.approach(host)
 
     def execute(self, execution: Execution) -> Ending:
@@ -73,7 +73,7 @@ class HostExecutor:
         return recover(self, execution)
 
     def validate(self, plan: Plan) -> Validation:
-        """Fresh diagnoses within the time that the remediation gives itself."""
+        """Diagnose anew, within the time that the remediation gives itself, and judge its cause."""
         name = runbook_name(plan)
         remediation = self.catalog.load(name).remediations[plan.remediation]
         within_s = remediation.validates_within_s if plan.order.get("step") == "live" else 0  # waiting would not change it
@@ -93,7 +93,7 @@ class HostExecutor:
         return Ending("reverted", f"{why}; put back to {answer.after}", {**detail, "undo": answer.id, "undone_to": answer.after})
 
     def _send(self, execution: Execution, number: str, change: OrderedChange) -> HelperAnswer | Ending:
-        """The helper's `applied` or `undone`; anything else is an ending already."""
+        """Send the order; return the helper's `applied` or `undone`. Anything else is an ending already."""
         plan, issued = execution.plan, int(self.now().timestamp())
         envelope = Envelope(number, execution.plan_digest, plan.target_id, plan.boot_id, issued, issued + orders.LIFE_S)
         sealed = self.key.seal(orders.render(envelope, change))
@@ -116,7 +116,7 @@ class HostExecutor:
 
 
 def clock_refusal(fresh: Diagnosis | None) -> Ending | None:
-    """A host whose clock is off would refuse the order, or take it too late."""
+    """Say why a host whose clock is off gets no order: it would refuse it, or take it too late. None: its clock is right."""
     skew = fresh.target.clock_skew_s if fresh else None
     if skew is None:
         return Ending("failed", "nothing was sent: the host's clock could not be read")
@@ -128,7 +128,7 @@ def clock_refusal(fresh: Diagnosis | None) -> Ending | None:
 
 
 def ending_of(plan: Plan, found: Validation, detail: Mapping[str, str]) -> Ending:
-    """The ending of a change that is in place, with what was, what is, and what remains to be done."""
+    """Return the ending of a change that is in place, with what was, what is, and what remains to be done."""
     told = {**detail, "validation": found.says, "remains": remains(plan)}
     if found.outcome == "cleared":
         return Ending("validated", f"{_changes(plan)}; {found.says}", told)
@@ -136,7 +136,7 @@ def ending_of(plan: Plan, found: Validation, detail: Mapping[str, str]) -> Endin
 
 
 def remains(plan: Plan) -> str:
-    """What is left to do after this step."""
+    """Say what is left to do after this step."""
     if plan.order.get("step") == "persist":
         return "running processes keep what they have: it holds from the next start on"
     if plan.undo != "none":
@@ -158,7 +158,7 @@ def _changes(plan: Plan) -> str:
 
 
 def recover(executor: HostExecutor, execution: Execution) -> Ending | None:
-    """None while the helper cannot be asked, still works, or its journal and the facts do not tell."""
+    """Settle an unknown execution; None while the helper cannot be asked, still works, or its journal and the facts do not tell."""
     number = orders.number_of(execution.order_id)
     is_undo = execution.plan.action == UNDO
     try:
@@ -219,6 +219,6 @@ def _undo_ending_by_journal(executor: HostExecutor, execution: Execution, answer
 
 
 def _is_too_late(executor: HostExecutor, number: str) -> bool:
-    """Whether an order that is nowhere to be seen would have expired, counted from when it was first missed."""
+    """Say whether an order that is nowhere to be seen would have expired, counted from when it was first missed."""
     since = executor.seen_missing.setdefault(number, time.monotonic())
     return time.monotonic() - since > LATEST_S

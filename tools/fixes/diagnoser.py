@@ -1,4 +1,4 @@
-"""The product's own diagnosing service as the Diagnoser and Renderer of the approval server."""
+"""Lets the approval server diagnose and render by the product's own diagnosing service."""
 
 import shlex
 from collections import OrderedDict
@@ -33,7 +33,7 @@ class ServiceDiagnoser:
     facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
 
     def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
-        """One host, one answer. Raises RunbookError or UsageError."""
+        """Diagnose one host by one runbook. Raises RunbookError or UsageError."""
         answer = self.service.diagnose(Question(self.target_of(host), runbook, inputs))
         self.facts[answer.diagnosis.id] = answer.history[-1] if answer.history else {}
         while len(self.facts) > KEPT:
@@ -41,7 +41,7 @@ class ServiceDiagnoser:
         return answer.diagnosis
 
     def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
-        """One sample, and what the readings print by the same login. Raises RunbookError or UsageError."""
+        """Take one sample, and make the readings by the same login. Raises RunbookError or UsageError."""
         answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, extra_readings=tuple(readings)))
         if len(answer.extra_outputs) < len(readings):
             return answer.diagnosis, Unreadable(answer.diagnosis.headline)
@@ -50,7 +50,7 @@ class ServiceDiagnoser:
         return answer.diagnosis, failed or tuple(found for found in printed if isinstance(found, str))
 
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
-        """The commands of the action at these parameters, and the change of the limit. Raises PlanError."""
+        """Render the commands of the action at these parameters, and the change of the limit. Raises PlanError."""
         values = check_parameters(parameters, offered.params)
         facts = self.facts.get(diagnosis.id)
         if facts is None:
@@ -69,15 +69,15 @@ class ServiceDiagnoser:
         )
 
     def reads(self, plan: Plan) -> Sequence[HostReading]:
-        """Nothing: recorded facts are all there is."""
+        """Ask for nothing: recorded facts are all there is."""
         return ()
 
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
-        """Raises PlanError: nothing is carried out from recorded facts."""
+        """Refuse: nothing is carried out from recorded facts. Raises PlanError."""
         raise PlanError(f"{plan.remediation}: it cannot be carried out here")
 
     def permanent(self, plan: Plan) -> Rendering:
-        """Raises PlanError: nothing is carried out from recorded facts."""
+        """Refuse: nothing is carried out from recorded facts. Raises PlanError."""
         return self.again(plan, ())
 
 
