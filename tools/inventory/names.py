@@ -1,6 +1,5 @@
 """The names an assistant may say: hosts of the inventory, and recorded cases to try things out. No account, address or path."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import field
 
@@ -8,9 +7,8 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import did_you_mean, safe_text
 from triagebook.tools.inventory.inventory import NAME, Inventory, InventoryHost
-from triagebook.tools.inventory.target import LOCAL, TargetName, parse_target
+from triagebook.tools.inventory.target import CASE, LOCAL, TargetName, parse_target
 
-CASE = re.compile(r"replay:[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 GROUP = "group:"
 HINT = "name the hosts in inventory.yaml beside config.yaml: `hosts: [web01, db01]`"
 

@@ -8,9 +8,10 @@ from typing import Literal
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.ssh.destination import parse_destination
 
-_HOST = re.compile(r"^(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})@)?(?P<host>[A-Za-z0-9_\[][A-Za-z0-9_.:%\[\]-]{0,252})$")
-_CASE = re.compile(r"^replay:(?P<case>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})$")
+CASE = re.compile(r"replay:(?P<case>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})")
+MOST_CHARACTERS = 253  # of a host, and of an account
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -20,7 +21,7 @@ class TargetName:
 
     text: str
     kind: Literal["local", "remote", "replay"]
-    host: str
+    host: str  # without the account; with the port, where one was written
     user: str = ""
     by: str = ""  # what ssh is told, where an inventory says another name or address
 
@@ -31,15 +32,26 @@ class TargetName:
 
 
 def parse_target(text: str) -> TargetName:
-    """Raises UsageError on anything that is not a host name, an address, or a case to replay.
+    """Read the name of a host, `localhost` or a case to replay. A host is written as ssh has it, but not as a URL.
 
     Only a bare `localhost` is this machine; `user@localhost` goes over SSH.
+
+    Raises:
+        UsageError: anything else.
     """
-    if match := _CASE.match(text):
+    if match := CASE.fullmatch(text):
         return TargetName(text, "replay", match["case"])
-    match = _HOST.match(text)
-    if match is None:
-        raise UsageError(f"{text[:80]!r} is not a host: write NAME, USER@NAME, localhost or replay:CASE", reason="host_name")
     if text in LOCAL:
         return TargetName(text, "local", text)
-    return TargetName(text, "remote", match["host"], match["user"] or "")
+    account, _at, place = text.rpartition("@")
+    try:
+        destination = parse_destination(text)
+    except UsageError:
+        raise _not_a_host(text) from None
+    if text.startswith("ssh://") or max(len(account), len(place)) > MOST_CHARACTERS:
+        raise _not_a_host(text)
+    return TargetName(text, "remote", place, destination.user or "")
+
+
+def _not_a_host(text: str) -> UsageError:
+    return UsageError(f"{text[:80]!r} is not a host: write NAME, USER@NAME, localhost or replay:CASE", reason="host_name")

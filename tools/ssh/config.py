@@ -16,20 +16,10 @@ from pathlib import Path
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh.config_file import ConfigOptions, MatchContext, read_options
+from triagebook.tools.ssh.destination import HOST, USER, Destination, parse_destination, parse_port
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 DEFAULT_KEY_NAMES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
-_SAFE_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:%-]*")
-_SAFE_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+\\-]*\$?")
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a person wrote: `host`, `user@host`, `ssh://user@host:port` or, for a jump, `user@host:port`."""
-
-    host: str
-    user: str | None = None
-    port: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class HostConfig:
     identities_only: bool
     identity_agent: str | None  # a socket's path, "none", or None for SSH_AUTH_SOCK
     certificate_files: tuple[Path, ...]
-    proxy_jump: tuple[Target, ...]
+    proxy_jump: tuple[Destination, ...]
     proxy_command: str | None
     user_known_hosts_files: tuple[Path, ...]
     global_known_hosts_files: tuple[Path, ...]
@@ -57,7 +47,7 @@ class HostConfig:
     def known_hosts_files(self) -> tuple[Path, ...]:
         return self.user_known_hosts_files + self.global_known_hosts_files
 
-    def over(self, jumps: tuple["Target", ...]) -> "HostConfig":
+    def over(self, jumps: tuple["Destination", ...]) -> "HostConfig":
         """The same host, reached over the jumps of a chain."""
         return replace(self, proxy_jump=jumps, proxy_command=None)
 
@@ -84,51 +74,26 @@ def _account_of(uid: int) -> LocalAccount:
     return LocalAccount(entry.pw_name, Path(entry.pw_dir))
 
 
-def parse_target(text: str) -> Target:
-    """Read `[user@]host[:port]`, `ssh://[user@]host[:port]`, `[user@][ipv6][:port]` or a bare IPv6 address.
-
-    Raises:
-        UsageError: empty parts, a leading `-`, characters that no host or user name has.
-    """
-    rest = text.removeprefix("ssh://").rstrip("/") if text.startswith("ssh://") else text
-    user, at, place = rest.rpartition("@")
-    host, port = place, ""
-    if place.startswith("["):
-        host, _bracket, port = place[1:].partition("]")
-        port = port.removeprefix(":")
-    elif place.count(":") == 1:
-        host, _colon, port = place.partition(":")
-    if not _SAFE_HOST.fullmatch(host) or (at and not _SAFE_USER.fullmatch(user)):
-        raise UsageError(f"{text!r} is no host: write host, user@host or ssh://user@host:port")
-    return Target(host, user if at else None, _port(port, text) if port else None)
-
-
-def _port(text: str, where: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise UsageError(f"{where}: {text!r} is no port (1 to 65535)")
-    return int(text)
-
-
-def look_up(target: Target, file: Path | None = None, account: LocalAccount | None = None) -> HostConfig:
-    """What the configuration says of `target`: of `file` (as `ssh -F`), else of the user's and the system's file.
+def look_up(destination: Destination, file: Path | None = None, account: LocalAccount | None = None) -> HostConfig:
+    """What the configuration says of `destination`: of `file` (as `ssh -F`), else of the user's and the system's file.
 
     Raises:
         UsageError: a file cannot be read or has a mistake, or it says what cannot be done here.
     """
     account = account or LocalAccount.own()
     files = [(file, True)] if file else [(account.home / ".ssh" / "config", False), (SYSTEM_CONFIG, False)]
-    context = MatchContext(target.host, target.user, account.name, account.home)
-    return _resolve(target, read_options(context, files), account)
+    context = MatchContext(destination.host, destination.user, account.name, account.home)
+    return _resolve(destination, read_options(context, files), account)
 
 
-def _resolve(target: Target, options: ConfigOptions, account: LocalAccount) -> HostConfig:
-    host = _safe_host(_expand(options.one("hostname") or "%h", {"h": target.host, "n": target.host}), "HostName")
-    port = target.port or _port(options.one("port") or "22", "Port")
-    user = target.user or options.one("user") or account.name
-    if not _SAFE_USER.fullmatch(user):
+def _resolve(destination: Destination, options: ConfigOptions, account: LocalAccount) -> HostConfig:
+    host = _safe_host(_expand(options.one("hostname") or "%h", {"h": destination.host, "n": destination.host}), "HostName")
+    port = destination.port or parse_port(options.one("port") or "22", "Port")
+    user = destination.user or options.one("user") or account.name
+    if not USER.fullmatch(user):
         raise UsageError(f"{user!r} is no user name")
-    tokens = {"h": host, "p": str(port), "r": user, "n": target.host, "u": account.name, "d": str(account.home)}
-    tokens["i"], tokens["k"] = str(os.getuid()), options.one("hostkeyalias") or target.host
+    tokens = {"h": host, "p": str(port), "r": user, "n": destination.host, "u": account.name, "d": str(account.home)}
+    tokens["i"], tokens["k"] = str(os.getuid()), options.one("hostkeyalias") or destination.host
 
     def paths(values: Sequence[str]) -> tuple[Path, ...]:
         return tuple(_path(value, tokens, account) for value in values if value.lower() != "none")
@@ -137,7 +102,7 @@ def _resolve(target: Target, options: ConfigOptions, account: LocalAccount) -> H
     identity_agent = options.one("identityagent")
     named = options.all("identityfile")
     return HostConfig(
-        alias=target.host,
+        alias=destination.host,
         host=host,
         port=port,
         user=user,
@@ -158,13 +123,13 @@ def _resolve(target: Target, options: ConfigOptions, account: LocalAccount) -> H
     )
 
 
-def _proxy(options: ConfigOptions, tokens: dict[str, str]) -> tuple[tuple[Target, ...], str | None]:
+def _proxy(options: ConfigOptions, tokens: dict[str, str]) -> tuple[tuple[Destination, ...], str | None]:
     """Whichever of ProxyJump and ProxyCommand came first counts, as in ssh."""
     name, value = options.first("proxyjump", "proxycommand")
     if value is None or value.lower() == "none":
         return (), None
     if name == "proxyjump":
-        return tuple(parse_target(_expand(hop.strip(), tokens)) for hop in value.split(",")), None
+        return tuple(parse_destination(_expand(hop.strip(), tokens)) for hop in value.split(",")), None
     return (), _expand(value, tokens)
 
 
@@ -209,7 +174,7 @@ def _agent(value: str | None, tokens: dict[str, str], account: LocalAccount) -> 
 
 
 def _safe_host(host: str, keyword: str) -> str:
-    if not _SAFE_HOST.fullmatch(host):
+    if not HOST.fullmatch(host):
         raise UsageError(f"ssh_config: {keyword} {host!r} is no host name")
     return host
 

@@ -15,8 +15,9 @@ from triagebook.tools.ssh.algorithms import CURVE25519
 from triagebook.tools.ssh.attempt import LoginAttempt
 from triagebook.tools.ssh.authenticate import authenticate
 from triagebook.tools.ssh.channels import Channel
-from triagebook.tools.ssh.config import HostConfig, Target, look_up
+from triagebook.tools.ssh.config import HostConfig, look_up
 from triagebook.tools.ssh.connection import Connection
+from triagebook.tools.ssh.destination import Destination
 from triagebook.tools.ssh.failures import KeyRefused, Surprise
 from triagebook.tools.ssh.host_keys import HostKeyCheck
 from triagebook.tools.ssh.identities import SshIdentity
@@ -78,7 +79,7 @@ class Connector:
         self._may_fly = may_fly
         self._refused = RefusedKeys()
 
-    def config(self, target: Target) -> HostConfig:
+    def config(self, target: Destination) -> HostConfig:
         return look_up(target, self._config_file)
 
     def begin(self, config: HostConfig, attempt: LoginAttempt, dialing: Dialing | None = None, depth: int = 0) -> Beginning:

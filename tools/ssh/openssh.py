@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.ssh.config import Target, parse_target
+from triagebook.tools.ssh.destination import Destination, parse_destination
 from triagebook.tools.ssh.openssh_log import OpensshLog
 from triagebook.tools.ssh.transport import render
 from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, LoginFailed, Route
@@ -44,12 +44,12 @@ class OpensshTransport:
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "OpensshProcess":
         """Log in and start the first process. Raises LoginFailed, UsageError."""
-        target = parse_target(host)  # no option can hide in it
+        target = parse_destination(host)  # no option can hide in it
         if self._config_file and not os.access(self._config_file, os.R_OK):
             raise UsageError(f"cannot read {self._config_file}")
         return OpensshSession(host, self._command(target), self._deadlines).start(argv, cap_bytes=cap_bytes)
 
-    def _command(self, target: Target) -> tuple[str, ...]:
+    def _command(self, target: Destination) -> tuple[str, ...]:
         port = ("-p", str(target.port)) if target.port else ()
         host = f"{target.user}@{target.host}" if target.user is not None else target.host
         file = ("-F", str(self._config_file)) if self._config_file else ()

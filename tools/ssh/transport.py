@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.log import log_event
 from triagebook.tools.ssh.attempt import LoginAttempt
-from triagebook.tools.ssh.config import look_up, parse_target
+from triagebook.tools.ssh.config import look_up
+from triagebook.tools.ssh.destination import parse_destination
 from triagebook.tools.ssh.failures import Cut, NotAgreed, TimedOut
 from triagebook.tools.ssh.recent_logins import RecentLogins
 from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, Route
@@ -71,7 +72,7 @@ class SshTransport:
             self._ahead[host] = _EarlyConnection(self._get_connector(), config, attempt, dialing)
 
     def _dial(self, host: str) -> "tuple[HostConfig, LoginAttempt, Dialing | None]":
-        config = look_up(parse_target(host), self._config_file)
+        config = look_up(parse_destination(host), self._config_file)
         attempt = LoginAttempt(config.alias, self._deadlines)
         return config, attempt, attempt.dial(config)
 

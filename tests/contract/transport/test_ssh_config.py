@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.ssh.config import HostConfig, LocalAccount, Target, look_up, parse_target
+from triagebook.tools.ssh.config import HostConfig, LocalAccount, look_up
+from triagebook.tools.ssh.destination import Destination, parse_destination
 
 CONFIGS = {
     "empty": "",
@@ -80,7 +81,7 @@ def test_the_configuration_says_what_ssh_reads_in_it(name: str, host: str, tmp_p
     file.write_bytes(CONFIGS[name].encode())
     account = LocalAccount.own()
     theirs = of_ssh(file, host, account.home)
-    ours = look_up(Target(host), file, account)
+    ours = look_up(Destination(host), file, account)
     assert [ours.host] == theirs["hostname"]
     assert [ours.user] == theirs["user"]
     assert [str(ours.port)] == theirs["port"]
@@ -116,7 +117,7 @@ def test_includes_are_read_where_they_stand(tmp_path: Path) -> None:
         f"Host db\n  Include {tmp_path}/two.conf\nHost *\n  Include {tmp_path}/o*.conf\n  Include {tmp_path}/none.conf\n"
     )
     for host in ("web", "db"):
-        theirs, ours = of_ssh(file, host, Path.home()), look_up(Target(host), file)
+        theirs, ours = of_ssh(file, host, Path.home()), look_up(Destination(host), file)
         assert ([ours.user], [str(ours.port)]) == (theirs["user"], theirs["port"])
 
 
@@ -124,20 +125,20 @@ def test_a_relative_include_is_of_the_users_folder(tmp_path: Path) -> None:
     (tmp_path / ".ssh" / "config.d").mkdir(parents=True)
     (tmp_path / ".ssh" / "config.d" / "a").write_text("Host web\n  User ann\n")
     (tmp_path / ".ssh" / "config").write_text("Include config.d/*\n")
-    assert look_up(Target("web"), None, LocalAccount("me", tmp_path)).user == "ann"
+    assert look_up(Destination("web"), None, LocalAccount("me", tmp_path)).user == "ann"
 
 
 def test_an_include_of_itself_ends(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(f"Include {file}\n")
     with pytest.raises(UsageError, match="circle"):
-        look_up(Target("web"), file)
+        look_up(Destination("web"), file)
 
 
 def test_match_exec_is_not_run_and_said(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(f'Match exec "touch {tmp_path}/ran"\n  User evil\nMatch !exec false\n  User evil\nMatch host web\n  User ann\n')
-    config = look_up(Target("web"), file)
+    config = look_up(Destination("web"), file)
     assert config.user == "ann"
     assert "--transport openssh" in config.notes[0]
     assert f"{file}:1" in config.notes[0]
@@ -164,7 +165,7 @@ def test_a_mistake_is_named(text: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(text)
     with pytest.raises(UsageError) as caught:
-        look_up(Target("web"), file)
+        look_up(Destination("web"), file)
     assert message in str(caught.value)
 
 
@@ -173,24 +174,24 @@ def test_values_of_the_command_line_never_reach_a_shell_unchecked(tmp_path: Path
     file.write_text("Host *\n  ProxyCommand nc %h %p %r %n\n")
     for hostile in ("$(id)", "a;b", "a b", "`id`", "a|b", "a\nb", "-x", "a'b", 'a"b', "a&b"):
         with pytest.raises(UsageError):
-            parse_target(hostile)
+            parse_destination(hostile)
         with pytest.raises(UsageError):
-            parse_target(f"{hostile}@web")
+            parse_destination(f"{hostile}@web")
 
 
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ("web", Target("web")),
-        ("ann@web", Target("web", "ann")),
-        ("ann@web:22", Target("web", "ann", 22)),
-        ("ssh://ann@web:2222", Target("web", "ann", 2222)),
-        ("ssh://web/", Target("web")),
-        ("2001:db8::1", Target("2001:db8::1")),
-        ("ann@[2001:db8::1]:2222", Target("2001:db8::1", "ann", 2222)),
-        ("[fe80::1%eth0]", Target("fe80::1%eth0")),
-        ("ann@corp.example@web", Target("web", "ann@corp.example")),
+        ("web", Destination("web")),
+        ("ann@web", Destination("web", "ann")),
+        ("ann@web:22", Destination("web", "ann", 22)),
+        ("ssh://ann@web:2222", Destination("web", "ann", 2222)),
+        ("ssh://web/", Destination("web")),
+        ("2001:db8::1", Destination("2001:db8::1")),
+        ("ann@[2001:db8::1]:2222", Destination("2001:db8::1", "ann", 2222)),
+        ("[fe80::1%eth0]", Destination("fe80::1%eth0")),
+        ("ann@corp.example@web", Destination("web", "ann@corp.example")),
     ],
 )
-def test_a_host_is_written_as_ssh_has_it(text: str, target: Target) -> None:
-    assert parse_target(text) == target
+def test_a_host_is_written_as_ssh_has_it(text: str, target: Destination) -> None:
+    assert parse_destination(text) == target
