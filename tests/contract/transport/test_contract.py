@@ -11,6 +11,7 @@ from triagebook.tools.transport.base import Deadlines, HostProcess, LoginFailed,
 from triagebook.tools.transport.local import LocalTransport
 from triagebook.tools.transport.replay import Recording, ReplayTransport
 
+from tests.hang import no_hang
 from tests.sshd import Server
 
 KINDS = ("ssh:stock", "ssh:one-flight", "openssh", "local", "replay")
@@ -116,14 +117,13 @@ def test_an_argument_reaches_the_process_as_it_is(way: Way) -> None:
 
 @pytest.mark.parametrize("way", REAL, indirect=True)
 def test_ten_megabytes_on_both_streams_neither_hang_nor_pass_the_cap(way: Way) -> None:
-    began = time.monotonic()
-    process = way.transport().launch("box", FLOOD, cap_bytes=100_000)
-    out = read_all(process)
-    ended = process.finish(20)
+    with no_hang(2):
+        process = way.transport().launch("box", FLOOD, cap_bytes=100_000)
+        out = read_all(process)
+        ended = process.finish(100)
     assert (len(out), len(ended.stderr)) == (100_000, 100_000)
     assert ended.is_truncated
     assert ended.status == 5
-    assert time.monotonic() - began < 20
     process.session.close()
 
 
@@ -136,12 +136,11 @@ def test_a_recording_beyond_the_cap_is_cut() -> None:
 
 @pytest.mark.parametrize("way", REAL, indirect=True)
 def test_endless_output_is_cut_off_by_the_deadline_or_the_bound(way: Way) -> None:
-    process = way.transport().launch("box", ["sh", "-c", "yes | head -c 200000000; sleep 30"], cap_bytes=1000)
-    began = time.monotonic()
-    ended = process.finish(3)
+    process = way.transport().launch("box", ["sh", "-c", "yes | head -c 200000000; sleep 300"], cap_bytes=1000)
+    with no_hang(3):
+        ended = process.finish(3)
     assert ended.is_truncated
     assert ended.status != 0
-    assert time.monotonic() - began < 8
     assert len(process.read(1)) == 1000
     process.session.close()
 
@@ -158,27 +157,23 @@ def test_silence_is_a_timeout_and_the_process_lives_on(way: Way) -> None:
 
 @pytest.mark.parametrize("way", REAL, indirect=True)
 def test_a_process_that_ignores_the_end_of_its_input_is_ended_at_the_timeout(way: Way) -> None:
-    process = way.transport().launch("box", ["sleep", "20"])
-    began = time.monotonic()
-    ended = process.finish(0.5)
+    process = way.transport().launch("box", ["sleep", "200"])
+    with no_hang(1):
+        ended = process.finish(0.5)
     assert (ended.status, ended.ended) == (None, "timeout")
-    assert time.monotonic() - began < 4
     process.session.close()
 
 
 @pytest.mark.parametrize("way", REAL, indirect=True)
 def test_the_first_byte_and_the_whole_have_deadlines_of_their_own(way: Way) -> None:
     process = way.transport(first_byte_s=0.3).launch("box", ["cat"])
-    began = time.monotonic()
-    with pytest.raises(TimeoutError):
-        process.read(10)
-    assert time.monotonic() - began < 3
+    with no_hang(0.5), pytest.raises(TimeoutError):
+        process.read(100)
     process.session.close()
     process = way.transport(total_s=2).launch("box", ["sh", "-c", "echo x; cat"])
     assert read_to(process, b"\n") == b"x\n"
-    with pytest.raises(TimeoutError):
-        process.read(20)
-    assert time.monotonic() - began < 9
+    with no_hang(2), pytest.raises(TimeoutError):
+        process.read(100)
     process.session.close()
 
 
@@ -193,7 +188,7 @@ def test_closing_the_session_ends_a_process_that_reads_its_input(way: Way) -> No
 
 
 def await_gone(pid: int) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
             with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:

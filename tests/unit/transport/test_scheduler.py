@@ -15,6 +15,8 @@ from triagebook.tools.transport.local import LocalTransport
 from triagebook.tools.transport.scheduler import Scheduler
 from triagebook.tools.transport.watch_session import message_reader, read_message
 
+from tests.hang import no_hang
+
 
 def until_all_ended(scheduler: Scheduler, ended: list[str], count: int) -> None:
     while len(ended) < count:
@@ -77,10 +79,10 @@ def test_a_deadline_is_kept_while_others_are_busy() -> None:
         with pytest.raises(TimedOut):
             stream.SocketStream(ours, is_tcp=False).receive(started + 0.1)
         ended.append("silent")
-        assert 0.1 <= time.monotonic() - started < 1
+        assert time.monotonic() - started >= 0.1
 
     def busy() -> None:
-        for _ in range(200):
+        for _ in range(500):
             waiting.pause(0.001)
         ended.append("busy")
 
@@ -88,6 +90,7 @@ def test_a_deadline_is_kept_while_others_are_busy() -> None:
         scheduler.start(silent)
         scheduler.start(busy)
         until_all_ended(scheduler, ended, 2)
+    assert ended == ["silent", "busy"]
 
 
 def test_a_name_that_is_slow_to_look_up_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,11 +202,10 @@ def test_at_the_end_nobody_waits_any_more() -> None:
             waiting.pause(60)
             told.append("closed")
 
-    started = time.monotonic()
     scheduler.start(session)
-    scheduler.close()
+    with no_hang(1):
+        scheduler.close()
     assert told == ["closed"]
-    assert time.monotonic() - started < 5
 
 
 def test_outside_of_a_session_waiting_blocks_as_ever() -> None:
@@ -215,7 +217,7 @@ def test_outside_of_a_session_waiting_blocks_as_ever() -> None:
     assert told == ["session"]
 
 
-def test_many_that_wait_are_woken_together() -> None:
+def test_many_that_wait_are_woken_together(monkeypatch: pytest.MonkeyPatch) -> None:
     scheduler, told, pairs = Scheduler(), [], [socket.socketpair() for _ in range(200)]
 
     def session(number: int) -> None:
@@ -225,10 +227,8 @@ def test_many_that_wait_are_woken_together() -> None:
     for number in range(200):
         scheduler.start(lambda number=number: session(number))
     pairs[7][1].send(b"first")
-    later = threading.Timer(0.005, lambda: pairs[8][1].send(b"second"))
-    later.start()
+    monkeypatch.setattr(time, "sleep", lambda _seconds: pairs[8][1].send(b"second"))  # while it lets answers gather
     scheduler.run_once(1)
-    later.join()
     scheduler.close()
     for pair in pairs:
         for end in pair:
@@ -236,22 +236,18 @@ def test_many_that_wait_are_woken_together() -> None:
     assert told == [7, 8]
 
 
-@pytest.mark.alone
-def test_a_deadline_is_not_gathered_over() -> None:
-    scheduler, ended = Scheduler(), []
+def test_a_deadline_is_not_gathered_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler, gathered = Scheduler(), list[float]()
     pairs = [socket.socketpair() for _ in range(200)]
     for pair in pairs:
         scheduler.start(lambda pair=pair: waiting.ready({pair[0].fileno(): waiting.READABLE}, 5))
 
-    def session() -> None:
-        started = time.monotonic()
-        waiting.pause(0.005)
-        ended.append(time.monotonic() - started)
-
-    scheduler.start(session)
+    scheduler.start(lambda: waiting.pause(0.005))
+    monkeypatch.setattr(time, "sleep", gathered.append)
     scheduler.run_once(1)
     scheduler.close()
     for pair in pairs:
         for end in pair:
             end.close()
-    assert ended[0] < 0.045
+    (seconds,) = gathered
+    assert seconds <= 0.005
