@@ -1,7 +1,7 @@
-"""Hosts are asked by a process of their own: what it costs to ask fifty never holds up an acknowledgement.
+"""Diagnoses hosts in a child process, so that asking fifty hosts at once does not slow down the server that started it.
 
-The answers come back as redacted JSON of the published schema: nothing that a host printed is parsed in the process that holds
-the keys. A process that died is started again by whoever asks next.
+Answers come back as redacted JSON of the published schema: nothing that a host printed is parsed in the process that holds the
+keys. A child that died is started again by the next question.
 """
 
 import contextlib
@@ -30,51 +30,51 @@ from triagebook.tools.settings import Settings
 
 MODULE = "triagebook.tools.diagnosis.worker_main"
 PATIENCE_S = 15.0
-SECRET = ("SLACK_", "TRIAGEBOOK_DATABASE", "NOTIFY_SOCKET")  # what the process is not told
-Told = Mapping[str, Any]
+SECRET = ("SLACK_", "TRIAGEBOOK_DATABASE", "NOTIFY_SOCKET")  # prefixes of variables that the child does not get
+Reply = Mapping[str, Any]
 
 
 @dataclass
 class _Child:
-    """One process, and who waits for it: a queue for each question under way."""
+    """One child process, and a queue of replies for each question under way."""
 
     process: "subprocess.Popen[bytes]"
-    way: Connection
-    waiting: dict[int, "SimpleQueue[Told | None]"] = field(default_factory=dict)
+    connection: Connection
+    waiting: dict[int, "SimpleQueue[Reply | None]"] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
     is_over: bool = False
 
-    def put(self, number: int, question: Question) -> "SimpleQueue[Told | None]":
-        """Ask it. OSError: it is not there any more."""
-        heard: SimpleQueue[Told | None] = SimpleQueue()
+    def send(self, number: int, question: Question) -> "SimpleQueue[Reply | None]":
+        """Send a question; its replies come by the queue, None when the child died. OSError: it is not running any more."""
+        replies: SimpleQueue[Reply | None] = SimpleQueue()
         with self.guard:
             if self.is_over:
                 raise OSError
-            self.waiting[number] = heard
-            self.way.send_bytes(pickle.dumps((number, question)))
-        return heard
+            self.waiting[number] = replies
+            self.connection.send_bytes(pickle.dumps((number, question)))
+        return replies
 
     def listen(self) -> None:
-        """Hand on what it says until it ends; then whoever still waits is told."""
+        """Pass each reply to the queue of its question until the child ends; then end every queue that is left."""
         with contextlib.suppress(EOFError, OSError):
             while True:
-                told = json.loads(self.way.recv_bytes())
-                if (event := told.get("log")) in EVENTS:
-                    log_event(event, **told["context"])
+                reply = json.loads(self.connection.recv_bytes())
+                if (event := reply.get("log")) in EVENTS:
+                    log_event(event, **reply["context"])
                     continue
-                heard = self.waiting.get(told["number"]) if "first" in told else self.waiting.pop(told["number"], None)
-                if heard is not None:
-                    heard.put(told)
+                find = self.waiting.get if "first" in reply else self.waiting.pop
+                if (replies := find(reply["number"], None)) is not None:
+                    replies.put(reply)
         self.process.wait()
         with self.guard:
             self.is_over = True
-            for heard in self.waiting.values():
-                heard.put(None)
+            for replies in self.waiting.values():
+                replies.put(None)
 
     def end(self) -> None:
-        """It ends when nobody is there any more, and what it was at with it."""
+        """Tell the child to end, whatever it is doing, and kill it when it does not."""
         with contextlib.suppress(OSError):
-            self.way.send_bytes(b"")
+            self.connection.send_bytes(b"")
         try:
             self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -83,7 +83,7 @@ class _Child:
 
 
 class WorkerProcess:
-    """The process, and what it asks hosts by: the server's own settings and ssh configuration."""
+    """The child process. It asks hosts by the server's own settings and ssh configuration."""
 
     def __init__(self, settings: Settings, ssh_config: str) -> None:
         self._setup, self._guard, self._numbers = (settings, ssh_config), threading.Lock(), itertools.count()
@@ -99,19 +99,19 @@ class WorkerProcess:
                 self._process.end()
 
     def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
-        """See Asker."""
+        """Diagnose a host in the child; `first` gets the first verdict when a second sample is taken. See Asker."""
         number = next(self._numbers)
         try:
-            heard = self._ensure_running().put(number, question)
+            replies = self._ensure_running().send(number, question)
         except OSError:
-            heard = self._ensure_running().put(number, question)
-        while (told := heard.get()) is not None:
-            if "first" in told:
-                first(stored.read_stored(told["first"]))
-            elif "failed" in told:
-                raise _error(told["failed"])
+            replies = self._ensure_running().send(number, question)
+        while (reply := replies.get()) is not None:
+            if "first" in reply:
+                first(stored.read_stored(reply["first"]))
+            elif "failed" in reply:
+                raise _error(reply["failed"])
             else:
-                return stored.read_stored(told["done"])
+                return stored.read_stored(reply["done"])
         raise UsageError("the process that asks hosts died meanwhile; ask again", reason="internal")
 
     def _ensure_running(self) -> _Child:
@@ -127,13 +127,13 @@ class WorkerProcess:
         with ours, theirs:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), env=environment)
             made = _Child(process, Connection(os.dup(ours.fileno())))
-        made.way.send_bytes(pickle.dumps((*self._setup, lowest_level())))
-        threading.Thread(target=made.listen, name="slack-apart", daemon=True).start()
+        made.connection.send_bytes(pickle.dumps((*self._setup, lowest_level())))
+        threading.Thread(target=made.listen, name="diagnosis-replies", daemon=True).start()
         return made
 
 
-def _error(told: Mapping[str, str]) -> Exception:
-    kind = getattr(errors, told["kind"], None)
+def _error(failed: Mapping[str, str]) -> Exception:
+    kind = getattr(errors, failed["kind"], None)
     if isinstance(kind, type) and issubclass(kind, TriagebookError):
-        return kind(told["says"], reason=told["reason"])
-    return RuntimeError(told["says"])
+        return kind(failed["says"], reason=failed["reason"])
+    return RuntimeError(failed["says"])

@@ -1,6 +1,6 @@
-"""The process that asks hosts for the Slack face: reads questions from the descriptor it is given, writes answers as JSON.
+"""The child process that diagnoses hosts for a server: reads questions from the descriptor it is given, writes replies as JSON.
 
-It holds no key of the approval server and no database, and gives way to the process that acknowledges. It ends when that one does.
+It has no signing key and no database, runs at a lower priority than the server, and ends when the server does.
 """
 
 import contextlib
@@ -30,50 +30,50 @@ NICE = 5
 
 @dataclass
 class Responder:
-    """Who asks, and the way back."""
+    """Answers questions over one connection."""
 
-    here: LocalAsker
-    way: Connection
+    asker: LocalAsker
+    connection: Connection
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, number: int, question: Question) -> None:
-        """Ask one host. Whatever happens is an answer."""
+        """Diagnose one host and send the reply. Whatever goes wrong is a reply too."""
         try:
-            found = self.here.ask(question, lambda first: self._tell(number, first=first.text))
+            found = self.asker.ask(question, lambda first: self._reply(number, first=first.text))
         except TriagebookError as error:
-            self._tell(number, failed={"kind": type(error).__name__, "says": str(error), "reason": error.reason})
+            self._reply(number, failed={"kind": type(error).__name__, "says": str(error), "reason": error.reason})
         except Exception as error:  # noqa: BLE001 - a defect ends one question, not the process
             log_event("diagnosis.defect", host=question.target.text, error=error)
-            self._tell(number, failed={"kind": "", "says": f"{type(error).__name__} where hosts are asked", "reason": "internal"})
+            self._reply(number, failed={"kind": "", "says": f"{type(error).__name__} where hosts are asked", "reason": "internal"})
         else:
-            self._tell(number, done=found.text)
+            self._reply(number, done=found.text)
 
     def log(self, event: str, context: Mapping[str, str]) -> None:
-        """Let the other process log what happens here."""
+        """Have the server log what happens here."""
         with contextlib.suppress(OSError):
-            self._tell(-1, log=event, context=dict(context))
+            self._reply(-1, log=event, context=dict(context))
 
-    def _tell(self, number: int, **what: Any) -> None:
+    def _reply(self, number: int, **what: Any) -> None:
         with self._guard:
-            self.way.send_bytes(json.dumps({"number": number, **what}).encode())
+            self.connection.send_bytes(json.dumps({"number": number, **what}).encode())
 
 
 def main(descriptor: int) -> None:
-    """Until the other side says so, or is gone."""
-    for number in (signal.SIGTERM, signal.SIGINT):  # sent to every process of a unit: what runs is told to end by the other side
+    """Answer questions until the server says that it ends, or is gone."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # systemd signals every process of a unit; the server ends this one
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICE)
-    way = Connection(descriptor)
-    settings, ssh_config, log_level = pickle.loads(way.recv_bytes())  # noqa: S301 - from the process that started this one
-    answering = Responder(LocalAsker(setup.service(settings, ssh_config=ssh_config)), way)
-    hand_over(answering.log, log_level)
-    pool = ThreadPoolExecutor(WORKERS, "ask")
+    connection = Connection(descriptor)
+    settings, ssh_config, log_level = pickle.loads(connection.recv_bytes())  # noqa: S301 - from the process that started this one
+    responder = Responder(LocalAsker(setup.service(settings, ssh_config=ssh_config)), connection)
+    hand_over(responder.log, log_level)
+    pool = ThreadPoolExecutor(WORKERS, "diagnosis")
     try:
-        while asked := way.recv_bytes():
-            pool.submit(answering.answer, *pickle.loads(asked))  # noqa: S301 - the same
+        while asked := connection.recv_bytes():
+            pool.submit(responder.answer, *pickle.loads(asked))  # noqa: S301 - the same
     except EOFError:
         pass
-    os._exit(0)  # without waiting for hosts: nobody is there to be told
+    os._exit(0)  # without waiting for hosts: nobody reads the replies any more
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_one_that_died_is_started_again_and_who_waited_is_told() -> None:
     with WorkerProcess(Settings(), os.devnull) as asker:
         asker.ask(Question(parse_target("replay:unit-tasksmax"), "enomem"), lambda _first: None)
         first = pid_of(asker)
-        heard = asker._ensure_running().put(99, Question(parse_target("replay:unit-tasksmax"), "enomem"))
+        heard = asker._ensure_running().send(99, Question(parse_target("replay:unit-tasksmax"), "enomem"))
         os.kill(first, signal.SIGKILL)
         until(lambda: asker._process is not None and asker._process.is_over, "its end")
         assert heard.get(timeout=5) is None or heard.get(timeout=5) is None
