@@ -30,6 +30,7 @@ SAYS = {
     "tools/policy": "who may do what",
     "tools/audit": "Merkle log, checkpoints",
     "tools/store": "the database, states of a fix",
+    "tools/jobs": "durable work, its workers",
     "tools/fixes": "propose, vote, apply, revert",
     "tools/faces": "what every face shares",
     "tools/server": "the approval server's socket",
@@ -42,7 +43,7 @@ COLUMNS = {
     "reach a host": ("transport", "ssh", "inventory"),
     "read it": ("collector", "diagnosis", "watch"),
     "change it": ("actions", "host_setup", "execute"),
-    "decide and record": ("policy", "audit", "store", "fixes"),
+    "decide and record": ("policy", "audit", "store", "jobs", "fixes"),
     "serve": ("faces", "server", "mcp_server"),
 }
 PARTS = {

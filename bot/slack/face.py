@@ -20,6 +20,7 @@ from triagebook.bot.slack.flows.modals import Modals
 from triagebook.bot.slack.flows.people import REFRESH_S, UserGroups
 from triagebook.bot.slack.flows.propose import ProposeFlow
 from triagebook.bot.slack.flows.storm import Storm
+from triagebook.bot.slack.inbound import inbox as inboxes
 from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.inbound.inbox import Inbox
 from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
@@ -30,7 +31,6 @@ from triagebook.tools.diagnosis.stored import Asker, LocalAsker
 from triagebook.tools.log import log_event
 from triagebook.tools.server.options import Hosts
 from triagebook.tools.server.run import RunningServer
-from triagebook.tools.store import chat_deliveries
 
 TIMEOUT_S = 15
 SOCKET_WORKERS = 32
@@ -56,7 +56,7 @@ class Face:
         self.context.trust.groups.directory = UserGroups(self.context)
         self.sender.start()
         self.follower.start()
-        self.inbox.start()
+        self.inbox.worker.start()
         self._begin(self._introduce)
 
     def listen(self, credentials: Credentials) -> None:
@@ -69,9 +69,9 @@ class Face:
         self.context.trust.groups.directory = None
         for thread in self._threads:
             thread.join(10)
-        self.inbox.stop()
-        if self.inbox.store is not self.context.store:
-            self.inbox.store.close()
+        self.inbox.worker.stop()
+        if self.inbox.worker.store is not self.context.store:
+            self.inbox.worker.store.close()
         self.follower.stop()
         self.sender.stop()
 
@@ -141,7 +141,7 @@ def build(
     propose = ProposeFlow(context, follower, modals)
     diagnose = DiagnoseFlow(context, Storm(context))
     work = Dispatcher(context, diagnose, DecideFlow(context, follower, modals), propose, HomeFlow(context), modals)
-    inbox = Inbox(chat_deliveries.store_of(trust.store), trust.clock, f"{trust.instance}.slack", work.do, work.on_defect)
+    inbox = inboxes.build(trust.store, trust.clock, f"{trust.instance}.slack", work.do, work.on_defect)
     app = listeners.build(context, credentials.signing_secret, inbox.accept, propose.problems)
     return Face(context, app, inbox, sender, follower, work)
 

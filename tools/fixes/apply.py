@@ -1,12 +1,8 @@
 """Applying: check everything again, claim once, anchor, then let the executor change the host; record how it ended."""
 
 import secrets
-import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -28,29 +24,7 @@ from triagebook.tools.policy.decide import UNASKED, is_approved
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import Fix, HostLock, plan_of
-
-
-@contextmanager
-def hold_lease(renew: Callable[[], bool], lease: timedelta) -> Iterator[None]:
-    """Renew every third of the lease until the block ends. A renewal that fails is tried again while the lease lasts."""
-    ended = threading.Event()
-
-    def keep() -> None:
-        while not ended.wait(lease.total_seconds() / 3):
-            try:
-                if not renew():
-                    return
-            except Exception as error:  # noqa: BLE001 - a database that is away for a moment; the lease decides
-                log_event("fix.lease_failed", error=error)
-
-    thread = threading.Thread(target=keep, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
+from triagebook.tools.store.leases import Lease, hold_lease
 
 USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted", "failed"}
 
@@ -179,7 +153,7 @@ class _ClaimedFix:
                 message = f"{fix.host}: locked since {standing.taken_at:%H:%M:%S} UTC by {standing.fix_id} ({standing.reason})"
                 raise RefusedError(message, reason="host_locked")
             event = self.request.event(at=now, detail={"owner": self.owner})
-            if not fix_rows.claim(transaction, fix, "running", self.owner, now + self.server.lease, event):
+            if not fix_rows.claim(transaction, fix, "running", Lease(self.owner, now + self.server.lease), event):
                 message = f"{fix.id}: somebody else applies it, it was withdrawn, or it expired"
                 raise RefusedError(message, reason="already_used")
 
@@ -217,7 +191,7 @@ class _ClaimedFix:
     def _renew(self) -> bool:
         now = self.server.clock()
         with self.server.store.write("renew") as transaction:
-            return fix_rows.renew(transaction, self.fix.id, self.owner, now, now + self.server.lease)
+            return fix_rows.renew(transaction, self.fix.id, Lease(self.owner, now + self.server.lease), now)
 
 
 def result_event(event: AuditEvent, ending: Ending) -> AuditEvent:

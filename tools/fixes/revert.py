@@ -18,6 +18,7 @@ from triagebook.tools.redact import clean_text
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import Fix, plan_of
+from triagebook.tools.store.leases import Lease
 from triagebook.tools.times import rfc3339
 
 REVERTS = "reverts"  # the parameter of an undo's plan that names the fix
@@ -61,7 +62,7 @@ def record_revert(server: ApprovalServer, event: AuditEvent, transaction: Transa
         return
     about = replace(event, action="revert", fix=fix.id, plan_digest=fix.plan_digest)
     now = server.clock()
-    if fix_rows.claim(transaction, fix, "reverting", fix.owner, now + server.lease, about):
+    if fix_rows.claim(transaction, fix, "reverting", Lease(fix.owner, now + server.lease), about):
         claimed = fix_rows.read(transaction, fix.id, for_update=True)
         if claimed is not None:
             done = replace(about, action="result", reason="reverted", detail={"says": says})

@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.store import leases
 from triagebook.tools.store.chat_schema import messages
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import OPEN
+from triagebook.tools.store.leases import Lease
 from triagebook.tools.store.schema import fixes, votes
 from triagebook.tools.times import to_micros
 
@@ -51,8 +53,8 @@ def add(transaction: Transaction, message: Message, now: datetime) -> bool:
     """Keep a message that is to be posted, or one that was (with its `ts`). False: its id is there already."""
     names = ("id", "kind", "subject", "channel", "parent", "thread_ts", "ts", "mark", "wanted", "shown", "tries")
     values = {name: getattr(message, name) for name in names} | {"content": json.dumps(message.content)}
-    moment = to_micros(now)
-    statement = transaction.insert(messages).values(**values, next_at=moment, lease_until=0, created_at=moment, problem="")
+    values |= {"next_at": to_micros(now), "created_at": to_micros(now), "problem": "", "owner": "", **leases.ENDED}
+    statement = transaction.insert(messages).values(values)
     made = statement.on_conflict_do_nothing().returning(messages.c.id)
     return transaction.connection.execute(made).first() is not None
 
@@ -60,7 +62,7 @@ def add(transaction: Transaction, message: Message, now: datetime) -> bool:
 def set_desired(
     transaction: Transaction, message_id: str, content: Mapping[str, Any], *, mark: str = "", before: str | None = None
 ) -> bool:
-    """From now on it should say this. `before`: only where its mark still is that one. False: it was not."""
+    """Set what the message should say; with `before`, only if its mark equals it (compare-and-set). False: it did not."""
     where = messages.c.id == message_id
     where = where & (messages.c.mark == before) if before is not None else where
     values = {"content": json.dumps(content), "mark": mark, "wanted": messages.c.wanted + 1, "next_at": 0, "tries": 0}
@@ -125,32 +127,39 @@ def mark_of(state: str, vote_count: int, updated_at_micros: int) -> str:
     return f"{state}/{vote_count}/{updated_at_micros}"
 
 
-def claim(transaction: Transaction, now: datetime, lease: timedelta) -> list[Message]:
-    """Messages that are to be sent, as this sender's for a while. One in a thread waits until its parent is posted.
+def claim(transaction: Transaction, lease: Lease, now: datetime) -> list[Message]:
+    """Take the messages that are to be sent. One in a thread waits until its parent is posted.
 
-    Whoever is done with one gives its lease back; a lease that ran out says that somebody was at it who died.
+    A sender gives its lease up when it is done with a message; one that expired says that its sender died.
     """
-    due = _due(now)
+    due = _is_behind(now) & leases.is_over(messages, now)
     wanted = select(messages.c.id, messages.c.lease_until).where(due, _has_place()).order_by(messages.c.created_at).limit(BATCH)
     left = {row.id: row.lease_until > 0 for row in transaction.connection.execute(wanted)}
     if not left:
         return []
-    statement = update(messages).where(messages.c.id.in_(left), due).values(lease_until=to_micros(now + lease))
-    rows = transaction.connection.execute(statement.returning(*messages.c)).all()
+    rows = leases.claim(transaction, messages, lease, now, messages.c.id.in_(left) & _is_behind(now))
     return [replace(_message(row), is_doubtful=left[row.id]) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
+def renew(transaction: Transaction, batch: Sequence[Message], lease: Lease, now: datetime) -> int:
+    """Prolong the leases that this sender still has among these messages; returns how many."""
+    is_ours = messages.c.id.in_([message.id for message in batch]) & leases.is_held(messages, lease.owner, now)
+    return leases.renew(transaction, messages, lease.until, is_ours)
+
+
 def release(transaction: Transaction, batch: Sequence[Message]) -> None:
-    """Not begun after all: whoever comes next may. What was doubtful before stays so."""
+    """Give the claim up unsent: any sender may have it. A doubtful message stays doubtful."""
     for is_doubtful in (False, True):
         ids = [message.id for message in batch if message.is_doubtful is is_doubtful]
-        values = {"lease_until": int(is_doubtful)}
-        transaction.connection.execute(update(messages).where(messages.c.id.in_(ids)).values(values))
+        transaction.connection.execute(
+            update(messages).where(messages.c.id.in_(ids)).values(**_free_values(is_doubtful=is_doubtful))
+        )
 
 
 def is_due(transaction: Transaction, now: datetime) -> bool:
-    """Is there anything to send? A look that writes nothing."""
-    return transaction.connection.execute(select(messages.c.id).where(_due(now), _has_place()).limit(1)).first() is not None
+    """Whether there is anything to send. It writes nothing."""
+    due = _is_behind(now) & leases.is_over(messages, now)
+    return transaction.connection.execute(select(messages.c.id).where(due, _has_place()).limit(1)).first() is not None
 
 
 def age(transaction: Transaction, message: Message, now: datetime) -> timedelta:
@@ -160,20 +169,20 @@ def age(transaction: Transaction, message: Message, now: datetime) -> timedelta:
 
 
 def mark_sent(transaction: Transaction, message: Message, ts: str) -> None:
-    """The service shows this version, there."""
+    """Record that the service shows this version, and where."""
     statement = update(messages).where(messages.c.id == message.id)
-    transaction.connection.execute(statement.values(ts=ts, shown=message.wanted, lease_until=0, tries=0))
+    transaction.connection.execute(statement.values(ts=ts, shown=message.wanted, tries=0, **leases.ENDED))
 
 
 def mark_retry(transaction: Transaction, message: Message, next_at: datetime, *, is_doubtful: bool = False) -> None:
-    """It could not be sent now; doubtful: nobody can say whether it was."""
-    values = {"next_at": to_micros(next_at), "lease_until": int(is_doubtful), "tries": messages.c.tries + 1}
+    """Record that it could not be sent now; doubtful: nobody can say whether it was."""
+    values = {"next_at": to_micros(next_at), "tries": messages.c.tries + 1, **_free_values(is_doubtful=is_doubtful)}
     transaction.connection.execute(update(messages).where(messages.c.id == message.id).values(values))
 
 
 def mark_failed(transaction: Transaction, message: Message, problem: str) -> None:
-    """The service will not take it, now or later."""
-    statement = update(messages).where(messages.c.id == message.id).values(problem=problem[:300], lease_until=0)
+    """Record that the service will not take it, now or later."""
+    statement = update(messages).where(messages.c.id == message.id).values(problem=problem[:300], **leases.ENDED)
     transaction.connection.execute(statement)
 
 
@@ -190,10 +199,13 @@ def forget(transaction: Transaction, before: datetime) -> None:
     transaction.connection.execute(delete(messages).where(messages.c.created_at < to_micros(before)))
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
-    moment = to_micros(now)
+def _is_behind(now: datetime) -> ColumnElement[bool]:
     is_behind = (messages.c.shown < messages.c.wanted) & (messages.c.problem == "")
-    return is_behind & (messages.c.next_at <= moment) & (messages.c.lease_until <= moment)
+    return is_behind & (messages.c.next_at <= to_micros(now))
+
+
+def _free_values(*, is_doubtful: bool) -> Mapping[str, int]:
+    return leases.IN_DOUBT if is_doubtful else leases.ENDED
 
 
 def _has_place() -> ColumnElement[bool]:

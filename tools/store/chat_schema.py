@@ -1,25 +1,10 @@
-"""Tables of a chat face: what it was sent, the messages it keeps up to date, what its buttons mean, what it was asked.
+"""Tables of a chat face: the messages it keeps up to date, what its buttons mean, what it was asked.
 
 Nothing here decides anything: fixes, votes and the log are elsewhere. Losing these tables loses cards, never a decision.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, UniqueConstraint
 from triagebook.tools.store.schema import metadata
-
-# One row a delivery: who inserts it first works on it; a lease that ran out lets another do so.
-deliveries = Table(
-    "chat_deliveries",
-    metadata,
-    Column("key", String(160), primary_key=True),
-    Column("kind", String(32), nullable=False),
-    Column("body", Text, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("owner", String(64), nullable=False),
-    Column("lease_until", BigInteger, nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("done_at", BigInteger, nullable=False),  # 0: not done
-    Index("ix_chat_deliveries_open", "done_at", "lease_until"),
-)
 
 # A message as it should be (`content`, version `wanted`) and which version is shown (0: not posted yet).
 messages = Table(
@@ -41,6 +26,7 @@ messages = Table(
     Column("lease_until", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("problem", Text, nullable=False),  # why it will never be shown
+    Column("owner", String(64), nullable=False),  # the sender whose lease it is
     Index("ix_chat_messages_subject", "subject"),
     Index("ix_chat_messages_channel_ts", "channel", "ts"),
 )

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.log import log_event
-from triagebook.tools.store import audit_rows
+from triagebook.tools.store import audit_rows, leases
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
+from triagebook.tools.store.leases import Lease
 from triagebook.tools.store.schema import fixes, host_locks, votes
 from triagebook.tools.times import from_micros, to_micros
 
@@ -34,8 +35,8 @@ def add(transaction: Transaction, fix: Fix, event: AuditEvent) -> None:
             updated_at=to_micros(fix.updated_at),
             expires_at=to_micros(fix.expires_at),
             owner="",
-            lease_until=0,
             outcome="",
+            **leases.ENDED,
         )
     )
     moved = {"host": fix.host, "fix": fix.id, "after": fix.state, "by": event.person or event.channel}
@@ -69,34 +70,31 @@ def expire(transaction: Transaction, fix: Fix, event: AuditEvent) -> bool:
     return _move(transaction, fix, "expired", event, fixes.c.expires_at <= to_micros(event.at))
 
 
-def claim(transaction: Transaction, fix: Fix, after: State, owner: str, lease_until: datetime, event: AuditEvent) -> bool:
-    """approved -> running, validated | unresolved -> reverting: from now on `owner` alone works on it. False: lost.
+def claim(transaction: Transaction, fix: Fix, after: State, lease: Lease, event: AuditEvent) -> bool:
+    """approved -> running, validated | unresolved -> reverting: from now on the lease's owner alone works on it. False: lost.
 
     The expiry is the plan's for `running`; an undo is decided by a plan of its own and has its own.
     """
     conditions = [fixes.c.plan_digest == fix.plan_digest]
     if after == "running":
         conditions.append(fixes.c.expires_at > to_micros(event.at))
-    values = {"owner": owner, "lease_until": to_micros(lease_until)}
-    return _move(transaction, fix, after, event, *conditions, **values)
+    return _move(transaction, fix, after, event, *conditions, **leases.owner_values(lease))
 
 
-def renew(transaction: Transaction, fix_id: str, owner: str, now: datetime, lease_until: datetime) -> bool:
-    """Prolong a lease that is still held. False: it ran out or was given to nobody; the owner must stop."""
-    held = (fixes.c.owner == owner) & (fixes.c.lease_until > to_micros(now)) & fixes.c.state.in_(sorted(LEASED))
-    statement = update(fixes).where(fixes.c.id == fix_id, held).values(lease_until=to_micros(lease_until))
-    return transaction.connection.execute(statement).rowcount == 1
+def renew(transaction: Transaction, fix_id: str, lease: Lease, now: datetime) -> bool:
+    """Prolong a lease that is still held. False: it expired; the owner must stop, and the fix becomes `unknown`."""
+    is_held = leases.is_held(fixes, lease.owner, now) & fixes.c.state.in_(sorted(LEASED))
+    return leases.renew(transaction, fixes, lease.until, (fixes.c.id == fix_id) & is_held) == 1
 
 
 def settle(transaction: Transaction, fix: Fix, after: State, owner: str, outcome: str, event: AuditEvent) -> bool:
     """running | reverting -> how it ended, by its owner alone; frees the host. False: it is no longer the owner's."""
-    values = {"outcome": outcome, "lease_until": 0}
-    return _move(transaction, fix, after, event, fixes.c.owner == owner, **values)
+    return _move(transaction, fix, after, event, fixes.c.owner == owner, outcome=outcome, **leases.ENDED)
 
 
 def lose(transaction: Transaction, fix: Fix, event: AuditEvent) -> bool:
-    """running | reverting -> unknown, only when the lease ran out. The host stays locked. False: it did not."""
-    return _move(transaction, fix, "unknown", event, fixes.c.lease_until <= to_micros(event.at), lease_until=0)
+    """running | reverting -> unknown, only when the lease expired. The host stays locked. False: it did not expire."""
+    return _move(transaction, fix, "unknown", event, leases.is_over(fixes, event.at), **leases.ENDED)
 
 
 def resolve(transaction: Transaction, fix: Fix, after: State, outcome: str, event: AuditEvent) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from triagebook.tools.store.fix_states import STATES
@@ -126,6 +127,30 @@ refusals = Table(
     Column("repeats", BigInteger, nullable=False),  # beyond the one that has its own audit row
     Column("person", String(255), nullable=False),
     Column("host", String(255), nullable=False),
+)
+
+# Durable work. One row a job: a source's key occurs once, so the first insert wins and a repetition is recognised.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # in the order they were added
+    Column("kind", String(64), nullable=False),
+    Column("key", String(160), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("order_key", String(160), nullable=False),  # jobs with the same one are done in their order; empty: no order
+    Column("created_at", BigInteger, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("begin_by", BigInteger, nullable=False),  # given up when it has not been done by then
+    Column("remember_until", BigInteger, nullable=False),  # when its key may be forgotten
+    Column("owner", String(64), nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),  # owners that took it and never said how it went
+    Column("retries", Integer, nullable=False),  # times an owner put it off
+    Column("done_at", BigInteger, nullable=False),  # 0: open
+    Column("problem", Text, nullable=False),  # why it was given up
+    UniqueConstraint("kind", "key", name="uq_jobs_kind_key"),
+    Index("ix_jobs_open", "done_at", "number"),
+    Index("ix_jobs_order", "order_key", "done_at"),
 )
 
 attach_triggers(metadata)

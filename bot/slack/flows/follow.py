@@ -1,9 +1,7 @@
 """Keeps every card of a fix current, no matter where it was decided or how long this server was down."""
 
 import hashlib
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +9,9 @@ from triagebook.bot.slack.cards import mrkdwn
 from triagebook.bot.slack.cards.approval import BUTTONS, CardContext, approval, fallback
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.fixes import view
 from triagebook.tools.fixes.views import FixView
-from triagebook.tools.log import log_event
+from triagebook.tools.periodic import PeriodicThread
 from triagebook.tools.policy.identity import parse_account
 from triagebook.tools.store import chat_messages, chat_runs, chat_tokens
 from triagebook.tools.store.chat_messages import Message
@@ -34,25 +31,22 @@ class Follower:
     every_s: float = EVERY_S
     strangers: Callable[[], int] = lambda: 0  # requests that proved nothing since last asked
     _forgot_at: datetime | None = None
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="slack-follower", daemon=True)
+        self._thread = PeriodicThread("slack-follower", self._step)
 
     def start(self) -> None:
         """Start following."""
+        self._thread.every_s = self.every_s
         self._thread.start()
 
     def wake(self) -> None:
         """Look at once, because a fix just changed."""
-        self._wake.set()
+        self._thread.wake()
 
     def stop(self) -> None:
         """Stop following."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join(10)
+        self._thread.stop()
 
     def _forget(self) -> None:
         """Delete old cards, buttons and runs from time to time."""
@@ -126,16 +120,8 @@ class Follower:
         told = Message(message_id, "notice", fix.id, account.subject, {"text": f"{text} ({mrkdwn.escape(fix.id)})"})
         chat_messages.add(transaction, told, self.context.now())
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                self.round()
-                self._forget()
-                if count := self.strangers():
-                    view.record_strangers(self.context.trust, [("bad_signature", count)], "slack")
-            except TrustError as error:
-                log_event("slack.database", says=error)
-            except Exception as error:  # noqa: BLE001 - the next round tries again
-                log_event("slack.defect", doing="follow", error=error)
-            self._wake.wait(self.every_s)
+    def _step(self) -> None:
+        self.round()
+        self._forget()
+        if count := self.strangers():
+            view.record_strangers(self.context.trust, [("bad_signature", count)], "slack")

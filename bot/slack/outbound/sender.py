@@ -1,7 +1,7 @@
 """Brings Slack to what the messages should say: posts, edits, ephemeral answers, files; patient with limits and outages."""
 
 import base64
-import threading
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -14,14 +14,16 @@ from slack_sdk import WebClient
 from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.bot.slack.outbound.posted import HistoryUnreadable, find_posted, tag
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.log import log_event
+from triagebook.tools.periodic import PeriodicThread
 from triagebook.tools.store import chat_messages
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.database import Store
+from triagebook.tools.store.leases import Lease, hold_lease
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=10)  # renewed while messages are being sent: a sender that died holds them up no longer
 POLL_S = 1.0
+ROUND_S = 15.0  # a slow channel holds up the next round of all the others no longer
 LONGEST_S = 30.0
 WORKERS = 4
 EPHEMERAL, FILE = "ephemeral", "file"
@@ -42,40 +44,27 @@ class Sender:
     poll_s: float = POLL_S
     lease: timedelta = LEASE
     longest_s: float = LONGEST_S
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stopping: threading.Event = field(default_factory=threading.Event)
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))  # names this sender in the leases
     _paused: dict[str, float] = field(default_factory=dict)  # channel -> monotonic time
     _said: str = ""
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(WORKERS, "slack-send")
-        self._thread = threading.Thread(target=self._run, name="slack-sender", daemon=True)
+        self._thread = PeriodicThread("slack-sender", self.round)
 
     def start(self) -> None:
         """Begin."""
+        self._thread.every_s = self.poll_s
         self._thread.start()
 
     def wake(self) -> None:
         """There is something to send."""
-        self._wake.set()
+        self._thread.wake()
 
     def stop(self) -> None:
         """End; what is unsent is sent after the next start."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join(10)
+        self._thread.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                is_more = self.round()
-            except TrustError as error:
-                log_event("slack.database", says=error)
-                is_more = False
-            if not is_more:
-                self._wake.wait(self.poll_s)
 
     def round(self) -> bool:
         """Send what is due. True: something was."""
@@ -83,25 +72,33 @@ class Sender:
             if not chat_messages.is_due(transaction, self.clock()):
                 return False
         with self.store.write("chat.claim") as transaction:
-            due = chat_messages.claim(transaction, self.clock(), self.lease)
+            due = chat_messages.claim(transaction, self._make_lease(), self.clock())
         channels: dict[str, list[Message]] = defaultdict(list)
         for message in due:
             channels[message.channel].append(message)
-        list(self._pool.map(self._send_all, channels.values()))
+        with hold_lease(lambda: self._renew(due), self.lease):
+            list(self._pool.map(self._send_all, channels.values()))
         return bool(due)
 
+    def _make_lease(self) -> Lease:
+        return Lease(self.owner, self.clock() + self.lease)
+
+    def _renew(self, batch: list[Message]) -> bool:
+        with self.store.write("chat.renew") as transaction:
+            return chat_messages.renew(transaction, batch, self._make_lease(), self.clock()) > 0
+
     def _send_all(self, batch: list[Message]) -> None:
-        until = time.monotonic() + self.lease.total_seconds() / 4  # a message may take three times that, and the lease holds
+        until = time.monotonic() + ROUND_S
         for number, message in enumerate(batch):
-            if number and (self._stopping.is_set() or time.monotonic() > until):
+            if number and (self._thread.is_stopping or time.monotonic() > until):
                 with self.store.write("chat.release") as transaction:
                     chat_messages.release(transaction, batch[number:])
                 return
             try:
                 self._send(message)
-            except Exception as error:  # noqa: BLE001 - the others are sent
+            except Exception as error:  # noqa: BLE001 - the others are sent; perhaps this one was as well
                 log_event("slack.defect", doing="send", error=error)
-                self._put_off(message, None)
+                self._put_off(message, None, is_doubtful=True)
 
     def _send(self, message: Message) -> None:
         wait_s = self._paused.get(message.channel, 0.0) - time.monotonic()

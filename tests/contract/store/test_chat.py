@@ -1,70 +1,36 @@
-"""What a chat face keeps, on both databases: deliveries, messages, tokens, runs."""
+"""What a chat face keeps, on both databases: messages, tokens, runs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from triagebook.tools.store import chat_deliveries, chat_messages, chat_runs, chat_tokens
-from triagebook.tools.store.chat_deliveries import Stored
+from triagebook.tools.store import chat_messages, chat_runs, chat_tokens
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.chat_tokens import Meaning
 from triagebook.tools.store.database import Store
+from triagebook.tools.store.leases import Lease
 
 from tests.contract.store.samples import NOW, SECOND, stored
 
-LEASE = timedelta(seconds=10)
-ONE, TWO = Stored("command:1", "command", "{}"), Stored("command:2", "command", "{}")
+LENGTH = timedelta(seconds=10)
 
 
-def test_a_delivery_belongs_to_who_keeps_it_first(store: Store) -> None:
-    with store.write() as transaction:
-        assert chat_deliveries.add(transaction, [ONE], "a", NOW, LEASE) == {"command:1"}
-    with store.write() as transaction:
-        assert chat_deliveries.add(transaction, [TWO, ONE], "b", NOW, LEASE) == {"command:2"}
-        assert chat_deliveries.take_over(transaction, "b", NOW, LEASE) == []
-        assert chat_deliveries.finish(transaction, "command:1", "b", NOW) is False
-        assert chat_deliveries.finish(transaction, "command:1", "a", NOW) is True
-        assert chat_deliveries.take_over(transaction, "c", NOW + timedelta(days=1), LEASE) == [TWO]
-
-
-def test_a_lease_that_ran_out_is_taken_over_a_few_times_and_no_more(store: Store) -> None:
-    with store.write() as transaction:
-        chat_deliveries.add(transaction, [ONE], "a", NOW, LEASE)
-        chat_deliveries.renew(transaction, ["command:1"], "a", NOW + 9 * SECOND, LEASE)
-    with store.write() as transaction:
-        assert chat_deliveries.take_over(transaction, "b", NOW + 11 * SECOND, LEASE) == []
-    for owner, at in (("b", 20), ("c", 31)):
-        with store.write() as transaction:
-            assert chat_deliveries.take_over(transaction, owner, NOW + at * SECOND, LEASE) == [ONE]
-    with store.write() as transaction:
-        assert chat_deliveries.take_over(transaction, "d", NOW + 60 * SECOND, LEASE) == []
-        assert chat_deliveries.finish(transaction, "command:1", "a", NOW) is False
-
-
-def test_what_was_not_begun_is_released_without_counting_as_a_try(store: Store) -> None:
-    for _ in range(5):
-        with store.write() as transaction:
-            chat_deliveries.add(transaction, [ONE, TWO], "a", NOW, LEASE)
-            chat_deliveries.release(transaction, "a", NOW, ["command:2"])
-        with store.write() as transaction:
-            assert chat_deliveries.take_over(transaction, "a", NOW, LEASE) == [ONE]
-    with store.write() as transaction:
-        chat_deliveries.forget(transaction, NOW + chat_deliveries.KEPT + SECOND)
-        assert chat_deliveries.add(transaction, [ONE], "b", NOW, LEASE) == {"command:1"}
+def lease(at: datetime = NOW, owner: str = "a") -> Lease:
+    return Lease(owner, at + LENGTH)
 
 
 def test_a_message_is_sent_until_the_version_that_is_wanted_is_shown(store: Store) -> None:
     with store.write() as transaction:
         assert chat_messages.add(transaction, Message("m", "card", "s", "C1", {"text": "one"}), NOW) is True
         assert chat_messages.add(transaction, Message("m", "card", "s", "C1", {"text": "two"}), NOW) is False
-        (first,) = chat_messages.claim(transaction, NOW, LEASE)
-        assert chat_messages.claim(transaction, NOW, LEASE) == []
+        (first,) = chat_messages.claim(transaction, lease(), NOW)
+        assert chat_messages.claim(transaction, lease(), NOW) == []
         chat_messages.set_desired(transaction, "m", {"text": "two"})
         chat_messages.mark_sent(transaction, first, "1.1")
-        (second,) = chat_messages.claim(transaction, NOW, LEASE)
+        (second,) = chat_messages.claim(transaction, lease(), NOW)
         assert (second.content, second.ts, second.shown, second.wanted) == ({"text": "two"}, "1.1", 1, 2)
         chat_messages.mark_retry(transaction, second, NOW + 5 * SECOND)
         assert chat_messages.is_due(transaction, NOW + 4 * SECOND) is False
-        (again,) = chat_messages.claim(transaction, NOW + 5 * SECOND, LEASE)
+        (again,) = chat_messages.claim(transaction, lease(NOW + 5 * SECOND), NOW + 5 * SECOND)
         assert again.tries == 1
         chat_messages.mark_sent(transaction, again, "1.1")
         assert chat_messages.is_due(transaction, NOW + timedelta(days=1)) is False
@@ -78,18 +44,33 @@ def test_a_message_whose_sender_died_is_doubtful_and_one_given_back_is_not(store
         for number, name in enumerate(("m1", "m2", "m3")):
             message = Message(name, "diagnosis", "run", "C1", {"text": name})
             chat_messages.add(transaction, message, NOW - SECOND + number * timedelta(milliseconds=1))
-        claimed = chat_messages.claim(transaction, NOW, LEASE)
+        claimed = chat_messages.claim(transaction, lease(), NOW)
         assert [message.is_doubtful for message in claimed] == [False] * 3
         chat_messages.release(transaction, claimed[1:2])
         chat_messages.mark_retry(transaction, claimed[2], NOW, is_doubtful=True)
-        again = chat_messages.claim(transaction, NOW + LEASE, LEASE)
+        again = chat_messages.claim(transaction, lease(NOW + LENGTH), NOW + LENGTH)
         assert [(message.id, message.is_doubtful) for message in again] == [("m1", True), ("m2", False), ("m3", True)]
         chat_messages.release(transaction, again)
-        third = chat_messages.claim(transaction, NOW + LEASE, LEASE)
+        third = chat_messages.claim(transaction, lease(NOW + LENGTH), NOW + LENGTH)
         assert [message.is_doubtful for message in third] == [True, False, True]
         chat_messages.mark_sent(transaction, third[0], "1.0")
         chat_messages.set_desired(transaction, "m1", {"text": "other"})
-        assert [message.is_doubtful for message in chat_messages.claim(transaction, NOW + LEASE, LEASE)] == [False]
+        assert [message.is_doubtful for message in chat_messages.claim(transaction, lease(NOW + LENGTH), NOW + LENGTH)] == [False]
+
+
+def test_a_sender_that_is_slow_keeps_its_messages_and_one_that_lost_them_cannot_renew(store: Store) -> None:
+    with store.write() as transaction:
+        chat_messages.add(transaction, Message("m", "card", "s", "C1", {"text": "one"}), NOW)
+        batch = chat_messages.claim(transaction, lease(), NOW)
+        at = NOW + 9 * SECOND
+        assert chat_messages.renew(transaction, batch, lease(at), at) == 1
+        assert chat_messages.renew(transaction, batch, lease(at, "b"), at) == 0
+        assert chat_messages.claim(transaction, lease(NOW + LENGTH, "b"), NOW + LENGTH) == []
+        (taken,) = chat_messages.claim(transaction, lease(at + LENGTH, "b"), at + LENGTH)
+        assert taken.is_doubtful
+        assert chat_messages.renew(transaction, batch, lease(at + LENGTH), at + LENGTH) == 0
+        chat_messages.mark_sent(transaction, taken, "1.1")
+        assert chat_messages.renew(transaction, [taken], lease(at + LENGTH, "b"), at + LENGTH) == 0
 
 
 def test_a_message_in_a_thread_waits_for_the_one_above_it(store: Store) -> None:
@@ -97,7 +78,7 @@ def test_a_message_in_a_thread_waits_for_the_one_above_it(store: Store) -> None:
         chat_messages.add(transaction, Message("below", "detail", "s", "C1", {}, parent="above"), NOW)
         assert chat_messages.is_due(transaction, NOW) is False
         chat_messages.add(transaction, Message("above", "card", "s", "C1", {}, ts="1.1", wanted=0), NOW)
-        (below,) = chat_messages.claim(transaction, NOW, LEASE)
+        (below,) = chat_messages.claim(transaction, lease(), NOW)
         assert chat_messages.thread_of(transaction, below) == "1.1"
         chat_messages.mark_failed(transaction, below, "not_in_channel")
         assert chat_messages.is_due(transaction, NOW + timedelta(days=1)) is False

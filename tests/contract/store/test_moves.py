@@ -8,6 +8,7 @@ from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.fix_rows import _move
 from triagebook.tools.store.fix_states import MOVES, STATES, State, is_legal
+from triagebook.tools.store.leases import Lease
 
 from tests.contract.store import samples
 from tests.contract.store.samples import NOW, SECOND
@@ -82,7 +83,7 @@ def test_a_fix_expires_only_when_its_time_is_over(store: Store) -> None:
 def test_an_expired_fix_cannot_be_claimed(store: Store) -> None:
     fix = samples.stored(store, state="approved")
     with store.write() as transaction:
-        assert not fix_rows.claim(transaction, fix, "running", "me", NOW, samples.event(at=fix.expires_at))
+        assert not fix_rows.claim(transaction, fix, "running", Lease("me", NOW), samples.event(at=fix.expires_at))
 
 
 @pytest.mark.parametrize("claimed", ["running", "reverting"])
@@ -98,7 +99,7 @@ def test_of_64_attempts_from_16_threads_exactly_one_wins(store: Store, claimed: 
         for number in range(4):
             owner = f"{thread}.{number}"
             with store.write() as transaction:
-                won = fix_rows.claim(transaction, fix, claimed, owner, NOW + SECOND, samples.event("apply"))
+                won = fix_rows.claim(transaction, fix, claimed, Lease(owner, NOW + SECOND), samples.event("apply"))
             if won:
                 wins.append(owner)
 
@@ -136,15 +137,15 @@ def test_only_an_expired_lease_becomes_unknown(store: Store) -> None:
     lease_until = NOW + 60 * SECOND
     with store.write() as transaction:
         assert fix_rows.take_lock(transaction, samples.lock()) is None
-        assert fix_rows.claim(transaction, fix, "running", "me", lease_until, samples.event("apply"))
+        assert fix_rows.claim(transaction, fix, "running", Lease("me", lease_until), samples.event("apply"))
         running = fix_rows.read(transaction, fix.id)
         assert running is not None
         assert not fix_rows.lose(transaction, running, samples.event(at=lease_until - SECOND))
-        assert fix_rows.renew(transaction, fix.id, "me", lease_until - SECOND, lease_until + 60 * SECOND)
-        assert not fix_rows.renew(transaction, fix.id, "you", NOW, lease_until + 600 * SECOND)
+        assert fix_rows.renew(transaction, fix.id, Lease("me", lease_until + 60 * SECOND), lease_until - SECOND)
+        assert not fix_rows.renew(transaction, fix.id, Lease("you", lease_until + 600 * SECOND), NOW)
         assert not fix_rows.lose(transaction, running, samples.event(at=lease_until))
         assert fix_rows.lose(transaction, running, samples.event(at=lease_until + 60 * SECOND))
-        assert not fix_rows.renew(transaction, fix.id, "me", NOW, lease_until + 600 * SECOND)
+        assert not fix_rows.renew(transaction, fix.id, Lease("me", lease_until + 600 * SECOND), NOW)
         assert not fix_rows.settle(transaction, running, "validated", "me", "", samples.event())
         assert fix_rows.lock_of_host(transaction, "web-01") is not None
 
@@ -152,15 +153,15 @@ def test_only_an_expired_lease_becomes_unknown(store: Store) -> None:
 def test_an_expired_lease_cannot_be_renewed(store: Store) -> None:
     fix = samples.stored(store, state="approved")
     with store.write() as transaction:
-        assert fix_rows.claim(transaction, fix, "running", "me", NOW + SECOND, samples.event("apply"))
-        assert not fix_rows.renew(transaction, fix.id, "me", NOW + SECOND, NOW + 60 * SECOND)
+        assert fix_rows.claim(transaction, fix, "running", Lease("me", NOW + SECOND), samples.event("apply"))
+        assert not fix_rows.renew(transaction, fix.id, Lease("me", NOW + 60 * SECOND), NOW + SECOND)
 
 
 def test_one_fix_at_a_time_holds_a_host_until_it_is_settled(store: Store) -> None:
     first, second = samples.stored(store, "F-1", "approved"), samples.stored(store, "F-2", "approved")
     with store.write() as transaction:
         assert fix_rows.take_lock(transaction, samples.lock("F-1")) is None
-        assert fix_rows.claim(transaction, first, "running", "me", NOW + SECOND, samples.event("apply"))
+        assert fix_rows.claim(transaction, first, "running", Lease("me", NOW + SECOND), samples.event("apply"))
         standing = fix_rows.take_lock(transaction, samples.lock("F-2"))
         assert standing is not None
         assert standing.fix_id == "F-1"

@@ -11,6 +11,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.fix_states import plan_of
+from triagebook.tools.store.leases import Lease
 
 from tests.system.fixes import policies, samples
 
@@ -433,7 +434,7 @@ def _strand(world: World, fix_id: str) -> None:
         from triagebook.tools.audit.event import AuditEvent
 
         event = AuditEvent(at=now, action="apply", outcome="ok", fix=fix.id)
-        assert fix_rows.claim(transaction, fix, "running", "dead", now + timedelta(seconds=60), event)
+        assert fix_rows.claim(transaction, fix, "running", Lease("dead", now + timedelta(seconds=60)), event)
 
 
 def test_a_proposal_has_no_member_that_says_who_asks() -> None:

@@ -63,7 +63,7 @@ def main() -> None:
         nonlocal port
         found = credentials(over_http="http" in asked)
         made = faces.build(place, Hosts(hosts, names, lambda: runbooks[0]), settings, found)  # type: ignore[arg-type]
-        made.inbox.lease, made.inbox.renew_s = timedelta(seconds=2), 0.5
+        made.inbox.worker.lease, made.inbox.worker.claim_s = timedelta(seconds=2), 0.5
         made.sender.lease = timedelta(seconds=2)
         if "http" not in asked:
             with faces.run(made, found):

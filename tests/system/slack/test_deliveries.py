@@ -8,8 +8,9 @@ import pytest
 from triagebook.bot.slack.cards import names
 from triagebook.bot.slack.inbound import inbox
 from triagebook.bot.slack.inbound.delivery import of_command
-from triagebook.tools.store import chat_deliveries
-from triagebook.tools.store.chat_deliveries import Stored
+from triagebook.tools.store import jobs
+from triagebook.tools.store.jobs import NewJob
+from triagebook.tools.store.leases import Lease
 
 from tests.system.slack import world as worlds
 
@@ -75,9 +76,10 @@ def test_a_delivery_sent_again_after_a_restart_was_done_before_it(tmp_path: Path
 def test_what_a_dead_worker_left_is_taken_over(tmp_path: Path, through: Gate) -> None:
     with worlds.over_http(tmp_path, through) as world:
         left = of_command(world.driver.command_body("ann", "web-03", "/triage", "incidents"))
-        with world.face.inbox.store.write() as transaction:
-            kept = [Stored(left.key, left.kind, left.dump())]
-            chat_deliveries.add(transaction, kept, "a dead one", world.trust.clock(), timedelta(seconds=-1))
+        now = world.trust.clock()
+        with world.face.inbox.worker.store.write() as transaction:
+            left_job = NewJob(inbox.KIND, left.key, left.dump())
+            jobs.add(transaction, [left_job], now, Lease("a dead one", now - timedelta(seconds=1)))
         world.card("incidents", "CAUSE FOUND · web-03")
         world.idle()
         assert world.hosts.asked == ["web-03"]
@@ -89,7 +91,7 @@ def test_a_face_that_stops_leaves_what_it_has_not_begun_to_the_next(
     monkeypatch.setattr(inbox, "SLOW", 16)
     release = threading.Event()
     with worlds.over_http(tmp_path, through) as before:
-        before.face.inbox.lease = worlds.HOUR
+        before.face.inbox.worker.lease = worlds.HOUR
         before.hosts.before = lambda _question: release.wait(10) and None
         for number in range(1, 20):  # three more than there are slow workers
             before.driver.command("ann", f"web-{number:02}", channel="alerts")
@@ -121,7 +123,7 @@ def test_an_envelope_that_comes_twice_and_a_socket_that_is_closed_lose_nothing(t
 def test_a_flood_is_told_to_wait(tmp_path: Path, through: Gate) -> None:
     release = threading.Event()
     with worlds.over_http(tmp_path, through) as world:
-        world.face.inbox.most_waiting = 3
+        world.face.inbox.worker.most_held = 3
         world.hosts.before = lambda _question: release.wait(10) and None
         answers = [world.driver.command("ann", f"web-{number:02}").body for number in range(1, 6)]
         assert answers[:3] == ["", "", ""]

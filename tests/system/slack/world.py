@@ -145,7 +145,7 @@ class SlackWorld(Channels):
 
     def idle(self) -> None:
         """Until every delivery was worked on and Slack shows what it should."""
-        until(lambda: not self.face.inbox._running, "the workers", 20)
+        until(lambda: not self.face.inbox.worker._held, "the workers", 20)
         until(lambda: not self.behind(), "Slack to follow")
 
     def behind(self) -> bool:
@@ -193,7 +193,7 @@ def build(
     names = Names(Inventory({name: InventoryHost(name) for name in (*HOSTS, "db-01")}, {}))
     credentials = Credentials(token, "xapp-test", SECRET, f"{gate.url}/api/")
     made = faces.build(place, Hosts(hosts, names, lambda: hosts.catalog.entries()[-1].id), settings, credentials)  # type: ignore[arg-type]
-    made.inbox.renew_s = 0.5
+    made.inbox.worker.claim_s = 0.5
     made.sender.poll_s, made.sender.longest_s = 0.05, 0.5
     made.follower.every_s = 0.1
     return trust, hosts, made

@@ -11,7 +11,7 @@ from triagebook.bot.cli.app import app, mount
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.errors import TrustError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.tools.fixes.apply import hold_lease
+from triagebook.tools.store.leases import hold_lease
 from typer.testing import CliRunner
 
 from tests.system.fixes import policies, samples

@@ -1,0 +1,28 @@
+"""What a store's commits tell a test, and waiting for what another thread does."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Steps:
+    """Counts the steps of a store. A step that was put into `held` waits there until it is let go."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+    held: dict[str, threading.Event] = field(default_factory=dict)
+
+    def __call__(self, name: str) -> None:
+        self.seen[name] += 1
+        if name in self.held:
+            assert self.held[name].wait(60)
+
+
+def until(is_so: Callable[[], object], what: str) -> None:
+    """Give other threads the time to do something; a minute is a hang."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.005)
