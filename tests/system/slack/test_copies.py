@@ -2,10 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from triagebook.bot.slack.cards import names
+from triagebook.tools.store import chat_messages
+from triagebook.tools.store.database import open_store
 
 from tests.system.slack import world as worlds
 
@@ -16,6 +19,15 @@ from .replicas import replica
 from .world import Channels, SlackWorld, until
 
 POSTED = "chat.sent.before_commit"  # Slack has it, the database does not
+
+
+def is_all_shown(directory: Path) -> bool:
+    """Whether the server in this directory has recorded all its messages as shown."""
+    store = open_store(f"sqlite:///{directory / 'data' / 'triagebook.db'}")
+    with store.read() as transaction:
+        is_due = chat_messages.is_due(transaction, datetime.now(UTC) + timedelta(days=1))
+    store.close()
+    return not is_due
 
 
 @pytest.fixture
@@ -47,6 +59,7 @@ def test_the_cards_of_a_plan_are_not_doubled_by_a_kill_and_can_be_decided_on(tmp
         until(lambda: len(channels.thread(card)) >= 2, "its thread")
         doomed.driver.click("ann", card, names.PROPOSE)
         view = form(through, names.PROPOSE_VIEW)
+        until(lambda: is_all_shown(tmp_path), "all of the diagnosis")  # so that it dies of the plan's card and of no other message
         (tmp_path / "die").write_text(POSTED)
         with contextlib.suppress(ConnectionError):  # it may die before it has answered
             doomed.driver.submit("ann", view, wish())
