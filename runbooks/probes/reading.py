@@ -1,8 +1,7 @@
 """From records to facts: which sample counts, numbers or why there is none, what makes a collection partial."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar, cast
+from collections.abc import Iterator, Mapping, Sequence
 
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.probes.records import Sample
@@ -15,7 +14,6 @@ _UNKNOWN = "?"
 _MOST_FIELDS = 12
 _MOST_DIGITS = 20
 _PADDING = ("",) * _MOST_FIELDS
-T = TypeVar("T")
 
 
 def complete(samples: Sequence[Sample]) -> tuple[Sample, ...]:
@@ -38,14 +36,7 @@ def pairs_of(sample: Sample | None, kind: str, name: str = "") -> Mapping[str, s
 
     `KEY?` says that the host could not read it.
     """
-    return _once(sample, (kind, name), lambda whole: _pairs(whole.of(kind), name)) if sample else {}
-
-
-def _once(sample: Sample, key: object, read: Callable[[Sample], T]) -> T:
-    """What several kinds ask of a sample is read once."""
-    if key not in sample.cache:
-        sample.cache[key] = read(sample)
-    return cast(T, sample.cache[key])
+    return _pairs(sample.of(kind), name) if sample else {}
 
 
 def _pairs(records: Sequence[tuple[str, ...]], name: str) -> Mapping[str, str | Unreadable]:
@@ -138,11 +129,7 @@ def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
 
 def names_of(sample: Sample | None) -> Mapping[int, str]:
     """Login names of /etc/passwd by UID, of those users that records name."""
-    return _once(sample, "names", _names) if sample else {}
-
-
-def _names(sample: Sample) -> Mapping[int, str]:
-    pairs = ((number(fields, 0), fields[1]) for fields in sample.of("name") if len(fields) == 2)
+    pairs = ((number(fields, 0), fields[1]) for fields in (sample.of("name") if sample else ()) if len(fields) == 2)
     return {uid: name for uid, name in pairs if isinstance(uid, int) and name}
 
 
@@ -164,10 +151,6 @@ def why_hidden(sample: Sample | None) -> str:
     A hidden /proc (hidepid, a PID namespace) shows clearly fewer tasks than /proc/loadavg counts, before the walk
     and after it. A tenth is left for tasks that come and go meanwhile.
     """
-    return _once(sample, "hidden", _why_hidden) if sample else _why_hidden(None)
-
-
-def _why_hidden(sample: Sample | None) -> str:
     walk = pairs_of(sample, "walk")
     tasks, total, left, unscanned, unvisited = (
         integer(walk.get(key)) for key in ("tasks", "total", "left", "unscanned", "unvisited")

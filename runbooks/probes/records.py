@@ -53,11 +53,6 @@ class Sample:
         return {kind: tuple(fields) for kind, fields in found.items()}
 
     @cached_property
-    def cache(self) -> dict[object, object]:
-        """What was read from the records already, for those kinds that ask for the same (`reading.py`)."""
-        return {}
-
-    @cached_property
     def end(self) -> Mapping[str, str]:
         """KEY=VALUE of the `end` record: printed, suppressed, truncated, uptime, cpu_us, awk, cut.KIND."""
         return {key: value for fields in self.of(END) for key, _, value in (field.partition("=") for field in fields)}
