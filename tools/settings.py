@@ -8,7 +8,7 @@ from typing import cast
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
-from triagebook.runbooks.library.node import Node, given, read_node
+from triagebook.runbooks.library.node import Node, find_member, read_node
 
 _PATH = r"[^\x00-\x1f\x7f]{1,4096}"
 KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack")
@@ -41,13 +41,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         return Settings(cache=cache, state=state, runtime=runtime, inventory=default)
     try:
         top = read_node(config.read_text("utf-8"), str(config)).members(KEYS)
-        paths, sources, slack = given(top, "runbook_paths"), given(top, "inventory"), given(top, "slack")
+        paths, sources, slack = find_member(top, "runbook_paths"), find_member(top, "inventory"), find_member(top, "slack")
         if slack is not None:
             slack.members(None)
         return Settings(
             runbook_paths=tuple(Path(item).expanduser() for item in _texts(paths, "a list of folders")),
-            default_runbook=_text(given(top, "default_runbook")),
-            ssh_config=_text(given(top, "ssh_config")),
+            default_runbook=_text(find_member(top, "default_runbook")),
+            ssh_config=_text(find_member(top, "ssh_config")),
             cache=cache,
             state=state,
             runtime=runtime,

@@ -1,6 +1,6 @@
-"""A runbook as the engine uses it: frozen data, checked and resolved by `schema`.
+"""A runbook as the engine uses it: frozen data. `library.schema` reads it, `library.checking` checks it.
 
-Expressions (CEL) and templates (Jinja2) are kept as text with the place they came from; `rules` and `template`
+Expressions (CEL) and templates (Jinja2) are kept as text with the place they came from; `expressions` and `template`
 compile them. The list order of `checks` is the triage order.
 """
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from triagebook.runbooks.engine import model, rules
 from triagebook.runbooks.engine.diagnosis import Consumer, Culprit, LimitValue, Usage
+from triagebook.runbooks.engine.expressions import paths
 from triagebook.runbooks.engine.facts import Collection, Unreadable, source_of
 from triagebook.runbooks.engine.triage import Facts
 
@@ -25,7 +26,7 @@ def limit_of(check: model.Check, here: Facts) -> tuple[LimitValue | None, Usage 
 
 def _source(expression: str, here: Facts) -> tuple[str, str]:
     """Unit and file of the first fact an expression names."""
-    for path in rules.paths(expression):
+    for path in paths(expression):
         owner_path, _, name = path.rpartition(".")
         owner = rules.resolve(owner_path, here) if owner_path else None
         if owner is not None and not isinstance(owner, (Unreadable, Mapping)):

@@ -28,7 +28,7 @@ def check_parameters(given: Mapping[str, Value], bounds: Mapping[str, ParamBound
 
 
 def _check(name: str, value: Value, bound: ParamBounds) -> Value:
-    if bound.type == "int" and type(value) is not int:
+    if bound.type == "int" and (isinstance(value, bool) or not isinstance(value, int)):
         raise PlanError(f"{name}: expected an integer, got {value!r}")
     if bound.type != "int" and not isinstance(value, type(bound.default)):
         raise PlanError(f"{name}: expected {type(bound.default).__name__}, got {value!r}")

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from triagebook.runbooks.engine import model, rules
+from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.expressions import matches
 
 MAX_SYMPTOM = 2000
 NAMED = ("symptom", "unit", "user", "pid")  # inputs by which somebody says what it happened to
@@ -21,7 +22,7 @@ def route(runbook: model.Runbook, text: str) -> model.Symptom | None:
     """The first symptom of the runbook that matches; None when none does, or there is no text."""
     if not text:
         return None
-    return next((symptom for symptom in runbook.symptoms if rules.matches(symptom.match, text[:MAX_SYMPTOM])), None)
+    return next((symptom for symptom in runbook.symptoms if matches(symptom.match, text[:MAX_SYMPTOM])), None)
 
 
 def classify(runbook: model.Runbook, text: str) -> str:

@@ -67,7 +67,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     """Attributes of a view are what it gives away, so the sandbox need not ask of each whether it is safe."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if type(obj) is _View:
+        if isinstance(obj, _View):
             try:
                 return getattr(obj, attribute)
             except AttributeError:

@@ -18,6 +18,7 @@ from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, read_document
+from triagebook.runbooks.probes import catalog as probes
 
 CACHE_FORMAT = "2"
 _NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?$")
@@ -166,7 +167,6 @@ def version_key(version: str) -> tuple[int, ...]:
 def load_text(text: str, source: str, facts_types: Mapping[str, Any] | None = None) -> model.Runbook:
     """Parse and check a runbook from text. Raises RunbookError naming file, line and path."""
     from triagebook.runbooks.library import checking, schema  # noqa: PLC0415 - heavy; a cached runbook skips them
-    from triagebook.runbooks.probes import catalog as probes  # noqa: PLC0415
 
     document = read_document(text, source)
     runbook = schema.parse_runbook(document)
@@ -176,8 +176,6 @@ def load_text(text: str, source: str, facts_types: Mapping[str, Any] | None = No
 
 def _vocabulary_stamp() -> bytes:
     """Changes when a fact dataclass does, so that a cached check never outlives what it was checked against."""
-    from triagebook.runbooks.probes import catalog as probes  # noqa: PLC0415
-
     return probes.stamp()
 
 

@@ -6,8 +6,10 @@ Every message is `file:line: path: what, and the nearest right word`.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from triagebook.runbooks.engine import model, rules, template
+from triagebook.runbooks.engine import model, template
 from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.expressions import matches, paths
+from triagebook.runbooks.engine.rule_check import NameScope, check_rule, element_type
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey
 
@@ -16,13 +18,13 @@ SYMPTOM_FACTS: Mapping[str, Any] = {"symptom_class": str, "symptom_bytes": int, 
 _CULPRIT_KINDS = set(model.CULPRITS)
 
 
-def scope_of(runbook: model.Runbook, facts_types: Mapping[str, Any]) -> rules.NameScope:
+def scope_of(runbook: model.Runbook, facts_types: Mapping[str, Any]) -> NameScope:
     """The names a rule outside of `each` may use: probes, inputs, and the symptom's class."""
     inputs = {name: INPUT_TYPES[item.type] for name, item in runbook.inputs.items()}
     roots: dict[str, Any] = {"inputs": {**inputs, **SYMPTOM_FACTS}}
     for name, kind in runbook.probes.items():
         roots[name] = facts_types[kind]
-    return rules.NameScope(roots)
+    return NameScope(roots)
 
 
 def check_runbook(runbook: model.Runbook, document: Document, facts_types: Mapping[str, Any]) -> None:
@@ -60,7 +62,7 @@ def _check_symptoms(runbook: model.Runbook, document: Document) -> None:
                 f"no check explains {symptom.error_class!r}{did_you_mean(symptom.error_class, classes)}",
             )
         with _at(document, ("symptoms", index, "match")):
-            rules.matches(symptom.match, "")
+            matches(symptom.match, "")
     known = {symptom.error_class for symptom in runbook.symptoms}
     for number, check in enumerate(runbook.checks):
         for index, name in enumerate(check.explains):
@@ -88,7 +90,7 @@ class _at:  # noqa: N801 - reads as a statement
 class _Checker:
     """The expressions of one check, in the scope of its element."""
 
-    def __init__(self, runbook: model.Runbook, document: Document, scope: rules.NameScope, path: PathKey) -> None:
+    def __init__(self, runbook: model.Runbook, document: Document, scope: NameScope, path: PathKey) -> None:
         self.runbook, self.document, self.outer, self.path = runbook, document, scope, path
         self.scope = scope
 
@@ -97,12 +99,12 @@ class _Checker:
 
     def expression(self, text: str, *parts: str | int, condition: bool = False, possible: bool = False) -> None:
         with self.at(*parts):
-            rules.check(text, self.scope, is_condition=condition, may_ask_presence=possible)
+            check_rule(text, self.scope, is_condition=condition, may_ask_presence=possible)
 
     def check(self, check: model.Check) -> None:
         if check.each:
             with self.at("each"):
-                self.scope = rules.NameScope({**self.outer.roots, "it": rules.element_type(self.outer, check.each)})
+                self.scope = NameScope({**self.outer.roots, "it": element_type(self.outer, check.each)})
         for index, state in enumerate(check.states):
             self.expression(state.when, "states", index, "when", condition=True, possible=state.strength == "possible")
             if state.when in [other.when for other in check.states[:index] if other.samples <= state.samples]:
@@ -120,7 +122,7 @@ class _Checker:
             if check.limit.holds:
                 self.expression(check.limit.holds, "limit", "holds")
         for index, text in enumerate(check.evidence):
-            if rules.paths(text) != (text,):
+            if paths(text) != (text,):
                 raise self.document.error((*self.path, "evidence", index), f"{text!r} is not the path of a fact")
             self.expression(text, "evidence", index)
         for name, text in check.scope.items():
@@ -139,11 +141,11 @@ class _Checker:
         if check.consumers is None:
             return
         with self.at("consumers", "each"):
-            that = rules.element_type(self.outer, check.consumers.each)
-        inner = rules.NameScope({**self.scope.roots, "that": that})
+            that = element_type(self.outer, check.consumers.each)
+        inner = NameScope({**self.scope.roots, "that": that})
         for name, text in (("where", check.consumers.where), ("count", check.consumers.count)):
             with self.at("consumers", name):
-                rules.check(text, inner, is_condition=name == "where")
+                check_rule(text, inner, is_condition=name == "where")
 
     def _offers(self, check: model.Check) -> None:
         for index, offer in enumerate(check.offers):
@@ -169,7 +171,7 @@ class _Checker:
                 for part in ("default", "min", "max"):
                     if text := getattr(param, part):
                         with self.at("offers", index):
-                            rules.check(text, self.scope, is_condition=False)
+                            check_rule(text, self.scope, is_condition=False)
 
     def _texts(self, check: model.Check) -> None:
         for text, where in _texts_of(check):
@@ -207,8 +209,8 @@ def _check_remediation(runbook: model.Runbook, remediation: model.Remediation, d
             raise document.error((*path, "params", name), "an int needs `min` and `max`")
 
 
-def _check_texts(runbook: model.Runbook, document: Document, scope: rules.NameScope) -> None:
-    known = rules.NameScope(
+def _check_texts(runbook: model.Runbook, document: Document, scope: NameScope) -> None:
+    known = NameScope(
         {
             **scope.roots,
             "verdict": {"summary": str, "cause": str},
@@ -230,24 +232,24 @@ def _check_texts(runbook: model.Runbook, document: Document, scope: rules.NameSc
         check_text(advice.text, ("advice", index, "text"))
         if advice.when:
             with _at(document, ("advice", index, "when")):
-                rules.check(advice.when, scope, is_condition=True)
+                check_rule(advice.when, scope, is_condition=True)
 
 
-def _check_unexplained(said: model.Unexplained, document: Document, scope: rules.NameScope, probes: Mapping[str, str]) -> None:
+def _check_unexplained(said: model.Unexplained, document: Document, scope: NameScope, probes: Mapping[str, str]) -> None:
     _check_text(said.says, ("unexplained", "says"), document, scope)
     for index, advice in enumerate(said.next):
         _check_text(advice.text, ("unexplained", "next", index, "text"), document, scope)
         if advice.when:
             with _at(document, ("unexplained", "next", index, "when")):
-                rules.check(advice.when, scope, is_condition=True)
+                check_rule(advice.when, scope, is_condition=True)
     for name, text in said.lookups.items():
         if name not in probes:
             raise document.error(("unexplained", "lookups", name), f"unknown probe{did_you_mean(name, probes)}")
         with _at(document, ("unexplained", "lookups", name)):
-            rules.check(text, scope, is_condition=False)
+            check_rule(text, scope, is_condition=False)
 
 
-def _check_text(text: str, path: PathKey, document: Document, scope: rules.NameScope) -> None:
+def _check_text(text: str, path: PathKey, document: Document, scope: NameScope) -> None:
     with _at(document, path):
         for name in template.check(text):
             scope.type_of(name)

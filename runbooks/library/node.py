@@ -82,7 +82,7 @@ class Node:
         return self.value
 
 
-def given(members: Mapping[str, Node], key: str) -> Node | None:
+def find_member(members: Mapping[str, Node], key: str) -> Node | None:
     """The member of that key; None where it is absent or has no value."""
     node = members.get(key)
     return None if node is None or node.value is None else node

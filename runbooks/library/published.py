@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.library import schema
 
@@ -13,8 +14,6 @@ def runbook_schema() -> dict[str, Any]:
 
 def diagnosis_schema() -> dict[str, Any]:
     """For programs that read `--json`: exactly the members of the dataclasses, none else."""
-    from pydantic import TypeAdapter  # noqa: PLC0415
-
     built = TypeAdapter(Diagnosis).json_schema(mode="serialization")
     _close(built)
     symptom = built["$defs"]["SymptomRef"]

@@ -24,7 +24,7 @@ SDK_HOMES = {
     "rich": ("bot/",),
     "jinja2": ("runbooks/engine/template.py",),
     "ruamel": ("runbooks/library/document.py",),
-    "cel": ("runbooks/engine/rules.py",),
+    "cel": ("runbooks/engine/expressions.py",),
     "prometheus_client": ("tools/server/metrics.py",),
     "greenlet": ("tools/transport/scheduler.py",),
 }

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = [file for part in ("bot", "tools", "runbooks") for file in sorted((ROOT / part).rglob("*.py"))]
 MOST_LINES_OF_A_MODULE = 300
 MOST_LINES_OF_A_FUNCTION = 60
-TOO_LONG_YET = {"runbooks/engine/rules.py", "runbooks/library/schema.py", "bot/cli/serve.py"}
+TOO_LONG_YET = {"bot/cli/serve.py"}
 
 
 def words(text: str) -> frozenset[str]:

@@ -86,11 +86,12 @@ def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
     try:
         raw = json.loads(leaf)
         names = {entry.name for entry in fields(AuditEvent)}
-        if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != SCHEMA or type(raw["index"]) is not int:
+        if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != SCHEMA:
             raise ValueError("unknown or missing members")
+        index = from_plain(int, raw["index"], "index")
         values = {name: raw[name] for name in names}
         values["at"] = parse_rfc3339(raw["at"], "microseconds")
-        return from_plain(AuditEvent, values), raw["index"], bytes.fromhex(raw["previous"])
+        return from_plain(AuditEvent, values), index, bytes.fromhex(raw["previous"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TrustError(f"audit row: cannot be read: {error}") from None
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.library.node import Node, given, read_node
+from triagebook.runbooks.library.node import Node, find_member, read_node
 from triagebook.tools.inventory.target import TargetName, parse_target
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
@@ -97,8 +97,8 @@ def read_inventory(file: Path) -> Inventory:
 
 def _inventory(node: Node, file: str) -> Inventory:
     top = node.members(("hosts", "groups"))
-    hosts = {name: InventoryHost(name, _ssh(member), (file,)) for name, member in _named(top, "hosts").items()}
-    named = _named(top, "groups")
+    hosts = {name: InventoryHost(name, _ssh(member), (file,)) for name, member in _name_nodes(top, "hosts").items()}
+    named = _name_nodes(top, "groups")
     groups = {name: _group(name, member) for name, member in named.items()}
     for name in [name for members, _inner in groups.values() for name in members]:
         hosts.setdefault(name, InventoryHost(name, sources=(file,)))
@@ -116,7 +116,7 @@ def _inventory(node: Node, file: str) -> Inventory:
 
 def _ssh(node: Node) -> str:
     """What ssh is told of a host; '' is its name."""
-    ssh = given({} if _is_bare(node) else node.members(("ssh",)), "ssh")
+    ssh = find_member({} if _is_bare(node) else node.members(("ssh",)), "ssh")
     if ssh is None or not ssh.value:
         return ""
     try:
@@ -133,7 +133,7 @@ def _group(name: str, node: Node) -> tuple[Mapping[str, Node], Mapping[str, Node
     if isinstance(node.value, list):
         return _names(node), {}
     inner = {} if _is_bare(node) else node.members(("hosts", "groups"))
-    hosts, groups = given(inner, "hosts"), given(inner, "groups")
+    hosts, groups = find_member(inner, "hosts"), find_member(inner, "groups")
     return _names(hosts) if hosts else {}, _names(groups) if groups else {}
 
 
@@ -142,9 +142,9 @@ def _is_bare(node: Node) -> bool:
     return isinstance(node.path[-1], int) or not node.value
 
 
-def _named(top: Mapping[str, Node], key: str) -> Mapping[str, Node]:
+def _name_nodes(top: Mapping[str, Node], key: str) -> Mapping[str, Node]:
     """The names under a key: a list, or a mapping with more about each."""
-    node = given(top, key)
+    node = find_member(top, key)
     if node is None:
         return {}
     if isinstance(node.value, list):
