@@ -1,9 +1,11 @@
+import contextlib
 import threading
 from collections.abc import Callable
 from itertools import product
 
 import pytest
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.log import INFO, ROOT
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.fix_rows import _move
@@ -198,3 +200,18 @@ def _in_threads(count: int, run: Callable[[int], None]) -> None:
     for thread in threads:
         thread.join(60)
     assert not failures
+
+
+def test_a_move_is_logged_once_it_is_committed_and_never_before(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(INFO, ROOT)
+    fix = samples.stored(store, "F-logged", "proposed")
+    caplog.clear()
+    with contextlib.suppress(ZeroDivisionError), store.write() as transaction:
+        assert _move(transaction, fix, "denied", samples.event("deny"))
+        raise ZeroDivisionError
+    assert caplog.records == []
+    with store.write() as transaction:
+        assert _move(transaction, fix, "denied", samples.event("deny"))
+        assert caplog.records == []
+    (record,) = caplog.records
+    assert (record.event, record.context["before"], record.context["after"]) == ("fix.moved", "proposed", "denied")  # type: ignore[attr-defined]

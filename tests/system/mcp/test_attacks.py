@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from mcp import Client
 from mcp_types import ElicitResult
+from triagebook.tools.log import INFO, ROOT
 
 from .world import SCOPES, McpWorld, text
 
@@ -166,3 +168,18 @@ def test_too_many_calls_are_refused_and_the_log_is_not_drowned(world: McpWorld) 
 
 async def _many(client: Client, count: int) -> list[Any]:
     return [await client.call_tool("list_hosts", {}) for _ in range(count)]
+
+
+def test_each_call_is_one_line_of_the_log_and_holds_nothing_of_its_arguments(
+    world: McpWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(INFO, ROOT)
+    world.as_("ann").call("diagnose", {"host": "web-01", "symptom": "password=hunter2"})
+    world.as_("ann").refused("apply_fix", {"fix_id": "F-1", "approved": True}, action="apply")
+    calls = [record.context for record in caplog.records if getattr(record, "event", "") == "mcp.call"]  # type: ignore[attr-defined]
+    assert [(call["tool"], call["outcome"], call["reason"]) for call in calls] == [
+        ("diagnose", "ok", None),
+        ("apply_fix", "refused", "unknown_argument"),
+    ]
+    assert {call["account"] for call in calls} == {"mcp:https://idp.example/#ann"}
+    assert "hunter2" not in caplog.text

@@ -10,6 +10,7 @@ from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.stored import StoredDiagnosis
 from triagebook.tools.diagnosis.worker import WorkerProcess
 from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.log import DETAIL, ROOT
 from triagebook.tools.settings import Settings
 
 from tests import sshd
@@ -28,6 +29,14 @@ def test_an_answer_of_the_other_process_is_the_answer_of_this_one() -> None:
         found = asker.ask(Question(parse_target("replay:unit-tasksmax"), "enomem"), firsts.append)
     assert found.diagnosis.verdict is not None
     assert found.diagnosis.verdict.cause == "pids_cgroup"
+
+
+def test_what_happens_in_the_other_process_is_logged_by_this_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(DETAIL, ROOT)
+    with WorkerProcess(Settings(), os.devnull) as asker:
+        asker.ask(Question(parse_target("replay:unit-tasksmax"), "enomem"), lambda _first: None)
+    logged = [(record.event, record.context["host"]) for record in caplog.records if record.name == f"{ROOT}.diagnosis"]  # type: ignore[attr-defined]
+    assert logged == [("diagnosis.started", "replay:unit-tasksmax"), ("diagnosis.concluded", "replay:unit-tasksmax")]
 
 
 def test_a_real_host_is_asked_by_the_configuration_that_was_given(place: sshd.Ground) -> None:
