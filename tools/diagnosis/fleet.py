@@ -43,11 +43,6 @@ class Outcome:
     error: TriagebookError | None = None
 
     @property
-    def is_asked(self) -> bool:
-        """False when the error budget stopped the fleet before this host."""
-        return self.answer is not None or self.error is not None
-
-    @property
     def is_error(self) -> bool:
         """It counts against the budget."""
         return self.error is not None or (self.answer is not None and self.answer.diagnosis.status == "unreachable")

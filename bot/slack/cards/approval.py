@@ -1,7 +1,7 @@
 """The approval card shows exactly what would change on which host. A card that cannot be shown whole cannot be approved."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from types import MappingProxyType
 
 from triagebook.bot.slack.cards import mrkdwn, names
 from triagebook.bot.slack.cards.blocks import (
@@ -18,11 +18,9 @@ from triagebook.bot.slack.cards.blocks import (
     run,
 )
 from triagebook.bot.slack.cards.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
-from triagebook.bot.slack.cards.wording import digest, duration, undo_text
-from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.bot.slack.cards.wording import digest, undo_text
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.fixes.views import FixView, VoteView
-from triagebook.tools.store.fix_states import SETTLED
 
 TITLES: Mapping[str, str] = {
     "proposed": "🔷 APPROVAL NEEDED",
@@ -73,26 +71,17 @@ VIEW_ROOM = 1000  # bytes of a modal besides its blocks
 SHORT = 60  # characters of a change that fits on one line
 
 
-@dataclass(frozen=True)
-class CardContext:
-    """What the caller adds to the card of a fix: Slack ids of persons, why it is stale, how long it ran, its audit row."""
-
-    mentions: Mapping[str, str] = field(default_factory=dict)  # person -> Slack user id
-    why: str = ""
-    duration_ms: float | None = None
-    audit_row: int | None = None
+Mentions = Mapping[str, str]  # person -> Slack user id
+NOBODY: Mentions = MappingProxyType({})
 
 
-NOTHING = CardContext()
-
-
-def approval(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> Card:
+def approval(fix: FixView, tokens: Tokens, mentions: Mentions = NOBODY) -> Card:
     """Return the card of a fix in its present state. Every copy of the card is the same."""
-    text = fallback(fix, told)
+    text = fallback(fix, mentions)
     plan = fix.plan
     if plan is None:
         return card([header("⛔ DO NOT APPROVE"), prose(run(mrkdwn.plain(fix.problem))), _identity(fix, None)], text)
-    whole = [*_top(fix, plan, told), *_plan(plan, is_over=fix.state in OVER), *_people(fix, plan, told)]
+    whole = [*_top(fix, plan, mentions), *_plan(plan, is_over=fix.state in OVER), *_people(fix, plan, mentions)]
     blocks = [*whole, *_vote_row(fix, plan, tokens)]
     if is_whole(blocks, MESSAGE_BLOCKS, PAYLOAD - size(text)):
         return Card(tuple(blocks), text)
@@ -100,15 +89,15 @@ def approval(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> Card:
     return card([top, _too_large(fix), *(Part(block, 1) for block in rest), *_vote_row(fix, plan, _cautious(tokens))], text, SHOW)
 
 
-def details(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> list[Block]:
+def details(fix: FixView, tokens: Tokens, mentions: Mentions = NOBODY) -> list[Block]:
     """Return the blocks of a modal that shows the whole plan, with the same button to approve it."""
     plan = fix.plan
     if plan is None:
-        return list(approval(fix, {}, told).blocks)
+        return list(approval(fix, {}, mentions).blocks)
     facts = [f"{mrkdwn.exact(fact.id, 120)} = {mrkdwn.exact(fact.value, 120)}" for fact in plan.facts]
     order = [f"{mrkdwn.exact(name, 60)}={mrkdwn.exact(value, 200)}" for name, value in plan.order.items()]
     ids = (("host key", plan.host_key), ("machine", plan.machine_id), ("boot", plan.boot_id), ("plan digest", fix.digest))
-    top, *whole = [*_top(fix, plan, told), *_plan(plan), *_people(fix, plan, told)]
+    top, *whole = [*_top(fix, plan, mentions), *_plan(plan), *_people(fix, plan, mentions)]
     more = [
         Part(fixed_width("Rests on", facts or ["nothing"]), 2, len(facts)),
         Part(fixed_width("Order the host gets, once signed", order), 2, len(order)),
@@ -122,9 +111,9 @@ def details(fix: FixView, tokens: Tokens, told: CardContext = NOTHING) -> list[B
     return fit(parts, MESSAGE_BLOCKS, room, SHOW)[0]
 
 
-def fallback(fix: FixView, told: CardContext = NOTHING) -> str:
+def fallback(fix: FixView, mentions: Mentions = NOBODY) -> str:
     """Return the card as plain text."""
-    return mrkdwn.fallback(_plain_lines(fix, told), FALLBACK)
+    return mrkdwn.fallback(_plain_lines(fix, mentions), FALLBACK)
 
 
 def change_line(plan: Plan) -> str:
@@ -132,15 +121,15 @@ def change_line(plan: Plan) -> str:
     return f"{plan.host}: {'; '.join(f'{item.what}: {item.now} -> {item.then}' for item in plan.changes)}"
 
 
-def voters(fix: FixView, told: CardContext, decision: str = "approve") -> str:
+def voters(fix: FixView, mentions: Mentions, decision: str = "approve") -> str:
     """Return the people who decided that way, as mentions if their Slack id is known."""
-    found = [_voter(vote, told) for vote in fix.votes if vote.decision == decision]
+    found = [_voter(vote, mentions) for vote in fix.votes if vote.decision == decision]
     return ", ".join(found)
 
 
-def _voter(vote: VoteView, told: CardContext) -> str:
+def _voter(vote: VoteView, mentions: Mentions) -> str:
     emergency = f" (BREAK-GLASS: {mrkdwn.escape(vote.break_glass)})" if vote.break_glass else ""
-    return f"{mrkdwn.person(told.mentions.get(vote.person, vote.person))}{emergency}"
+    return f"{mrkdwn.person(mentions.get(vote.person, vote.person))}{emergency}"
 
 
 def _too_large(fix: FixView) -> Block:
@@ -152,18 +141,16 @@ def _cautious(tokens: Tokens) -> Tokens:
     return {name: token for name, token in tokens.items() if name not in {names.APPROVE, names.APPLY}}
 
 
-def _top(fix: FixView, plan: Plan, told: CardContext) -> Iterator[Block]:
+def _top(fix: FixView, plan: Plan, mentions: Mentions) -> Iterator[Block]:
     yield header(f"{TITLES[fix.state]} · {plan.host}")
-    says = told.why or fix.outcome
-    if says:
-        yield prose(run(mrkdwn.plain(says, 600), bold=True))
-    ran = f" It took {duration(told.duration_ms)}." if told.duration_ms is not None and fix.state in SETTLED else ""
-    if meaning := f"{MEANINGS.get(fix.state, '')}{ran}".strip():
+    if fix.outcome:
+        yield prose(run(mrkdwn.plain(fix.outcome, 600), bold=True))
+    if meaning := MEANINGS.get(fix.state):
         yield note(meaning)
     if fix.state in {"approved", "running"}:
-        yield context(f"Approved by {voters(fix, told) or 'nobody'}")
+        yield context(f"Approved by {voters(fix, mentions) or 'nobody'}")
     if fix.state == "denied":
-        yield context(f"Denied by {voters(fix, told, 'deny') or 'nobody'}")
+        yield context(f"Denied by {voters(fix, mentions, 'deny') or 'nobody'}")
 
 
 def _changes(plan: Plan) -> list[str]:
@@ -189,22 +176,21 @@ def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
     yield prose(*risk)
 
 
-def _people(fix: FixView, plan: Plan, told: CardContext) -> Iterator[Block]:
-    who = mrkdwn.person(told.mentions.get(plan.requester, plan.requester))
+def _people(fix: FixView, plan: Plan, mentions: Mentions) -> Iterator[Block]:
+    who = mrkdwn.person(mentions.get(plan.requester, plan.requester))
     yield context(f"Asked by {who} ({mrkdwn.code(plan.requester_account)}) {mrkdwn.date(fix.created_at)}")
     if plan.reason:
         yield prose(run("In the requester's words, not verified: ", bold=True), run(mrkdwn.plain(plan.reason, 300)))
-    given = voters(fix, told)
+    given = voters(fix, mentions)
     approvals = f"Approvals: {mrkdwn.escape(fix.approvals)}{f' · {given}' if given else ''}"
     until = f" · expires {mrkdwn.date(fix.expires_at)}" if fix.state in {"proposed", "approved"} else ""
     yield context(f"{approvals}{until}")
-    yield _identity(fix, plan, told.audit_row)
+    yield _identity(fix, plan)
 
 
-def _identity(fix: FixView, plan: Plan | None, audit_row: int | None = None) -> Block:
+def _identity(fix: FixView, plan: Plan | None) -> Block:
     book = f" · {mrkdwn.code(f'{plan.runbook_id}@{plan.runbook_version}')}" if plan else ""
-    row = f" · audit row {audit_row}" if audit_row is not None else ""
-    return context(f"{mrkdwn.code(fix.id)} · plan {mrkdwn.code(digest(fix.digest))}{book}{row}")
+    return context(f"{mrkdwn.code(fix.id)} · plan {mrkdwn.code(digest(fix.digest))}{book}")
 
 
 def _vote_row(fix: FixView, plan: Plan, tokens: Tokens) -> list[Block]:
@@ -230,14 +216,14 @@ def _button(name: str, token: str, plan: Plan) -> dict[str, object]:
     return button(LABELS[name], name, token)
 
 
-def _plain_lines(fix: FixView, told: CardContext) -> Iterator[str]:
+def _plain_lines(fix: FixView, mentions: Mentions) -> Iterator[str]:
     plan = fix.plan
     if plan is None:
         yield f"DO NOT APPROVE {fix.id}: {fix.problem}"
         return
     yield f"{TITLES[fix.state]}: {change_line(plan)}"
-    if told.why or fix.outcome:
-        yield told.why or fix.outcome
+    if fix.outcome:
+        yield fix.outcome
     yield f"{plan.title}, because {plan.summary}"
     yield from (f"Command: {line}" for line in plan.commands)
     yield f"Risk {plan.risk}, {undo_text(plan.undo)}. Disturbs: {plan.disruption}"

@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from triagebook.bot.render.fleet import ORDER, WORDS, HostRow
-from triagebook.bot.slack.cards import mrkdwn, names
-from triagebook.bot.slack.cards.blocks import Block, Tokens, actions, button, context, fixed_width, header, note, prose, run
-from triagebook.bot.slack.cards.detail import boxes
+from triagebook.bot.slack.cards import mrkdwn
+from triagebook.bot.slack.cards.blocks import Block, context, fixed_width, header, note, prose, run
 from triagebook.bot.slack.cards.limits import Card, Part, card
 from triagebook.bot.slack.cards.wording import MARKS, Origin
 
@@ -14,7 +13,7 @@ MAX_NAMES, MAX_GROUPS = 8, 12
 Group = tuple[str, str, list[str]]  # status, what, hosts
 
 
-def fleet(rows: Sequence[HostRow], origin: Origin, tokens: Tokens, *, running: int = 0, repeats: int = 0) -> Card:
+def fleet(rows: Sequence[HostRow], origin: Origin, *, running: int = 0, repeats: int = 0) -> Card:
     """Return the card of all groups. `running` hosts have not answered yet; `repeats` requests were for hosts already in it."""
     groups = group_rows(rows)
     total = len(rows) + running
@@ -25,21 +24,7 @@ def fleet(rows: Sequence[HostRow], origin: Origin, tokens: Tokens, *, running: i
     if repeats:
         parts.append(note(f"{repeats} more alerts came for these hosts; they are not diagnosed again."))
     parts.append(context(f"asked by {mrkdwn.person(origin.by)} · {mrkdwn.date(origin.at)}"))
-    if names.FLEET_ALL in tokens:
-        parts += actions([button("Show every host", names.FLEET_ALL, tokens[names.FLEET_ALL])])
     return card(parts, mrkdwn.fallback(_plain_lines(groups, total, running)))
-
-
-def hosts(rows: Sequence[HostRow]) -> tuple[Card, ...]:
-    """Return messages for the thread with a line for every host that is not healthy, at most five messages."""
-    told = sorted((row for row in rows if row.line), key=lambda row: ORDER.index(row.status))
-    lines = [f"{row.host}: {mrkdwn.exact(row.line, 220)}" for row in told]
-    parts = list(boxes("Hosts that need a look", lines))
-    chunks = [parts[at : at + 3] for at in range(0, len(parts), 3)]
-    cards = [card(chunk, f"Hosts, part {number + 1}") for number, chunk in enumerate(chunks[:5])]
-    left = sum(part.count for chunk in chunks[5:] for part in chunk)
-    more = f"{left} more hosts are not listed here." if left else ""
-    return (*cards, *([card([note(more)], more)] if more else []))
 
 
 def group_rows(rows: Sequence[HostRow]) -> list[Group]:

@@ -3,7 +3,6 @@
 PROPOSE, RERUN, EVIDENCE, CLOSE = "diagnosis.propose", "diagnosis.rerun", "diagnosis.evidence", "diagnosis.close"
 APPROVE, DENY, DETAILS, APPLY = "fix.approve", "fix.deny", "fix.details", "fix.apply"
 WITHDRAW, REVERT, PERSIST, REPLAN = "fix.withdraw", "fix.revert", "fix.persist", "fix.replan"
-FLEET_ALL = "fleet.all"
 
 PROPOSE_VIEW, DENY_VIEW, DIAGNOSE_VIEW, REVERT_VIEW, PERSIST_VIEW = "propose", "deny", "diagnose", "revert", "persist"
 OFFER, REASON, PARAM = "offer", "reason", "param"  # PARAM.<offer>.<name>

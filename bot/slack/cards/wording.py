@@ -6,7 +6,7 @@ from triagebook.bot.render import chart
 from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
 from triagebook.bot.slack.cards import mrkdwn
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, RunbookRef, Unknown, Verdict
+from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict
 from triagebook.runbooks.engine.quantities import as_count, quantity
 
 MARKS: Mapping[str, str] = {
@@ -96,11 +96,6 @@ def unknown_text(item: Unknown, most: int = 3) -> str:
 def checks_of(diagnosis: Diagnosis, outcome: str) -> list[str]:
     """Return the names of the checks with that outcome."""
     return [check.id for check in diagnosis.checks if check.outcome == outcome]
-
-
-def runbook(ref: RunbookRef) -> str:
-    """Return a runbook as `id@version 1a2b3c4d5e6f`."""
-    return f"{ref.id}@{ref.version} {digest(ref.digest)}"
 
 
 def digest(text: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from triagebook.bot.slack.cards import mrkdwn
-from triagebook.bot.slack.cards.approval import BUTTONS, CardContext, approval, fallback
+from triagebook.bot.slack.cards.approval import BUTTONS, approval, fallback
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.fixes import view
@@ -108,7 +108,7 @@ class Follower:
     def _content(self, transaction: Transaction, message_id: str, fix: FixView) -> Mapping[str, Any]:
         wanted = BUTTONS.get(fix.state, ())
         tokens = {name: self.context.mint(transaction, name, message_id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
-        return approval(fix, tokens, CardContext(mentions=self.context.mentions())).payload()
+        return approval(fix, tokens, self.context.mentions()).payload()
 
     def _tell_requester(self, transaction: Transaction, fix: FixView) -> None:
         """Send the requester one direct message per state, if they asked in Slack."""

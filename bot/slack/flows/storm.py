@@ -88,7 +88,7 @@ def _table(members: list[ChatRun]) -> Card:
     first = members[0]
     origin = Origin(first.account.rpartition("/")[2], rfc3339(first.started_at))
     rows = [_row(run) for run in ended.values()]
-    return fleet(rows, origin, {}, running=len(hosts) - len(ended), repeats=len(members) - len(hosts))
+    return fleet(rows, origin, running=len(hosts) - len(ended), repeats=len(members) - len(hosts))
 
 
 def _row(run: ChatRun) -> HostRow:

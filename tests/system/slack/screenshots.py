@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
 WHY = "Workers cannot fork since 13:50; the queue grows by 400 jobs a minute."
-TOLD = approval.CardContext({"ann": "U0ANN", "bob": "U0BOB", "cleo": "U0CLEO"}, duration_ms=4200, audit_row=1042)
+MENTIONS = {"ann": "U0ANN", "bob": "U0BOB", "cleo": "U0CLEO"}
 
 
 def named(case: str, host: str) -> Diagnosis:
@@ -55,15 +55,15 @@ def pictures() -> Mapping[str, tuple[list[dict[str, Any]], int]]:
     report = AuditReport(True, 1042, "5f1e9c2ab7d4" * 5, 318, (), "", "")
     return {
         "slack-diagnosis": ([diagnosis.verdict(found, ASKED, TOKENS).payload()], 760),
-        "slack-approval": ([approval.approval(fix("proposed"), TOKENS, TOLD).payload()], 605),
-        "slack-done": ([approval.approval(done, TOKENS, TOLD).payload()], 440),
+        "slack-approval": ([approval.approval(fix("proposed"), TOKENS, MENTIONS).payload()], 605),
+        "slack-done": ([approval.approval(done, TOKENS, MENTIONS).payload()], 440),
         "slack-propose": ([propose.form(found, "tok", propose.Draft(0, {}, WHY))], 635),
         "slack-thread": ([card.payload() for card in detail.detail(found)], 1500),
         "slack-home": (
             [home.home([home.PendingFix(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))],
             775,
         ),
-        "slack-fleet": ([fleet.fleet(rows, ASKED, TOKENS, running=2, repeats=11).payload()], 440),
+        "slack-fleet": ([fleet.fleet(rows, ASKED, running=2, repeats=11).payload()], 440),
         "slack-unknown": ([diagnosis.verdict(item, ASKED, TOKENS).payload() for item in (blind, healthy)], 590),
     }
 

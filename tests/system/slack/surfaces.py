@@ -18,7 +18,7 @@ from tests.system.slack.samples import HOSTILE, NOW, all_made, fix_of
 ASKED = Origin("U0ANN", "2026-11-23T14:00:00Z")
 ROOT = (names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE)
 FIX = (names.APPROVE, names.DENY, names.DETAILS, names.APPLY, names.WITHDRAW, names.REVERT, names.PERSIST, names.REPLAN)
-TOKENS = {name: f"tok_{number:02}_9Zk3vQ" for number, name in enumerate((*ROOT, *FIX, names.FLEET_ALL))}
+TOKENS = {name: f"tok_{number:02}_9Zk3vQ" for number, name in enumerate((*ROOT, *FIX))}
 Surface = tuple[str, dict[str, Any]]
 
 
@@ -45,10 +45,10 @@ def of_fixes(found: Diagnosis) -> Iterator[Surface]:
             fix = fix_of(found, number, state, outcome="" if state == "proposed" else f"said {HOSTILE[number % len(HOSTILE)]}")
             if fix is None or fix.plan is None:
                 continue
-            told = approval.CardContext({"bob": "U0BOB"}, "limit: 24 when approved, now 48" if state == "stale" else "", 4200.0, 42)
-            yield f"fix {number} {state}", approval.approval(fix, TOKENS, told).payload()
+            mentions = {"bob": "U0BOB"}
+            yield f"fix {number} {state}", approval.approval(fix, TOKENS, mentions).payload()
             if state == "proposed":
-                yield f"details {number}", views.detail_modal("Details", approval.details(fix, TOKENS, told))
+                yield f"details {number}", views.detail_modal("Details", approval.details(fix, TOKENS, mentions))
                 yield f"deny {number}", views.deny(fix.plan.host, approval.change_line(fix.plan), "tok_deny")
                 yield f"persist {number}", views.persist(fix.plan.host, approval.change_line(fix.plan), "tok_persist")
                 yield f"revert {number}", views.revert(fix.plan.host, approval.change_line(fix.plan), "tok_revert")
@@ -58,9 +58,7 @@ def of_many(count: int = 100) -> Iterator[Surface]:
     """A fleet's card, its thread, and App Home with more than it can hold."""
     found = list(all_made(count))
     rows = [row_of(item) for item in found] * 3
-    yield "fleet", fleet.fleet(rows, ASKED, TOKENS, running=3, repeats=40).payload()
-    for number, card in enumerate(fleet.hosts(rows)):
-        yield f"hosts {number}", card.payload()
+    yield "fleet", fleet.fleet(rows, ASKED, running=3, repeats=40).payload()
     fixes = [fix for item in found if item.remediations and (fix := fix_of(item)) is not None]
     yield "home", app_home(fixes, found)
     yield "home of nobody", home.home([], [], [], home.Health())

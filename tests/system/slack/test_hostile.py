@@ -152,7 +152,7 @@ def test_values_of_buttons_are_the_tokens_and_nothing_else() -> None:
     ]
     payloads.append(surfaces.app_home([fix for fix in fixes if fix], []))
     buttons = [button for payload in payloads for button in _buttons(payload)]
-    assert {button["value"] for button in buttons} == given - {surfaces.TOKENS[names.FLEET_ALL]}
+    assert {button["value"] for button in buttons} == given
     assert not [button for button in buttons if "url" in button]
 
 
