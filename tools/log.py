@@ -35,6 +35,7 @@ EVENTS: Mapping[str, tuple[int, str]] = {
     "collector.started": (DEBUG, "The collector runs on the host"),
     "diagnosis.concluded": (INFO, "The diagnosis is concluded"),
     "diagnosis.defect": (ERROR, "Internal error while a host was diagnosed"),
+    "diagnosis.listener_failed": (ERROR, "A face could not show how far a diagnosis is"),
     "diagnosis.lookups": (DETAIL, "Asking systemd, the journal or other programs of the host"),
     "diagnosis.second_sample": (DETAIL, "Waiting for a second sample, which could change the answer"),
     "diagnosis.started": (DETAIL, "The diagnosis begins"),

@@ -42,22 +42,22 @@ def mcp(
     run(inventory=inventory, transport=transport, ssh_config=ssh_config, socket=socket)
 
 
-def web_face(
+def http_face(
     listen: str, hosts: "Hosts", mounted: "Mapping[str, ASGIApp]", **values: str
 ) -> "Callable[[RunningServer], AbstractContextManager[object]]":
     """Return the MCP server over HTTP, run inside `triagebook serve`; `mounted` are paths of other faces at that address.
 
     Raises UsageError before anything is served."""
     with _needs_mcp():
-        from triagebook.tools.mcp_server import web  # noqa: PLC0415
-    options = web.web_options(listen, **values)
+        from triagebook.tools.mcp_server import http  # noqa: PLC0415
+    options = http.http_options(listen, **values)
 
     @contextmanager
     def face(place: "RunningServer") -> Iterator[None]:
-        _, app = web.build_application(options, place, hosts.service, hosts.names, hosts.default_runbook)
-        web.mount(app, mounted)
-        with web.listen(options, app) as port:
-            log_event("server.listening", face="mcp", address=f"{options.host}:{port}{web.PATH}")
+        _, app = http.build_application(options, place, hosts.service, hosts.names, hosts.default_runbook)
+        http.mount(app, mounted)
+        with http.listen(options, app) as port:
+            log_event("server.listening", face="mcp", address=f"{options.host}:{port}{http.PATH}")
             yield
 
     return face

@@ -140,10 +140,10 @@ def serve(
         mounted = face.mounted
         beside.append(face)
     if mcp:
-        from triagebook.bot.cli.mcp import web_face  # noqa: PLC0415
+        from triagebook.bot.cli.mcp import http_face  # noqa: PLC0415
 
         tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
-        beside.append(web_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
+        beside.append(http_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
 
     run(options, parts(hosts, fix_ssh_config or config, fix_account), beside=beside)
 

@@ -9,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from mcp.server.streamable_http import EventCallback, EventId, EventMessage, EventStore, StreamId
 from mcp_types.jsonrpc import JSONRPCMessage
 from triagebook.tools.faces.limits import RateLimits
+from triagebook.tools.mcp_server import http
 from triagebook.tools.mcp_server import server as factory
-from triagebook.tools.mcp_server import web
+from triagebook.tools.mcp_server.auth import Caller
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
-from triagebook.tools.mcp_server.tokens import Caller
 
 from tests.peers import fixture_tools
 from tests.system.mcp import world as worlds
@@ -53,13 +53,13 @@ def main() -> None:
     """Print the port, then serve until killed."""
     with_fixtures = sys.argv[1] != "product"
     directory = Path(tempfile.mkdtemp(prefix="triagebook-conformance-"))
-    options = web.web_options("127.0.0.1:0")
+    options = http.http_options("127.0.0.1:0")
     world = worlds.build(directory, RateLimits(burst=1e9), FIXTURE_RULES if with_fixtures else RULES)
     world.now[0] = Caller(world.now[0].actor)
     if with_fixtures:
         fixture_tools.mount(world.server)
-    app = web.application(world.server, options, store=Kept()) if with_fixtures else web.application(world.server, options)
-    with web.listen(options, app) as port:
+    app = http.application(world.server, options, store=Kept()) if with_fixtures else http.application(world.server, options)
+    with http.listen(options, app) as port:
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
         while True:

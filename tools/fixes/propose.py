@@ -14,6 +14,7 @@ from triagebook.runbooks.engine.plan_codec import digest, encode
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision, new_fix_id, require
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.policy.channels import may_name_any_host
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_text, redact
@@ -87,7 +88,7 @@ def _check_host(request: FixRequest, text: str) -> str:
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
     is_odd = target.kind == "local" or (target.kind == "remote" and not _INVENTORY.fullmatch(text))
-    if is_odd and request.actor.channel != "cli":
+    if is_odd and not may_name_any_host(request.actor.channel):
         raise RefusedError(f"{text}: here only names of the inventory may be asked about", reason="host_name")
     return target.text
 

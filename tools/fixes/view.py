@@ -9,6 +9,7 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, require
+from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
@@ -109,13 +110,13 @@ def _record(server: ApprovalServer, events: list[AuditEvent]) -> None:
 
 def require_quota(server: ApprovalServer, request: FixRequest) -> None:
     """An assistant that asks without end is stopped by count, whoever lets it. RefusedError `daily_quota`."""
-    if request.actor.channel != "mcp":
+    if may_decide(request.actor.channel):
         return
     with server.store.read() as transaction:
         person = request.identity.person
         rows = [row for action in PLANNING for row in audit_rows.newest_rows(transaction, MOST_ROWS, person=person, action=action)]
     events = [decode(row.leaf)[0] for row in rows]
-    today = [event for event in events if event.at > request.at - DAY and event.channel == "mcp"]
+    today = [event for event in events if event.at > request.at - DAY and not may_decide(event.channel)]
     count = sum(event.outcome == "ok" for event in today)
     if count >= MOST_A_DAY:
         message = f"assistants of {request.identity.person} proposed {count} fixes within a day, the most is {MOST_A_DAY}"

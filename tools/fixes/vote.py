@@ -7,6 +7,7 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision
 from triagebook.tools.fixes.views import question_of
+from triagebook.tools.policy.channels import kind_may_decide, may_decide
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
 from triagebook.tools.redact import clean_text
 from triagebook.tools.store import audit_rows, fix_rows
@@ -87,7 +88,7 @@ def counts(server: ApprovalServer, fix: Fix, vote: Vote) -> bool:
 
 
 def _votable(server: ApprovalServer, request: FixRequest, fix: Fix, plan_digest: str, break_glass: str) -> Decision:
-    if request.actor.channel == "mcp" and request.identity.account.kind != "mcp":
+    if not may_decide(request.actor.channel) and kind_may_decide(request.identity.account.kind):
         raise RefusedError(
             f"{fix.id}: an assistant's channel cannot decide; use the terminal or Slack", reason="mcp_cannot_approve"
         )

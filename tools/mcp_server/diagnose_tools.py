@@ -14,8 +14,8 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.mcp_server import arguments as of
 from triagebook.tools.mcp_server.answers import DiagnosisAnswer, FleetAnswer, FleetFailure, FleetGroup, FleetHost, SectionAnswer
 from triagebook.tools.mcp_server.brief import MAX_BYTES, answer_of, section_of, text_of, uri_of
-from triagebook.tools.mcp_server.diagnosing import LAST, Tell
-from triagebook.tools.mcp_server.toolbox import ASKS_HOSTS, LOOKS, Toolbox, result, tool
+from triagebook.tools.mcp_server.diagnosis_runner import LAST, Tell
+from triagebook.tools.mcp_server.tool_context import READS_HOSTS, READS_RECORDS, ToolContext, result, tool
 from triagebook.tools.mcp_server.untrusted import fence, mark_untrusted
 
 ORDER = ("unreachable", "inconclusive", "cause_found", "warning", "healthy")
@@ -27,14 +27,14 @@ SHOWN = 12  # names of a group in the text
 class DiagnoseTools:
     """Nothing here changes a host."""
 
-    box: Toolbox
+    context: ToolContext
 
     def tools(self) -> list[Tool]:
         """As they are listed."""
         return [
-            tool(self.diagnose, "Diagnose a host", ASKS_HOSTS),
-            tool(self.diagnose_fleet, "Diagnose many hosts", ASKS_HOSTS),
-            tool(self.get_diagnosis, "Read a diagnosis again, or more of it", LOOKS),
+            tool(self.diagnose, "Diagnose a host", READS_HOSTS),
+            tool(self.diagnose_fleet, "Diagnose many hosts", READS_HOSTS),
+            tool(self.get_diagnosis, "Read a diagnosis again, or more of it", READS_RECORDS),
         ]
 
     async def diagnose(
@@ -52,10 +52,10 @@ class DiagnoseTools:
         Gives one verdict with its evidence, what was ruled out, and what could not be judged: never treat that as fine. Use it
         first, instead of running commands. Pass the symptom word for word, and the unit, user or pid when known. It changes
         nothing."""
-        caller = self.box.who()
+        caller = self.context.caller()
         inputs = _inputs(symptom=symptom, unit=unit, user=user, pid=pid)
-        asked = self.box.diagnosing.diagnose(caller, host, runbook, inputs, _tell(ctx, LAST))
-        answer = answer_of(await self.box.answer(caller, "diagnose", asked))
+        asked = self.context.runner.diagnose(caller, host, runbook, inputs, _tell(ctx, LAST))
+        answer = answer_of(await self.context.answer(caller, "diagnose", asked))
         return result(answer, text_of(answer))
 
     async def diagnose_fleet(
@@ -63,12 +63,12 @@ class DiagnoseTools:
     ) -> Annotated[CallToolResult, FleetAnswer]:
         """Diagnose up to 64 hosts at once and group them by verdict, worst first. Use it for "which of these have the problem?";
         then get_diagnosis for one of them. Hosts that could not be asked are listed apart, with the reason. It changes nothing."""
-        caller = self.box.who()
+        caller = self.context.caller()
 
         async def resolve() -> tuple[str, ...]:
-            return self.box.diagnosing.names.resolve(hosts)
+            return self.context.runner.names.resolve(hosts)
 
-        names = await self.box.answer(caller, "diagnose_fleet", resolve())
+        names = await self.context.answer(caller, "diagnose_fleet", resolve())
         tell, done = _tell(ctx, len(names)), 0
 
         async def silent(_step: int, _says: str) -> None:
@@ -77,7 +77,7 @@ class DiagnoseTools:
         async def one(name: str) -> Diagnosis | TriagebookError:
             nonlocal done
             try:
-                return await self.box.diagnosing.diagnose(caller, name, runbook, _inputs(symptom=symptom), silent)
+                return await self.context.runner.diagnose(caller, name, runbook, _inputs(symptom=symptom), silent)
             except TriagebookError as error:
                 return error
             finally:
@@ -93,8 +93,8 @@ class DiagnoseTools:
     ) -> Annotated[CallToolResult, SectionAnswer]:
         """Read a kept diagnosis again: its brief, or a page of its verdicts, checks, facts, unknowns, fixes (exact commands by
         hand and their undo) or cost. It asks no host. All of it at once: the resource diagnosis://DIAGNOSIS_ID."""
-        caller = self.box.who()
-        found = await self.box.answer(caller, "get_diagnosis", self.box.diagnosing.load(caller, diagnosis_id))
+        caller = self.context.caller()
+        found = await self.context.answer(caller, "get_diagnosis", self.context.runner.load(caller, diagnosis_id))
         items = section_of(found, section)
         page = items[offset : offset + limit]
         shown = mark_untrusted(page, most=limit)

@@ -7,12 +7,12 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.faces.views_json import FixJson
 from triagebook.tools.mcp_server import arguments as of
 from triagebook.tools.mcp_server.answers import FixAnswer
+from triagebook.tools.mcp_server.auth import Caller
 from triagebook.tools.mcp_server.brief import MAX_BYTES
-from triagebook.tools.mcp_server.gates import Json
-from triagebook.tools.mcp_server.tokens import Caller
-from triagebook.tools.mcp_server.toolbox import CHANGES_HOSTS, LOOKS, WRITES_DOWN, Toolbox, result, tool
+from triagebook.tools.mcp_server.tool_context import CHANGES_HOSTS, READS_RECORDS, WRITES_RECORDS, ToolContext, result, tool
 from triagebook.tools.mcp_server.untrusted import Untrusted, fence, mark_untrusted
 
 WAIT = "Wait: ask fix_status at most every 15 seconds, and do not press anybody."
@@ -34,13 +34,13 @@ OVER = ("It is over: nothing will be done by it. Diagnose again, and propose ane
 class FixTools:
     """Everything is decided and recorded by the service behind the gateway."""
 
-    box: Toolbox
+    context: ToolContext
 
     def tools(self) -> list[Tool]:
         """As they are listed."""
         return [
-            tool(self.propose_fix, "Propose a fix", WRITES_DOWN),
-            tool(self.fix_status, "Look at a fix", LOOKS),
+            tool(self.propose_fix, "Propose a fix", WRITES_RECORDS),
+            tool(self.fix_status, "Look at a fix", READS_RECORDS),
             tool(self.apply_fix, "Carry out a fix that a person approved", CHANGES_HOSTS),
         ]
 
@@ -59,11 +59,11 @@ class FixTools:
         and its undo, for another person to decide on in the terminal or Slack. It changes nothing on the host, and you cannot
         approve it. Only after you explained the diagnosis and the person wants the fix. A live change ends at the next boot:
         permanent_of asks for the step that keeps it, as a plan of its own."""
-        caller = self.box.who()
+        caller = self.context.caller()
         if permanent_of:
             given = [name for name, value in (("runbook", runbook), ("parameters", parameters), ("culprit", culprit)) if value]
-            step = self.box.run(self._permanent, caller, permanent_of, (host, remediation), given, reason)
-            return _to_result(await self.box.answer(caller, "persist", step))
+            step = self.context.run(self._permanent, caller, permanent_of, (host, remediation), given, reason)
+            return _to_result(await self.context.answer(caller, "persist", step))
         wish = {
             "host": host,
             "remediation": remediation,
@@ -73,40 +73,41 @@ class FixTools:
             "reason": reason,
         }
 
-        def propose() -> Json:
-            self.box.diagnosing.names.require(host)
-            return self.box.fixes.propose(caller, wish)
+        def propose() -> FixJson:
+            self.context.runner.names.require(host)
+            return self.context.backend.propose(caller, wish)
 
-        return _to_result(await self.box.answer(caller, "propose", self.box.run(propose)))
+        return _to_result(await self.context.answer(caller, "propose", self.context.run(propose)))
 
-    def _permanent(self, caller: Caller, fix_id: str, wanted: tuple[str, str], given: list[str], reason: str) -> Json:
+    def _permanent(self, caller: Caller, fix_id: str, wanted: tuple[str, str], given: list[str], reason: str) -> FixJson:
         """What is named must be the fix that is meant: an assistant that mixes two up makes neither permanent."""
-        plan = self.box.fixes.show(caller, fix_id)["plan"] or {}
+        plan = self.context.backend.show(caller, fix_id)["plan"] or {}
         is_of = (plan.get("host", ""), plan.get("remediation", ""))
         if is_of != wanted:
             raise UsageError(f"{fix_id} is {is_of[1]} on {is_of[0]}, not {wanted[1]} on {wanted[0]}", reason="other_fix")
         if given:
             raise UsageError(f"{', '.join(given)}: with permanent_of they are those of {fix_id}; leave them out", reason="usage")
-        return self.box.fixes.persist(caller, fix_id, reason)
+        return self.context.backend.persist(caller, fix_id, reason)
 
     async def fix_status(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
         """Where a fix stands: waiting for a person, approved, running, how it ended; its exact change, commands, undo, expiry."""
-        caller = self.box.who()
-        return _to_result(await self.box.answer(caller, "fix_status", self.box.run(self.box.fixes.show, caller, fix_id)))
+        caller = self.context.caller()
+        shown = self.context.run(self.context.backend.show, caller, fix_id)
+        return _to_result(await self.context.answer(caller, "fix_status", shown))
 
     async def apply_fix(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
         """Carry out a fix whose state is approved, once: the server checks everything again, changes exactly what was approved,
         validates it by fresh facts and undoes it when it did harm. Refused unless another person approved it elsewhere. Then
         tell the person how it ended."""
-        caller = self.box.who()
-        return _to_result(await self.box.answer(caller, "apply", self.apply(caller, fix_id)))
+        caller = self.context.caller()
+        return _to_result(await self.context.answer(caller, "apply", self.apply(caller, fix_id)))
 
-    async def apply(self, caller: Caller, fix_id: str) -> Json:
+    async def apply(self, caller: Caller, fix_id: str) -> FixJson:
         """The service's own word."""
-        return await self.box.run(self.box.fixes.apply, caller, fix_id)
+        return await self.context.run(self.context.backend.apply, caller, fix_id)
 
 
-def fix_answer(fix: Json) -> FixAnswer:
+def fix_answer(fix: FixJson) -> FixAnswer:
     """A fix as the service shows it. Where its stored plan was changed there is none to be shown, and nothing to be done."""
     plan: Mapping[str, Any] = fix["plan"] or {}
     state = str(fix["state"])
@@ -133,7 +134,7 @@ def fix_answer(fix: Json) -> FixAnswer:
     )
 
 
-def _to_result(fix: Json) -> CallToolResult:
+def _to_result(fix: FixJson) -> CallToolResult:
     answer = fix_answer(fix)
     ours = "\n".join(_lines(answer))
     return result(answer, f"{ours}\n{fence(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)}")
@@ -149,7 +150,7 @@ def _lines(answer: FixAnswer) -> Iterator[str]:
         yield f"Next: {action}"
 
 
-def _untrusted_of(fix: Json, plan: Mapping[str, Any]) -> Untrusted:
+def _untrusted_of(fix: FixJson, plan: Mapping[str, Any]) -> Untrusted:
     """Names of units and users are the host's, the reason is a stranger's, the outcome quotes the host."""
 
     def pairs() -> Iterator[tuple[str, object]]:

@@ -7,15 +7,16 @@ from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.faces.limits import RateLimits
+from triagebook.tools.mcp_server.auth import GetCaller
+from triagebook.tools.mcp_server.backend import FixBackend
+from triagebook.tools.mcp_server.checked_server import CheckedServer
 from triagebook.tools.mcp_server.diagnose_tools import DiagnoseTools
-from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
-from triagebook.tools.mcp_server.documents import Documents
+from triagebook.tools.mcp_server.diagnosis_runner import DiagnosisRunner
 from triagebook.tools.mcp_server.fix_tools import FixTools
-from triagebook.tools.mcp_server.gates import FixGateway, Who
-from triagebook.tools.mcp_server.guard import GuardedServer
-from triagebook.tools.mcp_server.look_tools import LookTools
+from triagebook.tools.mcp_server.lookup_tools import LookupTools
+from triagebook.tools.mcp_server.resources import Resources
 from triagebook.tools.mcp_server.tasks import RULES, TaskExtension, TaskRule
-from triagebook.tools.mcp_server.toolbox import Toolbox
+from triagebook.tools.mcp_server.tool_context import ToolContext
 
 NAME = "triagebook"
 INSTRUCTIONS = (
@@ -29,39 +30,39 @@ INSTRUCTIONS = (
 class McpParts:
     """What a server is built with. `settings` go to the SDK (authentication)."""
 
-    who: Who
-    diagnosing: DiagnosisRunner
-    fixes: FixGateway
+    caller: GetCaller
+    runner: DiagnosisRunner
+    backend: FixBackend
     limits: RateLimits = field(default_factory=RateLimits)
     task_rules: Mapping[str, TaskRule] = field(default_factory=lambda: RULES)
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def build(parts: McpParts) -> GuardedServer:
+def build(parts: McpParts) -> CheckedServer:
     """A server that is ready to be run on any transport."""
-    box = Toolbox(parts.who, parts.diagnosing, parts.fixes)
-    fixing = FixTools(box)
-    server = GuardedServer(
-        parts.who,
-        parts.fixes,
+    context = ToolContext(parts.caller, parts.runner, parts.backend)
+    fixing = FixTools(context)
+    server = CheckedServer(
+        parts.caller,
+        parts.backend,
         parts.limits,
-        [*LookTools(box, a_case(parts.diagnosing)).tools(), *DiagnoseTools(box).tools(), *fixing.tools()],
+        [*LookupTools(context, a_case(parts.runner)).tools(), *DiagnoseTools(context).tools(), *fixing.tools()],
         name=NAME,
         title="triagebook",
         description="Diagnoses a Linux host by a versioned runbook, and fixes it once a person has approved",
         instructions=INSTRUCTIONS,
         version=own_version(),
         log_level="WARNING",
-        extensions=[TaskExtension(parts.who, parts.fixes, parts.task_rules)],
+        extensions=[TaskExtension(parts.caller, parts.backend, parts.task_rules)],
         **parts.settings,
     )
-    Documents(box).mount(server)
+    Resources(context).mount(server)
     return server
 
 
-def a_case(diagnosing: DiagnosisRunner) -> str:
+def a_case(runner: DiagnosisRunner) -> str:
     """A recorded case to try things out with, of the newest runbook."""
-    entries = diagnosing.service.catalog.entries()
+    entries = runner.service.catalog.entries()
     names = [file.stem for file in entries[-1].cases] if entries else []
     return names[0] if names else ""
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from triagebook.tools.diagnosis import setup
+from triagebook.tools.faces.permission import OwnPermission
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.inventory.sources import load
-from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
-from triagebook.tools.mcp_server.gates import OwnGate, SocketFixes
+from triagebook.tools.mcp_server.auth import os_caller
+from triagebook.tools.mcp_server.diagnosis_runner import DiagnosisRunner
 from triagebook.tools.mcp_server.server import McpParts, build
-from triagebook.tools.mcp_server.tokens import os_caller
+from triagebook.tools.mcp_server.socket_backend import SocketBackend
 from triagebook.tools.server.client import default_socket
 from triagebook.tools.settings import config_file
 
@@ -19,9 +20,9 @@ def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: 
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
     sources = (str(inventory),) if inventory else settings.inventory
     names = Names(load(sources, config_file(settings, ssh_config)))
-    diagnosing = DiagnosisRunner(service, OwnGate(), names, lambda: setup.default_runbook(settings, service.catalog))
+    runner = DiagnosisRunner(service, OwnPermission(), names, lambda: setup.default_runbook(settings, service.catalog))
     caller = os_caller()
-    return McpParts(lambda: caller, diagnosing, SocketFixes(socket or default_socket()))
+    return McpParts(lambda: caller, runner, SocketBackend(socket or default_socket()))
 
 
 def run(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> None:
@@ -30,4 +31,4 @@ def run(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: st
     try:
         build(made).run("stdio")
     finally:
-        made.diagnosing.close()
+        made.runner.close()

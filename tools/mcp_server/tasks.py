@@ -23,9 +23,9 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.tools.mcp_server.gates import FixGateway, Who
+from triagebook.tools.mcp_server.auth import APPLY, Caller, GetCaller
+from triagebook.tools.mcp_server.backend import FixBackend
 from triagebook.tools.mcp_server.task_record import TTL_S, TaskRecord
-from triagebook.tools.mcp_server.tokens import APPLY, Caller
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 REVISIONS = frozenset({"2026-07-28"})
@@ -64,8 +64,8 @@ class TaskExtension(Extension):
 
     identifier = IDENTIFIER
 
-    def __init__(self, who: Who, fixes: FixGateway, rules: Mapping[str, TaskRule] = RULES) -> None:
-        self._who, self._fixes, self._rules = who, fixes, rules
+    def __init__(self, caller: GetCaller, backend: FixBackend, rules: Mapping[str, TaskRule] = RULES) -> None:
+        self._caller, self._backend, self._rules = caller, backend, rules
         self._tasks: OrderedDict[str, TaskRecord] = OrderedDict()
 
     def methods(self) -> Sequence[MethodBinding]:
@@ -87,7 +87,7 @@ class TaskExtension(Extension):
             return await call_next(ctx)
         if rule.asks_first and params.input_responses is None:
             return await call_next(ctx)
-        caller = self._who()
+        caller = self._caller()
         task = TaskRecord(caller.key, params, partial(call_next, ctx))
         fix_id = await self._awaits_approval(caller, params)
         if fix_id:
@@ -133,7 +133,7 @@ class TaskExtension(Extension):
         if named != params.task_id:
             raise MCPError(HEADER_MISMATCH, "Header Mcp-Name is not the task of the request")
         task = self._tasks.get(params.task_id)
-        if task is None or task.owner != self._who().key:
+        if task is None or task.owner != self._caller().key:
             raise MCPError(INVALID_PARAMS, "no such task", {"taskId": params.task_id[:64]})
         return task
 
@@ -141,13 +141,13 @@ class TaskExtension(Extension):
         """The id of the fix, when all that `apply_fix` lacks is a person's decision."""
         given = params.arguments or {}
         fix_id = given.get("fix_id", "")
-        if params.name != "apply_fix" or set(given) != {"fix_id"} or not isinstance(fix_id, str) or not caller.has(APPLY):
+        if params.name != "apply_fix" or set(given) != {"fix_id"} or not isinstance(fix_id, str) or not caller.has_scope(APPLY):
             return ""
         return "" if await self._is_decided(caller, fix_id) else fix_id
 
     async def _is_decided(self, caller: Caller, fix_id: str) -> bool:
         try:
-            fix = await anyio.to_thread.run_sync(self._fixes.show, caller, fix_id)
+            fix = await anyio.to_thread.run_sync(self._backend.show, caller, fix_id)
         except TriagebookError:
             return True  # the call itself says why
         return bool(fix["state"] != "proposed")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.tools.policy.channels import ACCOUNT_KINDS, kind_may_decide
 from triagebook.tools.policy.identity import Identity
 from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, PolicyQuestion, Terms
 
@@ -22,7 +23,7 @@ class Decision:
 def may(policy: Policy, identity: Identity, question: PolicyQuestion) -> Decision:
     """May this identity do the action of the question? First rule that fits; none fits: no."""
     if not policy.is_configured:
-        if question.action == OPEN_TO_ALL and identity.account.kind == "os":
+        if question.action == OPEN_TO_ALL and ACCOUNT_KINDS[identity.account.kind].is_of_this_machine:
             return Decision(True, "no_policy", "no policy is configured: an OS user may diagnose what his own ssh reaches")
         return Decision(
             False, "no_policy", "no policy is configured: nothing is changed until one says who may (serve --policy FILE)"
@@ -46,7 +47,7 @@ def may_vote(policy: Policy, identity: Identity, question: PolicyQuestion, reque
         return _unmapped_account(policy, identity)
     if identity.service:
         return Decision(False, "service_cannot_approve", f"a service ({identity.service}) cannot approve; a person does")
-    if identity.account.kind == "mcp":
+    if not kind_may_decide(identity.account.kind):
         return Decision(False, "mcp_cannot_approve", "an assistant's channel cannot approve; use the terminal or Slack")
     if identity.person == requester:
         return _own_plan(policy, identity, question, break_glass)

@@ -1,18 +1,17 @@
-"""Accounts and the persons they belong to. Everything that is decided is decided about a person, never an account.
+"""Accounts and the persons they belong to. The policy decides about persons, never about accounts.
 
 An account is what a channel proves: the OS user of a socket's peer, a Slack user in a team, the subject of an issuer's
-token. A service token is nobody's second self: whoever owns it counts as the one who asks.
+token. A service token is treated as its owner, so it is no second person.
 """
 
 from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
-from typing import Literal
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.policy.channels import ACCOUNT_KINDS
 
-Kind = Literal["os", "slack", "mcp"]
 EMPTY: Mapping["Account", "Owner"] = MappingProxyType({})
 
 
@@ -20,14 +19,12 @@ EMPTY: Mapping["Account", "Owner"] = MappingProxyType({})
 class Account:
     """`os:NAME`, `slack:TEAM/USER` or `mcp:ISSUER#SUBJECT`. Issuer is empty for an OS user of this machine."""
 
-    kind: Kind
+    kind: str  # a kind of tools/policy/channels.py
     issuer: str
     subject: str
 
     def __str__(self) -> str:
-        if self.kind == "os":
-            return f"os:{self.subject}"
-        return f"{self.kind}:{self.issuer}{'/' if self.kind == 'slack' else '#'}{self.subject}"
+        return ACCOUNT_KINDS[self.kind].text(self.issuer, self.subject)
 
 
 @dataclass(frozen=True)
@@ -35,12 +32,12 @@ class Actor:
     """Who asks, as the channel proved it. Nothing in here comes from the request itself."""
 
     account: Account
-    channel: str  # cli | slack | mcp
+    channel: str  # a name of CHANNELS
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose an account is: a person, or a service with the person who answers for it."""
+    """The owner of an account: a person, or a service with the person who answers for it."""
 
     person: str
     service: str = ""
@@ -79,15 +76,9 @@ class Directory:
 
 def parse_account(text: str) -> Account:
     """Read `str(account)` back. Raises UsageError."""
-    kind, _, rest = text.partition(":")
-    if kind == "os" and rest:
-        return Account("os", "", rest)
-    if kind == "slack":
-        issuer, _, subject = rest.partition("/")
-    elif kind == "mcp":
-        issuer, _, subject = rest.rpartition("#")
-    else:
-        issuer = subject = ""
-    if not issuer or not subject:
-        raise UsageError(f"{text[:80]!r} is not an account: write os:NAME, slack:TEAM/USER or mcp:ISSUER#SUBJECT")
-    return Account("slack" if kind == "slack" else "mcp", issuer, subject)
+    name, _, rest = text.partition(":")
+    issuer, subject = ACCOUNT_KINDS[name].split(rest) if name in ACCOUNT_KINDS else ("", "")
+    if not subject:
+        *most, last = (f"{kind.name}:{kind.syntax}" for kind in ACCOUNT_KINDS.values())
+        raise UsageError(f"{text[:80]!r} is not an account: write {', '.join(most)} or {last}")
+    return Account(name, issuer, subject)

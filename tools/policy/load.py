@@ -9,6 +9,7 @@ from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.node import Node, read_node
 from triagebook.tools.log import log_event
+from triagebook.tools.policy.channels import ACCOUNT_KINDS
 from triagebook.tools.policy.identity import Account, Directory, Owner
 from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, PolicyScope, Rule, Terms, UserGroup
 
@@ -18,8 +19,6 @@ SCOPE = ("hosts", "runbooks", "risks")
 USERGROUP = "slack_usergroup"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _PATTERN = r"[A-Za-z0-9*?][A-Za-z0-9._:@*?-]{0,252}"
-_ACCOUNT_TEXT = r"[^\x00-\x20\x7f#/]{1,200}"
-_ISSUER = r"[^\x00-\x20\x7f#]{1,200}"
 MAX_COUNT = 20
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -204,14 +203,12 @@ def _usergroup(node: Node) -> UserGroup:
 
 
 def _account(node: Node) -> Account:
-    members = node.members(("os", "slack", "mcp", "subject"))
-    if "os" in members and len(members) == 1:
-        return Account("os", "", members["os"].text(_ACCOUNT_TEXT, "an OS user name"))
-    if "slack" in members and len(members) == 1:
-        team, _, user = (
-            members["slack"].text(r"T[A-Z0-9]{1,30}/[UW][A-Z0-9]{1,30}", "TEAM/USER such as T024BE7LD/U012A3CDE").partition("/")
-        )
-        return Account("slack", team, user)
-    if set(members) == {"mcp", "subject"}:
-        return Account("mcp", members["mcp"].text(_ISSUER, "an issuer"), members["subject"].text(_ISSUER, "a subject"))
-    raise node.error("expected {os: NAME}, {slack: TEAM/USER} or {mcp: ISSUER, subject: SUBJECT}")
+    members = node.members([key for kind in ACCOUNT_KINDS.values() for key in kind.keys])
+    kind = next((kind for kind in ACCOUNT_KINDS.values() if set(kind.keys) == set(members)), None)
+    if kind is None:
+        *most, last = (kind.yaml for kind in ACCOUNT_KINDS.values())
+        raise node.error(f"expected {', '.join(most)} or {last}")
+    text = members[kind.name].text(kind.pattern, kind.says)
+    if kind.subject_key:
+        return Account(kind.name, text, members[kind.subject_key].text(kind.subject, f"a {kind.subject_key}"))
+    return Account(kind.name, *kind.split(text))

@@ -7,9 +7,11 @@ from types import TracebackType
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.tools.faces import views_json
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.log import log_event
+from triagebook.tools.policy.channels import socket_channels
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.server.protocol import Members
@@ -29,72 +31,72 @@ def _propose(service: FixService, actor: Actor, members: Members) -> Call:
         culprit=members.text("culprit", ""),
         reason=members.text("reason", ""),
     )
-    return lambda: service.propose(actor, proposal)
+    return lambda: views_json.fix(service.propose(actor, proposal))
 
 
 def _show(service: FixService, actor: Actor, members: Members) -> Call:
     fix = members.text("fix")
-    return lambda: service.show(actor, fix)
+    return lambda: views_json.fix(service.show(actor, fix))
 
 
 def _list(service: FixService, actor: Actor, members: Members) -> Call:
     state, host = members.text("state", ""), members.text("host", "")
-    return lambda: service.list(actor, state=state, host=host)
+    return lambda: views_json.fixes(service.list(actor, state=state, host=host))
 
 
 def _approve(service: FixService, actor: Actor, members: Members) -> Call:
     fix, digest, why = members.text("fix"), members.text("digest"), members.text("break_glass", "")
-    return lambda: service.approve(actor, fix, digest, break_glass=why)
+    return lambda: views_json.fix(service.approve(actor, fix, digest, break_glass=why))
 
 
 def _deny(service: FixService, actor: Actor, members: Members) -> Call:
     fix, digest, why = members.text("fix"), members.text("digest"), members.text("why", "")
-    return lambda: service.deny(actor, fix, digest, why=why)
+    return lambda: views_json.fix(service.deny(actor, fix, digest, why=why))
 
 
 def _withdraw(service: FixService, actor: Actor, members: Members) -> Call:
     fix = members.text("fix")
-    return lambda: service.withdraw(actor, fix)
+    return lambda: views_json.fix(service.withdraw(actor, fix))
 
 
 def _apply(service: FixService, actor: Actor, members: Members) -> Call:
     fix = members.text("fix")
-    return lambda: service.apply(actor, fix)
+    return lambda: views_json.fix(service.apply(actor, fix))
 
 
 def _revert(service: FixService, actor: Actor, members: Members) -> Call:
     fix, reason = members.text("fix"), members.text("reason", "")
-    return lambda: service.revert(actor, fix, reason)
+    return lambda: views_json.fix(service.revert(actor, fix, reason))
 
 
 def _persist(service: FixService, actor: Actor, members: Members) -> Call:
     fix, reason = members.text("fix"), members.text("reason", "")
-    return lambda: service.persist(actor, fix, reason)
+    return lambda: views_json.fix(service.persist(actor, fix, reason))
 
 
 def _locks(service: FixService, actor: Actor, members: Members) -> Call:
-    return lambda: service.locks(actor)
+    return lambda: views_json.locks(service.locks(actor))
 
 
 def _break_lock(service: FixService, actor: Actor, members: Members) -> Call:
     host, why = members.text("host"), members.text("why")
-    return lambda: service.break_lock(actor, host, why)
+    return lambda: views_json.lock(service.break_lock(actor, host, why))
 
 
 def _audit_list(service: FixService, actor: Actor, members: Members) -> Call:
     limit, fix = members.integer("limit", 50, 1000), members.text("fix", "")
     host, person = members.text("host", ""), members.text("person", "")
-    return lambda: service.audit_list(actor, limit, fix=fix, host=host, person=person)
+    return lambda: views_json.audit_rows(service.audit_list(actor, limit, fix=fix, host=host, person=person))
 
 
 def _audit_show(service: FixService, actor: Actor, members: Members) -> Call:
     index, old_size = members.integer("index", 0, MOST), members.integer("old_size", 0, MOST)
-    return lambda: dict(zip(("row", "proof"), service.audit_show(actor, index, old_size), strict=True))
+    return lambda: views_json.audit_entry(*service.audit_show(actor, index, old_size))
 
 
 def _audit_verify(service: FixService, actor: Actor, members: Members) -> Call:
     notes = members.list("checkpoints")
-    return lambda: service.audit_verify(actor, notes)
+    return lambda: to_plain(service.audit_verify(actor, notes))
 
 
 def _audit_export(service: FixService, actor: Actor, members: Members) -> Call:
@@ -107,7 +109,7 @@ def _policy_check(service: FixService, actor: Actor, members: Members) -> Call:
         members.text("action"), members.text("host", ""), members.text("runbook", ""), members.text("risk", "")
     )
     account, requester = members.text("account", ""), members.text("requester", "")
-    return lambda: service.policy_check(actor, question, account=account, requester=requester)
+    return lambda: to_plain(service.policy_check(actor, question, account=account, requester=requester))
 
 
 def _note_refusal(service: FixService, actor: Actor, members: Members) -> Call:
@@ -115,7 +117,6 @@ def _note_refusal(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: service.note_refusal(actor, action, reason, says)
 
 
-CHANNELS = ("cli", "mcp")
 REQUESTS: Mapping[str, Handler] = {
     "propose": _propose,
     "show": _show,
@@ -145,7 +146,7 @@ def answers(service: FixService, actor_for: Callable[[str], Actor], members: Mem
     with _RequestLog(str(actor_for("cli").account), members.about()) as log:
         try:
             log.action, log.channel = name, channel = members.text("do"), members.text("channel", "cli")
-            if name not in REQUESTS or channel not in CHANNELS:
+            if name not in REQUESTS or channel not in socket_channels():
                 raise UsageError(f"no request {name[:40]!r}{did_you_mean(name[:40], REQUESTS)}", reason="request")
             call = REQUESTS[name](service, actor_for(channel), members)
             members.finish()
@@ -153,10 +154,10 @@ def answers(service: FixService, actor_for: Callable[[str], Actor], members: Mem
             if isinstance(result, Iterator):
                 count = 0
                 for count, item in enumerate(result, 1):  # noqa: B007 - counted to the end
-                    yield {"ok": True, "item": to_plain(item)}
+                    yield {"ok": True, "item": item}
                 yield {"ok": True, "end": count}
             else:
-                yield {"ok": True, "answer": to_plain(result)}
+                yield {"ok": True, "answer": result}
         except TriagebookError as error:
             log.error = error
             yield {"ok": False, "error": {"reason": error.reason, "message": str(error), "kind": type(error).__name__}}
@@ -178,7 +179,7 @@ class _RequestLog:
         log_event(
             "server.request",
             action=self.action if self.action in REQUESTS else "unknown",
-            channel=self.channel if self.channel in CHANNELS else "unknown",
+            channel=self.channel if self.channel in socket_channels() else "unknown",
             account=self._account,
             **self._about,
             outcome=outcome_of(error),

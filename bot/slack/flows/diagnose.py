@@ -3,9 +3,9 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from triagebook.bot.slack.cards import names
@@ -23,7 +23,8 @@ from triagebook.runbooks.engine.errors import TriagebookError, TrustError, Usage
 from triagebook.tools.diagnosis.question import Question, check_inputs
 from triagebook.tools.diagnosis.stored import StoredDiagnosis
 from triagebook.tools.faces.limits import RateLimits
-from triagebook.tools.fixes import view
+from triagebook.tools.faces.permission import DiagnosisPermission, PolicyPermission
+from triagebook.tools.faces.single_flight import SingleFlight, question_key
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
@@ -54,9 +55,12 @@ class DiagnoseFlow:
     desk: SlackContext
     storm: Storm
     limits: RateLimits = field(default_factory=lambda: RateLimits(burst=30, a_second=0.5))
-    _flights: dict[tuple[object, ...], "Future[StoredDiagnosis]"] = field(default_factory=dict)
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _flights: SingleFlight[StoredDiagnosis, StoredDiagnosis] = field(default_factory=SingleFlight)
     _few: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(FEW))
+
+    @property
+    def _permission(self) -> DiagnosisPermission:
+        return PolicyPermission(self.desk.trust)
 
     def ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
         """Check, then have the host asked by a slow worker. Whatever stands against it is said to who asked alone."""
@@ -78,7 +82,7 @@ class DiagnoseFlow:
         inputs = parse_inputs(wish.inputs)
         question = Question(desk.names.target(host), entry.name, inputs)
         check_inputs(desk.hosts.catalog.load(entry.name), question)
-        view.allow_diagnosis(desk.trust, delivery.actor, host, entry.name)
+        self._permission.allow(delivery.actor, host, entry.name)
         self.limits.take(str(delivery.actor.account))
         return host, question
 
@@ -93,7 +97,7 @@ class DiagnoseFlow:
         try:
             found = self._answer(question, begun, asked)
             with self._few:
-                view.record_diagnosis(desk.trust, delivery.actor, found.diagnosis)
+                self._permission.record(delivery.actor, found.diagnosis)
                 self._finish(delivery, begun, found, asked)
         except TrustError:
             raise
@@ -156,24 +160,13 @@ class DiagnoseFlow:
         return None if card is None or card.problem else found
 
     def _answer(self, question: Question, begun: _RunUnderWay, asked: Origin) -> StoredDiagnosis:
-        """The answer; whoever asks the same while it is being found gets the same one."""
-        key = (question.target.text, question.runbook, *sorted(question.inputs.items()))
-        with self._guard:
-            flight = self._flights.get(key)
-            is_mine = flight is None
-            if flight is None:
-                flight = self._flights[key] = Future()
-        if not is_mine:
-            return flight.result(timeout=STUCK.total_seconds())
-        try:
-            flight.set_result(self.desk.asker.ask(question, lambda first: self._first(begun, first, asked)))
-        except BaseException as error:
-            flight.set_exception(error)
-            raise
-        finally:
-            with self._guard:
-                self._flights.pop(key, None)
-        return flight.result()
+        """The answer; whoever asks the same while it is being found gets the same one, and each card the first verdict."""
+
+        def show_first(first: StoredDiagnosis) -> None:
+            self._first(begun, first, asked)
+
+        ask = self.desk.asker.ask
+        return self._flights.ask(question_key(question), partial(ask, question), show_first, STUCK.total_seconds())
 
     def _first(self, begun: _RunUnderWay, found: StoredDiagnosis, asked: Origin) -> None:
         if begun.earlier is None and not begun.is_storm:

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.mcp_server import web
-from triagebook.tools.mcp_server.tokens import SCOPES, JwtVerifier
+from triagebook.tools.mcp_server import http
+from triagebook.tools.mcp_server.auth import SCOPES, JwtVerifier
 from triagebook.tools.server.run import RunningServer
 
 from tests.system.mcp import world as worlds
@@ -86,12 +86,12 @@ def site(tmp_path: Path) -> Iterator[Web]:
     world = worlds.build(tmp_path)
     keys = [{**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key())), "kid": "k1", "use": "sig", "alg": "ES256"}]
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": keys}))
-    options = web.web_options("127.0.0.1:0", url=URL, issuer=ISSUER, jwks=str(tmp_path / "jwks.json"))
+    options = http.http_options("127.0.0.1:0", url=URL, issuer=ISSUER, jwks=str(tmp_path / "jwks.json"))
     place = RunningServer(world.trust.service, world.trust.trust, None)  # type: ignore[arg-type]
     hosts: Any = Hosts()
-    server, app = web.build_application(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
+    server, app = http.build_application(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
     world.server = server
-    with web.listen(options, app) as port:
+    with http.listen(options, app) as port:
         yield Web(world, port)
     world.trust.store.close()
 
@@ -173,11 +173,11 @@ def test_a_body_that_is_too_large_is_turned_away(site: Web) -> None:
 )
 def test_it_does_not_start_where_strangers_could_reach_it(listen: str, values: dict[str, str]) -> None:
     with pytest.raises(UsageError):
-        web.web_options(listen, **values)
+        http.http_options(listen, **values)
 
 
 def test_keys_come_by_https_or_from_a_file() -> None:
-    from triagebook.tools.mcp_server.tokens import Issuer
+    from triagebook.tools.mcp_server.auth import Issuer
 
     for where in ("http://idp.example/jwks", "ftp://idp.example/jwks", "/nonexistent"):
         with pytest.raises(UsageError):
@@ -186,11 +186,11 @@ def test_keys_come_by_https_or_from_a_file() -> None:
 
 def test_on_loopback_without_an_issuer_everybody_is_nobody(tmp_path: Path) -> None:
     world = worlds.build(tmp_path)
-    options = web.web_options("127.0.0.1:0")
+    options = http.http_options("127.0.0.1:0")
     place = RunningServer(world.trust.service, world.trust.trust, None)  # type: ignore[arg-type]
     hosts: Any = Hosts()
-    _, app = web.build_application(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
-    with web.listen(options, app) as port:
+    _, app = http.build_application(options, place, hosts, INVENTORY, lambda: hosts.catalog.entries()[-1].name)
+    with http.listen(options, app) as port:
         site = Web(world, port)
         assert not site.call("", "diagnose", {"host": "web-01"}).is_error
         assert "refused [unmapped_account]" in text(site.call("", "propose_fix", WISH))

@@ -6,7 +6,7 @@ import anyio
 import httpx2
 import pytest
 from triagebook.tools.faces.limits import RateLimits
-from triagebook.tools.mcp_server import web
+from triagebook.tools.mcp_server import http
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 
 from tests.system.mcp import world as worlds
@@ -48,7 +48,7 @@ class Wire:
 
 def over_wire(world: McpWorld, steps: Any, **options: Any) -> Any:
     async def main() -> Any:
-        app = web.application(world.server, web.web_options("127.0.0.1:1"))
+        app = http.application(world.server, http.http_options("127.0.0.1:1"))
         async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app)) as client:
             return await steps(Wire(client, **options))
 

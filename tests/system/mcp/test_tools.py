@@ -233,7 +233,7 @@ def test_fifty_askers_of_one_host_make_one_run(world: McpWorld) -> None:
         answers: list[Any] = []
 
         def waiting() -> int:
-            return sum(len(flight.listeners) for flight in world.diagnosing._flights.values())
+            return world.runner.flights.listener_count
 
         async def ask() -> None:
             answers.append(await client.call_tool("diagnose", {"host": "web-01"}))

@@ -12,14 +12,15 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.library.catalog import Catalog, catalog
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.faces.limits import RateLimits
+from triagebook.tools.faces.permission import PolicyPermission
 from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.mcp_server import server as factory
-from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
-from triagebook.tools.mcp_server.guard import GuardedServer
-from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
+from triagebook.tools.mcp_server.auth import SCOPES, Caller
+from triagebook.tools.mcp_server.checked_server import CheckedServer
+from triagebook.tools.mcp_server.diagnosis_runner import DiagnosisRunner
+from triagebook.tools.mcp_server.local_backend import LocalBackend
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
-from triagebook.tools.mcp_server.tokens import SCOPES, Caller
 from triagebook.tools.policy.identity import Account, Actor
 
 from tests.system.fixes import policies, samples
@@ -65,9 +66,9 @@ class McpWorld:
 
     trust: World
     hosts: Hosts
-    server: GuardedServer
+    server: CheckedServer
     now: list[Caller]
-    diagnosing: DiagnosisRunner
+    runner: DiagnosisRunner
 
     def as_(self, subject: str, scopes: tuple[str, ...] = SCOPES) -> "McpWorld":
         """From now on this subject calls."""
@@ -110,7 +111,7 @@ def build(directory: Path, limits: RateLimits | None = None, rules: Mapping[str,
     trust = trust_world.build(f"sqlite:///{directory / 'triagebook.db'}", directory, policy=POLICY)
     hosts, now = Hosts(), [caller("ann")]
     # The sample's runbook is none of the catalogue's: the policy's rules name it.
-    diagnosing = DiagnosisRunner(hosts, PlaceGate(trust.trust), INVENTORY, lambda: hosts.catalog.entries()[-1].name)  # type: ignore[arg-type]
-    parts = factory.McpParts(lambda: now[0], diagnosing, PlaceFixes(trust.service), limits or RateLimits(burst=1000), rules)
+    diagnosing = DiagnosisRunner(hosts, PolicyPermission(trust.trust), INVENTORY, lambda: hosts.catalog.entries()[-1].name)  # type: ignore[arg-type]
+    parts = factory.McpParts(lambda: now[0], diagnosing, LocalBackend(trust.service), limits or RateLimits(burst=1000), rules)
     server = factory.build(parts)
     return McpWorld(trust, hosts, server, now, diagnosing)

@@ -16,37 +16,37 @@ from triagebook.tools.mcp_server.answers import (
     RunbooksAnswer,
 )
 from triagebook.tools.mcp_server.brief import MAX_BYTES
-from triagebook.tools.mcp_server.toolbox import LOOKS, Toolbox, result, tool
+from triagebook.tools.mcp_server.tool_context import READS_RECORDS, ToolContext, result, tool
 
 PAGE = 50
 
 
 @dataclass(frozen=True)
-class LookTools:
+class LookupTools:
     """Nothing here asks a host."""
 
-    box: Toolbox
+    context: ToolContext
     a_case: str = ""
 
     def tools(self) -> list[Tool]:
         """As they are listed."""
         return [
-            tool(self.list_hosts, "List hosts", LOOKS),
-            tool(self.list_runbooks, "List runbooks", LOOKS),
-            tool(self.search_audit, "Search the audit log", LOOKS),
+            tool(self.list_hosts, "List hosts", READS_RECORDS),
+            tool(self.list_runbooks, "List runbooks", READS_RECORDS),
+            tool(self.search_audit, "Search the audit log", READS_RECORDS),
         ]
 
     async def list_hosts(self, offset: of.Offset = 0) -> Annotated[CallToolResult, HostsAnswer]:
         """The hosts you may ask about, by the names that the other tools take. Use it when a name is refused or not known.
         Groups can be given to diagnose_fleet as group:NAME."""
-        caller, diagnosing = self.box.who(), self.box.diagnosing
+        caller, runner = self.context.caller(), self.context.runner
 
         def visible_hosts() -> list[HostAnswer]:
-            inventory = diagnosing.names.inventory
-            allowed = [name for name in inventory.hosts if diagnosing.gate.may_see(caller, name, "")]
+            inventory = runner.names.inventory
+            allowed = [name for name in inventory.hosts if runner.permission.may_see(caller.actor, name, "")]
             return [HostAnswer(name, inventory.groups_of(name)) for name in allowed]
 
-        found = await self.box.answer(caller, "list_hosts", self.box.run(visible_hosts))
+        found = await self.context.answer(caller, "list_hosts", self.context.run(visible_hosts))
         page = found[offset : offset + PAGE]
         following = offset + len(page) if offset + len(page) < len(found) else None
         to_try = f"replay:{self.a_case} is a recorded host, to try things out; nothing is contacted." if self.a_case else ""
@@ -59,7 +59,7 @@ class LookTools:
     async def list_runbooks(self) -> Annotated[CallToolResult, RunbooksAnswer]:
         """The runbooks there are: what each is for, the inputs it takes, the causes it checks in order, the remediations it may
         offer. The definition itself is the resource runbook://ID/VERSION."""
-        caller, catalog = self.box.who(), self.box.diagnosing.service.catalog
+        caller, catalog = self.context.caller(), self.context.runner.service.catalog
 
         def all_runbooks() -> tuple[RunbookAnswer, ...]:
             books = [catalog.load(entry.name) for entry in catalog.entries()]
@@ -76,7 +76,7 @@ class LookTools:
                 for book in books
             )
 
-        answer = RunbooksAnswer(await self.box.answer(caller, "list_runbooks", self.box.run(all_runbooks)))
+        answer = RunbooksAnswer(await self.context.answer(caller, "list_runbooks", self.context.run(all_runbooks)))
         lines = []
         for book in answer.runbooks:
             lines.append(f"{book.name}: {book.title}. Inputs: {', '.join(book.inputs)}. Checks: {', '.join(book.checks)}.")
@@ -88,9 +88,9 @@ class LookTools:
     ) -> Annotated[CallToolResult, AuditAnswer]:
         """Who asked, approved, refused or changed what, newest first: rows of the tamper-evident log that you may read. Use it to
         answer "what was done to this host?". Details of a row, with its proof: the resource audit://row/INDEX."""
-        caller = self.box.who()
-        asked = self.box.run(self.box.fixes.audit_list, caller, limit, fix=fix_id, host=host, person=person)
-        rows: list[Any] = await self.box.answer(caller, "search_audit", asked)
+        caller = self.context.caller()
+        asked = self.context.run(self.context.backend.audit_list, caller, limit, fix=fix_id, host=host, person=person)
+        rows: list[Any] = await self.context.answer(caller, "search_audit", asked)
         answer = AuditAnswer(tuple(map(_row, rows)), () if rows else ("Nothing that you may read matches.",))
         lines = [f"{len(rows)} rows, newest first."]
         for row in answer.rows:

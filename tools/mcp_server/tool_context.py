@@ -11,26 +11,26 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
+from triagebook.tools.mcp_server.auth import Caller, GetCaller
+from triagebook.tools.mcp_server.backend import FixBackend
+from triagebook.tools.mcp_server.diagnosis_runner import DiagnosisRunner
 from triagebook.tools.mcp_server.failures import tool_error
-from triagebook.tools.mcp_server.gates import FixGateway, Who
-from triagebook.tools.mcp_server.tokens import Caller
 
-NAMES = frozenset({"host_name", "inventory", "no_inventory"})  # refused by the face: the services never hear of them
-LOOKS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
-ASKS_HOSTS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
-WRITES_DOWN = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+NAME_REASONS = frozenset({"host_name", "inventory", "no_inventory"})  # refused by the face: the services never hear of them
+READS_RECORDS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+READS_HOSTS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+WRITES_RECORDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
 CHANGES_HOSTS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Toolbox:
-    """The parts."""
+class ToolContext:
+    """The parts of the server that a tool calls."""
 
-    who: Who
-    diagnosing: DiagnosisRunner
-    fixes: FixGateway
+    caller: GetCaller
+    runner: DiagnosisRunner
+    backend: FixBackend
 
     async def run(self, function: Callable[..., T], *arguments: object, **named: object) -> T:
         """A service's own method on a thread."""
@@ -41,13 +41,13 @@ class Toolbox:
         try:
             return await asked
         except TriagebookError as error:
-            if error.reason in NAMES:
+            if error.reason in NAME_REASONS:
                 await self._note(caller, action, error)
             raise tool_error(error) from error
 
     async def _note(self, caller: Caller, action: str, error: TriagebookError) -> None:
         try:
-            await self.run(self.fixes.note_refusal, caller, action, error.reason, safe_text(str(error), 300))
+            await self.run(self.backend.note_refusal, caller, action, error.reason, safe_text(str(error), 300))
         except TriagebookError as failure:
             if failure.reason != "no_server":
                 raise tool_error(failure) from failure

@@ -18,26 +18,26 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, Usa
 from triagebook.runbooks.engine.text import did_you_mean, safe_text
 from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.log import log_event
+from triagebook.tools.mcp_server.auth import ACTION_OF, READ, Caller, GetCaller, scope_of
+from triagebook.tools.mcp_server.backend import FixBackend
 from triagebook.tools.mcp_server.failures import refusal_text, tool_error
-from triagebook.tools.mcp_server.gates import FixGateway, Who
-from triagebook.tools.mcp_server.tokens import ACTION_OF, READ, Caller, scope_of
 
 SILENT = frozenset({"no_server"})
 
 
-class GuardedServer(MCPServer[Any]):
+class CheckedServer(MCPServer[Any]):
     """An MCP server that asks who calls before anything else."""
 
-    def __init__(self, who: Who, fixes: FixGateway, limits: RateLimits, tools: list[Tool], **settings: Any) -> None:
+    def __init__(self, caller: GetCaller, backend: FixBackend, limits: RateLimits, tools: list[Tool], **settings: Any) -> None:
         super().__init__(tools=tools, **settings)
-        self.who, self._fixes, self._limits = who, fixes, limits
+        self.caller, self._backend, self._limits = caller, backend, limits
         self._arguments = {tool.name: frozenset(tool.parameters.get("properties", {})) for tool in tools}
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Guard, then call; one line of the log for each call."""
-        caller, started = self.who(), time.monotonic()
+        """Check the call, then run it; log one line for each."""
+        caller, started = self.caller(), time.monotonic()
         try:
             answer = await self._check_and_call(caller, name, arguments, context)
         except Exception as error:
@@ -73,7 +73,7 @@ class GuardedServer(MCPServer[Any]):
         self, uri: Any, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Guard, then read. What may be read is decided by the reader, by host."""
-        caller = self.who()
+        caller = self.caller()
         try:
             self._check(caller, READ)
         except TriagebookError as error:
@@ -85,12 +85,12 @@ class GuardedServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         """Guard, then render."""
-        self._limits.take(self.who().key)
+        self._limits.take(self.caller().key)
         return await super().get_prompt(name, arguments, context)
 
     def _check(self, caller: Caller, scope: str) -> None:
         self._limits.take(caller.key)
-        if not caller.has(scope):
+        if not caller.has_scope(scope):
             raise RefusedError(f"this token lacks the scope {scope}", reason="scope_missing")
 
     def _check_call(self, name: str, arguments: dict[str, Any]) -> None:
@@ -109,7 +109,7 @@ class GuardedServer(MCPServer[Any]):
             return
         known = action if action in self._arguments or action in {"read", *ACTION_OF.values()} else "read"
         try:
-            await anyio.to_thread.run_sync(self._fixes.note_refusal, caller, known, error.reason, str(error))
+            await anyio.to_thread.run_sync(self._backend.note_refusal, caller, known, error.reason, str(error))
         except TriagebookError as failure:
             if failure.reason not in SILENT:
                 raise ToolError(refusal_text(failure.reason, str(failure))) from failure

@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.mcp_server.failures import refusal_text
-from triagebook.tools.mcp_server.toolbox import Toolbox
+from triagebook.tools.mcp_server.tool_context import ToolContext
 from triagebook.tools.mcp_server.untrusted import NOTICE
 
 JSON, YAML = "application/json", "application/yaml"
@@ -34,10 +34,10 @@ PromptSymptom = Annotated[str, Field(description="The error text, word for word"
 
 
 @dataclass(frozen=True)
-class Documents:
+class Resources:
     """Everything is authorised at each read, by the host it is about."""
 
-    box: Toolbox
+    context: ToolContext
 
     def mount(self, server: MCPServer[Any]) -> None:
         """Templates and the prompt. A host's text is in none of their descriptions."""
@@ -59,22 +59,24 @@ class Documents:
 
     async def complete(self, _ref: object, argument: CompletionArgument, _context: object) -> Completion:
         """Host names, runbooks and versions, for clients that fill in prompts and addresses."""
-        diagnosing, caller = self.box.diagnosing, self.box.who()
+        runner, caller = self.context.runner, self.context.caller()
 
         def candidates() -> list[str]:
             if argument.name == "host":
-                names = diagnosing.names.inventory.hosts
-                return [name for name in names if name.startswith(argument.value) and diagnosing.gate.may_see(caller, name, "")]
-            entries = diagnosing.service.catalog.entries()
+                names = runner.names.inventory.hosts
+                return [
+                    name for name in names if name.startswith(argument.value) and runner.permission.may_see(caller.actor, name, "")
+                ]
+            entries = runner.service.catalog.entries()
             values = {"id": [entry.id for entry in entries], "version": [entry.version for entry in entries]}
             return [value for value in dict.fromkeys(values.get(argument.name, ())) if value.startswith(argument.value)]
 
-        found = await self.box.run(candidates)
+        found = await self.context.run(candidates)
         return Completion(values=found[:MOST_COMPLETIONS], total=len(found), has_more=len(found) > MOST_COMPLETIONS)
 
     async def runbook(self, id: str, version: str) -> str:  # noqa: A002 - the template's own word
         """The YAML as released."""
-        catalog = self.box.diagnosing.service.catalog
+        catalog = self.context.runner.service.catalog
 
         def read() -> str:
             catalog.load(f"{id}@{version}")
@@ -84,20 +86,20 @@ class Documents:
 
     async def diagnosis(self, id: str) -> str:  # noqa: A002
         """The diagnosis inside a member that says what it is: most of its text was made by the host."""
-        caller = self.box.who()
+        caller = self.context.caller()
         try:
-            found = await self.box.diagnosing.load(caller, id)
+            found = await self.context.runner.load(caller, id)
         except TriagebookError as error:
             raise ResourceNotFoundError(refusal_text(error.reason, str(error))) from error
         return json.dumps({"notice": NOTICE, "untrusted": to_plain(found)}, ensure_ascii=False)
 
     async def row(self, index: str) -> str:
         """One row and its proof."""
-        caller = self.box.who()
+        caller = self.context.caller()
         number = int(index) if index.isascii() and index.isdigit() and len(index) < 16 else -1
         if number < 0:
             raise ResourceNotFoundError("audit://row/INDEX: the index is a number")
-        return await self._read(lambda: _untrusted_json(self.box.fixes.audit_show(caller, number)))
+        return await self._read(lambda: _untrusted_json(self.context.backend.audit_show(caller, number)))
 
     async def fix(self, fix_id: str) -> str:
         """Every row of a fix that one may read."""
@@ -109,19 +111,19 @@ class Documents:
 
     def triage(self, host: PromptHost, symptom: PromptSymptom = "") -> str:
         """The order of work, for one host and symptom."""
-        name = json.dumps(self.box.diagnosing.names.require(host))
+        name = json.dumps(self.context.runner.names.require(host))
         return STEPS.format(host=name, symptom=json.dumps(safe_text(symptom, 500), ensure_ascii=False))
 
     async def _rows(self, *, fix: str = "", host: str = "") -> str:
-        caller = self.box.who()
-        listed = self.box.fixes.audit_list
+        caller = self.context.caller()
+        listed = self.context.backend.audit_list
         return await self._read(
             lambda: _untrusted_json({"rows": listed(caller, MAX_ROWS, fix=fix[:40], host=host[:260], person="")})
         )
 
     async def _read(self, read: Any) -> str:
         try:
-            found: str = await self.box.run(read)
+            found: str = await self.context.run(read)
         except TriagebookError as error:
             raise ResourceNotFoundError(refusal_text(error.reason, str(error))) from error
         return found

@@ -1,4 +1,6 @@
-"""Bearer tokens: a signed JWT of the configured issuer, for this server, not expired. Anything else proves nothing.
+"""The caller of an MCP request: the OS user (stdio), or the subject of a bearer token (HTTP) with the token's scopes.
+
+A token is a signed JWT of the configured issuer, made for this server, not expired. Anything else proves nothing.
 
 Sources: RFC 9068 (access tokens), RFC 8725 (best practice: an allow-list of asymmetric algorithms, never the token's own word).
 """
@@ -18,6 +20,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.faces import CHANNELS
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.identity import Account, Actor
 
@@ -25,33 +28,37 @@ READ, PROPOSE, APPLY, AUDIT = "triagebook:read", "triagebook:propose", "triagebo
 SCOPES = (READ, PROPOSE, APPLY, AUDIT)
 SCOPE_OF: Mapping[str, str] = {"propose_fix": PROPOSE, "apply_fix": APPLY, "search_audit": AUDIT}  # anything else: READ
 ACTION_OF: Mapping[str, str] = {"propose_fix": "propose", "apply_fix": "apply"}  # a tool's name in the audit log
-NOBODY = Actor(Account("mcp", "loopback", "anonymous"), "mcp")
+CHANNEL = "mcp"
+NOBODY = Actor(Account(CHANNELS[CHANNEL].account.name, "loopback", "anonymous"), CHANNEL)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """One account on the MCP channel. `scopes` is None where the transport knows none (stdio): the policy alone decides."""
+    """One account on the MCP channel. `scopes` is None where the transport has none (stdio): then the policy alone decides."""
 
     actor: Actor
     scopes: frozenset[str] | None = None
 
     @property
     def key(self) -> str:
-        """What limits are counted by."""
+        """The account, by which limits are counted."""
         return str(self.actor.account)
 
-    def has(self, scope: str) -> bool:
-        """May the token be used for this at all?"""
+    def has_scope(self, scope: str) -> bool:
+        """Tell whether the token may be used for this at all."""
         return self.scopes is None or scope in self.scopes
 
 
+GetCaller = Callable[[], Caller]
+
+
 def os_caller() -> Caller:
-    """Who runs this process. Used for one's own diagnoses only: the server asks the kernel itself."""
-    return Caller(Actor(Account("os", "", getpass.getuser()), "mcp"))
+    """The OS user who runs this process. For their own diagnoses only: the server asks the kernel itself."""
+    return Caller(Actor(Account(CHANNELS["cli"].account.name, "", getpass.getuser()), CHANNEL))
 
 
 def scope_of(tool: str) -> str:
-    """The scope a tool needs."""
+    """The scope that a tool needs."""
     return SCOPE_OF.get(tool, READ)
 
 
@@ -74,7 +81,7 @@ REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 @dataclass(frozen=True)
 class Issuer:
-    """Whose tokens count: `audience` is this server's own address, `jwks` where the issuer's keys are, a URL or a file."""
+    """The issuer whose tokens count. `audience` is this server's address, `jwks` a URL or file of the issuer's keys."""
 
     issuer: str
     audience: str
@@ -82,13 +89,13 @@ class Issuer:
 
 
 class IssuerKeys(Protocol):
-    """The issuer's keys."""
+    """Finds the key of a token."""
 
     def key_of(self, token: str) -> Any: ...
 
 
 class JwtVerifier:
-    """Checks tokens; counts the refused by reason and tells `refused` about them, at most once a second."""
+    """Checks tokens. Counts the refused ones by reason and tells `refused` about them, at most once a second."""
 
     def __init__(self, issuer: Issuer, refused: Callable[[Mapping[str, int]], None]) -> None:
         self._issuer, self._keys, self._refused = issuer, _keys(issuer.jwks), refused
@@ -96,7 +103,7 @@ class JwtVerifier:
         self._lock, self._is_telling = threading.Lock(), False
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """What the token proves, or None."""
+        """Return what the token proves, or None."""
         try:
             return await asyncio.to_thread(self.check, token)
         except (jwt.PyJWTError, ValueError, OSError) as error:
@@ -104,7 +111,7 @@ class JwtVerifier:
             return None
 
     def check(self, token: str) -> AccessToken:
-        """Raises PyJWTError, ValueError or OSError."""
+        """Verify a token. Raises PyJWTError, ValueError or OSError."""
         if len(token) > MAX_TOKEN:
             raise jwt.DecodeError("too long")
         header = jwt.get_unverified_header(token)
@@ -151,11 +158,12 @@ class JwtVerifier:
 
 
 def token_caller() -> Caller:
-    """Who the request's token is about. Only ever called behind the check above."""
+    """The subject of the request's token. Only called after `JwtVerifier` has accepted it."""
     token = get_access_token()
     if token is None or not token.subject or not token.claims:
         raise UsageError("no verified token in this request", reason="unauthenticated")
-    return Caller(Actor(Account("mcp", str(token.claims["iss"]), token.subject), "mcp"), frozenset(token.scopes))
+    account = Account(CHANNELS[CHANNEL].account.name, str(token.claims["iss"]), token.subject)
+    return Caller(Actor(account, CHANNEL), frozenset(token.scopes))
 
 
 def _reason(error: Exception) -> str:
@@ -167,7 +175,7 @@ class _FileKeys:
     keys: jwt.PyJWKSet
 
     def key_of(self, token: str) -> Any:
-        """By the key's id; without one only where there is a single key."""
+        """Find it by the key's id; without an id only where there is a single key."""
         wanted = jwt.get_unverified_header(token).get("kid")
         found = [key for key in self.keys.keys if wanted is None or key.key_id == wanted]
         if len(found) != 1:
@@ -180,7 +188,7 @@ class _FetchedKeys:
     client: jwt.PyJWKClient
 
     def key_of(self, token: str) -> Any:
-        """Fetched, kept for five minutes; an unknown id fetches anew at most twice a minute."""
+        """Fetch it. Keys are kept for five minutes; an unknown id fetches anew at most twice a minute."""
         return self.client.get_signing_key_from_jwt(token)
 
 

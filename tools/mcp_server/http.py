@@ -20,14 +20,14 @@ from starlette.types import ASGIApp
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.faces.permission import PolicyPermission
 from triagebook.tools.fixes import view
 from triagebook.tools.inventory.names import Names
-from triagebook.tools.mcp_server.diagnosing import DiagnosisRunner
-from triagebook.tools.mcp_server.gates import Who
-from triagebook.tools.mcp_server.guard import GuardedServer
-from triagebook.tools.mcp_server.place import PlaceFixes, PlaceGate
+from triagebook.tools.mcp_server.auth import CHANNEL, NOBODY, READ, SCOPES, Caller, GetCaller, Issuer, JwtVerifier, token_caller
+from triagebook.tools.mcp_server.checked_server import CheckedServer
+from triagebook.tools.mcp_server.diagnosis_runner import DiagnosisRunner
+from triagebook.tools.mcp_server.local_backend import LocalBackend
 from triagebook.tools.mcp_server.server import McpParts, build
-from triagebook.tools.mcp_server.tokens import NOBODY, READ, SCOPES, Caller, Issuer, JwtVerifier, token_caller
 from triagebook.tools.server import web as server_web
 from triagebook.tools.server.run import RunningServer
 
@@ -38,7 +38,7 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True)
-class WebOptions:
+class HttpOptions:
     """Where to listen, under which address it is reached (`url`, also the tokens' audience), whose tokens count."""
 
     host: str
@@ -50,13 +50,13 @@ class WebOptions:
     tls_key: str = ""
 
 
-def web_options(listen: str, **values: str) -> WebOptions:
+def http_options(listen: str, **values: str) -> HttpOptions:
     """`HOST:PORT` and the rest. Raises UsageError for what would let strangers in."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--mcp {listen[:60]!r}: expected HOST:PORT", reason="mcp")
-    options = WebOptions(host, int(port), **values)
+    options = HttpOptions(host, int(port), **values)
     if bool(options.issuer) != bool(options.jwks):
         raise UsageError("--mcp-issuer and --mcp-jwks go together", reason="mcp")
     if not options.issuer and not is_loopback(host):
@@ -82,16 +82,16 @@ def is_loopback(host: str) -> bool:
 
 
 def build_application(
-    options: WebOptions, place: RunningServer, service: Service, names: Names, default_runbook: Any
-) -> tuple[GuardedServer, Starlette]:
+    options: HttpOptions, running: RunningServer, service: Service, names: Names, default_runbook: Any
+) -> tuple[CheckedServer, Starlette]:
     """The server and its ASGI application."""
-    who, settings = _who(options, place)
-    diagnosing = DiagnosisRunner(service, PlaceGate(place.trust), names, default_runbook)
-    server = build(McpParts(who, diagnosing, PlaceFixes(place.service), settings=settings))
+    caller, settings = _callers(options, running)
+    runner = DiagnosisRunner(service, PolicyPermission(running.trust), names, default_runbook)
+    server = build(McpParts(caller, runner, LocalBackend(running.service), settings=settings))
     return server, application(server, options)
 
 
-def application(server: GuardedServer, options: WebOptions, store: EventStore | None = None) -> Starlette:
+def application(server: CheckedServer, options: HttpOptions, store: EventStore | None = None) -> Starlette:
     """The endpoint, with Host and Origin checked, bodies capped, and the scopes in the metadata document.
 
     Sessions are kept only with an event store: our own tools need none, so that any replica answers any request.
@@ -121,7 +121,7 @@ def mount(app: Starlette, mounted: Mapping[str, ASGIApp]) -> None:
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in mounted.items()]
 
 
-def transport_security(options: WebOptions) -> TransportSecuritySettings:
+def transport_security(options: HttpOptions) -> TransportSecuritySettings:
     """Which Host and Origin headers are ours: a page that rebinds its name to this address has another."""
     named = urlsplit(options.url)
     hosts = [named.netloc] if named.netloc else []
@@ -134,7 +134,7 @@ def transport_security(options: WebOptions) -> TransportSecuritySettings:
 
 
 @contextmanager
-def listen(options: WebOptions, app: Starlette) -> Iterator[int]:
+def listen(options: HttpOptions, app: Starlette) -> Iterator[int]:
     """Serve in a thread of its own for as long as the block lasts; its port."""
     address = f"{options.host}:{options.port}"
     with server_web.listen(
@@ -143,7 +143,7 @@ def listen(options: WebOptions, app: Starlette) -> Iterator[int]:
         yield port
 
 
-def _who(options: WebOptions, place: RunningServer) -> tuple[Who, dict[str, Any]]:
+def _callers(options: HttpOptions, running: RunningServer) -> tuple[GetCaller, dict[str, Any]]:
     if not options.issuer:
         nobody = Caller(NOBODY)
         return (lambda: nobody), {}
@@ -151,7 +151,7 @@ def _who(options: WebOptions, place: RunningServer) -> tuple[Who, dict[str, Any]
 
     def record_refusals(counts: Mapping[str, int]) -> None:
         try:
-            view.record_strangers(place.trust, counts.items(), "mcp")
+            view.record_strangers(running.trust, counts.items(), CHANNEL)
         except TriagebookError:  # the log is broken: the server says so at every decision
             return
 

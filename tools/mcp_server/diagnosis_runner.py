@@ -1,0 +1,95 @@
+"""Runs diagnoses on behalf of callers: with permission, within limits, one run for equal questions, kept for a while."""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import anyio.to_thread
+from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.faces.limits import QueueLimits
+from triagebook.tools.faces.permission import DiagnosisPermission
+from triagebook.tools.faces.single_flight import SingleFlight, question_key
+from triagebook.tools.inventory.names import Names
+from triagebook.tools.mcp_server.auth import Caller
+
+AT_ONCE = 16  # hosts being read; a burst must leave the loop its turn
+KEPT = 256
+STEPS: Mapping[str, tuple[int, str]] = {
+    "connecting": (1, "connecting"),
+    "first": (2, "first look done, looking again"),
+    "asking": (3, "asking systemd and the journal"),
+}
+LAST = 4
+Tell = Callable[[int, str], Coroutine[Any, Any, None]]
+
+
+class DiagnosisRunner:
+    """The one way by which tools get a diagnosis."""
+
+    def __init__(self, service: Service, permission: DiagnosisPermission, names: Names, default_runbook: Callable[[], str]) -> None:
+        self.service, self.permission, self.names, self._default = service, permission, names, default_runbook
+        self.limits = QueueLimits()
+        self.flights: SingleFlight[Diagnosis, str] = SingleFlight()
+        self._pool = ThreadPoolExecutor(AT_ONCE, "diagnose")  # its own: slow hosts never hold up the other tools
+        self._guard = threading.Lock()
+        self._kept: OrderedDict[str, Diagnosis] = OrderedDict()
+
+    async def diagnose(self, caller: Caller, host: str, runbook: str, inputs: Mapping[str, object], tell: Tell) -> Diagnosis:
+        """Diagnose one host. Raises what the permission and the service raise; `busy` above the limits."""
+        name = self.names.require(host)
+        runbook = self.service.catalog.find(runbook or self._default()).name
+        with self.limits.hold(caller.key):
+            await anyio.to_thread.run_sync(self.permission.allow, caller.actor, name, runbook)
+            found = await self._ask(Question(self.names.target(name), runbook, inputs), tell)
+            await anyio.to_thread.run_sync(self.permission.record, caller.actor, found)
+        return found
+
+    async def load(self, caller: Caller, diagnosis_id: str) -> Diagnosis:
+        """Return a diagnosis made here, if this caller may (still) see its host. Else UsageError `not_found`, and no more."""
+        found = self._kept.get(diagnosis_id)
+        if found is not None:
+            runbook = f"{found.runbook.id}@{found.runbook.version}"
+            if await anyio.to_thread.run_sync(self.permission.may_see, caller.actor, found.host.name, runbook):
+                return found
+        message = "no such diagnosis is kept that you may see; the newest ones are kept for a while: diagnose again"
+        raise UsageError(message, reason="not_found")
+
+    def close(self) -> None:
+        """Start no further run. Those under way end by their own deadlines."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self, question: Question, tell: Tell) -> Diagnosis:
+        """The answer to this question; whoever asks the same while it is being found gets the same answer."""
+        loop = asyncio.get_running_loop()
+
+        def listen(stage: str) -> None:
+            asyncio.run_coroutine_threadsafe(tell(*STEPS[stage]), loop)
+
+        def run(on_progress: Callable[[str], None]) -> Diagnosis:
+            def progress(stage: str, _diagnosis: Diagnosis | None) -> None:
+                if stage in STEPS:
+                    on_progress(stage)
+
+            answer = self.service.diagnose(question, progress).diagnosis
+            self._keep(answer)
+            return answer
+
+        flight = self.flights.submit(self._pool, question_key(question), run, listen)
+        try:
+            answer = await asyncio.wrap_future(flight.future)  # a caller that is cancelled cancels the run for nobody
+        finally:
+            flight.leave(listen)
+        await tell(LAST, "decided")
+        return answer
+
+    def _keep(self, answer: Diagnosis) -> None:
+        with self._guard:
+            self._kept[answer.id] = answer
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
