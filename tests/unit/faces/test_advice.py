@@ -14,7 +14,7 @@ from tests.layers import ROOT, sources
 
 RAISED = {"RefusedError", "UsageError", "PlanError", "PolicyError", "RunbookError", "ParseError", "TrustError", "TriagebookError"}
 ASKED_FOR = {"Stale": 0, "Decision": 1}  # where the reason stands among the arguments
-PASSED_ON = {"option", "decision.reason", "decisions[0].reason", "stale.reason", "error.reason", "reason", "told['reason']"}
+PASSED_ON = {"option", "reason"}  # a variable, attribute or member of this name holds a reason that was found elsewhere
 YES = {"allowed"}  # a decision's reason to allow
 
 
@@ -55,8 +55,9 @@ def _values(expression: ast.expr, tree: ast.Module) -> list[str]:
         case ast.Name():
             found = [*_constants(tree, expression.id), *_assigned(tree, expression.id)]
             return found or ([] if expression.id in PASSED_ON else [f"?{expression.id}"])
-    text = ast.unparse(expression)
-    return [] if text in PASSED_ON else [f"?{text}"]
+        case ast.Attribute(attr="reason") | ast.Subscript(slice=ast.Constant(value="reason")):
+            return []
+    return [f"?{ast.unparse(expression)}"]
 
 
 def _constants(tree: ast.Module, name: str) -> list[str]:
