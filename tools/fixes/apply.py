@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent, Outcome
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
 from triagebook.tools.fixes.persist import FOLLOWS
@@ -31,9 +31,7 @@ USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted"
 
 def apply(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
     """Carry out an approved fix, once. Raises RefusedError; nothing ran then."""
-    with server.store.read() as transaction:
-        require(server, request, question_of(load_fix(server, request, transaction, fix_id), "apply"))
-    server = with_current_groups(server, request, fix_id)
+    server = with_current_groups(server, request, fix_id, "apply")
     with server.store.read() as transaction:
         fix = load_fix(server, request, transaction, fix_id)
         _require_applicable(server, request, transaction, fix)

@@ -8,13 +8,12 @@ from triagebook.runbooks.engine.plan import MAX_REASON, ORDER_FIELDS, Plan
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
-from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
+from triagebook.tools.fixes.propose import expiry_of, require_room, store_plan
 from triagebook.tools.fixes.revert import IN_PLACE
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.fixes.vote import load_fix
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_text
-from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import Fix, plan_of
 from triagebook.tools.times import rfc3339
 
@@ -39,12 +38,8 @@ def propose_permanent(server: ApprovalServer, request: FixRequest, fix_id: str, 
     stale = other_host(plan, fresh, server.executor.target_id(plan.host))
     if stale is not None:
         raise RefusedError(f"{fix.id}: {stale.says}", reason=stale.reason)
-    made = fix_of(request, _plan(server, request, fix, replace(plan, diagnosis=fresh.id), reason))
-    request.concerns(made)
-    detail = {"action": plan.action, "risk": plan.risk, FOLLOWS: fix.id, "expires_at": rfc3339(made.expires_at)}
-    with server.store.write("propose") as transaction:
-        fix_rows.add(transaction, made, request.event(runbook_digest=plan.runbook_digest, detail=detail))
-    return made
+    permanent = _plan(server, request, fix, replace(plan, diagnosis=fresh.id), reason)
+    return store_plan(server, request, permanent, {FOLLOWS: fix.id})
 
 
 def _plan(server: ApprovalServer, request: FixRequest, fix: Fix, live: Plan, reason: str) -> Plan:

@@ -67,19 +67,8 @@ def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> 
     diagnosis = server.diagnoser.diagnose(host, runbook, proposal.inputs)
     request.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
     plan = _plan(server, request, proposal, diagnosis)
-    fix = fix_of(request, plan)
-    request.concerns(fix)
-    detail = {
-        "action": plan.action,
-        "risk": plan.risk,
-        "change": "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes),
-        "diagnosis": plan.diagnosis,
-        "expires_at": plan.expires_at,
-        "policy": server.policy.digest,
-    }
-    with server.store.write("propose") as transaction:
-        fix_rows.add(transaction, fix, request.event(runbook_digest=plan.runbook_digest, detail=detail))
-    return fix
+    change = "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes)
+    return store_plan(server, request, plan, {"change": change, "diagnosis": plan.diagnosis, "policy": server.policy.digest})
 
 
 def _check_host(request: FixRequest, text: str) -> str:
@@ -149,9 +138,9 @@ def expiry_of(server: ApprovalServer, request: FixRequest, question: PolicyQuest
     return UNCOVERED_EXPIRY
 
 
-def fix_of(request: FixRequest, plan: Plan) -> Fix:
-    """The record of a new plan."""
-    return Fix(
+def store_plan(server: ApprovalServer, request: FixRequest, plan: Plan, detail: Mapping[str, str]) -> Fix:
+    """Store a new plan as a proposed fix, with its audit row, which has `detail` too."""
+    fix = Fix(
         id=new_fix_id(),
         state="proposed",
         content=encode(plan),
@@ -166,3 +155,8 @@ def fix_of(request: FixRequest, plan: Plan) -> Fix:
         updated_at=request.at,
         expires_at=parse_rfc3339(plan.expires_at),
     )
+    request.concerns(fix)
+    said = {"action": plan.action, "risk": plan.risk, "expires_at": plan.expires_at, **detail}
+    with server.store.write("propose") as transaction:
+        fix_rows.add(transaction, fix, request.event(runbook_digest=plan.runbook_digest, detail=said))
+    return fix

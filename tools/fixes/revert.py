@@ -1,7 +1,6 @@
 """Reverting: a plan of its own, with its own approval, that orders the helper to put back what an earlier fix changed."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from triagebook.runbooks.engine.canonical import plan_digest
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -11,7 +10,7 @@ from triagebook.tools.actions.orders import UNDO, number_of
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.freshness import other_host
-from triagebook.tools.fixes.propose import expiry_of, fix_of, require_room
+from triagebook.tools.fixes.propose import expiry_of, require_room, store_plan
 from triagebook.tools.fixes.vote import load_fix
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_text
@@ -47,12 +46,7 @@ def propose_revert(server: ApprovalServer, request: FixRequest, fix_id: str, rea
         gone = ": the live change went with that boot" if stale.reason == "rebooted" else ""
         raise RefusedError(f"{fix.id}: {stale.says}{gone}", reason=stale.reason)
     undo = _plan(server, request, fix, plan, fresh, reason=reason)
-    made = fix_of(request, undo)
-    request.concerns(made)
-    detail = {"action": UNDO, "risk": undo.risk, REVERTS: fix.id, "expires_at": undo.expires_at, "policy": server.policy.digest}
-    with server.store.write("propose") as transaction:
-        fix_rows.add(transaction, made, request.event(runbook_digest=undo.runbook_digest, detail=detail))
-    return made
+    return store_plan(server, request, undo, {REVERTS: fix.id, "policy": server.policy.digest})
 
 
 def record_revert(server: ApprovalServer, event: AuditEvent, transaction: Transaction, plan: Plan, says: str) -> None:
@@ -67,10 +61,6 @@ def record_revert(server: ApprovalServer, event: AuditEvent, transaction: Transa
         if claimed is not None:
             done = replace(about, action="result", reason="reverted", detail={"says": says})
             fix_rows.settle(transaction, claimed, "reverted", fix.owner, says, done)
-
-
-def _expires(server: ApprovalServer, request: FixRequest, plan: Plan, fix: Fix) -> datetime:
-    return request.at + expiry_of(server, request, PolicyQuestion("approve", fix.host, fix.runbook, plan.risk))
 
 
 def _plan(server: ApprovalServer, request: FixRequest, fix: Fix, plan: Plan, fresh: Diagnosis, *, reason: str) -> Plan:
@@ -95,7 +85,7 @@ def _plan(server: ApprovalServer, request: FixRequest, fix: Fix, plan: Plan, fre
         requester=request.identity.person,
         requester_account=str(request.identity.account),
         reason=clean_text(reason, MAX_REASON),
-        expires_at=rfc3339(_expires(server, request, plan, fix)),
+        expires_at=rfc3339(request.at + expiry_of(server, request, PolicyQuestion("approve", fix.host, fix.runbook, plan.risk))),
         order=order,
         order_digest=plan_digest(order),
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.tools.audit.event import AuditEvent
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision, require
 from triagebook.tools.fixes.views import question_of
 from triagebook.tools.policy.channels import kind_may_decide, may_decide
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
@@ -28,10 +28,15 @@ def load_fix(
     return fix
 
 
-def with_current_groups(server: ApprovalServer, request: FixRequest, fix_id: str) -> ApprovalServer:
-    """The same with the user groups that decide on this fix as they are now. Asked before a transaction, which must be short."""
+def with_current_groups(server: ApprovalServer, request: FixRequest, fix_id: str, action: str = "") -> ApprovalServer:
+    """Return the server with the user groups that decide on this fix as they are now.
+
+    It asks a chat service, so it comes before a transaction, which must be short; who may not do `action` is refused first.
+    """
     with server.store.read() as transaction:
         fix = load_fix(server, request, transaction, fix_id)
+        if action:
+            require(server, request, question_of(fix, action))
         voters = {vote.person for vote in fix_rows.votes_of(transaction, fix.id)}
     policy, noted = server.groups.for_approval(server.policy, question_of(fix, "approve"), {request.identity.person, *voters})
     request.noted.update(noted)
