@@ -22,9 +22,7 @@ def render_drift(rows: Sequence[DriftRow], hosts: int, style: Style) -> str:
             lines += _unknown(row)
     unclear = [row for row in rows if row.unknown and not row.outliers]
     if unclear:
-        lines += (
-            ["", "Not known everywhere, equal where it is known:"] if lines else ["Not known everywhere, equal where it is known:"]
-        )
+        lines += ["", "Unknown on some hosts, equal on the others:"] if lines else ["Unknown on some hosts, equal on the others:"]
         for row in unclear:
             lines.append(
                 f"  {row.setting}: {_value(row.usual, row.unit) if row.usual is not None else 'unknown'} on {row.usual_hosts}"

@@ -53,7 +53,7 @@ def _change(plan: Mapping[str, Any]) -> Iterator[str]:
     for line in plan["undo_commands"]:
         yield f"  undo        {_text(line)}"
     if plan["undo"] != "captured":
-        yield "  undo        NONE: this cannot be taken back"
+        yield "  undo        NONE: this cannot be undone"
     for fact in plan["facts"]:
         yield f"  rests on    {_text(fact['id'])} = {_text(fact['value'])}"
     yield f"  runbook     {_text(plan['runbook_id'])}@{_text(plan['runbook_version'])}  ({_text(plan['runbook_digest'])[:24]})"

@@ -150,7 +150,7 @@ def _remainder(diagnosis: Diagnosis, style: Style) -> list[str]:
 def _remediations(offers: Sequence[OfferedRemediation], style: Style) -> list[str]:
     if not offers:
         return []
-    lines = ["", "Changes that would help (nothing was changed; each needs a person's yes):"]
+    lines = ["", "Changes that would help (nothing was changed; each needs approval):"]
     for offer in offers:
         undo = "cannot be undone" if offer.undo == "none" else "can be undone"
         lines.append(f"  {style.paint(offer.id, '1')}  {offer.title}: {offer.culprit} (risk {offer.risk}, {undo})")

@@ -34,7 +34,7 @@ def _bot(client: WebClient) -> list[str]:
     lines += [f"note    scope {scope} is not needed" for scope in sorted(granted - {*SCOPES, *HISTORY_SCOPES, ""})]
     lines += ["ok      scopes"] if len(lines) == 1 else []
     if not granted & set(HISTORY_SCOPES):
-        lines.append("note    scope channels:history is not there: a card posted just before a crash is posted once more")
+        lines.append("note    scope channels:history is not granted: a card posted just before a crash is posted twice")
     return lines
 
 
@@ -45,15 +45,15 @@ def _socket(client: WebClient, credentials: Credentials) -> list[str]:
         client.apps_connections_open(app_token=credentials.app_token)
     except (SlackApiError, SlackClientError, OSError) as error:
         return [f"MISSING app-level token for Socket Mode: {_word(error)}; it needs connections:write"]
-    return ["ok      app-level token: Socket Mode can be opened"]
+    return ["ok      app-level token: Socket Mode works"]
 
 
 def _settings(credentials: Credentials, approvals: str) -> list[str]:
     lines = ["ok      signing secret is set"] if credentials.signing_secret else []
     where = (
-        f"ok      plans wait in {approvals}"
+        f"ok      approval cards go to {approvals}"
         if approvals
-        else "MISSING slack.approvals in config.yaml: the channel where plans wait"
+        else "MISSING slack.approvals in config.yaml: the channel for approval cards"
     )
     return [*lines, where]
 

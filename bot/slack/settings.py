@@ -93,4 +93,4 @@ def _secret(environment: Mapping[str, str], name: str) -> str:
     try:
         return read_private(Path(file)).decode().strip()
     except (FileNotFoundError, UnicodeDecodeError):
-        raise UsageError(f"${name}_FILE: {file}: not there, or not text", reason="slack") from None
+        raise UsageError(f"${name}_FILE: {file}: missing, or not text", reason="slack") from None

@@ -79,7 +79,7 @@ def test_one_key_for_both_uses_is_refused(tmp_path: Path) -> None:
 
     same = keys.orders.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "keys" / AUDIT_FILE).write_bytes(same)
-    with pytest.raises(TrustError, match="one key for orders"):
+    with pytest.raises(TrustError, match="the same key signs orders"):
         open_keys(tmp_path / "keys")
 
 

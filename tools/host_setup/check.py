@@ -63,9 +63,9 @@ def _content(remote: Remote, name: str, path: str, text: str) -> Requirement:
     said = remote.ask("sha256sum", path).stdout.split()
     owner = remote.ask("stat", "-c", "%u %a", path).stdout.split()
     if not said:
-        return Requirement(name, False, f"{path} is not there: `triagebook host install` puts it there")
+        return Requirement(name, False, f"{path} is missing: run `triagebook host install`")
     if said[0] != hashlib.sha256(text.encode()).hexdigest():
-        return Requirement(name, False, f"{path} is not what this version installs: install it again")
+        return Requirement(name, False, f"{path} differs from what this version installs: run `triagebook host install` again")
     is_met = len(owner) == 2 and owner[0] == "0" and not int(owner[1], 8) & 0o022
     return Requirement(name, is_met, f"{path} as installed" if is_met else f"{path}: others than root may write it")
 
@@ -95,7 +95,7 @@ def prove_diagnoser(session: Remote, *, is_collector_installed: bool = False) ->
             Requirement(
                 "diagnoser runs the collector only",
                 is_met,
-                "what was asked for was not run" if is_met else "it ran a command",
+                "another command was not run" if is_met else "it ran another command",
             ),
         )
     writable = session.ask(*_WRITABLE)
@@ -104,7 +104,7 @@ def prove_diagnoser(session: Remote, *, is_collector_installed: bool = False) ->
         Requirement(
             "diagnoser writes nothing",
             _is_silent(writable),
-            writable.stdout.strip() or f"none of {len(_MUST_NOT_WRITE)} places",
+            writable.stdout.strip() or f"none of {len(_MUST_NOT_WRITE)} paths is writable",
         ),
         Requirement("diagnoser has no sudo", became.status not in (0, None), " ".join(became.stderr.split())[:120]),
     )
@@ -122,7 +122,7 @@ def prove_fixer(session: Remote, target: str) -> tuple[Requirement, ...]:
     answered = Requirement(
         "fixer runs the helper only",
         is_met,
-        "a shell was asked for, the helper answered" if is_met else asked.stdout[:120],
+        "a shell was requested, the helper answered" if is_met else asked.stdout[:120],
     )
     refused = session.ask("helper", "--force", stdin=status_request())
     same = refused.stdout.splitlines()[:2] == ["triagebook=helper-v1", "result=status"]

@@ -43,7 +43,7 @@ def install(remote: Remote, preparation: Preparation, *, now: Callable[[], datet
         UsageError: a key that is not an Ed25519 public key, or no signer.
     """
     if not preparation.signers:
-        raise UsageError("no signer: nobody could order a fix")
+        raise UsageError("no signer: without one no fix can be ordered")
     missing = tuple(finding for finding in requirements(remote, now) if not finding.is_met)
     if missing:
         return Installed("", missing)
@@ -138,4 +138,4 @@ def reload_sshd(remote: Remote) -> None:
     for unit in ("ssh.service", "sshd.service"):
         if remote.succeeds("systemctl", "reload", unit):
             return
-    raise PrepareError("sshd could not be told to reload: neither ssh.service nor sshd.service")
+    raise PrepareError("cannot reload sshd: neither ssh.service nor sshd.service took it")

@@ -16,7 +16,7 @@ def add_signer(remote: Remote, signer: Signer) -> None:
     """Let one more key sign orders. Raises UsageError: the key was revoked."""
     key = public_key(signer.key)
     if key in remote.run("cat", layout.REVOKED).splitlines():
-        raise UsageError("this key was revoked on that host")
+        raise UsageError("this key was revoked on this host")
     kept = [line for line in remote.run("cat", layout.SIGNERS).splitlines(keepends=True) if key not in line]
     remote.put(layout.SIGNERS, "".join((*kept, signer.line())), "644")
 
@@ -25,7 +25,7 @@ def revoke_signer(remote: Remote, key: str) -> None:
     """Refuse orders signed by this key from now on. Raises UsageError: no other key would be left."""
     key = public_key(key)
     if not [other for other in signer_keys(remote) if other != key]:
-        raise UsageError("the only key: add the new one first")
+        raise UsageError("this is the only key: add the new one first")
     revoked = [line for line in remote.run("cat", layout.REVOKED).splitlines() if line != key]
     remote.put(layout.REVOKED, "".join(f"{line}\n" for line in (*revoked, key)), "644")  # first: it refuses at once
     kept = [line for line in remote.run("cat", layout.SIGNERS).splitlines(keepends=True) if key not in line]

@@ -11,14 +11,14 @@ from triagebook.tools.host_setup.remote import Remote
 CLOCK_SLACK_S = 30
 OLDEST_OPENSSH = (8, 1)  # the first with `ssh-keygen -Y verify`
 PROGRAMS = {
-    "sudo": "the fixing account reaches the helper by it",
-    "visudo": "a sudoers file is checked before it is put in place",
+    "sudo": "the fixing account runs the helper with it",
+    "visudo": "checks a sudoers file before it is installed",
     "ssh-keygen": "the helper verifies orders with it",
-    "flock": "one order at a time",
-    "timeout": "no program may hang the helper",
-    "mktemp": "the helper spools an order privately",
-    "prlimit": "live limits of processes",
-    "useradd": "the two accounts",
+    "flock": "lets the helper carry out one order at a time",
+    "timeout": "keeps a hanging program from blocking the helper",
+    "mktemp": "lets the helper store an order in a private file",
+    "prlimit": "changes limits of running processes",
+    "useradd": "creates the two accounts",
 }
 
 
@@ -45,7 +45,7 @@ def requirements(remote: Remote, now: Callable[[], datetime]) -> tuple[Requireme
 
 def _root(remote: Remote) -> Requirement:
     uid = remote.ask("id", "-u").stdout.strip()
-    return Requirement("root", uid == "0", "runs as root" if uid == "0" else "this session is not root's and has no sudo")
+    return Requirement("root", uid == "0", "runs as root" if uid == "0" else "this session is not root and has no sudo")
 
 
 def _program(remote: Remote, name: str, why: str) -> Requirement:
@@ -81,7 +81,7 @@ def _clock(remote: Remote, now: Callable[[], datetime]) -> Requirement:
     ahead = int(said) + 0.5 - (before.timestamp() + after.timestamp()) / 2
     is_met = abs(ahead) <= CLOCK_SLACK_S
     advice = "" if is_met else f": orders are refused beyond {CLOCK_SLACK_S} s; synchronise it"
-    return Requirement("clock", is_met, f"its clock is {ahead:+.1f} s off ours{advice}")
+    return Requirement("clock", is_met, f"its clock is {ahead:+.1f} s from ours{advice}")
 
 
 def _sshd_includes(remote: Remote) -> Requirement:
@@ -95,5 +95,7 @@ def _root_ownership(remote: Remote, path: str) -> Requirement:
     said = remote.ask("stat", "-c", "%u %a", path).stdout.split()
     is_met = len(said) == 2 and said[0] == "0" and not int(said[1], 8) & 0o022
     return Requirement(
-        f"folder {path}", is_met, "root's alone" if is_met else f"{path} is {' '.join(said)}: others may write there"
+        f"folder {path}",
+        is_met,
+        "only root may write there" if is_met else f"{path} is {' '.join(said)}: others than root may write there",
     )

@@ -73,7 +73,7 @@ class Remote:
             self.run("chown", "root:root", neighbour)
             self.run("chmod", mode, neighbour)
             if self.run("sha256sum", neighbour).split()[0] != hashlib.sha256(data).hexdigest():
-                raise PrepareError(f"{neighbour}: what arrived is not what was sent")
+                raise PrepareError(f"{neighbour}: the file arrived damaged")
             if check:
                 self.run(*check, neighbour)
             self.run("sync", neighbour)

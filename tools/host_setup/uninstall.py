@@ -31,7 +31,7 @@ def uninstall(remote: Remote, *, keep_changes: bool = False) -> None:
     """
     left = live_changes(remote)
     if left and not keep_changes:
-        raise UsageError(f"{len(left)} changes are still in place: revert them first, or keep them: {', '.join(left)}")
+        raise UsageError(f"{len(left)} changes are still in place: revert them first, or use --keep-changes: {', '.join(left)}")
     remote.run("rm", "-f", layout.SUDOERS)  # first: from now on nobody can order anything
     if remote.exists(layout.SSHD):
         remote.run("rm", "-f", layout.SSHD)

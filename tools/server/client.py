@@ -37,7 +37,7 @@ def ask(path: Path, request: Mapping[str, object], pause: Callable[[float], None
             if error.reason != "busy" or not remaining:
                 raise
             pause(BUSY_S)
-    raise UsageError(f"{path}: the server ended the connection", reason="no_server")
+    raise UsageError(f"{path}: the approval server closed the connection", reason="no_server")
 
 
 def ask_items(path: Path, request: Mapping[str, object]) -> Iterator[Any]:
@@ -47,7 +47,7 @@ def ask_items(path: Path, request: Mapping[str, object]) -> Iterator[Any]:
         if "end" in answer:
             return
         yield answer["item"]
-    raise UsageError(f"{path}: the answer was cut", reason="cut")
+    raise UsageError(f"{path}: the answer ended early", reason="cut")
 
 
 def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
@@ -61,7 +61,7 @@ def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
     except ConnectionResetError as error:
         raise UsageError(f"{path}: busy, retry in 1 s", reason="busy") from error
     except OSError as error:
-        hint = "is `triagebook serve` running, and may you use its socket?"
+        hint = "is the approval server (`triagebook serve`) running, and may you use its socket?"
         raise UsageError(f"{path}: {error.strerror or error}: {hint}", reason="no_server") from error
     except ValueError as error:
         raise UsageError(f"not an answer of triagebook serve: {error}", reason="no_server") from error

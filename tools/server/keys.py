@@ -42,7 +42,9 @@ def open_keys(directory: Path) -> ServerKeys:
     audit = _open(directory / AUDIT_FILE, PrivateFormat.PKCS8, lambda content: load_pem_private_key(content, None))
     orders = _open(directory / ORDER_FILE, PrivateFormat.OpenSSH, lambda content: load_ssh_private_key(content, None))
     if audit.private_bytes_raw() == orders.private_bytes_raw():
-        raise TrustError(f"{directory}: one key for orders and for the audit log; remove one, it is made anew", reason="key")
+        raise TrustError(
+            f"{directory}: the same key signs orders and the audit log; delete one file, and a new key is generated", reason="key"
+        )
     return ServerKeys(audit, orders, directory / ORDER_FILE)
 
 

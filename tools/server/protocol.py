@@ -72,7 +72,7 @@ class Members:
     def _take(self, name: str, default: object) -> Any:
         if name not in self._raw:
             if default is None:
-                raise UsageError(f"{name}: is missing", reason="request")
+                raise UsageError(f"{name}: missing", reason="request")
             return default
         return self._raw.pop(name)
 

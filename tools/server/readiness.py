@@ -70,14 +70,16 @@ class Readiness:
 
     def _check_policy(self) -> None:
         if self._has_policy_file and not self._trust.policy.is_configured:
-            raise TrustError("a policy file was given and no policy is loaded", reason="policy")
+            raise TrustError("a policy file was given, but no policy is loaded", reason="policy")
 
     def _check_keys(self) -> None:
         if not self._key_folder.is_dir() or len(list(self._key_folder.iterdir())) < 2:  # open_keys would make new ones
-            raise TrustError(f"{self._key_folder}: the keys are gone; this server goes on with those in memory", reason="key")
+            raise TrustError(
+                f"{self._key_folder}: the key files are missing; this server still uses the keys in memory", reason="key"
+            )
         found = open_keys(self._key_folder)
         if [_public(found.audit), _public(found.orders)] != [_public(self._keys.audit), _public(self._keys.orders)]:
-            raise TrustError(f"{self._key_folder}: other keys than those of this server", reason="key")
+            raise TrustError(f"{self._key_folder}: the key files are not those that this server uses", reason="key")
 
 
 def _public(key: Ed25519PrivateKey) -> bytes:

@@ -92,7 +92,9 @@ class _Server(ThreadingHTTPServer):
         try:
             super().__init__((host, int(port)), _StatusHandler)
         except OSError as error:
-            raise UsageError(f"--status {address}: cannot listen there: {error.strerror or error}", reason="status") from None
+            raise UsageError(
+                f"--status {address}: cannot listen on this address: {error.strerror or error}", reason="status"
+            ) from None
 
     def server_bind(self) -> None:
         """Bind as the base class does, without a lookup of our own name."""

@@ -51,7 +51,7 @@ def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tl
         if waited > START_S:
             break
     if not server.started:
-        raise UsageError(f"--{option} {address}: cannot listen there", reason=option)
+        raise UsageError(f"--{option} {address}: cannot listen on this address", reason=option)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:

@@ -36,11 +36,11 @@ class WatchListener:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             state = folder.lstat()
             if state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077 or not stat.S_ISDIR(state.st_mode):
-                raise UsageError(f"{folder} must be a folder of yours alone (mode 0700)")
+                raise UsageError(f"{folder} must be a folder that only you can access (mode 0700)")
             listener = unix_socket.bind(self.path, backlog=AT_ONCE)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise UsageError("a watch of this host runs already; diagnose asks that one") from None
+                raise UsageError("a watch of this host is already running; `diagnose` uses that one") from None
             raise UsageError(f"{self.path}: {error.strerror or error}") from None
         self._listener = listener
         threading.Thread(target=self._serve, daemon=True, name=f"requests to the watch of {self._watch.host}").start()

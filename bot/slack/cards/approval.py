@@ -38,15 +38,15 @@ TITLES: Mapping[str, str] = {
     "stale": "🟡 STALE: THE HOST HAS CHANGED SINCE",
 }
 MEANINGS: Mapping[str, str] = {
-    "approved": "Before anything runs the host is read again; what no longer holds is not applied.",
+    "approved": "The host is read again before anything runs; a plan that no longer holds is not applied.",
     "running": "The host is being changed.",
-    "reverting": "The value before is being put back.",
-    "unresolved": "The change is in place; whether the cause is gone could not be shown.",
+    "reverting": "The previous value is being restored.",
+    "unresolved": "The change is in place, but the cause could not be shown to be gone.",
     "failed": "The change was not carried out as planned.",
-    "unknown": "Nobody knows yet what became of it. It will not be run again; the host's own journal will tell.",
+    "unknown": "The outcome is not known yet. The fix will not run again; the journal on the host will settle it.",
     "denied": "Nothing was changed.",
     "withdrawn": "Nothing was changed.",
-    "expired": "Nothing was changed. It can be proposed anew.",
+    "expired": "Nothing was changed. It can be proposed again.",
     "stale": "Nothing was changed: the plan rested on facts that no longer hold.",
 }
 BUTTONS: Mapping[str, tuple[str, ...]] = {
@@ -100,7 +100,7 @@ def details(fix: FixView, tokens: Tokens, mentions: Mentions = NOBODY) -> list[B
     top, *whole = [*_top(fix, plan, mentions), *_plan(plan), *_people(fix, plan, mentions)]
     more = [
         Part(fixed_width("Rests on", facts or ["nothing"]), 2, len(facts)),
-        Part(fixed_width("Order the host gets, once signed", order), 2, len(order)),
+        Part(fixed_width("Order sent to the host once signed", order), 2, len(order)),
         Part(fixed_width("Exactly", [f"{name:<12} {mrkdwn.exact(value or 'none', 120)}" for name, value in ids]), 2),
     ]
     room = PAYLOAD - VIEW_ROOM
@@ -133,7 +133,7 @@ def _voter(vote: VoteView, mentions: Mentions) -> str:
 
 
 def _too_large(fix: FixView) -> Block:
-    return note(f"⚠ Too large to be shown whole here, so it cannot be approved here: triagebook fix show {fix.id}")
+    return note(f"⚠ Too large to show completely, so it cannot be approved here: triagebook fix show {fix.id}")
 
 
 def _cautious(tokens: Tokens) -> Tokens:

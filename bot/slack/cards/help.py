@@ -9,7 +9,7 @@ from triagebook.bot.slack.cards.limits import Card, Part, card
 MAX_RUNBOOKS = 12
 SAYS = (
     ("diagnose", "Diagnose a host: nothing on it is changed. Also by mention in a thread, or by the shortcut of a message."),
-    ("propose", "Propose a fix from a diagnosis' card. Nothing changes before others approved it."),
+    ("propose", "Propose a fix from a diagnosis' card. Nothing changes until others have approved it."),
     ("approve", "Approve or deny fixes of other people; never your own. App Home lists what waits for you."),
     ("apply", "Apply what is approved."),
     ("break_lock", "Break the lock of a host, with a reason (triagebook lock break)."),

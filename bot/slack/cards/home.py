@@ -145,11 +145,10 @@ def _locks(locks: Sequence[LockView]) -> Iterator[Part | Block]:
 def _health(health: Health) -> Block:
     report, at = health.report, mrkdwn.date(health.checked_at) if health.checked_at else "never"
     if report is None:
-        return context(f"❔ Not checked: whether it holds is not known (last checked: {at}).")
+        return context(f"❔ Not verified: it is unknown whether the log is intact (last verified: {at}).")
     if report.holds:
-        return context(
-            f"🟢 Holds: {report.size} rows, {report.checkpoints} checkpoints, root {mrkdwn.code(report.root[:12])} (checked {at})."
-        )
+        root = mrkdwn.code(report.root[:12])
+        return context(f"🟢 Intact: {report.size} rows, {report.checkpoints} checkpoints, root {root} (verified {at}).")
     first = report.problems[0] if report.problems else None
     says = f": {mrkdwn.escape(first.says)} (row {first.row})" if first else ""
-    return context(f"🔴 DOES NOT HOLD{says}. Stop approving and call your triagebook administrator (checked {at}).")
+    return context(f"🔴 FAILS VERIFICATION{says}. Stop approving and call your triagebook administrator (verified {at}).")

@@ -81,7 +81,7 @@ def read_draft(values: Mapping[str, Mapping[str, Any]]) -> Draft:
 def errors(diagnosis: Diagnosis, draft: Draft) -> dict[str, str]:
     """Return the errors of a submission by block id, for `response_action: errors`. The service checks everything again."""
     if not 0 <= draft.offer < min(MAX_OFFERS, len(diagnosis.remediations)):
-        return {names.OFFER: "This offer is not there any more. Diagnose the host again."}
+        return {names.OFFER: "This offer is no longer available. Diagnose the host again."}
     offer = diagnosis.remediations[draft.offer]
     found = {}
     for name, bound in free_parameters(offer).items():

@@ -140,6 +140,6 @@ class DecideFlow:
             raise RefusedError(fix.problem, reason="plan_changed")
         plan = fix.plan
         if plan.action == UNDO or FOLLOWS in plan.parameters:
-            raise UsageError("a revert or a permanent step is asked for on the card of the fix it belongs to", reason="usage")
+            raise UsageError("propose a revert or a permanent step from the card of the fix it belongs to", reason="usage")
         runbook = f"{plan.runbook_id}@{plan.runbook_version}"
         return Proposal(plan.host, plan.remediation, runbook, {}, dict(plan.parameters), plan.culprit, plan.reason)

@@ -53,7 +53,7 @@ class Dispatcher:
 
     def on_defect(self, delivery: Delivery) -> None:
         """Tell the person who asked that our defect ended the work on this delivery."""
-        error = UsageError("this failed here; nothing more is done about it, and the server's log says where", reason="internal")
+        error = UsageError("an internal error ended this; the server's log has the details", reason="internal")
         self.context.refuse(delivery, error, delivery.name)
 
     def _do(self, delivery: Delivery) -> Continue | None:
@@ -80,7 +80,7 @@ class Dispatcher:
         if wish.host:
             return self.diagnose.ask(delivery, wish)
         if not delivery.trigger:
-            raise UsageError("name a host of the inventory, such as: @triagebook HOST the error text", reason="usage")
+            raise UsageError("name a host of the inventory, for example: @triagebook HOST error text", reason="usage")
         self._form(delivery, wish)
         return None
 
@@ -172,7 +172,7 @@ class Dispatcher:
             place = replace(delivery, channel=channel or delivery.user, thread_ts=str(meaning.data.get("thread", "")))
             return self.diagnose.ask(place, DiagnosisWish(wanted.host, wanted.runbook, wanted.inputs))
         if meaning.does not in FORMS:
-            raise RefusedError("this is no form of this server", reason="unknown_button")
+            raise RefusedError("this form was not made by this server", reason="unknown_button")
         return self.decide.on_submit(delivery, meaning)
 
     def _require_meaning(self, delivery: Delivery) -> Meaning:
@@ -180,9 +180,9 @@ class Dispatcher:
         meaning = self.context.button_meaning(delivery.token)
         try:
             if meaning is None or (meaning.team and meaning.team != delivery.team):
-                raise RefusedError("this button means nothing here: it was not made by this server", reason="unknown_button")
+                raise RefusedError("this button was not made by this server", reason="unknown_button")
             if meaning.expires_at <= self.context.now():
-                message = "this button is a day old: ask anew, or look at the fix with `triagebook fix show`"
+                message = "this button expired after a day: diagnose again, or run `triagebook fix show`"
                 raise RefusedError(message, reason="button_expired")
         except RefusedError as error:
             self.context.note(delivery, "press", error, meaning.fix if meaning else "")

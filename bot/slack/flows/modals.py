@@ -25,7 +25,7 @@ class Modals:
         try:
             answer = call(self.context.client.views_open, trigger_id=delivery.trigger, view=view)
         except (RetryLater, CannotSend) as problem:
-            raise UsageError(f"Slack did not open the form ({problem}): press again", reason="no_form") from None
+            raise UsageError(f"Slack did not open the form ({problem}): click again", reason="no_form") from None
         return str((answer.get("view") or {}).get("id", ""))
 
     def update(self, view_id: str, view: dict[str, Any]) -> None:

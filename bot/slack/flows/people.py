@@ -26,9 +26,9 @@ class UserGroups:
         """Return the accounts in a group, without guests and strangers among `checked`. Raises RefusedError: Slack did not say."""
         team = self.context.ourselves.team
         if team and group.team != team:
-            raise RefusedError(f"the user group {group} is of another workspace than this server's ({team})", reason=REASON)
+            raise RefusedError(f"the user group {group} belongs to another workspace than this server ({team})", reason=REASON)
         if not team:
-            raise RefusedError(f"Slack was not reached yet: it is not known who is in the user group {group}", reason=REASON)
+            raise RefusedError(f"Slack was not reached yet: the members of the user group {group} are unknown", reason=REASON)
         client = self.context.client
         users = _ask_slack(group, lambda: call(client.usergroups_users_list, usergroup=group.id)["users"])
         found = frozenset(Account("slack", team, str(user)) for user in users)

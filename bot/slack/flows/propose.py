@@ -20,7 +20,7 @@ from triagebook.tools.store.chat_tokens import Meaning
 
 Continue = Callable[[], None]
 TITLE = "Propose a fix"
-GONE = "no such diagnosis is kept that you may see: diagnose the host again"
+GONE = "no such diagnosis is stored that you may see: diagnose the host again"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ProposeFlow:
             made = self.context.fixes.preview(delivery.actor, found, offer.id, offer.culprit, dict(draft.parameters or {}))
             shown = Preview(made)
         except IndexError:
-            shown = Preview(problem="this offer is not there any more: diagnose the host again")
+            shown = Preview(problem="this offer is no longer available: diagnose the host again")
         except TrustError:
             raise
         except TriagebookError as error:
@@ -87,7 +87,7 @@ class ProposeFlow:
         try:
             run, found = self.load_diagnosis(delivery, meaning)
             if draft.offer >= len(found.remediations):
-                raise UsageError("this offer is not there any more: diagnose the host again", reason="plan")
+                raise UsageError("this offer is no longer available: diagnose the host again", reason="plan")
             offer = found.remediations[draft.offer]
             proposal = Proposal(
                 run.host, offer.id, run.runbook, run.inputs, dict(draft.parameters or {}), offer.culprit, draft.reason

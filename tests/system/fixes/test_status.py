@@ -242,4 +242,4 @@ def test_a_wrong_option_is_told_and_nothing_is_served(tmp_path: Path, options: t
 def test_an_address_in_use_is_told(shared: Serving, tmp_path: Path) -> None:
     run = Triagebook(tmp_path)("serve", "--data", str(tmp_path / "d"), "--socket", str(tmp_path / "s"), "--status", shared.address)
     assert run.status != 0
-    assert "cannot listen there" in run.err.splitlines()[-1]
+    assert "cannot listen on this address" in run.err.splitlines()[-1]

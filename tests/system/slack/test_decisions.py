@@ -219,7 +219,7 @@ def test_details_are_for_who_may_see_the_host(slacked: SlackWorld) -> None:
     slacked.idle()
     view = str(slacked.gate.views()[-1])
     assert slacked.trust.digest(fix_of(card)) in view
-    assert "Order the host gets" in view
+    assert "Order sent to the host once signed" in view
 
 
 def test_a_copy_that_nobody_remembers_posting_follows_once_it_is_clicked(slacked: SlackWorld) -> None:

@@ -236,13 +236,13 @@ def test_app_home_approves_by_the_same_button_and_only_what_it_shows_whole() -> 
     assert fix.plan is not None
     whole = [f"$ {line}" for line in fix.plan.commands] + [f"undo: {line}" for line in fix.plan.undo_commands]
     assert [line for line in [*whole, f"Disturbs: {fix.plan.disruption}"] if line not in said] == []
-    assert "Not checked: whether it holds is not known" in said
+    assert "Not verified: it is unknown whether the log is intact" in said
     large = replace(fix, plan=replace(fix.plan, commands=("echo " + "x" * 2500,)))
     view = home.home(
         [home.PendingFix(large, TOKENS)], [], [], home.Health(AuditReport(True, 9, "ab", 2, (), "", ""), "2026-11-23T14:00:00Z")
     )
     assert clickable(view["blocks"]) == [names.DENY, names.DETAILS]
-    assert "Holds: 9 rows, 2 checkpoints" in "\n".join(lines(view["blocks"]))
+    assert "Intact: 9 rows, 2 checkpoints" in "\n".join(lines(view["blocks"]))
 
 
 def test_app_home_with_too_much_never_keeps_buttons_without_the_plan_above_them() -> None:

@@ -99,7 +99,7 @@ def test_the_check_names_what_a_token_lacks(through: Gate) -> None:
         ({"SLACK_BOT_TOKEN": "xoxp-user"}, False, "xoxb-"),
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, False, "SLACK_APP_TOKEN"),
         ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}, True, "SLACK_SIGNING_SECRET"),
-        ({"SLACK_BOT_TOKEN_FILE": "/nonexistent/token"}, False, "not there"),
+        ({"SLACK_BOT_TOKEN_FILE": "/nonexistent/token"}, False, "missing, or not text"),
     ],
 )
 def test_nothing_starts_without_what_proves_both_sides(environment: dict[str, str], over_http: bool, says: str) -> None:

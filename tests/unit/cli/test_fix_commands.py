@@ -65,7 +65,7 @@ F-1  PROPOSED
 
 
 def test_what_cannot_be_taken_back_says_so() -> None:
-    assert "undo        NONE: this cannot be taken back" in render_fix(shown(undo="none", undo_commands=()))
+    assert "undo        NONE: this cannot be undone" in render_fix(shown(undo="none", undo_commands=()))
 
 
 def test_planted_text_cannot_draw_a_line_of_its_own() -> None:
