@@ -74,6 +74,11 @@ def config_file(settings: Settings, ssh_config: str) -> Path | None:
     return Path(chosen).expanduser() if chosen else None
 
 
+def recent_logins_file(settings: Settings) -> Path | None:
+    """Return where the last login at each host is remembered, or None where there is no state folder."""
+    return settings.state / "recent-logins.jsonl" if settings.state else None
+
+
 def has_watch(settings: Settings) -> bool:
     """Tell whether a watch runs or left its socket behind, so that a host may already have an open session."""
     if settings.runtime is None:

@@ -10,7 +10,7 @@ from triagebook.bot.cli.verbosity import FLAGS, count_flags, show
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.inventory.target import parse_target
-from triagebook.tools.settings import config_file, has_watch, read_settings
+from triagebook.tools.settings import config_file, has_watch, read_settings, recent_logins_file
 
 if TYPE_CHECKING:
     from triagebook.tools.ssh.transport import SshTransport
@@ -75,7 +75,7 @@ def dial(hosts: Sequence[str], ssh_config: str) -> "SshTransport | None":
         return None
     from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415 - not needed for this machine
 
-    ways = settings.state / "ways.json" if settings.state else None
-    transport = SshTransport(config_file=config_file(settings, ssh_config), ways_file=ways)
+    config = config_file(settings, ssh_config)
+    transport = SshTransport(config_file=config, recent_logins_file=recent_logins_file(settings))
     transport.dial(target.text)
     return transport

@@ -157,10 +157,10 @@ def _root(host: str, config: Path | None, *, is_sudo: bool = False, first: tuple
     """Open a session that stays open for all steps."""
     from triagebook.tools.host_setup.remote import Remote  # noqa: PLC0415
     from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415
-    from triagebook.tools.transport.base import Deadlines  # noqa: PLC0415
+    from triagebook.tools.transport.base import Timeouts  # noqa: PLC0415
 
-    deadlines = Deadlines(banner_s=30, kex_s=30, auth_s=30, exec_s=60, first_byte_s=60, total_s=900)
-    process = SshTransport(config_file=config, deadlines=deadlines, may_fly=False).launch(host, first)
+    timeouts = Timeouts(banner_s=30, kex_s=30, auth_s=30, exec_s=60, first_byte_s=60, total_s=900)
+    process = SshTransport(config_file=config, timeouts=timeouts, allows_one_flight=False).launch(host, first)
     try:
         process.finish(60)
         yield Remote(process.session, ("sudo", "-n") if is_sudo else ())

@@ -164,7 +164,7 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     from triagebook.tools.actions.orders import OrderKey  # noqa: PLC0415
     from triagebook.tools.execute.capture import Harm, HostCapture  # noqa: PLC0415
     from triagebook.tools.execute.executor import HostExecutor  # noqa: PLC0415
-    from triagebook.tools.execute.helper_link import PATIENCE, HelperLink  # noqa: PLC0415
+    from triagebook.tools.execute.helper_link import TIMEOUTS, HelperLink  # noqa: PLC0415
     from triagebook.tools.execute.renderer import HostRenderer  # noqa: PLC0415
     from triagebook.tools.fixes.diagnoser import ServiceDiagnoser  # noqa: PLC0415
     from triagebook.tools.server.run import Parts  # noqa: PLC0415
@@ -173,7 +173,7 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     service = hosts.service
     diagnoser = ServiceDiagnoser(service, hosts.names.target)
     capture = HostCapture(service.transport_for, hosts.names.target)
-    transport = SshTransport(config_file=_ssh_config_or_none(fix_ssh_config), deadlines=PATIENCE, may_fly=False)
+    transport = SshTransport(config_file=_ssh_config_or_none(fix_ssh_config), timeouts=TIMEOUTS, allows_one_flight=False)
     link = HelperLink(transport, fix_account, hosts.names.target)
 
     def executor(keys: "ServerKeys") -> HostExecutor:

@@ -24,7 +24,7 @@ from triagebook.tools.diagnosis import setup
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
 from triagebook.tools.watch.listener import WatchListener
-from triagebook.tools.watch.observation import Seen
+from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.textfile import Textfile
 
 MOST_HOSTS = 200
@@ -55,8 +55,8 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
         raise UsageError(f"watch takes at most {MOST_HOSTS} hosts and no recorded case (replay:)")
     catalog = setup.runbooks(settings)
     runbook = catalog.load(options.runbook or setup.default_runbook(settings, catalog))
-    way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, deadlines=setup.STANDING)
-    seen: queue.Queue[Seen | None] = queue.Queue(maxsize=4 * len(targets) + 4)
+    way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, timeouts=setup.WATCH_TIMEOUTS)
+    seen: queue.Queue[WatchUpdate | None] = queue.Queue(maxsize=4 * len(targets) + 4)
     watches = [_watch(target, runbook, way, seen, options) for target in targets]
     listeners = []
     for target, watch in zip(targets, watches, strict=True):
@@ -105,7 +105,7 @@ def _open(listener: WatchListener, err: TextIO) -> None:
         err.write(f"triagebook: `diagnose` cannot use the session of this watch: {error}\n")
 
 
-def _start(watch: HostWatch, samples: int, seen: "queue.Queue[Seen | None]", err: TextIO) -> threading.Thread:
+def _start(watch: HostWatch, samples: int, seen: "queue.Queue[WatchUpdate | None]", err: TextIO) -> threading.Thread:
     def work() -> None:
         try:
             watch.run(samples)
@@ -134,7 +134,10 @@ def _end_on_sigterm(watches: list[HostWatch]) -> Iterator[None]:
 
 
 def _end(
-    watches: list[HostWatch], listeners: list[WatchListener], seen: "queue.Queue[Seen | None]", threads: list[threading.Thread]
+    watches: list[HostWatch],
+    listeners: list[WatchListener],
+    seen: "queue.Queue[WatchUpdate | None]",
+    threads: list[threading.Thread],
 ) -> None:
     """End all watches. Each thread closes its own session; one that hangs in a login is abandoned."""
     for listener in listeners:
@@ -158,7 +161,7 @@ class _Face:
         self._screen = Screen(out, Style(colour=colour)) if is_screen else None
         self._told: dict[str, tuple[str, ...]] = {}
 
-    def follow(self, seen: "queue.Queue[Seen | None]", watches: int) -> None:
+    def follow(self, seen: "queue.Queue[WatchUpdate | None]", watches: int) -> None:
         """Print observations until all watches have ended."""
         while watches:
             item = seen.get()
@@ -167,7 +170,7 @@ class _Face:
             else:
                 self._show(item)
 
-    def _show(self, item: Seen) -> None:
+    def _show(self, item: WatchUpdate) -> None:
         if self._textfile is not None:
             self._textfile.put(item, datetime.now(UTC).timestamp())
         observation = item.observation

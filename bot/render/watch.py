@@ -7,7 +7,7 @@ from typing import TextIO
 from triagebook.bot.render.chart import chart
 from triagebook.bot.render.text import STATUS_WORDS, Style
 from triagebook.runbooks.engine.quantities import as_duration, quantity
-from triagebook.tools.watch.observation import HeadingLimit, Observation, Seen
+from triagebook.tools.watch.observation import HeadingLimit, Observation, WatchUpdate
 
 MAX_HOSTS = 12
 MAX_TRENDS = 3
@@ -42,10 +42,10 @@ class Screen:
 
     def __init__(self, out: TextIO, style: Style) -> None:
         self._out, self._style = out, style
-        self._latest: dict[str, Seen] = {}
+        self._latest: dict[str, WatchUpdate] = {}
         self._drawn = 0
 
-    def show(self, seen: Seen, lines: Sequence[str]) -> None:
+    def show(self, seen: WatchUpdate, lines: Sequence[str]) -> None:
         """Print the events and redraw the state."""
         self._latest[seen.observation.host] = seen
         width = shutil.get_terminal_size().columns
@@ -77,6 +77,6 @@ class Screen:
         return lines
 
 
-def _worst_first(seen: Seen) -> tuple[int, str]:
+def _worst_first(seen: WatchUpdate) -> tuple[int, str]:
     order = ("unreachable", "cause_found", "inconclusive", "warning", "healthy")
     return order.index(seen.observation.status), seen.observation.host

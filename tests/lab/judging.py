@@ -15,7 +15,7 @@ from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines
+from triagebook.tools.transport.base import Timeouts
 
 from tests.lab.machines import Machine
 from tests.lab.scenario import Expected, Scenario
@@ -26,7 +26,7 @@ CAPACITY = {"kernel.pid_max": -300}  # numbers below 300 are not given out again
 UNCOMPARED = {"vm.overcommit_ratio", "vm.overcommit_kbytes", "MemAvailable", ""}  # the verdict names CommitLimit, in bytes
 SAMPLE_S = 2.0
 LOGIN_ATTEMPTS = 4
-PATIENT = Deadlines(banner_s=30, kex_s=30, auth_s=60, exec_s=60, first_byte_s=60, total_s=600)  # an emulated processor
+PATIENT = Timeouts(banner_s=30, kex_s=30, auth_s=60, exec_s=60, first_byte_s=60, total_s=600)  # an emulated processor
 Said = tuple[dict[str, Any], Sequence[Mapping[str, Any]], float]  # the diagnosis, facts after each sample, seconds
 
 
@@ -132,7 +132,7 @@ class Standing:
     def __init__(self, machine: Machine, who: str) -> None:
         self.runbook = catalog().load(RUNBOOK)
         self.kinds = lookups.kinds_to_collect(self.runbook)
-        transport = SshTransport(config_file=Path(machine.ssh_config), deadlines=PATIENT)
+        transport = SshTransport(config_file=Path(machine.ssh_config), timeouts=PATIENT)
         self.collection = collect.start(transport, machine.alias(who), self.kinds, cpu_limit_s=None)
 
     def diagnose(self, scenario: Scenario) -> Said:

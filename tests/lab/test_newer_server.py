@@ -28,14 +28,14 @@ def test_openssh_10_is_reached_in_one_flight_first_by_curve25519_then_by_what_it
 ) -> None:
     taken = []
     for _ in range(2):
-        transport = SshTransport(config_file=guest.ssh_config, ways_file=tmp_path / "ways")
+        transport = SshTransport(config_file=guest.ssh_config, recent_logins_file=tmp_path / "ways")
         process = transport.launch(guest.alias("diag"), ["cat", "/proc/version"])
         session = process.session
         said = process.read(20)
         ended = process.finish(20)
         session.close()
         connection = session.connection
-        taken.append((session.path.transport, session.path.notes, connection.handshake.method))  # type: ignore[union-attr]
+        taken.append((session.route.transport, session.route.notes, connection.handshake.method))  # type: ignore[union-attr]
         assert connection.server.startswith("SSH-2.0-OpenSSH_10."), connection.server
         assert said.startswith(b"Linux version")
         assert ended.status == 0

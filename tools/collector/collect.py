@@ -24,7 +24,7 @@ INSTALLED = re.compile(rf"^{_INSTALLED_SAYS}([0-9a-f]{{64}})\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Patience:
+class SampleTimeouts:
     """Seconds until a sample must be complete, and until a process must have ended."""
 
     first_sample_s: float = 20.0
@@ -58,12 +58,14 @@ class Cost:
 class HostReader:
     """A host being read: its samples so far, and the session they came by. Made by `start`."""
 
-    def __init__(self, host: str, process: HostProcess, kinds: Sequence[str], patience: Patience, argv: Sequence[str]) -> None:
+    def __init__(
+        self, host: str, process: HostProcess, kinds: Sequence[str], timeouts: SampleTimeouts, argv: Sequence[str]
+    ) -> None:
         self._host = host
         self.session: Session = process.session
         self.kinds = tuple(kinds)
         self.samples: tuple[Sample, ...] = ()
-        self._patience = patience
+        self._timeouts = timeouts
         self._argv = tuple(argv)
         self._stream = SampleStream(process)
         self._notes: list[str] = []
@@ -92,7 +94,7 @@ class HostReader:
             self._note(f"sample {n}: {error}")
             self._add(Sample(n, (), is_complete=False))
             return
-        self._read(n, self._patience.sample_s)
+        self._read(n, self._timeouts.sample_s)
 
     def drop_old_samples(self, keep: int = 2) -> None:
         """Keep the newest samples and notes only: a watch would fill memory."""
@@ -117,7 +119,7 @@ class HostReader:
         try:
             stream = SampleStream(self.session.start(tuple(argv), cap_bytes=_ANSWER_CAP), cap_bytes=_ANSWER_CAP)
             printed = stream.read_all(timeout_s)
-            ended = stream.process.finish(self._patience.finish_s)
+            ended = stream.process.finish(self._timeouts.finish_s)
         except LoginFailed as failed:
             return Unreadable(f"{argv[0]} could not be started: {safe_text(failed.login.message or str(failed), 200)}")
         except (OSError, TimeoutError) as error:
@@ -157,7 +159,7 @@ class HostReader:
             bytes=self._bytes_before + self._stream.received,
             cpu_ms=int(cpu_us) / 1000 if cpu_us.isdecimal() and len(cpu_us) < 16 else None,
             awk=ends[-1].get("awk", "") if ends else "",
-            collector=self._how(),
+            collector=self._method(),
             notes=tuple(self._notes),
         )
 
@@ -165,23 +167,23 @@ class HostReader:
         """End the session, and with it the program: its input ends. Nobody waits for its last word, a round trip away."""
         self.session.close()
 
-    def _how(self) -> str:
+    def _method(self) -> str:
         if self._is_by_files:
             return "sftp"
         return "none" if not self._stream.tag else "installed" if self._installed else "awk"
 
     def _read_first(self) -> None:
-        self._read(1, self._patience.first_sample_s)
+        self._read(1, self._timeouts.first_sample_s)
         if self.samples[0].is_complete or not self._stream.has_ended:
             return
         ended = self._finish()
         self._note(f"the program ended early: {_end(ended)}")
         if self._stream.tag:
-            self._try_again()
+            self._restart()
         if not self.samples[0].is_complete and not self._stream.tag:
             self._fall_back()
 
-    def _try_again(self) -> None:
+    def _restart(self) -> None:
         """Once: some awks die of a process that vanishes between the opening and the reading of its file."""
         try:
             process = self.session.start(self._argv, cap_bytes=_ANSWER_CAP)
@@ -191,7 +193,7 @@ class HostReader:
         self._bytes_before += self._stream.received
         self._stream = SampleStream(process)
         before, self.samples = self.samples, ()
-        self._read(1, self._patience.first_sample_s)
+        self._read(1, self._timeouts.first_sample_s)
         self.samples = max(self.samples, before, key=lambda samples: (samples[0].is_complete, len(samples[0].records)))
 
     def _fall_back(self) -> None:
@@ -236,7 +238,7 @@ class HostReader:
 
     def _finish(self) -> Exit | None:
         try:
-            return self._stream.process.finish(self._patience.finish_s)
+            return self._stream.process.finish(self._timeouts.finish_s)
         except (OSError, TimeoutError):
             return None
 
@@ -250,7 +252,7 @@ def start(
     host: str,
     kinds: Sequence[str],
     *,
-    patience: Patience | None = None,
+    timeouts: SampleTimeouts | None = None,
     cpu_limit_s: int | None = 5,
     cache: ContentCache | None = None,
 ) -> HostReader:
@@ -265,7 +267,7 @@ def start(
     argv = program.command(program.build(tuple(kinds), cache=cache), program.launcher(cpu_limit_s=cpu_limit_s))
     process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP if cpu_limit_s is not None else _WATCH_CAP)
     log_event("collector.started", host=host, program_bytes=len(argv[-1]), kinds=len(kinds))
-    return HostReader(host, process, kinds, patience or Patience(), argv)
+    return HostReader(host, process, kinds, timeouts or SampleTimeouts(), argv)
 
 
 def parse(kinds: Sequence[str], samples: Sequence[Sample]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The second way to facts: files read one by one (SFTP), when no program can be run on the host.
+"""Reads facts from files one by one (SFTP), when no program can be run on the host.
 
 It makes a sample of the same records. What needs the walk over the processes is missing, and the kinds say so; of the
 control groups only those of the session itself are known.

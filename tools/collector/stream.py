@@ -8,7 +8,7 @@ from triagebook.runbooks.probes.records import END, HEADER
 from triagebook.tools.transport.base import HostProcess
 
 _LONGEST_END = 4096
-_BREATH_S = 0.005
+_POLL_S = 0.005
 
 
 @dataclass
@@ -49,7 +49,7 @@ class SampleStream:
     def poll_keepalive(self) -> None:
         """Take what is there, without waiting for more."""
         if not self.has_ended:
-            self._receive(time.monotonic() + _BREATH_S, _BREATH_S, self.cap_bytes)
+            self._receive(time.monotonic() + _POLL_S, _POLL_S, self.cap_bytes)
 
     def read_all(self, timeout_s: float) -> str:
         """The text up to the end of the process's output, or what there is of it: then `has_ended` is false."""

@@ -1,4 +1,4 @@
-"""From a run's facts, or from the way its login failed, to the diagnosis that every face renders."""
+"""Assembles the diagnosis that every face renders, from a run's facts or from how its login failed."""
 
 import os
 import time
@@ -52,17 +52,17 @@ class DiagnosisRun:
         decided = time.perf_counter()
         conclusion = self._conclude(history)
         session = collection.session
-        timings = {**session.path.timings_ms, "collect": collected_ms, "decide": (time.perf_counter() - decided) * 1000}
+        timings = {**session.route.timings_ms, "collect": collected_ms, "decide": (time.perf_counter() - decided) * 1000}
         spent = collection.cost
         cost = TargetCost(
-            transport=session.path.transport,
+            transport=session.route.transport,
             collector=" ".join(part for part in (spent.collector, spent.awk) if part),
             forks=spent.forks,
             cpu_ms=spent.cpu_ms,
             bytes=spent.bytes,
             clock_skew_s=self._skew(history),
-            host_key=session.path.host_key,
-            notes=tuple(safe_text(note, 300) for note in (*session.path.notes, *spent.notes)),
+            host_key=session.route.host_key,
+            notes=tuple(safe_text(note, 300) for note in (*session.route.notes, *spent.notes)),
         )
         login = LoginResult(session.login.phase, session.login.outcome, safe_text(session.login.message, 300))
         return self._compose(conclusion, history, extra, login=login, cost=cost, timings=timings, truncated=_truncations(history))
@@ -134,7 +134,7 @@ class DiagnosisRun:
         return Answer(diagnosis, case.history)
 
     def unreachable(self, error: LoginFailed) -> Answer:
-        """No session: how far the way in went, and what that tells."""
+        """Answer without a session: how far the login went, and what that means."""
         from triagebook.runbooks.engine.conclude import Conclusion, unreachable_headline  # noqa: PLC0415
 
         login = LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 1000))

@@ -27,7 +27,7 @@ def save_text(file: Path, text: str) -> None:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
 
 
-_IDENTITIES = {"hostname": "host01", "boot_id": "00000000-0000-0000-0000-000000000000", "machine_id": "0" * 32}
+_STAND_INS = {"hostname": "host01", "boot_id": "00000000-0000-0000-0000-000000000000", "machine_id": "0" * 32}
 _CONTAINER_ID = re.compile(r"\b[0-9a-f]{32,64}\b")
 _SYSTEM_USERS = {"root", "nobody", "daemon", "messagebus", "postgres", "www-data", "sshd", "systemd-network", "systemd-resolve"}
 
@@ -92,7 +92,7 @@ def _replacements(history: list[Mapping[str, Any]]) -> dict[str, str]:
 def _redact(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {
-            key: _IDENTITIES[key] if key in _IDENTITIES and isinstance(item, str) else _redact(item, names)
+            key: _STAND_INS[key] if key in _STAND_INS and isinstance(item, str) else _redact(item, names)
             for key, item in value.items()
         }
     if isinstance(value, list):

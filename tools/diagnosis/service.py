@@ -1,6 +1,6 @@
-"""Diagnosing one host: collect, decide, look again where it could change the answer, conclude.
+"""Diagnoses one host: collect, decide, look again where it could change the answer, conclude.
 
-The one door for every face. Deciding is the engine's; reading the host is the collector's; this is the loop between.
+Every face asks here. Deciding is the engine's; reading the host is the collector's; this is the loop between.
 """
 
 import importlib
@@ -61,7 +61,7 @@ class Service:
         kinds = lookups.kinds_to_collect(runbook)
         progress("connecting", None)
         if not probes.are_loaded(kinds):
-            threading.Thread(target=get_ready, args=(runbook, kinds), daemon=True).start()
+            threading.Thread(target=preload, args=(runbook, kinds), daemon=True).start()
         try:
             transport = self.transport_for(question.target)
             collection = collect.start(transport, question.target.reach, kinds, cache=self.catalog.cache)
@@ -116,7 +116,7 @@ def _log_conclusion(question: Question, found: Diagnosis) -> None:
     )
 
 
-def get_ready(runbook: model.Runbook, kinds: Sequence[str]) -> None:
+def preload(runbook: model.Runbook, kinds: Sequence[str]) -> None:
     """Import and compile what the first answer will be read and judged with, while it is waited for."""
     importlib.import_module(CONCLUDING)
     for kind in kinds:

@@ -9,14 +9,14 @@ from triagebook.runbooks.library.catalog import Catalog, catalog
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.files import FileCache
 from triagebook.tools.inventory.target import TargetName, parse_target
-from triagebook.tools.settings import Settings, config_file, has_watch, read_settings
-from triagebook.tools.transport.base import Deadlines, Transport
+from triagebook.tools.settings import Settings, config_file, has_watch, read_settings, recent_logins_file
+from triagebook.tools.transport.base import Timeouts, Transport
 
 if TYPE_CHECKING:
     from triagebook.tools.ssh.transport import SshTransport
 
 TRANSPORTS = ("ssh", "openssh")
-STANDING = Deadlines(session_s=10 * 365 * 86400.0)  # a watch ends when its host or its person does
+WATCH_TIMEOUTS = Timeouts(session_s=10 * 365 * 86400.0)  # a watch ends when its host or its person does
 
 
 def settings() -> Settings:
@@ -64,10 +64,10 @@ def transports(
     *,
     transport: str = "ssh",
     ssh_config: str = "",
-    deadlines: Deadlines | None = None,
+    timeouts: Timeouts | None = None,
     dialing: "SshTransport | None" = None,
 ) -> Callable[[TargetName], Transport]:
-    """The ordinary way to each host. One transport serves them all. Raises UsageError: no such transport."""
+    """The ordinary transport to each host, made once for all of them. Raises UsageError: no such transport."""
     if transport not in TRANSPORTS:
         raise UsageError(f"unknown transport {transport!r} (one of: {', '.join(TRANSPORTS)})")
     config = config_file(settings, ssh_config)
@@ -76,25 +76,24 @@ def transports(
     def transport_for(target: TargetName) -> Transport:
         kind = "local" if target.kind == "local" else transport
         if kind not in made:
-            made[kind] = _make(kind, settings, config, deadlines)
+            made[kind] = _make(kind, settings, config, timeouts)
         return made[kind]
 
     return transport_for
 
 
-def _make(kind: str, settings: Settings, config: Path | None, deadlines: Deadlines | None) -> Transport:
+def _make(kind: str, settings: Settings, config: Path | None, timeouts: Timeouts | None) -> Transport:
     if kind == "local":
         from triagebook.tools.transport.local import LocalTransport  # noqa: PLC0415 - only what a run needs
 
-        return LocalTransport(deadlines)
+        return LocalTransport(timeouts)
     if kind == "openssh":
         from triagebook.tools.ssh.openssh import OpensshTransport  # noqa: PLC0415
 
-        return OpensshTransport(config_file=config, deadlines=deadlines)
+        return OpensshTransport(config_file=config, timeouts=timeouts)
     from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415
 
-    ways = settings.state / "ways.json" if settings.state else None
-    return SshTransport(config_file=config, ways_file=ways, deadlines=deadlines)
+    return SshTransport(config_file=config, recent_logins_file=recent_logins_file(settings), timeouts=timeouts)
 
 
 def targets(settings: Settings, words: Sequence[str], ssh_config: str = "") -> tuple[TargetName, ...]:

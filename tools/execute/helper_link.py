@@ -10,7 +10,7 @@ from triagebook.tools.host_setup.layout import FIXER, HELPER
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.log import log_event
 from triagebook.tools.redact import clean_text
-from triagebook.tools.transport.base import Deadlines, HostProcess, Login, LoginFailed, Transport
+from triagebook.tools.transport.base import HostProcess, Login, LoginFailed, Timeouts, Transport
 
 ARGV = ("sudo", "-n", HELPER)
 VERSION = "helper-v1"
@@ -18,7 +18,7 @@ FIELDS = (
     "result", "reason", "detail", "id", "action", "step", "before", "after", "journal", "running", "target", "boot", "now",
 )  # fmt: skip
 ANSWER_S = 900.0  # a swap file on a slow disk
-PATIENCE = Deadlines(exec_s=30, first_byte_s=ANSWER_S, total_s=ANSWER_S + 60)
+TIMEOUTS = Timeouts(exec_s=30, first_byte_s=ANSWER_S, total_s=ANSWER_S + 60)
 CAP_BYTES = 1 << 16
 MAX_SAID = 200  # characters of what a helper said out of turn
 GLANCE_S = 0.005

@@ -171,9 +171,9 @@ def _check_name(name: object, node: Node) -> str:
     return name
 
 
-def _refuse_circle(groups: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]], way: tuple[str, ...], node: Node) -> None:
-    for inner in groups[way[-1]][1]:
-        if inner == way[0]:
-            raise node.error(f"is in itself: {' > '.join((*way, inner))}")
-        if inner not in way:
-            _refuse_circle(groups, (*way, inner), node)
+def _refuse_circle(groups: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]], chain: tuple[str, ...], node: Node) -> None:
+    for inner in groups[chain[-1]][1]:
+        if inner == chain[0]:
+            raise node.error(f"is in itself: {' > '.join((*chain, inner))}")
+        if inner not in chain:
+            _refuse_circle(groups, (*chain, inner), node)

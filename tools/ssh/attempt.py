@@ -8,16 +8,16 @@ from triagebook.tools.log import is_logged, log_event
 from triagebook.tools.ssh.config import HostConfig
 from triagebook.tools.ssh.failures import FAILURES, classify
 from triagebook.tools.ssh.stream import Dialing
-from triagebook.tools.transport.base import Deadlines, LoginFailed
+from triagebook.tools.transport.base import LoginFailed, Timeouts
 
 
 class LoginAttempt:
     """One try to reach one host. `name` is the host as people know it; times are of the monotonic clock."""
 
-    def __init__(self, name: str, deadlines: Deadlines) -> None:
+    def __init__(self, name: str, timeouts: Timeouts) -> None:
         self.name = name
-        self.deadlines = deadlines
-        self.total_until = time.monotonic() + deadlines.total_s
+        self.timeouts = timeouts
+        self.total_until = time.monotonic() + timeouts.total_s
         self.until = self.total_until
         self.timings_ms: dict[str, float] = {}
         self.notes: list[str] = []
@@ -42,16 +42,16 @@ class LoginAttempt:
 
     def hop(self, name: str) -> "LoginAttempt":
         """The login at a jump host: its own phases, within the same total, with the same notes."""
-        hop = LoginAttempt(name, self.deadlines)
+        hop = LoginAttempt(name, self.timeouts)
         hop.total_until, hop.notes = self.total_until, self.notes
         return hop
 
     def connect_limit(self, configured_s: float | None) -> float:
         """ssh_config's ConnectTimeout may shorten ours."""
-        return min(self.deadlines.connect_s, configured_s or math.inf)
+        return min(self.timeouts.connect_s, configured_s or math.inf)
 
     def dial(self, config: HostConfig) -> Dialing | None:
-        """Begin the TCP connection, where the way to the host is a direct one. Raises LoginFailed."""
+        """Begin the TCP connection, where the host is reached directly. Raises LoginFailed."""
         if config.proxy_jump or config.proxy_command:
             return None
         limit_s = self.connect_limit(config.connect_timeout_s)

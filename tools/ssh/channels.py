@@ -111,7 +111,7 @@ class Channels:
             if not channel.is_closed:
                 channel.is_closed, channel.cut = True, why
 
-    def leave(self) -> None:
+    def close_all(self) -> None:
         """Queue the end of every one."""
         for channel in self._table.values():
             self.end_input(channel)

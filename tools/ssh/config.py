@@ -47,7 +47,7 @@ class HostConfig:
     def known_hosts_files(self) -> tuple[Path, ...]:
         return self.user_known_hosts_files + self.global_known_hosts_files
 
-    def over(self, jumps: tuple["Destination", ...]) -> "HostConfig":
+    def via(self, jumps: tuple["Destination", ...]) -> "HostConfig":
         """The same host, reached over the jumps of a chain."""
         return replace(self, proxy_jump=jumps, proxy_command=None)
 

@@ -52,7 +52,7 @@ class Connection:
         self.handshake = _key_exchange(self._packets, check, eager)
         self.channels = Channels(self.send)
         self.server = ""  # the host's identification line
-        self.has_spoken = False
+        self.has_identified = False
         self.is_authenticated = False
         self.auth_reply: tuple[int, Reader] | None = None  # the last answer to an authentication request
         self.is_service_accepted = False
@@ -63,19 +63,19 @@ class Connection:
         self._delayed: list[bytes] = []
 
     # --- the start
-    def speak(self, until: float) -> None:
+    def send_identification(self, until: float) -> None:
         """Send our identification, and with an eager handshake all of the second flight. Raises TimedOut."""
-        self.has_spoken = True
+        self.has_identified = True
         self.handshake.identify()
         if self.handshake.is_eager:
             self.handshake.announce()
         with contextlib.suppress(Cut):  # what a host said before it closed is still to be read
             self.flush(until)
 
-    def greet(self, until: float) -> None:
+    def exchange_identifications(self, until: float) -> None:
         """Exchange identifications. Raises NotSsh, TimedOut, Cut."""
-        if not self.has_spoken:
-            self.speak(until)
+        if not self.has_identified:
+            self.send_identification(until)
         said: list[str] = []
         try:
             while not (line := self._packets.read_line(until)).startswith(b"SSH-"):
@@ -130,7 +130,7 @@ class Connection:
         try:
             self._packets.flush(until)
         except Cut as error:
-            self._die(str(error))
+            self._mark_dead(str(error))
             raise
 
     def wait(self, is_reached: Callable[[], bool], until: float) -> None:
@@ -148,28 +148,28 @@ class Connection:
             self._handle(payload, number)
             self.flush(until)
         except (BadPacket, Malformed) as error:
-            self._die(str(error))
+            self._mark_dead(str(error))
             raise NotAgreed(f"malformed message: {error}") from error
         except (Cut, NotAgreed) as error:
-            self._die(str(error))
+            self._mark_dead(str(error))
             raise
 
-    def _die(self, why: str) -> None:
+    def _mark_dead(self, why: str) -> None:
         self.is_dead = True
         self.channels.cut(why)
 
-    def leave(self, until: float) -> None:
-        """End the input of every process, say goodbye, and close."""
+    def disconnect(self, until: float) -> None:
+        """End the input of every process, send DISCONNECT, and close."""
         with contextlib.suppress(TimedOut, Cut):
             if not self.is_dead:
-                self.channels.leave()
+                self.channels.close_all()
                 self.send(DISCONNECT, uint32(11), string("bye"), string(""))  # 11: by application
                 self.flush(until)
         self.close()
 
     def close(self) -> None:
         """Close the stream; channels that are still open end as cut."""
-        self._die("closed by us")
+        self._mark_dead("closed by us")
         self._stream.close()
 
     # --- handling

@@ -16,7 +16,7 @@ class Cut(Exception):
 
 
 class Disconnected(Cut):
-    """The host said goodbye with a reason (RFC 4253, 11.1)."""
+    """The host disconnected and said why (RFC 4253, 11.1)."""
 
 
 class Unresolved(Exception):
@@ -24,7 +24,7 @@ class Unresolved(Exception):
 
 
 class ProxyFailed(Exception):
-    """The proxy command ended badly before the host said a word: the way is closed, the host unknown."""
+    """The proxy command failed before the host said a word: this says nothing about the host itself."""
 
 
 class NotSsh(Exception):

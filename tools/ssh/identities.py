@@ -31,7 +31,7 @@ AGENT_LIST_S = 2.0  # an agent lists its keys at once; signing may wait for a to
 
 @dataclass(frozen=True)
 class SshIdentity:
-    """One public key or certificate and the way to sign for it. `origin` names the file or the agent."""
+    """One public key or certificate and how to sign with it. `origin` names the file or the agent."""
 
     blob: bytes
     origin: str

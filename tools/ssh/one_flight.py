@@ -1,4 +1,4 @@
-"""One flight: everything a login needs is sent before the host has answered, and the host's key is verified in between.
+"""Logs in in one flight: everything is sent before the host has answered, and the host's key is verified in between.
 
     flight 1   TCP SYN
     flight 2   identification, KEXINIT, and the first message of the one key exchange that is offered
@@ -7,7 +7,7 @@
     flight 3   NEWKEYS, service request, signed authentication, channel open, exec: one send
 
 The order is safe because a server reads in order: the channel is opened after the authentication was checked. It is
-for reading only. Orders that change a host never travel this way, for a repetition must be harmless: after a surprise
+for reading only. Orders that change a host are never sent so, for a repetition must be harmless: after a surprise
 the connector starts again in the stock order.
 """
 
@@ -24,16 +24,18 @@ from triagebook.tools.ssh.wire import USERAUTH_SUCCESS
 from triagebook.tools.transport.base import LoginFailed
 
 
-def fly(connection: Connection, user: str, key: SshIdentity, opening: Opening, attempt: LoginAttempt, refused: set[str]) -> Channel:
+def log_in_one_flight(
+    connection: Connection, user: str, key: SshIdentity, opening: Opening, attempt: LoginAttempt, refused: set[str]
+) -> Channel:
     """Log in with `key` and start what `opening` says; returns its channel once the host has confirmed it.
 
     Raises:
         Surprise: go in stock order.
         LoginFailed: the host's answer would be the same in any order (no banner, host key, no session).
     """
-    limits = attempt.deadlines
+    limits = attempt.timeouts
     with attempt.phase("banner", limits.banner_s, starts=False) as phase:
-        connection.greet(attempt.until)
+        connection.exchange_identifications(attempt.until)
         phase.about["server"] = connection.server
     try:
         with attempt.phase("kex", limits.kex_s):
@@ -46,7 +48,7 @@ def fly(connection: Connection, user: str, key: SshIdentity, opening: Opening, a
             raise Surprise(failed.login.message) from failed
         raise
     try:
-        _await_login(connection, user, key, attempt, refused)
+        _wait_for_login(connection, user, key, attempt, refused)
         with attempt.phase("session", limits.exec_s):
             wait_open(connection, channel, attempt.until)
             opening.start(connection, channel, attempt.until, is_ahead=True)
@@ -66,8 +68,8 @@ def _queue_login(connection: Connection, user: str, key: SshIdentity, attempt: L
     connection.expect_login()
 
 
-def _await_login(connection: Connection, user: str, key: SshIdentity, attempt: LoginAttempt, refused: set[str]) -> None:
-    with attempt.phase("auth", attempt.deadlines.auth_s, user=user, key=f"{key.origin} {key.fingerprint}"):
+def _wait_for_login(connection: Connection, user: str, key: SshIdentity, attempt: LoginAttempt, refused: set[str]) -> None:
+    with attempt.phase("auth", attempt.timeouts.auth_s, user=user, key=f"{key.origin} {key.fingerprint}"):
         connection.wait(lambda: connection.auth_reply is not None, attempt.until)
         kind, reader = connection.auth_reply or (0, None)
         if kind != USERAUTH_SUCCESS:

@@ -9,13 +9,13 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh.destination import Destination, parse_destination
 from triagebook.tools.ssh.openssh_log import OpensshLog
 from triagebook.tools.ssh.transport import render
-from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, LoginFailed, Route
+from triagebook.tools.transport.base import Exit, Login, LoginFailed, ProcessDeadlines, Route, Timeouts
 from triagebook.tools.transport.pipes import LocalProcess, PipeProcess
 
 # What the user's configuration may say and a diagnosis must not do. LogLevel: the marks of openssh_log.
@@ -37,9 +37,9 @@ _OPTIONS = (
 class OpensshTransport:
     """Reaches hosts by `ssh`. Every process is a login of its own, unless the user's ssh_config shares connections."""
 
-    def __init__(self, *, config_file: FilePath | None = None, deadlines: Deadlines | None = None, program: str = "ssh") -> None:
+    def __init__(self, *, config_file: Path | None = None, timeouts: Timeouts | None = None, program: str = "ssh") -> None:
         self._config_file = config_file
-        self._deadlines = deadlines or Deadlines()
+        self._timeouts = timeouts or Timeouts()
         self._program = program
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "OpensshProcess":
@@ -47,25 +47,25 @@ class OpensshTransport:
         target = parse_destination(host)  # no option can hide in it
         if self._config_file and not os.access(self._config_file, os.R_OK):
             raise UsageError(f"cannot read {self._config_file}")
-        return OpensshSession(host, self._command(target), self._deadlines).start(argv, cap_bytes=cap_bytes)
+        return OpensshSession(host, self._command(target), self._timeouts).start(argv, cap_bytes=cap_bytes)
 
     def _command(self, target: Destination) -> tuple[str, ...]:
         port = ("-p", str(target.port)) if target.port else ()
         host = f"{target.user}@{target.host}" if target.user is not None else target.host
         file = ("-F", str(self._config_file)) if self._config_file else ()
-        options = (*_OPTIONS, f"ConnectTimeout={math.ceil(self._deadlines.connect_s + self._deadlines.banner_s)}")
+        options = (*_OPTIONS, f"ConnectTimeout={math.ceil(self._timeouts.connect_s + self._timeouts.banner_s)}")
         return (self._program, *file, *port, "-T", *(word for option in options for word in ("-o", option)), "--", host)
 
 
 class OpensshSession:
     """One host by ssh, a program for each process."""
 
-    def __init__(self, host: str, command: tuple[str, ...], deadlines: Deadlines) -> None:
-        self._host, self._command, self._deadlines = host, command, deadlines
-        self._total_until = time.monotonic() + (deadlines.session_s or deadlines.total_s)
+    def __init__(self, host: str, command: tuple[str, ...], timeouts: Timeouts) -> None:
+        self._host, self._command, self._timeouts = host, command, timeouts
+        self._total_until = time.monotonic() + (timeouts.session_s or timeouts.total_s)
         self._running: list[tuple[PipeProcess, OpensshLog]] = []
         self.login = Login("exec", "ok")
-        self.path = Route("openssh")
+        self.route = Route("openssh")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "OpensshProcess":
         """Start one more process, by a login of its own."""
@@ -78,12 +78,12 @@ class OpensshSession:
             log.close()
             raise
         self._running.append((pipes, log))
-        self.path.host_key = log.host_key or self.path.host_key
-        self.path.timings_ms.update(log.timings_ms)
-        return OpensshProcess(self, pipes, Allowance(self._deadlines, self._total_until), log)
+        self.route.host_key = log.host_key or self.route.host_key
+        self.route.timings_ms.update(log.timings_ms)
+        return OpensshProcess(self, pipes, ProcessDeadlines(self._timeouts, self._total_until), log)
 
     def _run(self, command: str, cap_bytes: int, log: OpensshLog) -> PipeProcess:
-        folder = FilePath(tempfile.mkdtemp(prefix="triagebook-"))
+        folder = Path(tempfile.mkdtemp(prefix="triagebook-"))
         pipe = folder / "log"
         try:
             os.mkfifo(pipe, 0o600)
@@ -99,8 +99,8 @@ class OpensshSession:
 
     def _await_session(self, pipes: PipeProcess, log: OpensshLog) -> None:
         """Until the process runs on the host. Each phase has its deadline."""
-        limits = {"connect": self._deadlines.connect_s, "banner": self._deadlines.banner_s, "kex": self._deadlines.kex_s}
-        limits |= {"auth": self._deadlines.auth_s, "session": self._deadlines.exec_s}
+        limits = {"connect": self._timeouts.connect_s, "banner": self._timeouts.banner_s, "kex": self._timeouts.kex_s}
+        limits |= {"auth": self._timeouts.auth_s, "session": self._timeouts.exec_s}
         while not log.is_running:
             phase = log.phase
             until = min(time.monotonic() + limits[phase], self._total_until)
@@ -129,8 +129,8 @@ class OpensshSession:
 class OpensshProcess(LocalProcess):
     """A process on the host, behind an ssh program here."""
 
-    def __init__(self, session: OpensshSession, pipes: PipeProcess, allowance: Allowance, log: OpensshLog) -> None:
-        super().__init__(session, pipes, allowance)
+    def __init__(self, session: OpensshSession, pipes: PipeProcess, deadlines: ProcessDeadlines, log: OpensshLog) -> None:
+        super().__init__(session, pipes, deadlines)
         self._log = log
 
     def finish(self, timeout_s: float) -> Exit:

@@ -1,4 +1,4 @@
-"""What is remembered of each host: the key it took, the key exchange it knows, and whether one flight works there.
+"""Remembers of each host the key it took, the key exchange it knows, and whether one flight works there.
 
 A file of JSON lines, the last line of a host counts: appending one line is atomic, so many processes may share it.
 No secret is in it. Without a file the memory lasts as long as the object.
@@ -17,7 +17,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.files import write_whole
 
 ONE_FLIGHT, STOCK = "one-flight", "stock"
-KEPT_S = {ONE_FLIGHT: 14 * 86400.0, STOCK: 86400.0}  # then a host may show again what it can
+REMEMBERED_S = {ONE_FLIGHT: 14 * 86400.0, STOCK: 86400.0}  # then a login in the other order is tried again
 MAX_FILE_BYTES = 8 << 20
 
 
@@ -35,7 +35,7 @@ class RecentLogin:
 
 
 class RecentLogins:
-    """The memory; safe for many threads."""
+    """Keeps the last login at each host; safe for many threads."""
 
     def __init__(self, file: Path | None = None, clock: Callable[[], float] = time.time) -> None:
         self._file = file
@@ -47,19 +47,19 @@ class RecentLogins:
 
     def get(self, user: str, name: str) -> RecentLogin | None:
         """What is known of `user` at `name` (as known_hosts calls the host); None where it is too old."""
-        way = self._known.get(f"{user}@{name}")
-        return way if way is not None and self._clock() - way.at < KEPT_S.get(way.kind, 0.0) else None
+        login = self._known.get(f"{user}@{name}")
+        return login if login is not None and self._clock() - login.at < REMEMBERED_S.get(login.kind, 0.0) else None
 
     def remember(self, user: str, name: str, kind: str, key: str, kex: str) -> None:
         """Keep it; a file that cannot be written is no failure."""
-        way = RecentLogin(kind, key, kex, round(self._clock()))
-        place = f"{user}@{name}"
+        login = RecentLogin(kind, key, kex, round(self._clock()))
+        account = f"{user}@{name}"
         with self._lock:
-            before = self._known.get(place)
-            self._known[place] = way
-            if self._file is not None and not (before and before.is_same(way) and way.at - before.at < KEPT_S[kind] / 2):
+            before = self._known.get(account)
+            self._known[account] = login
+            if self._file is not None and not (before and before.is_same(login) and login.at - before.at < REMEMBERED_S[kind] / 2):
                 with contextlib.suppress(OSError):
-                    _append(self._file, json.dumps({"host": place, **asdict(way)}) + "\n")
+                    _append(self._file, json.dumps({"host": account, **asdict(login)}) + "\n")
 
     def forget(self, user: str, name: str) -> None:
         """The key was refused, or what was remembered did not work."""
@@ -74,8 +74,8 @@ def _read(file: Path) -> dict[str, RecentLogin]:
         for line in lines.read(MAX_FILE_BYTES).splitlines():
             with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
                 entry = json.loads(line)
-                way = RecentLogin(str(entry["kind"]), str(entry["key"]), str(entry["kex"]), float(entry["at"]))
-                known[str(entry["host"])] = way
+                login = RecentLogin(str(entry["kind"]), str(entry["key"]), str(entry["kex"]), float(entry["at"]))
+                known[str(entry["host"])] = login
     return known
 
 
@@ -91,5 +91,5 @@ def _append(file: Path, line: str) -> None:
 
 
 def _compact(file: Path) -> None:
-    lines = (json.dumps({"host": place, **asdict(way)}) + "\n" for place, way in _read(file).items())
+    lines = (json.dumps({"host": account, **asdict(login)}) + "\n" for account, login in _read(file).items())
     write_whole(file, "".join(lines).encode(), is_synced=False)

@@ -23,7 +23,7 @@ MAX_PACKET_BYTES = 256 * 1024
 
 
 class _File:
-    """One file on its way: `answer` is its content, or why there is none."""
+    """One file being read: `answer` is its content, or why there is none."""
 
     def __init__(self) -> None:
         self.handle = b""

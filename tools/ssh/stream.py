@@ -12,7 +12,7 @@ from triagebook.tools.ssh.failures import Cut, TimedOut, Unresolved
 from triagebook.tools.transport import waiting
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
-_NOTICING = tuple(
+_KEEPALIVE_OPTIONS = tuple(
     (option, value)
     for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4), ("TCP_USER_TIMEOUT", 30_000))
     if (option := getattr(socket, name, None))  # Linux has all of them
@@ -45,7 +45,7 @@ class SocketStream:
         self._readable = {connected.fileno(): waiting.READABLE}
         if is_tcp:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _notice_a_dead_network(connected)
+            _detect_dead_network(connected)
 
     def send(self, data: bytes, until: float) -> None:
         left = memoryview(data)
@@ -130,13 +130,13 @@ class Dialing:
             self._attempt = None
 
 
-def _notice_a_dead_network(connected: socket.socket) -> None:
+def _detect_dead_network(connected: socket.socket) -> None:
     """End a connection whose other end has not acknowledged anything for half a minute: the kernel's own is a quarter of an hour.
 
     Who ordered a change would be left waiting as long. A host that is only slow acknowledges.
     """
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _NOTICING:
+    for option, value in _KEEPALIVE_OPTIONS:
         connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 

@@ -1,4 +1,4 @@
-"""The default way to a host: SSH by paramiko's key exchange on our own connection.
+"""The default transport: SSH on our own connection, with our own key exchange or paramiko's.
 
 This module is light: TCP is under way before the heavy ones (paramiko, cryptography) are imported.
 """
@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.errors import TriagebookError
@@ -19,16 +19,16 @@ from triagebook.tools.ssh.config import look_up
 from triagebook.tools.ssh.destination import parse_destination
 from triagebook.tools.ssh.failures import Cut, NotAgreed, TimedOut
 from triagebook.tools.ssh.recent_logins import RecentLogins
-from triagebook.tools.transport.base import Allowance, Deadlines, Exit, Login, Route
+from triagebook.tools.transport.base import Exit, Login, ProcessDeadlines, Route, Timeouts
 
 if TYPE_CHECKING:
     from triagebook.tools.ssh.channels import Channel
     from triagebook.tools.ssh.config import HostConfig
     from triagebook.tools.ssh.connection import Connection
-    from triagebook.tools.ssh.connector import Arrival, Beginning, Connector
+    from triagebook.tools.ssh.connector import CompletedLogin, Connector, PendingLogin
     from triagebook.tools.ssh.stream import Dialing
 
-CLOSE_S = 1.0  # for a goodbye that nobody may read
+CLOSE_S = 1.0  # for the last message, which nobody may read
 
 
 def render(argv: Sequence[str]) -> str:
@@ -45,66 +45,68 @@ def _render(argv: tuple[str, ...]) -> str:
 class SshTransport:
     """Reaches hosts as the user's ssh would, by his ssh_config, known_hosts, agent and key files.
 
-    Safe for many threads, one host each. `ways_file` keeps what is known of hosts between runs. `may_fly=False` keeps
-    to the stock order: for orders that must not be sent twice.
+    Safe for many threads, one host each. `recent_logins_file` keeps what is known of hosts between runs.
+    `allows_one_flight=False` keeps to the stock order: for orders that must not be sent twice.
     """
 
     def __init__(
         self,
         *,
-        config_file: FilePath | None = None,
-        deadlines: Deadlines | None = None,
-        ways_file: FilePath | None = None,
-        may_fly: bool = True,
+        config_file: Path | None = None,
+        timeouts: Timeouts | None = None,
+        recent_logins_file: Path | None = None,
+        allows_one_flight: bool = True,
     ) -> None:
         self._config_file = config_file
-        self._deadlines = deadlines or Deadlines()
-        self._ways_file = ways_file
-        self._may_fly = may_fly
+        self._timeouts = timeouts or Timeouts()
+        self._recent_logins_file = recent_logins_file
+        self._allows_one_flight = allows_one_flight
         self._connector: Connector | None = None
         self._lock = threading.Lock()
-        self._ahead: dict[str, _EarlyConnection] = {}
+        self._early: dict[str, _EarlyConnection] = {}
 
     def dial(self, host: str) -> None:
-        """Begin the connection to a host that `launch` will be asked for soon. What fails here, `launch` tells."""
+        """Begin the connection to a host that will be launched on soon. A failure is raised by `launch`."""
         with contextlib.suppress(TriagebookError):
             config, attempt, dialing = self._dial(host)
-            self._ahead[host] = _EarlyConnection(self._get_connector(), config, attempt, dialing)
+            self._early[host] = _EarlyConnection(self._get_connector(), config, attempt, dialing)
 
     def _dial(self, host: str) -> "tuple[HostConfig, LoginAttempt, Dialing | None]":
         config = look_up(parse_destination(host), self._config_file)
-        attempt = LoginAttempt(config.alias, self._deadlines)
+        attempt = LoginAttempt(config.alias, self._timeouts)
         return config, attempt, attempt.dial(config)
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Connect and start the first process. Raises LoginFailed, UsageError."""
-        ahead = self._ahead.pop(host) if host in self._ahead else _EarlyConnection(None, *self._dial(host))
+        early = self._early.pop(host) if host in self._early else _EarlyConnection(None, *self._dial(host))
         from triagebook.tools.ssh.opening import Exec  # noqa: PLC0415 - after the SYN
 
-        connector, attempt = self._get_connector(), ahead.attempt
-        arrival = connector.arrive(ahead.config, Exec(render(argv), cap_bytes), attempt, ahead.wait(connector))
-        if self._deadlines.session_s is not None:
-            attempt.total_until = time.monotonic() + self._deadlines.session_s
-        session = SshSession(arrival, attempt)
-        return SshProcess(session, arrival.channel, attempt)
+        connector, attempt = self._get_connector(), early.attempt
+        login = connector.complete_login(early.config, Exec(render(argv), cap_bytes), attempt, early.wait(connector))
+        if self._timeouts.session_s is not None:
+            attempt.total_until = time.monotonic() + self._timeouts.session_s
+        session = SshSession(login, attempt)
+        return SshProcess(session, login.channel, attempt)
 
     def _get_connector(self) -> "Connector":
         from triagebook.tools.ssh.connector import Connector  # noqa: PLC0415
 
         with self._lock:
             if self._connector is None:
-                self._connector = Connector(self._config_file, RecentLogins(self._ways_file), may_fly=self._may_fly)
+                self._connector = Connector(
+                    self._config_file, RecentLogins(self._recent_logins_file), allows_one_flight=self._allows_one_flight
+                )
             return self._connector
 
 
 class _EarlyConnection:
-    """A connection that begins while the caller imports and reads what it is for. Without a connector it begins when asked."""
+    """Connects in a thread while the caller imports what it needs. Without a connector it connects when asked."""
 
     def __init__(
         self, connector: "Connector | None", config: "HostConfig", attempt: LoginAttempt, dialing: "Dialing | None"
     ) -> None:
         self.config, self.attempt, self._dialing = config, attempt, dialing
-        self._begun: Beginning | None = None
+        self._pending: PendingLogin | None = None
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
         if connector is not None:
@@ -113,30 +115,30 @@ class _EarlyConnection:
 
     def _begin(self, connector: "Connector") -> None:
         try:
-            self._begun = connector.begin(self.config, self.attempt, self._dialing)
+            self._pending = connector.start_login(self.config, self.attempt, self._dialing)
         except Exception as error:  # noqa: BLE001 - raised where the answer is asked for
             self._failure = error
 
-    def wait(self, connector: "Connector") -> "Beginning":
+    def wait(self, connector: "Connector") -> "PendingLogin":
         """Wait for it. Raises LoginFailed, UsageError."""
         if self._thread is None:
-            return connector.begin(self.config, self.attempt, self._dialing)
+            return connector.start_login(self.config, self.attempt, self._dialing)
         self._thread.join()
         if self._failure is not None:
             raise self._failure
-        assert self._begun is not None  # noqa: S101 - it failed, or it is there
-        return self._begun
+        assert self._pending is not None  # noqa: S101 - it failed, or it is there
+        return self._pending
 
 
 class SshSession:
     """A logged-in connection. It belongs to one thread at a time."""
 
-    def __init__(self, arrival: "Arrival", attempt: LoginAttempt) -> None:
-        self.connection = arrival.connection
+    def __init__(self, login: "CompletedLogin", attempt: LoginAttempt) -> None:
+        self.connection = login.connection
         self._attempt = attempt
         self.login = Login("exec", "ok")
-        self.path = Route(f"ssh:{arrival.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
-        log_event("ssh.open", host=attempt.name, order=arrival.order, host_key=self.path.host_key)
+        self.route = Route(f"ssh:{login.order}", attempt.timings_ms, attempt.notes, self.connection.handshake.fingerprint)
+        log_event("ssh.open", host=attempt.name, order=login.order, host_key=self.route.host_key)
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "SshProcess":
         """Start one more process on the connection. Raises LoginFailed (phase exec) when the host refuses it."""
@@ -146,7 +148,7 @@ class SshSession:
         from triagebook.tools.ssh.opening import Exec, wait_open  # noqa: PLC0415
 
         opening = Exec(command, cap_bytes, request)
-        with self._attempt.phase("exec", self._attempt.deadlines.exec_s):
+        with self._attempt.phase("exec", self._attempt.timeouts.exec_s):
             until = self._attempt.until
             channel = opening.queue(self.connection, is_ahead=False)
             wait_open(self.connection, channel, until)
@@ -166,7 +168,7 @@ class SshSession:
 
     def close(self) -> None:
         """End the session; ends its processes' input."""
-        self.connection.leave(time.monotonic() + CLOSE_S)
+        self.connection.disconnect(time.monotonic() + CLOSE_S)
 
 
 class SshProcess:
@@ -174,7 +176,7 @@ class SshProcess:
 
     def __init__(self, session: SshSession, channel: "Channel", attempt: LoginAttempt) -> None:
         self._session, self._channel = session, channel
-        self._allowance = Allowance(attempt.deadlines, attempt.total_until)
+        self._deadlines = ProcessDeadlines(attempt.timeouts, attempt.total_until)
 
     @property
     def session(self) -> SshSession:
@@ -184,7 +186,7 @@ class SshProcess:
         """The next bytes of standard output; b"" at its end. Raises TimeoutError."""
         channel = self._channel
         try:
-            until = self._allowance.for_output(timeout_s, has_begun=channel.out_total > 0)
+            until = self._deadlines.for_output(timeout_s, has_begun=channel.out_total > 0)
             self._connection.wait(lambda: bool(channel.out) or channel.is_over, until)
         except TimedOut:
             raise TimeoutError("the process prints nothing") from None
@@ -195,7 +197,7 @@ class SshProcess:
     def write(self, data: bytes) -> None:
         """Send to standard input. Raises OSError when the process is gone or does not read."""
         try:
-            self._connection.write(self._channel, data, self._allowance.for_input())
+            self._connection.write(self._channel, data, self._deadlines.for_input())
         except TimedOut:
             raise TimeoutError("the process does not read its input") from None
         except (Cut, NotAgreed) as error:
@@ -204,7 +206,7 @@ class SshProcess:
     def finish(self, timeout_s: float) -> Exit:
         """Close standard input, drain and wait; at the timeout the channel is closed. Output stays to be read."""
         channel, connection = self._channel, self._connection
-        until = self._allowance.for_end(timeout_s)
+        until = self._deadlines.for_end(timeout_s)
         is_timed_out = False
         try:
             connection.channels.end_input(channel)

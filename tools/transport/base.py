@@ -1,4 +1,4 @@
-"""The one protocol behind which every way to a host stands: ssh, openssh, local, replay.
+"""The one protocol of every transport to a host: ssh, openssh, local, replay.
 
 `launch` connects and starts the first process in one go (which lets a transport send both in one flight); further
 processes start on the same session. A failed login raises LoginFailed with the evidence of the attempt.
@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.errors import TriagebookError
 
 
 @dataclass(frozen=True)
-class Deadlines:
+class Timeouts:
     """Seconds each phase may take, and the whole. A host that takes TCP and stays silent is given up by `banner_s`."""
 
     connect_s: float = 8.0
@@ -29,7 +29,7 @@ class Deadlines:
 
 @dataclass(frozen=True)
 class Login:
-    """How far the way in went. phase: resolve | connect | banner | kex | host_key | auth | session | exec.
+    """How far a login went. phase: resolve | connect | banner | kex | host_key | auth | session | exec.
 
     outcome: ok | refused | no_banner | no_session | cut | timeout | host_key.
     """
@@ -67,7 +67,7 @@ class Exit:
 
 @dataclass
 class Route:
-    """Which way was taken, for `target` and `timings_ms` of a diagnosis."""
+    """Which transport was used and how, for `target` and `timings_ms` of a diagnosis."""
 
     transport: str
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class HostProcess(Protocol):
 
 
 class Session(Protocol):
-    """An open way to a host."""
+    """An open session on a host."""
 
     @property
     def login(self) -> Login:
@@ -108,8 +108,8 @@ class Session(Protocol):
         ...
 
     @property
-    def path(self) -> Route:
-        """Which way was taken and how long its phases took."""
+    def route(self) -> Route:
+        """Which transport was used and how long its phases took."""
         ...
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> HostProcess:
@@ -126,20 +126,20 @@ class Session(Protocol):
 
 
 class Transport(Protocol):
-    """A way to reach hosts by name."""
+    """Reaches hosts by name."""
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> HostProcess:
         """Connect and start the first process. Raises LoginFailed or UsageError (unknown host, unreadable key)."""
         ...
 
 
-class Allowance:
-    """Times of the monotonic clock, in seconds."""
+class ProcessDeadlines:
+    """Until when each wait on a process may last: times of the monotonic clock, from its Timeouts."""
 
-    def __init__(self, deadlines: Deadlines, total_until: float) -> None:
+    def __init__(self, timeouts: Timeouts, total_until: float) -> None:
         self._total_until = total_until
-        self._first_until = time.monotonic() + deadlines.first_byte_s
-        self._exec_s = deadlines.exec_s
+        self._first_until = time.monotonic() + timeouts.first_byte_s
+        self._exec_s = timeouts.exec_s
 
     def for_output(self, timeout_s: float, *, has_begun: bool) -> float:
         """Until when output may be waited for; the first byte has a deadline of its own."""

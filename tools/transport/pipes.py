@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from triagebook.tools.transport import waiting
-from triagebook.tools.transport.base import Allowance, Exit, Session
+from triagebook.tools.transport.base import Exit, ProcessDeadlines, Session
 
 MAX_ERROR_BYTES = 1 << 20  # of standard error, whatever the cap: a watch has none
 MAX_DROPPED_BYTES = 64 << 20  # beyond the cap: a process that goes on longer than this is ended
@@ -158,8 +158,8 @@ class PipeProcess:
 class LocalProcess:
     """A PipeProcess as the HostProcess of the protocol."""
 
-    def __init__(self, session: Session, pipes: PipeProcess, allowance: Allowance) -> None:
-        self._session, self._pipes, self._allowance = session, pipes, allowance
+    def __init__(self, session: Session, pipes: PipeProcess, deadlines: ProcessDeadlines) -> None:
+        self._session, self._pipes, self._deadlines = session, pipes, deadlines
 
     @property
     def session(self) -> Session:
@@ -168,7 +168,7 @@ class LocalProcess:
     def read(self, timeout_s: float) -> bytes:
         """The next bytes of standard output; b"" at its end. Raises TimeoutError."""
         pipes = self._pipes
-        until = self._allowance.for_output(timeout_s, has_begun=pipes.out_total > 0)
+        until = self._deadlines.for_output(timeout_s, has_begun=pipes.out_total > 0)
         try:
             pipes.wait(lambda: bool(pipes.out) or pipes.is_over, until)
         except TimeoutError:
@@ -180,7 +180,7 @@ class LocalProcess:
         if not self._pipes.is_input_open:
             raise BrokenPipeError(32, "its input is closed")
         try:
-            self._pipes.wait(lambda: True, self._allowance.for_input(), data)
+            self._pipes.wait(lambda: True, self._deadlines.for_input(), data)
         except TimeoutError:
             raise TimeoutError("the process does not read its input") from None
 
@@ -190,7 +190,7 @@ class LocalProcess:
         is_timed_out = False
         pipes.end_input()
         try:
-            pipes.wait(lambda: pipes.has_ended, self._allowance.for_end(timeout_s))
+            pipes.wait(lambda: pipes.has_ended, self._deadlines.for_end(timeout_s))
         except TimeoutError:
             is_timed_out = True
         pipes.drain_log()

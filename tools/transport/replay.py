@@ -49,7 +49,7 @@ class ReplaySession:
         self._transport, self._host = transport, host
         self._started = 0
         self.login = transport.login
-        self.path = Route("replay")
+        self.route = Route("replay")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "ReplayProcess":
         """The next recorded process, whatever `argv` is."""

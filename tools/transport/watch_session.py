@@ -1,8 +1,8 @@
-"""A way to a host that is open already: the session of a running `triagebook watch`, asked over its Unix socket.
+"""Uses the open session of a running `triagebook watch` of the same host, over its Unix socket.
 
 Where nothing can fork on the host no new login works; the watch's collector, started while the host was well, still
-answers. Without a live socket, or when the watch has no session or reads other facts, the ordinary way is taken and
-the result says why. Both ends check that the other belongs to the same user.
+answers. Without a live socket, or when the watch has no session or reads other facts, the ordinary transport is used
+and the result says why. Both ends check that the other belongs to the same user.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 from triagebook.tools import unix_socket
@@ -25,9 +25,9 @@ CONNECT_S = 1.0
 ANSWER_S = 45.0
 
 
-def socket_path(folder: FilePath, reach: str, way: str) -> FilePath:
-    """Where the watch of that host listens. `way` is what else decides where the name leads: the ssh_config in use."""
-    name = hashlib.sha256(f"{reach}\0{way}".encode()).hexdigest()[:24]
+def socket_path(folder: Path, reach: str, config: str) -> Path:
+    """Where the watch of that host listens. `config` is the ssh_config in use: it decides where a name leads."""
+    name = hashlib.sha256(f"{reach}\0{config}".encode()).hexdigest()[:24]
     return folder / f"watch-{name}.sock"
 
 
@@ -60,13 +60,13 @@ def write_message(connection: socket.socket, message: Mapping[str, object]) -> N
 
 
 class WatchTransport:
-    """Asks the watch behind `path`; `otherwise` is the ordinary way."""
+    """Asks the watch that listens at `path`; `otherwise` is the ordinary transport."""
 
-    def __init__(self, path: FilePath, otherwise: Transport) -> None:
+    def __init__(self, path: Path, otherwise: Transport) -> None:
         self._path, self._otherwise = path, otherwise
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> HostProcess:
-        """The first sample of the watch's collector, or the ordinary way. Raises LoginFailed, UsageError."""
+        """Ask the watch for its first sample, else use the ordinary transport. Raises LoginFailed, UsageError."""
         try:
             connection = self._connect()
         except OSError:
@@ -85,7 +85,7 @@ class WatchTransport:
         except LoginFailed as failed:
             login = failed.login
             raise LoginFailed(Login(login.phase, login.outcome, f"{failed} ({why})")) from failed
-        process.session.path.notes.append(why)
+        process.session.route.notes.append(why)
         log_event("transport.no_watch", host=host, says=why)
         return process
 
@@ -100,13 +100,13 @@ class WatchTransport:
 
 
 class WatchSession:
-    """The watch's session, as far as it lends it: samples, and the fixed commands of the last round."""
+    """The part of the watch's session that others may use: samples, and the fixed commands of the last round."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection, self._reader = connection, message_reader(connection)
         self._tag = secrets.token_hex(6)  # of the records, as the collector's own would be
         self.login = Login("exec", "ok")
-        self.path = Route("watch")
+        self.route = Route("watch")
 
     def ask(self, request: Mapping[str, object]) -> str:
         """The text the watch answers with. Raises OSError, ValueError: it could not, and why."""
@@ -115,8 +115,8 @@ class WatchSession:
         answer = read_message(self._reader, time.monotonic() + ANSWER_S)
         if not isinstance(answer.get("text"), str):
             raise ValueError(str(answer.get("error", "no answer"))[:200])
-        self.path.host_key = str(answer.get("host_key", self.path.host_key))[:100]
-        self.path.timings_ms["watch"] = round((time.monotonic() - started) * 1000, 1)
+        self.route.host_key = str(answer.get("host_key", self.route.host_key))[:100]
+        self.route.timings_ms["watch"] = round((time.monotonic() - started) * 1000, 1)
         return str(answer["text"])
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "WatchProcess":
@@ -128,7 +128,7 @@ class WatchSession:
         return WatchProcess(self, text, cap_bytes, goes_on=False)
 
     def read_files(self, paths: Sequence[str], *, cap_bytes: int = 1 << 16) -> Mapping[str, bytes | str]:
-        """Not by this way."""
+        """No file can be read through a watch."""
         return dict.fromkeys(paths, "the session of a watch reads no files")
 
     def close(self) -> None:

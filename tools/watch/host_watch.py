@@ -1,6 +1,6 @@
-"""The watch of one host: a session kept open, a sample when it is due or asked for, a new session when it broke.
+"""Watches one host: keeps a session open, samples it when due or asked, and opens a new session when it breaks.
 
-One thread drives it, so the session has one owner; whoever wants a sample puts an Ask into its queue. A session that
+One thread drives it, so the session has one owner; others put a WatchRequest into its queue. A session that
 merely goes silent is kept: on a host where nothing can fork it is the only one there will be.
 """
 
@@ -27,8 +27,8 @@ from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.watch.observation import (
     HeadingLimit,
     Observation,
-    Seen,
     WatchCost,
+    WatchUpdate,
     changes_between,
     refusals_between,
 )
@@ -36,29 +36,29 @@ from triagebook.tools.watch.series import Course
 
 CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost, unless more is allowed
 SLOWEST_S = 60.0  # but a host in trouble is not left unseen for longer
-BREATH_S = 5.0  # signs of life are answered at least this often
+KEEPALIVE_S = 5.0  # the host's keepalives are answered at least this often
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 SILENT_SAMPLES = 3  # so many that did not come, and a second session is tried beside the first
-MAX_ASKS = 16
+MOST_REQUESTS = 16
 
 
 @dataclass
-class Ask:
-    """Somebody wants the collector: `request` as the listener read it, the answer goes into `reply`."""
+class WatchRequest:
+    """A request to the open session, as the listener read it; the answer goes into `reply`."""
 
     request: Mapping[str, Any]
     reply: "queue.Queue[Mapping[str, object]]" = field(default_factory=lambda: queue.Queue(1))
 
 
 class HostWatch:
-    """See the module. `connect` opens a session and takes its first sample; `emit` gets each Seen."""
+    """Runs the watch of one host. `connect` opens a session and takes its first sample; `emit` gets each WatchUpdate."""
 
     def __init__(
         self,
         host: str,
         runbook: model.Runbook,
         connect: Callable[[], HostReader],
-        emit: Callable[[Seen], None],
+        emit: Callable[[WatchUpdate], None],
         *,
         every_s: float,
         now: Callable[[], datetime],
@@ -66,7 +66,7 @@ class HostWatch:
     ) -> None:
         self.host, self.runbook, self.every_s, self._cpu_share = host, runbook, every_s, cpu_share
         self.kinds = lookups.kinds_to_collect(runbook)
-        self.asks: queue.Queue[Ask | None] = queue.Queue(MAX_ASKS)
+        self.requests: queue.Queue[WatchRequest | None] = queue.Queue(MOST_REQUESTS)
         self.collection: HostReader | None = None
         self._connect, self._emit, self._now = connect, emit, now
         self._course = Course()
@@ -77,19 +77,19 @@ class HostWatch:
         self._is_stopped = False
 
     def stop(self) -> None:
-        """End it, from another thread: at the latest when the sample under way has come."""
+        """Stop it, from another thread: it ends when the sample under way has come, at the latest."""
         self._is_stopped = True
         try:
-            self.asks.put_nowait(None)
+            self.requests.put_nowait(None)
         except queue.Full:
             return  # it is awake anyway
 
     def run(self, samples: int = 0) -> None:
-        """Until `stop`, or until so many looks were taken (0: no end)."""
+        """Run until `stop`, or until so many samples were due (0: no end)."""
         try:
             while not self._is_stopped and not (samples and self._number >= samples):
                 self._number += 1
-                pace_s = self._look() if self.collection is not None else self._open()
+                pace_s = self._take_sample() if self.collection is not None else self._open()
                 if not (samples and self._number >= samples):
                     self._wait(pace_s)
         finally:
@@ -104,26 +104,26 @@ class HostWatch:
             self._report_loss(LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 500)))
             pace_s, self._retry_s = self._retry_s * random.uniform(0.8, 1.2), min(LAST_RETRY_S, self._retry_s * 2)  # noqa: S311
             return pace_s
-        log_event("watch.open", host=self.host, route=self.collection.session.path.transport)
+        log_event("watch.open", host=self.host, route=self.collection.session.route.transport)
         self._retry_s, self._cpu_ms, self._sample_ms, self._silent = FIRST_RETRY_S, 0.0, 0.0, 0
-        return self._tell(self.collection)
+        return self._report(self.collection)
 
-    def _look(self) -> float:
-        """One more sample of the open session."""
+    def _take_sample(self) -> float:
+        """Take one more sample of the open session."""
         collection = self.collection
-        assert collection is not None  # noqa: S101 - `run` asks before
+        assert collection is not None  # noqa: S101 - `run` looks before
         collection.take_sample(is_brief=True)
         collection.drop_old_samples()
         if collection.has_ended:
-            self._drop("the session broke")
+            self._end_session("the session broke")
             return 0.0
         self._silent = 0 if collection.samples[-1].is_complete else self._silent + 1
         if self._silent >= SILENT_SAMPLES:
-            self._try_beside()
-        return self._tell(self.collection or collection)
+            self._try_second_session()
+        return self._report(self.collection or collection)
 
-    def _try_beside(self) -> None:
-        """The session may be dead without a word (a host that was reset). A new one takes its place only if it comes."""
+    def _try_second_session(self) -> None:
+        """Replace a session that may be dead without a sign (a host that was reset), but only if a new one can be opened."""
         self._silent = 0
         try:
             fresh = self._connect()
@@ -135,20 +135,20 @@ class HostWatch:
             self.collection.close()
         self.collection, self._cpu_ms = fresh, 0.0
 
-    def _drop(self, why: str) -> None:
+    def _end_session(self, why: str) -> None:
         if self.collection is not None:
             self.collection.close()
         self.collection = None
         self._report_loss(LoginResult("session", "cut", why))
 
-    def _tell(self, collection: HostReader) -> float:
+    def _report(self, collection: HostReader) -> float:
         """Conclude on the newest sample and emit. Returns the seconds until the next one."""
         pace_s = self._pace(collection)
         cost = WatchCost(collection.cost.cpu_ms, collection.cost.bytes, round(pace_s, 1), collection.cost.notes[-2:])
         if not collection.samples[-1].is_complete:
             why = collection.cost.notes[-1] if collection.cost.notes else "it was cut"
             headline = f"The sample did not come; the session is kept ({safe_text(why, 200)})."
-            self._emit(Seen(Observation(self.host, self._stamp(), self._number, "inconclusive", headline, cost=cost)))
+            self._emit(WatchUpdate(Observation(self.host, self._stamp(), self._number, "inconclusive", headline, cost=cost)))
             return pace_s
         whole = tuple(sample for sample in collection.samples[-2:] if sample.is_complete)
         history = history_of(self.runbook, self.kinds, whole)
@@ -174,11 +174,11 @@ class HostWatch:
         self._before, self._uses = conclusion, found
         fullest = max(found, key=lambda use: use.used / use.limit.value, default=None)
         course = self._course.of(fullest.key) if fullest else ()
-        self._emit(Seen(observation, found, course, f"{fullest.label}, {fullest.limit.name}" if fullest else ""))
+        self._emit(WatchUpdate(observation, found, course, f"{fullest.label}, {fullest.limit.name}" if fullest else ""))
         return pace_s
 
     def _pace(self, collection: HostReader) -> float:
-        """As asked, or slower, down to one a minute, where a sample costs the host more than the share."""
+        """Seconds to the next sample: as asked, or more, up to a minute, where a sample costs the host more than the share."""
         spent = collection.cost.cpu_ms
         if spent is not None:
             if self._cpu_ms:
@@ -194,7 +194,7 @@ class HostWatch:
         self._before = None
         cost = WatchCost(None, 0, round(self._retry_s, 1))
         self._emit(
-            Seen(
+            WatchUpdate(
                 Observation(
                     self.host, self._stamp(), self._number, "unreachable", headline, login=login, changes=changes, cost=cost
                 )
@@ -202,19 +202,19 @@ class HostWatch:
         )
 
     def _wait(self, seconds: float) -> None:
-        """Until the next look is due; asks are answered, and the host's signs of life, in between."""
+        """Wait until the next sample is due; answer requests, and the host's keepalives, in between."""
         until = time.monotonic() + seconds
         while not self._is_stopped and (left := until - time.monotonic()) > 0:
             try:
-                ask = self.asks.get(timeout=min(left, BREATH_S))
+                request = self.requests.get(timeout=min(left, KEEPALIVE_S))
             except queue.Empty:
                 if self.collection is not None:
                     self.collection.poll_keepalive()
                     if self.collection.has_ended:
                         return  # the next look tells
                 continue
-            if ask is not None:
-                ask.reply.put(self._answer(ask.request))
+            if request is not None:
+                request.reply.put(self._answer(request.request))
 
     def _answer(self, request: Mapping[str, Any]) -> Mapping[str, object]:
         from triagebook.tools.watch.session_requests import answer  # noqa: PLC0415 - only when somebody asks

@@ -1,4 +1,4 @@
-"""The Unix socket by which a `diagnose` of the same user asks a running watch. 0600, in a folder of 0700."""
+"""Listens on the Unix socket by which `diagnose` of the same user asks a running watch: 0600, in a folder of 0700."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools import unix_socket
 from triagebook.tools.log import log_event
 from triagebook.tools.transport.watch_session import message_reader, read_message, write_message
-from triagebook.tools.watch.host_watch import Ask, HostWatch
+from triagebook.tools.watch.host_watch import HostWatch, WatchRequest
 
 REQUEST_S = 60.0
 REPLY_S = 40.0
@@ -22,7 +22,7 @@ AT_ONCE = 4
 
 
 class WatchListener:
-    """Listens for one HostWatch. `open` may raise UsageError; `close` takes the socket away."""
+    """Serves the requests to one HostWatch. `open` may raise UsageError; `close` removes the socket."""
 
     def __init__(self, path: Path, watch: HostWatch) -> None:
         self.path, self._watch = path, watch
@@ -30,7 +30,7 @@ class WatchListener:
         self._free = threading.BoundedSemaphore(AT_ONCE)
 
     def open(self) -> None:
-        """Raises UsageError: another watch of this host runs, or the place is not ours."""
+        """Start to listen. Raises UsageError: another watch of this host runs, or the folder is not ours alone."""
         folder = self.path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,7 +43,7 @@ class WatchListener:
                 raise UsageError("a watch of this host is already running; `diagnose` uses that one") from None
             raise UsageError(f"{self.path}: {error.strerror or error}") from None
         self._listener = listener
-        threading.Thread(target=self._serve, daemon=True, name=f"requests to the watch of {self._watch.host}").start()
+        threading.Thread(target=self._accept, daemon=True, name=f"requests to the watch of {self._watch.host}").start()
 
     def close(self) -> None:
         """Stop listening."""
@@ -55,7 +55,7 @@ class WatchListener:
             with contextlib.suppress(OSError):
                 self.path.unlink()
 
-    def _serve(self) -> None:
+    def _accept(self) -> None:
         listener = self._listener
         while listener is not None and self._listener is listener:
             try:
@@ -63,11 +63,11 @@ class WatchListener:
             except OSError:
                 return
             if self._free.acquire(blocking=False):
-                threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+                threading.Thread(target=self._serve_client, args=(connection,), daemon=True).start()
             else:
                 connection.close()
 
-    def _talk(self, connection: socket.socket) -> None:
+    def _serve_client(self, connection: socket.socket) -> None:
         try:
             with connection, contextlib.suppress(OSError, ValueError):
                 if unix_socket.peer_uid(connection) != os.getuid():
@@ -75,17 +75,17 @@ class WatchListener:
                 reader = message_reader(connection)
                 while True:
                     request = read_message(reader, time.monotonic() + REQUEST_S)
-                    write_message(connection, self._ask(Ask(request)))
+                    write_message(connection, self._ask(WatchRequest(request)))
         finally:
             self._free.release()
 
-    def _ask(self, ask: Ask) -> dict[str, object]:
+    def _ask(self, request: WatchRequest) -> dict[str, object]:
         if self._watch.collection is None:
             return {"error": "it has no session at this time"}
         try:
-            self._watch.asks.put_nowait(ask)
-            log_event("watch.lent", host=self._watch.host, asked=ask.request.get("ask"))
-            return dict(ask.reply.get(timeout=REPLY_S))
+            self._watch.requests.put_nowait(request)
+            log_event("watch.lent", host=self._watch.host, asked=request.request.get("ask"))
+            return dict(request.reply.get(timeout=REPLY_S))
         except queue.Full:
             return {"error": "too many ask it at once"}
         except queue.Empty:

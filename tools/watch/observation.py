@@ -62,8 +62,8 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An observation with what a terminal and a textfile want besides: every use, the course of the most pressing one."""
+class WatchUpdate:
+    """An observation, with what a terminal and a textfile show as well: every use, and the course of the fullest one."""
 
     observation: Observation
     uses: tuple[Use, ...] = ()

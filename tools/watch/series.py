@@ -1,4 +1,4 @@
-"""The course of every limited thing of one host, bounded however long the watch lasts."""
+"""Keeps the readings of every limit of one host, bounded however long the watch lasts."""
 
 from collections import deque
 from dataclasses import field

@@ -1,4 +1,4 @@
-"""What a watch lends of its open session to a `diagnose` of the same host: samples, and the fixed commands of lookups."""
+"""Answers what `diagnose` of the same host asks of the watch's open session: samples, and the fixed commands of lookups."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ MOST_SUSPECTS = 8
 
 
 def answer(collection: HostReader | None, request: Mapping[str, Any]) -> Mapping[str, object]:
-    """The reply to one request: `text`, or `error` in words. A malformed request is refused, never fatal."""
+    """Answer one request: `text`, or `error` in words. A malformed request is refused, never fatal."""
     if collection is None:
         return {"error": "it has no session at this time"}
     if request.get("ask") == "sample":
@@ -37,7 +37,7 @@ def _sample(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, 
     if not sample.is_complete:
         return {"error": (collection.cost.notes or ("the sample did not come",))[-1]}
     text = sample_text(n, tag, [(record.kind, record.fields) for record in sample.records])
-    return {"text": text, "host_key": collection.session.path.host_key}
+    return {"text": text, "host_key": collection.session.route.host_key}
 
 
 def _run(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, object]:

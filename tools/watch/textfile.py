@@ -1,4 +1,4 @@
-"""A watch as metrics for node_exporter's textfile collector: rooms, refusals, trends. Written whole, by rename.
+"""Writes a watch as metrics for node_exporter's textfile collector: limits, their use, refusals, trends.
 
 Series are capped: of each host the limits that refused or are fullest, and how many were left out.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.heading import Use
 from triagebook.tools.files import write_whole
-from triagebook.tools.watch.observation import HeadingLimit, Seen
+from triagebook.tools.watch.observation import HeadingLimit, WatchUpdate
 
 MOST_USES = 40  # a host
 LEAST_S = 1.0  # between two writings
@@ -33,11 +33,11 @@ class Textfile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._hosts: dict[str, Seen] = {}
+        self._hosts: dict[str, WatchUpdate] = {}
         self._stamps: dict[str, float] = {}
         self._written = 0.0
 
-    def put(self, seen: Seen, now_s: float) -> None:
+    def put(self, seen: WatchUpdate, now_s: float) -> None:
         """One more observation. Raises UsageError: the file cannot be written."""
         self._hosts[seen.observation.host] = seen
         self._stamps[seen.observation.host] = now_s
@@ -58,7 +58,7 @@ class Textfile:
             raise UsageError(f"{self._path}: {error.strerror or error}") from None
 
 
-def metrics(hosts: Sequence[Seen], stamps: Mapping[str, float]) -> str:
+def metrics(hosts: Sequence[WatchUpdate], stamps: Mapping[str, float]) -> str:
     """The text exposition format, the series of one metric together."""
     lines: dict[str, list[str]] = {name: [] for name in HELP}
     for seen in hosts:
@@ -72,7 +72,7 @@ def metrics(hosts: Sequence[Seen], stamps: Mapping[str, float]) -> str:
     return "\n".join(text) + "\n"
 
 
-def _series(seen: Seen, stamp: float) -> Iterator[tuple[str, dict[str, str], float]]:
+def _series(seen: WatchUpdate, stamp: float) -> Iterator[tuple[str, dict[str, str], float]]:
     host = {"host": seen.observation.host}
     yield "watch_up", host, float(bool(seen.uses))
     yield "watch_sample_timestamp_seconds", host, stamp

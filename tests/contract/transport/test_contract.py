@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from triagebook.tools.ssh.openssh import OpensshTransport
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, HostProcess, LoginFailed, Transport
+from triagebook.tools.transport.base import HostProcess, LoginFailed, Timeouts, Transport
 from triagebook.tools.transport.local import LocalTransport
 from triagebook.tools.transport.replay import Recording, ReplayTransport
 
@@ -28,15 +28,15 @@ class Way:
     server: Server | None
 
     def transport(self, recordings: Sequence[Recording] = (), **limits: float) -> Transport:
-        deadlines = Deadlines(**limits)
+        timeouts = Timeouts(**limits)
         if self.kind == "local":
-            return LocalTransport(deadlines)
+            return LocalTransport(timeouts)
         if self.kind == "replay":
             return ReplayTransport(tuple(recordings))
         assert self.server
         if self.kind == "openssh":
-            return OpensshTransport(config_file=self.server.config, deadlines=deadlines)
-        return SshTransport(config_file=self.server.config, deadlines=deadlines, may_fly=self.kind == "ssh:one-flight")
+            return OpensshTransport(config_file=self.server.config, timeouts=timeouts)
+        return SshTransport(config_file=self.server.config, timeouts=timeouts, allows_one_flight=self.kind == "ssh:one-flight")
 
 
 @pytest.fixture(params=KINDS)
@@ -78,11 +78,11 @@ def test_lines_are_written_and_answered_and_the_end_of_input_ends_the_process(wa
 def test_the_session_says_which_way_was_taken(way: Way) -> None:
     process = way.transport([Recording((b"x",))]).launch("box", ["true"])
     session = process.session
-    assert session.path.transport == way.kind
+    assert session.route.transport == way.kind
     assert session.login.outcome == "ok"
-    assert (session.path.host_key.startswith("SHA256:")) == (way.server is not None)
+    assert (session.route.host_key.startswith("SHA256:")) == (way.server is not None)
     if way.server:
-        assert {"connect", "banner", "kex", "auth", "session"} <= set(session.path.timings_ms)
+        assert {"connect", "banner", "kex", "auth", "session"} <= set(session.route.timings_ms)
     process.finish(10)
     session.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from triagebook.tools.ssh.openssh import OpensshTransport
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, Login, LoginFailed, Transport
+from triagebook.tools.transport.base import Login, LoginFailed, Timeouts, Transport
 
 from tests.contract.transport import servers
 from tests.hang import no_hang
@@ -25,10 +25,10 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def transport(kind: str, config: Path, **limits: float) -> Transport:
-    deadlines = Deadlines(**{"connect_s": 3.0, "banner_s": 1.0, "kex_s": 1.0, "auth_s": 3.0, "exec_s": 3.0, **limits})
+    timeouts = Timeouts(**{"connect_s": 3.0, "banner_s": 1.0, "kex_s": 1.0, "auth_s": 3.0, "exec_s": 3.0, **limits})
     if kind == "openssh":
-        return OpensshTransport(config_file=config, deadlines=deadlines)
-    return SshTransport(config_file=config, deadlines=deadlines, may_fly=kind == "ssh:one-flight")
+        return OpensshTransport(config_file=config, timeouts=timeouts)
+    return SshTransport(config_file=config, timeouts=timeouts, allows_one_flight=kind == "ssh:one-flight")
 
 
 def failed(kind: str, config: Path, **limits: float) -> Login:

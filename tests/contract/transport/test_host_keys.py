@@ -26,7 +26,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def transport(kind: str, config: Path) -> Transport:
     if kind == "openssh":
         return OpensshTransport(config_file=config)
-    return SshTransport(config_file=config, may_fly=kind == "ssh:one-flight")
+    return SshTransport(config_file=config, allows_one_flight=kind == "ssh:one-flight")
 
 
 def fingerprint(key: Path) -> str:
@@ -46,7 +46,7 @@ def reach(kind: str, server: Server) -> str:
     assert process.read(5) == b"in\n"
     process.finish(5)
     process.session.close()
-    return process.session.path.host_key
+    return process.session.route.host_key
 
 
 @pytest.mark.parametrize("key_type", ["ed25519", "ecdsa", "rsa"])

@@ -13,7 +13,7 @@ from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
 from triagebook.tools.ssh.public_keys import fingerprint
 from triagebook.tools.ssh.recent_logins import RecentLogins
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, HostProcess, LoginFailed
+from triagebook.tools.transport.base import HostProcess, LoginFailed, Timeouts
 
 from tests.contract.transport import servers
 from tests.sshd import Ground, make_key, public
@@ -36,7 +36,7 @@ def reached(process: HostProcess) -> str:
     assert process.read(5) == b"pace\n"
     assert process.finish(5).status == 0
     process.session.close()
-    return process.session.path.transport
+    return process.session.route.transport
 
 
 def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_pat
             process = launch(servers.write_config(place, port, tmp_path))
             assert len(relay.sent) == 2  # flights 2 and 3; flight 1 is TCP's
             assert reached(process) == "ssh:one-flight"
-    assert process.session.path.notes == []
+    assert process.session.route.notes == []
 
 
 def test_the_collectors_program_and_the_login_fit_into_the_first_window_of_tcp(place: Ground, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_host_that_unpacks_or_not_gets_the_same_bytes(compression: str, place:
             while len(got) < len(sent):
                 got += servers.more(process)
             assert got == sent
-        assert (process.finish(5).status, process.session.path.transport) == (0, "ssh:one-flight")
+        assert (process.finish(5).status, process.session.route.transport) == (0, "ssh:one-flight")
         assert process.session.connection.handshake.is_compressing == (compression == "delayed")  # type: ignore[attr-defined]
 
 
@@ -89,23 +89,23 @@ def test_both_methods_that_are_sent_ahead_reach_a_host_that_has_them(place: Grou
         config = servers.write_config(place, port, tmp_path)
         for kex in (MLKEM, CURVE25519):
             RecentLogins(memory).remember(place.user, f"[127.0.0.1]:{port}", "one-flight", fingerprint_of(place.user_key), kex)
-            process = launch(config, ways_file=memory)
-            assert (reached(process), process.session.path.notes) == ("ssh:one-flight", [])
+            process = launch(config, recent_logins_file=memory)
+            assert (reached(process), process.session.route.notes) == ("ssh:one-flight", [])
 
 
 def test_stock_order_waits_for_each_answer(place: Ground, tmp_path: Path) -> None:
     with place.sshd() as server:
         relay = servers.Relay(server.port)
         with servers.listening(relay) as port:
-            process = launch(servers.write_config(place, port, tmp_path), may_fly=False)
+            process = launch(servers.write_config(place, port, tmp_path), allows_one_flight=False)
             assert len(relay.sent) >= 6
             assert reached(process) == "ssh:stock"
 
 
-@pytest.mark.parametrize("may_fly", [True, False])
-def test_a_host_that_renews_its_keys_often_loses_no_byte(may_fly: bool, place: Ground) -> None:
+@pytest.mark.parametrize("allows_one_flight", [True, False])
+def test_a_host_that_renews_its_keys_often_loses_no_byte(allows_one_flight: bool, place: Ground) -> None:
     with place.sshd({"RekeyLimit": "64K", "LogLevel": "DEBUG1"}) as server:
-        transport = SshTransport(config_file=server.config, may_fly=may_fly)
+        transport = SshTransport(config_file=server.config, allows_one_flight=allows_one_flight)
         process = transport.launch("box", ["sh", "-c", "head -c 1000000 /dev/zero >&2; exec cat"], cap_bytes=10_000_000)
         sent = bytes(range(256)) * 4000
         for start in range(0, len(sent), 50_000):
@@ -120,10 +120,10 @@ def test_a_host_that_renews_its_keys_often_loses_no_byte(may_fly: bool, place: G
         assert server.log().count("rekey") > 5
 
 
-@pytest.mark.parametrize("may_fly", [True, False])
-def test_strict_key_exchange_is_agreed_with_openssh(may_fly: bool, place: Ground) -> None:
+@pytest.mark.parametrize("allows_one_flight", [True, False])
+def test_strict_key_exchange_is_agreed_with_openssh(allows_one_flight: bool, place: Ground) -> None:
     with place.sshd() as server:
-        process = SshTransport(config_file=server.config, may_fly=may_fly).launch("box", ["true"])
+        process = SshTransport(config_file=server.config, allows_one_flight=allows_one_flight).launch("box", ["true"])
         assert process.session.connection.handshake.is_strict
         process.finish(5)
         process.session.close()
@@ -132,15 +132,15 @@ def test_strict_key_exchange_is_agreed_with_openssh(may_fly: bool, place: Ground
 IGNORE = bytes.fromhex("0000000c 0a 02 00000000") + bytes(6)
 
 
-@pytest.mark.parametrize("may_fly", [True, False])
+@pytest.mark.parametrize("allows_one_flight", [True, False])
 @pytest.mark.parametrize("place_of_it", ["before KEXINIT", "after KEXINIT"])
 def test_a_packet_put_into_the_first_key_exchange_is_noticed(
-    may_fly: bool, place_of_it: str, place: Ground, tmp_path: Path
+    allows_one_flight: bool, place_of_it: str, place: Ground, tmp_path: Path
 ) -> None:
     with place.sshd() as server:
         relay = servers.Relay(server.port, inject=IGNORE, is_first=place_of_it == "before KEXINIT")
         with servers.listening(relay) as port, pytest.raises(LoginFailed) as caught:
-            launch(servers.write_config(place, port, tmp_path), may_fly=may_fly)
+            launch(servers.write_config(place, port, tmp_path), allows_one_flight=allows_one_flight)
     assert (caught.value.login.phase, caught.value.login.outcome) == ("kex", "refused")
     assert "Accepted" not in server.log()
 
@@ -156,11 +156,11 @@ def test_every_cipher_and_mac_works(cipher: str, mac: str, place: Ground) -> Non
 def test_a_host_without_the_key_exchange_is_reached_in_stock_order_and_remembered(kex: str, place: Ground, tmp_path: Path) -> None:
     memory = tmp_path / "state" / "ways"
     with place.sshd({"KexAlgorithms": kex}) as server:
-        first = launch(server.config, ways_file=memory)
-        assert "one flight failed" in " ".join(first.session.path.notes)
+        first = launch(server.config, recent_logins_file=memory)
+        assert "one flight failed" in " ".join(first.session.route.notes)
         assert reached(first) == "ssh:stock"
-        second = launch(server.config, ways_file=memory)
-        assert second.session.path.notes == []
+        second = launch(server.config, recent_logins_file=memory)
+        assert second.session.route.notes == []
         assert reached(second) == "ssh:stock"
     assert stat.S_IMODE(memory.stat().st_mode) == 0o600
 
@@ -171,23 +171,23 @@ def test_a_key_that_worked_among_several_is_remembered_and_flown_with(place: Gro
     with place.sshd() as server:
         config = Path(server.config)
         config.write_text(config.read_text().replace("  IdentityFile", f"  IdentityFile {stranger}\n  IdentityFile"))
-        assert reached(launch(config, ways_file=memory)) == "ssh:stock"
-        assert reached(launch(config, ways_file=memory)) == "ssh:one-flight"
+        assert reached(launch(config, recent_logins_file=memory)) == "ssh:stock"
+        assert reached(launch(config, recent_logins_file=memory)) == "ssh:one-flight"
         (server.folder / "authorized_keys").write_text(public(stranger) + "\n")
-        third = launch(config, ways_file=memory)
-        assert "one flight failed" in " ".join(third.session.path.notes)
+        third = launch(config, recent_logins_file=memory)
+        assert "one flight failed" in " ".join(third.session.route.notes)
         assert reached(third) == "ssh:stock"
-        assert reached(launch(config, ways_file=memory)) == "ssh:one-flight"
+        assert reached(launch(config, recent_logins_file=memory)) == "ssh:one-flight"
     assert server.log().count("Accepted publickey") == 4
 
 
-@pytest.mark.parametrize("may_fly", [True, False])
-def test_a_refused_key_is_never_offered_again_in_the_same_run(may_fly: bool, place: Ground, tmp_path: Path) -> None:
+@pytest.mark.parametrize("allows_one_flight", [True, False])
+def test_a_refused_key_is_never_offered_again_in_the_same_run(allows_one_flight: bool, place: Ground, tmp_path: Path) -> None:
     stranger = make_key(tmp_path / "stranger")
     with place.sshd({"LogLevel": "DEBUG"}) as server:
         config = Path(server.config)
         config.write_text(config.read_text().replace(str(place.user_key), str(stranger)))
-        transport = SshTransport(config_file=config, may_fly=may_fly)
+        transport = SshTransport(config_file=config, allows_one_flight=allows_one_flight)
         for _ in range(3):
             with pytest.raises(LoginFailed) as caught:
                 transport.launch("box", ["true"])
@@ -199,7 +199,7 @@ def test_several_processes_share_the_memory(place: Ground, tmp_path: Path) -> No
     memory = tmp_path / "ways"
     memory.write_text('{"host": "half a line\n\x00\xff[]\n{}\n17\n')
     with place.sshd() as server:
-        transport = SshTransport(config_file=server.config, ways_file=memory)
+        transport = SshTransport(config_file=server.config, recent_logins_file=memory)
         results: list[str] = []
 
         def go() -> None:
@@ -211,23 +211,23 @@ def test_several_processes_share_the_memory(place: Ground, tmp_path: Path) -> No
         for thread in threads:
             thread.join(20)
         assert results == ["ssh:one-flight"] * 8
-        assert reached(launch(server.config, ways_file=memory)) == "ssh:one-flight"
+        assert reached(launch(server.config, recent_logins_file=memory)) == "ssh:one-flight"
 
 
 def test_a_memory_that_cannot_be_written_is_no_failure(place: Ground, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with place.sshd() as server:
-        assert reached(launch(server.config, ways_file=tmp_path / "file" / "ways")) == "ssh:one-flight"
+        assert reached(launch(server.config, recent_logins_file=tmp_path / "file" / "ways")) == "ssh:one-flight"
 
 
 def test_a_host_that_numbers_its_channels_otherwise_is_reached_in_stock_order(place: Ground, tmp_path: Path) -> None:
     memory = tmp_path / "ways"
     with servers.paramiko_server(place, first_channel=5) as port:
         config = servers.write_config(place, port, tmp_path)
-        process = launch(config, ways_file=memory)
-        assert "calls its first channel 5, not 0" in " ".join(process.session.path.notes)
+        process = launch(config, recent_logins_file=memory)
+        assert "calls its first channel 5, not 0" in " ".join(process.session.route.notes)
         assert reached(process) == "ssh:stock"
-        assert launch(config, ways_file=memory).session.path.notes == []
+        assert launch(config, recent_logins_file=memory).session.route.notes == []
 
 
 def test_paramikos_server_is_reached_in_one_flight(place: Ground, tmp_path: Path) -> None:
@@ -239,11 +239,11 @@ def test_asyncssh_which_opens_channels_late_is_reached_in_stock_order_and_rememb
     memory = tmp_path / "ways"
     with servers.asyncssh_server(place) as port:
         config = servers.write_config(place, port, tmp_path)
-        first = launch(config, ways_file=memory)
-        assert "one flight failed" in " ".join(first.session.path.notes)
+        first = launch(config, recent_logins_file=memory)
+        assert "one flight failed" in " ".join(first.session.route.notes)
         assert reached(first) == "ssh:stock"
-        second = launch(config, ways_file=memory)
-        assert (second.session.path.notes, reached(second)) == ([], "ssh:stock")
+        second = launch(config, recent_logins_file=memory)
+        assert (second.session.route.notes, reached(second)) == ([], "ssh:stock")
 
 
 @pytest.mark.skipif(not servers.DROPBEAR or os.getuid() != 0, reason="needs dropbear and root")
@@ -254,7 +254,7 @@ def test_dropbear_is_reached_in_one_flight(place: Ground, tmp_path: Path) -> Non
 
 def test_a_silent_third_flight_ends_by_its_deadline(place: Ground, tmp_path: Path) -> None:
     with place.sshd({"ForceCommand": "sleep 20"}) as server:
-        process = SshTransport(config_file=server.config, deadlines=Deadlines(first_byte_s=0.5)).launch("box", ["true"])
+        process = SshTransport(config_file=server.config, timeouts=Timeouts(first_byte_s=0.5)).launch("box", ["true"])
         with pytest.raises(TimeoutError):
             process.read(10)
         process.session.close()

@@ -11,7 +11,7 @@ import pytest
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh.openssh import OpensshTransport
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, HostProcess, LoginFailed
+from triagebook.tools.transport.base import HostProcess, LoginFailed, Timeouts
 
 from tests.contract.transport import servers
 from tests.hang import no_hang
@@ -29,7 +29,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def launch(kind: str, config: Path, host: str = "box") -> HostProcess:
     if kind == "openssh":
         return OpensshTransport(config_file=config).launch(host, ["sh", "-c", "echo in; cat"])
-    return SshTransport(config_file=config, may_fly=kind == "ssh:one-flight").launch(host, ["sh", "-c", "echo in; cat"])
+    return SshTransport(config_file=config, allows_one_flight=kind == "ssh:one-flight").launch(host, ["sh", "-c", "echo in; cat"])
 
 
 def talk(process: HostProcess) -> None:
@@ -67,8 +67,8 @@ def test_a_host_behind_jump_hosts_is_reached(kind: str, count: int, place: Groun
         for server in everyone:
             assert f"Accepted publickey for {server.user}" in server.log()
     if kind != "openssh":
-        assert any("over jump host" in note for note in process.session.path.notes)
-        assert process.session.path.transport == kind
+        assert any("over jump host" in note for note in process.session.route.notes)
+        assert process.session.route.transport == kind
 
 
 @pytest.mark.parametrize("kind", KINDS[:2], indirect=True)
@@ -191,7 +191,7 @@ def test_an_encrypted_key_is_used_when_the_agent_holds_it(kind: str, place: Grou
         config = with_agent(server, where, identity=f"  IdentitiesOnly yes\n  IdentityFile {key}\n")
         process = launch(kind, config)
         if kind != "openssh":
-            assert process.session.path.transport == kind
+            assert process.session.route.transport == kind
         talk(process)
 
 
@@ -248,10 +248,10 @@ def test_an_agent_that_hangs_does_not_hang_the_login(place: Ground, tmp_path: Pa
         silent.bind(str(path))
         silent.listen(5)
         config = with_agent(server, str(path), identity=f"  IdentityFile {place.user_key}\n")
-        transport = SshTransport(config_file=config, deadlines=Deadlines(auth_s=1))
+        transport = SshTransport(config_file=config, timeouts=Timeouts(auth_s=1))
         with no_hang(1.5):
             process = transport.launch("box", ["true"])
-        assert "does not answer in time" in " ".join(process.session.path.notes)
+        assert "does not answer in time" in " ".join(process.session.route.notes)
         process.finish(5)
         process.session.close()
 

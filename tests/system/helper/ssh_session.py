@@ -39,7 +39,7 @@ class SshSession:
     def __init__(self, *command: str) -> None:
         self.command = ("ssh", *command)
         self.login = Login("exec", "ok")
-        self.path = Route("openssh")
+        self.route = Route("openssh")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> SshProcess:
         """One more ssh."""

@@ -140,11 +140,11 @@ def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: s
     from triagebook.tools.collector import collect
     from triagebook.tools.diagnosis import lookups
     from triagebook.tools.ssh.transport import SshTransport
-    from triagebook.tools.transport.base import Deadlines
+    from triagebook.tools.transport.base import Timeouts
 
     kinds = lookups.kinds_to_collect(catalog().load("enomem"))
     for session_s, is_complete in ((None, False), (60.0, True)):
-        transport = SshTransport(config_file=box.config, deadlines=Deadlines(total_s=1.5, session_s=session_s))
+        transport = SshTransport(config_file=box.config, timeouts=Timeouts(total_s=1.5, session_s=session_s))
         collection = collect.start(transport, "box", kinds, cpu_limit_s=None)
         time.sleep(1.6)  # the deadline itself
         collection.take_sample()

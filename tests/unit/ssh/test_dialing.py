@@ -9,7 +9,7 @@ from triagebook.bot.cli import early_connect
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh.algorithms import CURVE25519
 from triagebook.tools.ssh.transport import SshTransport
-from triagebook.tools.transport.base import Deadlines, LoginFailed
+from triagebook.tools.transport.base import LoginFailed, Timeouts
 
 from tests.sshd import make_key
 
@@ -53,7 +53,7 @@ def test_a_dialed_host_with_one_sure_key_is_greeted_before_it_is_launched(listen
 def test_what_fails_at_dialing_is_told_by_launch(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    transport = SshTransport(config_file=config(tmp_path, port), deadlines=Deadlines(connect_s=2))
+    transport = SshTransport(config_file=config(tmp_path, port), timeouts=Timeouts(connect_s=2))
     transport.dial("box")
     with pytest.raises(LoginFailed) as failed:
         transport.launch("box", ("true",))

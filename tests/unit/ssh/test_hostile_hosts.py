@@ -19,7 +19,7 @@ from triagebook.tools.ssh.known_hosts import KnownHost
 from triagebook.tools.ssh.public_keys import fingerprint, is_signed_by
 from triagebook.tools.ssh.sftp import read_files
 from triagebook.tools.ssh.wire import Malformed, Reader, mpint, string, uint32
-from triagebook.tools.transport.base import Deadlines, LoginFailed
+from triagebook.tools.transport.base import LoginFailed, Timeouts
 
 CHECK = HostKeyCheck("h", "h", 22, KnownHost("h", ()))
 
@@ -68,14 +68,14 @@ ANY = st.builds(lambda kind, rest: bytes((kind,)) + rest, st.integers(0, 255), s
 @given(payloads=st.lists(st.one_of(KEXINIT, REPLY, ANY), max_size=5), tail=st.binary(max_size=40))
 def test_a_key_exchange_with_a_hostile_host_fails_as_evidence(eager: str | None, payloads: list[bytes], tail: bytes) -> None:
     connection = Connection(Pipe(b"SSH-2.0-x\r\n" + b"".join(map(packet, payloads)) + tail), CHECK, eager)
-    attempt = LoginAttempt("h", Deadlines())
+    attempt = LoginAttempt("h", Timeouts())
     with pytest.raises(LoginFailed):
         _exchange(connection, attempt)
 
 
 def _exchange(connection: Connection, attempt: LoginAttempt) -> None:
     with attempt.phase("kex"):
-        connection.greet(time.monotonic() + 1)
+        connection.exchange_identifications(time.monotonic() + 1)
         connection.exchange_keys(time.monotonic() + 1)
 
 
@@ -96,9 +96,9 @@ def test_what_a_host_said_before_it_closed_is_read_though_nothing_can_be_sent() 
             raise Cut("broken pipe")
 
     with pytest.raises(NotSsh, match="Exceeded MaxStartups"):
-        Connection(Closed(b"Exceeded MaxStartups\r\n"), CHECK).greet(0.0)
+        Connection(Closed(b"Exceeded MaxStartups\r\n"), CHECK).exchange_identifications(0.0)
     with pytest.raises(Cut, match="closed by the host"):
-        Connection(Closed(b""), CHECK).greet(0.0)
+        Connection(Closed(b""), CHECK).exchange_identifications(0.0)
 
 
 def test_messages_wait_while_the_host_renews_the_keys() -> None:
@@ -116,11 +116,11 @@ def test_messages_wait_while_the_host_renews_the_keys() -> None:
 
 def test_a_refused_key_is_tried_again_by_a_run_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = connector.RefusedKeys()
-    refused.at("ann", "web1").add("SHA256:k")
-    assert refused.at("ann", "web1") == {"SHA256:k"}
-    assert refused.at("bob", "web1") == set()
-    monkeypatch.setattr(connector, "REFUSED_KEPT_S", -1.0)
-    assert refused.at("ann", "web1") == set()
+    refused.get("ann", "web1").add("SHA256:k")
+    assert refused.get("ann", "web1") == {"SHA256:k"}
+    assert refused.get("bob", "web1") == set()
+    monkeypatch.setattr(connector, "REFUSED_FOR_S", -1.0)
+    assert refused.get("ann", "web1") == set()
 
 
 def test_more_than_the_window_and_the_cap_is_dropped_and_counted() -> None:
@@ -180,7 +180,7 @@ def test_bidirectional_and_control_characters_are_escaped() -> None:
 
 def test_every_fault_has_a_class(tmp_path: Path) -> None:
     for fault in (*FAILURES, TimedOut):
-        attempt = LoginAttempt("h", Deadlines())
+        attempt = LoginAttempt("h", Timeouts())
         for phase in ("connect", "banner", "kex", "auth", "session", "exec"):
             with pytest.raises(LoginFailed) as caught, attempt.phase(phase):
                 raise fault("connection closed by the host")

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from triagebook.tools.ssh import recent_logins
-from triagebook.tools.ssh.recent_logins import KEPT_S, ONE_FLIGHT, STOCK, RecentLogin, RecentLogins
+from triagebook.tools.ssh.recent_logins import REMEMBERED_S, ONE_FLIGHT, STOCK, RecentLogin, RecentLogins
 
 
 class Clock:
@@ -22,7 +22,7 @@ def test_what_was_remembered_is_known_to_the_next_run_until_it_is_old(tmp_path: 
     later = RecentLogins(file, clock)
     assert later.get("ann", "web1") == RecentLogin(ONE_FLIGHT, "SHA256:k", "curve25519-sha256", clock.now)
     assert later.get("bob", "web1") is None
-    clock.now += KEPT_S[ONE_FLIGHT]
+    clock.now += REMEMBERED_S[ONE_FLIGHT]
     assert later.get("ann", "web1") is None
 
 

@@ -19,8 +19,8 @@ from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.records import Record, Sample
 from triagebook.tools.collector.collect import Cost
 from triagebook.tools.transport.base import Login, LoginFailed, Route
-from triagebook.tools.watch.host_watch import SILENT_SAMPLES, Ask, HostWatch
-from triagebook.tools.watch.observation import Seen
+from triagebook.tools.watch.host_watch import SILENT_SAMPLES, HostWatch, WatchRequest
+from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.series import FORGOTTEN_AFTER, LONG, MOST_SERIES, RECENT, Course
 from triagebook.tools.watch.textfile import MOST_USES, Textfile, metrics
 
@@ -53,7 +53,7 @@ class FakeCollection:
         self.samples: tuple[Sample, ...] = ()
         self.has_ended = self.is_closed = False
         self.breaths = 0
-        self.session = SimpleNamespace(path=Route("ssh:stock"))
+        self.session = SimpleNamespace(route=Route("ssh:stock"))
         self.take_sample()
 
     def take_sample(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
@@ -77,9 +77,9 @@ class FakeCollection:
         self.is_closed = True
 
 
-def watched(*sessions: Any, every_s: float = 0.0, looks: int = 0) -> tuple[list[Seen], list[Any]]:
+def watched(*sessions: Any, every_s: float = 0.0, looks: int = 0) -> tuple[list[WatchUpdate], list[Any]]:
     """The observations of a watch whose connects give these sessions, or fail with these errors."""
-    seen: list[Seen] = []
+    seen: list[WatchUpdate] = []
     coming = list(sessions)
 
     def connect() -> Any:
@@ -183,7 +183,7 @@ def test_an_ask_is_answered_between_samples_and_a_malformed_one_refused() -> Non
 
 
 def test_an_ask_waits_in_the_queue_of_the_one_thread() -> None:
-    ask = Ask({})
+    ask = WatchRequest({})
     assert isinstance(ask.reply, queue.Queue)
     assert ask.reply.maxsize == 1
 
@@ -210,9 +210,9 @@ def test_a_leak_of_hours_is_seen_though_its_minutes_are_flat() -> None:
     assert trend.slope_per_s * 3600 == pytest.approx(18, rel=0.1)
 
 
-def seen_with(uses: tuple[Use, ...], host: str = "web01") -> Seen:
+def seen_with(uses: tuple[Use, ...], host: str = "web01") -> WatchUpdate:
     (seen,), _ = watched(FakeCollection([sample(1)]), looks=1)
-    return Seen(type(seen.observation)(**{**vars(seen.observation), "host": host}), uses, ((10.0, 100.0),), "x")
+    return WatchUpdate(type(seen.observation)(**{**vars(seen.observation), "host": host}), uses, ((10.0, 100.0),), "x")
 
 
 def test_metrics_are_escaped_capped_and_the_refusing_come_first() -> None:
