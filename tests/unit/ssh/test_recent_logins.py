@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from triagebook.tools.ssh import recent_logins
-from triagebook.tools.ssh.recent_logins import REMEMBERED_S, ONE_FLIGHT, STOCK, RecentLogin, RecentLogins
+from triagebook.tools.ssh.recent_logins import ONE_FLIGHT, REMEMBERED_S, STOCK, RecentLogin, RecentLogins
 
 
 class Clock:

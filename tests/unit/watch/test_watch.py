@@ -164,7 +164,7 @@ def test_an_ask_is_answered_between_samples_and_a_malformed_one_refused() -> Non
     session: Any = FakeCollection([sample(1), sample(2), sample(3)])
     watch = HostWatch("web01", RUNBOOK, lambda: session, lambda _seen: None, every_s=9.0, now=lambda: datetime.now(UTC))
     watch.collection = session
-    session.session = type("S", (), {"path": type("P", (), {"host_key": "SHA256:x"})})
+    session.session = type("S", (), {"route": type("P", (), {"host_key": "SHA256:x"})})
     good = watch._answer({"ask": "sample", "n": 1, "tag": "abcdefabcdef", "program": "", "suspects": [1, -5, "x"]})
     assert str(good["text"]).startswith("triagebook/1 abcdefabcdef\nabcdefabcdef\t1\tkernel_limits\tare\t")
     for bad in (
