@@ -1,4 +1,4 @@
-"""The one JSON of fixes, locks and audit rows: the server's socket, `--json`, MCP and every other face read this shape.
+"""Makes the one JSON of fixes, locks and audit rows that the server's socket, `--json`, MCP and every other face show.
 
 Its members are the fields of the services' views (tools/fixes/views.py), in their order; `plan` is the plan as it is
 digested. A member is never renamed or removed: programs read it.
@@ -93,6 +93,7 @@ class AuditProofJson(TypedDict):
     checkpoint: str
     vkey: str
     old_size: int
+    old_root: str
     consistency: list[str]
 
 
@@ -104,32 +105,32 @@ class AuditEntryJson(TypedDict):
 
 
 def fix(view: FixView) -> FixJson:
-    """A fix with its plan and votes."""
+    """Return a fix with its plan and votes."""
     found: FixJson = to_plain(view)
     return found
 
 
 def fixes(views: Iterable[FixSummary]) -> list[FixSummaryJson]:
-    """A list of fixes, newest first."""
+    """Return a list of fixes, newest first."""
     return [to_plain(view) for view in views]
 
 
 def lock(view: LockView) -> LockJson:
-    """A locked host."""
+    """Return a locked host."""
     found: LockJson = to_plain(view)
     return found
 
 
 def locks(views: Iterable[LockView]) -> list[LockJson]:
-    """A list of locked hosts."""
+    """Return a list of locked hosts."""
     return [lock(view) for view in views]
 
 
 def audit_rows(rows: Iterable[AuditRow]) -> list[AuditRowJson]:
-    """Rows of the audit log."""
+    """Return rows of the audit log."""
     return [to_plain(row) for row in rows]
 
 
 def audit_entry(row: AuditRow, proof: AuditProof) -> AuditEntryJson:
-    """One row of the audit log with its proof."""
+    """Return one row of the audit log with its proof."""
     return {"row": to_plain(row), "proof": to_plain(proof)}
