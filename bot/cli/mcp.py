@@ -53,8 +53,8 @@ def http_face(
     options = http.http_options(listen, **values)
 
     @contextmanager
-    def face(place: "RunningServer") -> Iterator[None]:
-        _, app = http.build_application(options, place, hosts.service, hosts.names, hosts.default_runbook)
+    def face(running: "RunningServer") -> Iterator[None]:
+        _, app = http.build_application(options, running, hosts.service, hosts.names, hosts.default_runbook)
         http.mount(app, mounted)
         with http.listen(options, app) as port:
             log_event("server.listening", face="mcp", address=f"{options.host}:{port}{http.PATH}")

@@ -1,6 +1,6 @@
-"""How often one account may ask, and how many questions may wait. Counted in memory, by the account that the channel proved.
+"""Limits how often one account may ask, and how many questions may wait, by the account that the channel proved.
 
-Limits are not shared between processes: each replica allows as much.
+Limits are counted in memory and not shared between processes: each replica allows as much.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Who may have a host diagnosed through a face, and be shown what was found. Asked for every account, joined run or not."""
+"""Decides who may have a host diagnosed through a face and be shown the answer. Every account is asked about, joined or not."""
 
 from typing import Protocol
 

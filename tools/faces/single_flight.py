@@ -1,4 +1,4 @@
-"""Equal questions that are asked at the same time are answered by one run: single-flight, for every face.
+"""Answers equal questions that are asked at the same time by one run (single-flight), for every face.
 
 Each face calls the same three parts for an account it has identified: `permission` (may this account have that host
 diagnosed?), `limits` (how often, how many at once), and this one, which coalesces what is equal. A run that fails fails

@@ -1,1 +1,1 @@
-"""The MCP face: tools, resources and a prompt for assistants. It parses and renders; the services decide."""
+"""Serves assistants over MCP: tools, resources and a prompt. This face parses and renders; the services decide."""

@@ -1,4 +1,4 @@
-"""What the tools answer: frozen data, its JSON Schema is each tool's output schema. No `slots`: that would lose the schema.
+"""Defines what the tools answer, as frozen data: its JSON Schema is each tool's output schema (`slots` would lose it).
 
 Every text here is ours (words of a runbook, of the policy, of the inventory), except inside `untrusted`.
 """

@@ -1,4 +1,4 @@
-"""The arguments of the tools: typed, bounded, each with a sentence. None of them says yes to a fix, and none takes a command.
+"""Defines the arguments of the tools: typed, bounded, each with a sentence. None approves a fix, and none takes a command.
 
 What a name may be stands in the schema; the inventory and the services check it, so that a wrong one is refused with a
 reason and recorded.

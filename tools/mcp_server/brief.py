@@ -1,4 +1,4 @@
-"""A diagnosis for a model: what is ours as typed members, what the host made as fenced text, all of it in two kilobytes."""
+"""Renders a diagnosis for a model in two kilobytes: our words as typed members, the host's words as fenced text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,12 +20,12 @@ STATUS: Mapping[str, str] = {
 
 
 def uri_of(diagnosis: Diagnosis) -> str:
-    """Where the whole diagnosis is read."""
+    """Return the address of the whole diagnosis."""
     return f"diagnosis://{diagnosis.id}"
 
 
 def answer_of(diagnosis: Diagnosis) -> DiagnosisAnswer:
-    """The typed answer."""
+    """Return the typed answer of a diagnosis."""
     verdict = diagnosis.verdict
     return DiagnosisAnswer(
         diagnosis_id=diagnosis.id,
@@ -47,7 +47,7 @@ def answer_of(diagnosis: Diagnosis) -> DiagnosisAnswer:
 
 
 def text_of(answer: DiagnosisAnswer) -> str:
-    """The same in at most `MAX_BYTES` bytes: verdict, what is ruled out and not judged, offers, what next, then the data."""
+    """Return the answer as text of at most `MAX_BYTES` bytes: verdict, ruled out, not judged, offers, next steps, then data."""
     lines = list(_lines(answer))
     ours = "\n".join(lines)
     data = fence(answer.untrusted, MAX_BYTES - len(ours.encode()) - 1)
@@ -55,7 +55,7 @@ def text_of(answer: DiagnosisAnswer) -> str:
 
 
 def next_actions(diagnosis: Diagnosis) -> Iterator[str]:
-    """What a careful assistant does now."""
+    """List what a careful assistant does now."""
     host = diagnosis.host.name
     if diagnosis.status == "unreachable":
         yield "Explain how the login failed; do not guess a cause."
@@ -70,7 +70,7 @@ def next_actions(diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
-    """What one section says, a line each, as made by the host."""
+    """Return the lines of one section, as the host made them."""
     if section == "verdicts":
         verdicts = [verdict for verdict in (diagnosis.verdict, *diagnosis.also) if verdict]
         return [("verdict", f"{item.cause}, {item.active}, {item.strength}: {item.summary}") for item in verdicts]
@@ -130,7 +130,7 @@ def _cause(verdict: Verdict) -> CauseAnswer:
 
 
 def _distinct(offers: Sequence[OfferedRemediation]) -> list[OfferedRemediation]:
-    """One of each remediation; the culprits stand in the data."""
+    """Return one offer of each remediation; the culprits stand in the data."""
     return list({offer.id: offer for offer in reversed(offers)}.values())[::-1][:MAX_OFFERS]
 
 
@@ -144,7 +144,7 @@ def _offer(offer: OfferedRemediation) -> OfferAnswer:
 
 
 def _untrusted_pairs(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
-    """What the host made, most telling first: what does not fit is cut from the end."""
+    """List what the host made, the most telling first: what does not fit is cut from the end."""
     yield "headline", diagnosis.headline
     if diagnosis.status == "unreachable":
         yield "login", f"{diagnosis.login.phase}: {diagnosis.login.message}"

@@ -1,4 +1,4 @@
-"""The server, with a guard before every call, read and prompt: rate, scope, no argument that the schema does not know.
+"""Checks every call, read and prompt before it runs: its rate, its scope, and that the schema knows each argument.
 
 A refusal here goes into the audit log like one of the services, under the account that the transport proved.
 """
@@ -26,7 +26,7 @@ SILENT = frozenset({"no_server"})
 
 
 class CheckedServer(MCPServer[Any]):
-    """An MCP server that asks who calls before anything else."""
+    """An MCP server that identifies and checks its caller before anything else."""
 
     def __init__(self, caller: GetCaller, backend: FixBackend, limits: RateLimits, tools: list[Tool], **settings: Any) -> None:
         super().__init__(tools=tools, **settings)
@@ -72,7 +72,7 @@ class CheckedServer(MCPServer[Any]):
     async def read_resource(
         self, uri: Any, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        """Guard, then read. What may be read is decided by the reader, by host."""
+        """Check the read, then do it. Which hosts may be read is decided where they are read."""
         caller = self.caller()
         try:
             self._check(caller, READ)
@@ -84,7 +84,7 @@ class CheckedServer(MCPServer[Any]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """Guard, then render."""
+        """Check the rate, then render the prompt."""
         self._limits.take(self.caller().key)
         return await super().get_prompt(name, arguments, context)
 
@@ -104,7 +104,7 @@ class CheckedServer(MCPServer[Any]):
                 raise UsageError(f"{name} takes no argument {safe_text(argument, 60)!r}", reason="unknown_argument")
 
     async def _note(self, caller: Caller, action: str, error: TriagebookError) -> None:
-        """Into the audit log. Where there is none (no server), there is nothing to protect either."""
+        """Record a refusal in the audit log. Where there is none (no server), there is nothing to protect either."""
         if error.reason == "rate_limit" and not self._limits.is_news(caller.key):
             return
         known = action if action in self._arguments or action in {"read", *ACTION_OF.values()} else "read"

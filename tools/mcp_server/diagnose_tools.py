@@ -1,4 +1,4 @@
-"""Tools that ask hosts: `diagnose` and `diagnose_fleet`, and `get_diagnosis` for all that their short answer leaves out."""
+"""Offers the tools that ask hosts, `diagnose` and `diagnose_fleet`, and `get_diagnosis` for what their answer leaves out."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,12 @@ SHOWN = 12  # names of a group in the text
 
 @dataclass(frozen=True)
 class DiagnoseTools:
-    """Nothing here changes a host."""
+    """The tools that diagnose. None of them changes a host."""
 
     context: ToolContext
 
     def tools(self) -> list[Tool]:
-        """As they are listed."""
+        """Return the tools as they are listed."""
         return [
             tool(self.diagnose, "Diagnose a host", READS_HOSTS),
             tool(self.diagnose_fleet, "Diagnose many hosts", READS_HOSTS),

@@ -65,7 +65,7 @@ class DiagnosisRunner:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, question: Question, tell: Tell) -> Diagnosis:
-        """The answer to this question; whoever asks the same while it is being found gets the same answer."""
+        """Return the answer to this question, by the run under way where somebody asked the same."""
         loop = asyncio.get_running_loop()
 
         def listen(stage: str) -> None:

@@ -1,4 +1,4 @@
-"""Tools about fixes: ask for one, look at it, carry out what a person approved elsewhere. There is no tool that approves."""
+"""Offers the tools about fixes: propose one, look at it, apply what a person approved elsewhere. No tool approves."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -32,12 +32,12 @@ OVER = ("It is over: nothing will be done by it. Diagnose again, and propose ane
 
 @dataclass(frozen=True)
 class FixTools:
-    """Everything is decided and recorded by the service behind the gateway."""
+    """The tools about fixes. The service behind the backend decides and records everything."""
 
     context: ToolContext
 
     def tools(self) -> list[Tool]:
-        """As they are listed."""
+        """Return the tools as they are listed."""
         return [
             tool(self.propose_fix, "Propose a fix", WRITES_RECORDS),
             tool(self.fix_status, "Look at a fix", READS_RECORDS),
@@ -80,7 +80,7 @@ class FixTools:
         return _to_result(await self.context.answer(caller, "propose", self.context.run(propose)))
 
     def _permanent(self, caller: Caller, fix_id: str, wanted: tuple[str, str], given: list[str], reason: str) -> FixJson:
-        """What is named must be the fix that is meant: an assistant that mixes two up makes neither permanent."""
+        """Propose the permanent step of a fix. Raises UsageError `other_fix`: host or remediation are another fix's."""
         plan = self.context.backend.show(caller, fix_id)["plan"] or {}
         is_of = (plan.get("host", ""), plan.get("remediation", ""))
         if is_of != wanted:
@@ -103,12 +103,12 @@ class FixTools:
         return _to_result(await self.context.answer(caller, "apply", self.apply(caller, fix_id)))
 
     async def apply(self, caller: Caller, fix_id: str) -> FixJson:
-        """The service's own word."""
+        """Apply the fix and return it as the service shows it."""
         return await self.context.run(self.context.backend.apply, caller, fix_id)
 
 
 def fix_answer(fix: FixJson) -> FixAnswer:
-    """A fix as the service shows it. Where its stored plan was changed there is none to be shown, and nothing to be done."""
+    """Return the answer of a fix. Where its stored plan was changed there is none to show, and nothing to do."""
     plan: Mapping[str, Any] = fix["plan"] or {}
     state = str(fix["state"])
     decide = (
@@ -151,7 +151,7 @@ def _lines(answer: FixAnswer) -> Iterator[str]:
 
 
 def _untrusted_of(fix: FixJson, plan: Mapping[str, Any]) -> Untrusted:
-    """Names of units and users are the host's, the reason is a stranger's, the outcome quotes the host."""
+    """Mark what others wrote: names of units and users are the host's, the reason is a stranger's, the outcome quotes the host."""
 
     def pairs() -> Iterator[tuple[str, object]]:
         yield "problem", fix["problem"]

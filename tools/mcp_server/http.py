@@ -1,6 +1,6 @@
-"""The server on HTTP, beside `triagebook serve` in one process: an OAuth 2.1 resource server, or loopback without a name.
+"""Serves MCP over HTTP in the process of `triagebook serve`, as an OAuth 2.1 resource server or on loopback only.
 
-Without an issuer it listens on loopback only, and everybody there is nobody: an account that belongs to no person.
+Without an issuer it listens on loopback, and every caller is anonymous: an account that belongs to no person.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True)
 class HttpOptions:
-    """Where to listen, under which address it is reached (`url`, also the tokens' audience), whose tokens count."""
+    """Where to listen, the address clients use (`url`, also the tokens' audience), and whose tokens count."""
 
     host: str
     port: int
@@ -51,7 +51,7 @@ class HttpOptions:
 
 
 def http_options(listen: str, **values: str) -> HttpOptions:
-    """`HOST:PORT` and the rest. Raises UsageError for what would let strangers in."""
+    """Read `HOST:PORT` and the other options. Raises UsageError for what would let strangers in."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdigit() or int(port) > 65535:
@@ -74,7 +74,7 @@ def http_options(listen: str, **values: str) -> HttpOptions:
 
 
 def is_loopback(host: str) -> bool:
-    """Reached from this machine only?"""
+    """Tell whether the address is reached from this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -84,7 +84,7 @@ def is_loopback(host: str) -> bool:
 def build_application(
     options: HttpOptions, running: RunningServer, service: Service, names: Names, default_runbook: Any
 ) -> tuple[CheckedServer, Starlette]:
-    """The server and its ASGI application."""
+    """Build the server and its ASGI application."""
     caller, settings = _callers(options, running)
     runner = DiagnosisRunner(service, PolicyPermission(running.trust), names, default_runbook)
     server = build(McpParts(caller, runner, LocalBackend(running.service), settings=settings))
@@ -92,7 +92,7 @@ def build_application(
 
 
 def application(server: CheckedServer, options: HttpOptions, store: EventStore | None = None) -> Starlette:
-    """The endpoint, with Host and Origin checked, bodies capped, and the scopes in the metadata document.
+    """Build the endpoint, with Host and Origin checked, bodies capped, and the scopes in the metadata document.
 
     Sessions are kept only with an event store: our own tools need none, so that any replica answers any request.
     """
@@ -117,12 +117,12 @@ def application(server: CheckedServer, options: HttpOptions, store: EventStore |
 
 
 def mount(app: Starlette, mounted: Mapping[str, ASGIApp]) -> None:
-    """Other faces at the same address, each at its own path."""
+    """Add other faces at the same address, each at its own path."""
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in mounted.items()]
 
 
 def transport_security(options: HttpOptions) -> TransportSecuritySettings:
-    """Which Host and Origin headers are ours: a page that rebinds its name to this address has another."""
+    """Return the Host and Origin headers that are ours: a page that rebinds its name to this address has another."""
     named = urlsplit(options.url)
     hosts = [named.netloc] if named.netloc else []
     origins = [f"{named.scheme}://{named.netloc}"] if named.netloc else []
@@ -135,7 +135,7 @@ def transport_security(options: HttpOptions) -> TransportSecuritySettings:
 
 @contextmanager
 def listen(options: HttpOptions, app: Starlette) -> Iterator[int]:
-    """Serve in a thread of its own for as long as the block lasts; its port."""
+    """Serve in a thread of its own for as long as the block lasts. Yields the port."""
     address = f"{options.host}:{options.port}"
     with server_web.listen(
         address, app, "mcp", tls_certificate=options.tls_certificate, tls_key=options.tls_key, most=MOST_CONNECTIONS

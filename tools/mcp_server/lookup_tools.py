@@ -1,4 +1,4 @@
-"""Tools that look things up: the hosts and runbooks there are, and the audit log."""
+"""Offers the tools that look things up: the hosts and runbooks there are, and the audit log."""
 
 from typing import Annotated, Any
 
@@ -23,13 +23,13 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class LookupTools:
-    """Nothing here asks a host."""
+    """The tools that look things up. None of them asks a host."""
 
     context: ToolContext
     a_case: str = ""
 
     def tools(self) -> list[Tool]:
-        """As they are listed."""
+        """Return the tools as they are listed."""
         return [
             tool(self.list_hosts, "List hosts", READS_RECORDS),
             tool(self.list_runbooks, "List runbooks", READS_RECORDS),
@@ -107,7 +107,7 @@ def _row(row: Any) -> AuditRowAnswer:
 
 
 def _cap(lines: list[str]) -> str:
-    """Whole lines within the cap; what was left out is counted."""
+    """Return whole lines within the cap; what was left out is counted."""
     kept: list[str] = []
     room = MAX_BYTES - 80
     for number, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""What is read by address: runbooks, whole diagnoses, audit rows; and the prompt that teaches the safe order."""
+"""Serves what is read by address (runbooks, whole diagnoses, audit rows) and the prompt that teaches the safe order."""
 
 import json
 from typing import Annotated, Any
@@ -35,12 +35,12 @@ PromptSymptom = Annotated[str, Field(description="The error text, word for word"
 
 @dataclass(frozen=True)
 class Resources:
-    """Everything is authorised at each read, by the host it is about."""
+    """The resources and the prompt. Each read is authorised anew, by the host it is about."""
 
     context: ToolContext
 
     def mount(self, server: MCPServer[Any]) -> None:
-        """Templates and the prompt. A host's text is in none of their descriptions."""
+        """Add the templates and the prompt to the server. A host's text is in none of their descriptions."""
         server.resource("runbook://{id}/{version}", name="runbook", mime_type=YAML, description="A runbook's definition")(
             self.runbook
         )
@@ -58,7 +58,7 @@ class Resources:
         )
 
     async def complete(self, _ref: object, argument: CompletionArgument, _context: object) -> Completion:
-        """Host names, runbooks and versions, for clients that fill in prompts and addresses."""
+        """Complete host names, runbooks and versions, for clients that fill in prompts and addresses."""
         runner, caller = self.context.runner, self.context.caller()
 
         def candidates() -> list[str]:
@@ -75,7 +75,7 @@ class Resources:
         return Completion(values=found[:MOST_COMPLETIONS], total=len(found), has_more=len(found) > MOST_COMPLETIONS)
 
     async def runbook(self, id: str, version: str) -> str:  # noqa: A002 - the template's own word
-        """The YAML as released."""
+        """Return the YAML as released."""
         catalog = self.context.runner.service.catalog
 
         def read() -> str:
@@ -85,7 +85,7 @@ class Resources:
         return await self._read(read)
 
     async def diagnosis(self, id: str) -> str:  # noqa: A002
-        """The diagnosis inside a member that says what it is: most of its text was made by the host."""
+        """Return the diagnosis in a member that marks it as untrusted: most of its text was made by the host."""
         caller = self.context.caller()
         try:
             found = await self.context.runner.load(caller, id)
@@ -94,7 +94,7 @@ class Resources:
         return json.dumps({"notice": NOTICE, "untrusted": to_plain(found)}, ensure_ascii=False)
 
     async def row(self, index: str) -> str:
-        """One row and its proof."""
+        """Return one audit row with its proof."""
         caller = self.context.caller()
         number = int(index) if index.isascii() and index.isdigit() and len(index) < 16 else -1
         if number < 0:
@@ -102,15 +102,15 @@ class Resources:
         return await self._read(lambda: _untrusted_json(self.context.backend.audit_show(caller, number)))
 
     async def fix(self, fix_id: str) -> str:
-        """Every row of a fix that one may read."""
+        """Return the audit rows of a fix that this caller may read."""
         return await self._rows(fix=fix_id)
 
     async def host(self, host: str) -> str:
-        """The newest rows of a host that one may read."""
+        """Return the newest audit rows of a host that this caller may read."""
         return await self._rows(host=host)
 
     def triage(self, host: PromptHost, symptom: PromptSymptom = "") -> str:
-        """The order of work, for one host and symptom."""
+        """Return the order of work for one host and symptom."""
         name = json.dumps(self.context.runner.names.require(host))
         return STEPS.format(host=name, symptom=json.dumps(safe_text(symptom, 500), ensure_ascii=False))
 

@@ -1,4 +1,4 @@
-"""The one factory: stdio, HTTP and the tests build the same server."""
+"""Builds the MCP server. Stdio, HTTP and the tests build the same one here."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -28,7 +28,7 @@ INSTRUCTIONS = (
 
 @dataclass(frozen=True)
 class McpParts:
-    """What a server is built with. `settings` go to the SDK (authentication)."""
+    """The parts a server is built with. `settings` go to the SDK (authentication)."""
 
     caller: GetCaller
     runner: DiagnosisRunner
@@ -39,7 +39,7 @@ class McpParts:
 
 
 def build(parts: McpParts) -> CheckedServer:
-    """A server that is ready to be run on any transport."""
+    """Build a server that can run on any transport."""
     context = ToolContext(parts.caller, parts.runner, parts.backend)
     fixing = FixTools(context)
     server = CheckedServer(
@@ -61,14 +61,14 @@ def build(parts: McpParts) -> CheckedServer:
 
 
 def a_case(runner: DiagnosisRunner) -> str:
-    """A recorded case to try things out with, of the newest runbook."""
+    """Return the name of a recorded case of the newest runbook, to try things out with."""
     entries = runner.service.catalog.entries()
     names = [file.stem for file in entries[-1].cases] if entries else []
     return names[0] if names else ""
 
 
 def own_version() -> str:
-    """The installed version."""
+    """Return the installed version."""
     try:
         return version("triagebook")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The server on standard input and output: one OS user's own process."""
+"""Serves MCP on standard input and output, as one OS user's own process."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from triagebook.tools.settings import config_file
 
 
 def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: str = "", socket: Path | None = None) -> McpParts:
-    """What this person's server is built with. Raises UsageError."""
+    """Return the parts of this person's server. Raises UsageError."""
     settings = setup.settings()
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
     sources = (str(inventory),) if inventory else settings.inventory

@@ -1,4 +1,4 @@
-"""One long call as a task: how far it is, what it waits for, how it ended. Wire names are those of SEP-2663."""
+"""Keeps one long call as a task: how far it is, what it waits for, how it ended. Wire names are those of SEP-2663."""
 
 import asyncio
 import secrets
@@ -40,18 +40,18 @@ class TaskRecord:
     running: "asyncio.Task[Any] | None" = None
 
     def start(self) -> "asyncio.Task[Any]":
-        """Run the call, from now on apart from the request that made it."""
+        """Start the call, from now on independent of the request that made it."""
         self._move("working")
         self.running = asyncio.create_task(self._run())
         return self.running
 
     def park(self, requests: Mapping[str, Any]) -> None:
-        """Wait for something: say what."""
+        """Park the task until the client, or somebody else, has answered these requests."""
         self.requests = {key: _wire(value) for key, value in requests.items()}
         self._move("input_required")
 
     async def recheck_now(self) -> None:
-        """A parked task that waits for somebody else than the client goes on when that has happened."""
+        """Let a parked task go on once what it waits for has happened elsewhere."""
         if self.status == "input_required" and self.recheck is not None and await self.recheck():
             self.recheck, self.requests = None, {}
             self.start()
@@ -75,7 +75,7 @@ class TaskRecord:
                 self.running.cancel()
 
     def as_wire(self) -> dict[str, Any]:
-        """The members every answer about it has."""
+        """Return the members that every answer about the task has."""
         return {
             "taskId": self.id,
             "status": self.status,
@@ -86,7 +86,7 @@ class TaskRecord:
         }
 
     def detail(self) -> dict[str, Any]:
-        """The same with what came of it."""
+        """Return these members with the result, the error or the open requests."""
         found = {"resultType": "complete", **self.as_wire()}
         if self.status == "completed":
             found["result"] = self.result

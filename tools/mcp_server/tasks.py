@@ -1,4 +1,4 @@
-"""Long calls as tasks (SEP-2663, `io.modelcontextprotocol/tasks`, revision 2026-07-28), for clients that declare them.
+"""Answers long calls as tasks (SEP-2663, `io.modelcontextprotocol/tasks`, revision 2026-07-28) to clients that declare them.
 
 A call that is done soon is answered as ever. `apply_fix` of a fix that still waits for a person becomes a task that is
 `input_required`: the request it shows is a courtesy, an answer to it decides nothing, and each look asks the service
@@ -35,7 +35,7 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(frozen=True)
 class TaskRule:
-    """When a call of a tool becomes a task: after so long; `is_required`: never without one."""
+    """When a call of a tool becomes a task: after `after_s` seconds; with `is_required` always."""
 
     after_s: float
     is_required: bool = False
@@ -60,7 +60,7 @@ class UpdateParams(TaskParams):
 
 
 class TaskExtension(Extension):
-    """The extension: it hands out tasks, and answers for them."""
+    """The extension of the server that hands out tasks and answers requests about them."""
 
     identifier = IDENTIFIER
 
@@ -77,7 +77,7 @@ class TaskExtension(Extension):
         ]
 
     async def intercept_tool_call(self, params: CallToolRequestParams, ctx: Context, call_next: CallNext) -> HandlerResult:
-        """A plain call, or a task once it takes long."""
+        """Answer a call plainly, or by a task once it takes long."""
         rule = self._rules.get(params.name)
         if rule is None or ctx.protocol_version not in REVISIONS:
             return await call_next(ctx)
@@ -138,7 +138,7 @@ class TaskExtension(Extension):
         return task
 
     async def _awaits_approval(self, caller: Caller, params: CallToolRequestParams) -> str:
-        """The id of the fix, when all that `apply_fix` lacks is a person's decision."""
+        """Return the id of the fix when all that `apply_fix` lacks is a person's decision, else an empty text."""
         given = params.arguments or {}
         fix_id = given.get("fix_id", "")
         if params.name != "apply_fix" or set(given) != {"fix_id"} or not isinstance(fix_id, str) or not caller.has_scope(APPLY):
@@ -177,6 +177,6 @@ async def _is_done(running: "asyncio.Task[Any]", patience_s: float) -> bool:
 
 
 def _consume_exception(running: "asyncio.Task[Any]") -> None:
-    """Its exception is in the task's record; nobody else waits for it."""
+    """Take the exception out of the asyncio task: it is in the task's record, and nobody else waits for it."""
     if not running.cancelled():
         running.exception()

@@ -1,4 +1,4 @@
-"""What every tool shares: who calls, the services, and the one way a failure becomes an answer."""
+"""Gives every tool its caller, the services, and the one way in which a failure becomes an answer."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -33,11 +33,11 @@ class ToolContext:
     backend: FixBackend
 
     async def run(self, function: Callable[..., T], *arguments: object, **named: object) -> T:
-        """A service's own method on a thread."""
+        """Run a synchronous method of a service on a thread."""
         return await anyio.to_thread.run_sync(partial(function, *arguments, **named))
 
     async def answer(self, caller: Caller, action: str, asked: Awaitable[T]) -> T:
-        """The answer, or the failure as a ToolError. Names that the inventory refused are recorded."""
+        """Return the answer, or raise the failure as a ToolError. Names that the inventory refused are recorded."""
         try:
             return await asked
         except TriagebookError as error:
@@ -54,7 +54,7 @@ class ToolContext:
 
 
 def tool(function: Callable[..., Any], title: str, annotations: ToolAnnotations) -> Tool:
-    """A tool whose schema takes nothing but its arguments."""
+    """Make a tool whose schema takes nothing but its arguments."""
     made = Tool.from_function(function, title=title, annotations=annotations, structured_output=True)
     made.description = " ".join(made.description.split())
     made.parameters["additionalProperties"] = False
@@ -62,5 +62,5 @@ def tool(function: Callable[..., Any], title: str, annotations: ToolAnnotations)
 
 
 def result(answer: Any, text: str) -> CallToolResult:
-    """Structured content and its short text."""
+    """Return structured content with its short text."""
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=to_plain(answer))
