@@ -1,4 +1,4 @@
-"""Where checkpoints are kept outside the database, so that cutting the database's tail shows."""
+"""Keeps checkpoints outside the database, so that cutting the database's tail shows."""
 
 import base64
 import json
@@ -14,20 +14,20 @@ from triagebook.tools.audit.note import Checkpoint
 
 
 class Anchor(Protocol):
-    """A place that keeps checkpoints. It only ever grows."""
+    """Keeps checkpoints. It only ever grows."""
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Keep it durably before returning. TrustError `anchor` when that cannot be."""
+        """Keep a note durably before returning. Raises TrustError `anchor` if that fails."""
         ...
 
     def notes(self) -> list[str] | None:
-        """Every note kept; None for a place that cannot be read back from here."""
+        """Return every note kept; None for an anchor that cannot be read back."""
         ...
 
 
 @dataclass(frozen=True)
 class FileAnchor:
-    """A file of JSON lines, 0600, appended and synced. Best on another disk, or append-only (`chattr +a`)."""
+    """Keeps checkpoints in a file of JSON lines, 0600, appended and synced. Best on another disk, or append-only (`chattr +a`)."""
 
     path: Path
 
@@ -45,7 +45,7 @@ class FileAnchor:
             raise TrustError(f"anchor {self.path}: {error.strerror}: nothing runs without it", reason="anchor") from error
 
     def notes(self) -> list[str]:
-        """Every readable line's note; a line cut by a crash is passed over, the next checkpoint follows it."""
+        """Return every readable line's note. A line cut by a crash is skipped: the next checkpoint follows it."""
         try:
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
@@ -57,7 +57,7 @@ class FileAnchor:
 
 @dataclass(frozen=True)
 class SyslogAnchor:
-    """The system log, as one line of base64. An auditor takes it back out by hand: it is never read here."""
+    """Writes checkpoints to the system log, one line of base64 each. An auditor reads them by hand; nothing here does."""
 
     write: Callable[[int, str], None] = syslog.syslog
 
@@ -67,7 +67,7 @@ class SyslogAnchor:
         self.write(syslog.LOG_AUTHPRIV | syslog.LOG_NOTICE, f"triagebook audit checkpoint {checkpoint.size} {encoded}")
 
     def notes(self) -> None:
-        """Not from here."""
+        """Return None: the system log is not read."""
         return
 
 

@@ -1,4 +1,4 @@
-"""One audit event, and the bytes of it that the log keeps: redacted first, canonical, with its place in the log."""
+"""Defines an audit event and the bytes of it that the log keeps: redacted, canonical, with its place in the log."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from triagebook.tools.times import parse_rfc3339, rfc3339
 
 @dataclass(frozen=True)
 class SearchColumns:
-    """Columns that repeat what the leaf says, to search by."""
+    """Repeats what the leaf says in columns to search by."""
 
     at_micros: int
     action: str
@@ -29,7 +29,7 @@ class SearchColumns:
 
 @dataclass(frozen=True)
 class LogRow:
-    """One audit row; `leaf` is what the tree covers. An export has no copies."""
+    """Holds one audit row; `leaf` is what the tree covers. An export has no copies."""
 
     index: int
     leaf: bytes
@@ -39,7 +39,7 @@ class LogRow:
 
 @dataclass(frozen=True)
 class Head:
-    """The tree as it is stored: its edge, and the hash of the newest leaf (empty for none)."""
+    """Holds the tree as it is stored: its edge, and the hash of the newest leaf (empty for none)."""
 
     edge: Edge
     last_leaf: bytes
@@ -53,7 +53,7 @@ Outcome = Literal["ok", "refused", "failed"]
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """Who did what to which host under which plan, and how it ended. `alert` is the loud severity of break-glass."""
+    """Says who did what to which host under which plan, and how it ended. `alert` is the loud severity of break-glass."""
 
     at: datetime
     action: str
@@ -73,7 +73,7 @@ class AuditEvent:
 
 
 def encode(event: AuditEvent, index: int, previous: bytes) -> bytes:
-    """The leaf: canonical JSON of the redacted event, its index and the hash of the leaf before it (hex, '' for none).
+    """Return the leaf: canonical JSON of the redacted event, its index and the hash of the leaf before it (hex, '' for none).
 
     The tree alone proves order; index and `previous` let a verifier say which row was changed.
     """
@@ -82,7 +82,7 @@ def encode(event: AuditEvent, index: int, previous: bytes) -> bytes:
 
 
 def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
-    """AuditEvent, index and previous hash of a leaf. TrustError when it is not one of ours."""
+    """Return the event, index and previous hash of a leaf. Raises TrustError: it is not one of ours."""
     try:
         raw = json.loads(leaf)
         names = {entry.name for entry in fields(AuditEvent)}

@@ -1,4 +1,4 @@
-"""Verifying an export (JSON Lines) with nothing but the file and the verifier key that somebody kept."""
+"""Verifies an export (JSON Lines) with nothing but the file and the verifier key that somebody kept."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from triagebook.tools.audit.verify import verify
 
 
 def verify_export(lines: Iterable[str], vkey: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """A report as `audit verify --json` prints it. An export that begins later than row 0 lacks what is before it."""
+    """Return a report as `audit verify --json` prints it. An export that begins after row 0 lacks the rows before it."""
     rows, kept, odd = [], list(notes), []
     for number, line in enumerate(lines, 1):
         try:

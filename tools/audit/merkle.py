@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962, section 2: hashes, a right edge that grows in O(log n), proofs and their checks.
+"""Implements the Merkle tree of RFC 6962, section 2: hashes, a right edge that grows in O(log n), proofs and their checks.
 
 Pure functions over SHA-256 hashes (32 bytes). `Edge` is all that must be kept to append: the roots of the perfect
 subtrees that make up the tree, largest first, one for each bit set in its size.
@@ -14,24 +14,24 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    """SHA-256(0x00 || leaf)."""
+    """Hash a leaf: SHA-256(0x00 || leaf)."""
     return hashlib.sha256(b"\x00" + leaf).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """SHA-256(0x01 || left || right)."""
+    """Hash a node: SHA-256(0x01 || left || right)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 @dataclass(frozen=True)
 class Edge:
-    """The right edge of a tree of `size` leaves."""
+    """Holds the right edge of a tree of `size` leaves."""
 
     size: int = 0
     nodes: tuple[bytes, ...] = ()
 
     def append(self, leaf: bytes) -> "Edge":
-        """The edge after one more leaf hash. O(log n)."""
+        """Return the edge after one more leaf hash. O(log n)."""
         nodes, node, size = list(self.nodes), leaf, self.size
         while size & 1:
             node = node_hash(nodes.pop(), node)
@@ -39,7 +39,7 @@ class Edge:
         return Edge(self.size + 1, (*nodes, node))
 
     def root(self) -> bytes:
-        """The root hash of the tree."""
+        """Return the root hash of the tree."""
         if not self.nodes:
             return EMPTY_ROOT
         *nodes, root = self.nodes
@@ -48,7 +48,7 @@ class Edge:
         return root
 
     def encode(self) -> bytes:
-        """The nodes one after the other; the size says how many."""
+        """Return the nodes one after the other; the size says how many."""
         return b"".join(self.nodes)
 
 
@@ -60,7 +60,7 @@ def decode_edge(size: int, content: bytes) -> Edge:
 
 
 def edge_of(leaves: Sequence[bytes]) -> Edge:
-    """The edge of the tree over these leaf hashes."""
+    """Return the edge of the tree over these leaf hashes."""
     edge = Edge()
     for leaf in leaves:
         edge = edge.append(leaf)
@@ -68,7 +68,7 @@ def edge_of(leaves: Sequence[bytes]) -> Edge:
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """RFC 6962, 2.1.1: the path that shows leaf `index` to be in the tree over these leaf hashes. O(n)."""
+    """Return the path that shows leaf `index` to be in the tree over these leaf hashes (RFC 6962, 2.1.1). O(n)."""
     if not 0 <= index < len(leaves):
         raise ValueError(f"no leaf {index} in a tree of {len(leaves)}")
     if len(leaves) == 1:
@@ -80,7 +80,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
-    """RFC 6962, 2.1.2: shows that the tree over these leaves begins with the tree of `old_size`. O(n)."""
+    """Return the proof that the tree over these leaves begins with the tree of `old_size` (RFC 6962, 2.1.2). O(n)."""
     if not 0 < old_size <= len(leaves):
         raise ValueError(f"a tree of {len(leaves)} has no proof from size {old_size}")
     return _subproof(leaves, old_size, is_whole=True)
@@ -96,12 +96,12 @@ def _subproof(leaves: Sequence[bytes], old_size: int, *, is_whole: bool) -> tupl
 
 
 def _split(size: int) -> int:
-    """The largest power of two below `size`."""
+    """Return the largest power of two below `size`."""
     return int(1 << (size - 1).bit_length() - 1)
 
 
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """RFC 9162, 2.1.3.2: does the proof show this leaf hash at `index` of the tree of `size` with this root?"""
+    """Say whether the proof shows this leaf hash at `index` of the tree of `size` with this root (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     at, last, found = index, size - 1, leaf
@@ -119,7 +119,7 @@ def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root
 
 
 def is_consistent(old_size: int, size: int, old_root: bytes, root: bytes, proof: Sequence[bytes]) -> bool:
-    """RFC 9162, 2.1.4.2: does the proof show that the tree of `size` begins with the tree of `old_size`?"""
+    """Say whether the proof shows that the tree of `size` begins with the tree of `old_size` (RFC 9162, 2.1.4.2)."""
     if old_size == size:
         return old_root == root and not proof
     if not 0 < old_size < size or not proof:

@@ -1,4 +1,4 @@
-"""Checkpoints as C2SP signed notes: origin, size and root of the log, signed with Ed25519.
+"""Writes and verifies checkpoints as C2SP signed notes: origin, size and root of the log, signed with Ed25519.
 
 Sources: c2sp.org/signed-note, c2sp.org/tlog-checkpoint. The verifier key (`vkey`) is what an auditor keeps elsewhere.
 """
@@ -19,7 +19,7 @@ MAX_SIGNATURES = 16
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What the log was at one moment: its first `size` rows have this root hash. `note` is the signed text."""
+    """Says what the log was at one moment: its first `size` rows have this root hash. `note` is the signed text."""
 
     origin: str
     size: int
@@ -28,7 +28,7 @@ class Checkpoint:
 
 
 def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> Checkpoint:
-    """The checkpoint with its signed note. The origin is the key's name, as tlog-checkpoint recommends."""
+    """Return the checkpoint with its signed note. The origin is the key's name, as tlog-checkpoint recommends."""
     text = f"{checkpoint.origin}\n{checkpoint.size}\n{_base64(checkpoint.root)}\n"
     public = key.public_key().public_bytes_raw()
     signature = key_id(checkpoint.origin, public) + key.sign(text.encode())
@@ -50,18 +50,18 @@ def verify(note: str, vkey: str) -> Checkpoint:
 
 
 def vkey_of(origin: str, public: Ed25519PublicKey) -> str:
-    """`name+hash+key`, the verifier key in C2SP form."""
+    """Return `name+hash+key`, the verifier key in C2SP form."""
     raw = public.public_bytes_raw()
     return f"{origin}+{key_id(origin, raw).hex()}+{_base64(ED25519 + raw)}"
 
 
 def key_id(name: str, public: bytes) -> bytes:
-    """The first four bytes of SHA-256(name || LF || algorithm || key)."""
+    """Return the first four bytes of SHA-256(name || LF || algorithm || key)."""
     return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
 
 
 def parse_vkey(vkey: str) -> tuple[str, bytes]:
-    """Name and raw public key of a verifier key. TrustError when it is not one."""
+    """Return the name and the raw public key of a verifier key. Raises TrustError: it is none."""
     try:
         name, identity, encoded = vkey.strip().split("+", 2)
         content = base64.b64decode(encoded, validate=True)
@@ -73,7 +73,7 @@ def parse_vkey(vkey: str) -> tuple[str, bytes]:
 
 
 def _is_signed(line: str, text: str, name: str, public: bytes) -> bool:
-    """Is this signature line one by that key over the text? A line by the key that does not verify is a forgery."""
+    """Say whether this signature line is one by that key over the text. A line by the key that does not verify is a forgery."""
     dash, _, rest = line.partition(" ")
     signer, _, encoded = rest.partition(" ")
     if dash != "\N{EM DASH}" or signer != name:

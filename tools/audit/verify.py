@@ -1,4 +1,4 @@
-"""Is the log what it was? Reports the first bad row, a missing one, a reordered one, a cut tail, a rewritten stretch.
+"""Verifies the audit log: reports the first bad row, a missing one, a reordered one, a cut tail, a rewritten stretch.
 
 Rows are checked against themselves (hash, index, link to the row before) and the whole against every checkpoint that
 was ever signed and is still to be had: from the database, from the anchors outside it, and from whoever kept one.
@@ -18,7 +18,7 @@ from triagebook.tools.times import to_micros
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong. `row` is the index where it shows first, None where there is none."""
+    """Describes one fault. `row` is the index where it shows first, None if there is none."""
 
     kind: str  # edited | missing | reordered | relinked | foreign | copies | cut_tail | rewritten | head | checkpoint
     row: int | None
@@ -27,7 +27,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What was checked and what was found, in the order of the log. No problems: the log holds."""
+    """Reports what was checked and what was found, in the order of the log. Without problems the log holds."""
 
     size: int
     root: bytes
@@ -36,7 +36,7 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Nothing is wrong."""
+        """Say whether nothing is wrong."""
         return not self.problems
 
 
@@ -98,7 +98,7 @@ def _odd_content(walk: _Walk, row: LogRow) -> Iterator[tuple[str, str]]:
 
 
 def _compare(walk: _Walk, pending: Sequence[Checkpoint], at: int) -> int:
-    """Compare the tree so far with the checkpoints of its size; the index of the next one."""
+    """Compare the tree so far with the checkpoints of its size. Returns the index of the next checkpoint."""
     while at < len(pending) and pending[at].size == walk.edge.size:
         if pending[at].root == (walk.edge.root() if walk.edge.size else EMPTY_ROOT):
             walk.last_matched = pending[at].size

@@ -1,1 +1,1 @@
-"""Carrying a fix out on a host: capture, render, sign, send once, validate by fresh facts, put back, recover."""
+"""Carries a fix out on a host: capture, render, sign, send once, validate by fresh facts, put back, recover."""

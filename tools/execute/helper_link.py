@@ -1,4 +1,4 @@
-"""Talking to a host's helper: one message on its standard input, one answer. Nothing here is ever sent twice."""
+"""Talks to a host's helper: one message on its standard input, one answer. Nothing here is ever sent twice."""
 
 import re
 from collections.abc import Callable
@@ -25,14 +25,14 @@ GLANCE_S = 0.005
 
 
 class AnswerLost(TriagebookError):
-    """The message left, and no whole answer came back: nobody knows what the helper did."""
+    """Says that a message left and no whole answer came back: what the helper did is not known."""
 
     reason = "answer_lost"
 
 
 @dataclass(frozen=True)
 class HelperAnswer:
-    """What the helper said: result, reason, and its journal's word for the order that was asked about."""
+    """Holds what the helper said: result, reason, and what its journal says of the order that was asked about."""
 
     result: str
     reason: str
@@ -49,12 +49,12 @@ class HelperAnswer:
     now: str
 
     def says(self) -> str:
-        """Reason and detail, for people."""
+        """Return reason and detail, for people."""
         return f"{self.reason} ({self.detail})" if self.detail else self.reason
 
 
 def parse(text: str) -> HelperAnswer:
-    """A whole answer. AnswerLost for anything else."""
+    """Read a whole answer. Raises AnswerLost for anything else."""
     lines = text.split("\n")
     if lines[:1] != [f"triagebook={VERSION}"] or lines[-2:] != [f"end={VERSION}", ""]:
         raise AnswerLost(f"no whole answer of the helper: {clean_text(text, MAX_SAID)}")
@@ -81,7 +81,7 @@ class HelperLink:
             process.session.close()
 
     def status(self, host: str, order: str = "none") -> HelperAnswer:
-        """The helper's read-only answer. RefusedError `not_prepared` when it does not say which target it is."""
+        """Ask for the helper's read-only status. Raises RefusedError `not_prepared`: it does not say which target it is."""
         try:
             answer = self.ask(host, status_request(order))
         except (LoginFailed, AnswerLost) as error:
@@ -104,7 +104,7 @@ class HelperLink:
 
 @dataclass
 class HelperSession:
-    """A helper that waits for an order, and gives up after a while as it does with any slow sender."""
+    """Holds a helper that waits for an order, and gives up after a while as it does with any slow sender."""
 
     link: HelperLink
     host: str
@@ -122,7 +122,7 @@ class HelperSession:
         return self.link.ask(self.host, message)
 
     def _early_output(self) -> str | None:
-        """What it said when it has ended without an order; None while it waits."""
+        """Return what the helper said if it ended without an order; None while it waits."""
         if self.is_used:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Is the cause gone? Judged by fresh diagnoses alone, until the time that the remediation gives itself has passed."""
+"""Judges by fresh diagnoses alone whether the cause is gone, until the time that the remediation allows has passed."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ OVER = {"past", "trend"}  # counted before the change, or foreseen: not refused 
 
 @dataclass(frozen=True)
 class Validation:
-    """outcome: cleared | standing | unknown. `is_without_effect`: the limit still reads as it did before the change."""
+    """Holds the outcome: cleared, standing or unknown. `is_without_effect`: the limit still reads as it did before the change."""
 
     outcome: str
     says: str
@@ -22,7 +22,7 @@ class Validation:
 
 
 def validate(plan: Plan, diagnose: Callable[[], Diagnosis], within_s: float, pause: Callable[[float], None]) -> Validation:
-    """Look until the cause is gone or the time is over; the last look counts."""
+    """Look at the host until the cause is gone or the time is over; the last look counts."""
     until = time.monotonic() + within_s
     while True:
         found = judge(plan, diagnose())
@@ -33,7 +33,7 @@ def validate(plan: Plan, diagnose: Callable[[], Diagnosis], within_s: float, pau
 
 
 def judge(plan: Plan, diagnosis: Diagnosis) -> Validation:
-    """One look at the plan's cause. A host that cannot be read is `unknown`, never `standing`."""
+    """Look once at the plan's cause. A host that cannot be read is `unknown`, never `standing`."""
     if diagnosis.status == "unreachable":
         return Validation("unknown", f"the host could not be reached to validate: {diagnosis.headline}")
     verdicts = [item for item in (diagnosis.verdict, *diagnosis.also) if item is not None]

@@ -1,4 +1,4 @@
-"""Applying: check everything again, claim once, anchor, then let the executor change the host; record how it ended."""
+"""Applies an approved fix: checks everything again, claims it once, anchors, lets the executor change the host, records the end."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -90,9 +90,9 @@ class _Now:
     change: Rendering | Stale | None  # None for an undo: it is decided by the helper's journal
 
     def stale(self, plan: Plan) -> Stale | None:
-        """Why the plan does not hold any more. Of an undo and of a permanent step the cause is gone by then.
+        """Return why the plan does not hold any more. For an undo and a permanent step the cause is gone already.
 
-        That the helper is of the installation that the plan names, it judges itself: the order says which.
+        The helper itself judges whether it belongs to the installation that the plan names: the order says which.
         """
         found = other_host(plan, self.fresh, plan.target_id)
         if found is not None or self.change is None:
@@ -103,7 +103,7 @@ class _Now:
 
 
 def _look(server: ApprovalServer, fix: Fix, plan: Plan) -> _Now:
-    """One look tells that a cause holds, as a rule; where it does not, a whole diagnosis decides."""
+    """Look at the host once, which mostly shows that the cause holds; if it does not, diagnose it in full."""
     if plan.action == UNDO:
         return _Now(server.diagnoser.look(plan.host, fix.runbook, ())[0], None)
     fresh, outputs = server.diagnoser.look(plan.host, fix.runbook, server.renderer.reads(plan))
@@ -118,7 +118,7 @@ def _look(server: ApprovalServer, fix: Fix, plan: Plan) -> _Now:
 
 
 def _require_fresh(server: ApprovalServer, request: FixRequest, fix: Fix, now: _Now) -> None:
-    """A plan that no longer holds becomes stale, with its audit row, and nothing runs."""
+    """Make a plan that no longer holds stale, with its audit row. Raises RefusedError then, and nothing runs."""
     stale = now.stale(plan_of(fix))
     if stale is None:
         return
@@ -130,7 +130,7 @@ def _require_fresh(server: ApprovalServer, request: FixRequest, fix: Fix, now: _
 
 @dataclass(frozen=True)
 class _ClaimedFix:
-    """One execution of one fix by one owner."""
+    """Carries out one fix once, for one owner."""
 
     server: ApprovalServer
     request: FixRequest
@@ -142,7 +142,7 @@ class _ClaimedFix:
     owner: str
 
     def claim(self) -> None:
-        """approved -> running, with the host's lock and the audit row, in one transaction; or a refusal."""
+        """Move the fix to running, with the host's lock and the audit row, in one transaction. Raises RefusedError."""
         now, fix = self.server.clock(), self.fix
         lock = HostLock(fix.lock, fix.host, fix.id, f"{fix.id} is being applied", self.request.identity.person, now)
         with self.server.store.write("claim") as transaction:
@@ -156,7 +156,7 @@ class _ClaimedFix:
                 raise RefusedError(message, reason="already_used")
 
     def run(self) -> Ending:
-        """From here on the fix is running: whatever happens is an ending, never a refusal."""
+        """Carry the fix out. It is running by now, so whatever happens is an ending, never a refusal."""
         try:
             checkpoint = self.server.checkpointer.publish()
         except TrustError as error:
@@ -193,6 +193,6 @@ class _ClaimedFix:
 
 
 def result_event(event: AuditEvent, ending: Ending) -> AuditEvent:
-    """The audit row of an ending."""
+    """Return the audit row of an ending."""
     outcome: Outcome = "ok" if ending.state in {"validated", "unresolved"} else "failed"
     return replace(event, action="result", outcome=outcome, reason=ending.state, detail={"says": ending.says, **ending.detail})

@@ -1,4 +1,4 @@
-"""What every decision needs, and the door through which each request comes: identified, audited, refused with a reason."""
+"""Holds the approval server's parts and a request under way, which is identified, audited, and refused with a reason."""
 
 import secrets
 import time
@@ -27,7 +27,7 @@ SILENT: Step = lambda _name: None  # noqa: E731 - a default
 
 @dataclass(frozen=True)
 class ApprovalServer:
-    """The parts of the approval server. `instance` names this process as the owner of leases."""
+    """Holds the parts of the approval server. `instance` names this process as the owner of leases."""
 
     store: Store
     policy: Policy
@@ -45,13 +45,13 @@ class ApprovalServer:
 
     @property
     def display_policy(self) -> Policy:
-        """The policy with the members of user groups as last heard of: to show by, never to decide by."""
+        """Return the policy with the last known members of user groups: for display, never for a decision."""
         return self.groups.for_display(self.policy)
 
 
 @dataclass
 class FixRequest:
-    """One request under way. What it turns out to be about is filled in, so that a refusal says so too."""
+    """Holds one request under way. What it turns out to be about is filled in, so that a refusal says so too."""
 
     actor: Actor
     identity: Identity
@@ -62,11 +62,11 @@ class FixRequest:
     noted: dict[str, str] = field(default_factory=dict)  # what was learned on the way: in the detail of each of its rows
 
     def concerns(self, fix: Fix) -> None:
-        """This request is about that fix."""
+        """Note that this request is about that fix."""
         self.about.update(fix=fix.id, host=fix.host, runbook=fix.runbook, plan_digest=fix.plan_digest)
 
     def event(self, **values: object) -> AuditEvent:
-        """An event of this request. Outcome ok unless said otherwise."""
+        """Return an audit event of this request, with outcome ok unless given otherwise."""
         base = AuditEvent(
             at=self.at,
             action=self.action,
@@ -82,7 +82,7 @@ class FixRequest:
 
 @contextmanager
 def attempt(server: ApprovalServer, actor: Actor, action: str) -> Iterator[FixRequest]:
-    """Identify who asks; record a refusal; sign what the log then is. TrustError passes: then nothing can be recorded."""
+    """Identify the requester, record a refusal, and sign the log. A TrustError passes: then nothing can be recorded."""
     identity = server.policy.directory.identify(actor.account)
     request = FixRequest(actor, identity, action, server.clock())
     started = time.monotonic()
@@ -123,7 +123,7 @@ def _who(request: FixRequest) -> dict[str, object]:
 
 
 def require(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> Decision:
-    """The policy's yes to this question. RefusedError with the rule's reason."""
+    """Return the policy's decision that this is allowed. Raises RefusedError with the rule's reason."""
     decision = may(server.policy, request.identity, question)
     log_decision(request, question, decision)
     if not decision.is_allowed:
@@ -139,5 +139,5 @@ def log_decision(request: FixRequest, question: PolicyQuestion, decision: Decisi
 
 
 def new_fix_id() -> str:
-    """`F-` and eight characters, 40 bits: short enough to say aloud, checked for uniqueness by the database."""
+    """Make a fix id: `F-` and eight characters (40 bits), short enough to say aloud. The database checks that it is unique."""
     return "F-" + "".join(secrets.choice(_ALPHABET) for _ in range(8))

@@ -1,4 +1,4 @@
-"""Reading the audit log: each row only to who may read its host's; proofs and exports only to who may read all."""
+"""Reads the audit log: a row needs the right to read its host's rows, proofs and exports the right to read all."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -20,7 +20,7 @@ READ = "read_audit"
 
 @dataclass(frozen=True)
 class AuditProblem:
-    """One thing wrong with the log, and the row where it shows first (-1: no row)."""
+    """Describes one fault of the log and the row where it shows first (-1: no row)."""
 
     kind: str
     row: int
@@ -29,7 +29,7 @@ class AuditProblem:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What `audit verify` found. `checkpoint` is the newest signed one; keep it, and this log cannot be cut below it."""
+    """Reports what `audit verify` found. Keep `checkpoint`, the newest signed one: the log cannot be cut below it unnoticed."""
 
     holds: bool
     size: int
@@ -42,7 +42,7 @@ class AuditReport:
 
 @dataclass(frozen=True)
 class AuditProof:
-    """One row with what any C2SP verifier needs to find it in the log: leaf, path and signed checkpoint. Hex hashes."""
+    """Holds what any C2SP verifier needs to find a row in the log: leaf, path and signed checkpoint. Hashes are hexadecimal."""
 
     index: int
     leaf: str
@@ -57,7 +57,7 @@ class AuditProof:
 def list_rows(
     server: ApprovalServer, request: FixRequest, limit: int, *, fix: str = "", host: str = "", person: str = ""
 ) -> tuple[AuditRow, ...]:
-    """The newest rows first that this identity may read."""
+    """List the rows that this identity may read, newest first."""
     if not request.identity.is_known:
         require(server, request, PolicyQuestion(READ, host))
     with server.store.read() as transaction:
@@ -66,7 +66,7 @@ def list_rows(
 
 
 def show_row(server: ApprovalServer, request: FixRequest, index: int, old_size: int = 0) -> tuple[AuditRow, AuditProof]:
-    """One row with the proof that it is in the log, and from `old_size` the proof that the log only grew."""
+    """Return one row with the proof that the log has it, and that the log only grew since it had `old_size` rows."""
     checkpoint = server.checkpointer.publish()
     with server.store.read() as transaction:
         found = list(audit_rows.rows(transaction, index, index + 1))
@@ -89,7 +89,7 @@ def show_row(server: ApprovalServer, request: FixRequest, index: int, old_size: 
 
 
 def verify(server: ApprovalServer, request: FixRequest, notes: Sequence[str]) -> AuditReport:
-    """Check the whole log against every checkpoint to be had, and the ones the caller kept."""
+    """Check the whole log against every known checkpoint and those that the caller kept."""
     require(server, request, PolicyQuestion(READ))
     report = server.checkpointer.report(notes)
     note = server.checkpointer.publish().note if report.holds else ""
@@ -98,7 +98,7 @@ def verify(server: ApprovalServer, request: FixRequest, notes: Sequence[str]) ->
 
 
 def export(server: ApprovalServer, request: FixRequest, start: int) -> Iterator[dict[str, object]]:
-    """JSON Lines: every row from `start` as its leaf and hash, then the checkpoint that covers them. It is audited itself."""
+    """Yield every row from `start` as its leaf and hash, then the checkpoint that covers them. The export is audited itself."""
     require(server, request, PolicyQuestion(READ))
     with server.store.write("export") as transaction:
         audit_rows.append(transaction, request.event(detail={"from": str(start)}))

@@ -1,4 +1,4 @@
-"""Is a plan still about the host and the facts it was approved for? Pure: a fresh diagnosis against the plan."""
+"""Judges, by a fresh diagnosis alone, whether a plan is still about the host and the facts it was approved for."""
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -8,14 +8,14 @@ from triagebook.runbooks.engine.plan import Plan, Rendering, check_parameters, f
 
 @dataclass(frozen=True)
 class Stale:
-    """Why a plan no longer holds."""
+    """Says why a plan no longer holds."""
 
     reason: str  # other_host | other_host_key | other_target | rebooted | other_runbook | stale_facts | unknown_facts
     says: str
 
 
 def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
-    """Is this the machine, the key, the installation and the boot that the plan was made for?"""
+    """Return how the machine, host key, installation or boot differs from the plan's; None if none does."""
     runbook = fresh.runbook
     pairs = (
         ("other_host", "host", plan.host, fresh.host.name),
@@ -32,7 +32,7 @@ def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
 
 
 def why_cause_is_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
-    """Why the fresh diagnosis does not offer the plan's change any more, at its values."""
+    """Return why the fresh diagnosis does not offer the plan's change at its values any more; None if it does."""
     if fresh.status in {"unreachable", "inconclusive"} or any(unknown.check == plan.cause for unknown in fresh.unknown):
         return Stale("unknown_facts", f"whether {plan.cause} still holds cannot be told: {fresh.headline}")
     try:
@@ -45,7 +45,7 @@ def why_cause_is_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
 
 
 def why_start_differs(plan: Plan, rendering: Rendering) -> Stale | None:
-    """Would the change start from other values than those approved, or be another change?"""
+    """Return how the change would differ from the one approved, or start from other values; None if it would not."""
     if rendering.changes != plan.changes:
         for then, now in zip(plan.changes, rendering.changes, strict=False):
             if then != now:

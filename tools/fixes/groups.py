@@ -19,18 +19,18 @@ NOT_SERVED = "this server does not serve Slack (serve --slack), where it is kept
 
 @dataclass
 class Groups:
-    """What is known of the groups of a policy. The Slack face sets `directory` for as long as it runs."""
+    """Knows the members of a policy's user groups. The Slack face sets `directory` for as long as it runs."""
 
     directory: GroupDirectory | None = None
     _known: dict[UserGroup, frozenset[Account]] = field(default_factory=dict)
 
     def for_display(self, policy: Policy) -> Policy:
-        """The policy with the members as last heard of: to be shown, never to decide by."""
+        """Return the policy with the last known members: for display, never for a decision."""
         members = {group: persons(policy.directory, accounts) for group, accounts in list(self._known.items())}
         return policy.with_members(members)
 
     def for_approval(self, policy: Policy, question: PolicyQuestion, who: Collection[str]) -> tuple[Policy, Mapping[str, str]]:
-        """The policy with the members as they are now, for an approval by these persons; and what to write down of it.
+        """Return the policy with the members as they are now, for an approval by these persons, and what to record of it.
 
         A group that cannot be asked stays nobody, and the policy says why.
         """
@@ -49,7 +49,7 @@ class Groups:
         return (replace(found, why_unasked="; ".join(problems)) if problems else found), noted
 
     def refresh(self, policy: Policy) -> None:
-        """Ask about every group, so that what is shown is not old. One that cannot be asked stays as it was."""
+        """Ask for the members of every group, so that the display is current. A group that cannot be asked stays as it was."""
         for group in frozenset().union(*(terms.unasked_groups for terms in policy.approvals)):
             with suppress(RefusedError):
                 self._ask(group, ())
@@ -62,6 +62,6 @@ class Groups:
 
 
 def persons(directory: Directory, accounts: Collection[Account]) -> frozenset[str]:
-    """Whose accounts they are; those of nobody and those of services are nobody."""
+    """Return the persons who own these accounts; an account of nobody or of a service gives no person."""
     owners = [directory.owners.get(account) for account in accounts]
     return frozenset(owner.person for owner in owners if owner is not None and not owner.service)

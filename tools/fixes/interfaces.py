@@ -1,4 +1,4 @@
-"""What the trusted side needs from the rest: somebody who diagnoses, who renders a change, and who carries it out."""
+"""Defines what the approval server needs from the rest: diagnosing, rendering a change, carrying it out, looking up groups."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
@@ -17,14 +17,14 @@ EndState = Literal["validated", "unresolved", "reverted", "failed", "unknown"]
 
 
 class Diagnoser(Protocol):
-    """Diagnoses a host itself: a diagnosis that somebody brings along is never the ground of a plan."""
+    """Diagnoses a host. A plan never rests on a diagnosis that the requester brings along."""
 
     def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
-        """A fresh diagnosis; `unreachable` is one too. TriagebookError for an unknown host, runbook or input."""
+        """Diagnose the host now; `unreachable` is an answer too. Raises TriagebookError: unknown host, runbook or input."""
         ...
 
     def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
-        """One look, and what these readings print by the same login."""
+        """Take one sample and run these readings by the same login; return the diagnosis and what they printed."""
         ...
 
 
@@ -32,33 +32,33 @@ class Renderer(Protocol):
     """Says what an offered remediation would do with these parameters."""
 
     def render(self, diagnosis: Diagnosis, offered: OfferedRemediation, parameters: Mapping[str, Value]) -> Rendering:
-        """Changes now -> then, the commands by hand and their undo, and the order's own fields. PlanError."""
+        """Return the changes (now and then), the manual commands, their undo, and the order's own fields. Raises PlanError."""
         ...
 
     def reads(self, plan: Plan) -> Sequence[HostReading]:
-        """What tells the state that a plan would change."""
+        """Return the readings that show the state a plan would change."""
         ...
 
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
-        """The change of a plan as it would be made of what its readings printed. PlanError: it would not be made any more."""
+        """Render the plan's change from what its readings printed now. Raises PlanError: it would not be made any more."""
         ...
 
     def permanent(self, plan: Plan) -> Rendering:
-        """The step that makes the live change of a plan permanent. PlanError: it has none."""
+        """Render the step that makes the plan's live change permanent. Raises PlanError: it has none."""
         ...
 
 
 class Approach(Protocol):
-    """An open way to what changes a host, so that an order need not wait for a login."""
+    """Holds an open session to a host's helper, so that an order need not wait for a login."""
 
     def close(self) -> None:
-        """End it."""
+        """Close the session."""
         ...
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution. `fresh` was diagnosed just before; `checkpoint` covers the row that says it runs, and is anchored."""
+    """Describes one run of a fix. `fresh` was diagnosed just before; `checkpoint` covers the `running` row and is anchored."""
 
     fix_id: str
     plan: Plan
@@ -71,7 +71,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an execution ended, as one sentence and as detail for the audit log. `unknown` when nobody can say."""
+    """Says how an execution ended, in a sentence and as detail for the audit log. `unknown` if it cannot be told."""
 
     state: EndState
     says: str
@@ -82,25 +82,25 @@ class Executor(Protocol):
     """Changes a host. It signs the order, sends it once, validates by fresh facts, and never retries."""
 
     def target_id(self, host: str) -> str:
-        """What the host's helper calls itself, written at its installation. TriagebookError: the host is not prepared."""
+        """Return the id that the host's helper got at its installation. Raises TriagebookError: the host is not prepared."""
         ...
 
     def approach(self, host: str) -> Approach:
-        """Open a way to the host's helper; nothing is asked of it yet. TriagebookError: there is no way."""
+        """Open a session to the host's helper without asking it anything yet. Raises TriagebookError: it cannot be reached."""
         ...
 
     def execute(self, execution: Execution) -> Ending:
-        """Carry out a plan, once. Anything raised counts as `unknown`."""
+        """Carry out a plan once. Any exception counts as `unknown`."""
         ...
 
     def recover(self, execution: Execution) -> Ending | None:
-        """Settle an unknown execution from the helper's journal and fresh facts; None while it cannot be told."""
+        """Settle an unknown execution from the helper's journal and fresh facts. Returns None while it cannot be told."""
         ...
 
 
 class GroupDirectory(Protocol):
-    """Says who is in a user group, where the group is kept. The face that speaks to that service has one."""
+    """Looks up who is in a user group. The face that speaks to the service that keeps the group provides it."""
 
     def members(self, group: UserGroup, checked: Collection[Account]) -> frozenset[Account]:
-        """The accounts in it now; of those in `checked` only full members of their workspace. RefusedError: it cannot be told."""
+        """Return the accounts in the group now; of those in `checked` only full members. Raises RefusedError: it cannot be told."""
         ...

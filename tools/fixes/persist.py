@@ -1,4 +1,4 @@
-"""Making a live change permanent: a plan of its own, with its own approval, for the second step of the same action."""
+"""Plans to make a live change permanent: the second step of its action is a plan of its own with its own approval."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Proposing: the server diagnoses the host itself, then writes down exactly what would be done, for others to decide."""
+"""Proposes a fix: the server diagnoses the host itself and stores exactly what would be done, for others to decide."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from triagebook.tools.times import parse_rfc3339, rfc3339
 
 
 def changes_of(verdict: Verdict, offered: OfferedRemediation, values: Mapping[str, Value]) -> tuple[PlannedValue, ...]:
-    """The limit's present value and what the one bounded number among the parameters will make of it."""
+    """Return the change of the limit that the one bounded number among the parameters makes; nothing if there is no such one."""
     bounded = [name for name, bound in offered.params.items() if bound.type == "int" and bound.min is not None]
     if verdict.limit is None or len(bounded) != 1:
         return ()
@@ -33,7 +33,7 @@ def changes_of(verdict: Verdict, offered: OfferedRemediation, values: Mapping[st
 
 
 def before_of(verdict: Verdict) -> str:
-    """The limit's value as it was read; empty where the verdict has no limit."""
+    """Return the limit's value as it was read; empty if the verdict has no limit."""
     if verdict.limit is None:
         return ""
     value = verdict.limit.value
@@ -46,7 +46,7 @@ UNCOVERED_EXPIRY = timedelta(minutes=15)  # of a plan that only breaking the gla
 
 @dataclass(frozen=True)
 class Proposal:
-    """What somebody asks for. No member of it says who asks."""
+    """Describes the fix asked for. No member says who asks: the channel proves that."""
 
     host: str
     remediation: str
@@ -58,7 +58,7 @@ class Proposal:
 
 
 def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> Fix:
-    """Diagnose, plan, store. Raises RefusedError, PlanError, and what the diagnosing raises."""
+    """Diagnose the host, plan the fix and store it. Raises RefusedError, PlanError, and what the diagnosis raises."""
     host, runbook = _check_host(request, proposal.host), proposal.runbook or server.default_runbook()
     require(server, request, PolicyQuestion("diagnose", host, runbook))
     _require_any_risk(server, request, PolicyQuestion("propose", host, runbook))
@@ -72,7 +72,7 @@ def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> 
 
 
 def _check_host(request: FixRequest, text: str) -> str:
-    """A name this server may be asked about: of the inventory or a recorded case; this machine from a terminal only."""
+    """Return the host's name if it may be asked about: an inventory name or a recorded case; others only from a terminal."""
     target = parse_target(text)
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
@@ -83,7 +83,7 @@ def _check_host(request: FixRequest, text: str) -> str:
 
 
 def _require_any_risk(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> None:
-    """Do not diagnose a host for somebody who may propose nothing there, whatever the risk."""
+    """Refuse who may propose nothing on the host at any risk, so that it is not diagnosed for them."""
     decisions = [may(server.policy, request.identity, replace(question, risk=risk)) for risk in RISKS]
     if not any(decision.is_allowed for decision in decisions):
         log_decision(request, question, decisions[0])
@@ -91,7 +91,7 @@ def _require_any_risk(server: ApprovalServer, request: FixRequest, question: Pol
 
 
 def require_room(server: ApprovalServer, request: FixRequest) -> None:
-    """Not more open plans than one person may have. RefusedError `too_many_open`."""
+    """Refuse more open plans than one person may have. Raises RefusedError `too_many_open`."""
     with server.store.read() as transaction:
         count = fix_rows.open_count(transaction, request.identity.person)
     if count >= server.most_open:
@@ -122,13 +122,13 @@ def _plan(server: ApprovalServer, request: FixRequest, proposal: Proposal, diagn
 
 
 def _without_secrets(plan: Plan) -> Plan:
-    """What a host said in words, redacted before it is stored. Names that are acted on stay what they are."""
+    """Redact what a host said in words before it is stored. Names that are acted on stay as they are."""
     facts = tuple(replace(fact, value=redact(fact.value)) for fact in plan.facts)
     return replace(plan, summary=redact(plan.summary), facts=facts)
 
 
 def expiry_of(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> timedelta:
-    """How long a plan may wait, by the terms that cover it. RefusedError `no_approval_rule`."""
+    """Return how long a plan may wait, by the terms that cover it. Raises RefusedError `no_approval_rule`."""
     terms = server.policy.terms_for(question)
     if terms is not None:
         return timedelta(seconds=terms.expires_in_s)

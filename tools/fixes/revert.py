@@ -1,4 +1,4 @@
-"""Reverting: a plan of its own, with its own approval, that orders the helper to put back what an earlier fix changed."""
+"""Plans to revert a fix: a plan of its own, with its own approval, orders the helper to restore the values from before."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def propose_revert(server: ApprovalServer, request: FixRequest, fix_id: str, rea
 
 
 def record_revert(server: ApprovalServer, event: AuditEvent, transaction: Transaction, plan: Plan, says: str) -> None:
-    """The fix that was undone becomes `reverted`, in the transaction in which its undo is recorded as done."""
+    """Mark the undone fix as `reverted`, in the transaction that records its undo as done."""
     fix = fix_rows.read(transaction, str(plan.parameters.get(REVERTS, "")), for_update=True)
     if fix is None or fix.state not in IN_PLACE:
         return

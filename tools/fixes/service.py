@@ -1,4 +1,4 @@
-"""FixService: the one object that all faces call. It authorises, audits and moves fixes; faces parse and render."""
+"""Offers every request about fixes to all faces. FixService authorises, audits and moves fixes; faces parse and render."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,7 +23,7 @@ MOST_LISTED = 200
 
 @dataclass(frozen=True)
 class PolicyAnswer:
-    """What the policy says to a question, and by which rule."""
+    """Says whether the policy allows a question, and by which rule."""
 
     is_allowed: bool
     reason: str
@@ -34,7 +34,7 @@ class PolicyAnswer:
 
 
 class FixService:
-    """Every method takes who asks, as the channel proved it, and raises RefusedError with a reason code for each no."""
+    """Answers requests about fixes. Each method takes the actor that the channel proved, and refuses by RefusedError."""
 
     def __init__(self, server: ApprovalServer) -> None:
         self._server = server
@@ -48,7 +48,7 @@ class FixService:
     def preview(
         self, actor: Actor, diagnosis: Diagnosis, remediation: str, culprit: str, parameters: Mapping[str, Value]
     ) -> Rendering:
-        """What a fix of that diagnosis would do, to be shown before it is proposed; a plan is made from a fresh diagnosis."""
+        """Show what a fix of that diagnosis would do before it is proposed; the plan itself is made from a fresh diagnosis."""
         with attempt(self._server, actor, "propose") as request:
             offered, runbook = find_offer(diagnosis, remediation, culprit), diagnosis.runbook
             question = PolicyQuestion("propose", diagnosis.host.name, f"{runbook.id}@{runbook.version}", offered.risk)
@@ -57,12 +57,12 @@ class FixService:
             return self._server.renderer.render(diagnosis, offered, parameters)
 
     def show(self, actor: Actor, fix_id: str) -> FixView:
-        """One fix with its plan."""
+        """Show one fix with its plan."""
         with attempt(self._server, actor, "show") as request:
             return self._view(request, fix_id)
 
     def list(self, actor: Actor, *, state: str = "", host: str = "") -> tuple[FixSummary, ...]:
-        """The newest fixes on hosts this identity may diagnose."""
+        """List the newest fixes on hosts that this identity may diagnose."""
         with attempt(self._server, actor, "list") as request:
             states = [found for found in STATES if found == state]
             if state and not states:
@@ -73,19 +73,19 @@ class FixService:
             return tuple(summary_of(fix) for fix in fixes if may(policy, request.identity, question_of(fix, "diagnose")).is_allowed)
 
     def approve(self, actor: Actor, fix_id: str, plan_digest: str, *, break_glass: str = "") -> FixView:
-        """This person's yes to exactly that plan."""
+        """Approve exactly that plan in this person's name."""
         with attempt(self._server, actor, "approve") as request:
             vote.approve(self._server, request, fix_id, plan_digest, break_glass)
             return self._view(request, fix_id)
 
     def deny(self, actor: Actor, fix_id: str, plan_digest: str, *, why: str = "") -> FixView:
-        """An approver's no."""
+        """Deny the fix in an approver's name; this is final."""
         with attempt(self._server, actor, "deny") as request:
             vote.deny(self._server, request, fix_id, plan_digest, why)
             return self._view(request, fix_id)
 
     def withdraw(self, actor: Actor, fix_id: str) -> FixView:
-        """The requester takes it back."""
+        """Withdraw the fix in its requester's name."""
         with attempt(self._server, actor, "withdraw") as request:
             vote.withdraw(self._server, request, fix_id)
             return self._view(request, fix_id)
@@ -107,7 +107,7 @@ class FixService:
             return self._view(request, persist.propose_permanent(self._server, request, fix_id, reason).id)
 
     def locks(self, actor: Actor) -> tuple[LockView, ...]:
-        """Locked hosts among those this identity may diagnose."""
+        """List the locked hosts among those that this identity may diagnose."""
         with attempt(self._server, actor, "locks") as request:
             with self._server.store.read() as transaction:
                 found = fix_rows.locks(transaction)
@@ -116,7 +116,7 @@ class FixService:
             return tuple(map(lock_view, seen))
 
     def break_lock(self, actor: Actor, host: str, reason: str) -> LockView:
-        """Remove a host's lock, with a reason, unless somebody is on the host by a lease that still runs."""
+        """Remove a host's lock, with a reason, unless a running lease still holds it."""
         with attempt(self._server, actor, "break_lock") as request:
             require(self._server, request, PolicyQuestion("break_lock", host))
             request.about["host"] = host
@@ -124,22 +124,22 @@ class FixService:
             return lock_view(lock)
 
     def audit_list(self, actor: Actor, limit: int = 50, *, fix: str = "", host: str = "", person: str = "") -> tuple[AuditRow, ...]:
-        """The newest audit rows this identity may read."""
+        """List the newest audit rows that this identity may read."""
         with attempt(self._server, actor, "audit_list") as request:
             return audit_log.list_rows(self._server, request, limit, fix=fix, host=host, person=person)
 
     def audit_show(self, actor: Actor, index: int, old_size: int = 0) -> tuple[AuditRow, AuditProof]:
-        """One audit row with its proof."""
+        """Show one audit row with its proof."""
         with attempt(self._server, actor, "audit_show") as request:
             return audit_log.show_row(self._server, request, index, old_size)
 
     def audit_verify(self, actor: Actor, notes: Sequence[str] = ()) -> AuditReport:
-        """Is the log what every checkpoint says it was?"""
+        """Verify the audit log against every checkpoint."""
         request = FixRequest(actor, self._server.policy.directory.identify(actor.account), "audit_verify", self._server.clock())
         return audit_log.verify(self._server, request, notes)
 
     def audit_export(self, actor: Actor, start: int = 0) -> Iterator[dict[str, object]]:
-        """The log as JSON Lines, for a verifier elsewhere."""
+        """Export the audit log as JSON Lines, for a verifier elsewhere."""
         with attempt(self._server, actor, "audit_export") as request:
             yield from audit_log.export(self._server, request, start)
 
@@ -162,11 +162,11 @@ class FixService:
             )
 
     def note_refusal(self, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
-        """A face said no before it asked: recorded as any refusal."""
+        """Record that a face refused a request before it asked this service."""
         view.record_refusal(self._server, actor, action, reason, says, fix_id)
 
     def view_for_channel(self, fix_id: str) -> FixView | None:
-        """A fix for a place that the operator chose to show fixes in. No request of anybody: nothing is recorded."""
+        """Show a fix in a channel that the operator chose for that. It is nobody's request, so nothing is recorded."""
         with self._server.store.read() as transaction:
             fix = fix_rows.read(transaction, fix_id)
             return None if fix is None else view_of(self._server.display_policy, fix, fix_rows.votes_of(transaction, fix.id))

@@ -1,4 +1,4 @@
-"""What time does: plans expire, leases run out, unknown executions are settled, refusal counts are written down."""
+"""Does what time demands: expires plans and leases, settles unknown executions, writes refusal counts down."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ BATCH = 500
 
 
 def sweep(server: ApprovalServer) -> None:
-    """One round. Safe to run anywhere at any time, also by several replicas at once: every move is a compare-and-set."""
+    """Sweep once. It is safe at any time, also in several replicas at once: every move is a compare-and-set."""
     now = server.clock()
     for fix in _list_fixes(server, OPEN):
         if fix.expires_at <= now:
@@ -35,7 +35,7 @@ def sweep(server: ApprovalServer) -> None:
 
 
 def _settle(server: ApprovalServer, fix: Fix) -> None:
-    """Ask the executor what became of an unknown execution; it stays unknown while that cannot be told."""
+    """Ask the executor how an unknown execution ended. It stays unknown while that cannot be told."""
     if server.executor is None:
         return
     execution: Execution | None = None

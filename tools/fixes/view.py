@@ -1,4 +1,4 @@
-"""Diagnosing for somebody else: allowed by the policy of now, recorded, and allowed again whenever the answer is read."""
+"""Authorises diagnoses that a face makes for others, records them, and checks again whenever an answer is read."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -59,14 +59,14 @@ PLANNING = ("propose", "persist", "revert")  # what stores a plan
 
 
 def allow_diagnosis(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:
-    """Raises RefusedError, recorded, when this actor may not diagnose that host."""
+    """Allow this actor to diagnose that host, or record a refusal and raise RefusedError."""
     with attempt(server, actor, "diagnose") as request:
         request.about.update(host=host, runbook=runbook)
         require(server, request, PolicyQuestion("diagnose", host, runbook))
 
 
 def record_diagnosis(server: ApprovalServer, actor: Actor, diagnosis: Diagnosis) -> None:
-    """Write down who was told what about which host."""
+    """Record who was told what about which host."""
     with attempt(server, actor, "diagnose") as request:
         runbook = diagnosis.runbook
         cause = diagnosis.verdict.cause if diagnosis.verdict else ""
@@ -77,13 +77,13 @@ def record_diagnosis(server: ApprovalServer, actor: Actor, diagnosis: Diagnosis)
 
 
 def may_see(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> bool:
-    """May this actor be shown what was found on that host? Asked at each read."""
+    """Say whether this actor may see what was found on that host. It is asked at each read."""
     identity = server.policy.directory.identify(actor.account)
     return may(server.policy, identity, PolicyQuestion("diagnose", host, runbook)).is_allowed
 
 
 def record_refusal(server: ApprovalServer, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:
-    """A face said no before it asked the service: recorded as any refusal, under the account that the channel proved."""
+    """Record that a face refused a request before it asked the service, under the account that the channel proved."""
     if action not in FACE_ACTIONS or reason not in FACE_REASONS:
         raise UsageError("no such action or reason of a face", reason="request")
     request = FixRequest(actor, server.policy.directory.identify(actor.account), action, server.clock())
@@ -96,7 +96,7 @@ def record_refusal(server: ApprovalServer, actor: Actor, action: str, reason: st
 
 
 def record_strangers(server: ApprovalServer, refusals: Iterable[tuple[str, int]], channel: str) -> None:
-    """Credentials that proved nothing, by reason and number. Nobody is named: whatever they claim was not proven."""
+    """Record how many credentials proved nothing, by reason. They name nobody: what they claimed was not proven."""
     base = AuditEvent(at=server.clock(), action="authenticate", outcome="refused", channel=channel)
     _record(server, [replace(base, reason=reason, detail={"times": str(times)}) for reason, times in refusals])
 
@@ -109,7 +109,7 @@ def _record(server: ApprovalServer, events: list[AuditEvent]) -> None:
 
 
 def require_quota(server: ApprovalServer, request: FixRequest) -> None:
-    """An assistant that asks without end is stopped by count, whoever lets it. RefusedError `daily_quota`."""
+    """Stop a person's assistants that propose too many fixes a day. Raises RefusedError `daily_quota`."""
     if may_decide(request.actor.channel):
         return
     with server.store.read() as transaction:

@@ -1,4 +1,4 @@
-"""What the service answers: frozen data that every face renders. Times are RFC 3339 UTC."""
+"""Defines what the service answers: frozen data that every face renders. Times are RFC 3339 UTC."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -14,7 +14,7 @@ from triagebook.tools.times import rfc3339
 
 @dataclass(frozen=True)
 class VoteView:
-    """One person's decision."""
+    """Shows one person's decision."""
 
     person: str
     account: str
@@ -25,7 +25,7 @@ class VoteView:
 
 @dataclass(frozen=True)
 class FixView:
-    """A fix as a person must see it before saying yes. `plan` is None when the stored one was changed: then `problem` says so."""
+    """Shows a fix as an approver must see it. `plan` is None if the stored one was changed; then `problem` says so."""
 
     id: str
     state: str
@@ -42,7 +42,7 @@ class FixView:
 
 @dataclass(frozen=True)
 class FixSummary:
-    """One line of a list."""
+    """Shows a fix in one line of a list."""
 
     id: str
     state: str
@@ -56,7 +56,7 @@ class FixSummary:
 
 @dataclass(frozen=True)
 class LockView:
-    """A locked host, since when and why."""
+    """Shows a locked host, since when and why."""
 
     host: str
     fix: str
@@ -67,7 +67,7 @@ class LockView:
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One audit row, read from its leaf and never from the search columns."""
+    """Shows one audit row, read from its leaf and never from the search columns."""
 
     index: int
     at: str
@@ -88,7 +88,7 @@ class AuditRow:
 
 
 def view_of(policy: Policy, fix: Fix, votes: tuple[Vote, ...]) -> FixView:
-    """A fix to be shown; its plan only when it is the one that was proposed."""
+    """Return a fix for display, with its plan only if it is the one that was proposed."""
     plan, problem = None, ""
     try:
         plan = plan_of(fix)
@@ -112,23 +112,23 @@ def view_of(policy: Policy, fix: Fix, votes: tuple[Vote, ...]) -> FixView:
 
 
 def summary_of(fix: Fix) -> FixSummary:
-    """One line of a list."""
+    """Return a fix as one line of a list."""
     times = rfc3339(fix.created_at), rfc3339(fix.expires_at)
     return FixSummary(fix.id, fix.state, fix.host, fix.risk, fix.runbook, fix.requester, *times)
 
 
 def lock_view(lock: HostLock) -> LockView:
-    """A lock to be shown."""
+    """Return a lock for display."""
     return LockView(lock.host, lock.fix_id, lock.reason, lock.person, rfc3339(lock.taken_at))
 
 
 def question_of(fix: Fix, action: str) -> PolicyQuestion:
-    """What the policy is asked about a fix."""
+    """Return the question to the policy about a fix."""
     return PolicyQuestion(action, fix.host, fix.runbook, fix.risk)
 
 
 def question_of_view(fix: FixView, action: str) -> PolicyQuestion | None:
-    """The same of a fix that is shown; None where its plan was changed."""
+    """Return the question to the policy about a shown fix; None if its plan was changed."""
     if fix.plan is None:
         return None
     return PolicyQuestion(action, fix.plan.host, f"{fix.plan.runbook_id}@{fix.plan.runbook_version}", fix.plan.risk)

@@ -1,4 +1,4 @@
-"""Approving, denying, withdrawing. Each click is authorised again, against the plan as it is stored now."""
+"""Approves, denies and withdraws fixes. Each click is authorised again, against the plan as it is stored now."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,7 @@ MAX_TEXT = 300
 def load_fix(
     server: ApprovalServer, request: FixRequest, transaction: Transaction, fix_id: str, *, for_update: bool = False
 ) -> Fix:
-    """The fix, if this identity may see its host. UsageError `not_found` says no more than that."""
+    """Load the fix if this identity may see its host. Raises UsageError `not_found`, which says no more than that."""
     fix = fix_rows.read(transaction, fix_id, for_update=for_update)
     if fix is None or not may(server.policy, request.identity, question_of(fix, "diagnose")).is_allowed:
         raise UsageError(f"no fix {fix_id[:40]!r} that you may see", reason="not_found")
@@ -44,7 +44,7 @@ def with_current_groups(server: ApprovalServer, request: FixRequest, fix_id: str
 
 
 def approve(server: ApprovalServer, request: FixRequest, fix_id: str, plan_digest: str, break_glass: str = "") -> None:
-    """Record this person's yes to exactly this digest; the fix is approved when the last needed one comes.
+    """Record this person's approval of exactly this digest; the last one needed makes the fix approved.
 
     `break_glass` is the reason for approving an own plan. Raises RefusedError, each case with its own reason.
     """
@@ -65,7 +65,7 @@ def approve(server: ApprovalServer, request: FixRequest, fix_id: str, plan_diges
 
 
 def deny(server: ApprovalServer, request: FixRequest, fix_id: str, plan_digest: str, why: str) -> None:
-    """One approver's no ends it. Raises RefusedError."""
+    """Record an approver's denial, which is final. Raises RefusedError."""
     server = with_current_groups(server, request, fix_id)
     with server.store.write("deny") as transaction:
         fix = load_fix(server, request, transaction, fix_id, for_update=True)
@@ -75,7 +75,7 @@ def deny(server: ApprovalServer, request: FixRequest, fix_id: str, plan_digest: 
 
 
 def withdraw(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
-    """The requester takes the plan back, also when it was approved. Raises RefusedError."""
+    """Withdraw the plan in its requester's name, also after it was approved. Raises RefusedError."""
     with server.store.write("withdraw") as transaction:
         fix = load_fix(server, request, transaction, fix_id, for_update=True)
         if not request.identity.is_known or request.identity.person != fix.requester:
@@ -85,7 +85,7 @@ def withdraw(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
 
 
 def counts(server: ApprovalServer, fix: Fix, vote: Vote) -> bool:
-    """Is this still a yes to this plan, by somebody who may give it under the policy of now?"""
+    """Say whether this vote still approves this plan, by a person who may approve it under the present policy."""
     if not vote.is_yes or vote.plan_digest != fix.plan_digest:
         return False
     terms = server.policy.terms_for(question_of(fix, "approve"))

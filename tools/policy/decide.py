@@ -1,4 +1,4 @@
-"""Deciding, pure: may this identity do that, may this vote count, is a plan approved. Every no has a reason of its own."""
+"""Decides, without side effects, who may do what, whose vote counts, whether a plan is approved. Each refusal has its reason."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ UNASKED = "unchecked_group"  # the approvers are a group that is kept elsewhere,
 
 @dataclass(frozen=True)
 class Decision:
-    """Yes or no; why as a stable code, and as a sentence naming the rule and its place."""
+    """Says yes or no, and why: as a stable code, and as a sentence that names the rule and its place."""
 
     is_allowed: bool
     reason: str
@@ -21,7 +21,7 @@ class Decision:
 
 
 def may(policy: Policy, identity: Identity, question: PolicyQuestion) -> Decision:
-    """May this identity do the action of the question? First rule that fits; none fits: no."""
+    """Decide whether this identity may do the action asked about. The first rule that fits decides; if none fits: no."""
     if not policy.is_configured:
         if question.action == OPEN_TO_ALL and ACCOUNT_KINDS[identity.account.kind].is_of_this_machine:
             return Decision(True, "no_policy", "no policy is configured: an OS user may diagnose what his own ssh reaches")
@@ -40,7 +40,7 @@ def may(policy: Policy, identity: Identity, question: PolicyQuestion) -> Decisio
 
 
 def may_vote(policy: Policy, identity: Identity, question: PolicyQuestion, requester: str, *, break_glass: str = "") -> Decision:
-    """Does this identity's approval count for a plan that `requester` (a person) asked for?"""
+    """Decide whether this identity's approval counts for a plan that `requester` (a person) asked for."""
     if not policy.is_configured:
         return Decision(False, "no_policy", "no policy is configured: nobody can approve")
     if not identity.is_known:
@@ -68,7 +68,7 @@ def may_vote(policy: Policy, identity: Identity, question: PolicyQuestion, reque
 
 
 def is_approved(terms: Terms, persons: Sequence[str]) -> bool:
-    """Do these persons' votes fill every need, each person counted once?"""
+    """Say whether these persons' votes fill every need, each person counted once."""
     seats = [need.approvers for need in terms.needs for _ in range(need.count)]
     taken: dict[str, int] = {}
 
@@ -84,7 +84,7 @@ def is_approved(terms: Terms, persons: Sequence[str]) -> bool:
 
 
 def votes_text(terms: Terms, persons: Sequence[str]) -> str:
-    """`1 of 2 (group:sre)` for each need, to be shown."""
+    """Return `1 of 2 (group:sre)` for each need, for display."""
     parts = []
     for need in terms.needs:
         given = min(len(need.approvers & set(persons)), need.count)

@@ -29,7 +29,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks, as the channel proved it. Nothing in here comes from the request itself."""
+    """Names the requester as the channel proved it. Nothing in here comes from the request itself."""
 
     account: Account
     channel: str  # a name of CHANNELS
@@ -37,7 +37,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Owner:
-    """The owner of an account: a person, or a service with the person who answers for it."""
+    """Names the owner of an account: a person, or a service with the person who answers for it."""
 
     person: str
     service: str = ""
@@ -45,7 +45,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Identity:
-    """An account and its owner; both names empty when nobody is known to own it."""
+    """Joins an account and its owner; both names are empty if no owner is known."""
 
     account: Account
     person: str = ""
@@ -53,23 +53,23 @@ class Identity:
 
     @property
     def is_known(self) -> bool:
-        """Does the account belong to somebody?"""
+        """Say whether the account belongs to somebody."""
         return bool(self.person)
 
     @property
     def principal(self) -> str:
-        """What a policy's `who` names: the person, `service:NAME`, or nothing."""
+        """Return what a policy's `who` names: the person, `service:NAME`, or nothing."""
         return f"service:{self.service}" if self.service else self.person
 
 
 @dataclass(frozen=True)
 class Directory:
-    """Which account belongs to whom."""
+    """Knows which account belongs to whom."""
 
     owners: Mapping[Account, Owner] = field(default_factory=lambda: EMPTY)
 
     def identify(self, account: Account) -> Identity:
-        """The identity of an account; never an error: an unknown account is somebody who may little."""
+        """Return the identity of an account. An unknown account is no error: it may do little."""
         owner = self.owners.get(account, Owner(""))
         return Identity(account, owner.person, owner.service)
 

@@ -1,4 +1,4 @@
-"""Reading a policy file. A wrong one is refused as a whole: half a policy would allow what nobody wrote."""
+"""Reads a policy file. A wrong one is refused as a whole: half a policy would allow what nobody wrote."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ MIN_S, MAX_S = 60, 24 * 3600
 
 
 def load_policy(text: str, file: str) -> Policy:
-    """The policy of a file's text. Raises PolicyError with file, line and the nearest right word."""
+    """Read a policy from a file's text. Raises PolicyError with file, line and the nearest right word."""
     try:
         return _policy(text, file)
     except RunbookError as error:
@@ -50,7 +50,7 @@ def _policy(text: str, file: str) -> Policy:
 
 
 class _Names:
-    """Persons, services, groups and accounts of a file, each known once."""
+    """Collects the persons, services, groups and accounts of a file, each once."""
 
     def __init__(self, top: Mapping[str, Node]) -> None:
         self.owners: dict[Account, Owner] = {}
@@ -82,7 +82,7 @@ class _Names:
             self._own(_account(item), Owner(owner, service), item)
 
     def _group(self, group: str, node: Node) -> None:
-        """A list of persons, or a user group of Slack, where they are looked up at each decision."""
+        """Add a group: a list of persons, or a user group of Slack, whose members are looked up at each decision."""
         if not isinstance(node.value, dict):
             self.groups[group] = frozenset(self.person(item) for item in node.items())
             return
@@ -97,14 +97,14 @@ class _Names:
         self.owners[account], self._seen[account] = owner, node.where
 
     def person(self, node: Node) -> str:
-        """A person that the file defines."""
+        """Return the name of a person that the file defines. Raises RunbookError: there is none."""
         word = node.text()
         if word not in self.persons:
             raise node.error(f"no such person {word!r}{did_you_mean(word, self.persons)}")
         return word
 
     def members(self, node: Node, special: tuple[str, ...]) -> frozenset[str]:
-        """Persons of one `who` or `from` entry."""
+        """Return the persons of one `who` or `from` entry."""
         word = node.text()
         kind, colon, name = word.partition(":")
         if word in special:
@@ -122,7 +122,7 @@ class _Names:
         return frozenset({self.person(node)})
 
     def who(self, node: Node, special: tuple[str, ...]) -> frozenset[str]:
-        """Everybody a list names."""
+        """Return everybody that a list names."""
         return frozenset().union(*(self.members(item, special) for item in node.items()))
 
 
@@ -147,7 +147,7 @@ def _terms(node: Node, names: _Names) -> Terms:
 
 
 def _duration_s(node: Node) -> int:
-    """`90s`, `15m` or `2h` in seconds, from a minute to a day."""
+    """Return `90s`, `15m` or `2h` in seconds. Refuses less than a minute and more than a day."""
     match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
     if not MIN_S <= seconds <= MAX_S:
@@ -179,7 +179,7 @@ def _scope(members: Mapping[str, Node]) -> PolicyScope:
 
 
 def _nonempty_list(members: Mapping[str, Node], key: str) -> list[Node]:
-    """The items under a key; an empty list would silently mean 'everywhere'."""
+    """Return the items under a key. An empty list is refused: it would silently mean 'everywhere'."""
     if key not in members:
         return []
     found = list(members[key].items())

@@ -1,4 +1,4 @@
-"""A policy as it decides: rules in order, who approves what, who may break the glass.
+"""Holds a policy as it decides: rules in order, who approves what, who may break the glass.
 
 Groups of the file are already persons here; a group that a chat service keeps becomes persons when it was asked.
 """
@@ -16,7 +16,7 @@ ANYONE, UNMAPPED = "anyone", "unmapped"
 
 @dataclass(frozen=True)
 class PolicyQuestion:
-    """What is to be decided. An empty host or runbook is 'whatever it is': only a rule without that limit fits."""
+    """Asks for a decision. An empty host or runbook means any: then only a rule without that limit fits."""
 
     action: str
     host: str = ""
@@ -26,14 +26,14 @@ class PolicyQuestion:
 
 @dataclass(frozen=True)
 class PolicyScope:
-    """Where something applies; an empty member does not limit."""
+    """Limits where something applies; an empty member does not limit."""
 
     hosts: tuple[str, ...] = ()
     runbooks: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
 
     def covers(self, question: PolicyQuestion) -> bool:
-        """Does the question lie inside?"""
+        """Say whether the question lies inside."""
         return (
             _fits(self.hosts, question.host)
             and _fits(self.runbooks, question.runbook.partition("@")[0])
@@ -43,7 +43,7 @@ class PolicyScope:
 
 @dataclass(frozen=True)
 class Rule:
-    """Allow or deny some actions to some within a scope. `where` is `file:line`."""
+    """Allows or denies some actions to some persons within a scope. `where` is `file:line`."""
 
     name: str
     is_allow: bool
@@ -55,7 +55,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class UserGroup:
-    """A group that Slack keeps, of one workspace. Who is in it is Slack's word, asked at each decision."""
+    """Names a user group of one Slack workspace. Slack is asked at each decision who is in it."""
 
     team: str
     id: str
@@ -66,7 +66,7 @@ class UserGroup:
 
 @dataclass(frozen=True)
 class Need:
-    """So many approvals from this set of persons. An empty set is nobody, and then nothing is ever approved."""
+    """Demands so many approvals from a set of persons. An empty set is nobody, and then nothing is ever approved."""
 
     approvers: frozenset[str]
     count: int
@@ -74,14 +74,14 @@ class Need:
     unasked: frozenset[UserGroup] = frozenset()  # whose members are not among the approvers: nobody, until they are known
 
     def with_members(self, members: Mapping[UserGroup, frozenset[str]]) -> "Need":
-        """This need where the persons of these groups approve too."""
+        """Return this need with the persons of these groups among its approvers."""
         known = self.unasked & members.keys()
         return replace(self, approvers=self.approvers.union(*(members[group] for group in known)), unasked=self.unasked - known)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Who approves plans of a scope, and how long a plan stays open."""
+    """Says who approves plans of a scope, and how long a plan stays open."""
 
     name: str
     needs: tuple[Need, ...]
@@ -91,18 +91,18 @@ class Terms:
 
     @property
     def approvers(self) -> frozenset[str]:
-        """Everybody whose approval counts for something."""
+        """Return everybody whose approval counts."""
         return frozenset().union(*(need.approvers for need in self.needs))
 
     @property
     def unasked_groups(self) -> frozenset[UserGroup]:
-        """The groups whose members are not known here."""
+        """Return the groups whose members are not known here."""
         return frozenset().union(*(need.unasked for need in self.needs))
 
 
 @dataclass(frozen=True)
 class BreakGlass:
-    """Who may approve an own plan in an emergency, with a reason and a loud audit row."""
+    """Says who may approve an own plan in an emergency, with a reason and a loud audit row."""
 
     name: str
     who: frozenset[str]
@@ -112,7 +112,7 @@ class BreakGlass:
 
 @dataclass(frozen=True)
 class Policy:
-    """Everything the file says. `is_configured` is False for the policy that holds when there is no file."""
+    """Holds everything the file says. `is_configured` is False for the policy that holds if there is no file."""
 
     directory: Directory = field(default_factory=Directory)
     rules: tuple[Rule, ...] = ()
@@ -125,11 +125,11 @@ class Policy:
     why_unasked: str = "Slack was not asked who that is"  # said of groups whose members are not known
 
     def terms_for(self, question: PolicyQuestion) -> Terms | None:
-        """The first terms that cover the question."""
+        """Return the first terms that cover the question."""
         return next((terms for terms in self.approvals if terms.scope.covers(question)), None)
 
     def with_members(self, members: Mapping[UserGroup, frozenset[str]]) -> "Policy":
-        """This policy where these groups are these persons; a group that is not given stays nobody."""
+        """Return this policy with these persons as members of the groups; a group that is not given stays nobody."""
         if not members:
             return self
 
@@ -143,5 +143,5 @@ UNCONFIGURED = Policy(is_configured=False)
 
 
 def _fits(patterns: tuple[str, ...], value: str) -> bool:
-    """Without regard to case: host names have none."""
+    """Say whether a pattern matches. Case does not matter: host names have none."""
     return not patterns or (bool(value) and any(matches(value, pattern, ignore_case=True) for pattern in patterns))
