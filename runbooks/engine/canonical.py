@@ -1,4 +1,4 @@
-"""Two canonical forms of data, and their digests: of a plan (RFC 8785), and of a checked runbook.
+"""Writes two canonical forms of data and their digests: of a plan (RFC 8785), and of a checked runbook.
 
 A plan is what somebody approved, so one value has one sequence of bytes (`canonical_json`): strings, integers, lists and
 mappings only. Floats, booleans and nulls are refused: their text differs between languages, or they stand for "not known".
@@ -17,12 +17,12 @@ MAX_DEPTH = 16
 
 
 def canonical_json(value: object) -> bytes:
-    """The RFC 8785 bytes of a value. Raises PlanError for anything but str, int, list, tuple and str-keyed mapping."""
+    """Return the RFC 8785 bytes of a value. Raises PlanError for anything but str, int, list, tuple and str-keyed mapping."""
     return _text(value, 0).encode("utf-8")
 
 
 def plan_digest(value: object) -> str:
-    """SHA-256 of the canonical bytes, as 64 lowercase hex digits."""
+    """Return SHA-256 of the canonical bytes, as 64 lowercase hex digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
@@ -57,15 +57,15 @@ def _string(text: str) -> str:
 
 
 def runbook_json(value: object) -> bytes:
-    """A runbook's bytes that are hashed and cached: sorted keys, no spaces, UTF-8."""
+    """Return a runbook's bytes that are hashed and cached: sorted keys, no spaces, UTF-8."""
     return json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def runbook_digest(value: object) -> str:
-    """`sha256:HEX` of the canonical bytes."""
+    """Return `sha256:HEX` of the canonical bytes."""
     return digest_of_bytes(runbook_json(value))
 
 
 def digest_of_bytes(content: bytes) -> str:
-    """`sha256:HEX` of bytes that are canonical already."""
+    """Return `sha256:HEX` of bytes that are canonical already."""
     return "sha256:" + hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Evidence: fact ids like `pids[/system.slice/x.service].current`, their readings over the samples, their sources."""
+"""Cites evidence: fact ids like `pids[/system.slice/x.service].current`, their readings over the samples, their sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -11,7 +11,7 @@ Facts = Mapping[str, object]
 
 
 def fact_id(path: str, check: model.Check, element: object | None) -> str:
-    """`it.current` of an element becomes `pids[IDENTITY].current`; other paths are their own id."""
+    """Return the id of a fact: `it.current` of an element becomes `pids[IDENTITY].current`; other paths are their own id."""
     first, _, rest = path.partition(".")
     if first == "it" and element is not None:
         probe = check.each.split(".", 1)[0]
@@ -20,7 +20,7 @@ def fact_id(path: str, check: model.Check, element: object | None) -> str:
 
 
 def cite(path: str, check: model.Check, element: object | None, history: Sequence[Facts]) -> FactEntry:
-    """One cited fact with a reading for every sample in which it could be read."""
+    """Return one cited fact with a reading for every sample in which it could be read."""
     owner_path, _, name = path.rpartition(".")
     unit = source = ""
     readings: list[Reading] = []

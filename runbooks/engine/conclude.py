@@ -1,4 +1,4 @@
-"""From facts to a conclusion: verdicts in order, the status, the first sentence, what to do next. Pure."""
+"""Concludes from facts: verdicts in order, the status, the first sentence, what to do next. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -25,7 +25,7 @@ _REACHED = {"now", "at_limit"}
 
 @dataclass(frozen=True)
 class Conclusion:
-    """All that a diagnosis says, without how and when it was got."""
+    """Describes all that a diagnosis says, without how and when it was got."""
 
     status: Status
     headline: str
@@ -43,7 +43,7 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """A verdict with what orders it."""
+    """Describes a verdict with what orders it."""
 
     key: tuple[int, ...]
     verdict: Verdict
@@ -107,7 +107,7 @@ def conclude(
 
 
 def unreachable_headline(runbook: model.Runbook, login: LoginResult) -> str:
-    """The first sentence when no session was had."""
+    """Return the first sentence when no session was had."""
     return template.render(runbook.headlines.unreachable, {"login": login})
 
 
@@ -150,7 +150,7 @@ def _verdict(check: model.Check, finding: Finding, facts: Facts, error_class: st
 
 
 def _explains(check: model.Check, here: Facts, error_class: str) -> str:
-    """The class must allow it, and what the caller named must be in its reach."""
+    """Say whether a cause explains the error: its class must allow it, and what the caller named must be in its reach."""
     by_class = symptoms.explains(check, error_class)
     inputs = cast(Mapping[str, object], here["inputs"])
     for name, expression in check.scope.items():
@@ -164,7 +164,7 @@ def _explains(check: model.Check, here: Facts, error_class: str) -> str:
 
 
 def _status(verdicts: Sequence[Verdict], unknown: Sequence[Unknown]) -> Status:
-    """A reached limit that is at least likely is a cause; one that is only possible, or an unjudged check, is not 'fine'."""
+    """Return the status. A reached limit that is at least likely is a cause; what is only possible or not judged is not 'fine'."""
     if any(verdict.active in _REACHED and verdict.strength != "possible" for verdict in verdicts):
         return "cause_found"
     if unknown or any(verdict.active in _REACHED for verdict in verdicts):
@@ -173,7 +173,7 @@ def _status(verdicts: Sequence[Verdict], unknown: Sequence[Unknown]) -> Status:
 
 
 def _why_unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> str:
-    """Why a verdict is not about what was asked: the error cannot come of it, or it concerns somebody else."""
+    """Return why a verdict is not about what was asked: the error cannot come of it, or it concerns somebody else."""
     asked = cast(Mapping[str, object], facts["inputs"])
     if runbook.unexplained is None or symptoms.explains(runbook.check(verdict.cause), str(asked["symptom_class"])) == "no":
         return "does not explain the error you gave"
@@ -182,12 +182,12 @@ def _why_unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> st
 
 
 def _matters(runbook: model.Runbook, check_id: str, error_class: str) -> bool:
-    """Whether a cause that could not be judged leaves the answer open: not one that cannot produce the error named."""
+    """Say whether a cause that could not be judged leaves the answer open: not one that cannot produce the error named."""
     return runbook.unexplained is None or symptoms.explains(runbook.check(check_id), error_class) != "no"
 
 
 def _is_unexplained(runbook: model.Runbook, verdicts: Sequence[Verdict], asked: Mapping[str, Any]) -> bool:
-    """Somebody named an error, a unit, a user or a process, and nothing that was found explains it."""
+    """Say whether somebody named an error, a unit, a user or a process, and nothing that was found explains it."""
     if runbook.unexplained is None or not symptoms.names_something(asked):
         return False
     return all(verdict.explains_symptom == "no" for verdict in verdicts)
@@ -220,7 +220,7 @@ def _headline(
 
 
 def _about_text(runbook: model.Runbook, facts: Facts) -> str:
-    """What is to be said of the error text itself: that it is another matter's, or that nobody here knows it."""
+    """Return what is to be said of the error text itself: that it is another matter's, or that nobody here knows it."""
     text = str(cast(Mapping[str, object], facts["inputs"]).get("symptom", ""))
     symptom = symptoms.route(runbook, text)
     if symptom is not None and symptom.matter:
@@ -258,7 +258,7 @@ def _result(result: CheckOutcome, facts: Facts) -> CheckResult:
 
 
 def _growth_sentences(ranked: Sequence[_Ranked], trends: heading.Trends) -> tuple[str, ...]:
-    """What matched for another reason and goes on growing: raising its limit would only buy time."""
+    """Return what matched for another reason and goes on growing: raising its limit would only buy time."""
     sentences = []
     for item in ranked:
         trend, verdict = trends.get(heading.key_of(item.check, item.finding.element)), item.verdict
@@ -268,7 +268,7 @@ def _growth_sentences(ranked: Sequence[_Ranked], trends: heading.Trends) -> tupl
 
 
 def _applicable(advices: Sequence[model.Advice], facts: Facts) -> list[model.Advice]:
-    """Those whose condition holds."""
+    """Return those whose condition holds."""
     values = rules.evaluate_each(tuple([advice.when or "true" for advice in advices]), facts)
     return [advice for advice, value in zip(advices, values, strict=False) if value is True]
 

@@ -1,4 +1,4 @@
-"""The one noun every face renders: what was found on one host. Its JSON is `triagebook/diagnosis/v1`.
+"""Defines the one noun that every face renders: what was found on one host. Its JSON is `triagebook/diagnosis/v1`.
 
 Enumerations grow only with v2. Strings that a host made are already escaped and capped (`text.safe_text`).
 """
@@ -192,7 +192,7 @@ class SampleTime:
 
 @dataclass(frozen=True)
 class LoginResult:
-    """How far the way in went; see tools.transport.base.Login."""
+    """How far the login went; see tools.transport.base.Login."""
 
     phase: str = ""
     outcome: str = "ok"

@@ -1,4 +1,4 @@
-"""The one tree of expected failures. A face turns them into its own form; nothing else is caught there.
+"""Draws the one tree of expected failures. A face turns them into its own form; nothing else is caught there.
 
 TriagebookError
 ├── RunbookError      a runbook, its lock or a case is wrong: `file:line: path: what, and the nearest right word`

@@ -1,4 +1,4 @@
-"""CEL text: compiled and run by the library, and taken apart here, into the names it uses and the parts of a condition.
+"""Compiles and runs CEL text by its library, and takes it apart into the names it uses and the parts of a condition.
 
 No macros, no indexing: an expression stays one line, and every name in it is a dotted path or a function of FUNCTIONS.
 """
@@ -24,7 +24,7 @@ _WORDS = {"true", "false", "null", "in"}
 
 @lru_cache(maxsize=1)
 def _cel() -> Any:
-    """The CEL extension without its command line (`cel.cli` imports a prompt toolkit: 140 ms of every run)."""
+    """Return the CEL extension without its command line (`cel.cli` imports a prompt toolkit: 140 ms of every run)."""
     with _IMPORTING:  # hosts are diagnosed by several threads
         if "cel" not in sys.modules:
             sys.modules["cel.cli"] = types.ModuleType("cel.cli")
@@ -53,7 +53,7 @@ def _has_functions(expression: str) -> bool:
 
 @lru_cache(maxsize=512)  # compiling the expressions of a runbook takes 30 ms; an answer asks three times
 def matches(pattern: str, text: str) -> bool:
-    """Whether a regular expression is found in the text, in linear time (RE2 syntax). Raises RunbookError."""
+    """Say whether a regular expression is found in the text, in linear time (RE2 syntax). Raises RunbookError."""
     try:
         found = compile_cel("text.matches(pattern)").execute({"text": text, "pattern": pattern})
     except (ValueError, RuntimeError, TypeError) as error:
@@ -62,12 +62,12 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def paths(expression: str) -> tuple[str, ...]:
-    """The dotted paths an expression names, methods and functions left out."""
+    """Return the dotted paths an expression names, methods and functions left out."""
     return tuple(path for path, _function in references(expression) if path)
 
 
 def references(expression: str) -> Iterator[tuple[str, str]]:
-    """(path, called function) pairs; either may be empty."""
+    """Return (path, called function) pairs; either may be empty."""
     for match in TOKEN.finditer(expression):
         path = match["path"]
         if not path or path in _WORDS:
@@ -86,7 +86,7 @@ def split_paths(expression: str) -> tuple[tuple[str, ...], ...]:
 
 
 def parts(expression: str) -> list[str]:
-    """The operands of && and || at the top level; the whole where parentheses or ?: make them depend on each other."""
+    """Return the operands of && and || at the top level; the whole where parentheses or ?: make them depend on each other."""
     depth, start, parts, index = 0, 0, [], 0
     bare = TOKEN.sub(lambda match: "x" * len(match[0]) if match["text"] else match[0], expression)
     if "?" in bare:
@@ -103,13 +103,13 @@ def parts(expression: str) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def can_absorb(expression: str) -> bool:
-    """It may have a value though a fact that it names has none."""
+    """Say whether the expression may have a value though a fact that it names has none."""
     return any(sign in expression for sign in ("&&", "||", "?", "has("))
 
 
 @lru_cache(maxsize=1024)
 def join(expressions: tuple[str, ...]) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """One list of them all and its variables, each with the path it stands for.
+    """Return one list of them all and its variables, each with the path it stands for.
 
     The library takes four times as long for mappings in mappings as for plain variables. Where this is used nothing is
     missing, so `has()` is true.

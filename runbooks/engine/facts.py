@@ -1,4 +1,4 @@
-"""Facts: typed values read from one host, and the honest absence of one.
+"""Defines facts: typed values read from one host, and the honest absence of one.
 
 A probe's facts are frozen dataclasses. Every field is an int in base units (bytes, tasks, kB never), a float, a
 bool, a str, a tuple of those, or `Unreadable`. A field made by `fact()` carries its unit and its source path, which
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A fact that could not be had, and why: 'permission denied', 'needs a second sample', 'not printed'."""
+    """Describes a fact that could not be had, and why: 'permission denied', 'needs a second sample', 'not printed'."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Collection(Generic[T]):
-    """Elements of one sort on a host. `partial` says why some may be missing; empty means complete.
+    """Holds elements of one sort on a host. `partial` says why some may be missing; empty means complete.
 
     `counted` elements were judged on the host to be far from any limit and are not in `items`.
     """
@@ -34,20 +34,20 @@ class Collection(Generic[T]):
 
 
 def fact(unit: str, source: str) -> Any:
-    """A dataclass field with the unit of its value and the file it was read from."""
+    """Return a dataclass field with the unit of its value and the file it was read from."""
     return field(metadata={"unit": unit, "source": source})
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a fact comes from: the unit it is in and the file, with the element's identity filled in."""
+    """Says where a fact comes from: the unit it is in and the file, with the element's identity filled in."""
 
     unit: str
     path: str
 
 
 def source_of(facts: object, name: str) -> Source:
-    """Unit and source path of one field of a facts dataclass; `{field}` in the path takes that field's value."""
+    """Return unit and source path of one field of a facts dataclass; `{field}` in the path takes that field's value."""
     for entry in fields(facts):  # type: ignore[arg-type]
         if entry.name == name:
             values = {other.name: getattr(facts, other.name) for other in fields(facts)}  # type: ignore[arg-type]
@@ -59,12 +59,12 @@ def source_of(facts: object, name: str) -> Source:
 
 
 def identity_of(element: object) -> str:
-    """What tells this element from its siblings: the field its class names in `IDENTITY`."""
+    """Return what tells this element from its siblings: the field its class names in `IDENTITY`."""
     return str(getattr(element, getattr(type(element), "IDENTITY", "id")))
 
 
 def as_context(value: object) -> object:
-    """The value as rules see it: dataclasses become dicts, collections lists; an Unreadable is left out.
+    """Return the value as rules see it: dataclasses become dicts, collections lists; an Unreadable is left out.
 
     A tuple with an Unreadable in it is unreadable as a whole: a sum or a maximum over it would be wrong.
     """

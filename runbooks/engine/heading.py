@@ -1,4 +1,4 @@
-"""Trends as verdicts: what a check cleared, and what all the same is on its way to its limit. Pure.
+"""Turns trends into verdicts: what a check cleared and what is on its way to its limit all the same. Pure.
 
 Only somebody who goes on looking has trends; a single diagnosis gives none. A state that matched stays what it is:
 `trend` is the least pressing of all.
@@ -25,7 +25,7 @@ Trends = Mapping[Key, Trend]
 
 @dataclass(frozen=True)
 class Use:
-    """One limited thing as one sample has it. `refused` counts refusals since the kernel began to, where it does."""
+    """Describes one limited thing as one sample has it. `refused` counts refusals since the kernel began to, where it does."""
 
     key: Key
     culprit: Culprit
@@ -35,17 +35,17 @@ class Use:
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """Return what a person calls it."""
         return self.culprit.unit or self.culprit.id
 
 
 def key_of(check: model.Check, element: object | None) -> Key:
-    """What tells one limited thing from the others, from sample to sample."""
+    """Return what tells one limited thing from the others, from sample to sample."""
     return check.id, "" if element is None else identity_of(element)
 
 
 def uses(runbook: model.Runbook, facts: Facts) -> tuple[Use, ...]:
-    """Every limited thing whose limit and use can be read. Matters of another runbook are left out: page cache fills
+    """Return every limited thing whose limit and use can be read. Matters of another runbook are left out: page cache fills
     every memory limit without any harm.
     """
     found = []
@@ -71,7 +71,7 @@ def _elements(check: model.Check, facts: Facts) -> Sequence[object | None]:
 
 
 def _refusals(check: model.Check, element: object | None) -> int | None:
-    """The element's own counter of refusals, if its evidence has one."""
+    """Return the element's own counter of refusals, if its evidence has one."""
     for path in check.evidence:
         owner, _, name = path.partition(".")
         if owner == "it" and element is not None and not name.endswith("_delta"):
@@ -82,7 +82,7 @@ def _refusals(check: model.Check, element: object | None) -> int | None:
 
 
 def with_trends(outcomes: Sequence[CheckOutcome], trends: Trends) -> tuple[CheckOutcome, ...]:
-    """The outcomes, each cleared finding that is heading for its limit soon (within a week) matched by a `trend` state."""
+    """Return the outcomes, each cleared finding that is heading for its limit soon (within a week) matched by a `trend` state."""
     if not trends:
         return tuple(outcomes)
     return tuple(
@@ -100,14 +100,14 @@ def _heading(check: model.Check, finding: Finding, trends: Trends) -> Finding:
 
 
 def summary(check: model.Check, finding: Finding, facts: Facts) -> str:
-    """The sentence of a finding matched by its trend."""
+    """Return the sentence of a finding matched by its trend."""
     here = with_element(facts, finding)
     limit, used = naming.limit_of(check, here)
     return sentence(naming.culprit_of(check, here), limit, used, finding.trend) if finding.trend else ""
 
 
 def sentence(culprit: Culprit, limit: LimitValue | None, used: Usage | None, trend: Trend) -> str:
-    """Who, how much of what, how fast, and when it is full."""
+    """Say who uses how much of what, how fast it grows, and when it is full."""
     unit = limit.unit if limit else ""
     name = limit.name if limit else "its limit"
     figures = f"{quantity(used.value if used else trend.used, '' if unit != 'bytes' else unit)} of {quantity(trend.limit, unit)}"

@@ -1,4 +1,4 @@
-"""A runbook as the engine uses it: frozen data. `library.schema` reads it, `library.checking` checks it.
+"""Defines a runbook as the engine uses it: frozen data. `library.schema` reads it, `library.checking` checks it.
 
 Expressions (CEL) and templates (Jinja2) are kept as text with the place they came from; `expressions` and `template`
 compile them. The list order of `checks` is the triage order.
@@ -19,7 +19,7 @@ CULPRITS = ("cgroup", "unit", "user", "process", "container", "host")
 
 @dataclass(frozen=True)
 class Symptom:
-    """Error text that routes to a class of causes: `match` is a regular expression without backtracking traps.
+    """Routes an error text to a class of causes: `match` is a regular expression without backtracking traps.
 
     With `matter` the text is of another matter that no check here judges; `says` names it, `belongs_to` the runbook for it.
     """
@@ -33,7 +33,7 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Input:
-    """What a caller may say about the incident."""
+    """Says what a caller may say about the incident."""
 
     type: str  # systemd_unit | user | pid | text
     optional: bool = True
@@ -41,7 +41,7 @@ class Input:
 
 @dataclass(frozen=True)
 class State:
-    """One condition of a check, bound to how pressing it is. The first true one of the list wins."""
+    """Describes one condition of a check, bound to how pressing it is. The first true one of the list wins."""
 
     active: str
     strength: str
@@ -50,13 +50,13 @@ class State:
     says: str = ""  # instead of the check's sentence
 
     def __hash__(self) -> int:
-        """Of what nearly always tells states apart: it is asked for at every finding."""
+        """Hash what nearly always tells states apart: it is asked for at every finding."""
         return hash(self.when)
 
 
 @dataclass(frozen=True)
 class Limit:
-    """The one limit a verdict names: its name, the fact with its value and the fact with what is used of it.
+    """Describes the one limit a verdict names: its name, the fact with its value and the fact with what is used of it.
 
     `holds` is CEL: only then has the limit force (empty: always), and only then is its trend worth a word.
     """
@@ -69,7 +69,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Consumers:
-    """Who uses up what is full: elements of `each` for which `where` holds (bound to `that`), most `count` first."""
+    """Says who uses up what is full: elements of `each` for which `where` holds (bound to `that`), most `count` first."""
 
     each: str
     where: str
@@ -78,7 +78,7 @@ class Consumers:
 
 @dataclass(frozen=True)
 class Offer:
-    """A remediation a finding offers, when it applies, and the parameters the finding fixes."""
+    """Describes a remediation a finding offers, when it applies, and the parameters the finding fixes."""
 
     id: str
     when: str
@@ -87,7 +87,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Check:
-    """One cause: what it explains, where to look (`each`), its states, and what to say about a match."""
+    """Describes one cause: what it explains, where to look (`each`), its states, and what to say about a match."""
 
     id: str
     nature: str
@@ -109,7 +109,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Advice:
-    """A sentence for the person, when `when` holds (empty: always)."""
+    """Describes a sentence for the person, when `when` holds (empty: always)."""
 
     text: str
     when: str = ""
@@ -117,7 +117,7 @@ class Advice:
 
 @dataclass(frozen=True)
 class Param:
-    """A bounded parameter of a remediation; bounds and default are CEL over facts, or text when it is a name."""
+    """Describes a bounded parameter of a remediation; bounds and default are CEL over facts, or text when it is a name."""
 
     type: str  # int | unit | user | pid | text
     default: str
@@ -127,7 +127,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Remediation:
-    """A change a runbook offers: a typed action with bounded parameters, what it disturbs and how it is undone."""
+    """Describes a change a runbook offers: a typed action with bounded parameters, what it disturbs and how it is undone."""
 
     id: str
     title: str
@@ -144,7 +144,7 @@ class Remediation:
 
 @dataclass(frozen=True)
 class LoginMeaning:
-    """What a failed way into the host tells about the causes: evidence, never a verdict."""
+    """Says what a failed way into the host tells about the causes: evidence, never a verdict."""
 
     outcome: str  # of tools.transport.base.Login
     says: str
@@ -153,7 +153,7 @@ class LoginMeaning:
 
 @dataclass(frozen=True)
 class Headlines:
-    """The first sentence of an answer, by status and by the nature of the cause. Jinja2."""
+    """Describes the first sentence of an answer, by status and by the nature of the cause. Jinja2."""
 
     limit: str
     shortage: str
@@ -165,7 +165,7 @@ class Headlines:
 
 @dataclass(frozen=True)
 class Unexplained:
-    """What is said when somebody named an error, a unit, a user or a process and nothing that was found explains it.
+    """Holds what is said when somebody named an error, a unit, a user or a process and nothing that was found explains it.
 
     A runbook that has this never calls such a host healthy. Causes that cannot produce the error named do not make the answer
     inconclusive by being unreadable. `lookups` (probe name -> CEL) are asked then, as evidence.
@@ -178,7 +178,7 @@ class Unexplained:
 
 @dataclass(frozen=True)
 class Runbook:
-    """One version of one runbook. `digest` is the SHA-256 of its canonical content."""
+    """Describes one version of one runbook. `digest` is the SHA-256 of its canonical content."""
 
     id: str
     version: str
@@ -199,11 +199,11 @@ class Runbook:
 
     @property
     def name(self) -> str:
-        """`id@version`."""
+        """Return `id@version`."""
         return f"{self.id}@{self.version}"
 
     def check(self, check_id: str) -> Check:
-        """The check of that id; KeyError if there is none."""
+        """Return the check of that id; KeyError if there is none."""
         for check in self.checks:
             if check.id == check_id:
                 return check

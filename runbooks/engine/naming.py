@@ -1,4 +1,4 @@
-"""What a verdict names: the limit and what is used of it, the culprit, who uses it up. Pure."""
+"""Finds what a verdict names: the limit and what is used of it, the culprit, who uses it up. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.triage import Facts
 
 
 def limit_of(check: model.Check, here: Facts) -> tuple[LimitValue | None, Usage | None]:
-    """The limit a check names and what is used of it; None where it cannot be read."""
+    """Return the limit a check names and what is used of it; None where it cannot be read."""
     if check.limit is None:
         return None, None
     value, used = rules.evaluate(check.limit.value, here), rules.evaluate(check.limit.used, here)
@@ -25,7 +25,7 @@ def limit_of(check: model.Check, here: Facts) -> tuple[LimitValue | None, Usage 
 
 
 def _source(expression: str, here: Facts) -> tuple[str, str]:
-    """Unit and file of the first fact an expression names."""
+    """Return unit and file of the first fact that an expression names."""
     for path in paths(expression):
         owner_path, _, name = path.rpartition(".")
         owner = rules.resolve(owner_path, here) if owner_path else None
@@ -36,7 +36,7 @@ def _source(expression: str, here: Facts) -> tuple[str, str]:
 
 
 def culprit_of(check: model.Check, here: Facts) -> Culprit:
-    """What is at the limit."""
+    """Return what is at the limit."""
     values = {name: rules.evaluate(text, here) for name, text in check.culprit.items()}
     known = {name: value for name, value in values.items() if not isinstance(value, Unreadable)}
     pid = known.get("pid", 0)
@@ -50,7 +50,7 @@ def culprit_of(check: model.Check, here: Facts) -> Culprit:
 
 
 def consumers_of(check: model.Check, here: Facts) -> tuple[Consumer, ...]:
-    """The five largest users of what is full."""
+    """Return the five largest users of what is full."""
     if check.consumers is None:
         return ()
     collection = rules.resolve(check.consumers.each, here)

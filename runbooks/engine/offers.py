@@ -1,4 +1,4 @@
-"""Remediations that the findings support, with their parameters bounded by this host's facts. Pure."""
+"""Offers the remediations that the findings support, with their parameters bounded by this host's facts. Pure."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.triage import Facts, Finding, with_element
 def offers_for(
     runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding, Verdict]], facts: Facts
 ) -> tuple[OfferedRemediation, ...]:
-    """One entry for each remediation and culprit, in the order of the verdicts.
+    """Return one entry for each remediation and culprit, in the order of the verdicts.
 
     A bound that cannot be computed (an unreadable fact) withdraws the offer: an unknown never leads to a change. So does
     an empty range (min above max).

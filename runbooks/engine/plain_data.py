@@ -1,4 +1,4 @@
-"""Records as plain data and back: what JSON, a case file, the cache of checked runbooks and a stored plan hold.
+"""Turns records into plain data and back: what JSON, a case file, the cache of checked runbooks and a stored plan hold.
 
 An unreadable fact is `{unreadable: why}`; a collection is `{items: [...], partial: why, counted: n}`, without what is
 empty. A field that is left out of comparison (`digest`, `source` of a runbook) is left out here too, and so is an unused
@@ -19,17 +19,17 @@ T = TypeVar("T")
 
 
 def member(name: str) -> Any:
-    """A dataclass field whose name in plain data is another: one that Python reserves."""
+    """Return a dataclass field whose name in plain data is another: one that Python reserves."""
     return field(metadata={"member": name})
 
 
 def later(default: Any) -> Any:
-    """A dataclass field that came after the first release: a runbook that does not use it keeps its digest."""
+    """Return a dataclass field that came after the first release: a runbook that does not use it keeps its digest."""
     return field(default=default, metadata={"is_later": True})
 
 
 def to_plain(value: Any) -> Any:
-    """Dicts and lists for dataclasses, mappings and tuples, in field order (`schema` leads); all else stays as it is."""
+    """Return dicts and lists for dataclasses, mappings and tuples, in field order (`schema` leads); all else stays as it is."""
     if isinstance(value, Unreadable):
         return {"unreadable": value.reason}
     if isinstance(value, Collection):
@@ -46,12 +46,12 @@ def to_plain(value: Any) -> Any:
 
 
 def _is_unused(entry: "Field[Any]", value: Any) -> bool:
-    """A field that came after the first release, at its default: digests of older runbooks do not know it."""
+    """Say whether a field that came after the first release is at its default: digests of older runbooks do not know it."""
     return bool(entry.metadata.get("is_later")) and getattr(value, entry.name) == entry.default
 
 
 def from_plain(kind: type[T], data: Any, path: str = "") -> T:
-    """The value of the annotated type. An absent fact is unreadable where it may be; else its default, else an error.
+    """Return the value of the annotated type. An absent fact is unreadable where it may be; else its default, else an error.
 
     Raises ValueError, which names the path: another type, an unknown member, a missing one.
     """
@@ -80,12 +80,12 @@ def _value(kind: Any, data: Any, path: str) -> Any:
 
 
 def _is(kind: Any, data: Any) -> bool:
-    """Exactly of that type: True is no integer here."""
+    """Say whether the value is exactly of that type: True is no integer here."""
     return data.__class__ is kind
 
 
 def _option(options: tuple[Any, ...], data: Any, path: str) -> Any:
-    """The value of one of several types: of none or unreadable by its look, of a plain type by its own, else of the first."""
+    """Return the value of one of several types: none and unreadable by their look, a plain type by its own, else the first."""
     if Unreadable in options and isinstance(data, Mapping) and set(data) == {"unreadable"}:
         return Unreadable(str(data["unreadable"]))
     if any(_is(option, data) for option in options):
@@ -120,7 +120,7 @@ def _record(kind: Any, data: Any, path: str) -> Any:
 
 @lru_cache(maxsize=128)
 def _members(kind: type[Any]) -> Mapping[str, tuple[str, Any, bool]]:
-    """Name in plain data -> name of the field, its type, and whether it may be absent."""
+    """Map each name in plain data to the name of the field, its type, and whether it may be absent."""
     hints = typing.get_type_hints(kind)
     return {
         _member(entry): (entry.name, hints[entry.name], entry.default is not MISSING or entry.default_factory is not MISSING)

@@ -1,4 +1,4 @@
-"""A plan: the exact change on one host that a person says yes to, and the digest that the yes is for.
+"""Makes a plan: the exact change on one host that a person approves, and the digest that the approval is for.
 
 Pure: made from a diagnosis, an offered remediation and typed parameters. Everything an approver is shown is a field
 here, every field is in the digest, and every line of the order that a host gets comes from `order` or is one of
@@ -17,7 +17,7 @@ MAX_TEXT = 200  # characters of a name
 
 
 def check_parameters(given: Mapping[str, Value], bounds: Mapping[str, ParamBounds]) -> Mapping[str, Value]:
-    """Every parameter of the remediation, given or default. PlanError: unknown, of another type, out of bounds.
+    """Return every parameter of the remediation, given or default. PlanError: unknown, of another type, out of bounds.
 
     A parameter without bounds was fixed by the finding (which unit, which process): it may be repeated, not changed.
     """
@@ -52,7 +52,7 @@ ISSUED_FIELDS = ("id", "plan", "target", "boot", "issued", "expires")
 
 @dataclass(frozen=True)
 class PlannedValue:
-    """One value before and after: `what` is its name and place, `now` what was read, `then` what will be written."""
+    """Describes one value before and after: `what` is its name and place, `now` what was read, `then` what will be written."""
 
     what: str
     now: str
@@ -61,7 +61,7 @@ class PlannedValue:
 
 @dataclass(frozen=True)
 class CitedFact:
-    """A fact the plan rests on, as it was read."""
+    """Describes a fact the plan rests on, as it was read."""
 
     id: str
     value: str
@@ -70,7 +70,7 @@ class CitedFact:
 
 @dataclass(frozen=True)
 class Rendering:
-    """What an action makes of its parameters: the change in words, by hand, and as the fields of an order."""
+    """Says what an action makes of its parameters: the change in words, by hand, and as the fields of an order."""
 
     changes: tuple[PlannedValue, ...]
     commands: tuple[str, ...]
@@ -80,7 +80,7 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Request:
-    """Who asks for what. `reason` is a stranger's text: shown as unverified, never acted on."""
+    """Says who asks for what. `reason` is a stranger's text: shown as unverified, never acted on."""
 
     remediation: str
     culprit: str
@@ -94,7 +94,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """The immutable content of a fix. Times are RFC 3339 UTC; numbers shown as text are in base units."""
+    """Describes the immutable content of a fix. Times are RFC 3339 UTC; numbers shown as text are in base units."""
 
     runbook_id: str
     runbook_version: str
@@ -138,7 +138,7 @@ DIGEST_FIELDS = (
 
 
 def make_plan(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> Plan:
-    """The plan for an offered remediation. Raises PlanError: not offered, a parameter out of its bounds, no cause."""
+    """Return the plan for an offered remediation. Raises PlanError: not offered, a parameter out of its bounds, no cause."""
     offered = find_offer(diagnosis, request.remediation, request.culprit)
     verdict = find_verdict(diagnosis, offered)
     order = _order(diagnosis, offered, request.target_id, rendering)
@@ -176,7 +176,7 @@ def make_plan(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> P
 
 
 def find_offer(diagnosis: Diagnosis, remediation: str, culprit: str = "") -> OfferedRemediation:
-    """The offered remediation of that id. Several culprits may offer it: then one must be named."""
+    """Return the offered remediation of that id. Several culprits may offer it: then one must be named."""
     offers = [offer for offer in diagnosis.remediations if offer.id == remediation]
     matching = [offer for offer in offers if not culprit or offer.culprit == culprit]
     if len(matching) == 1:
@@ -189,7 +189,7 @@ def find_offer(diagnosis: Diagnosis, remediation: str, culprit: str = "") -> Off
 
 
 def find_verdict(diagnosis: Diagnosis, offered: OfferedRemediation) -> Verdict:
-    """The verdict an offer answers. PlanError if the diagnosis does not hold it."""
+    """Return the verdict an offer answers. PlanError if the diagnosis does not hold it."""
     verdicts = (diagnosis.verdict, *diagnosis.also) if diagnosis.verdict else diagnosis.also
     for verdict in verdicts:
         if verdict.cause == offered.cause and verdict.culprit.id == offered.culprit:
@@ -198,7 +198,7 @@ def find_verdict(diagnosis: Diagnosis, offered: OfferedRemediation) -> Verdict:
 
 
 def cited_facts(diagnosis: Diagnosis, verdict: Verdict) -> tuple[CitedFact, ...]:
-    """The facts a verdict cites, with their last reading. An unreadable one is said so, never left out."""
+    """Return the facts a verdict cites, with their last reading. An unreadable one is said so, never left out."""
     entries = {entry.id: entry for entry in diagnosis.facts}
     cited = []
     for name in verdict.evidence:

@@ -1,10 +1,10 @@
-"""Numbers as people read them. Every function takes a value or the unknown of a template, which stays `unknown`."""
+"""Writes numbers as people read them. Every function takes a value or the unknown of a template, which stays `unknown`."""
 
 _STEPS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def as_bytes(value: object) -> str:
-    """1536 -> '1.5 KiB'. Binary multiples, one decimal below 10."""
+    """Return a size for people: 1536 -> '1.5 KiB'. Binary multiples, one decimal below 10."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return str(value)
     sign, size = ("-" if value < 0 else ""), abs(float(value))
@@ -15,21 +15,21 @@ def as_bytes(value: object) -> str:
 
 
 def as_count(value: object) -> str:
-    """4194304 -> '4 194 304' (thin groups of three, as SI has it); small numbers stay as they are."""
+    """Return a count for people: 4194304 -> '4 194 304' (thin groups of three, as SI has it); small numbers stay as they are."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return str(value)
     return f"{value:,.0f}".replace(",", " ") if abs(value) >= 10000 else f"{value:g}"
 
 
 def as_percent(value: object, whole: object) -> str:
-    """`used | percent_of(limit)` -> '97 %'; unknown when either is, or when the whole is nothing."""
+    """Return a share for people: `used | percent_of(limit)` -> '97 %'; unknown when either is, or when the whole is nothing."""
     if not isinstance(value, (int, float)) or not isinstance(whole, (int, float)) or whole == 0:
         return "unknown"
     return f"{100 * value / whole:.0f} %"
 
 
 def as_duration(value: object) -> str:
-    """Seconds -> '45 s', '12 min', '3.5 h', '2.1 d'."""
+    """Return a duration for people: '45 s', '12 min', '3.5 h', '2.1 d'."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return str(value)
     for limit, divisor, unit in ((90, 1, "s"), (5400, 60, "min"), (172800, 3600, "h")):
@@ -39,7 +39,7 @@ def as_duration(value: object) -> str:
 
 
 def quantity(value: float | str, unit: str) -> str:
-    """A value with its unit: bytes become binary multiples, counts are grouped, percent and modes stand plain."""
+    """Return a value with its unit: bytes become binary multiples, counts are grouped, percent and modes stand plain."""
     if unit == "bytes":
         return as_bytes(value)
     number = as_count(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

@@ -20,12 +20,12 @@ from triagebook.runbooks.engine.text import did_you_mean
 
 @dataclass(frozen=True)
 class NameScope:
-    """What an expression may name: a root name to the type of its facts (a dataclass) or a mapping of further names."""
+    """Says what an expression may name: a root name to the type of its facts (a dataclass) or a mapping of further names."""
 
     roots: Mapping[str, Any]
 
     def type_of(self, path: str) -> Any:
-        """The annotated type at a dotted path. Raises RunbookError: unknown fact, and the nearest right one."""
+        """Return the annotated type at a dotted path. Raises RunbookError: unknown fact, and the nearest right one."""
         first, *rest = path.split(".")
         if first not in self.roots:
             raise RunbookError(f"unknown name {first!r}{did_you_mean(first, self.roots)}")
@@ -48,7 +48,7 @@ def _fields_of(kind: Any) -> dict[str, Any]:
 
 
 def element_type(scope: NameScope, path: str) -> Any:
-    """The element type of the collection at `path`. Raises RunbookError when it is not a collection."""
+    """Return the element type of the collection at `path`. Raises RunbookError when it is not a collection."""
     kind = scope.type_of(path)
     if typing.get_origin(kind) is not Collection:
         raise RunbookError(f"{path!r} is not a collection")
@@ -56,7 +56,7 @@ def element_type(scope: NameScope, path: str) -> Any:
 
 
 def check_rule(expression: str, scope: NameScope, *, is_condition: bool, may_ask_presence: bool = False) -> None:
-    """Everything that can be known to be wrong before a host is seen. Raises RunbookError."""
+    """Check an expression for all that can be known to be wrong before a host is seen. Raises RunbookError."""
     try:
         compile_cel(expression)
     except ValueError as error:
@@ -96,7 +96,7 @@ def _place(context: dict[str, Any], parts: list[str], value: Any) -> None:
 
 
 def _example(kind: Any) -> Any:
-    """A value of the annotated type: `int | Unreadable` gives 7."""
+    """Return a value of the annotated type: `int | Unreadable` gives 7."""
     for option in typing.get_args(kind) or (kind,):
         for known, value in ((bool, True), (int, 7), (float, 7.5), (str, "x")):
             if option is known:

@@ -1,4 +1,4 @@
-"""Conditions of a runbook, evaluated in three values: true, false, or the Unreadable that stands in the way.
+"""Evaluates the conditions of a runbook in three values: true, false, or the Unreadable that stands in the way.
 
 The CEL library evaluates; an absent key becomes the Unreadable that caused it, and `&&` and `||` absorb what they can.
 """
@@ -15,13 +15,13 @@ _FAILURES = (KeyError, TypeError, RuntimeError, ValueError, ArithmeticError)
 
 
 class RuleError(RunbookError):
-    """A rule failed on readable facts: a fault of the runbook, never of the host."""
+    """Says that a rule failed on readable facts: a fault of the runbook, never of the host."""
 
     reason = "rule"
 
 
 def evaluate(expression: str, facts: Mapping[str, object]) -> Any:
-    """The value of an expression on facts, or the Unreadable that stands in its way. `&&` and `||` absorb what they can.
+    """Return the value of an expression on facts, or the Unreadable that stands in its way. `&&` and `||` absorb what they can.
 
     Raises RuleError when it fails although every fact it names is readable.
     """
@@ -39,13 +39,13 @@ def evaluate(expression: str, facts: Mapping[str, object]) -> Any:
 
 
 def evaluate_each(expressions: tuple[str, ...], facts: Mapping[str, object]) -> Iterable[Any]:
-    """What `evaluate` gives for each: at once where nothing stands in the way of any, else one by one as they are asked for."""
+    """Return what `evaluate` gives for each: at once where nothing stands in the way of any, else one by one on demand."""
     found = _at_once(expressions, facts)
     return (evaluate(expression, facts) for expression in expressions) if found is None else found
 
 
 def _at_once(expressions: tuple[str, ...], facts: Mapping[str, object]) -> list[Any] | None:
-    """The values of them all; None where a fact is missing or something fails."""
+    """Return the values of them all; None where a fact is missing or something fails."""
     joined, variables = join(expressions)
     values: dict[str, Any] = {}
     for name, parts in variables:
@@ -69,7 +69,7 @@ def get_ready(expressions: tuple[str, ...]) -> None:
 
 
 def _context(expression: str, facts: Mapping[str, object]) -> tuple[dict[str, Any], Unreadable | None]:
-    """Only what the expression names; an Unreadable leaves its key out, its parents stay. The first of these, too."""
+    """Return the facts that the expression names and the first Unreadable, whose key is left out while its parents stay."""
     context: dict[str, Any] = {}
     missing = None
     for parts in split_paths(expression):
@@ -87,7 +87,7 @@ def _context(expression: str, facts: Mapping[str, object]) -> tuple[dict[str, An
 
 
 def resolve(path: str, facts: Mapping[str, object]) -> object:
-    """The fact at a dotted path; an Unreadable on the way is the answer. KeyError when there is no such name."""
+    """Return the fact at a dotted path; an Unreadable on the way is the answer. KeyError when there is no such name."""
     return _resolve(tuple(path.split(".")), facts)
 
 

@@ -1,4 +1,4 @@
-"""Error text to error class, and what else a text says. The class is the first split of the causes; the text proves none."""
+"""Finds the class of an error text, and what else it says. The class is the first split of the causes; the text proves none."""
 
 import re
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ _CONTROLLED = re.compile(r"pids controller in (?P<path>/[^\s,;]{1,255})")
 
 
 def route(runbook: model.Runbook, text: str) -> model.Symptom | None:
-    """The first symptom of the runbook that matches; None when none does, or there is no text."""
+    """Return the first symptom of the runbook that matches; None when none does, or there is no text."""
     if not text:
         return None
     return next((symptom for symptom in runbook.symptoms if matches(symptom.match, text[:MAX_SYMPTOM])), None)
 
 
 def classify(runbook: model.Runbook, text: str) -> str:
-    """The class of the first symptom of the runbook that matches, '' if none does."""
+    """Return the class of the first symptom of the runbook that matches, '' if none does."""
     symptom = route(runbook, text)
     return symptom.error_class if symptom else ""
 
 
 def rule_inputs(runbook: model.Runbook, inputs: Mapping[str, object], error_class: str = "") -> dict[str, Any]:
-    """What rules see as `inputs`: the caller's words, and what the error text says.
+    """Return what rules see as `inputs`: the caller's words, and what the error text says.
 
     `symptom_class` is '' when no error was given. `symptom_bytes` is the largest size that the text names (0: none),
     `symptom_path` the cgroup that the kernel's own line names.
@@ -48,7 +48,7 @@ def rule_inputs(runbook: model.Runbook, inputs: Mapping[str, object], error_clas
 
 
 def largest_size(text: str) -> int:
-    """The largest size in bytes that a text names, 0 if none: `mmap(8589934592)`, `8.00 GiB`, `4194304-byte block`."""
+    """Return the largest size in bytes that a text names, 0 if none: `mmap(8589934592)`, `8.00 GiB`, `4194304-byte block`."""
     sizes = [0]
     for match in _SIZE.finditer(text):
         if match["call"]:
@@ -59,12 +59,12 @@ def largest_size(text: str) -> int:
 
 
 def names_something(inputs: Mapping[str, object]) -> bool:
-    """Whether the caller named an error, a unit, a user or a process."""
+    """Say whether the caller named an error, a unit, a user or a process."""
     return any(inputs.get(name) for name in NAMED)
 
 
 def explains(check: model.Check, error_class: str) -> str:
-    """Whether a cause can produce such an error: yes | no | unknown (no class given)."""
+    """Say whether a cause can produce such an error: yes | no | unknown (no class given)."""
     if not error_class:
         return "unknown"
     return "yes" if error_class in check.explains else "no"

@@ -1,4 +1,4 @@
-"""Sentences for people: Jinja2 in a sandbox, strict about names, bounded in size. Nothing here ever becomes a command.
+"""Writes sentences for people: Jinja2 in a sandbox, strict about names, bounded in size. Nothing here ever becomes a command.
 
 An unreadable fact renders as `unknown`. Values that a host made are escaped before they get here (`text.safe_text`).
 """
@@ -64,7 +64,7 @@ def _view(value: object) -> Any:
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Attributes of a view are what it gives away, so the sandbox need not ask of each whether it is safe."""
+    """Trusts a view: its attributes are what it gives away, so each need not be asked whether it is safe."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, _View):
@@ -87,7 +87,7 @@ def _environment() -> _Sandbox:
 
 @lru_cache(maxsize=512)
 def _compile(template: str) -> tuple[Any, tuple[str, ...]]:
-    """The compiled template and the dotted paths it names. What it may hold is looked at first: Jinja folds constants
+    """Return the compiled template and the dotted paths it names. What it may hold is looked at first: Jinja folds constants
     when it compiles, so `'x' * 10**9` would already do its harm there."""
     if len(template) > MAX_TEMPLATE:
         raise RunbookError(f"a template longer than {MAX_TEMPLATE} characters")
@@ -106,7 +106,7 @@ def _compile(template: str) -> tuple[Any, tuple[str, ...]]:
 
 @lru_cache(maxsize=512)
 def _constant(template: str) -> str:
-    """A sentence that names no fact is the same of every host."""
+    """Return a sentence that names no fact: it is the same for every host."""
     return str(_compile(template)[0].render())
 
 
@@ -140,7 +140,7 @@ def _paths(tree: nodes.Node) -> list[str]:
 
 
 def render(template: str, facts: Mapping[str, object]) -> str:
-    """The sentence. Raises RunbookError when the template fails or its output is too long."""
+    """Return the sentence. Raises RunbookError when the template fails or its output is too long."""
     try:
         compiled, named = _compile(template)
         text = (

@@ -1,4 +1,4 @@
-"""Text from a host, made fit to be shown: nothing in it moves a cursor, turns a line around or hides."""
+"""Makes text from a host fit to be shown: nothing in it moves a cursor, turns a line around or hides."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """` (did you mean 'room'?)`, or the choices when none is near and they are few, or nothing."""
+    """Return ` (did you mean 'room'?)`, or the choices when none is near and they are few, or nothing."""
     known = sorted(set(choices))
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
@@ -19,7 +19,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def safe_text(value: str, limit: int = 400) -> str:
-    """At most `limit` characters, unsafe ones as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`; a cut ends in "…".
+    """Return at most `limit` characters, unsafe ones as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`; a cut ends in "…".
 
     Idempotent, and the identity on printable text within the limit. A backslash stays as it is: systemd's own
     escapes (`\\x2d`) must remain readable, so an escape shown is not proof that the character was there.
@@ -30,7 +30,7 @@ def safe_text(value: str, limit: int = 400) -> str:
 
 
 def safe_line(raw: bytes | str, limit: int = 200) -> str:
-    """At most `limit` characters as `safe_text` gives them, on one line: one space between words."""
+    """Return at most `limit` characters as `safe_text` gives them, on one line: one space between words."""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
     return safe_text(" ".join(text.split()), limit)
 

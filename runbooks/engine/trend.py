@@ -1,4 +1,4 @@
-"""Where the use of a limited thing is heading: least squares over its readings, said only where it means something. Pure.
+"""Finds where the use of a limited thing is heading: least squares over its readings, said only where it means something. Pure.
 
 Guards: at least six readings, r2 above 0.8, a rise of more than 5 % of what was in use at the first of them. A step, a
 sawtooth and a steady hum give no trend; a leak does.
@@ -15,7 +15,7 @@ LEAST_RISE = 0.05
 
 @dataclass(frozen=True)
 class Point:
-    """One reading: when (seconds of any steady clock), what was in use, and of how much."""
+    """Describes one reading: when (seconds of any steady clock), what was in use, and of how much."""
 
     at_s: float
     used: float
@@ -24,7 +24,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Trend:
-    """A rise that passed the guards. `seconds_to_limit` counts from the last reading; 0 at the limit.
+    """Describes a rise that passed the guards. `seconds_to_limit` counts from the last reading; 0 at the limit.
 
     `was_raised`: the limit grew while it was watched, and the use goes on growing: postponed, not cured.
     """
@@ -40,7 +40,7 @@ class Trend:
 
 
 def trend_of(points: Sequence[Point]) -> Trend | None:
-    """The trend of readings in the order of time, or None where no guard-proof one is there."""
+    """Return the trend of readings in the order of time, or None where no guard-proof one is there."""
     count = len(points)
     if count < LEAST_READINGS:
         return None

@@ -1,4 +1,4 @@
-"""Going through the checks in the runbook's order: each finding matched, cleared or unknown. Pure.
+"""Goes through the checks in the runbook's order: each finding is matched, cleared or unknown. Pure.
 
 Unknown never becomes cleared: an unreadable fact, a collection that may miss elements, a rule that fails on what it
 could not read all leave the check unknown, with the reason, unless something else matches.
@@ -19,7 +19,7 @@ Facts = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Finding:
-    """One element against one check. `element` is None for a check of the host as a whole."""
+    """Describes one element against one check. `element` is None for a check of the host as a whole."""
 
     outcome: str  # matched | cleared | unknown
     element: object | None
@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """All findings of a check, made by `judged`. `counted` elements were judged clear on the host and are not listed."""
+    """Describes all findings of a check, made by `judged`. `counted` elements were judged clear on the host and are not listed."""
 
     check: model.Check
     findings: tuple[Finding, ...]
@@ -39,19 +39,19 @@ class CheckOutcome:
     counted: int = 0
 
     def of(self, kind: str) -> tuple[Finding, ...]:
-        """The findings that ended so."""
+        """Return the findings that ended so."""
         return tuple([finding for finding in self.findings if finding.outcome == kind])
 
 
 def to_outcome(check: model.Check, findings: tuple[Finding, ...], partial: str = "", counted: int = 0) -> CheckOutcome:
-    """What its findings amount to. A complete look that found no element to judge is cleared: there is no limit."""
+    """Return what its findings amount to. A complete look that found no element to judge is cleared: there is no limit."""
     found = [finding.outcome for finding in findings]
     outcome = "matched" if "matched" in found else "unknown" if "unknown" in found or partial else "cleared"
     return CheckOutcome(check, findings, outcome, partial, counted)
 
 
 def with_element(facts: Facts, finding: Finding) -> Facts:
-    """The facts with this finding's element as `it`."""
+    """Return the facts with this finding's element as `it`."""
     return facts if finding.element is None else {**facts, "it": finding.element}
 
 
@@ -78,7 +78,7 @@ _StateConditions = tuple[tuple[model.State, ...], tuple[str, ...]]
 
 @lru_cache(maxsize=1024)
 def _states_for(states: tuple[model.State, ...], samples: int) -> _StateConditions:
-    """The states that so many samples can tell, and their conditions."""
+    """Return the states that so many samples can tell, and their conditions."""
     told = tuple(state for state in states if state.samples <= samples)
     return told, tuple(state.when for state in told)
 
@@ -105,7 +105,7 @@ def _finding(told: _StateConditions, facts: Facts, element: object | None) -> Fi
 
 @dataclass(frozen=True)
 class Needs:
-    """What would still change the answer: another sample, suspects to read closely, programs to ask."""
+    """Says what would still change the answer: another sample, suspects to read closely, programs to ask."""
 
     sample: bool = False
     suspects: tuple[int, ...] = ()
@@ -121,7 +121,7 @@ MAX_LOOKUPS = 3
 
 
 def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[str, object]) -> Needs:
-    """Pure: what else to read before concluding. A healthy host needs nothing more than its first sample.
+    """Return what else to read before concluding. Pure. A healthy host needs nothing more than its first sample.
 
     A second sample is asked for when something matched in the first and a rule of that runbook compares two.
     Programs are asked about the units of matched findings and the one the caller named, once there is a finding.
@@ -163,7 +163,7 @@ def _lookups(
 def _lookups_unexplained(
     runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts
 ) -> list[tuple[str, str, str]]:
-    """What to ask where something was named and nothing matched: a victim that is gone left its traces in the log only."""
+    """Return what to ask where something was named and nothing matched: a victim that is gone left its traces in the log only."""
     asked = cast(Mapping[str, object], facts["inputs"])
     if runbook.unexplained is None or matched or not symptoms.names_something(asked):
         return []
@@ -172,7 +172,7 @@ def _lookups_unexplained(
 
 
 def element_name(finding: Finding) -> str:
-    """What a person calls a finding's element, for `unknown` lists: `java (8198)` for a process, else its identity."""
+    """Return what a person calls a finding's element, for `unknown` lists: `java (8198)` for a process, else its identity."""
     if finding.element is None:
         return ""
     comm = getattr(finding.element, "comm", "")

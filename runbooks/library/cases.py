@@ -1,4 +1,4 @@
-"""Cases: facts of a host and what a runbook must say about them. They prove a runbook, and anybody can replay them.
+"""Reads and runs cases: facts of a host and what a runbook must say about them. They prove a runbook, and anybody can replay them.
 
 about: what broke, in a sentence
 recorded: {from: debian-12, scenario: unit-tasksmax}     # or absent: written by hand
@@ -35,7 +35,7 @@ MAX_LIKE = 8
 
 @dataclass(frozen=True)
 class Case:
-    """One recorded or written host. `history` holds the facts after each sample."""
+    """Describes one recorded or written host. `history` holds the facts after each sample."""
 
     name: str
     about: str
@@ -48,7 +48,7 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What came out, and each way in which it differs from what the case expects."""
+    """Says what came out, and each way in which it differs from what the case expects."""
 
     case: Case
     conclusion: Conclusion | None
@@ -56,12 +56,12 @@ class CaseResult:
 
 
 def read_case(entry: RunbookVersion, name: str, facts_types: Mapping[str, Any], runbook: model.Runbook) -> Case:
-    """The case of that name. Raises RunbookError naming file and path."""
+    """Return the case of that name. Raises RunbookError naming file and path."""
     return _case(name, _chain(entry, name, {}), facts_types, runbook)
 
 
 def read_cases(entry: RunbookVersion, facts_types: Mapping[str, Any], runbook: model.Runbook) -> tuple[Case, ...]:
-    """All cases of a version, by name. A file that many cases are `like` is read once."""
+    """Return all cases of a version, by name. A file that many cases are `like` is read once."""
     read: dict[str, Document] = {}
     return tuple(_case(file.stem, _chain(entry, file.stem, read), facts_types, runbook) for file in entry.cases)
 
@@ -89,7 +89,7 @@ def _case(name: str, documents: list[Document], facts_types: Mapping[str, Any], 
 
 
 def case_file(entry: RunbookVersion, name: str) -> Path:
-    """The file of a case. Raises RunbookError with the nearest name."""
+    """Return the file of a case. Raises RunbookError with the nearest name."""
     for file in entry.cases:
         if file.stem == name:
             return file
@@ -99,7 +99,7 @@ def case_file(entry: RunbookVersion, name: str) -> Path:
 
 
 def _chain(entry: RunbookVersion, name: str, read: dict[str, Document]) -> list[Document]:
-    """The case's document and those it is like, nearest first. `read` keeps what was read before."""
+    """Return the case's document and those it is like, nearest first. `read` keeps what was read before."""
     documents: list[Document] = []
     while name:
         document = read.get(name) or read.setdefault(name, _document(entry, case_file(entry, name)))
@@ -121,7 +121,7 @@ def _document(entry: RunbookVersion, file: Path) -> Document:
 
 
 def merge(base: Any, change: Any) -> Any:
-    """Mappings merge, all else (lists too) is replaced. A mapping that says `unreadable` replaces whole."""
+    """Merge mappings and replace all else (lists too). A mapping that says `unreadable` replaces whole."""
     if not isinstance(base, dict) or not isinstance(change, dict) or "unreadable" in change or "unreadable" in base:
         return change
     return {**base, **{key: merge(base[key], value) if key in base else value for key, value in change.items()}}

@@ -1,4 +1,4 @@
-"""The runbooks there are: folders `ID/VERSION/runbook.yaml`, several versions side by side, and the lock on released ones.
+"""Finds runbooks: folders `ID/VERSION/runbook.yaml`, several versions side by side, and the lock on released ones.
 
 A plain id means the newest released version, `id@version` pins one. A cache of checked runbooks, keyed by
 the file's bytes, spares a run the YAML and schema libraries; the caller gives it (runbooks write no files) or not.
@@ -28,11 +28,11 @@ class ContentCache(Protocol):
     """Keeps content that can be made again, by name, from run to run."""
 
     def __hash__(self) -> int:
-        """Equal caches keep the same content."""
+        """Hash the cache: equal caches keep the same content."""
         ...
 
     def read(self, name: str) -> bytes | None:
-        """The content kept under that name; None when there is none, or it cannot be trusted."""
+        """Return the content kept under that name; None when there is none, or it cannot be trusted."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
@@ -42,7 +42,7 @@ class ContentCache(Protocol):
 
 @dataclass(frozen=True)
 class RunbookVersion:
-    """One version of one runbook on disk."""
+    """Describes one version of one runbook on disk."""
 
     id: str
     version: str
@@ -50,12 +50,12 @@ class RunbookVersion:
 
     @property
     def name(self) -> str:
-        """`id@version`."""
+        """Return `id@version`."""
         return f"{self.id}@{self.version}"
 
     @property
     def source(self) -> str:
-        """What messages call its file."""
+        """Return what messages call its file."""
         return f"{self.id}/{self.version}/runbook.yaml"
 
     def document(self) -> Document:
@@ -64,20 +64,20 @@ class RunbookVersion:
 
     @property
     def cases(self) -> tuple[Path, ...]:
-        """The case files, by name."""
+        """Return the case files, by name."""
         return tuple(sorted((self.folder / "cases").glob("*.yaml")))
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Where runbooks are looked for: the product's own folder first, then those of the configuration."""
+    """Says where runbooks are looked for: the product's own folder first, then those of the configuration."""
 
     roots: tuple[Path, ...]
     cache: ContentCache | None = None
     _known: dict[tuple[str, str], model.Runbook] = field(default_factory=dict, repr=False, compare=False)  # by content
 
     def entries(self) -> tuple[RunbookVersion, ...]:
-        """All versions, by id and ascending version."""
+        """Return all versions, by id and ascending version."""
         found: dict[str, RunbookVersion] = {}
         for root in self.roots:
             for file in sorted(root.glob("*/*/runbook.yaml")):
@@ -87,7 +87,7 @@ class Catalog:
         return tuple(sorted(found.values(), key=lambda entry: (entry.id, version_key(entry.version))))
 
     def find(self, name: str) -> RunbookVersion:
-        """The entry for `id` (newest released version) or `id@version`. Raises RunbookError with the nearest name."""
+        """Return the entry for `id` (newest released version) or `id@version`. Raises RunbookError with the nearest name."""
         match = _NAME.match(name)
         entries = self.entries()
         if match is None:
@@ -105,7 +105,7 @@ class Catalog:
         raise RunbookError(f"no runbook {name!r}{did_you_mean(name, known)}", reason="unknown_runbook")
 
     def lock(self) -> dict[str, str]:
-        """`id@version` -> digest of every released version, from the `runbooks.lock` of each root."""
+        """Return `id@version` -> digest of every released version, from the `runbooks.lock` of each root."""
         released: dict[str, str] = {}
         for root in self.roots:
             file = root / "runbooks.lock"
@@ -119,12 +119,12 @@ class Catalog:
         return released
 
     def missing_releases(self) -> tuple[str, ...]:
-        """Released versions that are not there any more: a stored diagnosis could not be replayed with them."""
+        """Return released versions that are not there any more: a stored diagnosis could not be replayed with them."""
         there = {entry.name for entry in self.entries()}
         return tuple(sorted(name for name in self.lock() if name not in there))
 
     def load(self, name: str) -> model.Runbook:
-        """The checked runbook. Raises RunbookError, also when a released version was edited."""
+        """Return the checked runbook. Raises RunbookError, also when a released version was edited."""
         entry = self.find(name)
         runbook = self._read(entry)
         locked = self.lock().get(entry.name)
@@ -160,7 +160,7 @@ class Catalog:
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """1.10.0 after 1.9.0."""
+    """Return a key that sorts 1.10.0 after 1.9.0."""
     return tuple(int(part) for part in version.split("."))
 
 
@@ -175,12 +175,12 @@ def load_text(text: str, source: str, facts_types: Mapping[str, Any] | None = No
 
 
 def _vocabulary_stamp() -> bytes:
-    """Changes when a fact dataclass does, so that a cached check never outlives what it was checked against."""
+    """Return what changes when a fact dataclass does, so that a cached check never outlives what it was checked against."""
     return probes.stamp()
 
 
 def _from_cache(content: bytes) -> model.Runbook | None:
-    """The cache holds the canonical bytes, so their hash is the digest: a changed cache is a changed runbook."""
+    """Read a runbook from the cache. The hash of its bytes is the digest: a changed cache is a changed runbook."""
     try:
         runbook = from_plain(model.Runbook, json.loads(content))
         return replace(runbook, digest=canonical.digest_of_bytes(content))
@@ -189,10 +189,10 @@ def _from_cache(content: bytes) -> model.Runbook | None:
 
 
 def own_root() -> Path:
-    """The folder of the product's own runbooks."""
+    """Return the folder of the product's own runbooks."""
     return Path(__file__).resolve().parent.parent
 
 
 def catalog(paths: Sequence[Path] = (), cache: ContentCache | None = None) -> Catalog:
-    """The product's runbooks and those of further folders."""
+    """Return the product's runbooks and those of further folders."""
     return Catalog((own_root(), *paths), cache)

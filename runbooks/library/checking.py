@@ -1,4 +1,4 @@
-"""What must hold of a runbook beyond its shape, before any host is seen: names, expressions, templates, references.
+"""Checks what must hold of a runbook beyond its shape, before any host is seen: names, expressions, templates, references.
 
 Every message is `file:line: path: what, and the nearest right word`.
 """
@@ -19,7 +19,7 @@ _CULPRIT_KINDS = set(model.CULPRITS)
 
 
 def scope_of(runbook: model.Runbook, facts_types: Mapping[str, Any]) -> NameScope:
-    """The names a rule outside of `each` may use: probes, inputs, and the symptom's class."""
+    """Return the names a rule outside of `each` may use: probes, inputs, and the symptom's class."""
     inputs = {name: INPUT_TYPES[item.type] for name, item in runbook.inputs.items()}
     roots: dict[str, Any] = {"inputs": {**inputs, **SYMPTOM_FACTS}}
     for name, kind in runbook.probes.items():
@@ -88,7 +88,7 @@ class _at:  # noqa: N801 - reads as a statement
 
 
 class _Checker:
-    """The expressions of one check, in the scope of its element."""
+    """Checks the expressions of one check, in the scope of its element."""
 
     def __init__(self, runbook: model.Runbook, document: Document, scope: NameScope, path: PathKey) -> None:
         self.runbook, self.document, self.outer, self.path = runbook, document, scope, path

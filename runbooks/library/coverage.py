@@ -1,4 +1,4 @@
-"""What the cases of a runbook prove, and what they leave unproved: lint's rules about cases, and the mutations of a test."""
+"""Finds what the cases of a runbook prove, and what they leave unproved: lint's rules about cases, and the mutations of a test."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from triagebook.runbooks.library.cases import Case, run_case
 
 @dataclass(frozen=True)
 class Proof:
-    """Which states were the matching one in some case, and which checks were seen cleared and unknown."""
+    """Says which states were the matching one in some case, and which checks were seen cleared and unknown."""
 
     states: frozenset[tuple[str, int]]
     cleared: frozenset[str]
@@ -23,7 +23,7 @@ class Proof:
 
 
 def proof(runbook: model.Runbook, cases: Sequence[Case]) -> Proof:
-    """What the cases show of the runbook's states."""
+    """Return what the cases show of the runbook's states."""
     states: set[tuple[str, int]] = set()
     cleared: set[str] = set()
     unknown: set[str] = set()
@@ -49,7 +49,7 @@ def _conclusion(runbook: model.Runbook, case: Case) -> Conclusion | None:
 
 
 def gaps(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
-    """What lint complains about: one sentence each."""
+    """Return what lint complains about: one sentence each."""
     shown = proof(runbook, cases)
     found = []
     for check in runbook.checks:
@@ -68,7 +68,7 @@ def gaps(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def _unused_advice(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
-    """Advice that no case leads to: each sentence is replaced by its place in the runbook, and looked for in what is said."""
+    """Return advice that no case leads to: each sentence is replaced by its place and looked for in what is said."""
     places: list[str] = []
 
     def label_advice(label: str, advice: tuple[model.Advice, ...]) -> tuple[model.Advice, ...]:
@@ -86,7 +86,7 @@ def _unused_advice(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, 
 
 
 def mutations(runbook: model.Runbook) -> tuple[tuple[str, model.Runbook], ...]:
-    """The runbook with one state changed at a time: made never true, always true, or given another `active`."""
+    """Return the runbook with one state changed at a time: made never true, always true, or given another `active`."""
     changed = []
     for position, check in enumerate(runbook.checks):
         for index, state in enumerate(check.states):

@@ -1,4 +1,4 @@
-"""YAML 1.2 read for people: plain data, and the line of every value, so that each error can say where.
+"""Reads YAML 1.2 for people: plain data, and the line of every value, so that each error can say where.
 
 Strict on purpose: one document, no anchors, aliases or tags, no duplicate keys, bounded size and depth. Source: YAML
 1.2 core schema as ruamel.yaml resolves it (`on` stays text, `010` is ten).
@@ -19,25 +19,25 @@ PathKey = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """The data of one file and where each value stands."""
+    """Describes the data of one file and where each value stands."""
 
     file: str
     data: Any
     lines: Mapping[PathKey, int]
 
     def error(self, path: PathKey, what: str) -> RunbookError:
-        """`file:line: path: what`, with the line of the nearest value that exists."""
+        """Return `file:line: path: what`, with the line of the nearest value that exists."""
         return RunbookError(f"{self.file}:{self.line(path)}: {render_path(path)}: {what}")
 
     def line(self, path: PathKey) -> int:
-        """The line of the value at `path`, or of the closest one around it."""
+        """Return the line of the value at `path`, or of the closest one around it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
 
 def render_path(path: PathKey) -> str:
-    """`checks[0].states[1].when`; `(top)` for the document itself."""
+    """Return `checks[0].states[1].when`; `(top)` for the document itself."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -67,7 +67,7 @@ def read_document(text: str, file: str) -> Document:
 
 
 def _refuse_bombs(events: Iterator[Any], file: str) -> None:
-    """Anchors, aliases, tags, several documents, deep nesting and huge scalars end here, before anything is built."""
+    """Refuse anchors, aliases, tags, several documents, deep nesting and huge scalars, before anything is built."""
     depth = documents = 0
     for event in events:
         name = type(event).__name__

@@ -1,4 +1,4 @@
-"""The JSON Schemas others build on: of the runbook format and of a diagnosis. `docs/schema/` holds them, tested to be current."""
+"""Writes the JSON Schemas of the runbook format and of a diagnosis. `docs/schema/` holds them, tested to be current."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from triagebook.runbooks.library import schema
 
 
 def runbook_schema() -> dict[str, Any]:
-    """For editors of `runbook.yaml`."""
+    """Return the schema for editors of `runbook.yaml`."""
     return schema.json_schema()
 
 
 def diagnosis_schema() -> dict[str, Any]:
-    """For programs that read `--json`: exactly the members of the dataclasses, none else."""
+    """Return the schema for programs that read `--json`: exactly the members of the dataclasses, none else."""
     built = TypeAdapter(Diagnosis).json_schema(mode="serialization")
     _close(built)
     symptom = built["$defs"]["SymptomRef"]
@@ -23,7 +23,7 @@ def diagnosis_schema() -> dict[str, Any]:
 
 
 def _close(node: Any) -> None:
-    """Every object lists its members; each is always written."""
+    """Make every object of a schema list its members; each is always written."""
     if isinstance(node, dict):
         if node.get("type") == "object" and "properties" in node:
             node["additionalProperties"] = False

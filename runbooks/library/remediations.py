@@ -17,7 +17,7 @@ _LITERAL = re.compile(r"""'(?P<single>[^'\\]*)'|"(?P<double>[^"\\]*)"|(?P<number
 
 
 class ParameterTerms(Protocol):
-    """What one parameter of an action accepts."""
+    """Says what one parameter of an action accepts."""
 
     def check(self, name: str, value: object) -> str:
         """Return the value as text. Raises UsageError saying what is wrong, and the nearest right word."""
@@ -25,21 +25,21 @@ class ParameterTerms(Protocol):
 
 
 class ActionTerms(Protocol):
-    """What an action accepts, as far as a runbook can ask for it."""
+    """Says what an action accepts, as far as a runbook can ask for it."""
 
     @property
     def parameters(self) -> Mapping[str, ParameterTerms]:
-        """Every parameter, by name."""
+        """Return every parameter, by name."""
         ...
 
     @property
     def optional(self) -> frozenset[str]:
-        """The names of those that may be left out."""
+        """Return the names of those that may be left out."""
         ...
 
     @property
     def undo(self) -> str:
-        """How it is taken back: captured | none."""
+        """Return how it is taken back: captured | none."""
         ...
 
 

@@ -15,7 +15,7 @@ from triagebook.runbooks.library.yaml_form import AdviceDoc, CheckDoc, Remediati
 
 
 def parse_runbook(document: Document) -> model.Runbook:
-    """The document as engine data. Raises RunbookError naming file, line and path."""
+    """Return the document as engine data. Raises RunbookError naming file, line and path."""
     try:
         doc = RunbookDoc.model_validate(document.data)
     except ValidationError as error:
@@ -24,7 +24,7 @@ def parse_runbook(document: Document) -> model.Runbook:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema that editors use."""
+    """Return the JSON Schema that editors use."""
     schema = RunbookDoc.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "triagebook runbook", **schema}
 
@@ -44,7 +44,7 @@ def _explain(document: Document, error: ValidationError) -> RunbookError:
 
 
 def _keys_at(path: PathKey) -> list[str]:
-    """The keys allowed at a path of the YAML form."""
+    """Return the keys allowed at a path of the YAML form."""
     kind: Any = RunbookDoc
     for part in path:
         if isinstance(part, int) or not (isinstance(kind, type) and issubclass(kind, BaseModel)):

@@ -1,4 +1,4 @@
-"""A new runbook's first files: small, and passing."""
+"""Writes a new runbook's first files: small, and passing."""
 
 import re
 from pathlib import Path

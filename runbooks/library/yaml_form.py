@@ -1,4 +1,4 @@
-"""The YAML form of a runbook, as pydantic models: which keys there are, and what each may hold. Unknown keys are refused."""
+"""Defines the YAML form of a runbook by pydantic models: which keys there are, and what each may hold. Unknown keys are refused."""
 
 from typing import Annotated, Literal
 

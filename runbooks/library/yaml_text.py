@@ -1,4 +1,4 @@
-"""YAML written for people: as plain as `document` reads it. Strings are quoted as in JSON, so that none is read as another type."""
+"""Writes YAML for people, as plain as `document` reads it. Strings are quoted as in JSON, so that none is read as another type."""
 
 import json
 import re
@@ -9,7 +9,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def write_yaml(data: Mapping[str, Any], width: int = 0, indent: int = 0) -> str:
-    """The text of a mapping. What takes up to `width` characters, and each item of a list, then stands on one line, like a table.
+    """Return the text of a mapping. What takes up to `width` characters, and each item of a list, is then one line, as in a table.
 
     With width 0 every member has a line of its own. The members of the outermost mapping are always lines.
     """

@@ -1,4 +1,4 @@
-"""What can be read on a host: a closed vocabulary of kinds, one pair of files a kind.
+"""Defines what can be read on a host: a closed vocabulary of kinds, one pair of files a kind.
 
 KIND.awk says what to read (the collector joins the wanted ones into one program), KIND.py holds the fact dataclasses
 (`FACTS` names the outermost) and the pure `parse(samples)` that joins the printed records. A kind that needs a program

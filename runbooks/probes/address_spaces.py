@@ -1,4 +1,4 @@
-"""Address spaces: map counts beside vm.max_map_count, sizes beside RLIMIT_AS and RLIMIT_DATA.
+"""Reads address spaces: map counts beside vm.max_map_count, sizes beside RLIMIT_AS and RLIMIT_DATA.
 
 Source: proc_sys_vm(5), getrlimit(2), proc_pid_status(5). Each mapping covers at least a page, so a process with
 VmSize / page size < max_map_count cannot be at the map limit: it is counted as clear without reading its maps.
@@ -31,7 +31,7 @@ _KB = 1024
 
 @dataclass(frozen=True)
 class MappedProcess:
-    """A process large enough to hold max_map_count mappings. `maps` is for its owner or CAP_SYS_PTRACE only."""
+    """Describes a process large enough to hold max_map_count mappings. `maps` is for its owner or CAP_SYS_PTRACE only."""
 
     IDENTITY: ClassVar[str] = "pid"
 
@@ -48,7 +48,7 @@ class MappedProcess:
 
 @dataclass(frozen=True)
 class SizedProcess:
-    """A process under a finite RLIMIT_AS or RLIMIT_DATA; the tighter of the two."""
+    """Describes a process under a finite RLIMIT_AS or RLIMIT_DATA; the tighter of the two."""
 
     IDENTITY: ClassVar[str] = "pid"
 
@@ -66,7 +66,7 @@ class SizedProcess:
 
 @dataclass(frozen=True)
 class LargeProcess:
-    """One of the five processes with the largest private writable memory: what its fork would commit again."""
+    """Describes one of the five processes with the largest private writable memory: what its fork would commit again."""
 
     IDENTITY: ClassVar[str] = "pid"
 
@@ -81,7 +81,7 @@ class LargeProcess:
 
 @dataclass(frozen=True)
 class Spaces:
-    """`mapped`, `limited`: elements that could be near; the rest is counted as clear."""
+    """Holds in `mapped` and `limited` the elements that could be near; the rest is counted as clear."""
 
     mapped: Collection[MappedProcess]
     limited: Collection[SizedProcess]
@@ -98,7 +98,7 @@ FACTS = Spaces
 
 
 def parse(samples: Sequence[Sample]) -> Spaces:
-    """The processes that the last complete sample prints; the rest is counted as clear."""
+    """Return the processes that the last complete sample prints; the rest is counted as clear."""
     sample = latest(samples)
     pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
     maximum, page = integer(pairs.get("max_map_count")), integer(pairs.get("page_kb"), _KB)
@@ -136,7 +136,7 @@ def parse(samples: Sequence[Sample]) -> Spaces:
 
 @dataclass(frozen=True)
 class _RecordHead:
-    """What every record of this kind begins with."""
+    """Says what every record of this kind begins with."""
 
     pid: int
     comm: str
@@ -163,7 +163,7 @@ def _mapped_process(process: _RecordHead, fields: Sequence[str], maximum: int | 
 
 
 def _is_too_small(process: MappedProcess, page: int | Unreadable) -> bool:
-    """Its maps could not be read, and need not be: each is a page at least, and it has not as many pages."""
+    """Say whether maps that could not be read need not be: each is a page at least, and it has not as many pages."""
     if isinstance(process.maps, int) or isinstance(page, Unreadable) or isinstance(process.max_map_count, Unreadable):
         return False
     return process.vm_size_bytes < process.max_map_count * page
@@ -188,7 +188,7 @@ def _sized_process(process: _RecordHead, fields: Sequence[str]) -> SizedProcess 
 
 
 def _why_uncounted(pairs: Mapping[str, str | Unreadable]) -> tuple[str, ...]:
-    """Why maps of a process large enough may be unknown. The twelve largest denied ones are elements themselves."""
+    """Return why maps of a process large enough may be unknown. The twelve largest denied ones are elements themselves."""
     denied, skipped = (_count(pairs, key) for key in ("map_denied", "map_skipped"))
     return (
         "vm.max_map_count could not be read" if isinstance(pairs.get("max_map_count"), Unreadable) else "",

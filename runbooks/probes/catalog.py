@@ -1,4 +1,4 @@
-"""The closed vocabulary of kinds: what stands in this package as a pair of files (or one with `command`)."""
+"""Knows the closed vocabulary of kinds: what stands in this package as a pair of files (or one with `command`)."""
 
 import hashlib
 import importlib
@@ -17,41 +17,41 @@ from triagebook.runbooks.probes.records import Sample
 
 
 class ProbeKind(Protocol):
-    """A kind whose facts awk reads. `FACTS` is the outermost dataclass that `parse` makes."""
+    """Describes a kind whose facts awk reads. `FACTS` is the outermost dataclass that `parse` makes."""
 
     FACTS: type[Any]
 
     def parse(self, samples: Sequence[Sample]) -> object:
-        """The facts of the samples; never raises: what is missing is Unreadable, or makes a collection partial."""
+        """Return the facts of the samples; never raises: what is missing is Unreadable, or makes a collection partial."""
         ...
 
 
 class RunKind(Protocol):
-    """A kind whose facts a program on the host prints, asked about one subject in the last round."""
+    """Describes a kind whose facts a program on the host prints, asked about one subject in the last round."""
 
     FACTS: type[Any]
 
     def command(self, subject: str) -> tuple[str, ...]:
-        """The fixed argv for a subject. Raises ValueError when the subject is not one."""
+        """Return the fixed argv for a subject. Raises ValueError when the subject is not one."""
         ...
 
     def parse(self, stdout: str) -> object:
-        """The facts of what the program printed, or one Unreadable; never raises."""
+        """Return the facts of what the program printed, or one Unreadable; never raises."""
         ...
 
 
 def kinds() -> tuple[str, ...]:
-    """The names of all kinds, sorted."""
+    """Return the names of all kinds, sorted."""
     return tuple(sorted(name for name in _modules() if is_collected(name) or hasattr(_import(name), "command")))
 
 
 def is_collected(kind: str) -> bool:
-    """The collector's program reads this kind; else it needs a program of its own."""
+    """Say whether the collector's program reads this kind; else it needs a program of its own."""
     return _awk_path(kind) is not None
 
 
 def load(kind: str) -> Any:
-    """The module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
+    """Return the module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
     module = _import(kind) if kind in _modules() else None
     if not hasattr(module, "FACTS"):
         raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds())}")
@@ -59,22 +59,22 @@ def load(kind: str) -> Any:
 
 
 def kinds_to_collect(kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of them that the collector's program reads, each once."""
+    """Return those of them that the collector's program reads, each once."""
     return _kinds_to_collect_in(tuple(package.__path__), kinds)
 
 
 def are_loaded(kinds: Sequence[str]) -> bool:
-    """Their modules are imported already."""
+    """Say whether their modules are imported already."""
     return all(f"{package.__name__}.{kind}" in sys.modules for kind in kinds)
 
 
 def facts_types() -> Mapping[str, type[Any]]:
-    """The outermost fact dataclass of each kind."""
+    """Return the outermost fact dataclass of each kind."""
     return {kind: load(kind).FACTS for kind in kinds()}
 
 
 def stamp() -> bytes:
-    """Changes whenever a module of this package does, and so with any fact dataclass. Read once: so is the code."""
+    """Return what changes whenever a module of this package does, and so with any fact dataclass. Read once: so is the code."""
     return _stamp_of(tuple(package.__path__))
 
 
@@ -88,7 +88,7 @@ def _stamp_of(folders: tuple[str, ...]) -> bytes:
 
 
 def awk_of(kind: str) -> str:
-    """The awk of a kind. Raises RunbookError: there is no such kind."""
+    """Return the awk of a kind. Raises RunbookError: there is no such kind."""
     path = _awk_path(kind)
     if path is None:
         raise RunbookError(f"{kind!r} is no kind that the collector reads{did_you_mean(kind, kinds())}")
@@ -110,7 +110,7 @@ def _import(name: str) -> ModuleType:
 
 @lru_cache(maxsize=256)
 def _import_from(folders: tuple[str, ...], name: str) -> ModuleType:
-    """With other folders it may be another."""
+    """Import a kind's module. With other folders it may be another."""
     return importlib.import_module(f"{package.__name__}.{name}")
 
 

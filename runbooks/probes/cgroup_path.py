@@ -1,4 +1,4 @@
-"""Whom a control group belongs to, read from its path: systemd unit, container, user, and who would undo a change.
+"""Reads from a control group's path whom it belongs to: systemd unit, container, user, and who would undo a change.
 
 Source: systemd.unit(5), systemd.slice(5), kernel documentation cgroup-v2; names that docker, podman, cri-o,
 containerd, kubelet and lxc give their groups.
@@ -20,7 +20,7 @@ _USER_MANAGER = re.compile(r"user@[0-9]+\.service")
 
 @dataclass(frozen=True)
 class CgroupOwner:
-    """`unit` as systemctl takes it (`\\x2d` kept), "" if none. For what runs in a container it is the container's
+    """Names an owner. `unit` is as systemctl takes it (`\\x2d` kept), "" if none. In a container it is the container's
     own scope: a unit inside has a name that may be another unit's here.
     """
 
@@ -31,14 +31,14 @@ class CgroupOwner:
 
 
 def owner_of(path: str, names: Mapping[int, str]) -> CgroupOwner:
-    """The owner of a cgroup path. Deeper plain names belong to the unit above them (delegation)."""
+    """Return the owner of a cgroup path. Deeper plain names belong to the unit above them (delegation)."""
     owner = _owner_of(path)
     return replace(owner, user=_login(owner.user, names)) if owner.user else owner
 
 
 @lru_cache(maxsize=4096)
 def _owner_of(path: str) -> CgroupOwner:
-    """With the UID for `user`: the same paths are on many hosts, and their users are not."""
+    """Return the owner with the UID for `user`: the same paths are on many hosts, and their users are not."""
     elements = [element for element in path.split("/") if element]
     user = next((match[1] for element in elements if (match := _USER_SLICE.fullmatch(element))), "")
     container = _container(elements)
@@ -54,7 +54,7 @@ def _owner_of(path: str) -> CgroupOwner:
 
 
 def ancestors(path: str) -> tuple[str, ...]:
-    """The paths above, nearest first, without the root."""
+    """Return the paths above, nearest first, without the root."""
     above = []
     while (path := path.rpartition("/")[0]) != "":
         above.append(path)
@@ -62,12 +62,12 @@ def ancestors(path: str) -> tuple[str, ...]:
 
 
 def is_login_session(path: str) -> bool:
-    """Below user-UID.slice: the limits of its processes came with a login (pam_limits), not from a unit."""
+    """Say whether it is below user-UID.slice: the limits of its processes came with a login (pam_limits), not from a unit."""
     return any(_USER_SLICE.fullmatch(element) for element in path.split("/"))
 
 
 def _container(elements: list[str]) -> int | None:
-    """The index of the outermost container's own element: below /docker or kubepods slices it is further down."""
+    """Return the index of the outermost container's own element: below /docker or kubepods slices it is further down."""
     for index, element in enumerate(elements):
         if _CONTAINER.fullmatch(element):
             return index

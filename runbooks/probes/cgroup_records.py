@@ -1,4 +1,4 @@
-"""What the records of both cgroup kinds have in common: elements, directories, counters between samples, gaps."""
+"""Reads what the records of both cgroup kinds have in common: elements, directories, counters between samples, gaps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,7 +21,7 @@ _FIRST_SIGHT = Unreadable("first seen in this sample")
 
 
 def elements_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[str, ...]]:
-    """The fields behind `name` of the kind's records, one element each; of two with one identity the first."""
+    """Return the fields behind `name` of the kind's records, one element each; of two with one identity the first."""
     seen = set()
     for fields in records_of(sample, kind, name):
         if fields[0] not in seen:
@@ -30,7 +30,7 @@ def elements_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[s
 
 
 def rise_between(samples: Sequence[Sample], kind: str, path: str, index: int) -> int | Unreadable:
-    """How far the counter in field `index` rose over the samples; the field behind it is its value one sample before.
+    """Return how far the counter in field `index` rose over the samples; the field behind it is its value one sample before.
 
     The host remembers that value, because it prints a cgroup only when it matters. It is "?" when the cgroup was not
     seen then. A cgroup made anew under the same path starts at zero: a rise is real, and never too high.
@@ -49,7 +49,7 @@ def rise_between(samples: Sequence[Sample], kind: str, path: str, index: int) ->
 
 
 def directory_of(pairs: Mapping[str, str | Unreadable], path: str) -> str:
-    """The directory of a cgroup's files; a mount may show only the hierarchy below its root."""
+    """Return the directory of a cgroup's files; a mount may show only the hierarchy below its root."""
     mount, root = pairs.get("mount"), pairs.get("root")
     if not isinstance(mount, str) or not isinstance(root, str):
         return path
@@ -58,13 +58,13 @@ def directory_of(pairs: Mapping[str, str | Unreadable], path: str) -> str:
 
 
 def clear_limits(pairs: Mapping[str, str | Unreadable]) -> int:
-    """How many limits were read and found far from being met."""
+    """Return how many limits were read and found far from being met."""
     count = minus(integer(pairs.get("finite")), integer(pairs.get("near")))
     return count if isinstance(count, int) and count > 0 else 0
 
 
 def why_partial(sample: Sample | None, kind: str, controller: str) -> str:
-    """Why a limit may be missing: a cut answer, a partial view, no controller, files that could not be read."""
+    """Return why a limit may be missing: a cut answer, a partial view, no controller, files that could not be read."""
     pairs = pairs_of(sample, kind, "all")
     counts = {key: integer(pairs.get(key)) for key in ("cgroups", "absent", "outside", "denied")}
     reasons = [cut(sample, kind), why_hidden(sample)]

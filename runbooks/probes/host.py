@@ -1,4 +1,4 @@
-"""Who the host is: names, kernel, boot, clock, container, cgroup mode. Always collected."""
+"""Reads who the host is: names, kernel, boot, clock, container, cgroup mode. Always collected."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from triagebook.runbooks.probes.records import Sample
 
 @dataclass(frozen=True)
 class Host:
-    """`now_s` is the host's clock (btime + uptime, +-1 s), Unix seconds. `container` is "" on a host proper."""
+    """Describes the host. `now_s` is its clock (btime + uptime, +-1 s), Unix seconds. `container` is "" on a host proper."""
 
     hostname: str | Unreadable = fact("", "/proc/sys/kernel/hostname")
     kernel: str | Unreadable = fact("", "/proc/sys/kernel/osrelease")
@@ -28,7 +28,7 @@ FACTS = Host
 
 
 def parse(samples: Sequence[Sample]) -> Host:
-    """The host as the last complete sample has it. Clock: whole seconds of btime, so `now_s` is exact to 1 s."""
+    """Return the host as the last complete sample has it. Clock: whole seconds of btime, so `now_s` is exact to 1 s."""
     sample = latest(samples)
     pairs = pairs_of(sample, "host", "is")
     uptime, booted = decimal(pairs.get("uptime")), integer(pairs.get("btime"))

@@ -1,4 +1,4 @@
-"""The host's ceilings on tasks: kernel.threads-max and kernel.pid_max beside what lives.
+"""Reads the host's ceilings on tasks: kernel.threads-max and kernel.pid_max beside what lives.
 
 Source: proc_sys_kernel(5), proc_loadavg(5). PID numbers are < pid_max; after the first wrap 1..299 are not used again.
 """
@@ -15,7 +15,7 @@ RESERVED_IDS = 300  # RESERVED_PIDS of kernel/pid.c: not given out again after t
 
 @dataclass(frozen=True)
 class KernelLimits:
-    """`tasks` is global, kernel threads and zombies included, even inside a PID namespace."""
+    """Describes the host's ceilings. `tasks` is global, kernel threads and zombies included, even inside a PID namespace."""
 
     tasks: int | Unreadable = fact("tasks", "/proc/loadavg (4th field)")
     visible_tasks: int | Unreadable = fact("tasks", "Threads: of /proc/*/status")
@@ -32,7 +32,7 @@ FACTS = KernelLimits
 
 
 def parse(samples: Sequence[Sample]) -> KernelLimits:
-    """The last complete sample's figures; `forks_delta` between the first and the last complete one."""
+    """Return the last complete sample's figures; `forks_delta` between the first and the last complete one."""
     whole = complete(samples)
     sample = whole[-1] if whole else None
     pairs, walk = pairs_of(sample, "kernel_limits", "are"), pairs_of(sample, "walk")

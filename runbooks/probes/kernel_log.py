@@ -1,4 +1,4 @@
-"""Probe (a `run` probe, fixed argv): what the kernel logged about refused allocations, from journalctl(1) of this boot.
+"""Reads by journalctl(1) what the kernel logged about refused allocations since this boot (a `run` kind, fixed argv).
 
 Absence proves little: a refusal by a pids cgroup is logged once per cgroup, nproc and threads-max never, and kernels
 before 6.0 do not log commit refusals. systemd before 237 has no --grep: then nothing is known.
@@ -27,7 +27,7 @@ _KEPT_LINES = 12
 
 @dataclass(frozen=True)
 class KernelLog:
-    """Lines of this boot's kernel log, among the newest 200 that match. `lines` are the newest of them, oldest first."""
+    """Holds lines of this boot's kernel log, among the newest 200 that match. `lines` are the newest of them, oldest first."""
 
     forks_rejected: int = fact("lines", "journalctl -k: fork rejected by pids controller in CGROUP (the forking one)")
     commits_refused: int = fact("lines", "journalctl -k: __vm_enough_memory")
@@ -41,7 +41,7 @@ FACTS = KernelLog
 
 
 def command(subject: str = "kernel") -> tuple[str, ...]:
-    """The argv; the only subject is the kernel. Raises ValueError otherwise."""
+    """Return the argv; the only subject is the kernel. Raises ValueError otherwise."""
     if subject != "kernel":
         raise ValueError(f"not a log: {safe_text(subject, 80)!r}")
     return (

@@ -1,4 +1,4 @@
-"""Tables of the kernel that a request may not fit into: asynchronous I/O, options of a socket, memory cgroups.
+"""Reads tables of the kernel that a request may not fit into: asynchronous I/O, options of a socket, memory cgroups.
 
 Source: proc_sys_fs(5) (aio-nr, aio-max-nr), kernel documentation sysctl/net (optmem_max), cgroups(7) (/proc/cgroups).
 """
@@ -13,7 +13,7 @@ from triagebook.runbooks.probes.records import Sample
 
 @dataclass(frozen=True)
 class KernelTables:
-    """`aio_used` counts the events that were reserved by io_setup(2), over all processes."""
+    """Describes these tables. `aio_used` counts the events that were reserved by io_setup(2), over all processes."""
 
     aio_used: int | Unreadable = fact("events", "/proc/sys/fs/aio-nr")
     aio_max: int | Unreadable = fact("events", "/proc/sys/fs/aio-max-nr")
@@ -26,7 +26,7 @@ FACTS = KernelTables
 
 
 def parse(samples: Sequence[Sample]) -> KernelTables:
-    """The figures of the last complete sample."""
+    """Return the figures of the last complete sample."""
     pairs = pairs_of(latest(samples), "kernel_tables", "are")
     used, most = integer(pairs.get("aio_nr")), integer(pairs.get("aio_max_nr"))
     return KernelTables(

@@ -1,4 +1,4 @@
-"""Locked and pinned memory of processes beside RLIMIT_MEMLOCK.
+"""Reads locked and pinned memory of processes beside RLIMIT_MEMLOCK.
 
 Source: mlock(2), getrlimit(2), proc_pid_status(5) (VmLck, VmPin). A holder of CAP_IPC_LOCK is exempt. io_uring, BPF, VFIO and
 RDMA count what they pin against the same limit, some of them per user.
@@ -20,7 +20,7 @@ _KB = 1024
 
 @dataclass(frozen=True)
 class LockingProcess:
-    """A process without CAP_IPC_LOCK that has locked or pinned nearly all it may."""
+    """Describes a process without CAP_IPC_LOCK that has locked or pinned nearly all it may."""
 
     IDENTITY: ClassVar[str] = "pid"
 
@@ -37,7 +37,7 @@ class LockingProcess:
 
 @dataclass(frozen=True)
 class LockedMemory:
-    """Processes near their limit; the rest of those that lock anything is counted as clear."""
+    """Holds the processes near their limit; the rest of those that lock anything is counted as clear."""
 
     limited: Collection[LockingProcess]
 
@@ -46,7 +46,7 @@ FACTS = LockedMemory
 
 
 def parse(samples: Sequence[Sample]) -> LockedMemory:
-    """The processes that the last complete sample prints, least room first."""
+    """Return the processes that the last complete sample prints, least room first."""
     sample = latest(samples)
     pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
     records = list(elements_of(sample, _KIND, "at"))

@@ -1,4 +1,4 @@
-"""Memory, swap, commit accounting and pressure of the host.
+"""Reads memory, swap, commit accounting and pressure of the host.
 
 Source: proc_meminfo(5), kernel documentation vm/overcommit-accounting and accounting/psi.
 """
@@ -39,7 +39,7 @@ _COUNTERS = {"oom_kills": "oom_kill", "stalls": "stalls", "swapped_in": "pswpin"
 
 @dataclass(frozen=True)
 class Memory:
-    """All in bytes. `commit_room` is what an unprivileged small process may still commit in strict mode:
+    """Describes the host's memory, in bytes. `commit_room` is what an unprivileged small process may still commit in strict mode:
     CommitLimit - admin_reserve - Committed_AS; larger processes have less, by min(VmSize / 32, user_reserve).
     """
 
@@ -75,7 +75,7 @@ FACTS = Memory
 
 
 def parse(samples: Sequence[Sample]) -> Memory:
-    """The last complete sample's figures; deltas between the first and the last complete one."""
+    """Return the last complete sample's figures; deltas between the first and the last complete one."""
     whole = complete(samples)
     pairs = pairs_of(whole[-1] if whole else None, "meminfo", "is")
     figures = {name: integer(pairs.get(key), _KB) for name, key in _IN_KB.items()}

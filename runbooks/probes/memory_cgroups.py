@@ -1,4 +1,4 @@
-"""Memory limits of control groups: usage beside memory.max, and how often the limit was met.
+"""Reads memory limits of control groups: usage beside memory.max, and how often the limit was met.
 
 Source: kernel documentation, cgroup-v2 "Memory" and cgroup-v1 "memory" (limit_in_bytes, usage_in_bytes, failcnt).
 """
@@ -22,7 +22,7 @@ from triagebook.runbooks.probes.records import Sample
 
 @dataclass(frozen=True)
 class MemoryCgroup:
-    """A cgroup with a finite memory limit. On v1 `limit_hits` is failcnt and `oom_kills` may be unreadable."""
+    """Describes a cgroup with a finite memory limit. On v1 `limit_hits` is failcnt and `oom_kills` may be unreadable."""
 
     IDENTITY: ClassVar[str] = "path"
 
@@ -46,7 +46,7 @@ class MemoryCgroup:
 
 @dataclass(frozen=True)
 class MemoryCgroups:
-    """Every finite memory limit of the host's cgroups that is at least half used or was ever met."""
+    """Describes every finite memory limit of the host's cgroups that is at least half used or was ever met."""
 
     limited: Collection[MemoryCgroup]
 
@@ -55,7 +55,7 @@ FACTS = MemoryCgroups
 
 
 def parse(samples: Sequence[Sample]) -> MemoryCgroups:
-    """The limits that the last complete sample prints; deltas as `counted_between` has them."""
+    """Return the limits that the last complete sample prints; deltas as `counted_between` has them."""
     whole = complete(samples)
     sample = whole[-1] if whole else None
     pairs, names = pairs_of(sample, "memory_cgroups", "all"), names_of(sample)

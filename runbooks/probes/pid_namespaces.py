@@ -1,4 +1,4 @@
-"""PID namespaces seen from outside: groups of processes in a nested namespace, and whether its init lives.
+"""Reads PID namespaces seen from outside: groups of processes in a nested namespace, and whether its init lives.
 
 Source: pid_namespaces(7), NSpid of proc_pid_status(5). A namespace whose init died refuses every fork ("Cannot allocate memory").
 """
@@ -16,7 +16,7 @@ from triagebook.runbooks.probes.records import Sample
 
 @dataclass(frozen=True)
 class NestedGroup:
-    """Processes of one cgroup that live in a nested PID namespace. `has_init`: one of them is PID 1 in there."""
+    """Describes processes of one cgroup that live in a nested PID namespace. `has_init`: one of them is PID 1 in there."""
 
     IDENTITY: ClassVar[str] = "path"
 
@@ -31,7 +31,7 @@ class NestedGroup:
 
 @dataclass(frozen=True)
 class PidNamespaces:
-    """The nested groups without a living init; the healthy ones are counted."""
+    """Describes the nested groups without a living init; the healthy ones are counted."""
 
     orphaned: Collection[NestedGroup]
     orphans: int | Unreadable = fact("groups", "NSpid of /proc/*/status")
@@ -46,7 +46,7 @@ FACTS = PidNamespaces
 
 
 def parse(samples: Sequence[Sample]) -> PidNamespaces:
-    """The groups without a living init, as the last complete sample prints them."""
+    """Return the groups without a living init, as the last complete sample prints them."""
     sample = latest(samples)
     pairs, names = pairs_of(sample, "pid_namespaces", "all"), names_of(sample)
     records = list(elements_of(sample, "pid_namespaces", "gone"))

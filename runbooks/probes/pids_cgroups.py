@@ -1,4 +1,4 @@
-"""Task limits of control groups (pids controller; TasksMax): every cgroup that holds a process, and its ancestors.
+"""Reads task limits of control groups (pids controller; TasksMax): every cgroup that holds a process, and its ancestors.
 
 Source: kernel documentation, cgroup-v2 "PID" and cgroup-v1 "pids"; systemd.resource-control(5).
 """
@@ -27,7 +27,7 @@ MOST_TASKS = 4194304  # PID_MAX_LIMIT of a 64-bit kernel: no more tasks can exis
 
 @dataclass(frozen=True)
 class LimitedCgroup:
-    """A cgroup with a finite `pids.max`. `room` is of this limit alone: a full ancestor is an element of its own.
+    """Describes a cgroup with a finite `pids.max`. `room` is of this limit alone: a full ancestor is an element of its own.
 
     `refused` counts the refusals caused by *this* limit since the cgroup was made. On kernels where `pids.events`
     counts in the cgroup of the forking task (v1 always; v2 before `pids.events.local`) the refusals counted below are
@@ -54,7 +54,7 @@ class LimitedCgroup:
 
 @dataclass(frozen=True)
 class Pids:
-    """Every task limit of the host's cgroups. No pids controller: `limited` is partial and says so."""
+    """Describes every task limit of the host's cgroups. No pids controller: `limited` is partial and says so."""
 
     limited: Collection[LimitedCgroup]
 
@@ -63,7 +63,7 @@ FACTS = Pids
 
 
 def parse(samples: Sequence[Sample]) -> Pids:
-    """The limits that the last complete sample prints, least room first; `path`s ancestors are joined here."""
+    """Return the limits that the last complete sample prints, least room first; `path`s ancestors are joined here."""
     whole = complete(samples)
     sample = whole[-1] if whole else None
     pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
@@ -108,7 +108,7 @@ def parse(samples: Sequence[Sample]) -> Pids:
 
 @dataclass(frozen=True)
 class _Node:
-    """A printed cgroup; `max` is Unreadable when it has no limit of its own (printed for what it counted)."""
+    """Describes a printed cgroup; `max` is Unreadable when it has no limit of its own (printed for what it counted)."""
 
     max: int | Unreadable
     current: int | Unreadable
@@ -125,7 +125,7 @@ def _node(fields: Sequence[str], samples: Sequence[Sample]) -> _Node:
 
 
 def _blame(nodes: Mapping[str, _Node]) -> Mapping[str, tuple[str, ...]]:
-    """For each limit the cgroups whose counted refusals it caused: itself, or those below.
+    """Find for each limit the cgroups whose counted refusals it caused: itself, or those below.
 
     The kernel says who was refused, not by which limit. The limit with the least room on the path (several, when
     they are equal) is taken; when the room of one is not known, all of them, and their sums are unreadable.
@@ -143,7 +143,7 @@ def _blame(nodes: Mapping[str, _Node]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _sum(values: Sequence[int | Unreadable]) -> int | Unreadable:
-    """The sum, a lower bound when some are unreadable; unreadable when what can be read is zero."""
+    """Return the sum, a lower bound when some are unreadable; unreadable when what can be read is zero."""
     total = sum(value for value in values if isinstance(value, int))
     unreadable = next((value for value in values if isinstance(value, Unreadable)), None)
     return unreadable if unreadable is not None and total == 0 else total

@@ -1,4 +1,4 @@
-"""Who uses what: processes added up by cgroup, user and command name.
+"""Reads who uses what: processes added up by cgroup, user and command name.
 
 Source: proc_pid_status(5). The largest groups by tasks and by memory, and those of every cgroup and user that is
 near a limit; the rest is counted.
@@ -26,7 +26,7 @@ from triagebook.runbooks.probes.records import Sample
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """Processes of one cgroup, user and command name. `pid` is the one with most threads."""
+    """Describes processes of one cgroup, user and command name. `pid` is the one with most threads."""
 
     IDENTITY: ClassVar[str] = "pid"
 
@@ -43,7 +43,7 @@ class ProcessGroup:
 
 @dataclass(frozen=True)
 class ProcessGroups:
-    """Groups worth naming, most tasks first."""
+    """Holds the groups worth naming, most tasks first."""
 
     groups: Collection[ProcessGroup]
     top_tasks_pid: int | Unreadable = fact("", "Threads: of /proc/*/status")  # of the group with most tasks
@@ -54,7 +54,7 @@ FACTS = ProcessGroups
 
 
 def parse(samples: Sequence[Sample]) -> ProcessGroups:
-    """The groups that the last complete sample prints; the rest is counted."""
+    """Return the groups that the last complete sample prints; the rest is counted."""
     sample = latest(samples)
     names = names_of(sample)
     records = list(records_of(sample, "process_groups", "group"))

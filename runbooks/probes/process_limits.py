@@ -1,4 +1,4 @@
-"""Probe (a `run` probe, fixed argv): LimitNPROC of every loaded service, from systemctl(1) show."""
+"""Probes by a program with a fixed argv (a `run` kind): LimitNPROC of every loaded service, from systemctl(1) show."""
 
 from collections import Counter
 from typing import ClassVar
@@ -13,7 +13,7 @@ _MOST_DIGITS = 20
 
 @dataclass(frozen=True)
 class ServiceLimit:
-    """A service whose limit is another than that of most services of the host."""
+    """Describes a service whose limit is another than that of most services of the host."""
 
     IDENTITY: ClassVar[str] = "unit"
 
@@ -23,7 +23,7 @@ class ServiceLimit:
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """`usual` is what most services have: the manager's default. A limit is a count, or "infinity"."""
+    """Describes the limits of services. `usual` is what most have: the manager's default. A limit is a count, or "infinity"."""
 
     special: Collection[ServiceLimit]
     usual: str | Unreadable = fact("", "systemctl show LimitNPROC of most services")
@@ -33,7 +33,7 @@ FACTS = ProcessLimits
 
 
 def command(subject: str) -> tuple[str, ...]:
-    """The argv; the only subject is "services".
+    """Return the argv; the only subject is "services".
 
     Raises:
         ValueError: another subject.

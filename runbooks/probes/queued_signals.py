@@ -1,4 +1,4 @@
-"""Signals queued for each user, POSIX timers among them, beside RLIMIT_SIGPENDING.
+"""Reads signals queued for each user, POSIX timers among them, beside RLIMIT_SIGPENDING.
 
 Source: getrlimit(2), proc_pid_status(5) (SigQ: "queued/limit"): the count is of the real UID, the limit of the process.
 """
@@ -18,7 +18,7 @@ _KIND = "queued_signals"
 
 @dataclass(frozen=True)
 class UserSignals:
-    """A user with nearly as many queued signals as one of the user's processes may have."""
+    """Describes a user with nearly as many queued signals as one of the user's processes may have."""
 
     IDENTITY: ClassVar[str] = "uid"
 
@@ -34,7 +34,7 @@ class UserSignals:
 
 @dataclass(frozen=True)
 class QueuedSignals:
-    """Users near the limit; processes far from it are counted."""
+    """Holds the users near the limit; processes far from it are counted."""
 
     limited: Collection[UserSignals]
 
@@ -43,7 +43,7 @@ FACTS = QueuedSignals
 
 
 def parse(samples: Sequence[Sample]) -> QueuedSignals:
-    """The users that the last complete sample prints, least room first."""
+    """Return the users that the last complete sample prints, least room first."""
     sample = latest(samples)
     pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
     records = list(elements_of(sample, _KIND, "user"))

@@ -1,4 +1,4 @@
-"""From records to facts: which sample counts, numbers or why there is none, what makes a collection partial."""
+"""Turns records into facts: which sample counts, numbers or why there is none, what makes a collection partial."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ _PADDING = ("",) * _MOST_FIELDS
 
 
 def complete(samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    """The samples that facts rest on, in order: the complete ones, else the last as it is.
+    """Return the samples that facts rest on, in order: the complete ones, else the last as it is.
 
     A sample that was cut adds nothing that the one before it does not say in full.
     """
@@ -26,13 +26,13 @@ def complete(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 
 
 def latest(samples: Sequence[Sample]) -> Sample | None:
-    """The last of `complete`."""
+    """Return the last of `complete`."""
     whole = complete(samples)
     return whole[-1] if whole else None
 
 
 def pairs_of(sample: Sample | None, kind: str, name: str = "") -> Mapping[str, str | Unreadable]:
-    """KEY=VALUE fields of the kind's first record whose first field is `name` ("": of its first record).
+    """Return the KEY=VALUE fields of the kind's first record whose first field is `name` ("": of its first record).
 
     `KEY?` says that the host could not read it.
     """
@@ -54,14 +54,14 @@ def _pairs(records: Sequence[tuple[str, ...]], name: str) -> Mapping[str, str | 
 
 
 def records_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[str, ...]]:
-    """The fields behind `name` of the kind's records, filled up with empty ones: a short record is unreadable."""
+    """Return the fields behind `name` of the kind's records, filled up with empty ones: a short record is unreadable."""
     for fields in sample.of(kind) if sample else ():
         if fields[:1] == (name,):
             yield fields[1:] + _PADDING
 
 
 def integer(value: str | Unreadable | None, scale: int = 1) -> int | Unreadable:
-    """A count times `scale`; anything but digits is unreadable."""
+    """Return a count times `scale`; anything but digits is unreadable."""
     if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:
         return int(value) * scale
     if value is None:
@@ -74,7 +74,7 @@ def integer(value: str | Unreadable | None, scale: int = 1) -> int | Unreadable:
 
 
 def decimal(value: str | Unreadable | None) -> float | Unreadable:
-    """The first number of the value, such as of /proc/uptime."""
+    """Return the first number of the value, such as of /proc/uptime."""
     if value is None:
         return NOT_PRINTED
     if isinstance(value, Unreadable):
@@ -84,12 +84,12 @@ def decimal(value: str | Unreadable | None) -> float | Unreadable:
 
 
 def text(value: str | Unreadable | None) -> str | Unreadable:
-    """The value as printed."""
+    """Return the value as printed."""
     return NOT_PRINTED if value is None else value
 
 
 def minus(left: int | Unreadable, *right: int | Unreadable) -> int | Unreadable:
-    """`left` less the others; unreadable as soon as one of them is."""
+    """Return `left` less the others; unreadable as soon as one of them is."""
     total = left
     for value in right:
         if isinstance(total, Unreadable):
@@ -101,7 +101,7 @@ def minus(left: int | Unreadable, *right: int | Unreadable) -> int | Unreadable:
 
 
 def rise(first: int | Unreadable, last: int | Unreadable) -> int | Unreadable:
-    """How far a counter rose between two samples. One that fell was started anew: unreadable, not zero.
+    """Return how far a counter rose between two samples. One that fell was started anew: unreadable, not zero.
 
     A counter that was started anew begins at zero, so a rise always happened, if maybe higher, between the samples.
     """
@@ -112,7 +112,7 @@ def rise(first: int | Unreadable, last: int | Unreadable) -> int | Unreadable:
 
 
 def number(fields: Sequence[str], index: int, scale: int = 1) -> int | Unreadable:
-    """The count in a field of a record."""
+    """Return the count in a field of a record."""
     value = fields[index] if index < len(fields) else None
     if value is not None and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:  # as nearly all are
         return int(value) * scale
@@ -120,7 +120,7 @@ def number(fields: Sequence[str], index: int, scale: int = 1) -> int | Unreadabl
 
 
 def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
-    """The counts in several fields of a record; None as soon as one of them is none."""
+    """Return the counts in several fields of a record; None as soon as one of them is none."""
     texts = [fields[index] for index in indexes]
     if all(map(str.isdecimal, texts)) and "".join(texts).isascii() and max(map(len, texts)) <= _MOST_DIGITS:
         return list(map(int, texts))
@@ -128,13 +128,13 @@ def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
 
 
 def names_of(sample: Sample | None) -> Mapping[int, str]:
-    """Login names of /etc/passwd by UID, of those users that records name."""
+    """Return login names of /etc/passwd by UID, of those users that records name."""
     pairs = ((number(fields, 0), fields[1]) for fields in (sample.of("name") if sample else ()) if len(fields) == 2)
     return {uid: name for uid, name in pairs if isinstance(uid, int) and name}
 
 
 def cut(sample: Sample | None, kind: str) -> str:
-    """Why records of this kind may be missing from the answer; "" when none is."""
+    """Return why records of this kind may be missing from the answer; "" when none is."""
     if sample is None:
         return "there is no answer"
     if not sample.is_complete:
@@ -146,7 +146,7 @@ def cut(sample: Sample | None, kind: str) -> str:
 
 
 def why_hidden(sample: Sample | None) -> str:
-    """Why processes may have been missed; "" when all were seen.
+    """Return why processes may have been missed; "" when all were seen.
 
     A hidden /proc (hidepid, a PID namespace) shows clearly fewer tasks than /proc/loadavg counts, before the walk
     and after it. A tenth is left for tasks that come and go meanwhile.
@@ -170,5 +170,5 @@ def why_hidden(sample: Sample | None) -> str:
 
 
 def because(*reasons: str) -> str:
-    """The reasons that there are, in one text."""
+    """Return the reasons that there are, in one text."""
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))

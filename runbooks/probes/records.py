@@ -1,4 +1,4 @@
-"""The collector's answer on the wire, and its pure parser.
+"""Parses the collector's answer on the wire. Pure.
 
     triagebook/1 TAG                      the first line; TAG was read from the kernel's random uuid
     TAG <tab> N <tab> KIND <tab> FIELD... one record of sample N
@@ -27,7 +27,7 @@ _FIELD_LENGTH = 512  # the host cuts at 400 bytes
 
 @dataclass(frozen=True)
 class Record:
-    """One printed line: the kind it belongs to and its fields, control characters already escaped on the host."""
+    """Describes one printed line: the kind it belongs to and its fields, control characters already escaped on the host."""
 
     kind: str
     fields: tuple[str, ...]
@@ -35,14 +35,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Sample:
-    """One reading of the host. `is_complete` is false when the answer was cut before the `end` record."""
+    """Describes one reading of the host. `is_complete` is false when the answer was cut before the `end` record."""
 
     n: int
     records: tuple[Record, ...]
     is_complete: bool
 
     def of(self, kind: str) -> tuple[tuple[str, ...], ...]:
-        """The fields of this kind's records, in the order printed."""
+        """Return the fields of this kind's records, in the order printed."""
         return self._by_kind.get(kind, ())
 
     @cached_property
@@ -54,12 +54,12 @@ class Sample:
 
     @cached_property
     def end(self) -> Mapping[str, str]:
-        """KEY=VALUE of the `end` record: printed, suppressed, truncated, uptime, cpu_us, awk, cut.KIND."""
+        """Return KEY=VALUE of the `end` record: printed, suppressed, truncated, uptime, cpu_us, awk, cut.KIND."""
         return {key: value for fields in self.of(END) for key, _, value in (field.partition("=") for field in fields)}
 
 
 def parse_samples(text: str) -> tuple[Sample, ...]:
-    """The samples of an answer, in their order; the last one may be cut.
+    """Return the samples of an answer, in their order; the last one may be cut.
 
     A last line without its newline is not a record: a number in it may have lost digits. What follows a sample's
     `end` under the same number is left out. A header without records is one empty, incomplete sample.
@@ -102,5 +102,5 @@ def parse_samples(text: str) -> tuple[Sample, ...]:
 
 @lru_cache(maxsize=256)
 def _sample_number(text: str) -> int:
-    """0 where it is none."""
+    """Return the number of a sample, 0 if there is none."""
     return int(text) if _NUMBER.fullmatch(text) and int(text) <= _MOST_SAMPLES else 0

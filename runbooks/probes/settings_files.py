@@ -1,4 +1,4 @@
-"""Probe (a `run` probe, fixed argv): what a host is configured with on disk, and two settings that no other kind reads.
+"""Reads what a host is configured with on disk, and two settings that no other kind reads (a `run` kind, fixed argv).
 
 The files of pam_limits (limits.conf(5)) and sysctl.d(5) are compared between hosts by their digests; what is in them is not
 read. Builtins of the shell, then `exec`: nothing forks.
@@ -30,7 +30,7 @@ _SHOWN_DIGITS = 12
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """One file; `digest` is the beginning of its SHA-256."""
+    """Describes one file; `digest` is the beginning of its SHA-256."""
 
     IDENTITY: ClassVar[str] = "path"
 
@@ -40,7 +40,7 @@ class SettingsFile:
 
 @dataclass(frozen=True)
 class HostSettings:
-    """`files` is partial where a file or a folder could not be read."""
+    """Describes what the host is configured with. `files` is partial where a file or a folder could not be read."""
 
     files: Collection[SettingsFile]
     dmesg_restrict: str | Unreadable = fact("", _SINGLE["dmesg_restrict"])
@@ -51,7 +51,7 @@ FACTS = HostSettings
 
 
 def command(subject: str) -> tuple[str, ...]:
-    """The argv; the only subject is "host".
+    """Return the argv; the only subject is "host".
 
     Raises:
         ValueError: another subject.

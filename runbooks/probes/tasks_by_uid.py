@@ -1,4 +1,4 @@
-"""Tasks of each user beside the lowest nproc limit (RLIMIT_NPROC) that a process of that user has.
+"""Reads tasks of each user beside the lowest nproc limit (RLIMIT_NPROC) that a process of that user has.
 
 Source: getrlimit(2), proc_pid_limits(5), proc_pid_status(5). The kernel compares a per-process soft limit with the
 number of tasks (threads and zombies) of the real UID; UID 0, CAP_SYS_RESOURCE and CAP_SYS_ADMIN are exempt.
@@ -17,7 +17,7 @@ from triagebook.runbooks.probes.records import Sample
 
 @dataclass(frozen=True)
 class UserTasks:
-    """A user with a finite nproc limit: the process with the least soft limit stands for it."""
+    """Describes a user with a finite nproc limit: the process with the least soft limit stands for it."""
 
     IDENTITY: ClassVar[str] = "uid"
 
@@ -37,7 +37,7 @@ class UserTasks:
 
 @dataclass(frozen=True)
 class TasksByUser:
-    """Users with at least one limited process, least room first. hidepid makes it partial."""
+    """Holds users with at least one limited process, least room first. hidepid makes it partial."""
 
     limited: Collection[UserTasks]
 
@@ -46,7 +46,7 @@ FACTS = TasksByUser
 
 
 def parse(samples: Sequence[Sample]) -> TasksByUser:
-    """The users that the last complete sample prints, least room first. No delta: the kernel counts no refusals."""
+    """Return the users that the last complete sample prints, least room first. No delta: the kernel counts no refusals."""
     sample = latest(samples)
     pairs, names = pairs_of(sample, "tasks_by_uid", "all"), names_of(sample)
     items = (_user(fields, names) for fields in elements_of(sample, "tasks_by_uid", "user"))

@@ -1,4 +1,4 @@
-"""Probe (a `run` probe, fixed argv): what systemd was told about one unit, from systemctl(1) show.
+"""Probes by a program with a fixed argv (a `run` kind): what systemd was told about one unit, from systemctl(1) show.
 
 The configured intent, not what is enforced: a percentage is recalculated here at once, while the cgroup keeps the old
 value until daemon-reload. The cgroup's files (pids_cgroups) are the truth.
@@ -26,7 +26,7 @@ _NO_LIMIT = str(2**64 - 1)  # systemd up to 24x prints it for "infinity" and for
 
 @dataclass(frozen=True)
 class UnitSettings:
-    """A limit that is not set, or is "infinity", is Unreadable and says which. `restarts` are automatic ones."""
+    """Describes one unit. A limit that is unset or "infinity" is Unreadable and says which. `restarts` are automatic ones."""
 
     unit: str | Unreadable = fact("", "systemctl show Id")
     load_state: str | Unreadable = fact("", "systemctl show LoadState")
@@ -51,7 +51,7 @@ FACTS = UnitSettings
 
 
 def command(subject: str) -> tuple[str, ...]:
-    """The argv that shows one unit.
+    """Return the argv that shows one unit.
 
     Raises:
         ValueError: the subject is not the name of a unit.
