@@ -173,7 +173,7 @@ class Connector:
         limit_s = attempt.connect_limit(config.connect_timeout_s)
         with attempt.phase("connect", limit_s, starts=dialing is None, address=config.host, port=config.port):
             if dialing is None:
-                from triagebook.tools.ssh.proxy_command import ProxyCommandStream  # noqa: PLC0415 - seldom
+                from triagebook.tools.ssh.proxy_command import ProxyCommandStream  # noqa: PLC0415 - subprocess and tempfile, 10 ms: for a ProxyCommand
 
                 return ProxyCommandStream(str(config.proxy_command))
             try:

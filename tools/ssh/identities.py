@@ -14,9 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, load_ssh_private_key
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.ssh import agent as agents
+from triagebook.tools.ssh import certificates
 from triagebook.tools.ssh.agent import Agent, AgentError
 from triagebook.tools.ssh.config import HostConfig
 from triagebook.tools.ssh.public_keys import CERT_SUFFIX, fingerprint, key_type, sign
@@ -196,15 +200,7 @@ def _ed25519_seed(raw: bytes) -> bytes | None:
 def _load(path: Path, raw: bytes) -> Any:
     """The private key; of `raw`, so that another content is another key. A fleet signs with it once for each host."""
     if (seed := _ed25519_seed(raw)) is not None:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
-
         return Ed25519PrivateKey.from_private_bytes(seed)
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - 30 ms, only when a key is there
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-        load_pem_private_key,
-        load_ssh_private_key,
-    )
-
     load = load_ssh_private_key if b"BEGIN OPENSSH PRIVATE KEY" in raw[:200] else load_pem_private_key
     try:
         return load(raw, None)
@@ -215,8 +211,6 @@ def _load(path: Path, raw: bytes) -> Any:
 
 
 def _public_of(private: Any) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
-
     try:
         line: bytes = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     except (ValueError, TypeError) as error:
@@ -248,10 +242,8 @@ def _certificate_identities(config: HostConfig, plain: Sequence[SshIdentity], pr
             if path in config.certificate_files:
                 problems.append(f"cannot read the certificate {path}")
             continue
-        from triagebook.tools.ssh.certificates import parse  # noqa: PLC0415
-
         try:
-            certified = parse(blob).key
+            certified = certificates.parse(blob).key
         except Malformed as error:
             problems.append(f"{path}: {error}")
             continue

@@ -10,7 +10,9 @@ import os
 from functools import lru_cache
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import mlkem
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.ssh.algorithms import CIPHERS, KEXINIT, MACS, MLKEM, NEWKEYS, same_as
@@ -78,8 +80,6 @@ class EagerKeyExchange(KeyExchange):
         self._curve = X25519PrivateKey.generate()
         public = self._curve.public_key().public_bytes_raw()
         if self.method == MLKEM:
-            from cryptography.hazmat.primitives.asymmetric import mlkem  # noqa: PLC0415 - few hosts have it
-
             self._lattice = mlkem.MLKEM768PrivateKey.generate()
             public = self._lattice.public_key().public_bytes_raw() + public
         self._sent = public
@@ -165,8 +165,6 @@ class EagerKeyExchange(KeyExchange):
             iv = self._key("AB"[which], 12)
             aead = {"block_engine": AESGCM(key), "mac_engine": None, "mac_size": 16, "mac_key": None}
             return {**aead, "block_size": _BLOCK, "aead": True, "iv_in": iv, "iv_out": iv}
-        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - most have GCM
-
         counter = Cipher(algorithms.AES(key), modes.CTR(self._key("AB"[which], _BLOCK)))
         name, size = _MAC_SIZES[mac.removesuffix("-etm@openssh.com")]
         return {

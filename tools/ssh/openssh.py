@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.ssh.command import render
 from triagebook.tools.ssh.destination import Destination, parse_destination
 from triagebook.tools.ssh.openssh_log import OpensshLog
-from triagebook.tools.ssh.transport import render
 from triagebook.tools.transport.base import Exit, Login, LoginFailed, ProcessDeadlines, Route, Timeouts
 from triagebook.tools.transport.pipes import LocalProcess, PipeProcess
 

@@ -25,12 +25,6 @@ CONNECT_S = 1.0
 ANSWER_S = 45.0
 
 
-def socket_path(folder: Path, reach: str, config: str) -> Path:
-    """Where the watch of that host listens. `config` is the ssh_config in use: it decides where a name leads."""
-    name = hashlib.sha256(f"{reach}\0{config}".encode()).hexdigest()[:24]
-    return folder / f"watch-{name}.sock"
-
-
 def program_digest(argv: Sequence[str]) -> str:
     """What the collector reads: the last operand is its program."""
     return hashlib.sha256(argv[-1].encode()).hexdigest()

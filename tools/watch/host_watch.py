@@ -33,6 +33,7 @@ from triagebook.tools.watch.observation import (
     refusals_between,
 )
 from triagebook.tools.watch.series import Course
+from triagebook.tools.watch.session_requests import answer
 
 CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost, unless more is allowed
 SLOWEST_S = 60.0  # but a host in trouble is not left unseen for longer
@@ -217,8 +218,6 @@ class HostWatch:
                 request.reply.put(self._answer(request.request))
 
     def _answer(self, request: Mapping[str, Any]) -> Mapping[str, object]:
-        from triagebook.tools.watch.session_requests import answer  # noqa: PLC0415 - only when somebody asks
-
         return answer(self.collection, request)
 
     def _stamp(self) -> str:
