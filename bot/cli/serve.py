@@ -4,9 +4,10 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+from triagebook.bot.cli import serve_options as options
 from triagebook.bot.cli.verbosity import of_context
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.log import log_event
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from triagebook.bot.slack.inbound.http import Endpoint
+    from triagebook.bot.slack.serving import SlackFace
     from triagebook.tools.server.keys import ServerKeys
-    from triagebook.tools.server.options import Hosts
+    from triagebook.tools.server.options import Hosts, ServeOptions
     from triagebook.tools.server.run import Parts, RunningServer
+
+    Face = Callable[[RunningServer], AbstractContextManager[object]]
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
 SSH_CONFIG = "ssh_config"
@@ -28,68 +32,30 @@ SSH_CONFIG = "ssh_config"
 def serve(
     context: typer.Context,
     *,
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for keys, database and checkpoints; mode 0700, owned by this account")
-    ] = Path("/var/lib/triagebook"),
-    socket: Annotated[
-        Path, typer.Option(metavar="PATH", help="Unix socket on which the command line and `triagebook mcp` connect")
-    ] = Path(SOCKET),
-    socket_mode: Annotated[
-        str, typer.Option(metavar="MODE", help="Who may connect to the socket: 0600, 0660 (with --socket-group) or 0666")
-    ] = "0660",
-    socket_group: Annotated[str, typer.Option(metavar="GROUP", help="Group that may connect with mode 0660")] = "",
-    policy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Policy: who may do what; without it nothing can be changed")
-    ] = None,
-    database: Annotated[
-        str, typer.Option(metavar="URL", help="postgresql://HOST/NAME, for several replicas; put its password in a passfile")
-    ] = "",
-    anchor: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep audit checkpoints in this file too, best on another disk")
-    ] = None,
-    syslog: Annotated[bool, typer.Option(help="Write audit checkpoints to the system log too")] = False,
-    join: Annotated[
-        bool, typer.Option(help="First start of a further replica on a database in use; copy the keys to it before")
-    ] = False,
-    mcp: Annotated[str, typer.Option(metavar="HOST:PORT", help="Also serve MCP over HTTP, for example on 127.0.0.1:8765")] = "",
-    mcp_url: Annotated[
-        str, typer.Option(metavar="URL", help="Public address of MCP, https://NAME/mcp; tokens must be issued for it")
-    ] = "",
-    mcp_issuer: Annotated[
-        str,
-        typer.Option(
-            metavar="URL", help="Accept tokens of this OAuth 2.1 issuer; without it: loopback only, callers are anonymous"
-        ),
-    ] = "",
-    mcp_jwks: Annotated[str, typer.Option(metavar="URL", help="Keys of the issuer: an https URL or a file")] = "",
-    mcp_tls_cert: Annotated[
-        str, typer.Option(metavar="FILE", help="TLS certificate chain for MCP, if no proxy terminates TLS")
-    ] = "",
-    mcp_tls_key: Annotated[str, typer.Option(metavar="FILE", help="Private key of that certificate")] = "",
-    slack: Annotated[bool, typer.Option("--slack", help="Also serve Slack, in Socket Mode (an outgoing WebSocket)")] = False,
-    slack_http: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Also serve Slack, over HTTP; may be the address of --mcp")
-    ] = "",
-    slack_approvals: Annotated[
-        str,
-        typer.Option(metavar="CHANNEL", help="Channel id for approval cards (default: slack.approvals in config.yaml)"),
-    ] = "",
-    ssh_config: Annotated[
-        Path | None,
-        typer.Option("--ssh-config", "-F", metavar="FILE", help="ssh configuration for diagnosing (default: ssh_config in --data)"),
-    ] = None,
-    fix_ssh_config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="ssh configuration for applying fixes (default: that of --ssh-config)")
-    ] = None,
-    fix_account: Annotated[str, typer.Option(metavar="USER", help="Account on hosts that runs the helper")] = "triagebook-fix",
-    inventory: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Hosts that assistants and Slack may name (default: the configured inventory)"),
-    ] = None,
-    status: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Also serve /healthz, /readyz and /metrics, for example on 127.0.0.1:9464")
-    ] = "",
-    log_format: Annotated[str, typer.Option(metavar="FORMAT", help="Form of the log on standard error: text or json")] = "text",
+    data: options.Data = Path("/var/lib/triagebook"),
+    socket: options.Socket = Path(SOCKET),
+    socket_mode: options.SocketMode = "0660",
+    socket_group: options.SocketGroup = "",
+    policy: options.Policy = None,
+    database: options.Database = "",
+    anchor: options.Anchor = None,
+    syslog: options.Syslog = False,
+    join: options.Join = False,
+    mcp: options.Mcp = "",
+    mcp_url: options.McpUrl = "",
+    mcp_issuer: options.McpIssuer = "",
+    mcp_jwks: options.McpJwks = "",
+    mcp_tls_cert: options.McpTlsCert = "",
+    mcp_tls_key: options.McpTlsKey = "",
+    slack: options.Slack = False,
+    slack_http: options.SlackHttp = "",
+    slack_approvals: options.SlackApprovals = "",
+    ssh_config: options.SshConfig = None,
+    fix_ssh_config: options.FixSshConfig = None,
+    fix_account: options.FixAccount = "triagebook-fix",
+    inventory: options.Inventory = None,
+    status: options.Status = "",
+    log_format: options.LogFormat = "text",
 ) -> None:
     """Run the approval server: policy, signing and audit log. SIGTERM stops it cleanly.
 
@@ -99,53 +65,64 @@ def serve(
 
     Example: triagebook serve --policy policy.yaml --ssh-config ssh_config
     """
-    from triagebook.tools.log_output import FORMS, show_of_server  # noqa: PLC0415
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - loads SQLAlchemy, which no other command needs
     from triagebook.tools.server.run import serve as run  # noqa: PLC0415
 
-    if log_format not in FORMS:
-        raise UsageError(f"--log-format {log_format!r}: expected {' or '.join(FORMS)}", reason="usage")
-    show_of_server(sys.stderr, of_context(context), log_format)
-    url = database or os.environ.get(DATABASE_VARIABLE, "")
+    _start_log(context, log_format)
+    plain = ServeOptions(
+        data=data, socket=socket, policy=policy, anchor=anchor, syslog=syslog, join=join, socket_group=socket_group
+    )
+    made = replace(plain, socket_mode=_mode(socket_mode), database=_database_url(database))
+    config = ssh_config or data / SSH_CONFIG
+    hosts = hosts_of(config, inventory)
+    faces: list[Face] = [_status_face(status, made)] if status else []
+    mounted: Mapping[str, Endpoint] = {}
+    if slack or slack_http:
+        face = _slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
+        mounted = face.mounted
+        faces.append(face)
+    if mcp:
+        tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
+        faces.append(_mcp_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
+    run(made, parts(hosts, fix_ssh_config or config, fix_account), beside=faces)
+
+
+def _start_log(context: typer.Context, form: str) -> None:
+    """Show the server's log on standard error, and say there when it runs as root. Raises UsageError: no such form."""
+    from triagebook.tools.log_output import FORMS, show_of_server  # noqa: PLC0415
+
+    if form not in FORMS:
+        raise UsageError(f"--log-format {form!r}: expected {' or '.join(FORMS)}", reason="usage")
+    show_of_server(sys.stderr, of_context(context), form)
+    if os.geteuid() == 0:
+        log_event("server.is_root")
+
+
+def _database_url(database: str) -> str:
+    """Return the option's URL, or the environment's. Raises UsageError: a password in an argument, which every user can see."""
     if "@" in database and ":" in database.rpartition("@")[0].partition("//")[2]:
         raise UsageError(
             f"--database: every user on this machine can see that password; use ${DATABASE_VARIABLE} or a passfile", reason="usage"
         )
-    if os.geteuid() == 0:
-        log_event("server.is_root")
-    options = ServeOptions(
-        data=data,
-        socket=socket,
-        socket_mode=_mode(socket_mode),
-        socket_group=socket_group,
-        policy=policy,
-        database=url,
-        anchor=anchor,
-        syslog=syslog,
-        join=join,
-    )
+    return database or os.environ.get(DATABASE_VARIABLE, "")
 
-    config = ssh_config or data / SSH_CONFIG
-    hosts = hosts_of(config, inventory)
-    beside: list[Callable[[RunningServer], AbstractContextManager[object]]] = []
-    mounted: Mapping[str, Endpoint] = {}
-    if status:
-        from triagebook.tools.server.status import StatusFace  # noqa: PLC0415 - prometheus-client
 
-        beside.append(StatusFace(status, options))
-    if slack or slack_http:
-        from triagebook.bot.slack.serving import slack_face  # noqa: PLC0415
+def _status_face(address: str, made: "ServeOptions") -> "Face":
+    from triagebook.tools.server.status import StatusFace  # noqa: PLC0415 - prometheus-client
 
-        face = slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
-        mounted = face.mounted
-        beside.append(face)
-    if mcp:
-        from triagebook.bot.cli.mcp import http_face  # noqa: PLC0415
+    return StatusFace(address, made)
 
-        tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
-        beside.append(http_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
 
-    run(options, parts(hosts, fix_ssh_config or config, fix_account), beside=beside)
+def _slack_face(listen: str, hosts: "Hosts", approvals: str, *, is_shared: bool) -> "SlackFace":
+    from triagebook.bot.slack.serving import slack_face  # noqa: PLC0415 - the extra `slack`
+
+    return slack_face(listen, hosts, approvals, is_shared=is_shared)
+
+
+def _mcp_face(address: str, hosts: "Hosts", mounted: "Mapping[str, Endpoint]", **values: str) -> "Face":
+    from triagebook.bot.cli.mcp import http_face  # noqa: PLC0415 - the extra `mcp`
+
+    return http_face(address, hosts, mounted, **values)
 
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":

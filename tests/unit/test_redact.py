@@ -79,9 +79,9 @@ def test_an_endless_line_is_cut_and_not_kept() -> None:
 
 @pytest.mark.parametrize("text", ["-" * 60_000, "password" * 8_000, "a://" * 15_000, "eyJ" * 20_000, "-p" * 30_000])
 def test_hostile_text_does_not_cost_more_than_its_length(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # a busy machine takes longer, and does no more
     redact(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_what_a_person_wrote_becomes_one_short_line_without_secrets() -> None:
