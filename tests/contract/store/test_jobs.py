@@ -1,9 +1,10 @@
 """Durable work on both databases: added once, one owner at a time, taken over, put off, in order, given up, forgotten."""
 
+import threading
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from triagebook.tools.store import jobs
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.jobs import Job, NewJob
@@ -55,6 +56,21 @@ def test_a_job_that_nobody_claimed_is_for_the_first_that_comes(store: Store) -> 
     add(store, ONE, TWO)
     assert [(job.key, job.tries) for job in claim(store, "a")] == [("1", 1), ("2", 1)]
     assert claim(store, "b") == []
+
+
+def test_of_two_workers_at_the_same_instant_one_gets_the_job(store: Store) -> None:
+    add(store, ONE)
+    found: list[list[str]] = []
+    with store.write() as transaction:
+        assert [job.key for job in jobs.claim(transaction, KINDS, lease("a"), NOW)] == ["1"]
+        other = threading.Thread(target=lambda: found.append(claimed_keys(store, "b")))
+        other.start()
+        if store.dialect == "postgresql":  # it has seen the job as it was before, and waits for this transaction
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not transaction.connection.execute(waiting).scalar():
+                assert other.is_alive()
+    other.join(60)
+    assert found == [[]]
 
 
 def test_the_keys_of_two_kinds_have_nothing_to_do_with_each_other(store: Store) -> None:

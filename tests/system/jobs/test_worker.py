@@ -181,7 +181,7 @@ def test_an_expected_failure_ends_a_job_and_a_bug_is_told_of(store: Store) -> No
 
 def test_jobs_of_one_incident_are_done_in_their_order(store: Store) -> None:
     done: list[str] = []
-    with working(store, lambda job: done.append(job.key)) as worker:
+    with working(store, lambda job: done.append(job.key), claim_s=600) as worker:  # each is claimed when the one before it ends
         keys = [f"{number:02}" for number in range(20, 0, -1)]
         for key in keys:
             assert worker.accept(greeting(key, order_key="incident-7")) is True
