@@ -1,5 +1,6 @@
 """Real parts that several suites share, each started once; and which tests on virtual machines run."""
 
+import logging
 import os
 import secrets
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from triagebook.tools.log import ROOT
 
 from tests import postgres, sshd
 
@@ -28,6 +30,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped")
     for reason, count in reasons.most_common():
         terminalreporter.line(f"{count:5} {reason}")
+
+
+@pytest.fixture(autouse=True)
+def silent_log() -> None:
+    """Each test begins with a log that nobody shows: a handler that an earlier test left would say everything twice."""
+    logger = logging.getLogger(ROOT)
+    logger.handlers[:] = [handler for handler in logger.handlers if isinstance(handler, logging.NullHandler)]
+    logger.propagate = True
 
 
 @pytest.fixture(scope="session")

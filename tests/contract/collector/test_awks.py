@@ -72,7 +72,8 @@ def test_the_tree_becomes_these_facts(tree: Callable[..., Any], tools: Any) -> N
     assert spaces.largest_comm == "java"
     (group,) = facts["memory_cgroups"].limited.items
     assert (group.oom_kills, group.limit_hits, group.room_bytes) == (1, 5, 10_000_000)
-    assert [item.path for item in facts["pid_namespaces"].orphaned.items] == ["/system.slice/docker-bb.scope"]
+    # The init of the pod beside it may be this one's: only where no init of that depth lives a namespace is said to be dead.
+    assert (facts["pid_namespaces"].orphaned.items, facts["pid_namespaces"].unsure_processes) == ((), 1)
     assert facts["process_groups"].groups.items[0].comm == "worker"
     assert facts["host"].cgroup_mode == "v2"
     assert facts["kernel_limits"].ids_from_300 == facts["kernel_limits"].tasks - 2

@@ -181,7 +181,7 @@ def test_a_brief_sample_sees_at_once_who_has_another_parent_in_a_pid_namespace(
     paced.brief(6)
     paced.end()
     last = parse_samples(paced.answer.decode())[-1]
-    assert last.of("pid_namespaces")[0] == ("all", "nested=2", "inits=1", "groups=0")
+    assert last.of("pid_namespaces")[0] == ("all", "nested=2", "inits=1", "groups=0", "unsure=0")
 
 
 def test_the_maps_of_a_process_are_counted_again_when_it_has_run(tree: Callable[..., Any], tools: Any, awk: str) -> None:

@@ -138,8 +138,10 @@ def _served(machine: Machine) -> "subprocess.Popen[str]":
         text=True,
     )
     assert server.stderr is not None
-    said = server.stderr.readline()
-    assert "ready" in said, said
+    said: list[str] = []
+    while "server.ready" not in (line := server.stderr.readline()):
+        said.append(line)
+        assert line, said  # it ended
     return server
 
 

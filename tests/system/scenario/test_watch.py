@@ -90,14 +90,14 @@ def test_a_second_watch_of_a_host_runs_without_the_socket_and_says_so(
         watch.wait(lambda lines: len(lines) > 0)
         second = triagebook("watch", "box", "-F", str(box.config), "--samples", "1", "--json", **where)
         assert second.json()[0]["status"] in {"healthy", "inconclusive"}
-        assert "a watch of this host runs already" in second.err
+        assert "a watch of this host is already running" in second.err
         assert len(list((run_folder / "triagebook").iterdir())) == 1
 
 
 def test_a_folder_that_others_may_enter_gets_no_socket(triagebook: Triagebook, box: sshd.Server, run_folder: Path) -> None:
     (run_folder / "triagebook").mkdir(mode=0o755)
     run = triagebook("watch", "box", "-F", str(box.config), "--samples", "1", "--json", XDG_RUNTIME_DIR=str(run_folder))
-    assert "must be a folder of yours alone" in run.err
+    assert "must be a folder that only you can access (mode 0700)" in run.err
     assert len(run.json()) == 1
 
 

@@ -113,7 +113,7 @@ def test_at_a_terminal_the_plan_is_shown_and_exactly_that_one_is_approved(monkey
 
 
 def test_without_a_server_it_is_said_what_to_look_at(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is `triagebook serve` running"):
+    with pytest.raises(UsageError, match=r"is the approval server \(`triagebook serve`\) running"):
         RUN.invoke(app, ["fix", "list", "--socket", str(tmp_path / "none")], catch_exceptions=False)
 
 
