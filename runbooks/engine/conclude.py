@@ -178,7 +178,7 @@ def _why_unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> st
     if runbook.unexplained is None or symptoms.explains(runbook.check(verdict.cause), str(asked["symptom_class"])) == "no":
         return "does not explain the error you gave"
     named = [f"{name} {asked[name]}" for name in ("unit", "user", "pid") if asked.get(name)]
-    return f"does not concern {' or '.join(named)}"
+    return f"does not concern {' or '.join(named) or asked['symptom_path']}"
 
 
 def _matters(runbook: model.Runbook, check_id: str, error_class: str) -> bool:
