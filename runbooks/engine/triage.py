@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """Describes all findings of a check, made by `judged`. `counted` elements were judged clear on the host and are not listed."""
+    """Describes all findings of a check, made by `to_outcome`. `counted` elements were judged clear on the host, not listed."""
 
     check: model.Check
     findings: tuple[Finding, ...]

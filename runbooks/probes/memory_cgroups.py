@@ -55,7 +55,7 @@ FACTS = MemoryCgroups
 
 
 def parse(samples: Sequence[Sample]) -> MemoryCgroups:
-    """Return the limits that the last complete sample prints; deltas as `counted_between` has them."""
+    """Return the limits that the last complete sample prints; deltas as `rise_between` has them."""
     whole = complete(samples)
     sample = whole[-1] if whole else None
     pairs, names = pairs_of(sample, "memory_cgroups", "all"), names_of(sample)
