@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from triagebook.bot.cli.process_exit import ProcessExit
 from triagebook.bot.cli.verbosity import add_option
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.log import log_event, safe_value
@@ -183,25 +184,34 @@ def main(dialled: "EarlyConnection | None" = None) -> None:
 
     The traceback of an internal error is shown with -vv.
     """
+    process_exit = ProcessExit()
+    sys.exit(process_exit.status(_run(dialled)))
+
+
+def _run(dialled: "EarlyConnection | None") -> int:
+    """Run the command and return its exit status."""
     mount(sys.argv[1:])
     command = get_command(app)
     add_option(command)
     try:
         command(obj=dialled)
+    except SystemExit as end:  # Typer's, and that of commands
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
     except TriagebookError as error:
         sys.stderr.write(f"triagebook: {_message_of(error)}\n")
-        sys.exit({"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error)))
+        return {"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error))
     except BrokenPipeError:
-        sys.exit(141)
+        return 141
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Exception as error:  # noqa: BLE001 - the last one who can say it in words
         log_event("cli.defect", error=error)
         why = safe_value("error", error)
         sys.stderr.write(f"triagebook: internal error: {why}; run the command again with -vv and report the output\n")
-        sys.exit(FAULT)
+        return FAULT
     finally:
         gc.freeze()  # saves 25 ms: otherwise the interpreter collects garbage once more on exit
+    return 0
 
 
 def _message_of(error: TriagebookError) -> str:
