@@ -118,7 +118,7 @@ EVENTS: Mapping[str, tuple[int, str]] = {
     "transport.local": (DEBUG, "Started a process on this machine"),
     "transport.no_watch": (DETAIL, "A running watch could not be asked; connecting instead"),
     "transport.watch": (DETAIL, "Using the open session of a running watch"),
-    "watch.lent": (DETAIL, "A diagnosis uses the session of this watch"),
+    "watch.session_used": (DETAIL, "A diagnosis uses the session of this watch"),
     "watch.lost": (DETAIL, "The watch has no session"),
     "watch.open": (DETAIL, "The watch has a session"),
     "watch.replaced": (DETAIL, "A new session took the place of a silent one"),

@@ -84,7 +84,7 @@ class WatchListener:
             return {"error": "it has no session at this time"}
         try:
             self._watch.requests.put_nowait(request)
-            log_event("watch.lent", host=self._watch.host, asked=request.request.get("ask"))
+            log_event("watch.session_used", host=self._watch.host, asked=request.request.get("ask"))
             return dict(request.reply.get(timeout=REPLY_S))
         except queue.Full:
             return {"error": "too many ask it at once"}

@@ -52,7 +52,7 @@ class _RunUnderWay:
 class DiagnoseFlow:
     """Asks hosts for people in channels."""
 
-    desk: SlackContext
+    context: SlackContext
     storm: Storm
     limits: RateLimits = field(default_factory=lambda: RateLimits(burst=30, a_second=0.5))
     _flights: SingleFlight[StoredDiagnosis, StoredDiagnosis] = field(default_factory=SingleFlight)
@@ -60,7 +60,7 @@ class DiagnoseFlow:
 
     @property
     def _permission(self) -> DiagnosisPermission:
-        return PolicyPermission(self.desk.trust)
+        return PolicyPermission(self.context.trust)
 
     def ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
         """Check, then have the host asked by a slow worker. Whatever stands against it is said to who asked alone."""
@@ -68,53 +68,53 @@ class DiagnoseFlow:
             host, question = self._check(delivery, wish)
         except TriagebookError as error:
             if error.reason in FACE:
-                self.desk.note(delivery, "diagnose", error)
-            self.desk.refuse(delivery, error, f"diagnose {wish.host}")
+                self.context.note(delivery, "diagnose", error)
+            self.context.refuse(delivery, error, f"diagnose {wish.host}")
             return None
         return lambda: self._run(delivery, host, question)
 
     def _check(self, delivery: Delivery, wish: DiagnosisWish) -> tuple[str, Question]:
-        desk = self.desk
-        host = desk.names.require(wish.host)
-        if host not in desk.names.inventory.hosts:
+        context = self.context
+        host = context.names.require(wish.host)
+        if host not in context.names.inventory.hosts:
             raise UsageError(f"{host}: here only names of the inventory may be asked about", reason="host_name")
-        entry = desk.hosts.catalog.find(wish.runbook or desk.default_runbook())
+        entry = context.hosts.catalog.find(wish.runbook or context.default_runbook())
         inputs = parse_inputs(wish.inputs)
-        question = Question(desk.names.target(host), entry.name, inputs)
-        check_inputs(desk.hosts.catalog.load(entry.name), question)
+        question = Question(context.names.target(host), entry.name, inputs)
+        check_inputs(context.hosts.catalog.load(entry.name), question)
         self._permission.allow(delivery.actor, host, entry.name)
         self.limits.take(str(delivery.actor.account))
         return host, question
 
     def _run(self, delivery: Delivery, host: str, question: Question) -> None:
-        desk = self.desk
-        asked = Origin(delivery.user, rfc3339(desk.now()))
+        context = self.context
+        origin = Origin(delivery.user, rfc3339(context.now()))
         with self._few:
-            begun = self._begin(delivery, host, question, asked)
+            begun = self._begin(delivery, host, question, origin)
         self._show(begun)
         if begun.run.ended_at is not None:  # done before the worker that did it could say so
             return
         try:
-            found = self._answer(question, begun, asked)
+            found = self._answer(question, begun, origin)
             with self._few:
                 self._permission.record(delivery.actor, found.diagnosis)
-                self._finish(delivery, begun, found, asked)
+                self._finish(delivery, begun, found, origin)
         except TrustError:
             raise
         except TriagebookError as error:
-            self._fail(begun, host, error, asked)
+            self._fail(begun, host, error, origin)
         except Exception:
             self._fail(
-                begun, host, UsageError("this failed here, not on the host; the server's log says where", reason="internal"), asked
+                begun, host, UsageError("this failed here, not on the host; the server's log says where", reason="internal"), origin
             )
             raise
         finally:
             self._show(begun)
 
-    def _begin(self, delivery: Delivery, host: str, question: Question, asked: Origin) -> _RunUnderWay:
-        desk, now = self.desk, self.desk.now()
+    def _begin(self, delivery: Delivery, host: str, question: Question, origin: Origin) -> _RunUnderWay:
+        context, now = self.context, self.context.now()
         run_id = hashlib.sha256(delivery.key.encode()).hexdigest()[:24]
-        person = desk.person_of(delivery.actor.account)
+        person = context.person_of(delivery.actor.account)
         run = ChatRun(
             run_id,
             person,
@@ -126,7 +126,7 @@ class DiagnoseFlow:
             now,
             inputs={name: str(value) for name, value in question.inputs.items()},
         )
-        with desk.store.write("chat.run") as transaction:
+        with context.store.write("chat.run") as transaction:
             chat_runs.hold(transaction, delivery.channel)
             before = chat_runs.read(transaction, run_id)
             if before is not None:  # taken over from a worker that died
@@ -139,48 +139,48 @@ class DiagnoseFlow:
                 again = Message(run_id, "again", run_id, delivery.channel, {"text": text}, parent=earlier.message)
                 chat_messages.add(transaction, again, now)
                 return _RunUnderWay(run, earlier)
-            storm = self.storm.table_for(transaction, delivery, run, asked)
+            storm = self.storm.table_for(transaction, delivery, run, origin)
             if storm:
                 run = replace(run, message=storm)
                 chat_runs.add(transaction, run)
                 return _RunUnderWay(run, is_storm=True)
             chat_runs.add(transaction, run)
-            content = progress_card(host, question.runbook, asked).payload() | {INSTEAD: delivery.user}
+            content = progress_card(host, question.runbook, origin).payload() | {INSTEAD: delivery.user}
             card = Message(run_id, CARD, run_id, delivery.channel, content, thread_ts=delivery.thread_ts)
             chat_messages.add(transaction, card, now)
         return _RunUnderWay(run)
 
     def _earlier(self, transaction: Transaction, channel: str, host: str, runbook: str, cause: str = "") -> ChatRun | None:
         """The run whose card this one belongs below: recent, on its way or ended, and shown."""
-        now = self.desk.now()
+        now = self.context.now()
         found = chat_runs.newest(transaction, channel, host, runbook, now - SAME, cause)
         if found is None or (found.ended_at is None and found.started_at <= now - STUCK):
             return None
         card = chat_messages.read(transaction, found.message)
         return None if card is None or card.problem else found
 
-    def _answer(self, question: Question, begun: _RunUnderWay, asked: Origin) -> StoredDiagnosis:
+    def _answer(self, question: Question, begun: _RunUnderWay, origin: Origin) -> StoredDiagnosis:
         """The answer; whoever asks the same while it is being found gets the same one, and each card the first verdict."""
 
         def show_first(first: StoredDiagnosis) -> None:
-            self._first(begun, first, asked)
+            self._first(begun, first, origin)
 
-        ask = self.desk.asker.ask
+        ask = self.context.asker.ask
         return self._flights.ask(question_key(question), partial(ask, question), show_first, STUCK.total_seconds())
 
-    def _first(self, begun: _RunUnderWay, found: StoredDiagnosis, asked: Origin) -> None:
+    def _first(self, begun: _RunUnderWay, found: StoredDiagnosis, origin: Origin) -> None:
         if begun.earlier is None and not begun.is_storm:
-            first = verdict(found.diagnosis, asked, {}, "A second look is being taken.")
-            self.desk.want(begun.run.message, first.payload() | {INSTEAD: asked.by})
+            first = verdict(found.diagnosis, origin, {}, "A second look is being taken.")
+            self.context.want(begun.run.message, first.payload() | {INSTEAD: origin.by})
 
-    def _finish(self, delivery: Delivery, begun: _RunUnderWay, answer: StoredDiagnosis, asked: Origin) -> None:
-        desk, run, earlier, found = self.desk, begun.run, begun.earlier, answer.diagnosis
+    def _finish(self, delivery: Delivery, begun: _RunUnderWay, answer: StoredDiagnosis, origin: Origin) -> None:
+        context, run, earlier, found = self.context, begun.run, begun.earlier, answer.diagnosis
         thread = [] if begun.is_storm or earlier is not None else list(below(run, answer))  # made before the database waits
         cause = found.verdict.cause if found.verdict else found.status
         values = {"cause": cause, "status": found.status, "headline": found.headline, "diagnosis": answer.text}
-        with desk.store.write("chat.run") as transaction:
+        with context.store.write("chat.run") as transaction:
             chat_runs.hold(transaction, run.channel)
-            now = desk.now()
+            now = context.now()
             if earlier is not None and not self._is_same(transaction, earlier, cause):  # perhaps of another card by now
                 earlier = self._earlier(transaction, run.channel, run.host, run.runbook, cause) or earlier
             if begun.is_storm:
@@ -189,12 +189,12 @@ class DiagnoseFlow:
                 chat_runs.end(transaction, earlier.id, now, **values)
                 chat_runs.end(transaction, run.id, now, **values)
                 count = chat_runs.count_repeat(transaction, earlier.id)
-                chat_messages.set_desired(transaction, earlier.message, self._card(transaction, earlier, found, asked))
+                chat_messages.set_desired(transaction, earlier.message, self._card(transaction, earlier, found, origin))
                 chat_messages.set_desired(transaction, run.id, again(delivery.user, cause, count))
             elif earlier is not None:  # another matter by now: a card of its own
                 chat_runs.end(transaction, run.id, now, **values, message=f"{run.id[:20]}.new")
                 card = replace(run, message=f"{run.id[:20]}.new")
-                content = self._card(transaction, card, found, asked)
+                content = self._card(transaction, card, found, origin)
                 chat_messages.add(
                     transaction,
                     Message(card.message, CARD, run.id, run.channel, content, thread_ts=delivery.thread_ts),
@@ -206,30 +206,30 @@ class DiagnoseFlow:
                 self._add(transaction, below(card, answer))
             else:
                 chat_runs.end(transaction, run.id, now, **values)
-                chat_messages.set_desired(transaction, run.message, self._card(transaction, run, found, asked))
+                chat_messages.set_desired(transaction, run.message, self._card(transaction, run, found, origin))
                 self._add(transaction, thread)
 
     def _show(self, begun: _RunUnderWay) -> None:
         if begun.is_storm:
             self.storm.refresh(begun.run.message)
         else:
-            self.desk.sender.wake()
+            self.context.sender.wake()
 
     def _is_same(self, transaction: Transaction, earlier: ChatRun, cause: str) -> bool:
         """The earlier run as it is now; one still under way will say the same, since it shares the answer."""
         present = chat_runs.read(transaction, earlier.id)
         return present is None or present.ended_at is None or present.cause == cause
 
-    def _fail(self, begun: _RunUnderWay, host: str, error: TriagebookError, asked: Origin) -> None:
+    def _fail(self, begun: _RunUnderWay, host: str, error: TriagebookError, origin: Origin) -> None:
         run = begun.run
-        with self.desk.store.write("chat.run") as transaction:
-            chat_runs.end(transaction, run.id, self.desk.now(), cause=error.reason, status="failed", headline=str(error)[:500])
+        with self.context.store.write("chat.run") as transaction:
+            chat_runs.end(transaction, run.id, self.context.now(), cause=error.reason, status="failed", headline=str(error)[:500])
             if not begun.is_storm:
-                tokens = {names.RERUN: self.desk.mint(transaction, names.RERUN, run.id, data={"run": run.id})}
-                shown = failure_card(host, str(error), error.reason, asked, tokens).payload()
+                tokens = {names.RERUN: self.context.mint(transaction, names.RERUN, run.id, data={"run": run.id})}
+                shown = failure_card(host, str(error), error.reason, origin, tokens).payload()
                 chat_messages.set_desired(transaction, run.id, shown)
 
-    def _card(self, transaction: Transaction, run: ChatRun, found: Diagnosis, asked: Origin) -> Mapping[str, Any]:
+    def _card(self, transaction: Transaction, run: ChatRun, found: Diagnosis, origin: Origin) -> Mapping[str, Any]:
         wanted = [
             names.RERUN,
             names.CLOSE,
@@ -237,9 +237,9 @@ class DiagnoseFlow:
             *([names.PROPOSE] if found.remediations else []),
         ]
         data = {"run": run.id, "channel": run.channel}
-        tokens = {name: self.desk.mint(transaction, name, run.message, data=data) for name in wanted}
-        return verdict(found, asked, tokens).payload() | {INSTEAD: asked.by}
+        tokens = {name: self.context.mint(transaction, name, run.message, data=data) for name in wanted}
+        return verdict(found, origin, tokens).payload() | {INSTEAD: origin.by}
 
     def _add(self, transaction: Transaction, messages: Iterable[Message]) -> None:
         for message in messages:
-            chat_messages.add(transaction, message, self.desk.now())
+            chat_messages.add(transaction, message, self.context.now())
