@@ -1,4 +1,4 @@
-"""What the product says of its own work: events with stable names, by the standard library's logging.
+"""Logs the product's own work: events with stable names, through the standard library's logging.
 
     log_event("ssh.connect.complete", host="web-01", ms=3.2)   ->   ssh.connect.complete host=web-01 ms=3.2
 

@@ -44,7 +44,7 @@ def bind(path: Path, *, mode: int = 0o600, group: int = -1, backlog: int = 64) -
 
 
 def connect(path: Path, timeout_s: float) -> socket.socket:
-    """A connection to whatever listens at `path`; the time-out stays set on it. Raises OSError."""
+    """Connect to the server at `path`; the time-out stays set on the connection. Raises OSError."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         connection.settimeout(timeout_s)

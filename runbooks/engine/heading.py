@@ -1,6 +1,6 @@
 """Turns trends into verdicts: what a check cleared and what is on its way to its limit all the same. Pure.
 
-Only somebody who goes on looking has trends; a single diagnosis gives none. A state that matched stays what it is:
+Only a watch has trends; a single diagnosis has none. A state that matched stays what it is:
 `trend` is the least pressing of all.
 """
 

@@ -1,4 +1,4 @@
-"""Limits and their sources compared across hosts: what most have, who differs, where it is not known. Pure.
+"""Compares limits and their sources across hosts: the common value, the hosts that differ, the hosts where it is unknown. Pure.
 
 Unknown is never equal: a host whose value could not be read is listed as unknown, with the reason. A unit or a user is
 only compared among the hosts that print it (those far from a limit are counted on the host, not printed).

@@ -41,7 +41,7 @@ def ask(collection: HostReader, wanted: Sequence[tuple[str, str, str]]) -> list[
 
 
 def facts(collection: HostReader, wanted: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """The facts of each (kind, subject), by kind, as they are: for who compares hosts. A failure is an Unreadable."""
+    """Return the facts of each (kind, subject), by kind, for a comparison of hosts. A failure is an Unreadable."""
     found: dict[str, object] = {}
     for kind, subject in wanted:
         module = probes.load(kind)

@@ -55,7 +55,7 @@ class Asker(Protocol):
     """Asks hosts, here or in a process of its own."""
 
     def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
-        """One host, one answer. `first` is told a first verdict where a second look follows. Raises RunbookError or UsageError."""
+        """Diagnose one host. `first` gets the first verdict if a second sample follows. Raises RunbookError or UsageError."""
         ...
 
 

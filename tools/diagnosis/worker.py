@@ -72,7 +72,7 @@ class _Child:
                 replies.put(None)
 
     def end(self) -> None:
-        """Tell the child to end, whatever it is doing, and kill it when it does not."""
+        """End the child, even in the middle of a diagnosis; kill it if it does not end."""
         with contextlib.suppress(OSError):
             self.connection.send_bytes(b"")
         try:

@@ -37,7 +37,7 @@ class Responder:
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, number: int, question: Question) -> None:
-        """Diagnose one host and send the reply. Whatever goes wrong is a reply too."""
+        """Diagnose one host and send the reply. A failure of any kind is a reply too."""
         try:
             found = self.asker.ask(question, lambda first: self._reply(number, first=first.text))
         except TriagebookError as error:

@@ -115,7 +115,7 @@ def _inventory(node: Node, file: str) -> Inventory:
 
 
 def _ssh(node: Node) -> str:
-    """What ssh is told of a host; '' is its name."""
+    """Return the destination that ssh gets for a host."""
     ssh = find_member({} if _is_bare(node) else node.members(("ssh",)), "ssh")
     if ssh is None or not ssh.value:
         return ""

@@ -23,7 +23,7 @@ class _Arrival:
 
 @dataclass
 class Arrivals:
-    """Whoever comes while a commit is under way is in the next one. `insert` commits jobs and returns those that were new."""
+    """Group commit: jobs that arrive during a commit are in the next one. `insert` commits jobs and returns the new ones."""
 
     insert: Insert
     _pending: list[_Arrival] = field(default_factory=list)

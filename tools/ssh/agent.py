@@ -21,7 +21,7 @@ class AgentError(Exception):
 
 @dataclass(frozen=True)
 class AgentKey:
-    """A key (or certificate) that the agent holds. `comment` is text of whoever added it."""
+    """A key (or certificate) that the agent holds. `comment` is untrusted text."""
 
     blob: bytes
     comment: str

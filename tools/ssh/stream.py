@@ -131,9 +131,9 @@ class Dialing:
 
 
 def _detect_dead_network(connected: socket.socket) -> None:
-    """End a connection whose other end has not acknowledged anything for half a minute: the kernel's own is a quarter of an hour.
+    """End a connection whose other end has acknowledged nothing for half a minute; the kernel's default is about 15 minutes.
 
-    Who ordered a change would be left waiting as long. A host that is only slow acknowledges.
+    The person who ordered a change would wait that long. A host that is only slow still acknowledges.
     """
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE_OPTIONS:
@@ -145,7 +145,7 @@ def _is_writable(attempt: socket.socket, until: float) -> bool:
 
 
 def resolve(host: str, port: int, until: float) -> list[Any]:
-    """getaddrinfo(3) with a deadline. It has none, so a name is looked up by a thread that may be left behind.
+    """Look a name up by getaddrinfo(3), with a deadline: a thread does it, and is left behind if it takes too long.
 
     Raises:
         Unresolved: there is no such name.

@@ -1,4 +1,4 @@
-"""Messages a chat face keeps up to date: what each should say is here, and a sender brings the chat service to it.
+"""Stores the messages of a chat face: the wanted content of each, which a sender brings to the chat service.
 
 A message is changed by storing what it should say; who sends it, when, and after how many failures is another matter. So
 a chat service that is away loses nothing.

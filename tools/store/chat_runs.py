@@ -72,7 +72,7 @@ def read(transaction: Transaction, run_id: str) -> ChatRun | None:
 
 
 def hold(transaction: Transaction, channel: str) -> None:
-    """Nobody else begins or ends a run in this channel until the transaction ends: two who look for a card at once find one."""
+    """Lock the runs of a channel until the transaction ends, so that two requests at once find the same card."""
     transaction.alone(f"chat_runs/{channel}")
 
 

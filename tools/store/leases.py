@@ -21,7 +21,7 @@ IN_DOUBT: Mapping[str, int] = {"lease_until": 1}  # free, but nobody can say whe
 
 @dataclass(frozen=True)
 class Lease:
-    """Who a row belongs to, and until when."""
+    """The owner of a row, and the time at which its lease expires."""
 
     owner: str
     until: datetime

@@ -20,7 +20,7 @@ class PipeProcess:
     """A started process. Output beyond `cap_bytes` (each of both streams) is dropped and marks it truncated."""
 
     def __init__(self, argv: Sequence[str], cap_bytes: int, log: tuple[int, Callable[[bytes], None]] | None = None) -> None:
-        """Start it, in a process group of its own. `log` is one more descriptor to read, and who gets it.
+        """Start the program in a process group of its own. `log` is one more descriptor to read, and the receiver of its lines.
 
         Raises:
             OSError: it could not be started (no such program, or this machine cannot fork).

@@ -52,7 +52,7 @@ class ReplaySession:
         self.route = Route("replay")
 
     def start(self, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> "ReplayProcess":
-        """The next recorded process, whatever `argv` is."""
+        """Return the next recorded process; `argv` does not matter."""
         if self._started >= len(self._transport.recordings):
             message = f"{self._host}: nothing is recorded for process {self._started + 1} ({argv[0]})"
             raise LoginFailed(Login("exec", "no_session", message))

@@ -161,5 +161,5 @@ class WatchProcess:
 
 
 def sample_text(n: int, tag: str, records: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """One sample as the collector prints it, numbered and tagged for the one who asks."""
+    """Return one sample as the collector prints it, with the number and tag of the request."""
     return f"triagebook/1 {tag}\n" + "".join("\t".join((tag, str(n), kind, *fields)) + "\n" for kind, fields in records)

@@ -72,7 +72,7 @@ class WatchUpdate:
 
 
 def changes_between(before: Conclusion | None, after: Conclusion) -> tuple[str, ...]:
-    """What a person is told of: another status, causes that came and went."""
+    """What changed since the sample before: the status, and causes that came or went."""
     if before is None:
         return ()
     names = [{_name(item): item for item in (one.verdict, *one.also) if item} for one in (before, after)]

@@ -60,6 +60,6 @@ class Course:
         return {key: trend for key, trend in current if trend is not None}
 
     def of(self, key: Key) -> tuple[tuple[float, float], ...]:
-        """(used, limit) of the recent readings, oldest first."""
+        """Return (used, limit) of the recent readings, oldest first."""
         series = self._series.get(key)
         return tuple((point.used, point.limit) for point in series.recent) if series else ()

@@ -63,7 +63,7 @@ class DiagnoseFlow:
         return PolicyPermission(self.context.trust)
 
     def ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
-        """Check, then have the host asked by a slow worker. Whatever stands against it is said to who asked alone."""
+        """Check the request, then leave the diagnosis to a slow worker. A refusal is shown only to the person who asked."""
         try:
             host, question = self._check(delivery, wish)
         except TriagebookError as error:
@@ -160,7 +160,7 @@ class DiagnoseFlow:
         return None if card is None or card.problem else found
 
     def _answer(self, question: Question, begun: _RunUnderWay, origin: Origin) -> StoredDiagnosis:
-        """The answer; whoever asks the same while it is being found gets the same one, and each card the first verdict."""
+        """Return the answer. Equal requests meanwhile share it, and each card shows the first verdict at once."""
 
         def show_first(first: StoredDiagnosis) -> None:
             self._first(begun, first, origin)

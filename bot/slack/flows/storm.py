@@ -56,7 +56,7 @@ class Storm:
     def refresh(self, message_id: str) -> None:
         """Update the table from its runs. If another thread is about to do so, leave it to that thread.
 
-        It is made outside of any writing transaction: a large one would hold up whoever writes a delivery down.
+        It is made outside of any write transaction: a large table would delay the storing of deliveries.
         """
         with self._guard:
             if message_id in self._wanted:

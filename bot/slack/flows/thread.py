@@ -33,7 +33,7 @@ def below(run: ChatRun, answer: StoredDiagnosis) -> Iterator[Message]:
 
 
 def _chart(run: ChatRun, course: UseCourse, name: str) -> Message:
-    """The picture with its words for those who cannot see it; plain characters where no picture can be drawn."""
+    """Return the picture with its text alternative; without Pillow, a chart of plain characters."""
     title = "Use against the limit"
     drawn = chart_png(course.points, course.name, course.newest)
     if not drawn:
