@@ -110,6 +110,5 @@ function space_print(what, number, rest) {
   pid = number;
   has_cgroup = 0;
   read_cgroup();
-  emit(what "\t" pid "\t" shown(space_comm[pid]) "\t" name_uid(space_uid[pid]) "\t" (path == "" ? "?" : name_path(path)) "\t" \
-    space_size[pid] "\t" rest);
+  emit(head(what, pid, space_comm[pid], space_uid[pid], path) "\t" space_size[pid] "\t" rest);
 }

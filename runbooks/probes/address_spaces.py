@@ -9,11 +9,12 @@ from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.reading import (
+    Head,
     because,
     counts,
     cut,
+    head_of,
     integer,
     latest,
     minus,
@@ -104,14 +105,14 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     maximum, page = integer(pairs.get("max_map_count")), integer(pairs.get("page_kb"), _KB)
     gaps = (cut(sample, _KIND), why_hidden(sample))
     kinds = {name: _processes(sample, name, names) for name in ("map", "size", "latent", "large")}
-    seen = [_mapped_process(process, fields, maximum) for process, fields in kinds["map"]]
+    seen = [_mapped_process(head, size, fields, maximum) for head, size, fields in kinds["map"]]
     mapped = tuple(item for item in seen if not _is_too_small(item, page))  # a suspect may be printed whatever its size
-    limited = [item for process, fields in kinds["size"] if (item := _sized_process(process, fields)) is not None]
+    limited = [item for head, _, fields in kinds["size"] if (item := _sized_process(head, fields)) is not None]
     limited.sort(key=lambda item: item.room_bytes)
-    latent = tuple(item for process, fields in kinds["latent"] if (item := _sized_process(process, fields)) is not None)
+    latent = tuple(item for head, _, fields in kinds["latent"] if (item := _sized_process(head, fields)) is not None)
     large = (
-        LargeProcess(**vars(process), vm_data_bytes=data)
-        for process, fields in kinds["large"]
+        LargeProcess(**vars(head), vm_size_bytes=size, vm_data_bytes=data)
+        for head, size, fields in kinds["large"]
         if isinstance(data := number(fields, 5, _KB), int)
     )
     largest = Collection(tuple(sorted(large, key=lambda item: -item.vm_data_bytes)), because(*gaps))
@@ -134,32 +135,18 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     )
 
 
-@dataclass(frozen=True)
-class _RecordHead:
-    """Says what every record of this kind begins with."""
-
-    pid: int
-    comm: str
-    uid: int
-    user: str
-    unit: str
-    vm_size_bytes: int
-
-
-def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[_RecordHead, tuple[str, ...]]]:
+def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[Head, int, tuple[str, ...]]]:
     found = []
     for fields in records_of(sample, _KIND, name):
-        numbers = counts(fields, 0, 2, 4)
-        if numbers is not None:
-            pid, uid, size_kb = numbers
-            process = _RecordHead(pid, fields[1], uid, names.get(uid, str(uid)), owner_of(fields[3], names).unit, size_kb * _KB)
-            found.append((process, fields))
+        head, sizes = head_of(fields, names), counts(fields, 4)
+        if head is not None and sizes is not None:
+            found.append((head, sizes[0] * _KB, fields))
     return found
 
 
-def _mapped_process(process: _RecordHead, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
+def _mapped_process(head: Head, size: int, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
     maps = Unreadable("permission denied") if fields[5:6] == ("?",) else number(fields, 5)
-    return MappedProcess(**vars(process), maps=maps, max_map_count=maximum, room=minus(maximum, maps))
+    return MappedProcess(**vars(head), vm_size_bytes=size, maps=maps, max_map_count=maximum, room=minus(maximum, maps))
 
 
 def _is_too_small(process: MappedProcess, page: int | Unreadable) -> bool:
@@ -169,16 +156,12 @@ def _is_too_small(process: MappedProcess, page: int | Unreadable) -> bool:
     return process.vm_size_bytes < process.max_map_count * page
 
 
-def _sized_process(process: _RecordHead, fields: Sequence[str]) -> SizedProcess | None:
+def _sized_process(head: Head, fields: Sequence[str]) -> SizedProcess | None:
     used, soft, hard = number(fields, 6, _KB), number(fields, 7), number(fields, 8)
     if isinstance(used, Unreadable) or isinstance(soft, Unreadable) or fields[5] not in {"as", "data"}:
         return None
     return SizedProcess(
-        pid=process.pid,
-        comm=process.comm,
-        uid=process.uid,
-        user=process.user,
-        unit=process.unit,
+        **vars(head),
         resource=fields[5],
         used_bytes=used,
         soft_bytes=soft,

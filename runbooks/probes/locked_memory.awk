@@ -16,7 +16,8 @@ function locked_memory_process(    lck, pin, room) {
   room = soft - (lck > pin ? lck : pin) * 1024;
   if (room * 10 > soft + 0 && room >= 65536 && !(pid in is_suspect)) { locked_clear++; return; }
   read_cgroup();
-  locked[++locked_n] = "at\t" pid "\t" shown(comm) "\t" uid "\t" (path == "" ? "?" : shown(path)) "\t" lck "\t" pin "\t" soft "\t" hard;
+  locked_pid[++locked_n] = pid; locked_comm[pid] = comm; locked_uid[pid] = uid; locked_path[pid] = path;
+  locked_rest[pid] = lck "\t" pin "\t" soft "\t" hard;
 }
 
 function locks_freely(    set) {
@@ -24,11 +25,11 @@ function locks_freely(    set) {
   return length(set) > 3 && index("4567cdef", substr(set, length(set) - 3, 1)) > 0;
 }
 
-function locked_memory_end(    i, parts) {
+function locked_memory_end(    i, number) {
   emit("all\tclear=" locked_clear "\tunread=" locked_unread "\tnear=" locked_n);
   for (i = 1; i <= locked_n && i <= 12; i++) {
-    split(locked[i], parts, "\t");
-    name_uid(parts[4]); name_path(parts[5]);
-    emit(locked[i]);
+    number = locked_pid[i];
+    emit(head("at", number, locked_comm[number], locked_uid[number], locked_path[number]) "\t" locked_rest[number]);
   }
+  forget(locked_comm); forget(locked_uid); forget(locked_path); forget(locked_rest);
 }

@@ -9,9 +9,19 @@ from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.cgroup_records import elements_of
-from triagebook.runbooks.probes.reading import because, counts, cut, integer, latest, names_of, number, pairs_of, why_hidden
+from triagebook.runbooks.probes.reading import (
+    because,
+    counts,
+    cut,
+    head_of,
+    integer,
+    latest,
+    names_of,
+    number,
+    pairs_of,
+    why_hidden,
+)
 from triagebook.runbooks.probes.records import Sample
 
 _KIND = "locked_memory"
@@ -64,17 +74,13 @@ def parse(samples: Sequence[Sample]) -> LockedMemory:
 
 
 def _process(fields: Sequence[str], names: Mapping[int, str]) -> LockingProcess | None:
-    found = counts(fields, 0, 2, 4, 5, 6)
-    if found is None:
+    head, found = head_of(fields, names), counts(fields, 4, 5, 6)
+    if head is None or found is None:
         return None
-    pid, uid, locked_kb, pinned_kb, soft = found
+    locked_kb, pinned_kb, soft = found
     used = max(locked_kb, pinned_kb) * _KB
     return LockingProcess(
-        pid=pid,
-        comm=fields[1],
-        uid=uid,
-        user=names.get(uid, str(uid)),
-        unit=owner_of(fields[3] if fields[3] != "?" else "", names).unit,
+        **vars(head),
         locked_bytes=used,
         soft_bytes=soft,
         hard_bytes=Unreadable("not limited") if fields[7:8] == ("unlimited",) else number(fields, 7),

@@ -11,14 +11,14 @@ function queued_signals_process(    text, parts) {
   else if (queued_limit[uid] <= parts[2] + 0) { return; }
   read_cgroup();
   queued_of[uid] = parts[1]; queued_limit[uid] = parts[2] + 0;
-  queued_rest[uid] = pid "\t" shown(comm) "\t" (path == "" ? "?" : shown(path));
+  queued_pid[uid] = pid; queued_comm[uid] = comm; queued_path[uid] = path;
 }
 
-function queued_signals_end(    i, parts) {
+function queued_signals_end(    i, number) {
   emit("all\tseen=" queued_seen "\tnear=" queued_n);
   for (i = 1; i <= queued_n && i <= 8; i++) {
-    split(queued_rest[queued_list[i]], parts, "\t");
-    name_path(parts[3]);
-    emit("user\t" name_uid(queued_list[i]) "\t" queued_of[queued_list[i]] + 0 "\t" sprintf("%.0f", queued_limit[queued_list[i]]) "\t" queued_rest[queued_list[i]]);
+    number = queued_list[i];
+    emit(head("at", queued_pid[number], queued_comm[number], number, queued_path[number]) "\t" queued_of[number] + 0 "\t" \
+      sprintf("%.0f", queued_limit[number]));
   }
 }

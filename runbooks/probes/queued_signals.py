@@ -8,9 +8,8 @@ from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, fact
-from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.cgroup_records import elements_of
-from triagebook.runbooks.probes.reading import because, counts, cut, integer, latest, names_of, pairs_of, why_hidden
+from triagebook.runbooks.probes.reading import because, counts, cut, head_of, integer, latest, names_of, pairs_of, why_hidden
 from triagebook.runbooks.probes.records import Sample
 
 _KIND = "queued_signals"
@@ -46,7 +45,7 @@ def parse(samples: Sequence[Sample]) -> QueuedSignals:
     """Return the users that the last complete sample prints, least room first."""
     sample = latest(samples)
     pairs, names = pairs_of(sample, _KIND, "all"), names_of(sample)
-    records = list(elements_of(sample, _KIND, "user"))
+    records = list(elements_of(sample, _KIND, "at"))
     found = [item for fields in records if (item := _user(fields, names)) is not None]
     seen = integer(pairs.get("seen"))
     partial = because(
@@ -61,9 +60,8 @@ def parse(samples: Sequence[Sample]) -> QueuedSignals:
 
 
 def _user(fields: Sequence[str], names: Mapping[int, str]) -> UserSignals | None:
-    found = counts(fields, 0, 1, 2, 3)
-    if found is None or len(fields) < 6:
+    head, found = head_of(fields, names), counts(fields, 4, 5)
+    if head is None or found is None:
         return None
-    uid, queued, limit, pid = found
-    unit = owner_of(fields[5] if fields[5] != "?" else "", names).unit
-    return UserSignals(uid, names.get(uid, str(uid)), pid, fields[4], unit, queued=queued, limit=limit, room=limit - queued)
+    queued, limit = found
+    return UserSignals(**vars(head), queued=queued, limit=limit, room=limit - queued)

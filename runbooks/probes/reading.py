@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.probes.cgroup_path import owner_of
 from triagebook.runbooks.probes.records import Sample
 
 NEEDS_SECOND = Unreadable("needs a second sample")
@@ -125,6 +127,26 @@ def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
     if all(map(str.isdecimal, texts)) and "".join(texts).isascii() and max(map(len, texts)) <= _MOST_DIGITS:
         return list(map(int, texts))
     return None
+
+
+@dataclass(frozen=True)
+class Head:
+    """Says of which process a record is: `PID <tab> NAME <tab> UID <tab> CGROUP` stand first in it, "?" for no known cgroup."""
+
+    pid: int
+    comm: str
+    uid: int
+    user: str
+    unit: str
+
+
+def head_of(fields: Sequence[str], names: Mapping[int, str]) -> Head | None:
+    """Return the process of a record; None when its PID or UID is no number."""
+    found = counts(fields, 0, 2) if len(fields) > 3 else None
+    if found is None:
+        return None
+    pid, uid = found
+    return Head(pid, fields[1], uid, names.get(uid, str(uid)), owner_of("" if fields[3] == _UNKNOWN else fields[3], names).unit)
 
 
 def names_of(sample: Sample | None) -> Mapping[int, str]:

@@ -182,6 +182,11 @@ function name_path(text,    i) {
   return shown(text);
 }
 
+# How a record about a process begins.
+function head(what, pid, comm, uid, path) {
+  return what "\t" pid "\t" shown(comm) "\t" name_uid(uid) "\t" (path == "" ? "?" : name_path(path));
+}
+
 # A user whose name is not in /etc/passwd has none here; the file is read again only for users not asked for before.
 function print_names(    i, line, file, parts, wanted, wanted_n) {
   for (i = 1; i <= named_n; i++) {
