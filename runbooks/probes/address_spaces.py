@@ -10,7 +10,7 @@ from typing import ClassVar
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.reading import (
-    Head,
+    ProcessHead,
     because,
     counts,
     cut,
@@ -135,7 +135,7 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     )
 
 
-def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[Head, int, tuple[str, ...]]]:
+def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> list[tuple[ProcessHead, int, tuple[str, ...]]]:
     found = []
     for fields in records_of(sample, _KIND, name):
         head, sizes = head_of(fields, names), counts(fields, 4)
@@ -144,7 +144,7 @@ def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> li
     return found
 
 
-def _mapped_process(head: Head, size: int, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
+def _mapped_process(head: ProcessHead, size: int, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
     maps = Unreadable("permission denied") if fields[5:6] == ("?",) else number(fields, 5)
     return MappedProcess(**vars(head), vm_size_bytes=size, maps=maps, max_map_count=maximum, room=minus(maximum, maps))
 
@@ -156,7 +156,7 @@ def _is_too_small(process: MappedProcess, page: int | Unreadable) -> bool:
     return process.vm_size_bytes < process.max_map_count * page
 
 
-def _sized_process(head: Head, fields: Sequence[str]) -> SizedProcess | None:
+def _sized_process(head: ProcessHead, fields: Sequence[str]) -> SizedProcess | None:
     used, soft, hard = number(fields, 6, _KB), number(fields, 7), number(fields, 8)
     if isinstance(used, Unreadable) or isinstance(soft, Unreadable) or fields[5] not in {"as", "data"}:
         return None

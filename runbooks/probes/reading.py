@@ -130,7 +130,7 @@ def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
 
 
 @dataclass(frozen=True)
-class Head:
+class ProcessHead:
     """Says of which process a record is: `PID <tab> NAME <tab> UID <tab> CGROUP` stand first in it, "?" for no known cgroup."""
 
     pid: int
@@ -140,13 +140,15 @@ class Head:
     unit: str
 
 
-def head_of(fields: Sequence[str], names: Mapping[int, str]) -> Head | None:
+def head_of(fields: Sequence[str], names: Mapping[int, str]) -> ProcessHead | None:
     """Return the process of a record; None when its PID or UID is no number."""
     found = counts(fields, 0, 2) if len(fields) > 3 else None
     if found is None:
         return None
     pid, uid = found
-    return Head(pid, fields[1], uid, names.get(uid, str(uid)), owner_of("" if fields[3] == _UNKNOWN else fields[3], names).unit)
+    return ProcessHead(
+        pid, fields[1], uid, names.get(uid, str(uid)), owner_of("" if fields[3] == _UNKNOWN else fields[3], names).unit
+    )
 
 
 def names_of(sample: Sample | None) -> Mapping[int, str]:

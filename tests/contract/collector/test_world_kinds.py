@@ -127,3 +127,61 @@ def test_an_init_of_another_cgroup_leaves_it_open_whether_a_namespace_is_dead(
     host.loadavg(host.tasks)
     found = facts(host, tools, awk)["pid_namespaces"]
     assert (found.orphans, found.unsure_processes) == (gone, 1 - gone)
+
+
+def test_each_limit_of_a_user_is_judged_for_itself(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "talks before a login", uid=1001, nproc=(0, 0))
+    for pid in range(91, 96):
+        host.process(pid, "worker", uid=1001, threads=4, nproc=(20, 20))
+    host.process(97, "free", uid=1001, nproc=(3790, 3790))
+    found = facts(host, tools, awk)["tasks_by_uid"]
+    assert [(item.identity, item.soft, item.tasks, item.processes, item.limited_processes) for item in found.limited.items] == [
+        ("1001", 0, 22, 7, 1),
+        ("1001/20", 20, 22, 7, 5),
+    ]
+    assert [(item.uid, item.tasks, item.processes) for item in found.counted.items] == [(1001, 22, 7)]
+
+
+def test_a_small_limit_with_room_is_named(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "burst", uid=1001, threads=2, nproc=(200, 200), cgroup="/system.slice/burst.service")
+    host.process(91, "bash", uid=1002, threads=2)
+    found = facts(host, tools, awk)["tasks_by_uid"]
+    assert [(item.unit, item.soft) for item in found.latent.items] == [("burst.service", 200), ("", 3790)]
+    assert found.limited.items == ()
+
+
+def in_container(host: Any, first_pid: int, cgroup: str, uid: int, processes: int, uid_map: str) -> None:
+    """Processes of a user namespace with this map."""
+    for pid in range(first_pid, first_pid + processes):
+        host.process(pid, "fx", uid=uid, nproc=(50, 50), cgroup=cgroup)
+        host.write(f"proc/{pid}/uid_map", uid_map)
+
+
+@pytest.mark.parametrize(("kernel", "rooms"), [("6.1.0-40-amd64", [9, 19]), ("5.10.0-30-amd64", [-22])])
+def test_a_uid_is_counted_in_each_user_namespace_for_itself_by_newer_kernels(
+    tree: Callable[..., Any], tools: Any, awk: str, kernel: str, rooms: list[int]
+) -> None:
+    host = tree("v2")
+    host.write("proc/sys/kernel/osrelease", f"{kernel}\n")
+    in_container(host, 200, "/system.slice/ct1.service", 100001, 41, "         0     100000      65536\n")
+    in_container(host, 300, "/system.slice/ct2.service/inner", 100001, 31, "         0     100000      65536\n")
+    found = facts(host, tools, awk)["tasks_by_uid"]
+    assert [item.room for item in found.limited.items] == rooms
+    if len(rooms) == 2:
+        assert [item.identity for item in found.limited.items] == [
+            "100001@/system.slice/ct1.service",
+            "100001@/system.slice/ct2.service",
+        ]
+    assert found.counted.items == () if len(rooms) == 2 else found.counted.items[0].tasks == 72
+
+
+def test_a_rootless_container_counts_for_the_user_who_made_it(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "podman", uid=1000, nproc=(20, 20), cgroup="/user.slice/user-1000.slice/session-1.scope")
+    scope = "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-a.scope"
+    in_container(host, 200, scope, 100998, 19, "         0       1000          1\n         1     100000      65536\n")
+    (item, inside) = facts(host, tools, awk)["tasks_by_uid"].limited.items
+    assert (item.uid, item.tasks, item.guest_tasks, item.room) == (1000, 20, 19, 0)
+    assert (inside.namespace, inside.tasks) == ("/user.slice/user-1000.slice", 19)
