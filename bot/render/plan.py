@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from triagebook.runbooks.engine.citing import cgroups_of
 from triagebook.runbooks.engine.text import safe_text
 
 LIMIT = 400
+CGROUP = 4096  # the end of a path is its owner's to choose, so all of it is shown
 
 
 def render_fix(fix: Mapping[str, Any]) -> str:
@@ -44,6 +46,8 @@ def _change(plan: Mapping[str, Any]) -> Iterator[str]:
     yield f"  host        {_text(plan['host'])}  (key {key}, machine {machine})"
     yield f"  because     {_text(plan['summary'])}"
     yield f"  fix         {_text(plan['title'])}"
+    for path in cgroups_of(str(plan["culprit"]), ((str(fact["id"]), str(fact["value"])) for fact in plan["facts"])):
+        yield f"  cgroup      {safe_text(path, CGROUP)}"
     for change in plan["changes"]:
         yield f"  change      {_text(change['what'])}: {_text(change['now'])} -> {_text(change['then'])}"
     for line in plan["commands"]:

@@ -1,6 +1,6 @@
 """Cites evidence: fact ids like `pids[/system.slice/x.service].current`, their readings over the samples, their sources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 from triagebook.runbooks.engine import model, rules
@@ -17,6 +17,20 @@ def fact_id(path: str, check: model.Check, element: object | None) -> str:
         probe = check.each.split(".", 1)[0]
         return f"{probe}[{identity_of(element)}].{rest}"
     return path
+
+
+def evidence_of(check: model.Check, element: object | None) -> tuple[str, ...]:
+    """Return what a finding rests on: the check's evidence, and where a process runs, whatever its runbook cites.
+
+    The last name of a cgroup's path may be of a user's choice: who approves a change sees the whole of it.
+    """
+    return (*check.evidence, "it.cgroup") if getattr(element, "cgroup", "") else check.evidence
+
+
+def cgroups_of(culprit: str, cited: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the whole paths of the cgroups that a plan is about: its culprit, or where the culprit's process runs."""
+    paths = [culprit, *(value for identifier, value in cited if identifier.endswith(".cgroup"))]
+    return tuple(dict.fromkeys([path for path in paths if path.startswith("/")]))
 
 
 def cite(path: str, check: model.Check, element: object | None, history: Sequence[Facts]) -> FactEntry:

@@ -83,7 +83,7 @@ def conclude(
     status = "inconclusive" if is_open else status
     cited = {}
     for item in ranked:
-        for path in item.check.evidence:
+        for path in citing.evidence_of(item.check, item.finding.element):
             entry = citing.cite(path, item.check, item.finding.element, history)
             cited[entry.id] = entry
     return Conclusion(
@@ -144,7 +144,7 @@ def _verdict(check: model.Check, finding: Finding, facts: Facts, error_class: st
         usage=usage,
         since=template.render(check.since, here) if check.since else "",
         consumers=naming.consumers_of(check, here),
-        evidence=tuple(citing.fact_id(path, check, finding.element) for path in check.evidence),
+        evidence=tuple(citing.fact_id(path, check, finding.element) for path in citing.evidence_of(check, finding.element)),
         belongs_to=check.belongs_to,
     )
 

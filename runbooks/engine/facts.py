@@ -6,7 +6,7 @@ evidence shows. Rules see an unreadable fact as an absent key, never as null or 
 """
 
 from collections.abc import Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass
 from typing import Any, Generic, TypeVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -33,9 +33,9 @@ class Collection(Generic[T]):
     counted: int = 0
 
 
-def fact(unit: str, source: str) -> Any:
+def fact(unit: str, source: str, default: object = MISSING) -> Any:
     """Return a dataclass field with the unit of its value and the file it was read from."""
-    return field(metadata={"unit": unit, "source": source})
+    return field(default=default, metadata={"unit": unit, "source": source})
 
 
 @dataclass(frozen=True)

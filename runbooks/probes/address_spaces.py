@@ -45,6 +45,7 @@ class MappedProcess:
     maps: int | Unreadable = fact("maps", "/proc/{pid}/maps (lines, [vsyscall] not counted)")
     max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
     room: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
+    cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class SizedProcess:
     soft_bytes: int = fact("bytes", "/proc/{pid}/limits Max address space or Max data size (soft)")
     hard_bytes: int | Unreadable = fact("bytes", "/proc/{pid}/limits (hard)")  # Unreadable: unlimited
     room_bytes: int = fact("bytes", "/proc/{pid}/limits")
+    cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class LargeProcess:
     unit: str
     vm_size_bytes: int = fact("bytes", "/proc/{pid}/status VmSize")
     vm_data_bytes: int = fact("bytes", "/proc/{pid}/status VmData")  # an upper estimate of what fork charges
+    cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
 
 
 @dataclass(frozen=True)

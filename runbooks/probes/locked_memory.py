@@ -43,6 +43,7 @@ class LockingProcess:
     soft_bytes: int = fact("bytes", "/proc/{pid}/limits Max locked memory (soft)")
     hard_bytes: int | Unreadable = fact("bytes", "/proc/{pid}/limits (hard)")  # Unreadable: unlimited
     room_bytes: int = fact("bytes", "/proc/{pid}/limits Max locked memory")
+    cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
 
 
 @dataclass(frozen=True)

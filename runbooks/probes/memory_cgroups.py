@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_path import limit_owner_of
 from triagebook.runbooks.probes.cgroup_records import (
     clear_limits,
     directory_of,
@@ -65,7 +65,7 @@ def parse(samples: Sequence[Sample]) -> MemoryCgroups:
         if isinstance(maximum, Unreadable):
             continue
         path, current = fields[0], number(fields, 2)
-        owner = owner_of(path, names)
+        owner = limit_owner_of(path, names)
         items.append(
             MemoryCgroup(
                 path=path,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_path import system_unit_of
 from triagebook.runbooks.probes.cgroup_records import elements_of
 from triagebook.runbooks.probes.reading import because, cut, integer, latest, names_of, number, pairs_of, why_hidden
 from triagebook.runbooks.probes.records import Sample
@@ -76,7 +76,7 @@ def _group(fields: Sequence[str], names: Mapping[int, str]) -> NestedGroup | Non
         return None
     return NestedGroup(
         path=fields[0],
-        unit=owner_of(fields[0], names).unit,
+        unit=system_unit_of(fields[0]),
         pid=pid,
         comm=fields[2],
         processes=processes,

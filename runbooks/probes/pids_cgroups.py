@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.cgroup_path import ancestors, owner_of
+from triagebook.runbooks.probes.cgroup_path import ancestors, limit_owner_of
 from triagebook.runbooks.probes.cgroup_records import (
     clear_limits,
     directory_of,
@@ -75,7 +75,7 @@ def parse(samples: Sequence[Sample]) -> Pids:
     for path, node in nodes.items():
         if isinstance(node.max, Unreadable):
             continue
-        owner = owner_of(path, names)
+        owner = limit_owner_of(path, names)
         below = [] if is_local else [nodes[one] for one in blamed.get(path, ()) if one != path]
         own = [node] if is_local or path in blamed.get(path, ()) or not node.events else []
         refused = _sum([one.events for one in (*own, *below)])

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_path import system_unit_of
 from triagebook.runbooks.probes.reading import (
     because,
     counts,
@@ -80,5 +80,5 @@ def _group(fields: Sequence[str], names: Mapping[int, str]) -> ProcessGroup | No
         return None
     pid, uid, tasks, processes, rss = found
     path = fields[2]
-    unit, user = owner_of(path, names).unit, names.get(uid, str(uid))
+    unit, user = system_unit_of(path), names.get(uid, str(uid))
     return ProcessGroup(pid, fields[1], path, unit, uid, user, tasks, processes, rss * 1024)

@@ -29,6 +29,7 @@ class UserSignals:
     queued: int = fact("signals", "/proc/{pid}/status SigQ")
     limit: int = fact("signals", "/proc/{pid}/status SigQ")
     room: int = fact("signals", "/proc/{pid}/status SigQ")
+    cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.probes.cgroup_path import owner_of
+from triagebook.runbooks.probes.cgroup_path import system_unit_of
 from triagebook.runbooks.probes.records import Sample
 
 NEEDS_SECOND = Unreadable("needs a second sample")
@@ -138,6 +138,7 @@ class ProcessHead:
     uid: int
     user: str
     unit: str
+    cgroup: str  # the whole path: its last name may be of the user's choice
 
 
 def head_of(fields: Sequence[str], names: Mapping[int, str]) -> ProcessHead | None:
@@ -145,10 +146,8 @@ def head_of(fields: Sequence[str], names: Mapping[int, str]) -> ProcessHead | No
     found = counts(fields, 0, 2) if len(fields) > 3 else None
     if found is None:
         return None
-    pid, uid = found
-    return ProcessHead(
-        pid, fields[1], uid, names.get(uid, str(uid)), owner_of("" if fields[3] == _UNKNOWN else fields[3], names).unit
-    )
+    (pid, uid), path = found, "" if fields[3] == _UNKNOWN else fields[3]
+    return ProcessHead(pid, fields[1], uid, names.get(uid, str(uid)), system_unit_of(path), path)
 
 
 def names_of(sample: Sample | None) -> Mapping[int, str]:

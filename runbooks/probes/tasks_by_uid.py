@@ -51,6 +51,7 @@ class UserTasks:
     guest_tasks: int = 0  # of `tasks`, those of other UIDs in user namespaces that this user made
     namespace: str = ""  # the cgroup of the container whose user namespace it is; "" in the first
     is_least: bool = True  # no process of this user has a smaller limit
+    cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
 
     @property
     def identity(self) -> str:

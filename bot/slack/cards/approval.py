@@ -19,6 +19,7 @@ from triagebook.bot.slack.cards.blocks import (
 )
 from triagebook.bot.slack.cards.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
 from triagebook.bot.slack.cards.wording import digest, undo_text
+from triagebook.runbooks.engine.citing import cgroups_of
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.fixes.views import FixView, VoteView
 
@@ -165,7 +166,8 @@ def _changes(plan: Plan) -> list[str]:
 def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
     """Return every line that an approver approves. None may be left out, so none is a `Part`."""
     yield prose(run(mrkdwn.plain(plan.title), bold=True), run(f"\nbecause {mrkdwn.plain(plan.summary, 600)}"))
-    yield fixed_width("Change", _changes(plan))
+    cgroups = cgroups_of(plan.culprit, ((fact.id, fact.value) for fact in plan.facts))
+    yield fixed_width("Change", [*_changes(plan), *(f"cgroup {mrkdwn.exact(path)}" for path in cgroups)])
     if is_over:
         return
     yield fixed_width("Exact commands", [mrkdwn.exact(line) for line in plan.commands] or ["none"])

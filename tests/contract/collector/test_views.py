@@ -165,7 +165,7 @@ def test_a_limit_that_should_be_there_and_cannot_be_read_is_said(tree: Callable[
 
 def test_a_limit_far_down_a_long_path_is_found(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
-    long = "/" + "/".join(["x" * 200] * 5) + "/deep.service"
+    long = "/" + "/".join(["x" * 194 + ".slice"] * 5) + "/deep.service"
     host.process(500, cgroup=long)
     host.pids(long, 10, 10)
     (item,) = _facts(host, tools, awk)["pids_cgroups"].limited.items
