@@ -48,10 +48,8 @@ function space_limit(resource, used,    room) {
     sized[++sized_n] = resource "\t" used "\t" soft "\t" hard;
     sized_pid[sized_n] = pid;
     sized_tier[sized_n] = room < 67108864 ? 2 : 1;
-  } else {
-    sized_clear++;
-    latent_keep(soft, resource "\t" used "\t" soft "\t" hard);
-  }
+  } else { sized_clear++; }
+  if (room >= soft / 2 && room >= 67108864) { latent_keep(soft, resource "\t" used "\t" soft "\t" hard); }
   return 1;
 }
 

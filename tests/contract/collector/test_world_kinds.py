@@ -74,6 +74,19 @@ def test_a_limit_with_room_is_named_once_for_each_user_and_limit(tree: Callable[
     assert found.limited.counted == 2
 
 
+def test_a_limit_that_leaves_room_is_named_in_the_second_sample_too_whoever_is_suspect(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    host.process(90, "sh", uid=1005, space=(629145600, 629145600))
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    paced.ask("sample 90\n")
+    paced.read_sample(2)
+    paced.end()
+    assert [item.pid for item in paced.facts()["address_spaces"].latent.items] == [90]
+
+
 def test_a_small_suspect_whose_maps_are_hidden_is_cleared_by_its_size(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.process(90, "sleep", uid=1001, size_kb=5000)
