@@ -1,19 +1,29 @@
 """Each fault of the world in a fresh guest, asked as a plain user and as root, without and with the error text.
 
-`python -m tests.lab.field [--release debian-12] [RECIPE...]` prints a line for each answer and, at the end, how often healthy was
-said to a host that refuses, a cause found on a healthy one, a true cause denied, and a true cause named.
+`python -m tests.lab.field [--release debian-12] [--table FILE] [RECIPE...]` prints a line for each answer and, at the end, how
+often healthy was said to a host that refuses, a cause found on a healthy one, a true cause denied, and a true cause named.
+`--table` writes the same as rows of a table, in place of those of the same release and recipe. A guest under an emulator is slow:
+each account asks once over ssh, with the text, and the same reading is judged once more without it.
 """
 
 import argparse
+import io
 import json
 import subprocess
 import sys
+import tarfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from triagebook.bot.cli.diagnose import EXIT_STATUS
+from triagebook.runbooks.engine.conclude import conclude
+from triagebook.runbooks.engine.plain_data import from_plain, to_plain
+from triagebook.runbooks.library.catalog import catalog
+from triagebook.runbooks.probes.catalog import facts_types
 
 from tests import lab
 from tests.lab import cache
@@ -23,6 +33,9 @@ from tests.lab.programs import run
 RUNBOOK = "enomem@1.1.0"
 GUEST = Path(__file__).with_name("guest")
 ACCOUNTS = ("diag", "root")
+NO_TRACE = "leaves no trace"  # of the sentence that a host without any reached limit is answered with
+WRONG = ("healthy_while_refused", "found_on_healthy", "denied")
+HEADER = "release\trecipe\tasker\ttext\tstatus\texit\tcause\tjudged"
 
 
 @dataclass(frozen=True)
@@ -33,89 +46,153 @@ class Asking:
     who: str
     has_text: bool
     status: str
+    exit_status: int
+    cause: str
     said: str
     verdict: str  # as `judge` has it
 
+    def row(self, release: str) -> str:
+        """The line of the table."""
+        text = "text" if self.has_text else "none"
+        return "\t".join(
+            (release, self.recipe, self.who, text, self.status, str(self.exit_status), self.cause or "-", self.verdict)
+        )
 
-def judge(recipe: Recipe, answer: dict[str, Any]) -> str:
-    """healthy_while_refused | found_on_healthy | denied | named | open | right."""
+
+def judge(recipe: Recipe, answer: dict[str, Any], *, has_text: bool) -> str:
+    """healthy_while_refused | found_on_healthy | denied | named | open | now | right | no_answer.
+
+    `now`: no text was given, nothing of the fault can be seen at that instant, and the answer says that it may be so.
+    """
     status, verdict = answer["status"], answer["verdict"]
     causes = {item["cause"]: item["explains_symptom"] for item in (verdict, *answer["also"]) if item}
+    if status == "unreachable":
+        return "no_answer"
     if not recipe.cause:
         return "found_on_healthy" if status == "cause_found" else "right"
-    if status == "healthy":
-        return "healthy_while_refused"
-    if causes.get(recipe.cause) == "no":
-        return "denied"
-    if recipe.cause in causes or (recipe.names and recipe.names in answer["headline"]):
+    if recipe.cause in causes:
+        return "denied" if causes[recipe.cause] == "no" else "named"
+    if recipe.names and recipe.names in answer["headline"]:
         return "named"
+    if status == "healthy":
+        says_so = any(NO_TRACE in sentence for sentence in (answer["headline"], *answer["caveats"], *answer["next"]))
+        return "now" if recipe.leaves_no_trace and not has_text and says_so else "healthy_while_refused"
     return "open"
 
 
-def programs() -> dict[str, Path]:
-    """The programs that are refused, compiled here: static, so that they run in any guest."""
+def programs() -> bytes:
+    """The programs that are refused, compiled here: static, so that they run in any guest. A tar archive."""
     folder = cache.directory() / "field"
     folder.mkdir(parents=True, exist_ok=True)
-    built = {"fx": folder / "fx", "m32": folder / "m32"}
-    run(("gcc", "-O2", "-static", "-pthread", "-o", str(built["fx"]), str(GUEST / "fx.c")))
+    run(("gcc", "-O2", "-static", "-pthread", "-o", str(folder / "fx"), str(GUEST / "fx.c")))
     bare = ("-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie")
-    run(("gcc", "-m32", "-O1", *bare, "-o", str(built["m32"]), str(GUEST / "m32.c")))
-    return built
+    run(("gcc", "-m32", "-O1", *bare, "-o", str(folder / "m32"), str(GUEST / "m32.c")))
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name in ("fx", "m32"):
+            archive.add(folder / name, name)
+    return packed.getvalue()
 
 
-def ask(machine: lab.Machine, who: str, symptom: str) -> dict[str, Any]:
-    """The product's own command line over ssh, as that account."""
+def make(machine: lab.Machine, recipe: Recipe, packed: bytes) -> None:
+    """Make the fault as root, by one login."""
+    script = (
+        "mkdir -p /opt/acme/bin && tar -xzf - -C /opt/acme/bin && chmod 755 /opt/acme/bin/fx /opt/acme/bin/m32\n"
+        f"cat > /run/recipe.sh <<'RECIPE'\n{recipe.commands}\nRECIPE\n"
+        "timeout 60 sh /run/recipe.sh >/run/recipe.log 2>&1 </dev/null"
+    )
+    argv = ("ssh", "-F", str(machine.ssh_config), machine.alias("root"), script)
+    subprocess.run(argv, input=packed, check=False, timeout=180, capture_output=True)
+
+
+def ask(machine: lab.Machine, who: str, options: Sequence[str]) -> tuple[int, dict[str, Any]]:
+    """The product's own command line over ssh, as that account: its exit status and its answer."""
     command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "diagnose", machine.alias(who)]
-    command += ["-F", str(machine.ssh_config), "--json", "-r", RUNBOOK]
-    command += ["--symptom", symptom] if symptom else []
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    command += ["-F", str(machine.ssh_config), "--json", "-r", RUNBOOK, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if not done.stdout.strip():
         raise AssertionError(f"no answer (exit {done.returncode}): {done.stderr[-500:]}")
     found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return done.returncode, found
 
 
-def askings(machine: lab.Machine, name: str) -> Iterator[Asking]:
-    """Make the fault, and ask four times."""
+def ask_live(machine: lab.Machine, name: str, who: str) -> tuple[Asking, list[dict[str, Any]]]:
+    """Ask with the error text, and judge the answer; it and its facts are left in the cache. Give the facts of each sample too."""
     recipe = RECIPES[name]
-    for program, path in programs().items():
-        with path.open("rb") as content:
-            argv = ("ssh", "-F", str(machine.ssh_config), machine.alias("root"))
-            place = f"mkdir -p /opt/acme/bin && cat > /opt/acme/bin/{program} && chmod 755 /opt/acme/bin/{program}"
-            subprocess.run((*argv, place), stdin=content, check=True, timeout=60)
-    script = (
-        f"cat > /run/recipe.sh <<'RECIPE'\n{recipe.commands}\nRECIPE\ntimeout 60 sh /run/recipe.sh >/run/recipe.log 2>&1 </dev/null"
-    )
-    machine.ssh("root", script, 120)
+    kept = cache.directory() / "field" / "answers" / machine.state.release / f"{name}-{who}.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    exit_status, answer = ask(machine, who, [*recipe.options, "--symptom", recipe.symptom, "--save", str(kept)])
+    facts = json.loads(kept.read_text())["facts"] if kept.exists() else []
+    return judged(name, who, exit_status, answer, has_text=True), facts
+
+
+def ask_again(name: str, who: str, facts: list[dict[str, Any]]) -> Asking:
+    """Judge the same reading as if no text had been given: what a person who only names the host is told of it."""
+    runbook, types = catalog().load(RUNBOOK), facts_types()
+    history = [
+        {probe: from_plain(types[kind], step[probe]) for probe, kind in runbook.probes.items() if probe in step} for step in facts
+    ]
+    found = to_plain(conclude(runbook, history, {}))
+    return judged(name, who, EXIT_STATUS[found["status"]], found, has_text=False)
+
+
+def judged(name: str, who: str, exit_status: int, answer: dict[str, Any], *, has_text: bool) -> Asking:
+    """What is to be thought of an answer."""
+    verdict = answer["verdict"]
+    said = f"{verdict['active']} {verdict['strength']}" if verdict else answer["headline"][:90]
+    thought = judge(RECIPES[name], answer, has_text=has_text)
+    return Asking(name, who, has_text, answer["status"], exit_status, verdict["cause"] if verdict else "", said, thought)
+
+
+def askings(machine: lab.Machine, name: str, packed: bytes) -> Iterator[Asking]:
+    """Make the fault, and ask four times: each account over ssh with the text, and of the same reading without it."""
+    make(machine, RECIPES[name], packed)
     for who in ACCOUNTS:
-        for symptom in ("", recipe.symptom):
-            answer = ask(machine, who, symptom)
-            verdict = answer["verdict"]
-            said = f"{verdict['cause']} {verdict['active']} {verdict['strength']}" if verdict else answer["headline"][:90]
-            yield Asking(name, who, bool(symptom), answer["status"], said, judge(recipe, answer))
+        live, facts = ask_live(machine, name, who)
+        if live.verdict == "no_answer":  # a guest that is too slow to answer
+            live, facts = ask_live(machine, name, who)
+        yield live
+        if facts:
+            yield ask_again(name, who, facts)
+
+
+def write_table(file: Path, release: str, found: Iterable[Asking]) -> None:
+    """Put the rows of these askings in place of the older ones of the same release and recipe."""
+    rows = {one.row(release): (release, one.recipe) for one in found}
+    old = [line for line in (file.read_text().splitlines() if file.exists() else []) if line and line != HEADER]
+    kept = [line for line in old if tuple(line.split("\t")[:2]) not in rows.values()]
+    order = list(RECIPES)
+    lines = sorted((*kept, *rows), key=lambda line: (line.split("\t")[0], order.index(line.split("\t")[1])))
+    file.write_text("\n".join((HEADER, *lines)) + "\n")
 
 
 def main() -> int:
     """Print every answer and the sums; 1 when a host that refuses was called healthy, or a healthy one accused."""
     parser = argparse.ArgumentParser(prog="tests.lab.field")
     parser.add_argument("--release", default="debian-12")
+    parser.add_argument("--table", type=Path)
     parser.add_argument("recipes", nargs="*", default=list(RECIPES))
     options = parser.parse_args()
     counts: Counter[str] = Counter()
+    packed = programs()
     machine = lab.up(options.release, "field")
     try:
-        for name in options.recipes:
-            machine = lab.reset(machine)
+        for number, name in enumerate(options.recipes):
             started = time.monotonic()
-            for one in askings(machine, name):
+            machine = lab.reset(machine) if number else machine
+            found = []
+            for one in askings(machine, name, packed):
+                found.append(one)
                 counts[one.verdict] += 1
                 text = "text" if one.has_text else "-"
-                print(f"{one.verdict:<22} {name:<24} {one.who:<5} {text:<5} {one.status:<13} {one.said}", flush=True)
+                print(f"{one.verdict:<22} {name:<24} {one.who:<5} {text:<5} {one.status:<13} {one.cause} {one.said}", flush=True)
+            if options.table:
+                write_table(options.table, options.release, found)
             print(f"  {time.monotonic() - started:.0f} s", flush=True)
     finally:
         lab.down(machine.name)
     print(dict(counts))
-    return 1 if counts["healthy_while_refused"] + counts["found_on_healthy"] + counts["denied"] else 0
+    return 1 if any(counts[name] for name in WRONG) else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Faults of the world: kinds of failure taken from public reports, each made in a guest and asked four ways. Data only.
 
 `cause` is what a right answer names; none means that nothing is refused there, whatever it looks like. `names` is a phrase of the
-headline that names the matter where no check judges it.
+headline that names the matter where no check judges it. `leaves_no_trace` says why nothing of it can be seen between two failures,
+so that somebody who gives no text can only be told that it may be so.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ class Recipe:
     symptom: str
     cause: str = ""
     names: str = ""
+    leaves_no_trace: str = ""
+    options: tuple[str, ...] = ()
 
 
 RECIPES = {
@@ -32,12 +35,14 @@ RECIPES = {
         commands="systemd-run -q --unit=bigmmap -p User=acme -p Restart=always -p RestartSec=2 -p StartLimitIntervalSec=0 /opt/acme/bin/fx bigmmap 2048 1; sleep 5",
         symptom="OpenJDK 64-Bit Server VM warning: INFO: os::commit_memory(0x0000000080000000, 2147483648, 0) failed; error='Cannot allocate memory' (errno=12)",
         cause="overcommit",
+        leaves_no_trace="a request that mode 0 refuses is counted nowhere, and its program is gone",
     ),
     "nofile-huge": Recipe(
         title="LimitNOFILE=1073741816: a program sizes a table by it (32 GiB), dies",
         commands="sysctl -qw fs.nr_open=1073741816; systemd-run -q --unit=erl -p User=acme -p LimitNOFILE=1073741816 -p Restart=always -p RestartSec=2 -p StartLimitIntervalSec=0 /opt/acme/bin/fx bigmmap 32768 1; sleep 4",
         symptom='sys_alloc: Cannot allocate 34359738368 bytes of memory (of type "db_tabs").',
         cause="overcommit",
+        leaves_no_trace="a request that mode 0 refuses is counted nowhere, and its program is gone",
     ),
     "seccomp-eperm": Recipe(
         title="thread creation refused by a seccomp filter (EPERM), as an old docker does to a new libc",
@@ -45,6 +50,7 @@ RECIPES = {
         symptom="runtime/cgo: pthread_create failed: Operation not permitted",
         cause="seccomp",
         names="filter or a capability",
+        leaves_no_trace="most services of a host have a seccomp filter; what it refuses is counted nowhere",
     ),
     "crash-loop-tasksmax": Recipe(
         title="service dies of its first refused thread (TasksMax=10, wants 40), restarted every 5 s",
@@ -57,18 +63,21 @@ RECIPES = {
         commands="systemd-run -q --unit=base -p User=acme  /opt/acme/bin/fx threads 29 16384; systemd-run -q --unit=late -p User=acme -p LimitNPROC=10 -p Restart=always -p RestartSec=5 -p StartLimitIntervalSec=0 /opt/acme/bin/fx threads 4 16384; sleep 6",
         symptom="late.service: Failed at step EXEC spawning /opt/acme/bin/fx: Resource temporarily unavailable",
         cause="user_nproc",
+        leaves_no_trace="RLIMIT_NPROC has no counter, and the unit dies before it has a process",
     ),
     "ulimit-v-latent": Recipe(
         title="user's sessions have as 600 MiB (limits.d); a program wants 1 GiB, fails, exits; the shell stays",
         commands="echo 'appuser - as 614400' > /etc/security/limits.d/91-as.conf; sysctl -qw vm.overcommit_memory=1; su - appuser -c 'setsid -f sh -c \"while :; do /opt/acme/bin/fx bigmmap 1024 1; sleep 2; done\" </dev/null >/tmp/as.log 2>&1'; sleep 4",
         symptom="Error occurred during initialization of VM: Could not reserve enough space for object heap; mmap: Cannot allocate memory",
         cause="address_space_latent",
+        leaves_no_trace="RLIMIT_AS has no counter; a finite one is no fault by itself",
     ),
     "nproc-burst": Recipe(
         title="user's service forks bursts of 30 against LimitNPROC=20; between them it is at 2",
         commands="systemd-run -q --unit=burst -p User=acme -p LimitNPROC=20 /opt/acme/bin/fx burst 30 6000 80; sleep 8",
         symptom="fork: retry: Resource temporarily unavailable",
         cause="user_nproc",
+        leaves_no_trace="RLIMIT_NPROC has no counter, and the bursts live for 80 ms",
     ),
     "shared-idmap-ok": Recipe(
         title="two containers with the same id map: uid 100001 has 31 tasks in each, limit 50: nothing is refused (kernel 6.1)",
