@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.bench import guard, guide, report
-from tests.bench.full import slope
+from tests.bench.full import beside_the_thriftiest, slope
 from tests.bench.measure import Figures
 
 
@@ -35,6 +35,12 @@ def test_the_slope_of_wall_time_is_given_in_round_trips() -> None:
     single = {0: {"ours": figures(0.1)}, 100: {"ours": figures(0.4)}, 200: {"ours": figures(0.7)}}
     assert slope(single, "ours") == pytest.approx(3.0)
     assert slope({0: {"ours": figures(0.1)}}, "ours") is None
+
+
+def test_a_fleet_is_compared_with_the_peer_that_spends_least() -> None:
+    fleet = {"triagebook": Figures(1, 2.0, 20, 1), "dear": Figures(1, 9.0, 20, 1), "thrifty": Figures(9, 1.6, 20, 1)}
+    target = beside_the_thriftiest(500, fleet)
+    assert (target.what, target.measured, target.is_met) == ("500 hosts, client CPU / the thriftiest peer, thrifty", 1.25, False)
 
 
 def test_a_promise_that_is_not_met_or_not_measured_says_so() -> None:
