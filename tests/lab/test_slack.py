@@ -20,9 +20,10 @@ from tests import lab
 from tests.lab.fixing import install
 from tests.system.slack import emulator, gate
 from tests.system.slack.driver import SECRET, Driver, Http, Socket
-from tests.system.slack.emulator import NO_SLACK, TOKEN
+from tests.system.slack.emulator import NO_SLACK
 from tests.system.slack.gate import Gate
 from tests.system.slack.paths import fix_of, form, proposed, reason
+from tests.system.slack.workspace import TOKEN
 from tests.system.slack.world import Channels, policy, until
 
 SLOW_S = 180  # a guest without hardware virtualisation
@@ -77,7 +78,7 @@ def test_from_the_command_to_the_validated_change_and_back(
             hosts = hosts_of(guest.ssh_config, tmp_path / "inventory.yaml")
             options = ServeOptions(data=installed.data, socket=tmp_path / "socket", policy=tmp_path / "policy.yaml")
             place = stack.enter_context(open_server(options, parts(hosts, installed.fix_config, "triagebook-fix")))
-            settings = slack_settings({"approvals": through.emulator.channels["approvals"]}, (hosts.default_runbook(),))
+            settings = slack_settings({"approvals": through.workspace.channels["approvals"]}, (hosts.default_runbook(),))
             face = faces.build(place, hosts, settings, Credentials(TOKEN, "xapp-test", SECRET, f"{through.url}/api/"))
             world = LabSlack(through, driver=Driver(through, way(stack, face, through)))
             until(lambda: face.context.ourselves.team, "auth.test")

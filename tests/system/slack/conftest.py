@@ -3,24 +3,48 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.slack import emulator, gate, world
+from tests.system.slack import emulator, gate, workspace, world
 
-from .emulator import NO_SLACK, Emulator
 from .gate import Gate
+from .workspace import Workspace
 from .world import SlackWorld
+
+# Where an independent emulator of Slack is installed, these run against it too: it judges what ours says of Slack.
+JUDGED = {"test_whole_path", "test_forms_and_decisions", "test_fake"}
 
 
 @pytest.fixture(scope="session")
-def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """One emulator for all tests; each test looks at the messages made during it."""
-    if NO_SLACK:
-        pytest.skip(NO_SLACK)
+def in_memory() -> Iterator[Workspace]:
+    """One workspace for all tests of a worker; each test looks at the messages made during it."""
+    with workspace.in_memory() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The same in the emulator."""
+    if emulator.NO_SLACK:
+        pytest.skip(emulator.NO_SLACK)
     with emulator.running(tmp_path_factory.mktemp("emulator")) as found:
         yield found
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have the modules that are judged run in both workspaces."""
+    if "slack" in metafunc.fixturenames:
+        is_judged = metafunc.module.__name__.rpartition(".")[2] in JUDGED
+        metafunc.parametrize("slack", ["in_memory", "emulated"] if is_judged else ["in_memory"], indirect=True)
+
+
 @pytest.fixture
-def through(slack: Emulator) -> Iterator[Gate]:
+def slack(request: pytest.FixtureRequest) -> Workspace:
+    """The workspace of this run of the test."""
+    found: Workspace = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def through(slack: Workspace) -> Iterator[Gate]:
     with gate.running(slack) as made:
         yield made
 

@@ -10,7 +10,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.system.slack import emulator
+from tests.system.slack import workspace
 
 from .gate import Gate
 
@@ -93,14 +93,14 @@ def encoded(kind: str, body: dict[str, Any]) -> tuple[bytes, str]:
 
 @dataclass
 class Driver:
-    """Persons of the emulator's workspace, by their names there."""
+    """Persons of the workspace, by their names there."""
 
     gate: Gate
     way: Way
 
     def trigger(self, user: str) -> str:
-        answer = emulator.call(
-            self.gate.emulator.url, emulator.TOKEN, "views.generateTriggerId", user_id=self.gate.emulator.users[user]
+        answer = workspace.call(
+            self.gate.workspace.url, workspace.TOKEN, "views.generateTriggerId", user_id=self.gate.workspace.users[user]
         )
         return str(answer["trigger_id"])
 
@@ -111,9 +111,9 @@ class Driver:
         return {
             "command": command,
             "text": text,
-            "team_id": self.gate.emulator.team,
-            "user_id": self.gate.emulator.users[user],
-            "channel_id": self.gate.emulator.channels[channel],
+            "team_id": self.gate.workspace.team,
+            "user_id": self.gate.workspace.users[user],
+            "channel_id": self.gate.workspace.channels[channel],
             "trigger_id": trigger or self.trigger(user),
             "response_url": "https://hooks.invalid/x",
             "token": "deprecated",
@@ -123,21 +123,21 @@ class Driver:
         ts = f"{time.time():.6f}"
         event = {
             "type": "app_mention",
-            "user": self.gate.emulator.users[user],
-            "text": f"<@{self.gate.emulator.users['triagebook']}> {text}",
+            "user": self.gate.workspace.users[user],
+            "text": f"<@{self.gate.workspace.users['triagebook']}> {text}",
             "ts": ts,
-            "channel": self.gate.emulator.channels[channel],
+            "channel": self.gate.workspace.channels[channel],
             **({"thread_ts": thread_ts} if thread_ts else {}),
         }
         return self.event(event, event_id)
 
     def home(self, user: str) -> Answer:
-        return self.event({"type": "app_home_opened", "user": self.gate.emulator.users[user], "tab": "home", "channel": "D0"})
+        return self.event({"type": "app_home_opened", "user": self.gate.workspace.users[user], "tab": "home", "channel": "D0"})
 
     def event(self, event: dict[str, Any], event_id: str = "") -> Answer:
         body = {
             "type": "event_callback",
-            "team_id": self.gate.emulator.team,
+            "team_id": self.gate.workspace.team,
             "event_id": event_id or f"Ev{next(_NUMBERS)}-{time.time_ns()}",
             "event": event,
         }
@@ -150,7 +150,7 @@ class Driver:
             "type": "message_action",
             "callback_id": "diagnose_message",
             "trigger_id": self.trigger(user),
-            "channel": {"id": self.gate.emulator.channels[channel]},
+            "channel": {"id": self.gate.workspace.channels[channel]},
             "message": {"ts": ts, "text": text},
         }
         return self.way.send("interactive", body)
@@ -192,8 +192,8 @@ class Driver:
         return self.way.send("interactive", body)
 
     def _who(self, user: str) -> dict[str, Any]:
-        team = self.gate.emulator.team
-        return {"team": {"id": team}, "user": {"id": self.gate.emulator.users[user], "team_id": team}}
+        team = self.gate.workspace.team
+        return {"team": {"id": team}, "user": {"id": self.gate.workspace.users[user], "team_id": team}}
 
 
 def button_of(message: dict[str, Any], action: str) -> dict[str, Any]:

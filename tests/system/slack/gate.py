@@ -1,5 +1,5 @@
-"""Slack as the product sees it in tests: the emulator behind a gate that keeps what was asked, fails on demand, tells what the
-emulator does not know of users, user groups and metadata, and is the server of Socket Mode, which the emulator has not."""
+"""Slack as the product sees it in tests: a workspace behind a gate that keeps what was asked, fails on demand, tells what the
+workspace does not know of users, user groups and metadata, and is the server of Socket Mode."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from .emulator import Emulator
+from .workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Call:
 class Gate:
     """What the product's `api_url` leads to."""
 
-    emulator: Emulator
+    workspace: Workspace
     url: str = ""
     calls: list[Call] = field(default_factory=list)
     is_down: bool = False
     failing: set[str] = field(default_factory=set)  # methods
     not_in: set[str] = field(default_factory=set)  # channels the bot is not in
-    scopes: str = ""  # what Slack says of every token; the emulator does not say
+    scopes: str = ""  # what Slack says of every token; neither workspace says it
     picky: bool = False  # takes no blocks
     limited: dict[str, int] = field(default_factory=dict)  # method -> seconds of Retry-After, once
     users: dict[str, dict[str, Any]] = field(default_factory=dict)  # user id -> members of users.info to replace
     lost: dict[str, int] = field(default_factory=dict)  # method -> how many answers never arrive, though it was done
-    tags: dict[tuple[str, str], Any] = field(default_factory=dict)  # (channel, ts) -> metadata, which the emulator does not keep
+    tags: dict[tuple[str, str], Any] = field(default_factory=dict)  # (channel, ts) -> metadata, which the emulator drops
     groups: dict[str, list[str]] = field(default_factory=dict)  # user group id -> user ids
     acknowledged: dict[str, Any] = field(default_factory=dict)  # envelope id -> payload
     _sockets: list[web.WebSocketResponse] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Gate:
 
     def whispers(self, user: str) -> list[str]:
         """What this user alone was told, oldest first."""
-        id_ = self.emulator.users[user]
+        id_ = self.workspace.users[user]
         told = [call.values for call in [*self.of("chat.postEphemeral"), *self.of("chat.postMessage")]]
         return [values["text"] for values in told if values.get("user") == id_ or values.get("channel") == id_]
 
@@ -115,10 +115,10 @@ class Gate:
     async def _forwarded(self, method: str, values: dict[str, str], request: web.Request, body: bytes) -> web.StreamResponse:
         assert self._session is not None
         passed = {name: request.headers[name] for name in ("authorization", "content-type") if name in request.headers}
-        if request.method == "GET":  # which Slack takes and the emulator does not
+        if request.method == "GET":  # which Slack takes and a workspace here does not
             body = urllib.parse.urlencode(values).encode()
             passed["content-type"] = "application/x-www-form-urlencoded"
-        async with self._session.post(f"{self.emulator.url}/api/{method}", data=body, headers=passed) as answer:
+        async with self._session.post(f"{self.workspace.url}/api/{method}", data=body, headers=passed) as answer:
             found = await answer.json()
         if method == "users.info" and found.get("ok"):
             found["user"] |= self.users.get(values.get("user", ""), {})
@@ -131,14 +131,14 @@ class Gate:
             self.lost[method] -= 1
             return self._kept(method, values, {"ok": False, "error": "fatal_error"}, 500)
         if "upload_url" in found:
-            found["upload_url"] = found["upload_url"].replace(self.emulator.url, self.url)
+            found["upload_url"] = found["upload_url"].replace(self.workspace.url, self.url)
         return self._kept(method, values, found)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None
         body = await request.read()
         passed = {"content-type": request.headers.get("content-type", "application/octet-stream")}
-        async with self._session.post(f"{self.emulator.url}{request.path_qs}", data=body, headers=passed) as answer:
+        async with self._session.post(f"{self.workspace.url}{request.path_qs}", data=body, headers=passed) as answer:
             return web.Response(status=answer.status, body=await answer.read())
 
     async def link(self, request: web.Request) -> web.StreamResponse:
@@ -167,8 +167,8 @@ async def _values(request: web.Request, body: bytes, kind: str) -> dict[str, str
 
 
 @contextmanager
-def running(emulator: Emulator) -> Iterator[Gate]:
-    gate, started, stopping = Gate(emulator), threading.Event(), asyncio.Event()
+def running(workspace: Workspace) -> Iterator[Gate]:
+    gate, started, stopping = Gate(workspace), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
         app = web.Application(client_max_size=4 << 20)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .emulator import TOKEN
 from .gate import Gate
+from .workspace import TOKEN
 
 MAIN = Path(__file__).with_name("server_main.py")
 
@@ -29,7 +29,7 @@ def started(
     (directory / "policy.yaml").chmod(0o644)
     (directory / "effects").mkdir(exist_ok=True)
     places = {name: str(directory / name) for name in ("data", "socket", "effects")}
-    places |= {"policy": str(directory / "policy.yaml"), "approvals": gate.emulator.channels["approvals"]}
+    places |= {"policy": str(directory / "policy.yaml"), "approvals": gate.workspace.channels["approvals"]}
     argv = (sys.executable, str(MAIN), json.dumps({**places, **asked}))
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None

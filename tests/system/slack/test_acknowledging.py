@@ -93,7 +93,7 @@ def served(tmp_path: Path, through: Gate, place: sshd.Ground) -> Iterator[Served
     config.mkdir(parents=True)
     hosts = ", ".join(f"web-{number:03}" for number in range(200))
     (config / "inventory.yaml").write_text(f"hosts: [{hosts}]\n")
-    (config / "config.yaml").write_text(f"slack: {{approvals: {through.emulator.channels['approvals']}}}\n")
+    (config / "config.yaml").write_text(f"slack: {{approvals: {through.workspace.channels['approvals']}}}\n")
     policy = tmp_path / "policy.yaml"
     policy.write_text(worlds.policy(through))
     policy.chmod(0o644)

@@ -12,10 +12,10 @@ from triagebook.tools.store.database import open_store
 
 from tests.system.slack import world as worlds
 
-from .emulator import TOKEN, WITH_HISTORY
 from .gate import Gate
 from .paths import fix_of, form, wish
 from .replicas import replica
+from .workspace import TOKEN, WITH_HISTORY
 from .world import Channels, SlackWorld, until
 
 POSTED = "chat.sent.before_commit"  # Slack has it, the database does not

@@ -23,7 +23,7 @@ def refused(world: SlackWorld, user: str, expected: str, times: int = 1) -> None
     assert f"Reason: {expected}" in told[-1], told
     rows = [event for event in world.trust.events() if event.outcome == "refused"]
     assert (rows[-1].reason, rows[-1].channel) == (expected, "slack"), rows[-1]
-    assert rows[-1].account.endswith(f"/{world.gate.emulator.users[user]}")
+    assert rows[-1].account.endswith(f"/{world.gate.workspace.users[user]}")
 
 
 def test_who_is_no_approver_is_refused(slacked: SlackWorld) -> None:
@@ -36,7 +36,7 @@ def test_who_is_no_approver_is_refused(slacked: SlackWorld) -> None:
 
 def test_a_guest_or_a_stranger_cannot_decide_even_when_the_policy_names_the_account(slacked: SlackWorld) -> None:
     card = proposed(slacked)
-    guest = slacked.gate.emulator.users["guest"]
+    guest = slacked.gate.workspace.users["guest"]
     lies = (
         {"is_restricted": True},
         {"is_ultra_restricted": True},
@@ -57,8 +57,8 @@ def test_a_guest_or_a_stranger_cannot_decide_even_when_the_policy_names_the_acco
 
 def test_a_click_from_another_workspace_counts_for_nothing(slacked: SlackWorld) -> None:
     card = proposed(slacked)
-    for who in ({"id": "U0SLY", "team_id": worlds.STRANGER_TEAM}, {"id": "U0SLY", "team_id": slacked.gate.emulator.team}):
-        for team in ({"id": worlds.STRANGER_TEAM}, {"id": slacked.gate.emulator.team}):
+    for who in ({"id": "U0SLY", "team_id": worlds.STRANGER_TEAM}, {"id": "U0SLY", "team_id": slacked.gate.workspace.team}):
+        for team in ({"id": worlds.STRANGER_TEAM}, {"id": slacked.gate.workspace.team}):
             slacked.driver.way.send(
                 "interactive", slacked.driver.click_body("bob", card, names.APPROVE) | {"user": who, "team": team}
             )
@@ -91,7 +91,7 @@ def test_a_button_approves_the_plan_its_card_showed_and_no_other(slacked: SlackW
     card = proposed(slacked)
     with slacked.trust.store.write() as transaction:
         meaning = chat_tokens.Meaning(
-            names.APPROVE, slacked.gate.emulator.team, slacked.trust.clock() + worlds.HOUR, "m", fix_of(card), "f" * 64
+            names.APPROVE, slacked.gate.workspace.team, slacked.trust.clock() + worlds.HOUR, "m", fix_of(card), "f" * 64
         )
         token = chat_tokens.mint(transaction, meaning, slacked.trust.clock())
     body = slacked.driver.click_body("bob", card, names.APPROVE)
@@ -224,7 +224,7 @@ def test_details_are_for_who_may_see_the_host(slacked: SlackWorld) -> None:
 
 def test_a_copy_that_nobody_remembers_posting_follows_once_it_is_clicked(slacked: SlackWorld) -> None:
     card = proposed(slacked)
-    lost = slacked.gate.emulator.call(
+    lost = slacked.gate.workspace.call(
         "chat.postMessage", as_bot=True, channel=card["channel"], text=card["text"], blocks=card["blocks"]
     )
     copy = {**card, "ts": lost["ts"]}

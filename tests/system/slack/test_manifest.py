@@ -15,7 +15,7 @@ from triagebook.runbooks.library.document import read_document
 from triagebook.runbooks.library.yaml_text import write_yaml
 
 from tests.command import ROOT
-from tests.system.slack import emulator
+from tests.system.slack import workspace
 
 from .driver import encoded
 from .gate import Gate
@@ -70,15 +70,15 @@ def is_taken(app: App, body: bytes, kind: str) -> bool:
 
 
 def test_the_scopes_are_those_that_the_whole_path_was_tested_with() -> None:
-    assert set(emulator.SCOPES) == set(SCOPES)
-    assert set(manifest(["/x"], has_history=True)["oauth_config"]["scopes"]["bot"]) == {*SCOPES, *emulator.HISTORY}
+    assert set(workspace.SCOPES) == set(SCOPES)
+    assert set(manifest(["/x"], has_history=True)["oauth_config"]["scopes"]["bot"]) == {*SCOPES, *workspace.HISTORY}
 
 
 def test_the_check_names_what_a_token_lacks(through: Gate) -> None:
-    good = Credentials(emulator.TOKEN, "xapp-test", "", f"{through.url}/api/")
+    good = Credentials(workspace.TOKEN, "xapp-test", "", f"{through.url}/api/")
     through.scopes = ",".join(SCOPES)
     assert [line.split()[0] for line in problems(good, "C0123456789")] == ["ok", "ok", "note", "ok", "ok"]
-    through.scopes = ",".join((*SCOPES, *emulator.HISTORY))
+    through.scopes = ",".join((*SCOPES, *workspace.HISTORY))
     assert [line.split()[0] for line in problems(good, "C0123456789")] == ["ok"] * 4
     through.scopes = "commands,chat:write,admin"
     lines = problems(good, "")

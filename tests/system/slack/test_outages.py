@@ -65,7 +65,7 @@ def test_a_limit_is_kept_to_and_nothing_is_lost_by_it(slacked: SlackWorld) -> No
 
 
 def test_a_channel_without_us_is_said_to_the_asker(slacked: SlackWorld) -> None:
-    slacked.gate.not_in.add(slacked.gate.emulator.channels["alerts"])
+    slacked.gate.not_in.add(slacked.gate.workspace.channels["alerts"])
     slacked.driver.command("ann", "web-07", channel="alerts")
     assert "invite me there" in slacked.told("ann")
     slacked.gate.not_in.clear()

@@ -65,7 +65,7 @@ def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_res
 
 def test_a_user_group_decides_at_the_command_line_too_while_slack_is_served(tmp_path: Path, through: Gate) -> None:
     channels, driver = Channels(through), Driver(through, Socket(through))
-    through.groups[usergroups.GROUP] = [through.emulator.users["bob"]]
+    through.groups[usergroups.GROUP] = [through.workspace.users["bob"]]
     with served(tmp_path, through, usergroups.policy_of(through)) as (socket, _process):
         driver.command("ann", "web-01")
         driver.click("ann", channels.card("incidents", "CAUSE FOUND · web-01"), names.PROPOSE)
@@ -74,7 +74,7 @@ def test_a_user_group_decides_at_the_command_line_too_while_slack_is_served(tmp_
         wanted = {"do": "approve", "fix": fix, "digest": ask(socket, {"do": "show", "fix": fix})["digest"]}
         with pytest.raises(TriagebookError, match="dan is not among the approvers"):
             ask(socket, wanted)
-        through.groups[usergroups.GROUP].append(through.emulator.users["dan"])
+        through.groups[usergroups.GROUP].append(through.workspace.users["dan"])
         through.is_down = True
         with pytest.raises(TriagebookError, match="nothing was decided; try again"):
             ask(socket, wanted)
@@ -99,7 +99,7 @@ def test_the_product_diagnoses_a_real_host_for_a_channel(tmp_path: Path, through
     config = tmp_path / ".config" / "triagebook"
     config.mkdir(parents=True)
     (config / "inventory.yaml").write_text("hosts: [box]\n")
-    (config / "config.yaml").write_text(f"slack: {{approvals: {through.emulator.channels['approvals']}}}\n")
+    (config / "config.yaml").write_text(f"slack: {{approvals: {through.workspace.channels['approvals']}}}\n")
     policy = tmp_path / "policy.yaml"
     policy.write_text(worlds.policy(through))
     policy.chmod(0o644)

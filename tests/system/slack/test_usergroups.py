@@ -21,12 +21,12 @@ GROUP = "S0ONCALL"
 
 def policy_of(through: Gate) -> str:
     """Decided by the group; everybody of the file may ask and carry out."""
-    text = worlds.policy(through).replace("rules:", f"  oncall: {{slack_usergroup: {through.emulator.team}/{GROUP}}}\nrules:")
+    text = worlds.policy(through).replace("rules:", f"  oncall: {{slack_usergroup: {through.workspace.team}/{GROUP}}}\nrules:")
     return text.replace('from: ["group:sre"]', 'from: ["group:oncall"]')
 
 
 def members(through: Gate, *users: str) -> None:
-    through.groups[GROUP] = [through.emulator.users.get(user, user) for user in users]
+    through.groups[GROUP] = [through.workspace.users.get(user, user) for user in users]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_member_of_the_group_approves_and_the_log_says_who_was_in_it(grouped: 
     grouped.driver.click("bob", card, names.APPROVE)
     grouped.card("approvals", "DONE AND VALIDATED")
     (approval,) = [event for event in grouped.trust.events() if event.action == "approve"]
-    assert (approval.person, approval.detail[f"members of slack:{grouped.gate.emulator.team}/{GROUP}"]) == ("bob", "bob")
+    assert (approval.person, approval.detail[f"members of slack:{grouped.gate.workspace.team}/{GROUP}"]) == ("bob", "bob")
 
 
 def test_who_is_not_or_no_longer_in_the_group_is_refused(grouped: SlackWorld, through: Gate) -> None:
@@ -68,7 +68,7 @@ def test_unmapped_members_guests_and_strangers_are_nobody(grouped: SlackWorld, t
     card = proposed(grouped)
     grouped.driver.click("unmapped", card, names.APPROVE)
     refused(grouped, "unmapped", "unmapped_account")
-    through.users[through.emulator.users["guest"]] = {"is_restricted": True}
+    through.users[through.workspace.users["guest"]] = {"is_restricted": True}
     grouped.driver.click("guest", card, names.APPROVE)
     refused(grouped, "guest", "external_user")
     with pytest.raises(RefusedError, match="dan is not among the approvers"):
@@ -79,7 +79,7 @@ def test_unmapped_members_guests_and_strangers_are_nobody(grouped: SlackWorld, t
 def test_a_guest_is_no_member_at_the_command_line_either(grouped: SlackWorld, through: Gate) -> None:
     members(through, "bob", "cid")
     fix = fix_of(proposed(grouped))
-    through.users[through.emulator.users["bob"]] = {"is_ultra_restricted": True}
+    through.users[through.workspace.users["bob"]] = {"is_ultra_restricted": True}
     with pytest.raises(RefusedError, match="bob is not among the approvers"):
         grouped.trust.service.approve(policies.actor("bob"), fix, grouped.trust.digest(fix))
     through.users.clear()
@@ -135,7 +135,7 @@ def test_a_place_of_trust_without_slack_refuses_and_says_why(grouped: SlackWorld
 
 
 def test_a_group_of_another_workspace_is_not_asked(tmp_path: Path, through: Gate) -> None:
-    text = policy_of(through).replace(f"{through.emulator.team}/{GROUP}", f"{worlds.STRANGER_TEAM}/{GROUP}")
+    text = policy_of(through).replace(f"{through.workspace.team}/{GROUP}", f"{worlds.STRANGER_TEAM}/{GROUP}")
     members(through, "bob")
     with worlds.over_http(tmp_path, through, policy_text=text) as world:
         world.driver.click("bob", proposed(world), names.APPROVE)
@@ -153,4 +153,4 @@ def test_the_home_tab_shows_a_member_what_waits(grouped: SlackWorld) -> None:
 
 
 def id_of(world: SlackWorld, user: str) -> str:
-    return world.gate.emulator.users[user]
+    return world.gate.workspace.users[user]

@@ -29,8 +29,8 @@ from tests.system.fixes import world as trust_world
 from tests.system.fixes.world import World
 
 from .driver import SECRET, Driver, Http, Socket
-from .emulator import TOKEN
 from .gate import Gate
+from .workspace import TOKEN
 
 HOSTS = tuple(f"web-{number:02}" for number in range(1, 61))
 HOUR = timedelta(hours=1)
@@ -60,7 +60,7 @@ T = TypeVar("T")
 
 
 def policy(gate: Gate) -> str:
-    return POLICY.format(team=gate.emulator.team, **gate.emulator.users)
+    return POLICY.format(team=gate.workspace.team, **gate.workspace.users)
 
 
 @dataclass
@@ -104,18 +104,18 @@ class Channels:
     before: set[str] = field(default_factory=set)  # messages of earlier tests
 
     def __post_init__(self) -> None:
-        self.before = {item["ts"] for channel in self.gate.emulator.channels for item in self.messages(channel)}
+        self.before = {item["ts"] for channel in self.gate.workspace.channels for item in self.messages(channel)}
 
     def messages(self, channel: str) -> list[dict[str, Any]]:
         """What Slack shows in a channel, oldest first, without threads."""
-        id_ = self.gate.emulator.channels[channel]
-        found = self.gate.emulator.call("conversations.history", channel=id_, limit="200")["messages"]
+        id_ = self.gate.workspace.channels[channel]
+        found = self.gate.workspace.call("conversations.history", channel=id_, limit="200")["messages"]
         mine = [item for item in found if item["ts"] not in self.before]
         roots = [{**item, "channel": id_} for item in mine if item.get("thread_ts", item["ts"]) == item["ts"]]
         return sorted(roots, key=lambda item: float(item["ts"]))
 
     def thread(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        found = self.gate.emulator.call("conversations.replies", channel=message["channel"], ts=message["ts"])["messages"]
+        found = self.gate.workspace.call("conversations.replies", channel=message["channel"], ts=message["ts"])["messages"]
         return [{**item, "channel": message["channel"]} for item in found if item["ts"] != message["ts"]]
 
     def card(self, channel: str, words: str, timeout_s: float = 15) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class SlackWorld(Channels):
 
 
 def until(ask: Callable[[], T | None], what: str, timeout_s: float = 15) -> T:
-    """The first answer that is one. Asked less often with time: the emulator turns away who asks thousands of times."""
+    """The first answer that is one. Asked less often with time: an emulator turns away who asks thousands of times."""
     began = time.monotonic()
     while True:
         if found := ask():
@@ -189,7 +189,7 @@ def build(
         trust.service, trust.trust, ServerKeys(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), directory / "orders")
     )
     books = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
-    settings = slack_settings({"approvals": gate.emulator.channels["approvals"]}, books)
+    settings = slack_settings({"approvals": gate.workspace.channels["approvals"]}, books)
     names = Names(Inventory({name: InventoryHost(name) for name in (*HOSTS, "db-01")}, {}))
     credentials = Credentials(token, "xapp-test", SECRET, f"{gate.url}/api/")
     made = faces.build(place, Hosts(hosts, names, lambda: hosts.catalog.entries()[-1].id), settings, credentials)  # type: ignore[arg-type]
