@@ -4,9 +4,10 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from triagebook.bot.cli import options
 from triagebook.bot.cli.process_exit import ProcessExit
 from triagebook.bot.cli.verbosity import add_option
 from triagebook.runbooks.engine.errors import TriagebookError
@@ -15,6 +16,7 @@ from typer.main import get_command
 
 if TYPE_CHECKING:
     from triagebook.bot.cli.early_connect import EarlyConnection
+    from triagebook.tools.ssh.transport import SshTransport
 
 FAULT = 70  # EX_SOFTWARE of sysexits.h: the failure is ours
 
@@ -25,13 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Hosts = Annotated[
-    list[str] | None, typer.Argument(help="HOST, USER@HOST, @GROUP, localhost or replay:CASE; this machine if omitted")
-]
-SshConfig = Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")]
-RunbookOption = Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")]
-TransportOption = Annotated[str, typer.Option(metavar="NAME", help="ssh (built in) or openssh (runs your own ssh program)")]
 
 
 def _tell_version(is_wanted: bool) -> None:
@@ -55,34 +50,35 @@ def triagebook(
     """
 
 
+def _early_transport(early: "EarlyConnection | None", hosts: tuple[str, ...], ssh_config: str) -> "SshTransport | None":
+    """Return the transport that began to connect before the arguments were parsed, if it did so for just these hosts."""
+    return early.transport if early is not None and (early.hosts, early.ssh_config) == (hosts, ssh_config) else None
+
+
 @app.command(short_help="Find the cause of a failure on this machine or on hosts over SSH.")
 def diagnose(
     context: typer.Context,
-    hosts: Hosts = None,
+    hosts: options.Hosts = None,
     *,
-    runbook: RunbookOption = "",
-    symptom: Annotated[str, typer.Option(metavar="TEXT", help="The error message you saw")] = "",
-    unit: Annotated[str, typer.Option(metavar="UNIT", help="The systemd unit that failed")] = "",
-    user: Annotated[str, typer.Option(metavar="USER", help="The user whose process failed")] = "",
-    pid: Annotated[int, typer.Option(metavar="PID", help="The process that failed", min=0, show_default=False)] = 0,
-    sample: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Time between two samples, if the runbook needs a second one", min=0.1, max=60)
-    ] = 2.0,
-    explain: Annotated[bool, typer.Option("--explain", help="Show every fact that the verdict rests on, with its source")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line per host")] = False,
-    save: Annotated[str, typer.Option(metavar="FILE", help="Write the diagnosis and all facts to this file (one host only)")] = "",
-    accept_unknown: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CHECK", help="Report an unknown result of this check as a caveat, not as inconclusive; repeatable"),
-    ] = None,
-    transport: TransportOption = "ssh",
-    ssh_config: SshConfig = "",
-    at_once: Annotated[
-        int, typer.Option(metavar="N", help="Diagnose at most N hosts at a time; 0: automatic", min=0, max=1000)
-    ] = 0,
-    max_errors: Annotated[
-        int, typer.Option(metavar="N", help="Start no further host after N hosts have failed; 0: no limit", min=0)
-    ] = 0,
+    runbook: options.RunbookOption = "",
+    symptom: options.SymptomOption = "",
+    unit: options.UnitOption = "",
+    user: options.UserOption = "",
+    pid: options.PidOption = 0,
+    sample: options.SampleOption = 2.0,
+    explain: options.ExplainOption = False,
+    as_json: options.JsonOption = False,
+    save: options.SaveOption = "",
+    accept_unknown: options.AcceptUnknownOption = None,
+    transport: options.TransportOption = "ssh",
+    ssh_config: options.SshConfig = "",
+    at_once: options.AtOnceOption = 0,
+    max_errors: options.MaxErrorsOption = 0,
+    timeout: options.TimeoutOption = 0.0,
+    limit: options.LimitOption = None,
+    exclude: options.ExcludeOption = None,
+    hosts_from: options.HostsFromOption = "",
+    retry_file: options.RetryFileOption = "",
 ) -> None:
     """Find the cause of a failure on this machine or on hosts over SSH: the limit or shortage, and what uses it up.
 
@@ -90,18 +86,17 @@ def diagnose(
 
     Example: triagebook diagnose web01 --symptom 'Cannot allocate memory'
 
+    Example: triagebook diagnose @web --exclude 'web9*' --retry-file left.txt
+
     Exit status: 0 healthy, 1 cause found, 2 usage, 3 inconclusive, 4 unreachable or failed, 5 refused by policy, 6 warning.
     """
     from triagebook.bot.cli import diagnose as face  # noqa: PLC0415 - light start: --help needs none of it
+    from triagebook.bot.cli.diagnose_options import DiagnoseOptions, inputs_of  # noqa: PLC0415 - as above
 
-    dialled: EarlyConnection | None = context.obj
-    is_for_these = dialled is not None and (dialled.hosts, dialled.ssh_config) == (tuple(hosts or ()), ssh_config)
-
-    inputs: dict[str, Any] = {"symptom": symptom, "unit": unit, "user": user, "pid": pid}
-    options = face.DiagnoseOptions(
-        hosts=tuple(hosts or ["localhost"]),
+    asked = DiagnoseOptions(
+        hosts=tuple(hosts or ()),
         runbook=runbook,
-        inputs={name: value for name, value in inputs.items() if value},
+        inputs=inputs_of(symptom=symptom, unit=unit, user=user, pid=pid),
         sample_s=sample,
         explain=explain,
         as_json=as_json,
@@ -111,9 +106,14 @@ def diagnose(
         ssh_config=ssh_config,
         at_once=at_once,
         max_errors=max_errors,
-        dialing=dialled.transport if dialled is not None and is_for_these and transport == "ssh" else None,
+        only=tuple(limit or ()),
+        exclude=tuple(exclude or ()),
+        hosts_from=hosts_from,
+        retry_file=retry_file,
+        timeout_s=timeout,
+        dialing=_early_transport(context.obj, tuple(hosts or ()), ssh_config) if transport == "ssh" else None,
     )
-    raise typer.Exit(face.run(options))
+    raise typer.Exit(face.run(asked))
 
 
 @app.command(short_help="Sample hosts continuously; report refusals and trends.")
@@ -124,7 +124,7 @@ def watch(
         float,
         typer.Option(metavar="SECONDS", help="Time between two samples; lengthened if sampling exceeds --host-cpu", min=1),
     ] = 10.0,
-    runbook: RunbookOption = "",
+    runbook: options.RunbookOption = "",
     host_cpu: Annotated[
         float,
         typer.Option(metavar="PERCENT", help="Largest share of one CPU that sampling may use on a host", min=0.01, max=100),
@@ -136,8 +136,8 @@ def watch(
     textfile: Annotated[
         str, typer.Option(metavar="FILE", help="Write metrics to this file for the textfile collector of node_exporter")
     ] = "",
-    transport: TransportOption = "ssh",
-    ssh_config: SshConfig = "",
+    transport: options.TransportOption = "ssh",
+    ssh_config: options.SshConfig = "",
 ) -> None:
     """Sample hosts continuously over one open session each; report refusals, trends and when a limit will be reached.
 

@@ -1,30 +1,26 @@
 """Run `triagebook diagnose`: one host or many, text or JSON, progress on standard error."""
 
-import gc
 import json
-import os
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-from triagebook.bot.render.text import Style, render
-from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.bot.cli.diagnose_options import DiagnoseOptions
+from triagebook.bot.render.style import style_of
+from triagebook.bot.render.text import render
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.question import Question, check_inputs
+from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.recording import save_answer
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.log import is_logged
-
-if TYPE_CHECKING:
-    from triagebook.bot.render.fleet import HostRow
-    from triagebook.tools.diagnosis.fleet import FleetBounds, Outcome
-    from triagebook.tools.ssh.transport import SshTransport
+from triagebook.tools.settings import Settings
+from triagebook.tools.transport.base import Timeouts
 
 EXIT_STATUS: Mapping[str, int] = {
     "healthy": 0,
@@ -36,44 +32,53 @@ EXIT_STATUS: Mapping[str, int] = {
     "not_asked": 4,
 }
 WORST_FIRST = (4, 3, 1, 6, 0)
-OPENSSH_AT_ONCE = 50  # each host costs a process
-NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host named gets a line
-
-
-@dataclass(frozen=True)
-class DiagnoseOptions:
-    """The options of `triagebook diagnose` as parsed from the command line."""
-
-    hosts: tuple[str, ...]
-    runbook: str = ""
-    inputs: Mapping[str, object] = field(default_factory=dict)
-    sample_s: float = 2.0
-    explain: bool = False
-    as_json: bool = False
-    save: str = ""
-    accepted: tuple[str, ...] = ()
-    transport: str = "ssh"
-    ssh_config: str = ""
-    at_once: int = 0
-    max_errors: int = 0
-    dialing: "SshTransport | None" = None
 
 
 def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Diagnose the hosts, print the answers and return the exit status."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
-    targets = setup.targets(settings, options.hosts, options.ssh_config)
-    if not targets:
-        raise UsageError(f"no hosts in {', '.join(options.hosts)}")
-    service = setup.service(settings, transport=options.transport, ssh_config=options.ssh_config, dialing=options.dialing)
+    targets = _targets(settings, options)
+    service = setup.service(
+        settings,
+        transport=options.transport,
+        ssh_config=options.ssh_config,
+        dialing=options.dialing,
+        timeouts=_timeouts(options.timeout_s),
+    )
     runbook = options.runbook or setup.default_runbook(settings, service.catalog)
     questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
     if options.save and len(questions) > 1:
         raise UsageError("--save works with one host only")
-    if len(questions) == 1:
+    if len(questions) == 1 and not options.retry_file:
         return _one(service, questions[0], options, out, err)
-    return _many(service, questions, options, out, err)
+    from triagebook.bot.cli.diagnose_many import INTERRUPTED, FleetOutput, ask_many  # noqa: PLC0415 - for many hosts only
+
+    statuses = ask_many(service, questions, options, FleetOutput(out, err, write_json))
+    return INTERRUPTED if statuses == ["interrupted"] else exit_status(statuses)
+
+
+def _targets(settings: Settings, options: DiagnoseOptions) -> tuple[TargetName, ...]:
+    """Return the hosts to diagnose: those named, or of a file, less those that the patterns leave out. Raises UsageError."""
+    names = options.hosts
+    if options.hosts_from or options.only or options.exclude:
+        from triagebook.bot.cli.diagnose_many import choose, names_in  # noqa: PLC0415 - for many hosts only
+
+        names = (*names, *names_in(options.hosts_from)) if options.hosts_from else names
+        return choose(setup.targets(settings, names, options.ssh_config), options.only, options.exclude)
+    targets = setup.targets(settings, names or ("localhost",), options.ssh_config)
+    if not targets:
+        raise UsageError(f"no hosts in {', '.join(names)}")
+    return targets
+
+
+def _timeouts(seconds: float) -> Timeouts | None:
+    """Return the time that each phase of a login may take when a person said how long to wait for a host; None: the usual ones."""
+    if not seconds:
+        return None
+    usual = Timeouts()
+    limited = {name: min(float(value), seconds) for name, value in vars(usual).items() if value is not None}
+    return replace(usual, **limited)
 
 
 def _one(service: Service, question: Question, options: DiagnoseOptions, out: TextIO, err: TextIO) -> int:
@@ -85,7 +90,7 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     if options.as_json:
         write_json(out, to_plain(answer.diagnosis))
     else:
-        out.write(render(answer.diagnosis, style_of(options, out)))
+        out.write(render(answer.diagnosis, style_of(out, explain=options.explain)))
     return exit_status([answer.diagnosis.status])
 
 
@@ -93,56 +98,6 @@ def write_json(out: TextIO, value: object) -> None:
     """Write a value as one line of JSON."""
     out.write(json.dumps(value, ensure_ascii=False) + "\n")
     out.flush()
-
-
-def _many(service: Service, questions: Sequence[Question], options: DiagnoseOptions, out: TextIO, err: TextIO) -> int:
-    """Print answers as they arrive. Of each host only its table row stays in memory, and with --json not even that."""
-    from triagebook.bot.render.fleet import render_table  # noqa: PLC0415 - for many hosts only
-    from triagebook.tools.diagnosis.fleet import fleet  # noqa: PLC0415
-
-    runbook = questions[0].runbook
-    check_inputs(service.catalog.load(runbook), questions[0])
-    gc.freeze()  # objects made before the first host live on: the garbage collector need not visit them again
-    rows: list[HostRow] = []
-    statuses: Counter[str] = Counter()
-    for number, outcome in enumerate(fleet(service, runbook, _bounds(options)).ask(questions), 1):
-        row = _row(outcome)
-        statuses[row.status] += 1
-        if outcome.error is not None:
-            err.write(f"triagebook: {outcome.error}\n")
-        elif err.isatty():
-            err.write(f"\r{number}/{len(questions)} hosts ")
-        if not options.as_json:
-            rows.append(row)
-        elif outcome.answer is not None:
-            write_json(out, to_plain(outcome.answer.diagnosis))
-        else:
-            write_json(out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
-        del outcome  # frees all facts of the host
-    if err.isatty():
-        err.write("\r\x1b[K")
-    if statuses["not_asked"]:
-        err.write(f"triagebook: stopped after {options.max_errors} errors; {statuses['not_asked']} hosts were not diagnosed\n")
-    if rows:
-        out.write(render_table(rows, style_of(options, out)))
-    return exit_status(statuses)
-
-
-def _row(outcome: "Outcome") -> "HostRow":
-    from triagebook.bot.render.fleet import HostRow, row_of  # noqa: PLC0415
-
-    if outcome.answer is not None:
-        return row_of(outcome.answer.diagnosis)
-    if outcome.error is not None:
-        return HostRow(outcome.question.target.text, "failed", outcome.error.reason, str(outcome.error))
-    return HostRow(outcome.question.target.text, "not_asked", "stopped by --max-errors before this host")
-
-
-def _bounds(options: DiagnoseOptions) -> "FleetBounds":
-    from triagebook.tools.diagnosis.fleet import AT_ONCE, FleetBounds  # noqa: PLC0415
-
-    at_once = options.at_once or (OPENSSH_AT_ONCE if options.transport == "openssh" else AT_ONCE)
-    return FleetBounds(at_once, options.max_errors)
 
 
 class _live_line:  # noqa: N801 - used as a function
@@ -164,9 +119,3 @@ def exit_status(statuses: Iterable[str]) -> int:
     """Return the exit status for these hosts: the first that occurs of 4, 3, 1, 6, 0."""
     present = {EXIT_STATUS[status] for status in statuses}
     return next((status for status in WORST_FIRST if status in present), 4)
-
-
-def style_of(options: DiagnoseOptions, out: TextIO) -> Style:
-    """Return the style of the output: colour on a terminal unless NO_COLOR is set or TERM is dumb."""
-    colour = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Style(colour=colour, explain=options.explain)

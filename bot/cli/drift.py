@@ -4,7 +4,7 @@ import json
 import sys
 
 from triagebook.bot.render.drift import render_drift
-from triagebook.bot.render.text import Style
+from triagebook.bot.render.style import style_of
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
@@ -42,6 +42,5 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
                 json.dumps({"schema": "triagebook/drift/v1", "hosts": len(found), **to_plain(row)}, ensure_ascii=False) + "\n"
             )
     elif found:
-        style = Style(colour=sys.stdout.isatty())
-        sys.stdout.write(render_drift(rows, len(found), style))
+        sys.stdout.write(render_drift(rows, len(found), style_of(sys.stdout)))
     return 4 if missing else 6 if any(row.outliers for row in rows) else 0

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from triagebook.bot.render.text import Style
+from triagebook.bot.render.style import style_of
 from triagebook.bot.render.watch import Screen, events, trend_line
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -156,9 +156,8 @@ class _Face:
     def __init__(self, options: WatchOptions, out: TextIO) -> None:
         self._as_json, self._out = options.as_json, out
         self._textfile = Textfile(Path(options.textfile)) if options.textfile else None
-        colour = out.isatty() and not os.environ.get("NO_COLOR")
         is_screen = not options.as_json and out.isatty() and os.environ.get("TERM") != "dumb"
-        self._screen = Screen(out, Style(colour=colour)) if is_screen else None
+        self._screen = Screen(out, style_of(out)) if is_screen else None
         self._told: dict[str, tuple[str, ...]] = {}
 
     def follow(self, seen: "queue.Queue[WatchUpdate | None]", watches: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from triagebook.bot.render.text import Style
+from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.quantities import quantity
 from triagebook.tools.diagnosis.drift import DriftRow, Value
 
@@ -15,27 +15,28 @@ def render_drift(rows: Sequence[DriftRow], hosts: int, style: Style) -> str:
     for row in rows:
         if row.outliers:
             usual = f"{row.usual_hosts} of {hosts} have {_value(row.usual, row.unit)}" if row.usual is not None else "no majority"
-            lines.append(f"{style.paint(row.setting, '1')}: {usual}{f'   {row.source}' if row.source else ''}")
-            lines += [
-                f"  {style.paint(_text_of_value(value, row.unit), '33')}  {_names(names)}" for value, names in row.others.items()
-            ]
-            lines += _unknown(row)
+            lines += style.wrap(f"{style.paint(row.setting, '1')}: {usual}{f'   {row.source}' if row.source else ''}", "", "    ")
+            for value, names in row.others.items():
+                lines += style.wrap(f"{style.paint(_text_of_value(value, row.unit), '33')}  {_names(names)}", "  ", "    ")
+            lines += _unknown(row, style)
     unclear = [row for row in rows if row.unknown and not row.outliers]
     if unclear:
         lines += ["", "Unknown on some hosts, equal on the others:"] if lines else ["Unknown on some hosts, equal on the others:"]
         for row in unclear:
-            lines.append(
-                f"  {row.setting}: {_value(row.usual, row.unit) if row.usual is not None else 'unknown'} on {row.usual_hosts}"
-            )
-            lines += [f"  {line}" for line in _unknown(row)]
+            usual = f"{_value(row.usual, row.unit)} on {row.usual_hosts}" if row.usual is not None else "known on none"
+            lines += style.wrap(f"{row.setting}: {usual}", "  ", "    ")
+            lines += [f"  {line}" for line in _unknown(row, style)]
     equal = [f"{row.setting} {_value(row.usual, row.unit)}" for row in rows if not row.unknown and not row.outliers]
     if equal:
-        lines += [*([""] if lines else []), f"Equal on all {hosts}: {', '.join(equal)}"]
+        lines += [*([""] if lines else []), *style.wrap(f"Equal on all {hosts}: {', '.join(equal)}", "", "  ")]
     return "\n".join(lines) + "\n"
 
 
-def _unknown(row: DriftRow) -> list[str]:
-    return [f"  unknown ({reason})  {_names(names)}" for reason, names in row.unknown.items()]
+def _unknown(row: DriftRow, style: Style) -> list[str]:
+    lines = []
+    for reason, names in row.unknown.items():
+        lines += style.wrap(f"unknown ({reason})  {_names(names)}", "  ", "    ")
+    return lines
 
 
 def _names(names: Sequence[str]) -> str:

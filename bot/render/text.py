@@ -4,11 +4,12 @@ Colour only where the caller says the output is a terminal and NO_COLOR is unset
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from triagebook.bot.render import chart
-from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Verdict
-from triagebook.runbooks.engine.quantities import as_count, quantity
+from triagebook.bot.render.style import WIDTH, Style
+from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, OfferedRemediation, Verdict
+from triagebook.runbooks.engine.quantities import quantity
 
 GAUGE_WIDTH = 24
 STATUS_WORDS = {
@@ -25,40 +26,30 @@ ACTIVE_WORDS = {
     "near": "close to the limit",
     "trend": "heading for the limit",
 }
+OUTCOME_WORDS = {"matched": "FOUND", "cleared": "ruled out", "unknown": "NOT JUDGED", "skipped": "not looked at"}
 _COLOURS = {"healthy": "32", "warning": "33", "cause_found": "31;1", "inconclusive": "35", "unreachable": "35"}
-
-
-@dataclass(frozen=True)
-class Style:
-    """How to print: with colour or without, everything (`--explain`) or only what matters."""
-
-    colour: bool = False
-    explain: bool = False
-
-    def paint(self, text: str, code: str) -> str:
-        """Return the text in that colour if colour is on."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
 
 
 def render(diagnosis: Diagnosis, style: Style) -> str:
     """Return the whole answer for one host, ending in a newline."""
-    lines = [_title(diagnosis, style), "", *_wrap(diagnosis.headline)]
+    lines = [_title(diagnosis, style), "", *style.wrap(diagnosis.headline)]
     if diagnosis.verdict is not None:
         lines += ["", *_verdict(diagnosis.verdict, diagnosis.facts, style)]
     if diagnosis.also:
         lines += ["", "Also:"]
         for verdict in diagnosis.also[:6]:
-            lines += _wrap(f"{_word(verdict)}: {verdict.summary}{_relation(verdict)}", "  ", "    ")
+            lines += style.wrap(f"{_word(verdict)}: {verdict.summary}{_relation(verdict)}", "  ", "    ")
         if len(diagnosis.also) > 6:
             lines.append(f"  and {len(diagnosis.also) - 6} more (--json has them)")
     lines += _remainder(diagnosis, style)
     if diagnosis.next:
         lines += ["", "What to do:"]
-        lines += [line for text in diagnosis.next for line in _wrap(text, "  - ", "    ")]
+        lines += [line for text in diagnosis.next for line in style.wrap(text, "  - ", "    ")]
     lines += _remediations(diagnosis.remediations, style)
     if style.explain:
-        lines += _facts(diagnosis.facts)
-    lines += ["", style.paint(_footer(diagnosis), "2")]
+        lines += [*_checks(diagnosis.checks, style), *_facts(diagnosis.facts, style)]
+    footer = _footer(diagnosis)
+    lines += ["", *(style.paint(line, "2") for line in (style.wrap(footer) if style.width < WIDTH else [footer]))]
     return "\n".join(lines) + "\n"
 
 
@@ -84,25 +75,24 @@ def _relation(verdict: Verdict) -> str:
 
 
 def _verdict(verdict: Verdict, facts: Sequence[FactEntry], style: Style) -> list[str]:
-    lines = [f"Cause     {_word(verdict)}{_relation(verdict)}"]
+    lines = style.wrap(f"{_word(verdict)}{_relation(verdict)}", "Cause     ", "          ")
     culprit = verdict.culprit
     more = [f"{name} {value}" for name, value in (("unit", culprit.unit), ("user", culprit.user), ("PID", culprit.pid)) if value]
     more = [part for part in more if not part.endswith(f" {culprit.id}")]
     named = f" ({', '.join(more)})" if more else ""
-    lines.append(f"Culprit   {culprit.kind} {culprit.id}{named}")
+    lines += style.wrap(f"{culprit.kind} {culprit.id}{named}", "Culprit   ", "          ")
     if verdict.limit is not None:
         used = verdict.usage.value if verdict.usage else None
         text = f"{quantity(used, '' if verdict.limit.unit != 'bytes' else 'bytes')} of " if used is not None else ""
         lines.append(
             f"Limit     {gauge(used, verdict.limit.value, style)}{text}{quantity(verdict.limit.value, verdict.limit.unit)}"
         )
-        lines.append(f"          {verdict.limit.name}, read from {verdict.limit.source}")
+        lines += style.wrap(f"{verdict.limit.name}, read from {verdict.limit.source}", "          ", "          ")
     if verdict.since:
-        lines.append(f"Since     {verdict.since}")
+        lines += style.wrap(verdict.since, "Since     ", "          ")
     cited = [entry for entry in facts if entry.id in verdict.evidence]
     if cited:
-        lines.append("Evidence")
-        lines += [f"  {line}" for line in _fact_lines(cited)]
+        lines += ["Evidence", *_fact_lines(cited, style)]
     if verdict.consumers:
         unit = verdict.limit.unit if verdict.limit else ""
         lines.append("Used by")
@@ -114,7 +104,7 @@ def _verdict(verdict: Verdict, facts: Sequence[FactEntry], style: Style) -> list
 
 def gauge(used: float | None, limit: float, style: Style) -> str:
     """Return a gauge such as `[##########----] 104 %  `, empty if there is nothing to show. It is never more than full."""
-    full, free = chart.gauge(used, limit, GAUGE_WIDTH, "#-")
+    full, free = chart.gauge(used, limit, min(GAUGE_WIDTH, style.width // 4), "#-")
     if used is None or not full + free:
         return ""
     share = max(0.0, used / limit)
@@ -122,64 +112,92 @@ def gauge(used: float | None, limit: float, style: Style) -> str:
     return f"[{style.paint(full, code)}{free}] {share * 100:.0f} %  "
 
 
-def _fact_lines(entries: Iterable[FactEntry]) -> list[str]:
+def _fact_lines(entries: Iterable[FactEntry], style: Style, indent: str = "  ") -> list[str]:
+    """Return a line a fact, in columns; where one does not fit, where it was read stands on a line of its own below it."""
     rows = []
     for entry in entries:
         values = list(dict.fromkeys(quantity(reading.value, entry.unit) for reading in entry.readings))
         value = " -> ".join(values) if values else f"not readable: {entry.unreadable}"
         rows.append((entry.id, value, entry.source))
     width = min(56, max((len(row[0]) for row in rows), default=0))
-    return [f"{name:<{width}}  {value}{f'   {source}' if source else ''}" for name, value, source in rows]
+    lines = []
+    for name, value, source in rows:
+        line = f"{indent}{name:<{width}}  {value}{f'   {source}' if source else ''}"
+        if len(line) <= style.width:
+            lines.append(line)
+        else:
+            lines += style.wrap(f"{name}  {value}", indent, f"{indent}    ")
+            lines += style.wrap(source, f"{indent}    ", f"{indent}    ") if source else []
+    return lines
 
 
 def _remainder(diagnosis: Diagnosis, style: Style) -> list[str]:
     lines: list[str] = []
     cleared = [check.id for check in diagnosis.checks if check.outcome == "cleared"]
     if cleared:
-        lines += ["", *_wrap(", ".join(cleared), "Ruled out: ", "           ")]
+        lines += ["", *style.wrap(", ".join(cleared), "Ruled out: ", "           ")]
     if diagnosis.unknown:
         lines += ["", style.paint("Could not be judged:", "35")]
         for item in diagnosis.unknown:
             which = f" ({', '.join(item.which)})" if item.which else ""
-            lines += _wrap(f"{item.check}: {item.because}{which}", "  ", "    ")
-    lines += [f"Accepted: {caveat}" for caveat in diagnosis.caveats]
-    lines += [f"Cut short: {item}" for item in diagnosis.truncated]
+            lines += style.wrap(f"{item.check}: {item.because}{which}", "  ", "    ")
+    for caveat in diagnosis.caveats:
+        lines += style.wrap(caveat, "Accepted: ", "          ")
+    for cut in diagnosis.truncated:
+        lines += style.wrap(cut, "Cut short: ", "           ")
     return lines
 
 
 def _remediations(offers: Sequence[OfferedRemediation], style: Style) -> list[str]:
+    """Return the offered changes. A command stands alone on its line, and what undoes a change apart from the change."""
     if not offers:
         return []
-    lines = ["", "Changes that would help (nothing was changed; each needs approval):"]
+    lines = ["", *style.wrap("Changes that would help (nothing was changed; each needs approval):")]
     for offer in offers:
         undo = "cannot be undone" if offer.undo == "none" else "can be undone"
-        lines.append(f"  {style.paint(offer.id, '1')}  {offer.title}: {offer.culprit} (risk {offer.risk}, {undo})")
+        lines += style.wrap(f"{offer.title}: {offer.culprit} (risk {offer.risk}, {undo})", f"  {offer.id}  ", "    ")
         for name, bounds in offer.params.items():
             if bounds.min is not None and bounds.max is not None and bounds.min != bounds.max:
-                lines.append(f"    {name}: {as_count(bounds.default)} (from {as_count(bounds.min)} to {as_count(bounds.max)})")
-        lines += _wrap(offer.disruption, "    disturbs: ", "              ")
-        lines += [f"    by hand:  {command}" for command in offer.commands]
-        lines += [f"    undo:     {command}" for command in offer.undo_commands]
+                lines.append(f"    {name}: {bounds.default} (from {bounds.min} to {bounds.max})")
+        lines += style.wrap(offer.disruption, "    disturbs: ", "              ")
+        lines += _commands("by hand, as root on that host:", offer.commands)
+        lines += _commands("to undo it:", offer.undo_commands)
     return lines
 
 
-def _facts(entries: Sequence[FactEntry]) -> list[str]:
-    return ["", "Facts", *(f"  {line}" for line in _fact_lines(entries))] if entries else []
+def _commands(title: str, commands: Sequence[str]) -> list[str]:
+    return [f"    {title}", *(f"        {command}" for command in commands)] if commands else []
+
+
+def _checks(checks: Sequence[CheckResult], style: Style) -> list[str]:
+    """Return every check with the figures it was judged by, and the files they were read from."""
+    if not checks:
+        return []
+    lines = ["", "Checks, with the figures each was judged by"]
+    for check in checks:
+        lines += style.wrap(f"{OUTCOME_WORDS[check.outcome]}: {check.says.removeprefix('cleared: ')}", f"  {check.id}  ", "    ")
+        lines += _fact_lines(check.figures, style, "    ")
+    return lines
+
+
+def _facts(entries: Sequence[FactEntry], style: Style) -> list[str]:
+    return ["", "Facts", *_fact_lines(entries, style)] if entries else []
 
 
 def _footer(diagnosis: Diagnosis) -> str:
     target = diagnosis.target
-    parts = [f"{diagnosis.runbook.id}@{diagnosis.runbook.version} {diagnosis.runbook.digest[7:19]}", f"{diagnosis.duration_ms} ms"]
+    parts = [f"{diagnosis.runbook.id}@{diagnosis.runbook.version} {diagnosis.runbook.digest[7:19]}"]
+    parts += [local_time(diagnosis.started_at), f"{diagnosis.duration_ms} ms"]
     parts += [f"{len(diagnosis.samples)} sample{'s' if len(diagnosis.samples) != 1 else ''}"] if diagnosis.samples else []
     parts += [f"via {target.transport}"] if target.transport else []
     if target.cpu_ms is not None and target.bytes is not None:
         parts.append(f"cost the host {target.cpu_ms:.0f} ms CPU, {target.bytes} bytes, {target.forks} forks")
-    return " · ".join([*parts, *target.notes[:2], diagnosis.id])
+    return " | ".join([*parts, *target.notes[:2], diagnosis.id])
 
 
-def _wrap(text: str, first: str = "", rest: str = "", width: int = 110) -> list[str]:
-    import textwrap  # noqa: PLC0415
-
-    return textwrap.wrap(
-        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    ) or [first]
+def local_time(moment: str) -> str:
+    """Return an RFC 3339 time in the reader's own zone, which is named: `2026-11-29 16:14:17 EST`."""
+    try:
+        return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    except ValueError:
+        return moment

@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TextIO
 
 from triagebook.bot.render.chart import chart
-from triagebook.bot.render.text import STATUS_WORDS, Style
+from triagebook.bot.render.style import Style
+from triagebook.bot.render.text import STATUS_WORDS
 from triagebook.runbooks.engine.quantities import as_duration, quantity
 from triagebook.tools.watch.observation import HeadingLimit, Observation, WatchUpdate
 
@@ -15,7 +17,7 @@ MAX_TRENDS = 3
 
 def events(observation: Observation, *, is_first: bool) -> list[str]:
     """Return a line for each event of this sample; none if nothing happened."""
-    stamp = f"{observation.at[11:19]}  {observation.host}"
+    stamp = f"{clock(observation.at)}  {observation.host}"
     lines = [f"{stamp}  {STATUS_WORDS[observation.status]}: {observation.headline}"] if is_first else []
     lines += [f"{stamp}  {text}" for text in observation.changes]
     if observation.status == "unreachable" and not is_first and observation.changes:
@@ -46,35 +48,51 @@ class Screen:
         self._drawn = 0
 
     def show(self, seen: WatchUpdate, lines: Sequence[str]) -> None:
-        """Print the events and redraw the state."""
+        """Print the events and redraw the state, which is never higher than the terminal: what has scrolled cannot be erased."""
         self._latest[seen.observation.host] = seen
-        width = shutil.get_terminal_size().columns
-        block = [line[: width - 1] for line in self._block(width)]
+        size = shutil.get_terminal_size()
+        block = [line[: size.columns - 1] for line in self._block(size.columns, size.lines - 1)[: size.lines - 1]]
         erase = f"\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
         self._out.write(erase + "".join(f"{line}\n" for line in (*lines, *block)))
         self._out.flush()
         self._drawn = len(block)
 
-    def _block(self, width: int) -> list[str]:
+    def _block(self, width: int, height: int) -> list[str]:
+        """Return the state of all hosts and a chart, as much of it as `height` lines hold: hosts before trends before the chart."""
         hosts = sorted(self._latest.values(), key=_worst_first)
-        lines = [""]
-        for seen in hosts[:MAX_HOSTS]:
-            one = seen.observation
-            cost = f", {one.cost.cpu_ms:.0f} ms CPU there so far" if one.cost.cpu_ms is not None else ""
-            pace = f"next in {one.cost.pace_s:g} s"
-            lines.append(f"{one.at[11:19]}  {one.host}  {STATUS_WORDS[one.status]}  sample {one.sample}, {pace}{cost}")
-            lines += [f"    {trend_line(item)}" for item in one.trends[:MAX_TRENDS]]
-        if len(hosts) > MAX_HOSTS:
-            lines.append(f"and {len(hosts) - MAX_HOSTS} more hosts")
         drawn = max(hosts, key=lambda seen: seen.course[-1][0] / seen.course[-1][1] if seen.course else 0.0)
-        if drawn.course:
-            used, limit = drawn.course[-1]
-            lines += [
-                "",
-                f"{drawn.observation.host}: {drawn.course_of}, {used / limit * 100:.0f} % in use",
-                *chart(drawn.course, width),
-            ]
-        return lines
+        picture = _picture(drawn, width) if drawn.course else []
+        if len(picture) > max(0, height - 4 - min(len(hosts), MAX_HOSTS)):
+            picture = []
+        room = max(1, height - len(picture) - 2)  # a line above, and one for those that do not fit
+        lines, shown = [""], 0
+        most = min(MAX_HOSTS, room)
+        trends = room - min(len(hosts), most)
+        for seen in hosts[:most]:
+            own = [f"    {trend_line(item)}" for item in seen.observation.trends[:MAX_TRENDS]][: max(0, trends)]
+            lines += [_state_line(seen.observation), *own]
+            trends, shown = trends - len(own), shown + 1
+        if len(hosts) > shown:
+            lines.append(f"and {len(hosts) - shown} more hosts")
+        return [*lines, *picture]
+
+
+def _state_line(one: Observation) -> str:
+    cost = f", {one.cost.cpu_ms:.0f} ms CPU there so far" if one.cost.cpu_ms is not None else ""
+    return f"{clock(one.at)}  {one.host}  {STATUS_WORDS[one.status]}  sample {one.sample}, next in {one.cost.pace_s:g} s{cost}"
+
+
+def _picture(drawn: WatchUpdate, width: int) -> list[str]:
+    used, limit = drawn.course[-1]
+    return ["", f"{drawn.observation.host}: {drawn.course_of}, {used / limit * 100:.0f} % in use", *chart(drawn.course, width)]
+
+
+def clock(moment: str) -> str:
+    """Return the time of day of an RFC 3339 time in the reader's own zone, which is named."""
+    try:
+        return f"{datetime.fromisoformat(moment).astimezone():%H:%M:%S %Z}"
+    except ValueError:
+        return moment[11:19]
 
 
 def _worst_first(seen: WatchUpdate) -> tuple[int, str]:

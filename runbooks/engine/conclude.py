@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from triagebook.runbooks.engine import citing, heading, model, naming, offers, rules, symptoms, template
+from triagebook.runbooks.engine.check_results import to_result, to_unknown
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import (
     CheckResult,
     FactEntry,
-    Findings,
     LoginResult,
     OfferedRemediation,
     Status,
@@ -16,9 +16,8 @@ from triagebook.runbooks.engine.diagnosis import (
     Verdict,
 )
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, element_name, triage, with_element
+from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, triage, with_element
 
-MAX_UNKNOWN_NAMES = 8
 MAX_VERDICTS = 24
 _REACHED = {"now", "at_limit"}
 
@@ -73,7 +72,7 @@ def conclude(
     outcomes = heading.with_trends(tuple(outcomes) or triage(runbook, facts, len(history)), trends or {})
     ranked = _rank(runbook, outcomes, facts, error_class)
     omitted, ranked = max(0, len(ranked) - MAX_VERDICTS), ranked[:MAX_VERDICTS]
-    unknown = tuple(_unknown(result) for result in outcomes if result.outcome == "unknown")
+    unknown = tuple(to_unknown(result) for result in outcomes if result.outcome == "unknown")
     caveats = tuple(f"{item.check} could not be judged: {item.because}" for item in unknown if item.check in accepted)
     verdicts = [item.verdict for item in ranked]
     status = _status(
@@ -91,7 +90,7 @@ def conclude(
         headline=_headline(runbook, status, verdicts, facts, unknown, is_open=is_open),
         verdict=verdicts[0] if verdicts else None,
         also=tuple(verdicts[1:]),
-        checks=tuple([_result(result, facts) for result in outcomes]),
+        checks=tuple([to_result(result, history) for result in outcomes]),
         unknown=unknown,
         facts=tuple(cited.values()),
         remediations=offers.offers_for(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
@@ -231,30 +230,6 @@ def _about_text(runbook: model.Runbook, facts: Facts) -> str:
 def _next_unexplained(runbook: model.Runbook, facts: Facts) -> tuple[str, ...]:
     advice = runbook.unexplained.next if runbook.unexplained is not None else ()
     return tuple(template.render(item.text, facts) for item in _applicable(advice, facts))
-
-
-def _unknown(result: CheckOutcome) -> Unknown:
-    findings = result.of("unknown")
-    names = [name for finding in findings if (name := element_name(finding))]
-    because = next((finding.because for finding in findings if finding.because), result.partial)
-    more = len(names) - MAX_UNKNOWN_NAMES
-    shown = names[:MAX_UNKNOWN_NAMES] + ([f"and {more} more"] if more > 0 else [])
-    return Unknown(result.check.id, because, tuple(shown))
-
-
-def _result(result: CheckOutcome, facts: Facts) -> CheckResult:
-    found = [finding.outcome for finding in result.findings]
-    counts = Findings(found.count("matched"), found.count("cleared") + result.counted, found.count("unknown"))
-    outcome = result.outcome
-    if outcome == "matched":
-        first = result.of("matched")[0]
-        says = heading.summary(result.check, first, facts)
-        says = says or template.render((first.state and first.state.says) or result.check.says, with_element(facts, first))
-    elif outcome == "unknown":
-        says = f"could not be judged: {_unknown(result).because}"
-    else:
-        says = f"cleared ({counts.cleared} looked at)" if result.check.each else "cleared"
-    return CheckResult(result.check.id, cast(Any, outcome), counts, says)
 
 
 def _growth_sentences(ranked: Sequence[_Ranked], trends: heading.Trends) -> tuple[str, ...]:

@@ -118,25 +118,6 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class CheckResult:
-    """One line of what was looked at."""
-
-    id: str
-    outcome: Outcome
-    findings: Findings
-    says: str
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """What could not be judged, why, and which elements."""
-
-    check: str
-    because: str
-    which: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Reading:
     """One value of a fact, by sample number (1 is the first)."""
 
@@ -153,6 +134,26 @@ class FactEntry:
     source: str = ""
     readings: tuple[Reading, ...] = ()
     unreadable: str = ""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One line of what was looked at. `figures` are the facts of what came nearest to its limit, also where it was ruled out."""
+
+    id: str
+    outcome: Outcome
+    findings: Findings
+    says: str
+    figures: tuple[FactEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What could not be judged, why, and which elements."""
+
+    check: str
+    because: str
+    which: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

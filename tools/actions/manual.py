@@ -16,6 +16,7 @@ from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools.actions import ACTIONS
 from triagebook.tools.actions.action import Lines, ManualChange
+from triagebook.tools.actions.without_fork import is_out_of_tasks, without_fork
 
 if TYPE_CHECKING:
     from triagebook.runbooks.engine.conclude import Conclusion  # imports the templates
@@ -35,7 +36,10 @@ def manual_lines(name: str, change: ManualChange) -> Lines:
 
 
 def with_commands(offer: OfferedRemediation, conclusion: "Conclusion", history: Sequence[Facts]) -> OfferedRemediation:
-    """Return the offer with its command lines at the default parameters; as root on that host."""
+    """Return the offer with its command lines at the default parameters; as root on that host.
+
+    On a host without a free task they are lines of shell builtins: a program would not start.
+    """
     verdicts = [item for item in (conclusion.verdict, *conclusion.also) if item is not None]
     verdict = next(item for item in verdicts if item.cause == offer.cause and item.culprit.id == offer.culprit)
     params = {name: bounds.default for name, bounds in offer.params.items()}
@@ -43,4 +47,6 @@ def with_commands(offer: OfferedRemediation, conclusion: "Conclusion", history: 
         commands, undo = manual_lines(offer.action, ManualChange(params, verdict, history[-1]))
     except TriagebookError as error:  # an offer at its bounds, a fact that is missing, a runbook that lint would refuse
         return replace(offer, commands=(f"# cannot be written down from these facts: {error}",), undo_commands=())
+    if is_out_of_tasks(history[-1]):
+        return replace(offer, commands=without_fork(commands), undo_commands=without_fork(undo))
     return replace(offer, commands=tuple(map(shlex.join, commands)), undo_commands=tuple(map(shlex.join, undo)))

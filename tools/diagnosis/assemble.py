@@ -25,6 +25,7 @@ from triagebook.runbooks.engine.triage import CheckOutcome, Facts
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions.manual import with_commands
+from triagebook.tools.actions.without_fork import console_lines
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
@@ -142,7 +143,7 @@ class DiagnosisRun:
         error_class = rule_inputs(self.runbook, self.question.inputs)["symptom_class"]
         empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
         if meaning is not None:
-            empty = replace(empty, next=(meaning.says, *_suspects_text(meaning)))
+            empty = replace(empty, next=(meaning.says, *_suspects_text(meaning), *console_lines(self.runbook, meaning.suspects)))
         return Answer(self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=()), ())
 
 

@@ -41,12 +41,19 @@ def runbooks(settings: Settings) -> Catalog:
     return catalog(settings.runbook_paths, FileCache(settings.cache / "runbooks") if settings.cache else None)
 
 
-def service(settings: Settings, *, transport: str = "ssh", ssh_config: str = "", dialing: "SshTransport | None" = None) -> Service:
+def service(
+    settings: Settings,
+    *,
+    transport: str = "ssh",
+    ssh_config: str = "",
+    timeouts: Timeouts | None = None,
+    dialing: "SshTransport | None" = None,
+) -> Service:
     """A service for this person: their ssh configuration, their keys, their known hosts. A running watch is asked first.
 
     `dialing` is the transport that has begun to connect (`dial.dial`).
     """
-    ordinary = transports(settings, transport=transport, ssh_config=ssh_config, dialing=dialing)
+    ordinary = transports(settings, transport=transport, ssh_config=ssh_config, timeouts=timeouts, dialing=dialing)
 
     def transport_for(target: TargetName) -> Transport:
         if not has_watch(settings):

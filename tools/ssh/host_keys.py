@@ -81,7 +81,7 @@ class HostKeyCheck:
         return (
             f"the host key of {self.known.name} is not the known one: the host shows {_show(key)}; {known}."
             f"{_because(refusal)} Somebody may be in between. If you know that the host was reinstalled: "
-            f"ssh-keygen -R {shlex.quote(self.known.name)} -f {shlex.quote(file)} && {self._scan(key, file)}"
+            f"`ssh-keygen -R {shlex.quote(self.known.name)} -f {shlex.quote(file)} && {self._scan(key, file)}`"
         )
 
     def _unknown_key_message(self, key: bytes, refusal: str) -> str:
@@ -90,7 +90,7 @@ class HostKeyCheck:
             f"the host key of {self.known.name} is unknown: the host shows {_show(key)}; known: none in "
             f"{', '.join(self.known.files) or 'no file'}.{_because(refusal)} Compare it with `ssh-keygen -lf "
             f"/etc/ssh/ssh_host_{_short(key)}_key.pub` on the host's console, and if it is the same: "
-            f"{self._scan(key, file)}"
+            f"`{self._scan(key, file)}`"
         )
 
     def _scan(self, key: bytes, file: str) -> str:

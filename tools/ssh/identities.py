@@ -6,6 +6,7 @@ A key file is read only when its turn comes to sign. What cannot be used is a re
 import base64
 import binascii
 import os
+import shlex
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -124,7 +125,7 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 def _encrypted_key_message(path: Path) -> str:
-    return f"{path} is encrypted and no agent holds it: ssh-add {path}"
+    return f"{path} is encrypted and no agent holds it: `ssh-add {shlex.quote(str(path))}`"
 
 
 def _read_private(path: Path) -> bytes:

@@ -56,9 +56,17 @@ def prose(*runs: dict[str, Any]) -> Block:
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(runs)}]}
 
 
+def runs(text: str) -> list[dict[str, Any]]:
+    """Return literal rich text in which what stands between backticks is code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # a backtick without its pair is a character like any other
+        return [run(text)]
+    return [run(piece, mono=number % 2 == 1) for number, piece in enumerate(pieces) if piece] or [run("")]
+
+
 def bullets(title: str, items: Iterable[str]) -> Block:
-    """Return a bold line and a list of literal items under it."""
-    rows = [{"type": "rich_text_section", "elements": [run(item)]} for item in items]
+    """Return a bold line and a list of literal items under it; commands between backticks are shown as code."""
+    rows = [{"type": "rich_text_section", "elements": runs(item)} for item in items]
     first = {"type": "rich_text_section", "elements": [run(title, bold=True)]}
     return {"type": "rich_text", "elements": [first, {"type": "rich_text_list", "style": "bullet", "elements": rows}]}
 

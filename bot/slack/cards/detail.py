@@ -7,7 +7,7 @@ from triagebook.bot.slack.cards.blocks import Block, prose, run
 from triagebook.bot.slack.cards.blocks import fixed_width as box
 from triagebook.bot.slack.cards.limits import Card, Part, card
 from triagebook.bot.slack.cards.wording import OUTCOMES, bounds, columns, undo_text, unknown_text, urgency, value_of
-from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, OfferedRemediation
+from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, OfferedRemediation
 
 LINES = 24  # of a box
 CHARACTERS = 2400
@@ -18,7 +18,7 @@ def detail(diagnosis: Diagnosis) -> tuple[Card, ...]:
     """Return the messages of the thread, in order."""
     return (
         card(_checks(diagnosis), f"Checks of {mrkdwn.escape(diagnosis.host.name)}", ELSEWHERE),
-        *([card(_evidence(diagnosis), "Evidence", ELSEWHERE)] if diagnosis.facts else []),
+        *([card(found, "Evidence", ELSEWHERE)] if (found := _evidence(diagnosis)) else []),
         *([card(_by_hand(diagnosis.remediations), "Changes by hand", ELSEWHERE)] if diagnosis.remediations else []),
     )
 
@@ -42,34 +42,42 @@ def _checks(diagnosis: Diagnosis) -> Iterator[Part]:
 
 
 def _result_text(check: CheckResult) -> str:
+    """Return how a check ended, with its figure: `237 of 192731 tasks`."""
     found = check.findings
-    if check.outcome == "cleared":
+    if check.outcome == "cleared" and not check.figures:
         return f"{found.cleared} looked at" if found.cleared else "none to look at"
     rest = f" ({found.unknown} not judged)" if check.outcome == "matched" and found.unknown else ""
-    return f"{check.says}{rest}"
+    return f"{check.says.removeprefix('cleared: ')}{rest}"
 
 
 def _evidence(diagnosis: Diagnosis) -> list[Part]:
+    """Return the facts that the verdict cites, then for each other check the figures that it was judged by."""
+    parts = list(boxes("Evidence", _fact_lines(diagnosis.facts))) if diagnosis.facts else []
+    cited = {entry.id for entry in diagnosis.facts}
     lines = []
-    for entry in diagnosis.facts:
+    for check in diagnosis.checks:
+        if figures := [entry for entry in check.figures if entry.id not in cited]:
+            lines += [f"{check.id}: {OUTCOMES[check.outcome]}", *(f"  {line}" for line in _fact_lines(figures))]
+    return [*parts, *(boxes("What each other check was judged by", lines, spare=2) if lines else [])]
+
+
+def _fact_lines(entries: Iterable[FactEntry]) -> list[str]:
+    lines = []
+    for entry in entries:
         lines.append(f"{mrkdwn.exact(entry.id, 200)} = {mrkdwn.exact(value_of(entry), 200)}")
         if entry.source:
             lines.append(f"    {mrkdwn.exact(entry.source, 200)}")
-    return list(boxes("Evidence", lines)) if lines else []
+    return lines
 
 
 def _by_hand(offers: Sequence[OfferedRemediation]) -> Iterator[Part | Block]:
+    """Return each change and what undoes it in boxes of their own: whoever copies one box runs one thing."""
     yield prose(run("Changes by hand. ", bold=True), run("Nothing was changed. A person with root on the host may run these."))
     for offer in offers:
-        lines = [
-            *(
-                f"# {line}"
-                for line in (f"risk {offer.risk}, {undo_text(offer.undo)}", *bounds(offer), f"disturbs: {offer.disruption}")
-            ),
-            *offer.commands,
-            *(["# undo", *offer.undo_commands] if offer.undo_commands else []),
-        ]
+        about = (f"risk {offer.risk}, {undo_text(offer.undo)}", *bounds(offer), f"disturbs: {offer.disruption}")
+        lines = [*(f"# {line}" for line in about), *offer.commands]
         yield from boxes(mrkdwn.plain(f"{offer.id}: {offer.title}: {offer.culprit}"), lines)
+        yield from boxes(mrkdwn.plain(f"To undo {offer.id} afterwards"), offer.undo_commands, spare=2)
 
 
 def _cost(diagnosis: Diagnosis) -> Iterator[str]:

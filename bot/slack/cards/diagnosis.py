@@ -15,6 +15,7 @@ from triagebook.bot.slack.cards.blocks import (
     note,
     prose,
     run,
+    runs,
 )
 from triagebook.bot.slack.cards.limits import FALLBACK, Card, Part, card
 from triagebook.bot.slack.cards.wording import (
@@ -35,6 +36,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis, Verdict
 from triagebook.runbooks.engine.quantities import quantity
 
 MAX_EVIDENCE, MAX_ALSO, MAX_UNKNOWN, MAX_CONSUMERS, MAX_NEXT = 6, 3, 4, 3, 2
+MAX_NEXT_UNREACHABLE = 8
 NAME_WIDTH = 22  # of a fact, so that a line fits on a telephone
 
 
@@ -61,8 +63,8 @@ def verdict(diagnosis: Diagnosis, origin: Origin, tokens: Tokens, pending: str =
     if diagnosis.verdict is not None:
         parts += _verdict(diagnosis, diagnosis.verdict)
     parts += _unknowns(diagnosis)
-    if diagnosis.next:
-        parts.append(Part(bullets("What to do", map(mrkdwn.plain, diagnosis.next[:MAX_NEXT])), 3, len(diagnosis.next[:MAX_NEXT])))
+    if advice := _advice(diagnosis):
+        parts.append(Part(bullets("What to do", [mrkdwn.plain(text) for text in advice]), 3, len(advice)))
     parts += _outcomes(diagnosis)
     if pending:
         parts.append(note(f"⏳ {pending}"))
@@ -107,7 +109,7 @@ def _headline(diagnosis: Diagnosis) -> Iterator[Block]:
     else:
         first, stop, rest = diagnosis.headline.partition(". ")
         main = first + stop.strip()
-    yield prose(run(mrkdwn.plain(main, 600), bold=True), *([run(f"\n{mrkdwn.plain(rest, 600)}")] if rest else []))
+    yield prose(run(mrkdwn.plain(main, 600), bold=True), *(runs(f"\n{mrkdwn.plain(rest, 600)}") if rest else []))
 
 
 def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
@@ -166,6 +168,11 @@ def _outcomes(diagnosis: Diagnosis) -> Iterator[Part | Block]:
         yield Part(note(f"Cut short: {text}"), 1)
 
 
+def _advice(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Return what the card says to do. Of a host without a session that is all there is: what to type at its console."""
+    return diagnosis.next[: MAX_NEXT_UNREACHABLE if diagnosis.status == "unreachable" else MAX_NEXT]
+
+
 def _buttons(diagnosis: Diagnosis, tokens: Tokens) -> list[dict[str, object]]:
     """Return the buttons of the card. None changes a host: a fix is proposed in a form and approved elsewhere."""
     wanted = [
@@ -193,7 +200,7 @@ def _plain_lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"Not looked at: {', '.join(skipped)}"
     if cleared := checks_of(diagnosis, "cleared"):
         yield f"Ruled out: {', '.join(cleared)}"
-    yield from (f"What to do: {text}" for text in diagnosis.next[:MAX_NEXT])
+    yield from (f"What to do: {text}" for text in _advice(diagnosis))
     if diagnosis.remediations:
         yield f"Fixes that can be proposed: {', '.join(dict.fromkeys(offer.id for offer in diagnosis.remediations))}"
     yield f"{diagnosis.runbook.id}@{diagnosis.runbook.version}, {duration(diagnosis.duration_ms)}, run {diagnosis.id}"

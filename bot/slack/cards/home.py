@@ -83,16 +83,15 @@ def _one(item: PendingFix, spare: int) -> Iterator[Part]:
     if plan is None:
         yield Part(note(f"⛔ DO NOT APPROVE {fix.id}: {fix.problem}"), spare)
         return
-    lines = [
-        *(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes),
-        *(f"$ {line}" for line in plan.commands),
-        *(f"undo: {line}" for line in plan.undo_commands),
-    ]
+    lines = [*(f"# {change.what}: {change.now} -> {change.then}" for change in plan.changes), *plan.commands]
+    undo = [mrkdwn.exact(line) for line in plan.undo_commands]
     title = f"{plan.host}: {mrkdwn.plain(plan.title)}, risk {plan.risk}, {undo_text(plan.undo)}"
     shown = [mrkdwn.exact(line) for line in lines]
-    is_whole = sum(map(len, shown)) < 2000
+    is_whole = sum(map(len, (*shown, *undo))) < 2000
     if is_whole:
         yield Part(fixed_width(title, shown), spare, 0)
+        if undo:
+            yield Part(fixed_width("Undo", undo), spare, 0)
     else:
         yield Part(prose(run(title, bold=True), run("\nToo large for this page: see Details.")), spare, 0)
     who = f"asked by {mrkdwn.escape(plan.requester)} · {mrkdwn.escape(fix.approvals)} · expires {mrkdwn.date(fix.expires_at)}"

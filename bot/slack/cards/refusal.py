@@ -1,10 +1,7 @@
 """Shows a refusal to the one who asked: what was said, its reason code, and what that person can do about it."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from triagebook.bot.slack.cards import mrkdwn
-from triagebook.bot.slack.cards.blocks import context, prose, run
+from triagebook.bot.slack.cards.blocks import context, prose, run, runs
 from triagebook.bot.slack.cards.limits import Card, card
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.faces.advice import advice_for
@@ -21,14 +18,7 @@ def refusal_of(says: str, reason: str, asked: str = "", *, is_audited: bool = Tr
     what = f"Not done: {asked}" if asked else "Not done"
     blocks = [
         prose(run(f"⛔ {mrkdwn.plain(what, 200)}\n", bold=True), run(mrkdwn.plain(says, 1200))),
-        prose(run("What to do: ", bold=True), *_runs(advice)),
+        prose(run("What to do: ", bold=True), *runs(advice)),
         context(f"reason {mrkdwn.code(reason)} · only you see this{' · it is in the audit log' if is_audited else ''}"),
     ]
     return card(blocks, mrkdwn.fallback([f"{what}. {says}", f"What to do: {advice}", f"Reason: {reason}"]))
-
-
-def _runs(advice: str) -> Iterator[dict[str, Any]]:
-    """The advice as rich text: what stands between backticks is code."""
-    for number, part in enumerate(advice.split("`")):
-        if part:
-            yield run(part, mono=number % 2 == 1)

@@ -7,7 +7,7 @@ from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
 from triagebook.bot.slack.cards import mrkdwn
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict
-from triagebook.runbooks.engine.quantities import as_count, quantity
+from triagebook.runbooks.engine.quantities import quantity
 
 MARKS: Mapping[str, str] = {
     "healthy": "🟢",
@@ -112,7 +112,7 @@ def bounds(offer: OfferedRemediation) -> Iterator[str]:
     """Return `limit 64 (25 to 1841)` for each parameter that a person may choose."""
     for name, bound in offer.params.items():
         if bound.min is not None and bound.max is not None and bound.min != bound.max:
-            yield f"{name} {as_count(bound.default)} ({as_count(bound.min)} to {as_count(bound.max)})"
+            yield f"{name} {bound.default} ({bound.min} to {bound.max})"
 
 
 def undo_text(undo: str) -> str:

@@ -202,7 +202,7 @@ def test_an_encrypted_key_without_an_agent_is_a_clear_error(form: tuple[str, ...
     with place.sshd() as server:
         config = Path(server.config)
         config.write_text(config.read_text().replace(str(place.user_key), str(key)))
-        with pytest.raises(UsageError, match=rf"{key} is encrypted and no agent holds it: ssh-add {key}"):
+        with pytest.raises(UsageError, match=rf"{key} is encrypted and no agent holds it: `ssh-add {key}`"):
             launch("ssh:stock", config)
 
 

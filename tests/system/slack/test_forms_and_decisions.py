@@ -218,12 +218,12 @@ def test_a_storm_is_grouped_worst_first_and_what_has_not_answered_is_no_good_new
     rows += [HostRow("db01", "unreachable", "auth: refused", "no"), HostRow("ok1", "healthy", "")]
     card = fleet.fleet(rows, ASKED, running=2, repeats=3)
     said = lines(card.blocks)
-    assert said[0] == "14 hosts: 1 unreachable, 10 cause found, 1 healthy, 2 not answered yet"
+    assert said[0] == "14 hosts: 10 cause found, 1 unreachable, 1 healthy, 2 not answered yet"
     assert said[1:5] == [
-        "⚫ 1 UNREACHABLE: auth: refused",
-        "db01",
         "🔴 10 CAUSE FOUND: pids_cgroup, at the limit",
-        "web00, web01, web02, web03, web04, web05, web06, web07 and 2 more",
+        "web00, web01, web02, web03, web04, web05, web06, web07 and 2 more\nfull",
+        "⚫ 1 UNREACHABLE: auth: refused",
+        "db01\nno",
     ]
     assert "2 not answered yet: nothing is known of them" in card.text
 
@@ -234,7 +234,7 @@ def test_app_home_approves_by_the_same_button_and_only_what_it_shows_whole() -> 
     assert clickable(view["blocks"]) == [names.APPROVE, names.DENY, names.DETAILS]
     said = "\n".join(lines(view["blocks"]))
     assert fix.plan is not None
-    whole = [f"$ {line}" for line in fix.plan.commands] + [f"undo: {line}" for line in fix.plan.undo_commands]
+    whole = [*fix.plan.commands, *fix.plan.undo_commands]
     assert [line for line in [*whole, f"Disturbs: {fix.plan.disruption}"] if line not in said] == []
     assert "Not verified: it is unknown whether the log is intact" in said
     large = replace(fix, plan=replace(fix.plan, commands=("echo " + "x" * 2500,)))
@@ -251,7 +251,8 @@ def test_app_home_with_too_much_never_keeps_buttons_without_the_plan_above_them(
     rows = [number for number, kind in enumerate(kinds) if kind == "actions"]
     assert 2 <= len(rows) < 30
     for number in rows:
-        assert "$ systemctl set-property" in json.dumps(view["blocks"][number - 4])
+        assert "systemctl set-property" in json.dumps(view["blocks"][number - 5])
+        assert "systemctl daemon-reload" in json.dumps(view["blocks"][number - 4])
 
 
 def test_a_permalink_is_a_link_only_when_it_is_one() -> None:

@@ -1,6 +1,7 @@
 """The root card: the verdict first, all that was found in its fallback text, buttons that only ask."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 from io import BytesIO
@@ -22,6 +23,7 @@ from triagebook.bot.slack.cards.chart_png import (
     has_pillow,
     use_course,
 )
+from triagebook.bot.slack.cards.limits import Card
 from triagebook.bot.slack.cards.wording import gauge, use
 from triagebook.bot.slack.flows.thread import below
 from triagebook.runbooks.engine.diagnosis import LimitValue, LoginResult, Usage
@@ -141,6 +143,45 @@ def test_the_thread_has_a_line_for_each_check() -> None:
     assert "NOT JUDGED  max_map_count: could not be judged: permission denied" in said
     assert "pids[/system.slice/worker.service].refused = 47 -> 50 refusals" in "\n".join(lines(evidence.blocks))
     assert "systemctl set-property --runtime worker.service TasksMax=64" in "\n".join(lines(by_hand.blocks))
+
+
+def boxes_of(card: Card) -> list[str]:
+    """The texts that a person can copy as one."""
+    return [
+        "".join(piece["text"] for piece in element["elements"])
+        for block in card.blocks
+        for element in block.get("elements", ())
+        if element["type"] == "rich_text_preformatted"
+    ]
+
+
+def test_a_change_and_its_undo_are_never_in_one_box() -> None:
+    _checks, _evidence, by_hand = detail.detail(FOUND)
+    copied = [[line for line in text.splitlines() if not line.startswith("# ")] for text in boxes_of(by_hand)]
+    offers = FOUND.remediations
+    assert copied == [list(lines) for offer in offers for lines in (offer.commands, offer.undo_commands) if lines]
+
+
+def test_the_evidence_of_a_healthy_host_has_a_figure_for_each_check() -> None:
+    found = recorded("healthy")
+    checks, evidence = detail.detail(found)
+    said = "\n".join(lines(checks.blocks))
+    assert re.search(r"threads_max: \d+ of [\d ]+ tasks", said)
+    assert "kernel.threads_max = " in "\n".join(lines(evidence.blocks))
+    assert "    /proc/sys/kernel/threads-max" in "\n".join(lines(evidence.blocks))
+
+
+def test_a_host_without_a_session_is_told_what_to_type_as_code() -> None:
+    line = "echo 4194304 > /proc/sys/kernel/pid_max"
+    found = replace(recorded("healthy"), status="unreachable", verdict=None, next=("It closed.", f"If it is pid_max: `{line}`"))
+    card = diagnosis.verdict(found, ASKED, TOKENS)
+    assert {"type": "text", "text": line, "style": {"code": True}} in [
+        piece
+        for block in card.blocks
+        for element in block.get("elements", ())
+        for row in element.get("elements", ())
+        for piece in (row.get("elements", ()) if isinstance(row, dict) else ())
+    ]
 
 
 def opened(png: bytes) -> Image.Image:

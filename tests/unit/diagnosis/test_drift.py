@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from triagebook.bot.render.drift import render_drift
-from triagebook.bot.render.text import Style
+from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.library.cases import read_case
 from triagebook.runbooks.library.catalog import catalog

@@ -1,12 +1,15 @@
 """What a person sees: every recorded case as text, a table of many, and that nothing of a host moves the cursor."""
 
+import io
 import re
+import time
 from dataclasses import replace
 
 import pytest
-from triagebook.bot.render.fleet import render_table, row_of
-from triagebook.bot.render.text import Style, gauge, render
-from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.bot.render.fleet import HostRow, login_text, render_table, row_of
+from triagebook.bot.render.style import Style, style_of
+from triagebook.bot.render.text import gauge, local_time, render
+from triagebook.runbooks.engine.diagnosis import Diagnosis, LoginResult
 from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
@@ -42,8 +45,9 @@ def test_the_verdict_stands_before_the_evidence_and_the_changes_last() -> None:
         text.index(part) for part in ("CAUSE FOUND", "A limit, not a shortage", "Culprit", "Evidence", "Ruled out", "Changes that")
     ]
     assert order == sorted(order)
-    assert "by hand:  systemctl set-property --runtime worker.service TasksMax=64" in text
-    assert "undo:     rm /run/systemd/system.control/worker.service.d/50-TasksMax.conf" in text
+    assert "by hand, as root on that host:\n        systemctl set-property --runtime worker.service TasksMax=64\n" in text
+    assert "to undo it:\n" in text
+    assert "\n        rm /run/systemd/system.control/worker.service.d/50-TasksMax.conf\n" in text
 
 
 def test_memory_and_commit_figures_carry_their_units() -> None:
@@ -72,7 +76,96 @@ def test_many_hosts_are_grouped_by_verdict_worst_first() -> None:
     diagnoses += [replace(diagnoses[0], host=replace(diagnoses[0].host, name=f"web{number:02}")) for number in range(20)]
     table = render_table([row_of(diagnosis) for diagnosis in diagnoses], Style())
     lines = table.splitlines()
-    assert lines[0].split()[:2] == ["1", "INCONCLUSIVE"]
+    assert lines[1].split() == ["1", "CAUSE", "FOUND", "pids_cgroup,", "being", "refused", "now"]
     assert "   21  HEALTHY" in table
     assert "and 9 more" in table
-    assert table.index("CAUSE FOUND") < table.index("WARNING") < table.index("HEALTHY")
+    order = [table.index(word) for word in ("refused now", "at the limit", "WARNING", "INCONCLUSIVE", "HEALTHY")]
+    assert order == sorted(order)
+    assert "25 hosts: 2 cause found, 1 warning, 1 inconclusive, 21 healthy." in table
+    assert table.endswith("To look closer:\n    triagebook diagnose replay:unit-tasksmax-now\n")
+
+
+def test_hosts_that_failed_alike_get_one_sentence_and_stand_below_the_causes() -> None:
+    rows = [
+        HostRow(f"app{number}", "unreachable", "connect: refused", f"app{number} gave no session") for number in range(52, 0, -1)
+    ]
+    rows.append(HostRow("db01", "cause_found", "pids_cgroup, at the limit", "db01 is full", "at_limit"))
+    table = render_table(rows, Style(), asked=60, retry_file="left.txt")
+    assert table.index("db01") < table.index("52  UNREACHABLE")
+    assert "app1, app2, app3," in table
+    assert table.count("gave no session") == 1
+    assert "53 hosts: 1 cause found, 52 unreachable. Stopped: 7 of 60 hosts had not answered yet." in table
+    assert "\n    triagebook diagnose --hosts-from left.txt\n" in table
+
+
+@pytest.mark.parametrize(
+    ("phase", "outcome", "shown"),
+    [
+        ("host_key", "host_key", "host key not trusted"),
+        ("resolve", "refused", "no address for this name"),
+        ("auth", "refused", "auth: refused"),
+    ],
+)
+def test_how_a_login_failed_is_said_once_and_in_words(phase: str, outcome: str, shown: str) -> None:
+    assert login_text(LoginResult(phase, outcome)) == shown
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 110])
+@pytest.mark.parametrize("case", ["unit-tasksmax", "pid-max-full", "healthy", "max-map-count-unreadable"])
+def test_text_fits_the_width_and_a_command_is_never_broken(case: str, columns: int) -> None:
+    diagnosis = replay(case)
+    style = Style(explain=True, width=columns)
+    shown = render(diagnosis, style).splitlines()
+    commands = [line for offer in diagnosis.remediations for line in (*offer.commands, *offer.undo_commands)]
+    assert [line for line in commands if f"        {line}" not in shown] == []
+    breakable = [line for line in shown[:-1] if len(line) > columns and " " in line.strip() and line.strip() not in commands]
+    assert breakable == [] or columns < 80
+
+
+def test_a_command_between_backticks_gets_a_line_of_its_own() -> None:
+    lines = Style(width=40).wrap(
+        "The key is unknown. Compare it, then: `ssh-keyscan -p 42201 -t ed25519 127.0.0.1 >> known_hosts` and ask again.",
+        "  - ",
+        "    ",
+    )
+    assert lines == [
+        "  - The key is unknown. Compare it,",
+        "    then:",
+        "        ssh-keyscan -p 42201 -t ed25519 127.0.0.1 >> known_hosts",
+        "    and ask again.",
+    ]
+    assert Style().wrap("Ask as `root`; a ` alone is text.") == ["Ask as `root`; a ` alone is text."]
+
+
+def test_explain_shows_a_figure_for_each_check_of_a_healthy_host() -> None:
+    diagnosis = replay("healthy")
+    text = render(diagnosis, Style(explain=True))
+    assert render(diagnosis, Style()) != text
+    for check in diagnosis.checks:
+        assert re.search(rf"^  {check.id}  ruled out: \S", text, re.MULTILINE), check.id
+        assert check.says != "cleared"
+    assert re.search(r"threads_max  ruled out: \d+ of [\d ]+ tasks\n    kernel.tasks +\d+ tasks   /proc/loadavg", text)
+
+
+def test_a_time_is_shown_in_the_readers_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert local_time("2026-11-29T21:14:17.123Z") == "2026-11-29 16:14:17 EST"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("columns", "width"), [("80", 80), ("140", 110), ("5", 20), ("", 110)])
+def test_the_width_is_the_terminals_and_at_most_what_is_easy_to_read(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert style_of(_Terminal()).width == width
+    assert style_of(io.StringIO()).width == 110

@@ -1,7 +1,9 @@
 """A watch without a network: its memory, its lines, its metrics, its chart, and how it keeps or renews a session."""
 
+import io
 import queue
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 from triagebook.bot.render.chart import chart
-from triagebook.bot.render.text import Style
+from triagebook.bot.render.style import Style
 from triagebook.bot.render.watch import Screen, events
 from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue
 from triagebook.runbooks.engine.errors import UsageError
@@ -257,6 +259,22 @@ def test_the_screen_draws_its_state_anew_below_what_happened(capsys: pytest.Capt
     out = capsys.readouterr().out
     assert out.index("first line") < out.index("\x1b[") < out.index("second line")
     assert "100 % |" in out
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (100, 50), (140, 50), (20, 60), (60, 5)])
+def test_the_screen_is_never_higher_or_wider_than_the_terminal(columns: int, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", str(lines))
+    (seen,), _ = watched(FakeCollection([sample(1)]), looks=1)
+    out = io.StringIO()
+    screen = Screen(out, Style())
+    for number in range(33):
+        screen.show(replace(seen, observation=replace(seen.observation, host=f"web{number:02}")), [])
+    blocks = out.getvalue().split("\x1b[J")
+    assert len(blocks) == 33  # each is drawn over the one before it
+    assert max(len(block.splitlines()) for block in blocks) <= lines
+    assert max(len(line.partition("\x1b")[0]) for block in blocks for line in block.splitlines()) < columns
+    assert "more hosts" in blocks[-1]
 
 
 def test_an_observation_is_plain_json() -> None:

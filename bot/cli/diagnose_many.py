@@ -1,0 +1,135 @@
+"""Diagnose many hosts: which of those named, answers as they arrive, one table or a JSON line each, and a file for the rest."""
+
+import gc
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TextIO
+
+from triagebook.bot.cli.diagnose_options import DiagnoseOptions
+from triagebook.bot.render.fleet import WITHOUT_ANSWER, HostRow, render_table, row_of, row_of_failure
+from triagebook.bot.render.style import style_of
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.tools.diagnosis.fleet import AT_ONCE, FleetBounds, Outcome, fleet
+from triagebook.tools.diagnosis.question import Question, check_inputs
+from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.files import write_whole
+from triagebook.tools.inventory.target import TargetName
+
+NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host named gets a line
+OPENSSH_AT_ONCE = 50  # each host costs a process
+INTERRUPTED = 130
+SPARE_S = 5.0  # beyond --timeout: time to read and judge what has come
+
+
+def names_in(file: str) -> tuple[str, ...]:
+    """Return the hosts that a file names, one a line; `-` is standard input, and what follows a # is a comment.
+
+    Raises UsageError: the file cannot be read, or names none.
+    """
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--hosts-from {file}: {getattr(error, 'strerror', None) or error}") from None
+    names = tuple(name for line in text.splitlines() if (name := line.partition("#")[0].strip()))
+    if not names:
+        raise UsageError(f"--hosts-from {file}: it names no host; write one a line")
+    return names
+
+
+def choose(targets: Sequence[TargetName], only: Sequence[str], exclude: Sequence[str]) -> tuple[TargetName, ...]:
+    """Return the hosts that match one pattern of `only` (none: every host) and none of `exclude`, such as `web*`.
+
+    Raises UsageError: a pattern matches no host, or none is left.
+    """
+    names = [target.text for target in targets]
+    for option, patterns in (("--limit", only), ("--exclude", exclude)):
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise UsageError(f"{option} {pattern!r} matches none of the {len(names)} hosts{did_you_mean(pattern, names)}")
+    chosen = tuple(
+        target
+        for target in targets
+        if (not only or any(fnmatchcase(target.text, pattern) for pattern in only))
+        and not any(fnmatchcase(target.text, pattern) for pattern in exclude)
+    )
+    if not chosen:
+        raise UsageError(f"--limit and --exclude leave none of the {len(names)} hosts")
+    return chosen
+
+
+@dataclass(frozen=True)
+class FleetOutput:
+    """Where answers go: standard output, standard error for progress, and how a value becomes a line of JSON."""
+
+    out: TextIO
+    err: TextIO
+    write_json: Callable[[TextIO, Any], None]
+
+
+def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseOptions, to: FleetOutput) -> list[str]:
+    """Print the answers as they arrive, then the table; return each host's status. Ctrl-C prints the table of those that answered.
+
+    Of each host only its row stays in memory.
+    """
+    runbook = questions[0].runbook
+    check_inputs(service.catalog.load(runbook), questions[0])
+    gc.freeze()  # objects made before the first host live on: the garbage collector need not visit them again
+    rows: list[HostRow] = []
+    is_interrupted = False
+    try:
+        for outcome in _ask(service, runbook, questions, options):
+            rows.append(_row(outcome))
+            _show(outcome, rows, len(questions), to, as_json=options.as_json)
+            del outcome  # frees all facts of the host
+    except KeyboardInterrupt:
+        is_interrupted = True
+    _finish(rows, len(questions), options, to)
+    return [row.status for row in rows] if not is_interrupted else ["interrupted"]
+
+
+def _ask(service: Service, runbook: str, questions: Sequence[Question], options: DiagnoseOptions) -> Iterator[Outcome]:
+    at_once = options.at_once or (OPENSSH_AT_ONCE if options.transport == "openssh" else AT_ONCE)
+    bounds = FleetBounds(at_once, options.max_errors, *([options.timeout_s + SPARE_S] if options.timeout_s else []))
+    return fleet(service, runbook, bounds).ask(questions)
+
+
+def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput, *, as_json: bool) -> None:
+    """Print a host's line of JSON, or how many have answered. A failure is told once: in the table, or beside the JSON."""
+    row = rows[-1]
+    if as_json and outcome.error is not None:
+        to.err.write(f"triagebook: {outcome.error}\n")
+    elif to.err.isatty():
+        to.err.write(f"\r{len(rows)}/{asked} hosts ")
+        to.err.flush()
+    if as_json and outcome.answer is not None:
+        to.write_json(to.out, to_plain(outcome.answer.diagnosis))
+    elif as_json:
+        to.write_json(to.out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
+
+
+def _finish(rows: Sequence[HostRow], asked: int, options: DiagnoseOptions, to: FleetOutput) -> None:
+    """Print the table and what was not done, and write the file of hosts that gave no answer."""
+    if to.err.isatty():
+        to.err.write("\r\x1b[K")
+    counts = Counter(row.status for row in rows)
+    if counts["not_asked"]:
+        to.err.write(f"triagebook: stopped after {options.max_errors} errors; {counts['not_asked']} hosts were not diagnosed\n")
+    if options.retry_file:
+        silent = [row.host for row in rows if row.status in WITHOUT_ANSWER]
+        write_whole(Path(options.retry_file), "".join(f"{name}\n" for name in silent).encode(), mode=0o644)
+    if rows and not options.as_json:
+        to.out.write(render_table(rows, style_of(to.out), asked=asked, retry_file=options.retry_file))
+
+
+def _row(outcome: Outcome) -> HostRow:
+    if outcome.answer is not None:
+        return row_of(outcome.answer.diagnosis)
+    if outcome.error is not None:
+        return row_of_failure(outcome.question.target.text, outcome.error.reason, str(outcome.error))
+    return HostRow(outcome.question.target.text, "not_asked", "stopped by --max-errors before this host")
