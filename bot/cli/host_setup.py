@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from triagebook.runbooks.engine.errors import UsageError
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, call_server, show_answer
+from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.text import safe_text
 
 if TYPE_CHECKING:
     from triagebook.tools.host_setup.layout import Signer
@@ -65,6 +67,7 @@ def install(
         _show(done.missing)
         raise typer.Exit(4)
     sys.stdout.write(f"{host}: prepared for fixes; target {done.target}\n")
+    _bind_name(host)
 
 
 @app.command()
@@ -150,6 +153,48 @@ def uninstall(
         take_away(remote, keep_changes=keep_changes)
         _await_login(host, ssh_config)
     sys.stdout.write(f"{host}: the preparation was removed\n")
+
+
+@app.command()
+def bind(
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The host, by its name in the server's inventory")],
+    *,
+    why: Annotated[
+        str, typer.Option(metavar="TEXT", help="The reason, recorded in the audit log; asked for if omitted", prompt=True)
+    ],
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """Record which machine a name is now. Do this after a host was reinstalled, replaced or renamed.
+
+    The approval server remembers host key, machine id and target id of each name, and refuses fixes when they differ. It looks at
+    the host itself. The policy must allow you bind_host there.
+
+    Example: triagebook host bind web01 --why 'reinstalled, ticket 4711'
+    """
+    show_answer(
+        {"do": "bind_host", "host": host, "why": why},
+        socket,
+        as_json,
+        lambda found: "{host}: bound to host key {host_key}, machine {machine_id}, target {target_id}\n".format(**found),
+    )
+
+
+def _bind_name(host: str) -> None:
+    """Have a server of this machine bind the name to the host that was just prepared, or say when that happens."""
+    from triagebook.tools.inventory.target import parse_target  # noqa: PLC0415
+    from triagebook.tools.server.client import default_socket  # noqa: PLC0415
+
+    name, path = parse_target(host).host, default_socket()
+    try:
+        if path.is_socket():
+            call_server({"do": "bind_host", "host": name, "why": "triagebook host install"}, path)
+            sys.stdout.write(f"{name}: the approval server bound this name to it\n")
+            return
+        why = f"there is no approval server at {path}"
+    except (TriagebookError, OSError) as error:
+        why = safe_text(str(error))
+    sys.stderr.write(f"{name}: not bound in an approval server yet ({why}): it is at its first use there\n")
 
 
 @contextmanager

@@ -156,7 +156,8 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     def executor(keys: "ServerKeys") -> HostExecutor:
         return HostExecutor(OrderKey(keys.orders), link, diagnoser, service.catalog, Harm(capture))
 
-    return Parts(diagnoser, HostRenderer(capture, diagnoser, service.catalog), executor, default_runbook=hosts.default_runbook)
+    renderer = HostRenderer(capture, diagnoser, service.catalog)
+    return Parts(diagnoser, renderer, executor, default_runbook=hosts.default_runbook, names=hosts.names)
 
 
 def _ssh_config_or_none(config: Path) -> Path:

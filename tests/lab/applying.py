@@ -16,9 +16,9 @@ from tests.lab.fixing import ASKS
 
 
 def main() -> None:
-    """Members of the configuration: fix, data, policy, ssh_config, fix_ssh_config, lease_s."""
+    """Members of the configuration: fix, data, policy, inventory, ssh_config, fix_ssh_config, lease_s."""
     asked = json.loads(sys.argv[1])
-    built = parts(hosts_of(Path(asked["ssh_config"])), Path(asked["fix_ssh_config"]), "triagebook-fix")
+    built = parts(hosts_of(Path(asked["ssh_config"]), Path(asked["inventory"])), Path(asked["fix_ssh_config"]), "triagebook-fix")
     options = ServeOptions(
         Path(asked["data"]), Path(asked["data"]) / "socket", policy=Path(asked["policy"]), lease_s=asked["lease_s"]
     )

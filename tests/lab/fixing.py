@@ -172,6 +172,8 @@ def prepared(
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
     options = ServeOptions(data=installed.data, socket=folder / "socket", policy=policy, lease_s=lease_s)
-    built = replace(parts(hosts_of(installed.config), installed.fix_config, layout.FIXER), step=step)
+    inventory = folder / "inventory.yaml"
+    inventory.write_text(f"hosts: [{machine.alias()}]\n")
+    built = replace(parts(hosts_of(installed.config, inventory), installed.fix_config, layout.FIXER), step=step)
     with open_server(options, built) as place:
         yield Fixing(machine, place.service, place.trust, machine.alias(), options, installed.fix_config, installed.install)

@@ -137,6 +137,7 @@ def test_our_process_killed(fixing: Fixing, step: str, seconds: float) -> None:
         "fix": fix.id,
         "data": str(options.data),
         "policy": str(options.policy),
+        "inventory": str(fixing.fix_ssh_config.with_name("inventory.yaml")),
         "ssh_config": str(fixing.machine.ssh_config),
         "fix_ssh_config": str(fixing.fix_ssh_config),
         "lease_s": LEASE_S,

@@ -100,6 +100,8 @@ ADVICE: Mapping[str, RefusalAdvice] = {
     ),
     "rebooted": RefusalAdvice("Nothing was done. Diagnose the host again: the reboot may have removed the cause.", tool="diagnose"),
     "other_host": _person("This name now leads to another machine. Check the inventory before anything else."),
+    "other_machine": _person("Find out why this name shows another machine. If it was reinstalled: `triagebook host bind`."),
+    "same_machine": _person("Keep one of the two names in the inventory. Machines cloned from one image need keys of their own."),
     "other_host_key": _person("The host's key is another one. Find out why before anything else."),
     "other_target": RefusalAdvice("The helper on that host was installed anew. Propose the fix again."),
     "other_runbook": RefusalAdvice("The runbook changed since. Diagnose the host again.", tool="diagnose"),

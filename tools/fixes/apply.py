@@ -14,6 +14,7 @@ from triagebook.tools.audit.event import AuditEvent, Outcome
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
+from triagebook.tools.fixes.machines import require_machine
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.revert import record_revert
 from triagebook.tools.fixes.views import question_of
@@ -43,6 +44,7 @@ def apply(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
             now = _look(server, fix, plan)
             way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
             _require_fresh(server, request, fix, now)
+            require_machine(server, now.fresh, plan.target_id)
             owner = f"{server.instance}.{secrets.token_hex(8)}"
             claimed = _ClaimedFix(server, request, fix, plan, executor, now.fresh, way, owner)
             claimed.claim()

@@ -12,11 +12,12 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, Tru
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.groups import Groups
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
+from triagebook.tools.inventory.names import Names
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.decide import Decision, may
 from triagebook.tools.policy.identity import Actor, Identity
 from triagebook.tools.policy.model import Policy, PolicyQuestion
-from triagebook.tools.store import refusal_rows
+from triagebook.tools.store import machine_rows, refusal_rows
 from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Step, Store
 from triagebook.tools.store.fix_states import Fix
@@ -42,6 +43,7 @@ class ApprovalServer:
     default_runbook: Callable[[], str] = lambda: ""
     step: Step = SILENT
     groups: Groups = field(default_factory=Groups)
+    names: Names = field(default_factory=Names)  # the inventory: no other host is asked about, on any channel
 
     @property
     def display_policy(self) -> Policy:
@@ -124,11 +126,28 @@ def _who(request: FixRequest) -> dict[str, object]:
 
 def require(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> Decision:
     """Return the policy's decision that this is allowed. Raises RefusedError with the rule's reason."""
-    decision = may(server.policy, request.identity, question)
+    decision = decide_on_machine(server, request.identity, question)
     log_decision(request, question, decision)
     if not decision.is_allowed:
         raise RefusedError(decision.says, reason=decision.reason)
     return decision
+
+
+def decide_on_machine(server: ApprovalServer, identity: Identity, question: PolicyQuestion) -> Decision:
+    """Return the policy's decision; of a machine with several names the strictest: each of them must be allowed."""
+    decision = may(server.policy, identity, question)
+    for name in _other_names(server, question.host) if decision.is_allowed and question.host else ():
+        other = may(server.policy, identity, replace(question, host=name))
+        if not other.is_allowed:
+            return replace(other, says=f"{question.host} is {name} too: {other.says}")
+    return decision
+
+
+def _other_names(server: ApprovalServer, host: str) -> list[str]:
+    with server.store.read() as transaction:
+        machine = machine_rows.read(transaction, host)
+        names = machine_rows.names_of(transaction, machine) if machine else []
+    return [name for name in names if name != host and name in server.names.inventory.hosts]
 
 
 def log_decision(request: FixRequest, question: PolicyQuestion, decision: Decision) -> None:

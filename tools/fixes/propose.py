@@ -1,6 +1,5 @@
 """Proposes a fix: the server diagnoses the host itself and stores exactly what would be done, for others to decide."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import timedelta
@@ -11,11 +10,11 @@ from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.plan import MAX_REASON, Plan, PlannedValue, Request, Value, find_offer, make_plan
 from triagebook.runbooks.engine.plan_codec import digest, encode
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision, new_fix_id, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, decide_on_machine, log_decision, new_fix_id, require
+from triagebook.tools.fixes.machines import require_machine
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.inventory.target import parse_target
-from triagebook.tools.policy.channels import may_name_any_host
-from triagebook.tools.policy.decide import may, may_vote
+from triagebook.tools.policy.decide import may_vote
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_text, redact
 from triagebook.tools.store import fix_rows
@@ -40,7 +39,6 @@ def before_of(verdict: Verdict) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
-_INVENTORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 UNCOVERED_EXPIRY = timedelta(minutes=15)  # of a plan that only breaking the glass can approve
 
 
@@ -59,7 +57,7 @@ class Proposal:
 
 def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> Fix:
     """Diagnose the host, plan the fix and store it. Raises RefusedError, PlanError, and what the diagnosis raises."""
-    host, runbook = _check_host(request, proposal.host), proposal.runbook or server.default_runbook()
+    host, runbook = _check_host(server, proposal.host), proposal.runbook or server.default_runbook()
     require(server, request, PolicyQuestion("diagnose", host, runbook))
     _require_any_risk(server, request, PolicyQuestion("propose", host, runbook))
     require_room(server, request)
@@ -71,20 +69,17 @@ def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> 
     return store_plan(server, request, plan, {"change": change, "diagnosis": plan.diagnosis, "policy": server.policy.digest})
 
 
-def _check_host(request: FixRequest, text: str) -> str:
-    """Return the host's name if it may be asked about: an inventory name or a recorded case; others only from a terminal."""
+def _check_host(server: ApprovalServer, text: str) -> str:
+    """Return the host's name if it is one of the inventory, or a recorded case; whoever asks, and however."""
     target = parse_target(text)
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
-    is_odd = target.kind == "local" or (target.kind == "remote" and not _INVENTORY.fullmatch(text))
-    if is_odd and not may_name_any_host(request.actor.channel):
-        raise RefusedError(f"{text}: here only names of the inventory may be asked about", reason="host_name")
-    return target.text
+    return server.names.require(target.text)
 
 
 def _require_any_risk(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> None:
     """Refuse who may propose nothing on the host at any risk, so that it is not diagnosed for them."""
-    decisions = [may(server.policy, request.identity, replace(question, risk=risk)) for risk in RISKS]
+    decisions = [decide_on_machine(server, request.identity, replace(question, risk=risk)) for risk in RISKS]
     if not any(decision.is_allowed for decision in decisions):
         log_decision(request, question, decisions[0])
         raise RefusedError(decisions[0].says, reason=decisions[0].reason)
@@ -108,6 +103,8 @@ def _plan(server: ApprovalServer, request: FixRequest, proposal: Proposal, diagn
     is_replay = parse_target(diagnosis.host.name).kind == "replay"
     if not is_replay and not (diagnosis.host.machine_id and diagnosis.host.boot_id):
         raise PlanError(f"{diagnosis.host.name}: its machine id or boot id could not be read: a plan must know its host")
+    target_id = server.executor.target_id(diagnosis.host.name) if server.executor and not is_replay else ""
+    require_machine(server, diagnosis, target_id)
     wanted = Request(
         remediation=offered.id,
         culprit=offered.culprit,
@@ -116,7 +113,7 @@ def _plan(server: ApprovalServer, request: FixRequest, proposal: Proposal, diagn
         requester_account=str(request.identity.account),
         reason=clean_text(proposal.reason, MAX_REASON),
         expires_at=rfc3339(expires_at),
-        target_id=server.executor.target_id(diagnosis.host.name) if server.executor and not is_replay else "",
+        target_id=target_id,
     )
     return _without_secrets(make_plan(diagnosis, wanted, server.renderer.render(diagnosis, offered, proposal.parameters)))
 
@@ -146,7 +143,7 @@ def store_plan(server: ApprovalServer, request: FixRequest, plan: Plan, detail: 
         content=encode(plan),
         plan_digest=digest(plan),
         host=plan.host,
-        lock=plan.machine_id or plan.host,
+        lock=plan.host_key or plan.host,  # the key is proven; a machine id is the host's own word, and another's could be said
         risk=plan.risk,
         runbook=runbook_name(plan),
         requester=plan.requester,

@@ -6,11 +6,22 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.plan import Rendering, Value, find_offer
-from triagebook.tools.fixes import apply, audit_log, persist, propose, revert, sweep, view, vote
+from triagebook.tools.fixes import apply, audit_log, machines, persist, propose, revert, sweep, view, vote
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, require
 from triagebook.tools.fixes.audit_log import AuditProof, AuditReport
 from triagebook.tools.fixes.propose import Proposal
-from triagebook.tools.fixes.views import AuditRow, FixSummary, FixView, LockView, lock_view, question_of, summary_of, view_of
+from triagebook.tools.fixes.views import (
+    AuditRow,
+    FixSummary,
+    FixView,
+    LockView,
+    MachineView,
+    lock_view,
+    machine_view,
+    question_of,
+    summary_of,
+    view_of,
+)
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.identity import Actor, parse_account
 from triagebook.tools.policy.model import RULED, PolicyQuestion
@@ -122,6 +133,11 @@ class FixService:
             request.about["host"] = host
             lock = self._break_lock(request, host, clean_text(reason, 300))
             return lock_view(lock)
+
+    def bind_host(self, actor: Actor, host: str, reason: str) -> MachineView:
+        """Bind a name of the inventory to the machine that answers to it now, with a reason."""
+        with attempt(self._server, actor, machines.BIND) as request:
+            return machine_view(machines.bind_host(self._server, request, host, reason))
 
     def audit_list(self, actor: Actor, limit: int = 50, *, fix: str = "", host: str = "", person: str = "") -> tuple[AuditRow, ...]:
         """List the newest audit rows that this identity may read."""

@@ -8,9 +8,9 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent, decode
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, decide_on_machine, require
+from triagebook.tools.fixes.machines import note_machine
 from triagebook.tools.policy.channels import may_decide
-from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.store import audit_rows, fix_rows, refusal_rows
@@ -61,6 +61,7 @@ PLANNING = ("propose", "persist", "revert")  # what stores a plan
 def allow_diagnosis(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:
     """Allow this actor to diagnose that host, or record a refusal and raise RefusedError."""
     with attempt(server, actor, "diagnose") as request:
+        server.names.require(host)
         request.about.update(host=host, runbook=runbook)
         require(server, request, PolicyQuestion("diagnose", host, runbook))
 
@@ -73,13 +74,14 @@ def record_diagnosis(server: ApprovalServer, actor: Actor, diagnosis: Diagnosis)
         request.about.update(host=diagnosis.host.name, runbook=f"{runbook.id}@{runbook.version}", runbook_digest=runbook.digest)
         detail = {"diagnosis": diagnosis.id, "status": diagnosis.status, "cause": cause}
         with server.store.write("diagnose") as transaction:
+            note_machine(server, transaction, diagnosis)
             audit_rows.append(transaction, request.event(detail=detail))
 
 
 def may_see(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> bool:
     """Say whether this actor may see what was found on that host. It is asked at each read."""
     identity = server.policy.directory.identify(actor.account)
-    return may(server.policy, identity, PolicyQuestion("diagnose", host, runbook)).is_allowed
+    return decide_on_machine(server, identity, PolicyQuestion("diagnose", host, runbook)).is_allowed
 
 
 def record_refusal(server: ApprovalServer, actor: Actor, action: str, reason: str, says: str, fix_id: str = "") -> None:

@@ -9,6 +9,7 @@ from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.policy.decide import votes_text
 from triagebook.tools.policy.model import Policy, PolicyQuestion
 from triagebook.tools.store.fix_states import Fix, HostLock, Vote, plan_of
+from triagebook.tools.store.machine_rows import Machine
 from triagebook.tools.times import rfc3339
 
 
@@ -66,6 +67,17 @@ class LockView:
 
 
 @dataclass(frozen=True)
+class MachineView:
+    """Shows which machine a name of the inventory is bound to."""
+
+    host: str
+    host_key: str
+    machine_id: str
+    target_id: str
+    seen_at: str
+
+
+@dataclass(frozen=True)
 class AuditRow:
     """Shows one audit row, read from its leaf and never from the search columns."""
 
@@ -120,6 +132,11 @@ def summary_of(fix: Fix) -> FixSummary:
 def lock_view(lock: HostLock) -> LockView:
     """Return a lock for display."""
     return LockView(lock.host, lock.fix_id, lock.reason, lock.person, rfc3339(lock.taken_at))
+
+
+def machine_view(machine: Machine) -> MachineView:
+    """Return a bound machine for display."""
+    return MachineView(machine.host, machine.host_key, machine.machine_id, machine.target_id, rfc3339(machine.seen_at))
 
 
 def question_of(fix: Fix, action: str) -> PolicyQuestion:

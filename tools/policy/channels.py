@@ -67,7 +67,6 @@ class FaceChannel:
     account: AccountKind  # what the channel proves by itself
     may_decide: bool  # approve and deny; never for a channel that an assistant or a machine speaks on
     by_socket: bool = False  # a process of an OS user may say on the server's socket that it speaks on this channel
-    any_host: bool = False  # may name this machine or a host outside of the inventory
 
 
 _WORD = r"[^\x00-\x20\x7f#]{1,200}"
@@ -84,7 +83,7 @@ MCP = AccountKind("mcp", "ISSUER#SUBJECT", _WORD, "an issuer", issuer=_WORD, sep
 
 CHANNELS: Mapping[str, FaceChannel] = MappingProxyType(
     {
-        "cli": FaceChannel(OS, may_decide=True, by_socket=True, any_host=True),
+        "cli": FaceChannel(OS, may_decide=True, by_socket=True),
         "slack": FaceChannel(SLACK, may_decide=True),
         "mcp": FaceChannel(MCP, may_decide=False, by_socket=True),
     }
@@ -98,11 +97,6 @@ ACCOUNT_KINDS: Mapping[str, AccountKind] = MappingProxyType(
 def may_decide(channel: str) -> bool:
     """Tell whether somebody on this channel may approve or deny. A channel that is not listed may not."""
     return channel in CHANNELS and CHANNELS[channel].may_decide
-
-
-def may_name_any_host(channel: str) -> bool:
-    """Tell whether somebody on this channel may name hosts outside of the inventory. A channel that is not listed may not."""
-    return channel in CHANNELS and CHANNELS[channel].any_host
 
 
 def kind_may_decide(kind: str) -> bool:

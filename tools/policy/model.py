@@ -10,7 +10,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.patterns import matches
 from triagebook.tools.policy.identity import Directory
 
-RULED = ("diagnose", "propose", "apply", "break_lock", "read_audit")  # what `rules` allow or deny
+RULED = ("diagnose", "propose", "apply", "break_lock", "bind_host", "read_audit")  # what `rules` allow or deny
 ANYONE, UNMAPPED = "anyone", "unmapped"
 
 

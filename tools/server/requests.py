@@ -83,6 +83,11 @@ def _break_lock(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: views_json.lock(service.break_lock(actor, host, why))
 
 
+def _bind_host(service: FixService, actor: Actor, members: Members) -> Call:
+    host, why = members.text("host"), members.text("why")
+    return lambda: to_plain(service.bind_host(actor, host, why))
+
+
 def _audit_list(service: FixService, actor: Actor, members: Members) -> Call:
     limit, fix = members.integer("limit", 50, 1000), members.text("fix", "")
     host, person = members.text("host", ""), members.text("person", "")
@@ -129,6 +134,7 @@ REQUESTS: Mapping[str, Handler] = {
     "persist": _persist,
     "locks": _locks,
     "break_lock": _break_lock,
+    "bind_host": _bind_host,
     "audit_list": _audit_list,
     "audit_show": _audit_show,
     "audit_verify": _audit_verify,

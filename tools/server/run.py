@@ -12,6 +12,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from triagebook.tools.files import check_private, private_directory
 from triagebook.tools.fixes.approval_server import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
 from triagebook.tools.fixes.service import FixService
+from triagebook.tools.inventory.names import Names
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Policy
@@ -48,6 +50,7 @@ class Parts:
     renderer: Renderer
     executor: Callable[[ServerKeys], Executor] | None = None
     default_runbook: Callable[[], str] = lambda: ""
+    names: Names = field(default_factory=Names)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     step: Step = SILENT
 
@@ -123,6 +126,7 @@ def open_server(options: ServeOptions, parts: Parts) -> Iterator[RunningServer]:
             lease=timedelta(seconds=options.lease_s),
             default_runbook=parts.default_runbook,
             step=parts.step,
+            names=parts.names,
         )
         yield RunningServer(FixService(trust), trust, keys)
     finally:

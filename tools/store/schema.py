@@ -129,6 +129,19 @@ refusals = Table(
     Column("host", String(255), nullable=False),
 )
 
+# Which machine an inventory name is: what it showed when it was first seen, or when a person bound it anew.
+machines = Table(
+    "machines",
+    metadata,
+    Column("host", String(255), primary_key=True),
+    Column("host_key", String(255), nullable=False),
+    Column("machine_id", String(255), nullable=False),
+    Column("target_id", String(255), nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Index("ix_machines_host_key", "host_key"),
+    Index("ix_machines_target_id", "target_id"),
+)
+
 # Durable work. One row a job: a source's key occurs once, so the first insert wins and a repetition is recognised.
 jobs = Table(
     "jobs",

@@ -24,7 +24,7 @@ rules:
   - {name: strangers look, allow: [diagnose], who: [unmapped], hosts: [web-*]}
   - {name: everybody looks, allow: [diagnose], who: [anyone, "service:robot"]}
   - {name: sre asks, allow: [propose], who: ["group:sre", "service:robot"], runbooks: [forks], risks: [low, medium]}
-  - {name: sre applies, allow: [apply, break_lock], who: ["group:sre"]}
+  - {name: sre applies, allow: [apply, break_lock, bind_host], who: ["group:sre"]}
   - {name: dan reads, allow: [read_audit], who: [dan]}
   - {name: bob reads some, allow: [read_audit], who: [bob], hosts: [web-*]}
 approvals:

@@ -18,10 +18,19 @@ from triagebook.runbooks.engine.diagnosis import (
     Verdict,
 )
 from triagebook.runbooks.engine.plan import Plan, PlannedValue, Rendering, Request, make_plan
+from triagebook.tools.inventory.inventory import Inventory, InventoryHost
+from triagebook.tools.inventory.names import Names
 from triagebook.tools.times import rfc3339
 
+HOSTS = (*(f"web-{number:02}" for number in range(1, 61)), "db-01", "db-02", "old-01", "vault-01", "vault-1", "host01")
+NAMES = Names(Inventory({name: InventoryHost(name) for name in HOSTS}))
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 UNIT = "worker.service"
+
+
+def _of(host: str, value: str) -> str:
+    """What tells a machine: of web-01 as it stands there, of every other host its own."""
+    return value if host == "web-01" else f"{value}-of-{host}"
 
 
 def diagnosis(host: str = "web-01", *, current_limit: int = 100) -> Diagnosis:
@@ -53,7 +62,7 @@ def diagnosis(host: str = "web-01", *, current_limit: int = 100) -> Diagnosis:
     )
     return Diagnosis(
         id="D-1",
-        host=HostInfo(host, hostname=host, kernel="6.1.0", boot_id="boot-1", machine_id="machine-1"),
+        host=HostInfo(host, hostname=host, kernel="6.1.0", boot_id="boot-1", machine_id=_of(host, "machine-1")),
         runbook=RunbookRef("forks", "1.0.0", "ab" * 32),
         symptom=None,
         started_at="2026-11-23T13:59:58Z",
@@ -66,7 +75,7 @@ def diagnosis(host: str = "web-01", *, current_limit: int = 100) -> Diagnosis:
             FactEntry("pids[worker].refused", "", "pids.events", unreadable="permission denied"),
         ),
         remediations=(offer,),
-        target=TargetCost(transport="ssh", host_key="SHA256:key-1"),
+        target=TargetCost(transport="ssh", host_key=_of(host, "SHA256:key-1")),
     )
 
 

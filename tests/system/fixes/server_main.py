@@ -18,6 +18,7 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import Parts, serve
 
+from tests.system.fixes import samples
 from tests.system.fixes.world import FileExecutor, Recorded, UnitRenderer
 
 
@@ -58,6 +59,7 @@ def main() -> int:
         executor=(lambda _keys: executor) if executor else None,
         clock=lambda: datetime.now(UTC) + shift,
         step=step,
+        names=samples.NAMES,
     )
 
     def ready() -> None:

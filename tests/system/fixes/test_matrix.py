@@ -22,6 +22,7 @@ ASKED = {
     "persist": {"fix": "APPLIED"},
     "locks": {},
     "break_lock": {"host": "web-01", "why": "test"},
+    "bind_host": {"host": "web-01", "why": "test"},
     "audit_list": {},
     "audit_show": {"index": 0},
     "audit_verify": {},
@@ -42,6 +43,7 @@ revert        ok               ok               no_rule           ok            
 persist       ok               ok               no_rule           ok                    ok                  unmapped_account
 locks         ok               ok               ok                ok                    ok                  ok
 break_lock    not_found        not_found        no_rule           no_rule               not_found           unmapped_account
+bind_host     ok               ok               no_rule           mcp_cannot_approve    mcp_cannot_approve  unmapped_account
 audit_list    ok               ok               ok                ok                    ok                  unmapped_account
 audit_show    not_found        ok               ok                not_found             not_found           not_found
 audit_verify  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account

@@ -19,6 +19,7 @@ from triagebook.tools.fixes.interfaces import Diagnoser, Ending, Execution
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.propose import Proposal, before_of
 from triagebook.tools.fixes.service import FixService
+from triagebook.tools.inventory.names import Names
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.checkpointer import Checkpointer
@@ -100,13 +101,13 @@ class FileExecutor:
     fails: Exception | None = None
 
     def target_id(self, host: str) -> str:
-        return self.target
+        return self.target if host == "web-01" else f"{self.target}-of-{host}"
 
     def approach(self, host: str) -> Way:
         return Way()
 
     def execute(self, execution: Execution) -> Ending:
-        if execution.plan.target_id != self.target:
+        if execution.plan.target_id != self.target_id(execution.plan.host):
             return Ending("failed", "the helper refused it: other_target")
         self.step("execute.before_effect")
         descriptor = os.open(self.directory / f"{execution.fix_id}.{execution.order_id}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
@@ -196,6 +197,7 @@ def build(
     clock: Clock | None = None,
     policy: str = policies.TEXT,
     lease: timedelta = timedelta(seconds=60),
+    names: Names = samples.NAMES,
 ) -> World:
     """A world on a database that may be new."""
     migrate(url)
@@ -217,6 +219,7 @@ def build(
         lease,
         default_runbook=lambda: "forks",
         step=step,
+        names=names,
     )
     return World(FixService(trust), trust, store, clock, diagnoser, executor)
 

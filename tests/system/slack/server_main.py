@@ -51,10 +51,10 @@ def main() -> None:
     )
     executor = FileExecutor(effects, step)
     machines = Machines()
-    parts = Parts(machines, UnitRenderer(machines), lambda _keys: executor, default_runbook=lambda: "forks", step=step)
+    names = Names(Inventory({name: InventoryHost(name) for name in HOSTS}, {}))
+    parts = Parts(machines, UnitRenderer(machines), lambda _keys: executor, default_runbook=lambda: "forks", step=step, names=names)
     port = 0
     hosts = SlackHosts()
-    names = Names(Inventory({name: InventoryHost(name) for name in HOSTS}, {}))
     runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
     settings = slack_settings({"approvals": asked["approvals"]}, runbooks)
 
