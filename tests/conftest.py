@@ -2,7 +2,6 @@
 
 import logging
 import os
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from triagebook.tools.log import ROOT
 
-from tests import postgres, sshd
+from tests import databases, postgres, sshd
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,6 +63,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'triagebook.db'}"
     server: postgres.Server = request.getfixturevalue("postgres_server")
-    name = f"t{secrets.token_hex(6)}"
-    server.tool("createdb", name)
-    return server.url(name)
+    return server.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def current_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database of either kind that has the newest schema and no row."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'triagebook.db'}"
+        databases.open_current(url)
+        return url
+    return databases.current_postgresql(request.getfixturevalue("postgres_server"))

@@ -11,6 +11,7 @@ import pytest
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 
 from tests import postgres
+from tests.hang import GUARD_S
 from tests.system.fixes import policies
 
 from .serving import Server, Starter
@@ -66,7 +67,7 @@ def test_after_kill_9_every_state_is_honest_and_nothing_runs_twice(starter: Star
     life.start()
     assert server.await_step() == point
     server.kill()
-    life.join(30)
+    life.join(GUARD_S)
 
     if at_once != later:
         again = starter.start(**asked)
@@ -93,11 +94,10 @@ def _effects(starter: Starter) -> int:
 def test_a_replica_never_owns_what_the_other_owns_also_when_one_is_killed(
     starter: Starter, postgres_server: postgres.Server, tmp_path: Path
 ) -> None:
-    postgres_server.tool("createdb", "replicas")
     asked = {
         "policy": _policy(starter),
         "effects": str(starter.directory / "effects"),
-        "database": postgres_server.url("replicas"),
+        "database": postgres_server.new_database(),
         "lease_s": LEASE_S,
     }
     one = starter.start(name="one", **asked)
@@ -113,7 +113,7 @@ def test_a_replica_never_owns_what_the_other_owns_also_when_one_is_killed(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(GUARD_S)
     assert results.count("validated") == len(fixes)
     assert set(results) <= {"validated", "already_used", "host_locked", "busy"}
     assert _effects(starter) == len(fixes)
@@ -130,7 +130,7 @@ def test_a_replica_never_owns_what_the_other_owns_also_when_one_is_killed(
         two.ask("apply", fix=fix_id)
     assert refused.value.reason == "already_used"
     doomed.kill()
-    apply.join(30)
+    apply.join(GUARD_S)
     assert two.ask("show", fix=fix_id)["state"] == "running"  # the lease still runs: nobody else may say more
     two.stop()
     later = starter.start(name="two", clock_ahead_s=LEASE_S + 10, **asked)

@@ -24,8 +24,8 @@ from triagebook.tools.policy.load import load_policy
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Step, Store, open_store
-from triagebook.tools.store.migrate import migrate
 
+from tests.databases import open_current
 from tests.system.fixes import policies, samples
 
 from .samples import NOW
@@ -200,7 +200,7 @@ def build(
     names: Names = samples.NAMES,
 ) -> World:
     """A world on a database that may be new."""
-    migrate(url)
+    open_current(url)
     store, clock = open_store(url, step), clock or Clock()
     effects = directory / "effects"
     effects.mkdir(exist_ok=True)

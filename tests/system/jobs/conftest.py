@@ -2,7 +2,6 @@ from collections.abc import Iterator
 
 import pytest
 from triagebook.tools.store.database import Store, open_store
-from triagebook.tools.store.migrate import migrate
 
 from .steps import Steps
 
@@ -13,9 +12,8 @@ def steps() -> Steps:
 
 
 @pytest.fixture
-def store(database_url: str, steps: Steps) -> Iterator[Store]:
+def store(current_database_url: str, steps: Steps) -> Iterator[Store]:
     """A migrated database whose commits are counted and can be held up."""
-    migrate(database_url)
-    opened = open_store(database_url, steps)
+    opened = open_store(current_database_url, steps)
     yield opened
     opened.close()

@@ -12,8 +12,8 @@ from triagebook.tools.audit.note import Checkpoint, verify
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Store, open_store
-from triagebook.tools.store.migrate import migrate
 
+from tests.databases import open_current
 from tests.system.fixes.samples import NOW
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -23,7 +23,7 @@ Make = Callable[[], Checkpointer]
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     url = f"sqlite:///{tmp_path / 'triagebook.db'}"
-    migrate(url)
+    open_current(url)
     opened = open_store(url)
     yield opened
     opened.close()
