@@ -41,6 +41,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
+@cache
 def recorded(case: str) -> Diagnosis:
     """A recorded case, replayed by the service."""
     return SERVICE.diagnose(Question(parse_target(f"replay:{case}"), "enomem")).diagnosis
