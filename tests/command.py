@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.hang import GUARD_S
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -29,7 +31,7 @@ class Triagebook:
 
     home: Path
 
-    def __call__(self, *arguments: str, timeout_s: float = 300, **env: str) -> Run:
+    def __call__(self, *arguments: str, timeout_s: float = GUARD_S, **env: str) -> Run:
         known = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "USER": "somebody", **env}
         command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", *arguments]
         done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=self.home)

@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.hang import GUARD_S
+
 SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), shutil.which("sshd"))
 WHY_NOT = None if SSHD and shutil.which("ssh-keygen") else "no sshd here (as root, `make test` installs openssh-server)"
 _GROUNDS = itertools.count()  # one account for each ground of this process
@@ -48,7 +50,8 @@ def public(path: Path) -> str:
 
 def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     """Until something listens on loopback, or the process ended."""
-    for _ in range(200):
+    deadline = time.monotonic() + GUARD_S
+    while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         if process.poll() is not None:
@@ -168,7 +171,8 @@ class Ground:
 
 def remove_account(user: str) -> None:
     """With what is left of its processes (a `sleep` whose connection went): userdel refuses to go on otherwise."""
-    for _ in range(50):
+    deadline = time.monotonic() + GUARD_S
+    while time.monotonic() < deadline:
         left = subprocess.run(["pgrep", "-u", user], capture_output=True, text=True, check=False).stdout.split()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):

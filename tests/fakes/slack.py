@@ -15,6 +15,8 @@ from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.hang import GUARD_S
+
 TRIGGER_S = 3.0
 Values = Mapping[str, str]
 Answer = dict[str, Any]
@@ -337,4 +339,4 @@ def serve(slack: FakeSlack) -> Iterator[FakeSlack]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(GUARD_S)

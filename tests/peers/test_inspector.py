@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.hang import GUARD_S
 from tests.peers import peers
 from tests.system.mcp import persons
 
@@ -29,7 +30,7 @@ def address() -> Iterator[str]:
 
 
 def inspected(*arguments: str) -> Any:
-    done = peers.node(str(peers.INSPECTOR), "--cli", *arguments, timeout_s=90)
+    done = peers.node(str(peers.INSPECTOR), "--cli", *arguments, timeout_s=GUARD_S)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return json.loads(done.stdout)
 
@@ -37,7 +38,7 @@ def inspected(*arguments: str) -> Any:
 def called(*where: str, tool: str, **arguments: object) -> Any:
     options = [option for key, value in arguments.items() for option in ("--tool-arg", f"{key}={value}")]
     command = (str(peers.INSPECTOR), "--cli", *where, "--method", "tools/call", "--tool-name", tool, *options)
-    return json.loads(peers.node(*command, timeout_s=90).stdout)
+    return json.loads(peers.node(*command, timeout_s=GUARD_S).stdout)
 
 
 @pytest.mark.timeout(200)

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from triagebook.tools.collector import collect, program
 from triagebook.tools.collector.collect import SampleTimeouts
 from triagebook.tools.collector.minify import minify
 
-from tests.hang import no_hang
+from tests.hang import GUARD_S, no_hang
 
 SHORT = SampleTimeouts(first_sample_s=1.0, sample_s=1.0, finish_s=1.0)
+LONG = SampleTimeouts(first_sample_s=GUARD_S, sample_s=GUARD_S, finish_s=GUARD_S)  # where the answer comes, or the end
 
 
 def _over(tools: Any, *scripts: str, **settings: Any) -> Any:
@@ -92,7 +94,7 @@ def test_a_greeting_before_and_between_is_no_record(tools: Any) -> None:
         "printf '0123456789ab\\t1\\tmeminfo\\tis\\tMemTotal=4\\n'; echo stray; echo 'ffffffffffff\t1\tend\tprinted=1';"
         "printf '0123456789ab\\t1\\tend\\tprinted=2\\n'; cat >/dev/null"
     )
-    collection = collect.start(_over(tools, script), "anywhere", ["meminfo"], timeouts=SHORT)
+    collection = collect.start(_over(tools, script), "anywhere", ["meminfo"], timeouts=LONG)
     (sample,) = collection.samples
     assert sample.is_complete
     assert sample.of("meminfo") == (("is", "MemTotal=4"),)
@@ -123,7 +125,7 @@ def test_ten_megabytes_on_both_streams_neither_hang_nor_fill_memory(tools: Any) 
 
 def test_an_answer_cut_in_the_middle_is_incomplete(tools: Any) -> None:
     script = "printf 'triagebook/1 0123456789ab\\n0123456789ab\\t1\\tmeminfo\\tis\\tMemTotal=40\\tMemAvail'"
-    collection = collect.start(_over(tools, script, refuses=True), "anywhere", ["meminfo", "host"], timeouts=SHORT)
+    collection = collect.start(_over(tools, script, refuses=True), "anywhere", ["meminfo", "host"], timeouts=LONG)
     assert collection.samples == (Sample(1, (), is_complete=False),)
     facts: Any = collect.parse(["meminfo", "host"], collection.samples)
     assert facts["meminfo"].total_bytes == Unreadable("not printed")
@@ -135,7 +137,7 @@ def test_an_answer_cut_in_the_middle_is_incomplete(tools: Any) -> None:
 def test_a_program_that_dies_is_tried_once_more(tools: Any) -> None:
     dies = "printf 'triagebook/1 0123456789ab\\n'; echo 'mawk: read error' >&2; exit 2"
     lives = "printf 'triagebook/1 ba9876543210\\nba9876543210\\t1\\tend\\tprinted=1\\n'; cat >/dev/null"
-    collection = collect.start(_over(tools, dies, lives), "anywhere", ["meminfo"], timeouts=SHORT)
+    collection = collect.start(_over(tools, dies, lives), "anywhere", ["meminfo"], timeouts=LONG)
     assert collection.samples[0].is_complete
     assert "exit status 2, mawk: read error" in collection.cost.notes[1]
     collection.close()
@@ -144,7 +146,7 @@ def test_a_program_that_dies_is_tried_once_more(tools: Any) -> None:
 def test_a_second_sample_that_does_not_come_leaves_the_first(tools: Any) -> None:
     once = "printf 'triagebook/1 0123456789ab\\n0123456789ab\\t1\\tmeminfo\\tis\\tMemTotal=4\\n0123456789ab\\t1\\tend\\tx=1\\n'"
     for script in (once, f"{once}; exec sleep 60"):
-        collection = collect.start(_over(tools, script), "anywhere", ["meminfo"], timeouts=SHORT)
+        collection = collect.start(_over(tools, script), "anywhere", ["meminfo"], timeouts=replace(SHORT, first_sample_s=GUARD_S))
         time.sleep(0.05)
         collection.take_sample()
         assert [(sample.n, sample.is_complete) for sample in collection.samples] == [(1, True), (2, False)]
@@ -172,7 +174,7 @@ FILES = {
 
 def test_without_a_program_the_files_are_read(tools: Any) -> None:
     transport = _over(tools, "echo 'sh: awk: not found' >&2; exit 127", files=FILES)
-    collection = collect.start(transport, "anywhere", tools.kinds, timeouts=SHORT)
+    collection = collect.start(transport, "anywhere", tools.kinds, timeouts=LONG)
     collection.take_sample()
     facts: Any = collect.parse(tools.kinds, collection.samples)
     assert (facts["meminfo"].commit_room_bytes, facts["meminfo"].overcommit_memory) == (30 * 1024, 2)
@@ -195,7 +197,7 @@ def test_without_a_program_the_files_are_read(tools: Any) -> None:
 def test_without_files_either_everything_is_unknown(tools: Any) -> None:
     unreadable: tuple[dict[str, Any], ...] = ({}, {"files": {}})
     for settings in unreadable:
-        collection = collect.start(_over(tools, "exit 126", **settings), "anywhere", tools.kinds, timeouts=SHORT)
+        collection = collect.start(_over(tools, "exit 126", **settings), "anywhere", tools.kinds, timeouts=LONG)
         assert collection.cost.collector == "none"
         assert "no file could be read either (SFTP)" in collection.cost.notes[-1]
         _all_unknown(tools, collection.samples)
@@ -204,15 +206,15 @@ def test_without_files_either_everything_is_unknown(tools: Any) -> None:
 
 def test_a_program_of_the_last_round_that_fails_is_evidence(tools: Any) -> None:
     refusing = tools.transport(tools.session(refuses=True))
-    collection = collect.start(refusing, "anywhere", ["meminfo"], timeouts=SHORT)
+    collection = collect.start(refusing, "anywhere", ["meminfo"], timeouts=LONG)
     assert collection.run(("systemctl", "show"), 1) == Unreadable(
         "systemctl could not be started: exec request failed on channel 0"
     )
     collection.close()
-    collection = collect.start(tools.transport(), "anywhere", ["meminfo"], timeouts=SHORT)
-    assert collection.run(("/bin/sh", "-c", "exit 127"), 1) == Unreadable("/bin/sh cannot be run there (exit status 127)")
+    collection = collect.start(tools.transport(), "anywhere", ["meminfo"], timeouts=LONG)
+    assert collection.run(("/bin/sh", "-c", "exit 127"), GUARD_S) == Unreadable("/bin/sh cannot be run there (exit status 127)")
     assert collection.run(("sleep", "60"), 0.2) == Unreadable("sleep: no complete answer within 0.2 s")
-    assert isinstance(collection.run(("/nonexistent/program",), 1), Unreadable)
+    assert isinstance(collection.run(("/nonexistent/program",), GUARD_S), Unreadable)
     failed = collection.run(("/bin/sh", "-c", "echo no >&2; exit 4"), 1)
     assert isinstance(failed, collect.Output)
     assert (failed.exit.status, failed.exit.stderr) == (4, b"no\n")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from triagebook.tools.collector import collect, program
 
+from tests.hang import GUARD_S
+
 SHELLS = ("dash", "bash", "busybox sh")
 
 
@@ -125,7 +127,7 @@ def test_cpu_is_bounded_on_the_host(tree: Callable[..., Any]) -> None:
     """A program that never ends is killed by RLIMIT_CPU, which the launcher sets before it becomes awk."""
     endless = "BEGIN{while(1){x++}}"
     argv = program.command(endless, program.launcher(awk="gawk", cpu_limit_s=1))
-    done = subprocess.run(argv, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(argv, capture_output=True, timeout=GUARD_S, check=False)
     assert done.returncode == -24  # SIGXCPU
 
 

@@ -10,6 +10,8 @@ import pytest
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.tools.collector import collect, program
 
+from tests.hang import GUARD_S
+
 
 def _facts(host: Any, tools: Any, awk: str) -> Any:
     ran = tools.run(host.root, awk)
@@ -350,4 +352,4 @@ def test_tasks_that_end_during_the_walk_are_not_hidden(tree: Callable[..., Any],
     facts = _facts(host, tools, awk)
     assert facts["host"].is_view_partial is False
     assert facts["kernel_limits"].tasks == 83
-    teller.join(5)
+    teller.join(GUARD_S)

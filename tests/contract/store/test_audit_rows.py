@@ -12,6 +12,7 @@ from triagebook.tools.store.schema import metadata, refusals
 
 from tests.contract.store import samples
 from tests.contract.store.samples import NOW
+from tests.hang import GUARD_S
 
 
 def test_rows_form_one_tree_also_when_eight_threads_append(store: Store) -> None:
@@ -24,7 +25,7 @@ def test_rows_form_one_tree_also_when_eight_threads_append(store: Store) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(GUARD_S)
     with store.read() as transaction:
         head, rows = audit_rows.read_head(transaction), list(audit_rows.rows(transaction))
     hashes = [leaf_hash(row.leaf) for row in rows]

@@ -12,6 +12,7 @@ from triagebook.tools.store.leases import Lease
 from triagebook.tools.store.schema import jobs as table
 
 from tests.contract.store.samples import NOW, SECOND
+from tests.hang import GUARD_S
 
 LENGTH = timedelta(seconds=10)
 DAY = timedelta(days=1)
@@ -69,7 +70,7 @@ def test_of_two_workers_at_the_same_instant_one_gets_the_job(store: Store) -> No
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             while not transaction.connection.execute(waiting).scalar():
                 assert other.is_alive()
-    other.join(60)
+    other.join(GUARD_S)
     assert found == [[]]
 
 

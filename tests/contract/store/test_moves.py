@@ -14,6 +14,7 @@ from triagebook.tools.store.leases import Lease
 
 from tests.contract.store import samples
 from tests.contract.store.samples import NOW, SECOND
+from tests.hang import GUARD_S
 
 # the contract, written a second time: from -> to
 LEGAL = """
@@ -198,7 +199,7 @@ def _in_threads(count: int, run: Callable[[int], None]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(GUARD_S)
     assert not failures
 
 

@@ -4,6 +4,8 @@ import threading
 
 from triagebook.tools.store.database import Store
 
+from tests.hang import GUARD_S
+
 
 def test_an_urgent_writer_is_next_and_the_others_keep_their_order(store: Store) -> None:
     if store.dialect != "sqlite":
@@ -15,7 +17,7 @@ def test_an_urgent_writer_is_next_and_the_others_keep_their_order(store: Store) 
     def hold() -> None:
         with store.write():
             started.set()
-            release.wait(10)
+            release.wait(GUARD_S)
 
     def write(name: str, *, is_urgent: bool) -> None:
         with store.write(is_urgent=is_urgent):
@@ -23,7 +25,7 @@ def test_an_urgent_writer_is_next_and_the_others_keep_their_order(store: Store) 
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert started.wait(10)
+    assert started.wait(GUARD_S)
     waiting = []
     for number, (name, is_urgent) in enumerate([("first", False), ("second", False), ("urgent", True)], 1):
         thread = threading.Thread(target=write, args=(name,), kwargs={"is_urgent": is_urgent})
@@ -33,7 +35,7 @@ def test_an_urgent_writer_is_next_and_the_others_keep_their_order(store: Store) 
             thread.join(0.01)
     release.set()
     for thread in (holder, *waiting):
-        thread.join(10)
+        thread.join(GUARD_S)
     assert order == ["urgent", "first", "second"]
 
 

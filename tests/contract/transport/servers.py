@@ -15,6 +15,7 @@ import asyncssh
 import paramiko  # type: ignore[import-untyped]
 from triagebook.tools.transport.base import HostProcess
 
+from tests.hang import GUARD_S
 from tests.sshd import Ground, await_port, end, free_port, public
 
 LOOPBACK = "127.0.0.1"
@@ -101,7 +102,7 @@ class Relay:
             back = threading.Thread(target=self._answer, args=(server, client), daemon=True)
             back.start()
             self.pump(client, server, self.sent.append)
-            back.join(5)
+            back.join(GUARD_S)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         if self._inject:
@@ -209,7 +210,7 @@ def asyncssh_server(place: Ground, *, cuts: str = "", **options: Any) -> Iterato
     finally:
         run(_closed(server))
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(GUARD_S)
 
 
 class _ParamikoServer(paramiko.ServerInterface):  # type: ignore[misc]
@@ -256,7 +257,7 @@ def paramiko_server(place: Ground, *, first_channel: int = 0, signs_with: Path |
         transport._channel_counter = first_channel
         with contextlib.suppress(paramiko.SSHException, EOFError):
             transport.start_server(server=_ParamikoServer())
-            transport.join(30)
+            transport.join(GUARD_S)
 
     with listening(handle) as port:
         yield port

@@ -16,6 +16,7 @@ from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import HostProcess, LoginFailed, Timeouts
 
 from tests.contract.transport import servers
+from tests.hang import GUARD_S
 from tests.sshd import Ground, make_key, public
 
 FIRST_WINDOW_BYTES = 10 * 1448  # RFC 6928
@@ -209,7 +210,7 @@ def test_several_processes_share_the_memory(place: Ground, tmp_path: Path) -> No
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(GUARD_S)
         assert results == ["ssh:one-flight"] * 8
         assert reached(launch(server.config, recent_logins_file=memory)) == "ssh:one-flight"
 

@@ -47,7 +47,7 @@ def main() -> int:
         database=asked.get("database", ""),
         lease_s=asked.get("lease_s", 60),
         sweep_s=asked.get("sweep_s", 3600),
-        patience_s=5,
+        patience_s=asked.get("patience_s", 5),
         join=asked.get("join", False),
     )
     executor = FileExecutor(Path(asked["effects"]), step) if asked.get("effects") else None

@@ -11,6 +11,8 @@ from typing import Any
 
 from triagebook.tools.server.client import ask
 
+from tests.hang import GUARD_S
+
 MAIN = Path(__file__).with_name("server_main.py")
 
 
@@ -49,7 +51,7 @@ class Server:
         return line.decode().strip()
 
     def _ended(self) -> int:
-        status = self.process.wait(30)
+        status = self.process.wait(GUARD_S)
         if self.process.stdout is not None:
             self.process.stdout.close()
         for descriptor in (self.steps, self.answers):

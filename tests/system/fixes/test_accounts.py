@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hang import GUARD_S
+
 ROOT = Path(__file__).parents[3]
 CASE = "replay:nested-equal-limits"
 pytestmark = [
@@ -54,7 +56,7 @@ class Machine:
             cwd="/",
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=GUARD_S,
             check=False,
         )
 
@@ -106,7 +108,7 @@ def machine() -> Iterator[Machine]:
     finally:
         if server is not None:
             server.send_signal(signal.SIGTERM)
-            assert server.wait(30) == 0
+            assert server.wait(GUARD_S) == 0
             server.stderr.close()  # type: ignore[union-attr]
         for name in accounts.values():
             subprocess.run(("userdel", name), check=False, capture_output=True)

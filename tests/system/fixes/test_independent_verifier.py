@@ -14,6 +14,8 @@ from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_
 from triagebook.tools.audit.note import Checkpoint, sign, vkey_of
 from triagebook.tools.store import audit_rows
 
+from tests.hang import GUARD_S
+
 from .policies import actor
 from .world import World
 
@@ -79,7 +81,7 @@ def ask() -> Ask:
 
     def asked(**question: object) -> dict[str, object]:
         run = subprocess.run(
-            (python, "-c", SCRIPT), input=json.dumps(question), capture_output=True, text=True, timeout=60, check=True
+            (python, "-c", SCRIPT), input=json.dumps(question), capture_output=True, text=True, timeout=GUARD_S, check=True
         )
         answer: dict[str, object] = json.loads(run.stdout)
         return answer

@@ -13,6 +13,7 @@ from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.fix_states import plan_of
 from triagebook.tools.store.leases import Lease
 
+from tests.hang import GUARD_S
 from tests.system.fixes import policies, samples
 
 from .policies import actor
@@ -93,7 +94,7 @@ def test_of_64_attempts_from_16_threads_one_executes_on_both_databases(database_
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(GUARD_S)
     assert results.count("validated") == 1
     assert len(results) == 64
     assert set(results) <= {"validated", "already_used", "host_locked"}
@@ -248,7 +249,7 @@ def test_two_approvals_at_once_reach_a_quorum_of_two_on_both_databases(database_
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(GUARD_S)
         assert world.state(fix_id) == "approved"
     world.store.close()
 

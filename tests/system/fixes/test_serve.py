@@ -14,6 +14,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, Usa
 from triagebook.tools.server.client import ask
 from triagebook.tools.server.peer import actor_of
 
+from tests.hang import GUARD_S
 from tests.system.fixes import policies
 
 from .serving import Server, Starter
@@ -22,13 +23,13 @@ ME = pwd.getpwuid(os.geteuid()).pw_name
 PROPOSAL = {"host": "web-01", "remediation": "raise_tasks_max", "parameters": {"limit": 200}}
 
 
-def started(starter: Starter, steps: tuple[str, ...] = ()) -> Server:
+def started(starter: Starter, steps: tuple[str, ...] = (), **asked: object) -> Server:
     """A server whose policy knows this account as ann."""
     policy = starter.directory / "policy.yaml"
     policy.write_text(policies.TEXT.replace("{os: ann}", f"{{os: {ME}}}"))
     policy.chmod(0o644)
     (starter.directory / "effects").mkdir(exist_ok=True)
-    return starter.start(policy=str(policy), effects=str(starter.directory / "effects"), steps=steps)
+    return starter.start(policy=str(policy), effects=str(starter.directory / "effects"), steps=steps, **asked)
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(server: Server, starter: Star
 
 
 def test_a_clean_stop_lets_an_execution_end(starter: Starter) -> None:
-    server = started(starter, ("execute.before_effect",))
+    server = started(starter, ("execute.before_effect",), patience_s=GUARD_S)
     fix = server.ask("propose", **PROPOSAL)
     server.ask("approve", fix=fix["id"], digest=fix["digest"], break_glass="test")
     states: list[str] = []
@@ -122,7 +123,7 @@ def test_a_clean_stop_lets_an_execution_end(starter: Starter) -> None:
     server.await_step()
     server.process.send_signal(signal.SIGTERM)
     os.write(server.answers, b".")
-    apply.join(30)
+    apply.join(GUARD_S)
     assert (states, server.stop()) == (["validated"], 0)
 
 

@@ -22,12 +22,12 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, Usa
 from triagebook.tools.server.client import ask
 
 from tests.command import Triagebook
+from tests.hang import GUARD_S
 from tests.system.fixes import policies
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 HOST = "replay:unit-tasksmax"
 COMMAND = (sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "serve")
-LONGEST_S = 60.0  # a hang guard
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Serving:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=LONGEST_S) as answer:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=GUARD_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -64,12 +64,12 @@ class Serving:
 
     def stop(self) -> None:
         self.process.terminate()
-        assert self.process.wait(LONGEST_S) == 0
+        assert self.process.wait(GUARD_S) == 0
 
 
 def until(is_so: Callable[[], object]) -> None:
     """Wait for something that comes; fail where it does not."""
-    deadline = time.monotonic() + LONGEST_S
+    deadline = time.monotonic() + GUARD_S
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -116,7 +116,7 @@ def test_the_process_answers_and_is_ready(shared: Serving) -> None:
     assert json.loads(shared.get("/readyz")[1])["checks"].keys() == {"database", "audit_log", "policy", "keys"}
     assert shared.get("/")[0] == 404
     with pytest.raises(urllib.error.HTTPError, match="501"):
-        urllib.request.urlopen(urllib.request.Request(f"http://{shared.address}/healthz", data=b"x"), timeout=LONGEST_S)
+        urllib.request.urlopen(urllib.request.Request(f"http://{shared.address}/healthz", data=b"x"), timeout=GUARD_S)
 
 
 def test_a_request_is_one_line_and_so_is_each_decision(shared: Serving) -> None:
@@ -174,7 +174,7 @@ def test_silent_clients_do_not_keep_a_probe_from_its_answer(shared: Serving) -> 
     host, port = shared.address.split(":")
     with contextlib.ExitStack() as silent:
         for _ in range(15):
-            silent.enter_context(socket.create_connection((host, int(port)), LONGEST_S))
+            silent.enter_context(socket.create_connection((host, int(port)), GUARD_S))
         assert shared.get("/healthz") == (200, "ok\n")
 
 
@@ -206,7 +206,7 @@ def test_an_audit_log_that_was_cut_is_not_ready(server: Serving) -> None:
         other.execute("UPDATE tree_head SET last_leaf = zeroblob(32), edge = zeroblob(length(edge))")
     until(lambda: server.ready() == (503, {"audit_log": "audit_broken"}))
     server.process.kill()  # it refuses to write down that it ends
-    server.process.wait(LONGEST_S)
+    server.process.wait(GUARD_S)
 
 
 def test_keys_that_are_gone_are_not_ready(server: Serving) -> None:

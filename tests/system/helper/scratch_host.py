@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.actions.helper import build
 from triagebook.tools.actions.orders import Envelope, OrderedChange, OrderKey, render, status_request
 
+from tests.hang import GUARD_S
+
 SHELLS: Mapping[str, tuple[str, ...]] = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("busybox", "sh")}
 BOOT = "11111111-2222-3333-4444-555555555555"
 MACHINE = "ab" * 16
@@ -132,7 +134,7 @@ class ScratchHost:
     def run(self, data: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run the helper on these bytes, with nothing of our environment."""
         argv = (*self.shell, str(self.helper), *arguments)
-        return subprocess.run(argv, input=data, capture_output=True, timeout=120, check=False, env={})
+        return subprocess.run(argv, input=data, capture_output=True, timeout=GUARD_S, check=False, env={})
 
     def send(self, data: bytes, *arguments: str) -> dict[str, str]:
         """The helper's answer; it must be whole."""

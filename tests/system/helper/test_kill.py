@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from triagebook.tools.actions.orders import fields_of, undo_of
 
+from tests.hang import GUARD_S
 from tests.system.helper import fake_systemctl
 from tests.system.helper.fake_systemctl import UNIT
 from tests.system.helper.scratch_host import ScratchHost, parsed
@@ -66,7 +67,7 @@ class KillableHost(ScratchHost):
         argv = (*self.shell, str(self.helper))
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True) as process:
             self.write("pid", f"{process.pid}\n")
-            stdout, _ = process.communicate(data, timeout=60)
+            stdout, _ = process.communicate(data, timeout=GUARD_S)
         wait_for_session(process.pid)
         self.path("armed").rename(self.path("traps"))
         if self.path("stopped").is_dir():
@@ -92,7 +93,7 @@ class KillableHost(ScratchHost):
 
 def wait_for_session(session: int) -> None:
     """Until no process of it runs: what a killed helper had started ends a moment later, with the lock."""
-    deadline = time.monotonic() + 60  # a moment, tenfold and more
+    deadline = time.monotonic() + GUARD_S
     while is_running(session):
         assert time.monotonic() < deadline, f"session {session} did not end"
         time.sleep(0.01)
@@ -209,7 +210,7 @@ def test_a_connection_cut_after_the_order_was_sent_does_not_stop_it(killable: Ki
         process.stdout.close()
         process.stdin.write(order)
         process.stdin.close()
-        process.wait(timeout=60)
+        process.wait(timeout=GUARD_S)
     assert killable.status("a" * 32)["journal"] == "applied"
     assert killable.sysctl("vm/max_map_count") == "262144"
 

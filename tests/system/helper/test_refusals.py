@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.tools.actions.orders import OrderKey, fields_of, undo_of
 
+from tests.hang import GUARD_S
 from tests.system.helper.scratch_host import BOOT, MACHINE, ScratchHost, parsed, programs
 
 RAISE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
@@ -319,7 +320,7 @@ class PidsCgroup:
         """The helper's answer when it runs in this cgroup."""
         (self.path / "pids.max").write_text(f"{room}\n")
         argv = ("sh", "-c", f"echo $$ >{self.path}/cgroup.procs && exec " + " ".join((*host.shell, str(host.helper))))
-        done = subprocess.run(argv, input=data, capture_output=True, timeout=120, check=False, env={"PATH": os.environ["PATH"]})
+        done = subprocess.run(argv, input=data, capture_output=True, timeout=GUARD_S, check=False, env={"PATH": os.environ["PATH"]})
         return parsed(done.stdout)
 
 
@@ -549,7 +550,7 @@ def test_nothing_of_the_environment_reaches_the_helper(host: ScratchHost) -> Non
         "CDPATH": "/",
         "LC_ALL": "C.UTF-8",
     }
-    done = subprocess.run(argv, input=sealed(host, host.order(RAISE)), capture_output=True, env=evil, timeout=60, check=False)
+    done = subprocess.run(argv, input=sealed(host, host.order(RAISE)), capture_output=True, env=evil, timeout=GUARD_S, check=False)
     assert b"result=applied" in done.stdout
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.hang import GUARD_S
+
 
 @dataclass
 class Steps:
@@ -17,12 +19,12 @@ class Steps:
     def __call__(self, name: str) -> None:
         self.seen[name] += 1
         if name in self.held:
-            assert self.held[name].wait(60)
+            assert self.held[name].wait(GUARD_S)
 
 
 def until(is_so: Callable[[], object], what: str) -> None:
-    """Give other threads the time to do something; a minute is a hang."""
-    deadline = time.monotonic() + 60
+    """Give other threads the time to do something that must come."""
+    deadline = time.monotonic() + GUARD_S
     while not is_so():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.005)

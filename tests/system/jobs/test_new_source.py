@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.hang import GUARD_S
+
 from .steps import until
 
 MAIN = Path(__file__).with_name("worker_main.py")
@@ -49,7 +51,7 @@ def process(source: Path, url: str, owner: str) -> Iterator["subprocess.Popen[st
             assert made.stdin is not None
             if made.poll() is None:
                 made.stdin.close()
-            made.wait(60)
+            made.wait(GUARD_S)
 
 
 def tell(made: "subprocess.Popen[str]", fingerprint: str, host: str, says: str) -> str:
@@ -67,7 +69,7 @@ def test_a_source_of_one_file_has_its_work_stored_claimed_and_taken_over(tmp_pat
     (tmp_path / "die").touch()
     with process(source, database_url, "one") as doomed:
         assert tell(doomed, "f1", "web-01", "down") == "stored"
-        assert doomed.wait(60) == -9
+        assert doomed.wait(GUARD_S) == -9
     assert log.read_text().splitlines() == ["web-01 down, try 1"]
     (tmp_path / "die").unlink()
     with process(source, database_url, "two") as other:

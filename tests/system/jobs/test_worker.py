@@ -16,6 +16,8 @@ from triagebook.tools.store.jobs import Job, NewJob
 from triagebook.tools.store.leases import Lease
 from triagebook.tools.store.schema import jobs as table
 
+from tests.hang import GUARD_S
+
 from .steps import Steps, until
 
 KIND = "greeting"
@@ -70,7 +72,7 @@ def test_who_arrives_during_a_commit_shares_the_next_one(store: Store, steps: St
         until(lambda: len(worker._arrivals._pending) == 19, "the others to come")
         let_go.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(GUARD_S)
         until(lambda: is_all_done(store), "the jobs")
     assert answers == [True] * 20
     assert steps.seen["jobs.add.after_commit"] == 2
@@ -98,7 +100,7 @@ def test_what_cannot_be_stored_is_not_acknowledged_to_anybody(store: Store, step
         until(lambda: steps.seen["asked"], "the first commit")
         steps.held["asked"].set()
         for thread in threads:
-            thread.join(60)
+            thread.join(GUARD_S)
     assert len(problems) == 3
     assert column(store, "key") == []
 
@@ -108,7 +110,7 @@ def test_a_quick_part_is_followed_by_a_slow_one_and_nobody_quick_waits_for_it(st
 
     def handler(job: Job) -> Callable[[], None] | None:
         if job.key == "slow":
-            return lambda: done.append(f"slow {release.wait(60)}")
+            return lambda: done.append(f"slow {release.wait(GUARD_S)}")
         done.append(job.key)
         return None
 
@@ -126,11 +128,11 @@ def test_a_lease_is_renewed_for_as_long_as_a_job_runs(store: Store) -> None:
 
     def handler(_job: Job) -> None:
         began.set()
-        assert release.wait(60)
+        assert release.wait(GUARD_S)
 
     with working(store, handler, lease=timedelta(seconds=3)) as worker:
         worker.accept(greeting("a"))
-        assert began.wait(60)
+        assert began.wait(GUARD_S)
         leases = {*column(store, "lease_until")}
         until(lambda: leases.update(column(store, "lease_until")) or len(leases) > 2, "two renewals")
         assert (column(store, "owner"), column(store, "tries")) == (["one"], [1])
@@ -194,7 +196,7 @@ def test_a_worker_that_stops_ends_what_runs_and_leaves_the_rest_to_others(store:
 
     def handler(job: Job) -> None:
         begun.append(job.key)
-        assert release.wait(60)
+        assert release.wait(GUARD_S)
         done.append(job.key)
 
     with working(store, handler, quick_threads=1) as worker:
@@ -205,7 +207,7 @@ def test_a_worker_that_stops_ends_what_runs_and_leaves_the_rest_to_others(store:
         stopping.start()
         until(lambda: worker._quick._shutdown, "the stop")
         release.set()
-        stopping.join(60)
+        stopping.join(GUARD_S)
     assert (begun, done) == (["a"], ["a"])
     with working(store, lambda job: done.append(f"{job.key} {job.tries}"), owner="two"):
         until(lambda: is_all_done(store), "the second")
@@ -214,7 +216,7 @@ def test_a_worker_that_stops_ends_what_runs_and_leaves_the_rest_to_others(store:
 
 def test_a_worker_that_holds_enough_says_so(store: Store) -> None:
     release = threading.Event()
-    with working(store, lambda _job: release.wait(60) and None, most_held=2) as worker:
+    with working(store, lambda _job: release.wait(GUARD_S) and None, most_held=2) as worker:
         worker.accept(greeting("a"))
         worker.accept(greeting("b"))
         with pytest.raises(UsageError, match="busy, retry in 5 s: 2 requests are waiting"):

@@ -7,6 +7,7 @@ import pwd
 import sys
 from pathlib import Path
 
+from tests.hang import GUARD_S
 from tests.system.fixes.serving import Server, Starter
 
 OTHER = "daemon"  # on every Linux; only its user id is used
@@ -47,7 +48,7 @@ def approve(socket: Path, fix: str, digest: str) -> int:
     """`triagebook fix approve` as the other account; its exit status. Forked, so that it need not reach our interpreter."""
     process = multiprocessing.get_context("fork").Process(target=_approve, args=(socket, fix, digest))
     process.start()
-    process.join(30)
+    process.join(GUARD_S)
     return process.exitcode or 0
 
 

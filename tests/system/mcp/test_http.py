@@ -20,6 +20,7 @@ from triagebook.tools.mcp_server import http
 from triagebook.tools.mcp_server.auth import SCOPES, JwtVerifier
 from triagebook.tools.server.run import RunningServer
 
+from tests.hang import GUARD_S
 from tests.system.mcp import world as worlds
 
 from .test_attacks import WISH
@@ -72,7 +73,7 @@ class Web:
 
     def strangers(self) -> set[str]:
         """The reasons of the audit log for credentials that proved nothing; written within a second."""
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + GUARD_S
         while time.monotonic() < deadline:
             found = {event.reason for event in self.world.trust.events() if event.action == "authenticate"}
             if found:

@@ -12,6 +12,7 @@ import anyio
 from mcp import Client
 
 from tests import sshd
+from tests.hang import GUARD_S
 
 POLICY = """\
 apiVersion: triagebook/policy/v1
@@ -37,7 +38,7 @@ def served(directory: Path, *options: str) -> Iterator[str]:
             yield f"http://{said.split('address=')[1].strip()}"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(GUARD_S)
 
 
 def diagnosed(address: str, host: str) -> Any:

@@ -9,6 +9,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
+from tests.hang import GUARD_S
 from tests.system.fixes.serving import Server
 from tests.system.mcp import persons
 
@@ -91,7 +92,7 @@ def test_nothing_but_the_protocol_is_written_to_standard_output(tmp_path: Path) 
         input="this is no JSON\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GUARD_S,
         check=False,
         env=persons.home(tmp_path),
     )

@@ -9,6 +9,7 @@ from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.mcp_server import http
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 
+from tests.hang import GUARD_S
 from tests.system.mcp import world as worlds
 
 from .test_attacks import proposed
@@ -69,7 +70,7 @@ def test_applying_before_a_person_decided_waits_and_an_answer_here_decides_nothi
         await wire.ask("tasks/update", taskId=identifier, inputResponses=answers)
         seen.append((await wire.ask("tasks/get", taskId=identifier))["result"])
         world.trust.approve(fix, "bob")
-        for _ in range(100):
+        for _ in range(int(GUARD_S / 0.02)):
             seen.append((await wire.ask("tasks/get", taskId=identifier))["result"])
             if seen[-1]["status"] == "completed":
                 break
@@ -119,7 +120,7 @@ def test_a_long_diagnosis_becomes_a_task_of_its_caller_alone(tmp_path: Any) -> N
 
     world = worlds.build(tmp_path, RateLimits(burst=1000), {**RULES, "diagnose": TaskRule(0.1)})
     release = threading.Event()
-    world.hosts.before = lambda: release.wait(5) and None
+    world.hosts.before = lambda: release.wait(GUARD_S) and None
 
     async def steps(wire: Wire) -> Any:
         made = (await wire.ask("tools/call", name="diagnose", arguments={"host": "web-01"}))["result"]
@@ -130,7 +131,7 @@ def test_a_long_diagnosis_becomes_a_task_of_its_caller_alone(tmp_path: Any) -> N
         world.now[0] = caller("ann")
         mismatch = await wire.ask("tasks/get", named="another", taskId=identifier)
         release.set()
-        for _ in range(100):
+        for _ in range(int(GUARD_S / 0.02)):
             done = (await wire.ask("tasks/get", taskId=identifier))["result"]
             if done["status"] == "completed":
                 break

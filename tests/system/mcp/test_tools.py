@@ -10,6 +10,7 @@ from mcp import Client
 from mcp.server.mcpserver.exceptions import ToolError
 from triagebook.runbooks.engine.diagnosis import Diagnosis, LoginResult, Unknown
 
+from tests.hang import GUARD_S
 from tests.system.fixes import samples
 
 from .test_attacks import WISH, approved, proposed
@@ -225,7 +226,7 @@ def test_fifty_askers_of_one_host_make_one_run(world: McpWorld) -> None:
     import threading
 
     release = threading.Event()
-    world.hosts.before = lambda: release.wait(60) and None
+    world.hosts.before = lambda: release.wait(GUARD_S) and None
 
     async def steps(client: Client) -> list[Any]:
         import anyio

@@ -15,6 +15,7 @@ import pytest
 
 from tests import sshd
 from tests.command import Triagebook
+from tests.hang import GUARD_S
 from tests.system.scenario.test_over_ssh import server_that
 
 HOSTS = 220
@@ -69,7 +70,7 @@ def measured(home: Path, *arguments: str) -> Measured:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=GUARD_S,
     )
     peak = int(done.stderr.rsplit("peak ", 1)[1]) / 1024
     return Measured([json.loads(line) for line in done.stdout.splitlines()], peak)
@@ -109,7 +110,7 @@ def test_one_silent_host_in_ten_costs_the_others_nothing(triagebook: Triagebook,
     with server_that("is silent") as port:
         config, silent = with_silent(site, port, tmp_path, 10)
         mixed = [name for pair in zip(names[::9], silent, strict=True) for name in pair] + [n for n in names if n not in names[::9]]
-        run = triagebook("diagnose", *mixed, "-F", str(config), "--json", timeout_s=120)
+        run = triagebook("diagnose", *mixed, "-F", str(config), "--json")
     order = [line["host"]["name"] in silent for line in run.json()]  # as they came to their end
     assert (len(order), sum(order)) == (100, 10)
     # A silent host is given up after eight seconds; a busy machine takes as long for all the others, but never for half of them.
@@ -123,7 +124,7 @@ def test_a_budget_stops_a_fleet_whose_keys_are_refused_and_every_host_has_a_line
     config = tmp_path / "config"
     text = site.config.read_text()
     config.write_text("\n".join(f"  IdentityFile {other}" if "IdentityFile" in line else line for line in text.split("\n")))
-    run = triagebook("diagnose", *site.servers, "-F", str(config), "--json", "--max-errors", "5", "--at-once", "4", timeout_s=120)
+    run = triagebook("diagnose", *site.servers, "-F", str(config), "--json", "--max-errors", "5", "--at-once", "4")
     counts = Counter(line["status"] for line in run.json())
     assert run.status == 4
     assert 5 <= counts["unreachable"] <= 9
@@ -133,14 +134,14 @@ def test_a_budget_stops_a_fleet_whose_keys_are_refused_and_every_host_has_a_line
 
 def test_drift_of_a_group_compares_every_host_of_it(triagebook: Triagebook, site: Site) -> None:
     names = list(site.servers)[:12]
-    run = triagebook("host", "drift", *names, "-F", str(site.config), "--json", timeout_s=120)
+    run = triagebook("host", "drift", *names, "-F", str(site.config), "--json")
     rows = {row["setting"]: row for row in run.json()}
     assert run.status == 0, run.out
     assert rows["kernel.pid_max"]["usual"] == int(Path("/proc/sys/kernel/pid_max").read_text())
     assert rows["kernel.pid_max"]["usual_hosts"] == 12
     assert rows["transparent huge pages"]["usual_hosts"] == 12
     assert [row for name, row in rows.items() if name.startswith("digest of /etc/")]
-    text = triagebook("host", "drift", *names, "-F", str(site.config), timeout_s=120)
+    text = triagebook("host", "drift", *names, "-F", str(site.config))
     assert "Equal on all 12" in text.out
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.hang import GUARD_S
+
 
 class Watching:
     """What a running watch has printed so far, line by line."""
@@ -52,7 +54,7 @@ def watching(home: Path, *arguments: str, **env: str) -> Iterator[Watching]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(GUARD_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -10,6 +10,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tests.hang import GUARD_S
 from tests.system.slack import workspace
 
 from .gate import Gate
@@ -51,7 +52,7 @@ class Http:
         return {"content-type": content_type, "x-slack-request-timestamp": stamp, "x-slack-signature": f"v0={signature}"}
 
     def post(self, content: bytes, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GUARD_S)
         began = time.perf_counter()
         try:
             connection.request("POST", "/slack/events", content, headers)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.hang import GUARD_S
 from tests.peers.peers import CACHE, NODE
 
 from .workspace import CHANNELS, HISTORY, PERSONS, READER, READER_SCOPES, SCOPES, TOKEN, WITH_HISTORY, Workspace, look_up
@@ -45,11 +46,11 @@ def running(directory: Path) -> Iterator[Workspace]:
             yield _ready(f"http://127.0.0.1:{port}", process, directory / "emulator.log")
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(GUARD_S)
 
 
 def _ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> Workspace:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + GUARD_S
     while True:
         try:
             return look_up(url)

@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from tests.hang import GUARD_S
+
 from .workspace import Workspace
 
 
@@ -189,10 +191,10 @@ def running(workspace: Workspace) -> Iterator[Gate]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(GUARD_S)
     try:
         yield gate
     finally:
         assert gate._loop is not None
         gate._loop.call_soon_threadsafe(stopping.set)
-        thread.join(10)
+        thread.join(GUARD_S)

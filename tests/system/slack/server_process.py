@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.hang import GUARD_S
+
 from .gate import Gate
 from .workspace import TOKEN
 
@@ -40,5 +42,5 @@ def started(
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(30)
+        process.wait(GUARD_S)
         process.stdout.close()

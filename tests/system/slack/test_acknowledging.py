@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests import sshd
+from tests.hang import GUARD_S
 from tests.system.slack import world as worlds
 
 from .driver import SECRET, Driver, Http
@@ -27,7 +28,7 @@ from .gate import Gate
 from .test_serving import COMMAND, environment
 from .world import SlackWorld, until
 
-MOST_S, GUARD_S = 0.3, 1.5  # Slack gives up after 3
+MOST_S, LATE_S = 0.3, 1.5  # Slack gives up after 3
 AT_ONCE = 50
 BURSTS = 4
 HOLD_S = 3  # so long a host keeps its answer back: fifty are under way when the burst comes
@@ -70,7 +71,7 @@ class Served:
 def burst(port: int, path: str, requests: list[dict[str, object]]) -> list[float]:
     asked = json.dumps({"port": port, "path": path, "requests": requests})
     argv = (sys.executable, str(HERE / "burst_main.py"))
-    found = json.loads(subprocess.run(argv, input=asked, capture_output=True, text=True, check=True, timeout=60).stdout)
+    found = json.loads(subprocess.run(argv, input=asked, capture_output=True, text=True, check=True, timeout=GUARD_S).stdout)
     assert set(found["statuses"]) == {200}, found["statuses"]
     seconds: list[float] = sorted(found["seconds"])
     return seconds
@@ -84,7 +85,7 @@ def control() -> Iterator[int]:
         assert process.stdout is not None
         yield int(process.stdout.readline())
     finally:
-        process.communicate(timeout=20)
+        process.communicate(timeout=GUARD_S)
 
 
 @pytest.fixture
@@ -109,30 +110,30 @@ def served(tmp_path: Path, through: Gate, place: sshd.Ground) -> Iterator[Served
         try:
             assert process.stderr is not None
             lines = process.stderr
-            until(lambda: "server.ready" in lines.readline(), "serve", 60)
+            until(lambda: "server.ready" in lines.readline(), "serve")
             threading.Thread(target=lines.read, daemon=True).start()
             until(lambda: through.of("auth.test"), "auth.test")
             yield Served(port, bare, host, Driver(through, Http(port)))
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(GUARD_S)
 
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
     ("bursts", "most_s"),
     [
-        pytest.param(2, GUARD_S, id="a guard against a return of seconds"),
+        pytest.param(2, LATE_S, id="a guard against a return of seconds"),
         pytest.param(BURSTS, MOST_S, id="the promise", marks=pytest.mark.long),  # 0.22 s on two quiet cores
     ],
 )
 def test_fifty_commands_at_once_are_acknowledged_while_fifty_diagnoses_run(served: Served, bursts: int, most_s: float) -> None:
     served.burst(150, "alerts")  # what is imported once is imported
-    until(lambda: served.under_way() == 0, "the first", 60)
+    until(lambda: served.under_way() == 0, "the first")
     seconds, bare = [], []
     for number in range(bursts):
         served.burst(0, "alerts")
-        until(lambda: served.under_way() >= AT_ONCE, "fifty diagnoses", 60)
+        until(lambda: served.under_way() >= AT_ONCE, "fifty diagnoses")
         with ThreadPoolExecutor(1) as beside:
             answering = beside.submit(served.controlled)  # at the same time: what the machine does then, it does to both
             taken = served.burst(AT_ONCE, "incidents")
@@ -140,7 +141,7 @@ def test_fifty_commands_at_once_are_acknowledged_while_fifty_diagnoses_run(serve
         running = served.under_way()
         seconds += taken
         print(f"burst {number}: median {taken[AT_ONCE // 2] * 1000:.0f} ms, slowest {taken[-1] * 1000:.0f} ms, {running} under way")  # noqa: T201
-        until(lambda: served.under_way() == 0, "all of them", 120)
+        until(lambda: served.under_way() == 0, "all of them")
     p99, control_p99 = (sorted(values)[len(values) * 99 // 100 - 1] for values in (seconds, bare))
     figures = f"p99 of {len(seconds)}: {p99 * 1000:.0f} ms; of the control: {control_p99 * 1000:.0f} ms"
     print(figures)  # noqa: T201
@@ -152,7 +153,7 @@ def test_fifty_commands_at_once_are_acknowledged_while_fifty_diagnoses_run(serve
 @pytest.mark.alone
 def test_no_acknowledgement_waits_for_slack_or_for_a_host(slacked: SlackWorld) -> None:
     release = threading.Event()
-    slacked.hosts.before = lambda _question: release.wait(10) and None
+    slacked.hosts.before = lambda _question: release.wait(GUARD_S) and None
     slacked.gate.is_down = True
     answers = [slacked.driver.way.send("command", body) for body in (_command(slacked, number) for number in range(1, 21))]
     release.set()

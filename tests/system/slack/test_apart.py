@@ -14,6 +14,7 @@ from triagebook.tools.log import DETAIL, ROOT
 from triagebook.tools.settings import Settings
 
 from tests import sshd
+from tests.hang import GUARD_S
 
 from .world import until
 
@@ -71,7 +72,7 @@ def test_one_that_died_is_started_again_and_who_waited_is_told() -> None:
         heard = asker._ensure_running().send(99, Question(parse_target("replay:unit-tasksmax"), "enomem"))
         os.kill(first, signal.SIGKILL)
         until(lambda: asker._process is not None and asker._process.is_over, "its end")
-        assert heard.get(timeout=5) is None or heard.get(timeout=5) is None
+        assert heard.get(timeout=GUARD_S) is None or heard.get(timeout=GUARD_S) is None
         assert asker.ask(Question(parse_target("replay:unit-tasksmax"), "enomem"), lambda _first: None).diagnosis.verdict
         assert pid_of(asker) != first
 

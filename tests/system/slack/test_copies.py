@@ -10,6 +10,7 @@ from triagebook.bot.slack.cards import names
 from triagebook.tools.store import chat_messages
 from triagebook.tools.store.database import open_store
 
+from tests.hang import GUARD_S
 from tests.system.slack import world as worlds
 
 from .gate import Gate
@@ -42,7 +43,7 @@ def test_a_card_posted_by_a_server_that_was_killed_is_found_again(tmp_path: Path
     (tmp_path / "die").write_text(POSTED)
     with replica(tmp_path, through, token=token) as doomed:
         doomed.driver.command("ann", "web-01")
-        assert doomed.process.wait(30) == -9
+        assert doomed.process.wait(GUARD_S) == -9
     (tmp_path / "die").unlink()
     (first,) = channels.messages("incidents")
     with replica(tmp_path, through, token=token):
@@ -63,7 +64,7 @@ def test_the_cards_of_a_plan_are_not_doubled_by_a_kill_and_can_be_decided_on(tmp
         (tmp_path / "die").write_text(POSTED)
         with contextlib.suppress(ConnectionError):  # it may die before it has answered
             doomed.driver.submit("ann", view, wish())
-        assert doomed.process.wait(30) == -9
+        assert doomed.process.wait(GUARD_S) == -9
     (tmp_path / "die").unlink()
     with replica(tmp_path, through, token=WITH_HISTORY) as after:
         approval = channels.card("approvals", "APPROVAL NEEDED: web-02", 60)

@@ -12,6 +12,7 @@ from triagebook.tools.store import jobs
 from triagebook.tools.store.jobs import NewJob
 from triagebook.tools.store.leases import Lease
 
+from tests.hang import GUARD_S
 from tests.system.slack import world as worlds
 
 from .driver import Http, Socket
@@ -92,7 +93,7 @@ def test_a_face_that_stops_leaves_what_it_has_not_begun_to_the_next(
     release = threading.Event()
     with worlds.over_http(tmp_path, through) as before:
         before.face.inbox.worker.lease = worlds.HOUR
-        before.hosts.before = lambda _question: release.wait(10) and None
+        before.hosts.before = lambda _question: release.wait(GUARD_S) and None
         for number in range(1, 20):  # three more than there are slow workers
             before.driver.command("ann", f"web-{number:02}", channel="alerts")
         until(lambda: len(before.hosts.asked) >= 16, "the workers")
@@ -113,7 +114,7 @@ def test_an_envelope_that_comes_twice_and_a_socket_that_is_closed_lose_nothing(t
         way.send("command", body, "envelope-twice")
         world.card("incidents", "CAUSE FOUND · web-04")
         through.hang_up()
-        until(lambda: through.is_connected, "another WebSocket", 30)
+        until(lambda: through.is_connected, "another WebSocket")
         way.send("command", world.driver.command_body("ann", "web-05", "/triage", "incidents"))
         world.card("incidents", "CAUSE FOUND · web-05")
         world.idle()
@@ -124,7 +125,7 @@ def test_a_flood_is_told_to_wait(tmp_path: Path, through: Gate) -> None:
     release = threading.Event()
     with worlds.over_http(tmp_path, through) as world:
         world.face.inbox.worker.most_held = 3
-        world.hosts.before = lambda _question: release.wait(10) and None
+        world.hosts.before = lambda _question: release.wait(GUARD_S) and None
         answers = [world.driver.command("ann", f"web-{number:02}").body for number in range(1, 6)]
         assert answers[:3] == ["", "", ""]
         assert all("busy, retry in" in answer for answer in answers[3:])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from triagebook.bot.slack.cards import names
 from triagebook.runbooks.engine.diagnosis import Reading
 
+from tests.hang import GUARD_S
 from tests.system.fixes import samples
 
 from .driver import buttons
@@ -39,7 +40,7 @@ def test_another_cause_is_another_card(slacked: SlackWorld) -> None:
 
 def test_who_asks_while_it_is_being_found_gets_the_same_answer(slacked: SlackWorld) -> None:
     release = threading.Event()
-    slacked.hosts.before = lambda _question: release.wait(10) and None
+    slacked.hosts.before = lambda _question: release.wait(GUARD_S) and None
     slacked.driver.command("ann", "web-02")
     card = slacked.card("incidents", "Diagnosing web-02")
     slacked.driver.command("bob", "web-02")

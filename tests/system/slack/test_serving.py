@@ -14,6 +14,7 @@ from triagebook.tools.server.client import ask
 
 from tests import sshd
 from tests.command import Triagebook
+from tests.hang import GUARD_S
 from tests.system.slack import test_usergroups as usergroups
 from tests.system.slack import world as worlds
 
@@ -32,7 +33,7 @@ def served(directory: Path, gate: Gate, policy_text: str = "") -> Iterator[tuple
     policy = policy_text or worlds.policy(gate)
     policy = policy.replace("{os: dan}", f"{{os: {getpass.getuser()}}}").replace("[ann, bob, cid,", "[ann, bob, cid, dan,")
     with started(directory, gate, policy, environment(gate)) as (process, _port):
-        until(lambda: gate.is_connected, "Socket Mode", 30)
+        until(lambda: gate.is_connected, "Socket Mode")
         yield directory / "socket", process
 
 
@@ -50,7 +51,7 @@ def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_res
         approved = channels.card("approvals", "APPROVED, NOT YET APPLIED")
         (tmp_path / "die").write_text("execute.before_effect")
         driver.click("cid", approved, names.APPLY)
-        assert process.wait(30) == -9
+        assert process.wait(GUARD_S) == -9
     (tmp_path / "die").unlink()
     through.forget_sockets()
     with served(tmp_path, through) as (socket, process):
@@ -60,7 +61,7 @@ def test_decided_at_the_command_line_killed_in_the_change_and_told_after_the_res
         assert process.poll() is None
         assert list((tmp_path / "effects").iterdir()) == []
         text = f"Not done: apply {fix}"
-        until(lambda: any(text in told for told in through.whispers("cid")), "what became of the click", 40)
+        until(lambda: any(text in told for told in through.whispers("cid")), "what became of the click")
 
 
 def test_a_user_group_decides_at_the_command_line_too_while_slack_is_served(tmp_path: Path, through: Gate) -> None:
@@ -122,6 +123,6 @@ def test_the_product_diagnoses_a_real_host_for_a_channel(tmp_path: Path, through
                 assert Http(port).post(b"{}", {"content-type": "application/json"}).status == 401
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(GUARD_S)
             assert process.stderr is not None
             process.stderr.close()

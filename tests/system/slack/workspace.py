@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.fakes.slack import FakeSlack, Token, serve
+from tests.hang import GUARD_S
 
 SCOPES = (
     "commands",
@@ -49,7 +50,7 @@ def call(url: str, token: str, method: str, **values: Any) -> dict[str, Any]:
     request = urllib.request.Request(  # noqa: S310
         f"{url}/api/{method}", urllib.parse.urlencode(form).encode(), {"authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=GUARD_S) as answer:  # noqa: S310
         found: dict[str, Any] = json.load(answer)
     return found
 

@@ -24,6 +24,7 @@ from triagebook.tools.server.run import RunningServer
 from triagebook.tools.server.web import listen
 from triagebook.tools.store import chat_messages
 
+from tests.hang import GUARD_S
 from tests.system.fixes import samples
 from tests.system.fixes import world as trust_world
 from tests.system.fixes.world import World
@@ -118,7 +119,7 @@ class Channels:
         found = self.gate.workspace.call("conversations.replies", channel=message["channel"], ts=message["ts"])["messages"]
         return [{**item, "channel": message["channel"]} for item in found if item["ts"] != message["ts"]]
 
-    def card(self, channel: str, words: str, timeout_s: float = 15) -> dict[str, Any]:
+    def card(self, channel: str, words: str, timeout_s: float = GUARD_S) -> dict[str, Any]:
         """The newest root message whose text has these words; waited for."""
         try:
             return until(
@@ -145,7 +146,7 @@ class SlackWorld(Channels):
 
     def idle(self) -> None:
         """Until every delivery was worked on and Slack shows what it should."""
-        until(lambda: not self.face.inbox.worker._held, "the workers", 20)
+        until(lambda: not self.face.inbox.worker._held, "the workers")
         until(lambda: not self.behind(), "Slack to follow")
 
     def behind(self) -> bool:
@@ -159,7 +160,7 @@ class SlackWorld(Channels):
         return (self.gate.whispers(user) or ["nothing"])[-1]
 
 
-def until(ask: Callable[[], T | None], what: str, timeout_s: float = 15) -> T:
+def until(ask: Callable[[], T | None], what: str, timeout_s: float = GUARD_S) -> T:
     """The first answer that is one. Asked less often with time: an emulator turns away who asks thousands of times."""
     began = time.monotonic()
     while True:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from triagebook.runbooks.library.catalog import catalog
 
+from tests.hang import GUARD_S
+
 ROOT = Path(__file__).parents[3]
 TOY = ROOT / "tests" / "fixtures" / "toy_action"
 REGISTRY = "tools/actions/__init__.py"
@@ -37,7 +39,9 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(product: Path, *argv: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """A Python that finds that copy first."""
     known = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{product}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1", **env}
-    return subprocess.run((sys.executable, *argv), env=known, capture_output=True, text=True, check=False, timeout=300, cwd=product)
+    return subprocess.run(
+        (sys.executable, *argv), env=known, capture_output=True, text=True, check=False, timeout=GUARD_S, cwd=product
+    )
 
 
 def tried(product: Path, what: str, folder: Path) -> Any:

@@ -14,6 +14,7 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.store.leases import hold_lease
 from typer.testing import CliRunner
 
+from tests.hang import GUARD_S
 from tests.system.fixes import policies, samples
 from tests.unit.audit.test_proof import proof
 
@@ -158,7 +159,7 @@ def test_a_lease_is_renewed_while_the_work_lasts_and_not_after() -> None:
 
     with hold_lease(renew, timedelta(milliseconds=3)):
         for _ in range(3):
-            assert renewed.acquire(timeout=20)
+            assert renewed.acquire(timeout=GUARD_S)
     while renewed.acquire(blocking=False):
         pass
     assert not renewed.acquire(timeout=0.05)

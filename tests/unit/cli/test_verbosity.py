@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from tests import sshd
 from tests.command import Triagebook
+from tests.hang import GUARD_S
 
 CASE = "replay:unit-tasksmax"
 START = "import sys; sys.argv[0] = 'triagebook'; from triagebook.bot.cli.start import main; main()"
@@ -82,7 +83,7 @@ def run_with_defect(*words: str) -> subprocess.CompletedProcess[str]:
         "diagnose.run = run\n"
         "app.main()"
     )
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=GUARD_S)
 
 
 def test_a_defect_is_one_line_and_status_70() -> None:
@@ -116,7 +117,7 @@ def test_vv_shows_each_phase_of_a_connection(tmp_path: Path, transport: str) -> 
         words = ["-vv", "diagnose", "box", "-F", str(server.config), *(["--transport", transport] if transport != "ssh" else [])]
         env = {"HOME": str(tmp_path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         run = subprocess.run(
-            [sys.executable, "-c", START, *words], env=env, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", START, *words], env=env, capture_output=True, text=True, timeout=GUARD_S, check=False
         )
     events = re.findall(r"\[ssh\.(\w+\.\w+)\]", run.stderr)
     assert [event for event in events if event.partition(".")[0] in PHASES] == [

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.hang import GUARD_S
 from tests.layers import PARTS, ROOT
 
 TOY = Path(__file__).parent / "toy"
@@ -40,7 +41,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=GUARD_S,
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

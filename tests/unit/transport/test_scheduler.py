@@ -15,7 +15,7 @@ from triagebook.tools.transport.local import LocalTransport
 from triagebook.tools.transport.scheduler import Scheduler
 from triagebook.tools.transport.watch_session import message_reader, read_message
 
-from tests.hang import no_hang
+from tests.hang import GUARD_S, no_hang
 
 
 def until_all_ended(scheduler: Scheduler, ended: list[str], count: int) -> None:
@@ -99,7 +99,7 @@ def test_a_name_that_is_slow_to_look_up_holds_up_nobody(monkeypatch: pytest.Monk
 
     def slow(host: str, *arguments: object, **options: object) -> object:
         if not options.get("flags"):
-            release.wait(10)
+            release.wait(GUARD_S)
         return real(host, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
