@@ -1,7 +1,7 @@
 # Memory, commit accounting, pressure and reclaim counters; kB and pages as the kernel prints them.
 function meminfo_end(    text, i, count, keys, record, stalls, value) {
   text = "\n" slurp(ROOT "/proc/meminfo", 0);
-  count = split("MemTotal MemAvailable SwapTotal SwapFree CommitLimit Committed_AS Hugetlb KernelStack PageTables HugePages_Total HugePages_Free HugePages_Rsvd Hugepagesize", keys, " ");
+  count = split("MemTotal MemAvailable SwapTotal SwapFree CommitLimit Committed_AS Hugetlb KernelStack PageTables Shmem HugePages_Total HugePages_Free HugePages_Rsvd Hugepagesize", keys, " ");
   for (i = 1; i <= count; i++) {
     value = after(text, "\n" keys[i] ":");
     record = record pair(keys[i], sprintf("%.0f", value + 0), found);

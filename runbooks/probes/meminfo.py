@@ -30,6 +30,7 @@ _IN_KB = {
     "huge_pages_bytes": "Hugetlb",
     "kernel_stack_bytes": "KernelStack",
     "page_tables_bytes": "PageTables",
+    "shared_bytes": "Shmem",
     "overcommit_bytes": "overcommit_kbytes",
     "admin_reserve_bytes": "admin_reserve_kbytes",
     "user_reserve_bytes": "user_reserve_kbytes",
@@ -53,6 +54,7 @@ class Memory:
     huge_pages_bytes: int | Unreadable = fact("bytes", "/proc/meminfo Hugetlb")
     kernel_stack_bytes: int | Unreadable = fact("bytes", "/proc/meminfo KernelStack")
     page_tables_bytes: int | Unreadable = fact("bytes", "/proc/meminfo PageTables")
+    shared_bytes: int | Unreadable = fact("bytes", "/proc/meminfo Shmem")  # tmpfs too
     overcommit_memory: int | Unreadable = fact("mode", "/proc/sys/vm/overcommit_memory")
     overcommit_ratio: int | Unreadable = fact("percent", "/proc/sys/vm/overcommit_ratio")
     overcommit_bytes: int | Unreadable = fact("bytes", "/proc/sys/vm/overcommit_kbytes")  # 0: the ratio holds

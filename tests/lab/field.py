@@ -156,6 +156,15 @@ def askings(machine: lab.Machine, name: str, packed: bytes) -> Iterator[Asking]:
             yield ask_again(name, who, facts)
 
 
+def fresh(machine: lab.Machine) -> lab.Machine:
+    """A clean guest in place of this one; a machine under load may need a second try."""
+    try:
+        return lab.reset(machine)
+    except lab.NotStarted:
+        lab.down(machine.name)
+        return lab.up(machine.state.release, machine.name)
+
+
 def write_table(file: Path, release: str, found: Iterable[Asking]) -> None:
     """Put the rows of these askings in place of the older ones of the same release and recipe."""
     rows = {one.row(release): (release, one.recipe) for one in found}
@@ -179,7 +188,7 @@ def main() -> int:
     try:
         for number, name in enumerate(options.recipes):
             started = time.monotonic()
-            machine = lab.reset(machine) if number else machine
+            machine = fresh(machine) if number else machine
             found = []
             for one in askings(machine, name, packed):
                 found.append(one)
