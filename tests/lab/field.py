@@ -27,11 +27,15 @@ from triagebook.runbooks.probes.catalog import facts_types
 
 from tests import lab
 from tests.lab import cache
-from tests.lab.field_recipes import RECIPES, Recipe
+from tests.lab.field_found import FOUND
+from tests.lab.field_recipes import RECIPES as REPORTED
+from tests.lab.field_recipes import Recipe
 from tests.lab.programs import run
 
 RUNBOOK = "enomem@1.1.0"
+RECIPES = {**REPORTED, **FOUND}
 GUEST = Path(__file__).with_name("guest")
+REFUSED = Path(__file__).with_name("refused")  # beside the guest's own: a change here builds no image anew
 ACCOUNTS = ("diag", "root")
 NO_TRACE = "leaves no trace"  # of the sentence that a host without any reached limit is answered with
 WRONG = ("healthy_while_refused", "found_on_healthy", "denied")
@@ -72,7 +76,7 @@ def judge(recipe: Recipe, answer: dict[str, Any], *, has_text: bool) -> str:
         return "found_on_healthy" if status == "cause_found" else "right"
     if recipe.cause in causes:
         return "denied" if causes[recipe.cause] == "no" else "named"
-    if recipe.names and recipe.names in answer["headline"]:
+    if recipe.names and any(recipe.names in sentence for sentence in (answer["headline"], *answer["next"])):
         return "named"
     if status == "healthy":
         says_so = any(NO_TRACE in sentence for sentence in (answer["headline"], *answer["caveats"], *answer["next"]))
@@ -85,11 +89,12 @@ def programs() -> bytes:
     folder = cache.directory() / "field"
     folder.mkdir(parents=True, exist_ok=True)
     run(("gcc", "-O2", "-static", "-pthread", "-o", str(folder / "fx"), str(GUEST / "fx.c")))
+    run(("gcc", "-O2", "-static", "-pthread", "-o", str(folder / "lx"), str(REFUSED / "lx.c")))
     bare = ("-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie")
     run(("gcc", "-m32", "-O1", *bare, "-o", str(folder / "m32"), str(GUEST / "m32.c")))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name in ("fx", "m32"):
+        for name in ("fx", "lx", "m32"):
             archive.add(folder / name, name)
     return packed.getvalue()
 
@@ -97,7 +102,7 @@ def programs() -> bytes:
 def make(machine: lab.Machine, recipe: Recipe, packed: bytes) -> None:
     """Make the fault as root, by one login."""
     script = (
-        "mkdir -p /opt/acme/bin && tar -xzf - -C /opt/acme/bin && chmod 755 /opt/acme/bin/fx /opt/acme/bin/m32\n"
+        "mkdir -p /opt/acme/bin && tar -xzf - -C /opt/acme/bin && chmod 755 /opt/acme/bin/*\n"
         f"cat > /run/recipe.sh <<'RECIPE'\n{recipe.commands}\nRECIPE\n"
         "timeout 60 sh /run/recipe.sh >/run/recipe.log 2>&1 </dev/null"
     )

@@ -122,7 +122,7 @@ RECIPES = {
         title="LimitSTACK=8T: each thread wants 8 TiB of address space",
         commands="systemd-run -q --unit=stk -p User=acme -p LimitSTACK=8T /opt/acme/bin/fx defthreads 100; sleep 4",
         symptom="pthread_create failed: Resource temporarily unavailable",
-        cause="stack",
+        cause="thread_stack",
     ),
     "aio-max-nr": Recipe(
         title="io_setup EAGAIN: fs.aio-max-nr used up",
@@ -147,6 +147,7 @@ RECIPES = {
         commands="systemd-run -q --unit=unsh /opt/acme/bin/fx unsharepid; sleep 4",
         symptom="bash: fork: Cannot allocate memory",
         cause="dead_pid_namespace",
+        leaves_no_trace="a namespace without a process shows only in a link of /proc that nobody else may read",
     ),
     "nsenter-shell-ok": Recipe(
         title="healthy: an administrator's nsenter shell in a container's PID namespace, from another cgroup",
@@ -179,7 +180,7 @@ RECIPES = {
     ),
     "limit-data": Recipe(
         title="service at LimitDATA=64M",
-        commands="systemd-run -q --unit=data -p User=acme -p LimitDATA=64M /opt/acme/bin/cachesrv as 4 8192; sleep 4",
+        commands="systemd-run -q --unit=data -p User=acme -p LimitDATA=64M /usr/local/bin/batch grow 1024 300; sleep 4",
         symptom="malloc: Cannot allocate memory",
         cause="address_space",
     ),
