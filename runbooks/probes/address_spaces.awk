@@ -34,16 +34,8 @@ function address_spaces_process() {
   }
   if (has_read_limits() && limits_id in space_free) { return; }
   if (!(limit("\nMax address space "))) { sized_unread += is_unreadable; return; }
-  if (space_limit("as", vm_size) + (limit("\nMax data size ") ? space_limit("data", vm_data) : 1) + stack_limit() == 0) { space_free[limits_id] = 1; }
+  if (space_limit("as", vm_size) + (limit("\nMax data size ") ? space_limit("data", vm_data) : 1) == 0) { space_free[limits_id] = 1; }
 }
-
-# A finite stack limit of 1 GiB or more: a C library maps as much for each thread.
-function stack_limit() {
-  if (!(limit("\nMax stack size ")) || soft == "unlimited" || soft + 0 < 1073741824) { return 0; }
-  return size_keep("stack\t" vm_size "\t" soft "\t" hard, 1);
-}
-
-function size_keep(rest, tier) { space_keep(); sized[++sized_n] = rest; sized_pid[sized_n] = pid; sized_tier[sized_n] = tier; return 1; }
 
 function space_keep() { space_comm[pid] = comm; space_uid[pid] = uid; space_size[pid] = vm_size; }
 
@@ -52,7 +44,10 @@ function space_limit(resource, used,    room) {
   if (soft == "unlimited") { return 0; }
   room = soft - used * 1024;
   if (room < soft / 2 || room < 67108864 || pid in is_suspect) {
-    size_keep(resource "\t" used "\t" soft "\t" hard, room < 67108864 ? 2 : 1);
+    space_keep();
+    sized[++sized_n] = resource "\t" used "\t" soft "\t" hard;
+    sized_pid[sized_n] = pid;
+    sized_tier[sized_n] = room < 67108864 ? 2 : 1;
   } else { sized_clear++; }
   if (room >= soft / 2 && room >= 67108864) { latent_keep(soft, resource "\t" used "\t" soft "\t" hard); }
   return 1;

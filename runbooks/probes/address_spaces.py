@@ -50,7 +50,7 @@ class MappedProcess:
 
 @dataclass(frozen=True)
 class SizedProcess:
-    """Describes a process under a finite RLIMIT_AS, RLIMIT_DATA or, of a gigabyte and more, RLIMIT_STACK."""
+    """Describes a process under a finite RLIMIT_AS or RLIMIT_DATA; the tighter of the two."""
 
     IDENTITY: ClassVar[str] = "pid"
 
@@ -59,9 +59,9 @@ class SizedProcess:
     uid: int
     user: str
     unit: str
-    resource: str  # "as" | "data" | "stack"
+    resource: str  # "as" | "data"
     used_bytes: int = fact("bytes", "/proc/{pid}/status VmSize or VmData")
-    soft_bytes: int = fact("bytes", "/proc/{pid}/limits Max address space, Max data size or Max stack size (soft)")
+    soft_bytes: int = fact("bytes", "/proc/{pid}/limits Max address space or Max data size (soft)")
     hard_bytes: int | Unreadable = fact("bytes", "/proc/{pid}/limits (hard)")  # Unreadable: unlimited
     room_bytes: int = fact("bytes", "/proc/{pid}/limits")
     cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
@@ -95,7 +95,6 @@ class Spaces:
     largest_pid: int | Unreadable = fact("", "/proc/*/status VmData")
     largest_comm: str | Unreadable = fact("", "/proc/*/status Name")
     largest_data_bytes: int | Unreadable = fact("bytes", "/proc/*/status VmData")
-    stacks: Collection[SizedProcess] = Collection()  # a stack limit of a gigabyte or more: each new thread maps as much
     latent: Collection[SizedProcess] = Collection()  # the four least limits that leave room now, one of each user and limit
 
 
@@ -111,8 +110,8 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     kinds = {name: _processes(sample, name, names) for name in ("map", "size", "latent", "large")}
     seen = [_mapped_process(head, size, fields, maximum) for head, size, fields in kinds["map"]]
     mapped = tuple(item for item in seen if not _is_too_small(item, page))  # a suspect may be printed whatever its size
-    sized = [item for head, _, fields in kinds["size"] if (item := _sized_process(head, fields)) is not None]
-    limited = sorted((item for item in sized if item.resource != "stack"), key=lambda item: item.room_bytes)
+    limited = [item for head, _, fields in kinds["size"] if (item := _sized_process(head, fields)) is not None]
+    limited.sort(key=lambda item: item.room_bytes)
     latent = tuple(item for head, _, fields in kinds["latent"] if (item := _sized_process(head, fields)) is not None)
     large = (
         LargeProcess(**vars(head), vm_size_bytes=size, vm_data_bytes=data)
@@ -128,10 +127,9 @@ def parse(samples: Sequence[Sample]) -> Spaces:
         mapped=Collection(mapped, because(*gaps, *_why_uncounted(pairs)), _count(pairs, "map_clear") + len(seen) - len(mapped)),
         limited=Collection(
             tuple(limited),
-            because(*gaps, *_why_unsized(pairs, len(kinds["size"]) - len(sized))),
+            because(*gaps, *_why_unsized(pairs, len(kinds["size"]) - len(limited))),
             _count(pairs, "sized_clear"),
         ),
-        stacks=Collection(tuple([item for item in sized if item.resource == "stack"]), because(*gaps, *_why_unsized(pairs, 0))),
         latent=Collection(latent, because(*gaps, *_why_unsized(pairs, 0))),
         largest=largest,
         largest_pid=first.pid if first else unseen,
@@ -163,7 +161,7 @@ def _is_too_small(process: MappedProcess, page: int | Unreadable) -> bool:
 
 def _sized_process(head: ProcessHead, fields: Sequence[str]) -> SizedProcess | None:
     used, soft, hard = number(fields, 6, _KB), number(fields, 7), number(fields, 8)
-    if isinstance(used, Unreadable) or isinstance(soft, Unreadable) or fields[5] not in {"as", "data", "stack"}:
+    if isinstance(used, Unreadable) or isinstance(soft, Unreadable) or fields[5] not in {"as", "data"}:
         return None
     return SizedProcess(
         **vars(head),

@@ -168,13 +168,13 @@ RECIPES = {
     ),
     "lxc-payload": Recipe(
         title="LXC container at its pids limit (Proxmox: /lxc.payload.101 or /lxc/101/ns)",
-        commands="P=/sys/fs/cgroup/lxc/101/ns; mkdir -p $P; echo +pids > /sys/fs/cgroup/lxc/cgroup.subtree_control; echo +pids > /sys/fs/cgroup/lxc/101/cgroup.subtree_control; echo 24 > /sys/fs/cgroup/lxc/101/pids.max; setsid -f sh -c 'echo $$ > '$P'/cgroup.procs; exec /opt/acme/bin/fx forks 200' </dev/null >/run/k.log 2>&1; sleep 4",
+        commands="R=/sys/fs/cgroup; [ ! -d $R/pids ] || R=$R/pids; P=$R/lxc/101/ns; mkdir -p $P; echo +pids > $R/lxc/cgroup.subtree_control; echo +pids > $R/lxc/101/cgroup.subtree_control; echo 24 > $R/lxc/101/pids.max; setsid -f sh -c 'echo $$ > '$P'/cgroup.procs; exec /opt/acme/bin/fx forks 200' </dev/null >/run/k.log 2>&1; sleep 4",
         symptom="fork: retry: Resource temporarily unavailable",
         cause="pids_cgroup",
     ),
     "outer-container": Recipe(
         title="container in a container: the outer one is at its pids limit, the inner scope has none",
-        commands="P=/sys/fs/cgroup/libpod_parent/libpod-3f4b1c0a9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122; mkdir -p $P/kubepods.slice/crio-221100ffeeddccbbaa99887766554433221100f1e2d3c4b5a6f7e8d9a0c1b4f3.scope; for d in /sys/fs/cgroup/libpod_parent $P $P/kubepods.slice; do echo +pids > $d/cgroup.subtree_control; done; echo 24 > $P/pids.max; setsid -f sh -c 'echo $$ > '$P/kubepods.slice/crio-221100ffeeddccbbaa99887766554433221100f1e2d3c4b5a6f7e8d9a0c1b4f3.scope'/cgroup.procs; exec /opt/acme/bin/fx threads 100 16384' </dev/null >/run/o.log 2>&1; sleep 4",
+        commands="R=/sys/fs/cgroup; [ ! -d $R/pids ] || R=$R/pids; P=$R/libpod_parent/libpod-3f4b1c0a9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122; mkdir -p $P/kubepods.slice/crio-221100ffeeddccbbaa99887766554433221100f1e2d3c4b5a6f7e8d9a0c1b4f3.scope; for d in $R/libpod_parent $P $P/kubepods.slice; do echo +pids > $d/cgroup.subtree_control; done; echo 24 > $P/pids.max; setsid -f sh -c 'echo $$ > '$P/kubepods.slice/crio-221100ffeeddccbbaa99887766554433221100f1e2d3c4b5a6f7e8d9a0c1b4f3.scope'/cgroup.procs; exec /opt/acme/bin/fx threads 100 16384' </dev/null >/run/o.log 2>&1; sleep 4",
         symptom="pthread_create failed (EAGAIN)",
         cause="pids_cgroup",
     ),

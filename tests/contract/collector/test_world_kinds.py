@@ -41,19 +41,6 @@ def test_pinned_memory_counts_as_locked(tree: Callable[..., Any], tools: Any, aw
     assert [item.room_bytes for item in facts(host, tools, awk)["locked_memory"].limited.items] == [2048]
 
 
-def test_a_stack_limit_of_terabytes_is_told_and_usual_ones_are_clear(tree: Callable[..., Any], tools: Any, awk: str) -> None:
-    host = tree("v2")
-    for pid in (90, 91, 92):
-        host.process(pid, "threads", uid=1001, cgroup="/system.slice/stk.service")
-    for pid, soft in ((90, "8796093022208"), (91, "unlimited    ")):
-        limits = host.root / f"proc/{pid}/limits"
-        text = limits.read_text().replace("Max stack size            8388608      ", f"Max stack size            {soft}")
-        host.write(f"proc/{pid}/limits", text)
-    host.loadavg(host.tasks)
-    found = facts(host, tools, awk)["address_spaces"].stacks
-    assert [(item.pid, item.soft_bytes, item.unit) for item in found.items] == [(90, 8796093022208, "stk.service")]
-
-
 def test_queued_signals_near_the_limit_are_told_for_each_user(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.process(90, "timers", uid=1001, cgroup="/system.slice/tim.service")
