@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -12,7 +13,7 @@ from triagebook.bot.slack.inbound import delivery as of
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.bot.slack.manifest import SHORTCUT
 from triagebook.runbooks.engine.errors import TriagebookError
-from triagebook.tools.inventory.inventory import Inventory
+from triagebook.tools.fixes import view
 
 CLICKS = (
     names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE, names.APPROVE, names.DENY, names.DETAILS, names.APPLY,
@@ -21,6 +22,7 @@ CLICKS = (
 CHANGES = (names.OFFER, names.PARAM)
 VIEWS = (names.PROPOSE_VIEW, names.DENY_VIEW, names.REVERT_VIEW, names.PERSIST_VIEW, names.DIAGNOSE_VIEW)
 MOST_OPTIONS = 100
+MOST_JUDGED = 1000  # names that the policy is asked about for one menu
 Body = Mapping[str, Any]
 Accept = Callable[[Delivery], bool]
 Problems = Callable[[Delivery], Mapping[str, str]]
@@ -47,7 +49,7 @@ def build(context: SlackContext, signing_secret: str, accept: Accept, problems: 
         app.view(name)(_submission(accept, problems if name == names.PROPOSE_VIEW else None))
     app.event("app_mention")(_listener(accept, lambda body: of.of_event(body, "mention")))
     app.event("app_home_opened")(_listener(accept, lambda body: of.of_event(body, "home")))
-    app.options(names.HOST)(_hosts(context.names.inventory))
+    app.options(names.HOST)(_hosts(context))
     return app
 
 
@@ -78,11 +80,14 @@ def _submission(accept: Accept, problems: Problems | None) -> Callable[..., None
     return listener
 
 
-def _hosts(inventory: Inventory) -> Callable[..., None]:
+def _hosts(context: SlackContext) -> Callable[..., None]:
+    """Return what fills the menu of hosts, each with those that may be seen."""
+
     def listener(ack: Ack, body: dict[str, Any]) -> None:
-        typed = str(body.get("value") or "").lower()
-        found = sorted(name for name in inventory.hosts if typed in name.lower())
-        ack(views.host_options(found[:MOST_OPTIONS]))
+        typed, actor = str(body.get("value") or "").lower(), of.actor_of(body)
+        like = sorted(name for name in context.names.inventory.hosts if typed in name.lower())
+        seen = (name for name in islice(like, MOST_JUDGED) if view.may_see(context.trust, actor, name, ""))
+        ack(views.host_options(list(islice(seen, MOST_OPTIONS))))
 
     return listener
 

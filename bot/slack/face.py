@@ -9,6 +9,7 @@ from dataclasses import field
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
+from slack_sdk.signature import SignatureVerifier
 from triagebook.bot.slack import app as listeners
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.decide import DecideFlow
@@ -48,6 +49,7 @@ class Face:
     sender: Sender
     follower: Follower
     work: Dispatcher
+    verifier: SignatureVerifier
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -143,14 +145,14 @@ def build(
     work = Dispatcher(context, diagnose, DecideFlow(context, follower, modals), propose, HomeFlow(context), modals)
     inbox = inboxes.build(trust.store, trust.clock, f"{trust.instance}.slack", work.do, work.on_defect)
     app = listeners.build(context, credentials.signing_secret, inbox.accept, propose.problems)
-    return Face(context, app, inbox, sender, follower, work)
+    return Face(context, app, inbox, sender, follower, work, SignatureVerifier(credentials.signing_secret or "-"))
 
 
 @contextmanager
 def run(face: Face, credentials: Credentials | None = None, endpoint: Endpoint | None = None) -> Iterator[Face]:
     """Run for as long as the block lasts: over a WebSocket if credentials are given, or behind an HTTP endpoint."""
     if endpoint is not None:
-        endpoint.app, face.follower.strangers = face.app, endpoint.refused.take
+        endpoint.verifier, endpoint.app, face.follower.strangers = face.verifier, face.app, endpoint.refused.take
     face.start()
     if credentials is not None:
         face.listen(credentials)

@@ -15,6 +15,8 @@ NOT_READABLE = Unreadable("could not be read")
 _UNKNOWN = "?"
 _MOST_FIELDS = 12
 _MOST_DIGITS = 20
+_MOST = 2**56  # rules multiply by up to 100 in 64 bits; a kernel's greater numbers only ever mean "no limit"
+_BEYOND = 2**63  # a host that prints such a number says nothing
 _PADDING = ("",) * _MOST_FIELDS
 
 
@@ -65,7 +67,7 @@ def records_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[st
 def integer(value: str | Unreadable | None, scale: int = 1) -> int | Unreadable:
     """Return a count times `scale`; anything but digits is unreadable."""
     if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:
-        return int(value) * scale
+        return _cap_count(int(value) * scale)
     if value is None:
         return NOT_PRINTED
     if isinstance(value, Unreadable):
@@ -117,15 +119,21 @@ def number(fields: Sequence[str], index: int, scale: int = 1) -> int | Unreadabl
     """Return the count in a field of a record."""
     value = fields[index] if index < len(fields) else None
     if value is not None and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:  # as nearly all are
-        return int(value) * scale
+        count = int(value) * scale
+        return count if count <= _MOST else _cap_count(count)
     return integer(value, scale)
+
+
+def _cap_count(count: int) -> int | Unreadable:
+    return min(count, _MOST) if count < _BEYOND else Unreadable("a number that no kernel counts")
 
 
 def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
     """Return the counts in several fields of a record; None as soon as one of them is none."""
     texts = [fields[index] for index in indexes]
     if all(map(str.isdecimal, texts)) and "".join(texts).isascii() and max(map(len, texts)) <= _MOST_DIGITS:
-        return list(map(int, texts))
+        found = list(map(int, texts))
+        return found if max(found) < _BEYOND else None
     return None
 
 

@@ -22,6 +22,7 @@ class SampleStream:
     has_ended: bool = False
     why: str = ""
     _pending: bytearray = field(default_factory=bytearray)
+    _looked: int = 0  # how far the header was searched for
 
     def read_sample(self, n: int, timeout_s: float) -> str:
         """The text up to the `end` record of sample `n`, or what there is of it: then `why` is set.
@@ -61,8 +62,9 @@ class SampleStream:
     def _end_of(self, mark: str, searched: int) -> int:
         """Behind the line that begins with `mark`; 0 when it is not there yet."""
         if not self.tag:
-            header = HEADER.search(self._pending.decode("utf-8", errors="replace"))
+            header = HEADER.search(self._pending[self._looked :].decode("utf-8", errors="replace"))
             self.tag = header[1] if header else ""
+            self._looked = self._pending.rfind(b"\n", self._looked) + 1 or self._looked  # whole lines are looked at once
         if not self.tag:
             return 0
         start = self._pending.find(f"\n{self.tag}\t{mark}\t".encode(), searched)
@@ -72,6 +74,7 @@ class SampleStream:
         text = self._pending[:end].decode("utf-8", errors="replace")
         # The newline stays: it stands before the next sample's first record.
         del self._pending[: max(0, end - 1)]
+        self._looked = 0
         return text if not self.tag or HEADER.search(text) else f"triagebook/1 {self.tag}\n{text}"
 
     def _receive(self, deadline: float, timeout_s: float, cap_bytes: int) -> bool:

@@ -133,6 +133,15 @@ def require(server: ApprovalServer, request: FixRequest, question: PolicyQuestio
     return decision
 
 
+def require_name(server: ApprovalServer, request: FixRequest, host: str) -> str:
+    """Return the name if it is one of the inventory, or a recorded case. Raises UsageError, which tells no name to a stranger."""
+
+    def may_see(name: str) -> bool:
+        return may(server.policy, request.identity, PolicyQuestion("diagnose", name)).is_allowed
+
+    return server.names.require(host, may_see)
+
+
 def decide_on_machine(server: ApprovalServer, identity: Identity, question: PolicyQuestion) -> Decision:
     """Return the policy's decision; of a machine with several names the strictest: each of them must be allowed."""
     decision = may(server.policy, identity, question)

@@ -7,7 +7,7 @@ was really replaced. The host key is proven by the login; target id and machine 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require, require_name
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_text
@@ -58,7 +58,7 @@ def bind_host(server: ApprovalServer, request: FixRequest, host: str, why: str) 
 
     Raises RefusedError: not allowed, not reached, or a machine that another name is bound to. UsageError: no reason given.
     """
-    server.names.require(host)
+    require_name(server, request, host)
     request.about["host"] = host
     if not may_decide(request.actor.channel) or request.identity.service:
         raise RefusedError(f"{host}: only a person binds a name, in the terminal", reason="mcp_cannot_approve")

@@ -10,7 +10,15 @@ from triagebook.runbooks.engine.errors import PlanError, RefusedError
 from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.plan import MAX_REASON, Plan, PlannedValue, Request, Value, find_offer, make_plan
 from triagebook.runbooks.engine.plan_codec import digest, encode
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, decide_on_machine, log_decision, new_fix_id, require
+from triagebook.tools.fixes.approval_server import (
+    ApprovalServer,
+    FixRequest,
+    decide_on_machine,
+    log_decision,
+    new_fix_id,
+    require,
+    require_name,
+)
 from triagebook.tools.fixes.machines import require_machine
 from triagebook.tools.fixes.view import require_quota
 from triagebook.tools.inventory.target import parse_target
@@ -57,7 +65,7 @@ class Proposal:
 
 def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> Fix:
     """Diagnose the host, plan the fix and store it. Raises RefusedError, PlanError, and what the diagnosis raises."""
-    host, runbook = _check_host(server, proposal.host), proposal.runbook or server.default_runbook()
+    host, runbook = _check_host(server, request, proposal.host), proposal.runbook or server.default_runbook()
     require(server, request, PolicyQuestion("diagnose", host, runbook))
     _require_any_risk(server, request, PolicyQuestion("propose", host, runbook))
     require_room(server, request)
@@ -69,12 +77,12 @@ def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> 
     return store_plan(server, request, plan, {"change": change, "diagnosis": plan.diagnosis, "policy": server.policy.digest})
 
 
-def _check_host(server: ApprovalServer, text: str) -> str:
+def _check_host(server: ApprovalServer, request: FixRequest, text: str) -> str:
     """Return the host's name if it is one of the inventory, or a recorded case; whoever asks, and however."""
     target = parse_target(text)
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
-    return server.names.require(target.text)
+    return require_name(server, request, target.text)
 
 
 def _require_any_risk(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> None:

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent, decode
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, decide_on_machine, require
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, decide_on_machine, require, require_name
 from triagebook.tools.fixes.machines import note_machine
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.identity import Actor
@@ -61,7 +61,7 @@ PLANNING = ("propose", "persist", "revert")  # what stores a plan
 def allow_diagnosis(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:
     """Allow this actor to diagnose that host, or record a refusal and raise RefusedError."""
     with attempt(server, actor, "diagnose") as request:
-        server.names.require(host)
+        require_name(server, request, host)
         request.about.update(host=host, runbook=runbook)
         require(server, request, PolicyQuestion("diagnose", host, runbook))
 

@@ -1,7 +1,8 @@
 """The names an assistant may say: hosts of the inventory, and recorded cases to try things out. No account, address or path."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import field
+from itertools import islice
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
@@ -10,6 +11,7 @@ from triagebook.tools.inventory.inventory import NAME, Inventory, InventoryHost
 from triagebook.tools.inventory.target import CASE, LOCAL, TargetName, parse_target
 
 GROUP = "group:"
+MOST_SUGGESTED = 200  # names that are compared with one that is not known
 HINT = "name the hosts in inventory.yaml beside config.yaml: `hosts: [web01, db01]`"
 
 
@@ -19,8 +21,8 @@ class Names:
 
     inventory: Inventory = field(default_factory=Inventory)
 
-    def require(self, name: str) -> str:
-        """The name, when it may be asked about. Raises UsageError, each case with its reason."""
+    def require(self, name: str, may_see: Callable[[str], bool] = lambda _name: True) -> str:
+        """The name, when it may be asked about. Raises UsageError, which suggests only names that `may_see` shows."""
         if CASE.fullmatch(name):
             return name
         shown = safe_text(name, 60)
@@ -32,20 +34,23 @@ class Names:
             return name
         if not self.inventory.hosts:
             raise UsageError(f"{shown!r}: no inventory is configured; {HINT}", reason="no_inventory")
-        raise UsageError(f"{shown!r} is not in the inventory{did_you_mean(name, self.inventory.hosts)}", reason="inventory")
+        like = [known for known in self.inventory.hosts if known[:2].lower() == name[:2].lower()] or self.inventory.hosts
+        visible = [known for known in islice(like, MOST_SUGGESTED) if may_see(known)]
+        raise UsageError(f"{shown!r} is not in the inventory{did_you_mean(name, visible)}", reason="inventory")
 
     def target(self, name: str) -> TargetName:
         """How the host is reached."""
         return self.inventory.hosts[name].target if name in self.inventory.hosts else parse_target(name)
 
-    def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Each name once; `group:NAME` stands for its members. Raises UsageError as `require` does."""
+    def resolve(self, names: Iterable[str], may_see: Callable[[str], bool] = lambda _name: True) -> tuple[str, ...]:
+        """Each name once; `group:NAME` stands for the members that `may_see` shows. Raises UsageError as `require` does."""
         found: dict[str, None] = {}
         for name in names:
             if name.startswith(GROUP):
-                found.update(dict.fromkeys(entry.name for entry in self._members(name.removeprefix(GROUP))))
+                members = self._members(name.removeprefix(GROUP))
+                found.update(dict.fromkeys(entry.name for entry in members if may_see(entry.name)))
             else:
-                found[self.require(name)] = None
+                found[self.require(name, may_see)] = None
         return tuple(found)
 
     def _members(self, group: str) -> tuple[InventoryHost, ...]:

@@ -26,6 +26,7 @@ from triagebook.tools.policy.identity import Account, Actor
 
 READ, PROPOSE, APPLY, AUDIT = "triagebook:read", "triagebook:propose", "triagebook:apply", "triagebook:audit"
 SCOPES = (READ, PROPOSE, APPLY, AUDIT)
+RESOURCE_SCOPES: Mapping[str, str] = {"audit": AUDIT}  # by the scheme of the address; anything else: READ
 SCOPE_OF: Mapping[str, str] = {"propose_fix": PROPOSE, "apply_fix": APPLY, "search_audit": AUDIT}  # anything else: READ
 ACTION_OF: Mapping[str, str] = {"propose_fix": "propose", "apply_fix": "apply"}  # a tool's name in the audit log
 CHANNEL = "mcp"
@@ -60,6 +61,11 @@ def os_caller() -> Caller:
 def scope_of(tool: str) -> str:
     """The scope that a tool needs."""
     return SCOPE_OF.get(tool, READ)
+
+
+def scope_of_resource(address: str) -> str:
+    """The scope that reading an address needs: the audit log is its own, whatever the policy says of the account."""
+    return RESOURCE_SCOPES.get(address.partition(":")[0].strip().lower(), READ)
 
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")

@@ -18,7 +18,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, Usa
 from triagebook.runbooks.engine.text import did_you_mean, safe_text
 from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.log import log_event
-from triagebook.tools.mcp_server.auth import ACTION_OF, READ, Caller, GetCaller, scope_of
+from triagebook.tools.mcp_server.auth import ACTION_OF, Caller, GetCaller, scope_of, scope_of_resource
 from triagebook.tools.mcp_server.backend import FixBackend
 from triagebook.tools.mcp_server.failures import refusal_text, tool_error
 
@@ -75,11 +75,15 @@ class CheckedServer(MCPServer[Any]):
         """Check the read, then do it. Which hosts may be read is decided where they are read."""
         caller = self.caller()
         try:
-            self._check(caller, READ)
+            self._check(caller, scope_of_resource(str(uri)))
         except TriagebookError as error:
             await self._note(caller, "read", error)
             raise ResourceError(refusal_text(error.reason, str(error))) from error
         return await super().read_resource(uri, context)
+
+    def take_rate(self) -> None:
+        """Count a request that is neither a call nor a read. Raises RefusedError `rate_limit`."""
+        self._limits.take(self.caller().key)
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None

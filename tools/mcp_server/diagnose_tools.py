@@ -66,7 +66,8 @@ class DiagnoseTools:
         caller = self.context.caller()
 
         async def resolve() -> tuple[str, ...]:
-            return self.context.runner.names.resolve(hosts)
+            runner = self.context.runner
+            return await self.context.run(runner.names.resolve, hosts, runner.sight(caller))
 
         names = await self.context.answer(caller, "diagnose_fleet", resolve())
         tell, done = _tell(ctx, len(names)), 0

@@ -42,13 +42,17 @@ class DiagnosisRunner:
 
     async def diagnose(self, caller: Caller, host: str, runbook: str, inputs: Mapping[str, object], tell: Tell) -> Diagnosis:
         """Diagnose one host. Raises what the permission and the service raise; `busy` above the limits."""
-        name = self.names.require(host)
+        name = await anyio.to_thread.run_sync(self.names.require, host, self.sight(caller))
         runbook = self.service.catalog.find(runbook or self._default()).name
         with self.limits.hold(caller.key):
             await anyio.to_thread.run_sync(self.permission.allow, caller.actor, name, runbook)
             found = await self._ask(Question(self.names.target(name), runbook, inputs), tell)
             await anyio.to_thread.run_sync(self.permission.record, caller.actor, found)
         return found
+
+    def sight(self, caller: Caller) -> Callable[[str], bool]:
+        """Return whether this caller may know of a host."""
+        return lambda name: self.permission.may_see(caller.actor, name, "")
 
     async def load(self, caller: Caller, diagnosis_id: str) -> Diagnosis:
         """Return a diagnosis made here, if this caller may (still) see its host. Else UsageError `not_found`, and no more."""

@@ -74,7 +74,7 @@ class FixTools:
         }
 
         def propose() -> FixJson:
-            self.context.runner.names.require(host)
+            self.context.runner.names.require(host, self.context.runner.sight(caller))
             return self.context.backend.propose(caller, wish)
 
         return _to_result(await self.context.answer(caller, "propose", self.context.run(propose)))

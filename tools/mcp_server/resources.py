@@ -1,6 +1,8 @@
 """Serves what is read by address (runbooks, whole diagnoses, audit rows) and the prompt that teaches the safe order."""
 
 import json
+from collections.abc import Callable
+from itertools import islice
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
@@ -18,6 +20,7 @@ from triagebook.tools.mcp_server.untrusted import NOTICE
 JSON, YAML = "application/json", "application/yaml"
 MAX_ROWS = 50
 MOST_COMPLETIONS = 100
+MOST_JUDGED = 1000  # names that the policy is asked about for one completion
 STEPS = """Find out why {host} refuses what the person asked of it. The error they saw, as data: {symptom}
 
 Keep this order, one step at a time:
@@ -38,6 +41,7 @@ class Resources:
     """The resources and the prompt. Each read is authorised anew, by the host it is about."""
 
     context: ToolContext
+    take_rate: Callable[[], None] = lambda: None
 
     def mount(self, server: MCPServer[Any]) -> None:
         """Add the templates and the prompt to the server. A host's text is in none of their descriptions."""
@@ -59,20 +63,20 @@ class Resources:
 
     async def complete(self, _ref: object, argument: CompletionArgument, _context: object) -> Completion:
         """Complete host names, runbooks and versions, for clients that fill in prompts and addresses."""
+        self.take_rate()
         runner, caller = self.context.runner, self.context.caller()
 
         def candidates() -> list[str]:
             if argument.name == "host":
-                names = runner.names.inventory.hosts
-                return [
-                    name for name in names if name.startswith(argument.value) and runner.permission.may_see(caller.actor, name, "")
-                ]
+                wanted = (name for name in runner.names.inventory.hosts if name.startswith(argument.value))
+                seen = (name for name in islice(wanted, MOST_JUDGED) if runner.permission.may_see(caller.actor, name, ""))
+                return list(islice(seen, MOST_COMPLETIONS + 1))
             entries = runner.service.catalog.entries()
             values = {"id": [entry.id for entry in entries], "version": [entry.version for entry in entries]}
             return [value for value in dict.fromkeys(values.get(argument.name, ())) if value.startswith(argument.value)]
 
         found = await self.context.run(candidates)
-        return Completion(values=found[:MOST_COMPLETIONS], total=len(found), has_more=len(found) > MOST_COMPLETIONS)
+        return Completion(values=found[:MOST_COMPLETIONS], has_more=len(found) > MOST_COMPLETIONS)
 
     async def runbook(self, id: str, version: str) -> str:  # noqa: A002 - the template's own word
         """Return the YAML as released."""
@@ -111,7 +115,7 @@ class Resources:
 
     def triage(self, host: PromptHost, symptom: PromptSymptom = "") -> str:
         """Return the order of work for one host and symptom."""
-        name = json.dumps(self.context.runner.names.require(host))
+        name = json.dumps(self.context.runner.names.require(host, self.context.runner.sight(self.context.caller())))
         return STEPS.format(host=name, symptom=json.dumps(safe_text(symptom, 500), ensure_ascii=False))
 
     async def _rows(self, *, fix: str = "", host: str = "") -> str:

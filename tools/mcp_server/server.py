@@ -56,7 +56,7 @@ def build(parts: McpParts) -> CheckedServer:
         extensions=[TaskExtension(parts.caller, parts.backend, parts.task_rules)],
         **parts.settings,
     )
-    Resources(context).mount(server)
+    Resources(context, server.take_rate).mount(server)
     return server
 
 

@@ -6,7 +6,7 @@
 A stream of items ends with {"ok": true, "end": COUNT}. No request has a member for who asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from triagebook.runbooks.engine.errors import UsageError
@@ -80,9 +80,28 @@ class Members:
 def parse_request(line: bytes) -> Members:
     """Read one request. Raises UsageError `request`: not a JSON object with each member once."""
     try:
-        return Members(decode_message(line))
-    except ValueError:
+        message = decode_message(line)
+        if not all(map(_is_storable, _texts_in(message))):
+            raise UsageError("a text has a NUL or half a surrogate pair: no database keeps that", reason="request")
+        return Members(message)
+    except (ValueError, RecursionError):
         raise UsageError("expected one JSON object on a line", reason="request") from None
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield name
+            yield from _texts_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts_in(item)
+
+
+def _is_storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def answer_line(answer: Mapping[str, object]) -> bytes:

@@ -6,8 +6,9 @@ from types import TracebackType
 
 from triagebook.tools.log import is_logged, log_event
 from triagebook.tools.ssh.config import HostConfig
-from triagebook.tools.ssh.failures import FAILURES, classify
+from triagebook.tools.ssh.failures import FAILURES, NotAgreed, classify
 from triagebook.tools.ssh.stream import Dialing
+from triagebook.tools.ssh.wire import Malformed
 from triagebook.tools.transport.base import LoginFailed, Timeouts
 
 
@@ -84,6 +85,8 @@ class _Phase:
             if self._ends and is_logged(event := f"ssh.{self._name}.complete"):
                 log_event(event, host=attempt.name, ms=spent_ms if self._starts else attempt.timings_ms[self._name], **self.about)
             return
+        if isinstance(error, Malformed):  # a message that ends early, or counts what is not there
+            error = NotAgreed(f"the host sent a message that cannot be read: {error}")
         if isinstance(error, FAILURES):
             login = classify(self._name, error, attempt.name, attempt.until - self._started)
             self._log_failure(spent_ms, phase=login.phase, outcome=login.outcome, says=login.message)

@@ -25,6 +25,7 @@ from triagebook.tools.diagnosis.stored import StoredDiagnosis
 from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.faces.permission import DiagnosisPermission, PolicyPermission
 from triagebook.tools.faces.single_flight import SingleFlight, question_key
+from triagebook.tools.fixes import view
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
@@ -75,7 +76,7 @@ class DiagnoseFlow:
 
     def _check(self, delivery: Delivery, wish: DiagnosisWish) -> tuple[str, Question]:
         context = self.context
-        host = context.names.require(wish.host)
+        host = context.names.require(wish.host, lambda name: view.may_see(context.trust, delivery.actor, name, ""))
         if host not in context.names.inventory.hosts:
             raise UsageError(f"{host}: here only names of the inventory may be asked about", reason="host_name")
         entry = context.hosts.catalog.find(wish.runbook or context.default_runbook())

@@ -137,6 +137,12 @@ def of_event(body: Body, kind: Kind) -> Delivery:
     )
 
 
+def actor_of(body: Body) -> Actor:
+    """Return whose request this is, for an answer that is given at once."""
+    who = _who(body)
+    return Actor(Account("slack", who["user_team"] or who["team"], who["user"]), "slack")
+
+
 def _who(body: Body) -> dict[str, Any]:
     user = body.get("user") or {}
     team = str((body.get("team") or {}).get("id") or user.get("team_id") or "")

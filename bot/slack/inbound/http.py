@@ -5,11 +5,12 @@ A request is only read here; its signature, age and content are judged by Bolt, 
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from slack_bolt import App, BoltRequest
+from slack_sdk.signature import SignatureVerifier
 from triagebook.tools.log import log_event
 
 PATH = "/slack/events"
@@ -43,6 +44,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.app: App | None = None
+        self.verifier: SignatureVerifier | None = None
         self.refused = Refused()
         self._pool = ThreadPoolExecutor(WORKERS, "slack-http")
 
@@ -55,12 +57,12 @@ class Endpoint:
             await _answer(send, 404)
         elif scope["method"] != "POST":
             await _answer(send, 405)
-        elif self.app is None:
+        elif self.app is None or self.verifier is None:
             await _answer(send, 503)
         else:
-            await self._dispatch(self.app, scope, receive, send)
+            await self._dispatch(self.app, self.verifier, scope, receive, send)
 
-    async def _dispatch(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _dispatch(self, app: App, verifier: SignatureVerifier, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         if body is None:
             await _answer(send, 413)
@@ -71,6 +73,11 @@ class Endpoint:
         except UnicodeDecodeError:
             await _answer(send, 400)
             return
+        if not _is_signed(verifier, text, headers):  # before anything in it is read
+            log_event("slack.signature_refused")
+            self.refused.add()
+            await _answer(send, 401)
+            return
         request = BoltRequest(body=text, query=scope.get("query_string", b"").decode("latin-1"), headers=headers)
         answer = await asyncio.get_running_loop().run_in_executor(self._pool, app.dispatch, request)
         if answer.status == 401:
@@ -78,6 +85,13 @@ class Endpoint:
             self.refused.add()
         kind = answer.first_headers().get("content-type", "text/plain;charset=utf-8")
         await _answer(send, answer.status, answer.body.encode(), kind)
+
+
+def _is_signed(verifier: SignatureVerifier, body: str, headers: Mapping[str, str]) -> bool:
+    try:
+        return verifier.is_valid_request(body, dict(headers))
+    except (ValueError, TypeError):  # a time that is no number, a signature that is no text
+        return False
 
 
 async def _body(receive: Receive) -> bytes | None:

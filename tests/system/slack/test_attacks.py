@@ -45,6 +45,22 @@ def test_without_signature_with_a_foreign_method_or_too_large_nothing_is_looked_
     assert slacked.hosts.asked == []
 
 
+@pytest.mark.parametrize("stamp", ["abc", "", "9" * 40, "1e9", "\u0661"])
+def test_what_is_not_signed_is_refused_before_it_is_read_whatever_its_time_says(slacked: SlackWorld, stamp: str) -> None:
+    body = b"payload=%7Bnot+json"
+    headers = {**way(slacked).headers(body, "application/x-www-form-urlencoded"), "x-slack-request-timestamp": stamp}
+    assert way(slacked).post(body, {name: value.encode("utf-8").decode("latin-1") for name, value in headers.items()}).status == 401
+    until(lambda: [event for event in slacked.trust.events() if event.reason == "bad_signature"], "the audit row")
+
+
+def test_the_menu_of_hosts_shows_only_what_one_may_see(slacked: SlackWorld) -> None:
+    asked = {"type": "block_suggestion", "action_id": names.HOST, "block_id": "b", "value": ""}
+    stranger = {**asked, "user": {"id": "U0NOBODY", "team_id": "T0OTHER"}, "team": {"id": "T0OTHER"}}
+    content, kind = encoded("interactive", stranger)
+    answer = way(slacked).post(content, way(slacked).headers(content, kind))
+    assert (answer.status, "web-01" in answer.body, "db-01" in answer.body) == (200, True, False)
+
+
 def test_a_replayed_request_is_acknowledged_and_does_nothing_more(slacked: SlackWorld) -> None:
     card = proposed(slacked, "web-21")
     content, kind = encoded("interactive", slacked.driver.click_body("bob", card, names.APPROVE))
