@@ -110,6 +110,7 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     kinds = {name: _processes(sample, name, names) for name in ("map", "size", "latent", "large")}
     seen = [_mapped_process(head, size, fields, maximum) for head, size, fields in kinds["map"]]
     mapped = tuple(item for item in seen if not _is_too_small(item, page))  # a suspect may be printed whatever its size
+    small = len(seen) - len(mapped)
     limited = [item for head, _, fields in kinds["size"] if (item := _sized_process(head, fields)) is not None]
     limited.sort(key=lambda item: item.room_bytes)
     latent = tuple(item for head, _, fields in kinds["latent"] if (item := _sized_process(head, fields)) is not None)
@@ -124,7 +125,7 @@ def parse(samples: Sequence[Sample]) -> Spaces:
     return Spaces(
         max_map_count=maximum,
         page_size_bytes=page,
-        mapped=Collection(mapped, because(*gaps, *_why_uncounted(pairs)), _count(pairs, "map_clear") + len(seen) - len(mapped)),
+        mapped=Collection(mapped, because(*gaps, *_why_uncounted(pairs, small)), _count(pairs, "map_clear") + small),
         limited=Collection(
             tuple(limited),
             because(*gaps, *_why_unsized(pairs, len(kinds["size"]) - len(limited))),
@@ -173,9 +174,12 @@ def _sized_process(head: ProcessHead, fields: Sequence[str]) -> SizedProcess | N
     )
 
 
-def _why_uncounted(pairs: Mapping[str, str | Unreadable]) -> tuple[str, ...]:
-    """Return why maps of a process large enough may be unknown. The twelve largest denied ones are elements themselves."""
-    denied, skipped = (_count(pairs, key) for key in ("map_denied", "map_skipped"))
+def _why_uncounted(pairs: Mapping[str, str | Unreadable], small: int) -> tuple[str, ...]:
+    """Return why maps of a process large enough may be unknown: not of the `small` ones that were denied and need not be read.
+
+    The twelve largest denied ones are elements themselves.
+    """
+    denied, skipped = _count(pairs, "map_denied") - small, _count(pairs, "map_skipped")
     return (
         "vm.max_map_count could not be read" if isinstance(pairs.get("max_map_count"), Unreadable) else "",
         f"maps of {denied} processes could not be read (permission denied)" if denied else "",

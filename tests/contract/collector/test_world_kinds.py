@@ -97,6 +97,7 @@ def test_a_small_suspect_whose_maps_are_hidden_is_cleared_by_its_size(tree: Call
     paced.end()
     mapped = paced.facts()["address_spaces"].mapped
     assert [item for item in mapped.items if isinstance(item.maps, Unreadable)] == []
+    assert mapped.partial == ""
 
 
 def test_refusals_of_a_memory_cgroup_that_kills_nobody_are_counted(tree: Callable[..., Any], tools: Any, awk: str) -> None:
