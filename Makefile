@@ -13,7 +13,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 8 ] && echo $$((
 timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - began)) s"; exit $$status
 RELEASES ?=
 
-.PHONY: diagnose test check lint types unit peers conformance lab lab-long bench bench-guard bench-lock pictures docs-picture peers-lock lock system-packages clean
+.PHONY: diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -39,7 +39,12 @@ lab: $(VENV)/.dev ## All scenarios on all guest releases, or RELEASES="--release
 	@$(BIN)/python -m tests.lab.rounds $(RELEASES)
 
 lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes each
-	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m long tests/lab tests/system/helper
+	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and lab" tests/lab tests/system/helper
+
+# What `make test` asks of one: each shell of the helper and each program it is killed before, each awk of the collector.
+unit-long: $(VENV)/.dev system-packages ## The tests that repeat others in further shells and awks: minutes
+	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone" tests/system/helper tests/contract/collector)
+	$(call timed,long tests alone,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector)
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh

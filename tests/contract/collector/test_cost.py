@@ -13,6 +13,17 @@ from triagebook.tools.collector import collect, program
 from tests.hang import GUARD_S
 
 SHELLS = ("dash", "bash", "busybox sh")
+# The two awks that hosts have by default; what it costs the others is asked by `make unit-long`.
+COMMON_FIRST = pytest.mark.parametrize(
+    "awk",
+    [
+        pytest.param("mawk -W interactive", id="mawk"),
+        pytest.param("gawk", id="gawk"),
+        pytest.param("busybox awk", id="busybox", marks=pytest.mark.long),
+        pytest.param("original-awk", id="original", marks=pytest.mark.long),
+    ],
+    indirect=True,
+)
 
 
 def _grow(host: Any, processes: int, cgroups: int) -> None:
@@ -36,6 +47,7 @@ def _reading_alone_ms(tools: Any, root: Path, awk: str) -> float:
 
 
 @pytest.mark.alone
+@COMMON_FIRST
 def test_600_processes_in_200_cgroups_cost_little(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     _grow(host, 600, 200)
@@ -56,6 +68,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("crowded")
 
 
+@COMMON_FIRST
 def test_5000_processes_and_10000_cgroups_are_still_answered(crowded: Path, tree: Callable[..., Any], tools: Any, awk: str) -> None:
     root = crowded / "host"
     if not root.exists():

@@ -1,6 +1,7 @@
 """Hosts to try the helper on: one scratch host a shell."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,22 @@ from tests.system.helper.guest import NAME, UNIT, Guest
 from tests.system.helper.scratch_host import SHELLS, ScratchHost
 
 
+@pytest.hookimpl(tryfirst=True)  # before what is long is left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The helper runs as root only; elsewhere these say in one line that they did not run."""
-    if os.geteuid() != 0:
-        for item in items:
-            if "tests/system/helper/" in str(item.path):
-                item.add_marker(pytest.mark.skip(reason="the helper runs as root"))
+    """The helper runs as root only; elsewhere these say in one line that they did not run. Two of three shells are long."""
+    for item in items:
+        if not isinstance(item, pytest.Function) or Path(__file__).parent not in item.path.parents:
+            continue
+        if os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="the helper runs as root"))
+        shell = item.callspec.params.get("host") if hasattr(item, "callspec") else None
+        if shell is not None and shell != quick_shell(item.nodeid.replace(str(shell), "")):
+            item.add_marker(pytest.mark.long)
+
+
+def quick_shell(test: str) -> str:
+    """The shell in which `make test` runs this test: each shell gets a third of them. All run it in `make unit-long`."""
+    return sorted(SHELLS)[zlib.crc32(test.encode()) % len(SHELLS)]
 
 
 @pytest.fixture(params=sorted(SHELLS))

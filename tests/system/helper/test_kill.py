@@ -39,6 +39,11 @@ CHANGES = {
 }
 POINTS = (*range(1, 32, 6), *range(32, 200))  # up to the claim nothing can be left behind
 STRIPES = 3  # each point of a change is in one of so many cases, which several workers can share
+CASES = [  # one of them in `make test`, each change another one
+    pytest.param(name, stripe, marks=[] if stripe == number % STRIPES else [pytest.mark.long])
+    for number, name in enumerate(CHANGES)
+    for stripe in range(STRIPES)
+]
 FILES = {
     "etc/sysctl.d/99-zz-triagebook-kernel.pid_max.conf": b"kernel.pid_max = 32768\n",
     f"etc/units/{UNIT}.d/zz-triagebook-TasksMax.conf": b"[Service]\nTasksMax=400\n",
@@ -126,8 +131,7 @@ def assert_files_whole(host: KillableHost) -> None:
         assert not path.exists() or path.read_bytes() == content, name
 
 
-@pytest.mark.parametrize("stripe", range(STRIPES))
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(("name", "stripe"), CASES)
 def test_killed_at_any_point_of_a_change_the_host_is_whole_and_the_journal_honest(
     killable: KillableHost, name: str, stripe: int
 ) -> None:
@@ -169,8 +173,7 @@ def without_temporaries(files: dict[str, tuple[int, bytes]]) -> dict[str, tuple[
     }
 
 
-@pytest.mark.parametrize("stripe", range(STRIPES))
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(("name", "stripe"), CASES)
 def test_killed_at_any_point_of_an_undo_another_undo_finishes_it(killable: KillableHost, name: str, stripe: int) -> None:
     before = killable.config()
     for call in POINTS[::2][stripe::STRIPES]:
