@@ -8,6 +8,7 @@ Every process started here is ended by its pid. Nothing outside a temporary fold
 """
 
 import contextlib
+import functools
 import getpass
 import itertools
 import os
@@ -26,6 +27,7 @@ from tests.hang import GUARD_S
 SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), shutil.which("sshd"))
 WHY_NOT = None if SSHD and shutil.which("ssh-keygen") else "no sshd here (as root, `make test` installs openssh-server)"
 _GROUNDS = itertools.count()  # one account for each ground of this process
+_RSA_KEYS = itertools.cycle(range(3))
 KEY_TYPES = {"ed25519": (), "ecdsa": ("-b", "256"), "rsa": ("-b", "3072")}
 
 
@@ -38,9 +40,23 @@ def free_port() -> int:
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
-    """A private key at `path`, its public key beside it."""
+    """A private key at `path`, its public key beside it. RSA, which takes a second to make, is one of three, in turn."""
+    if kind == "rsa" and not passphrase:
+        private, its_public = _rsa_key(next(_RSA_KEYS))
+        path.touch(0o600)
+        path.write_bytes(private)
+        path.with_name(path.name + ".pub").write_bytes(its_public)
+        return path
     subprocess.run(["ssh-keygen", "-q", "-t", kind, *KEY_TYPES[kind], "-N", passphrase, "-C", path.name, "-f", path], check=True)
     return path
+
+
+@functools.cache
+def _rsa_key(_number: int) -> tuple[bytes, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rsa"
+        subprocess.run(["ssh-keygen", "-q", "-t", "rsa", *KEY_TYPES["rsa"], "-N", "", "-C", "rsa", "-f", path], check=True)
+        return path.read_bytes(), path.with_suffix(".pub").read_bytes()
 
 
 def public(path: Path) -> str:

@@ -15,11 +15,11 @@ from triagebook.runbooks.engine.model import Runbook
 from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import Case, read_cases, run_case
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.library.coverage import gaps, mutations
 from triagebook.runbooks.probes.catalog import facts_types
 
-CATALOG = catalog()
+from tests.runbooks import CATALOG
+
 ENTRIES = {entry.name: entry for entry in CATALOG.entries()}
 CASES = [pytest.param(entry.name, file.stem, id=f"{entry.name}-{file.stem}") for entry in ENTRIES.values() for file in entry.cases]
 

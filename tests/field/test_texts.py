@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.symptoms import route
-from triagebook.runbooks.library.catalog import catalog
 
-RUNBOOK = catalog().load("enomem@1.1.0")
+from tests.runbooks import CATALOG
+
+RUNBOOK = CATALOG.load("enomem@1.1.0")
 LINES = [
     line.split("\t")
     for name in ("texts-reported.tsv", "texts-of-programs.tsv", "texts-collected.tsv", "texts-second.tsv")

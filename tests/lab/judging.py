@@ -11,7 +11,6 @@ from typing import Any
 
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.ssh.transport import SshTransport
@@ -19,6 +18,7 @@ from triagebook.tools.transport.base import Timeouts
 
 from tests.lab.machines import Machine
 from tests.lab.scenario import Expected, Scenario
+from tests.runbooks import CATALOG
 
 RUNBOOK = "enomem"
 REACHED = {"now", "at_limit"}
@@ -130,7 +130,7 @@ class Standing:
     """A session opened while the host was still well: the collector that answers when nothing can fork any more."""
 
     def __init__(self, machine: Machine, who: str) -> None:
-        self.runbook = catalog().load(RUNBOOK)
+        self.runbook = CATALOG.load(RUNBOOK)
         self.kinds = lookups.kinds_to_collect(self.runbook)
         transport = SshTransport(config_file=Path(machine.ssh_config), timeouts=PATIENT)
         self.collection = collect.start(transport, machine.alias(who), self.kinds, cpu_limit_s=None)

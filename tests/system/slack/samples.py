@@ -15,7 +15,6 @@ from triagebook.runbooks.engine.model import Runbook
 from triagebook.runbooks.engine.plan import Plan, Rendering, Request, check_parameters, find_verdict, make_plan
 from triagebook.runbooks.engine.plan_codec import digest
 from triagebook.runbooks.library.cases import Case, read_cases
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions import manual
 from triagebook.tools.diagnosis.question import Question
@@ -26,8 +25,10 @@ from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.local import LocalTransport
 
+from tests.runbooks import CATALOG
+
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
-SERVICE = Service(catalog(), lambda _target: LocalTransport(), now=lambda: NOW)
+SERVICE = Service(CATALOG, lambda _target: LocalTransport(), now=lambda: NOW)
 ENTRY = SERVICE.catalog.find("enomem")
 CASES = [file.stem for file in ENTRY.cases]
 MANY = 10_000  # control groups of the largest host

@@ -6,13 +6,14 @@ from triagebook.bot.render.drift import render_drift
 from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.library.cases import read_case
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.runbooks.probes.process_limits import ProcessLimits, ServiceLimit
 from triagebook.runbooks.probes.settings_files import HostSettings, SettingsFile
 from triagebook.tools.diagnosis.drift import DriftRow, HostLimits, compare, limits_of
 
-BOOK = catalog()
+from tests.runbooks import CATALOG
+
+BOOK = CATALOG
 
 
 def host(name: str, **values: object) -> HostLimits:

@@ -2,9 +2,10 @@
 
 import pytest
 from triagebook.runbooks.engine.symptoms import classify
-from triagebook.runbooks.library.catalog import catalog
 
-RUNBOOK = catalog().load("enomem")
+from tests.runbooks import CATALOG
+
+RUNBOOK = CATALOG.load("enomem")
 
 
 @pytest.mark.parametrize(

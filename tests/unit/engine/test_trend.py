@@ -9,10 +9,11 @@ from triagebook.runbooks.engine.heading import uses
 from triagebook.runbooks.engine.trend import Point, Trend, trend_of
 from triagebook.runbooks.engine.triage import Facts
 from triagebook.runbooks.library.cases import read_case
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.catalog import facts_types
 
-BOOK = catalog()
+from tests.runbooks import CATALOG
+
+BOOK = CATALOG
 RUNBOOK = BOOK.load("enomem")
 
 

@@ -9,10 +9,10 @@ from triagebook.runbooks.engine.conclude import Conclusion, conclude
 from triagebook.runbooks.engine.symptoms import largest_size
 from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import read_case
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.catalog import facts_types
 
-CATALOG = catalog()
+from tests.runbooks import CATALOG
+
 LOOSE = CATALOG.load("enomem@1.0.0")
 MATTER = model.Symptom("(?i)too many open files", "other", "files", "This text is about open files.")
 STRICT = replace(

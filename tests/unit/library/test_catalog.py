@@ -7,7 +7,9 @@ from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.library.catalog import Catalog, catalog, load_text
 from triagebook.tools.files import FileCache
 
-OWN = catalog()
+from tests.runbooks import CATALOG
+
+OWN = CATALOG
 TEXT = (OWN.find("enomem").folder / "runbook.yaml").read_text()
 
 
@@ -83,7 +85,7 @@ def test_the_plain_id_is_the_newest_released_version(tmp_path: Path) -> None:
 
 
 def test_the_cache_gives_the_same_runbook_and_a_spoiled_one_is_ignored(tmp_path: Path) -> None:
-    plain, cached = catalog().load("enomem"), catalog(cache=FileCache(tmp_path))
+    plain, cached = CATALOG.load("enomem"), catalog(cache=FileCache(tmp_path))
     assert cached.load("enomem") == plain
     (file,) = tmp_path.glob("*.json")
     assert cached.load("enomem") == plain

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 from triagebook.bot.cli.runbook import app
-from triagebook.runbooks.library.catalog import catalog, load_text
+from triagebook.runbooks.library.catalog import load_text
 from triagebook.runbooks.library.document import read_document
 from triagebook.runbooks.library.remediations import misfits
 from triagebook.tools.actions import ACTIONS
 from typer.testing import CliRunner
 
-OWN = catalog()
+from tests.runbooks import CATALOG
+
+OWN = CATALOG
 TEXT = (OWN.find("enomem@1.0.0").folder / "runbook.yaml").read_text()
 SOURCE = "enomem/1.0.0/runbook.yaml"
 RESTARTED = "      unit: {type: unit, default: it.unit}\n    requires: [user_nproc, address_space]\n"

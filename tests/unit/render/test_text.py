@@ -10,13 +10,14 @@ from triagebook.bot.render.fleet import HostRow, login_text, render_table, row_o
 from triagebook.bot.render.style import Style, style_of
 from triagebook.bot.render.text import gauge, local_time, render
 from triagebook.runbooks.engine.diagnosis import Diagnosis, LoginResult
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.local import LocalTransport
 
-SERVICE = Service(catalog(), lambda _target: LocalTransport())
+from tests.runbooks import CATALOG
+
+SERVICE = Service(CATALOG, lambda _target: LocalTransport())
 CASES = [file.stem for file in SERVICE.catalog.find("enomem").cases]
 
 

@@ -17,7 +17,6 @@ from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.heading import Use
 from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.records import Record, Sample
 from triagebook.tools.collector.collect import Cost
 from triagebook.tools.transport.base import Login, LoginFailed, Route
@@ -26,7 +25,9 @@ from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.series import FORGOTTEN_AFTER, LONG, MOST_SERIES, RECENT, Course
 from triagebook.tools.watch.textfile import MOST_USES, Textfile, metrics
 
-RUNBOOK = catalog().load("enomem")
+from tests.runbooks import CATALOG
+
+RUNBOOK = CATALOG.load("enomem")
 
 
 def use(name: str = "x.service", used: float = 10, limit: float = 100, refused: int | None = None) -> Use:
