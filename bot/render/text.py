@@ -34,11 +34,11 @@ def render(diagnosis: Diagnosis, style: Style) -> str:
     """Return the whole answer for one host, ending in a newline."""
     lines = [_title(diagnosis, style), "", *style.wrap(diagnosis.headline)]
     if diagnosis.verdict is not None:
-        lines += ["", *_verdict(diagnosis.verdict, diagnosis.facts, style)]
+        lines += ["", *_verdict(diagnosis, diagnosis.verdict, style)]
     if diagnosis.also:
         lines += ["", "Also:"]
         for verdict in diagnosis.also[:6]:
-            lines += style.wrap(f"{_word(verdict)}: {verdict.summary}{_relation(verdict)}", "  ", "    ")
+            lines += style.wrap(f"{_word(verdict)}: {verdict.summary}{_relation(verdict, diagnosis)}", "  ", "    ")
         if len(diagnosis.also) > 6:
             lines.append(f"  and {len(diagnosis.also) - 6} more (--json has them)")
     lines += _remainder(diagnosis, style)
@@ -68,14 +68,22 @@ def _word(verdict: Verdict) -> str:
     return f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}, {verdict.strength}"
 
 
-def _relation(verdict: Verdict) -> str:
+def relation_text(verdict: Verdict, *, has_error: bool) -> str:
+    """Return how a verdict stands to what was asked, or '': only where an error was given is there one it does not explain."""
     if verdict.belongs_to:
-        return f" (another matter: runbook {verdict.belongs_to})"
-    return " (does not explain the error given)" if verdict.explains_symptom == "no" else ""
+        return f"another matter: runbook {verdict.belongs_to}"
+    if verdict.explains_symptom != "no":
+        return ""
+    return "does not explain the error given" if has_error else "does not concern what you named"
 
 
-def _verdict(verdict: Verdict, facts: Sequence[FactEntry], style: Style) -> list[str]:
-    lines = style.wrap(f"{_word(verdict)}{_relation(verdict)}", "Cause     ", "          ")
+def _relation(verdict: Verdict, diagnosis: Diagnosis) -> str:
+    text = relation_text(verdict, has_error=diagnosis.symptom is not None)
+    return f" ({text})" if text else ""
+
+
+def _verdict(diagnosis: Diagnosis, verdict: Verdict, style: Style) -> list[str]:
+    lines = style.wrap(f"{_word(verdict)}{_relation(verdict, diagnosis)}", "Cause     ", "          ")
     culprit = verdict.culprit
     more = [f"{name} {value}" for name, value in (("unit", culprit.unit), ("user", culprit.user), ("PID", culprit.pid)) if value]
     more = [part for part in more if not part.endswith(f" {culprit.id}")]
@@ -90,7 +98,7 @@ def _verdict(verdict: Verdict, facts: Sequence[FactEntry], style: Style) -> list
         lines += style.wrap(f"{verdict.limit.name}, read from {verdict.limit.source}", "          ", "          ")
     if verdict.since:
         lines += style.wrap(verdict.since, "Since     ", "          ")
-    cited = [entry for entry in facts if entry.id in verdict.evidence]
+    cited = [entry for entry in diagnosis.facts if entry.id in verdict.evidence]
     if cited:
         lines += ["Evidence", *_fact_lines(cited, style)]
     if verdict.consumers:

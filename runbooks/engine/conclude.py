@@ -174,7 +174,7 @@ def _status(verdicts: Sequence[Verdict], unknown: Sequence[Unknown]) -> Status:
 def _why_unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> str:
     """Return why a verdict is not about what was asked: the error cannot come of it, or it concerns somebody else."""
     asked = cast(Mapping[str, object], facts["inputs"])
-    if runbook.unexplained is None or symptoms.explains(runbook.check(verdict.cause), str(asked["symptom_class"])) == "no":
+    if symptoms.explains(runbook.check(verdict.cause), str(asked["symptom_class"])) == "no":
         return "does not explain the error you gave"
     named = [f"{name} {asked[name]}" for name in ("unit", "user", "pid") if asked.get(name)]
     return f"does not concern {' or '.join(named) or asked['symptom_path']}"

@@ -26,6 +26,7 @@ from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions.manual import with_commands
 from triagebook.tools.actions.without_fork import console_lines
+from triagebook.tools.diagnosis.named import missing_names
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
@@ -42,6 +43,7 @@ class DiagnosisRun:
         self.runbook, self.question, self.started, self.clock = runbook, question, started, clock
         self.samples: list[SampleTime] = []
         self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
+        self.missing: tuple[str, ...] = ()  # sentences: what the person named and the host does not have
         self.id = f"{rfc3339(started).rstrip('Z').replace('-', '').replace(':', '')}-{os.urandom(4).hex()}"
 
     def add_sample(self, moment: datetime) -> None:
@@ -94,6 +96,8 @@ class DiagnosisRun:
         truncated: Sequence[str],
     ) -> Diagnosis:
         host = self._host(history)
+        if self.missing:
+            conclusion = _without_reassurance(conclusion, self.missing)
         text = str(self.question.inputs.get("symptom", ""))
         names = ("hostname", "kernel", "boot_id", "machine_id", "container")
         return Diagnosis(
@@ -128,6 +132,7 @@ class DiagnosisRun:
         accepted = (*case.accept, *self.question.accepted)
         self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs}, accepted=accepted)
         self.samples = [SampleTime(number, rfc3339(self.started, "milliseconds")) for number in range(1, len(case.history) + 1)]
+        self.missing = missing_names(None, case.history[-1], self.question.inputs, self.question.target.text)
         cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
         diagnosis = self._compose(
             self._conclude(case.history), case.history, (), login=LoginResult(), cost=cost, timings={}, truncated=()
@@ -145,6 +150,12 @@ class DiagnosisRun:
         if meaning is not None:
             empty = replace(empty, next=(meaning.says, *_suspects_text(meaning), *console_lines(self.runbook, meaning.suspects)))
         return Answer(self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=()), ())
+
+
+def _without_reassurance(conclusion: "Conclusion", missing: Sequence[str]) -> "Conclusion":
+    """Return the conclusion with what was named and is not there said first: such a host is not called healthy."""
+    status = "inconclusive" if conclusion.status in {"healthy", "warning"} else conclusion.status
+    return replace(conclusion, status=status, headline=" ".join((*missing, conclusion.headline)))
 
 
 def _suspects_text(meaning: model.LoginMeaning) -> tuple[str, ...]:

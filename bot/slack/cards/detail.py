@@ -6,7 +6,7 @@ from triagebook.bot.slack.cards import mrkdwn
 from triagebook.bot.slack.cards.blocks import Block, prose, run
 from triagebook.bot.slack.cards.blocks import fixed_width as box
 from triagebook.bot.slack.cards.limits import Card, Part, card
-from triagebook.bot.slack.cards.wording import OUTCOMES, bounds, columns, undo_text, unknown_text, urgency, value_of
+from triagebook.bot.slack.cards.wording import OUTCOMES, bounds, columns, undo_text, unknown_text, urgency_in, value_of
 from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, OfferedRemediation
 
 LINES = 24  # of a box
@@ -36,7 +36,7 @@ def _checks(diagnosis: Diagnosis) -> Iterator[Part]:
     if diagnosis.unknown:
         yield from boxes("Not judged: each may still be a cause", [unknown_text(item, 12) for item in diagnosis.unknown])
     if diagnosis.also:
-        told = [f"{mrkdwn.exact(item.summary, 400)} ({urgency(item)})" for item in diagnosis.also]
+        told = [f"{mrkdwn.exact(item.summary, 400)} ({urgency_in(diagnosis, item)})" for item in diagnosis.also]
         yield from boxes("Also found", told)
     yield from boxes("What it cost", list(_cost(diagnosis)), spare=3)
 

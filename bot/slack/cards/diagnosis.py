@@ -28,7 +28,7 @@ from triagebook.bot.slack.cards.wording import (
     short,
     title,
     unknown_text,
-    urgency,
+    urgency_in,
     use,
     value_of,
 )
@@ -115,7 +115,7 @@ def _headline(diagnosis: Diagnosis) -> Iterator[Block]:
 def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
     limit = verdict.limit
     used = verdict.usage.value if verdict.usage else None
-    said = [f"{urgency(verdict)} · {verdict.cause}"]
+    said = [f"{urgency_in(diagnosis, verdict)} · {verdict.cause}"]
     if limit is not None:
         said.insert(0, f"{gauge(used, limit.value)}  {use(verdict)} · {limit.name}".strip())
     yield prose(run("\n".join(mrkdwn.plain(text) for text in said)))
@@ -123,7 +123,7 @@ def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> Iterator[Part | Block]:
         yield Part(fixed_width("Evidence", lines), 4, len(lines))
     if diagnosis.also:
         more = [f"and {len(diagnosis.also) - MAX_ALSO} more in the thread"] if len(diagnosis.also) > MAX_ALSO else []
-        told = [f"{mrkdwn.plain(item.summary)} ({urgency(item)})" for item in diagnosis.also[:MAX_ALSO]]
+        told = [f"{mrkdwn.plain(item.summary)} ({urgency_in(diagnosis, item)})" for item in diagnosis.also[:MAX_ALSO]]
         yield Part(bullets("Also found", told + more), 2, len(told))
 
 
@@ -188,14 +188,14 @@ def _plain_lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield f"{title(diagnosis)}: {diagnosis.headline}"
     found = diagnosis.verdict
     if found is not None:
-        yield f"{found.cause}: {urgency(found)}"
+        yield f"{found.cause}: {urgency_in(diagnosis, found)}"
         if found.limit is not None:
             yield f"{found.limit.name}: {use(found)}"
     yield from (f"Not judged, may still be a cause: {unknown_text(item)}" for item in diagnosis.unknown[:MAX_UNKNOWN])
     if len(diagnosis.unknown) > MAX_UNKNOWN:
         yield f"Not judged either: {', '.join(item.check for item in diagnosis.unknown[MAX_UNKNOWN:])}"
     yield from (f"Not judged, accepted beforehand: {text}" for text in diagnosis.caveats[:MAX_UNKNOWN])
-    yield from (f"Also: {item.summary} ({urgency(item)})" for item in diagnosis.also[:MAX_ALSO])
+    yield from (f"Also: {item.summary} ({urgency_in(diagnosis, item)})" for item in diagnosis.also[:MAX_ALSO])
     if skipped := checks_of(diagnosis, "skipped"):
         yield f"Not looked at: {', '.join(skipped)}"
     if cleared := checks_of(diagnosis, "cleared"):

@@ -38,16 +38,25 @@ def title(diagnosis: Diagnosis) -> str:
     return f"{MARKS[diagnosis.status]} {STATUS_WORDS[diagnosis.status]} · {diagnosis.host.name}"
 
 
-def urgency(verdict: Verdict) -> str:
-    """Return how sure and how urgent a verdict is: `certain · being refused now`."""
+def urgency(verdict: Verdict, *, has_error: bool = True) -> str:
+    """Return how sure and how urgent a verdict is: `certain · being refused now`. `has_error`: an error text was given."""
     parts = [verdict.strength, ACTIVE_WORDS[verdict.active]]
     if verdict.belongs_to:
         parts.append(f"another matter: runbook {verdict.belongs_to}")
     elif verdict.explains_symptom != "yes":
         parts.append(
-            "does NOT explain the error given" if verdict.explains_symptom == "no" else "whether it explains the error is not known"
+            "whether it explains the error is not known"
+            if verdict.explains_symptom != "no"
+            else "does NOT explain the error given"
+            if has_error
+            else "does NOT concern what was named"
         )
     return " · ".join(parts)
+
+
+def urgency_in(diagnosis: Diagnosis, verdict: Verdict) -> str:
+    """Return `urgency` of a verdict of that diagnosis."""
+    return urgency(verdict, has_error=diagnosis.symptom is not None)
 
 
 def gauge(used: float | None, limit: float) -> str:
