@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from triagebook.bot.cli import options
+from triagebook.bot.cli import options, output
 from triagebook.bot.cli.process_exit import ProcessExit
 from triagebook.bot.cli.verbosity import add_option
 from triagebook.runbooks.engine.errors import TriagebookError
@@ -184,34 +184,53 @@ def main(dialled: "EarlyConnection | None" = None) -> None:
 
     The traceback of an internal error is shown with -vv.
     """
+    output.prepare()
     process_exit = ProcessExit()
-    sys.exit(process_exit.status(_run(dialled)))
+    sys.exit(process_exit.status(output.status_after_flush(_run(dialled))))
 
 
 def _run(dialled: "EarlyConnection | None") -> int:
     """Run the command and return its exit status."""
-    mount(sys.argv[1:])
-    command = get_command(app)
-    add_option(command)
     try:
+        mount(sys.argv[1:])
+        command = get_command(app)
+        add_option(command)
         command(obj=dialled)
     except SystemExit as end:  # Typer's, and that of commands
+        if isinstance(end.__context__, BrokenPipeError):  # Click ends with 1 then, which means a cause was found
+            return output.BROKEN_PIPE
         return end.code if isinstance(end.code, int) else int(bool(end.code))
     except TriagebookError as error:
         sys.stderr.write(f"triagebook: {_message_of(error)}\n")
         return {"usage": 2, "host_name": 2, "input": 2, "check": 2, "policy": 5}.get(error.reason, _status_of(error))
     except BrokenPipeError:
-        return 141
+        return output.BROKEN_PIPE
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - the last one who can say it in words
-        log_event("cli.defect", error=error)
-        why = safe_value("error", error)
-        sys.stderr.write(f"triagebook: internal error: {why}; run the command again with -vv and report the output\n")
-        return FAULT
+        return _status_of_defect(error)
     finally:
         gc.freeze()  # saves 25 ms: otherwise the interpreter collects garbage once more on exit
     return 0
+
+
+def _status_of_defect(error: Exception) -> int:
+    """Say what no command expects: an extra that is not installed, an output that cannot be written, a mistake of ours."""
+    if isinstance(error, ModuleNotFoundError):
+        from triagebook.bot.cli.extras import install_advice  # noqa: PLC0415 - for an incomplete installation only
+
+        if advice := install_advice(error.name or ""):
+            sys.stderr.write(f"triagebook: {advice}\n")
+            return 2
+    if isinstance(error, OSError) and output.is_about_output(error):
+        return output.status_of_failure(error)
+    if isinstance(error, OSError) and isinstance(error.filename, (str, bytes)):
+        sys.stderr.write(f"triagebook: {safe_value('file', error.filename)}: {error.strerror}\n")
+        return 4
+    log_event("cli.defect", error=error)
+    why = safe_value("error", error)
+    sys.stderr.write(f"triagebook: internal error: {why}; run the command again with -vv and report the output\n")
+    return FAULT
 
 
 def _message_of(error: TriagebookError) -> str:

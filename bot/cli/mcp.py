@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from triagebook.bot.cli.server_call import SocketOption
-from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.log import log_event
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ def mcp(
 
     Example: triagebook mcp --inventory inventory.yaml
     """
-    with _needs_mcp():
-        from triagebook.tools.mcp_server.stdio import run  # noqa: PLC0415 - saves every other command half a second of imports
+    from triagebook.tools.mcp_server.stdio import run  # noqa: PLC0415 - the extra `mcp`: half a second of imports
+
     if sys.stdin.isatty():
         sys.stderr.write(
             "triagebook mcp: waiting for MCP on standard input; let an assistant start it (configurations: deploy/mcp)\n"
@@ -48,8 +47,8 @@ def http_face(
     """Return the MCP server over HTTP, run inside `triagebook serve`; `mounted` are paths of other faces at that address.
 
     Raises UsageError before anything is served."""
-    with _needs_mcp():
-        from triagebook.tools.mcp_server import http  # noqa: PLC0415
+    from triagebook.tools.mcp_server import http  # noqa: PLC0415 - the extra `mcp`
+
     options = http.http_options(listen, **values)
 
     @contextmanager
@@ -61,13 +60,3 @@ def http_face(
             yield
 
     return face
-
-
-@contextmanager
-def _needs_mcp() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"mcp", "mcp_types", "jwt", "uvicorn"}:
-            raise
-        raise UsageError("the MCP server is not installed: pip install 'triagebook[mcp]'", reason="usage") from None

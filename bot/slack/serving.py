@@ -7,7 +7,6 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.log import log_event
 
 if TYPE_CHECKING:
@@ -65,16 +64,11 @@ class SlackFace:
 
 def slack_face(listen: str, hosts: "Hosts", approvals: str = "", *, is_shared: bool = False) -> SlackFace:
     """Build all but the approval server. Raises UsageError: no token, no signing secret, an invalid setting."""
+    from triagebook.bot.slack import face  # noqa: F401, PLC0415 - is the SDK there? `bot/cli/extras.py` says how to install it
+    from triagebook.bot.slack.inbound.http import PATH, Endpoint  # noqa: PLC0415
+    from triagebook.bot.slack.settings import credentials, slack_settings  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
 
-    try:
-        from triagebook.bot.slack import face  # noqa: F401, PLC0415 - is the SDK there?
-        from triagebook.bot.slack.inbound.http import PATH, Endpoint  # noqa: PLC0415
-        from triagebook.bot.slack.settings import credentials, slack_settings  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"slack_bolt", "slack_sdk"}:
-            raise
-        raise UsageError("the Slack face is not installed: pip install 'triagebook[slack]'", reason="usage") from None
     found = credentials(over_http=bool(listen))
     runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.service.catalog.entries()))
     endpoint = Endpoint() if listen else None

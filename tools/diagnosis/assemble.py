@@ -26,7 +26,7 @@ from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions.manual import with_commands
 from triagebook.tools.actions.without_fork import console_lines
-from triagebook.tools.diagnosis.named import missing_names
+from triagebook.tools.diagnosis.named import absent_names
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
@@ -132,7 +132,7 @@ class DiagnosisRun:
         accepted = (*case.accept, *self.question.accepted)
         self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs}, accepted=accepted)
         self.samples = [SampleTime(number, rfc3339(self.started, "milliseconds")) for number in range(1, len(case.history) + 1)]
-        self.missing = missing_names(None, case.history[-1], self.question.inputs, self.question.target.text)
+        self.missing = absent_names(None, case.history[-1], self.question.inputs, self.question.target.text)
         cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
         diagnosis = self._compose(
             self._conclude(case.history), case.history, (), login=LoginResult(), cost=cost, timings={}, truncated=()

@@ -19,14 +19,14 @@ WORDS: Mapping[str, str] = {"unit": "unit", "user": "user", "pid": "process"}
 NOT_FOUND = {"user": 2, "pid": 1}  # exit statuses of getent(1) and test(1)
 
 
-def missing_names(reader: HostReader | None, facts: Facts, inputs: Mapping[str, object], host: str) -> tuple[str, ...]:
+def absent_names(reader: HostReader | None, facts: Facts, inputs: Mapping[str, object], host: str) -> tuple[str, ...]:
     """Return a sentence for each thing named that the host does not have. `reader` is None for recorded facts."""
     said = []
     for name, word in WORDS.items():
         wanted = str(inputs.get(name) or "")
         if not wanted:
             continue
-        seen = _seen(facts, name)
+        seen = _known_values(facts, name)
         if wanted in seen:
             continue
         exists = _exists(reader, name, wanted) if reader is not None else None
@@ -45,7 +45,7 @@ def missing_names(reader: HostReader | None, facts: Facts, inputs: Mapping[str, 
     return tuple(said)
 
 
-def _seen(facts: Facts, name: str) -> set[str]:
+def _known_values(facts: Facts, name: str) -> set[str]:
     """Return the units, users (names and numbers) or PIDs that any fact names."""
     attributes = {"user": ("user", "uid")}.get(name, (name,))
     found: set[str] = set()

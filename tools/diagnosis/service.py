@@ -20,7 +20,7 @@ from triagebook.runbooks.probes.records import Sample
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.assemble import DiagnosisRun
-from triagebook.tools.diagnosis.named import WORDS, missing_names
+from triagebook.tools.diagnosis.named import WORDS, absent_names
 from triagebook.tools.diagnosis.question import Answer, Progress, Question, check_inputs
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.log import is_logged, log_event
@@ -94,7 +94,7 @@ class Service:
             progress("asking", None)
             extra = lookups.ask(collection, wanted.lookups)
         if run.question.samples != 1 and any(run.question.inputs.get(name) for name in WORDS):
-            run.missing = missing_names(collection, history[-1], run.question.inputs, run.question.target.text)
+            run.missing = absent_names(collection, history[-1], run.question.inputs, run.question.target.text)
         also = lookups.facts(collection, run.question.extra_lookups)
         return Answer(run.diagnosis(history, collection, extra, collected_ms), history, also, beside)
 

@@ -7,7 +7,7 @@ import pytest
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.collector.collect import Output
-from triagebook.tools.diagnosis.named import missing_names
+from triagebook.tools.diagnosis.named import absent_names
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
@@ -28,7 +28,7 @@ class Host:
 
 def said(programs: Mapping[str, tuple[str, int]], **inputs: object) -> tuple[str, ...]:
     host: Any = Host(programs)
-    return missing_names(host, {}, inputs, "web01")
+    return absent_names(host, {}, inputs, "web01")
 
 
 @pytest.mark.parametrize(
