@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import threading
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -114,15 +115,15 @@ def test_a_replica_never_owns_what_the_other_owns_also_when_one_is_killed(
         thread.start()
     for thread in threads:
         thread.join(GUARD_S)
-    assert results.count("validated") == len(fixes)
-    assert set(results) <= {"validated", "already_used", "host_locked", "busy"}
+    assert results.count("validated") == len(fixes), Counter(results)
+    assert set(results) <= {"validated", "already_used", "host_locked"}
     assert _effects(starter) == len(fixes)
     applied = [row for row in two.ask("audit_list", limit=1000) if row["action"] == "apply" and row["outcome"] == "ok"]
     assert sorted(row["fix"] for row in applied) == sorted(fixes)
 
     one.stop()
     doomed = starter.start(name="one", steps=("execute.after_effect",), **asked)
-    fix_id = _approved(doomed, 99)
+    fix_id = _approved(doomed, 49)
     apply = threading.Thread(target=_apply, args=(doomed, fix_id, results))
     apply.start()
     assert doomed.await_step() == "execute.after_effect"
@@ -140,13 +141,17 @@ def test_a_replica_never_owns_what_the_other_owns_also_when_one_is_killed(
 
 
 def _approved(server: Server, number: int) -> str:
-    fix = server.ask("propose", **{**PROPOSAL, "host": f"web-{number}"})
+    fix = server.ask("propose", **{**PROPOSAL, "host": f"web-{number + 1:02}"})
     server.ask("approve", fix=fix["id"], digest=fix["digest"], break_glass="test")
     return str(fix["id"])
 
 
 def _apply(server: Server, fix_id: str, results: list[str]) -> None:
-    try:
-        results.append(server.ask("apply", fix=fix_id)["state"])
-    except TriagebookError as error:
-        results.append(error.reason)
+    """Ask until the server has time: on a busy machine it says for seconds that it has none."""
+    reason = "busy"
+    while reason == "busy":
+        try:
+            reason = server.ask("apply", fix=fix_id)["state"]
+        except TriagebookError as error:
+            reason = error.reason
+    results.append(reason)
