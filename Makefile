@@ -11,6 +11,7 @@ ARGS ?=
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 8 ] && echo $$((n + 1)) || echo 8)
 # Run $(2) and print how long $(1) took.
 timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - began)) s"; exit $$status
+IN_MEMORY := sh tests/in_memory.sh
 RELEASES ?=
 
 .PHONY: diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures docs-picture peers-lock lock system-packages clean
@@ -32,8 +33,8 @@ types: $(VENV)/.dev .cache/src/triagebook
 # What no other test may run beside (marked `alone`) comes last. Bytecode is kept: hundreds of tests start the command.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(VENV)/.dev system-packages peers
-	$(call timed,tests on $(WORKERS) workers,$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not alone")
-	$(call timed,tests alone,$(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests))
+	$(call timed,tests on $(WORKERS) workers,$(IN_MEMORY) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not alone")
+	$(call timed,tests alone,$(IN_MEMORY) $(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests))
 
 lab: $(VENV)/.dev ## All scenarios on all guest releases, or RELEASES="--release debian-12"; exit 3 where they cannot run
 	@$(BIN)/python -m tests.lab.rounds $(RELEASES)
@@ -43,7 +44,7 @@ lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes ea
 
 # What `make test` asks of one: each shell of the helper and each program it is killed before, each awk of the collector.
 unit-long: $(VENV)/.dev system-packages ## The tests that repeat others in further shells and awks: minutes
-	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone" tests/system/helper tests/contract/collector)
+	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(IN_MEMORY) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone" tests/system/helper tests/contract/collector)
 	$(call timed,long tests alone,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector)
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
