@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.library.node import Node, find_member, read_node
 
 _PATH = r"[^\x00-\x1f\x7f]{1,4096}"
-KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack")
+KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack", "accept_unknown")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Settings:
     state: Path | None = None
     runtime: Path | None = None  # sockets
     inventory: tuple[str, ...] = ()  # files of ours, `ssh_config`, `ansible:PATH`
+    accept_unknown: tuple[str, ...] = ()  # checks whose unknown result is a caveat on every host, not inconclusive
     slack: Mapping[str, object] = field(default_factory=dict)  # the keys of bot/slack/settings.py
 
 
@@ -37,27 +38,37 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     runtime = _runtime(environment, state)
     beside = config.with_name("inventory.yaml")
     default = (*([str(beside)] if beside.is_file() else []), "ssh_config")
-    if not config.is_file():
-        return Settings(cache=cache, state=state, runtime=runtime, inventory=default)
+    without = Settings(cache=cache, state=state, runtime=runtime, inventory=default)
+    if not config.exists():
+        return without
     try:
-        top = read_node(config.read_text("utf-8"), str(config)).members(KEYS)
+        text = config.read_text("utf-8")
+        if is_blank(text):
+            return without
+        top = read_node(text, str(config)).members(KEYS)
         paths, sources, slack = find_member(top, "runbook_paths"), find_member(top, "inventory"), find_member(top, "slack")
         if slack is not None:
             slack.members(None)
         return Settings(
-            runbook_paths=tuple(Path(item).expanduser() for item in _texts(paths, "a list of folders")),
+            runbook_paths=tuple(config.parent / Path(item).expanduser() for item in _texts(paths, "a list of folders")),
             default_runbook=_text(find_member(top, "default_runbook")),
             ssh_config=_text(find_member(top, "ssh_config")),
             cache=cache,
             state=state,
             runtime=runtime,
             inventory=_texts(sources, "a list: files, ssh_config, ansible:PATH") or default,
+            accept_unknown=_texts(find_member(top, "accept_unknown"), "a list of checks"),
             slack=cast("Mapping[str, object]", slack.value) if slack else {},
         )
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{config}: {getattr(error, 'strerror', None) or error}") from None
     except RunbookError as error:
         raise UsageError(str(error)) from None
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether a YAML text says nothing: it is empty, or has comments only."""
+    return all(not line.strip() or line.lstrip().startswith("#") or line.strip() == "---" for line in text.splitlines())
 
 
 def _texts(node: Node | None, what: str) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import setup
+from triagebook.tools.diagnosis.question import Question, checks_to_accept
 from triagebook.tools.inventory.target import TargetName
+from triagebook.tools.transport.base import Transport
 from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
 from triagebook.tools.watch.listener import WatchListener
 from triagebook.tools.watch.observation import WatchUpdate
@@ -57,7 +59,8 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
     runbook = catalog.load(options.runbook or setup.default_runbook(settings, catalog))
     way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, timeouts=setup.WATCH_TIMEOUTS)
     seen: queue.Queue[WatchUpdate | None] = queue.Queue(maxsize=4 * len(targets) + 4)
-    watches = [_watch(target, runbook, way, seen, options) for target in targets]
+    accepted = [checks_to_accept(runbook, Question(target, runbook.name), settings.accept_unknown) for target in targets]
+    watches = [_watch(target, runbook, way, seen, options, known) for target, known in zip(targets, accepted, strict=True)]
     listeners = []
     for target, watch in zip(targets, watches, strict=True):
         path = setup.watch_socket(settings, target, options.ssh_config)
@@ -79,7 +82,14 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
     return 0
 
 
-def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queue.Queue, options: WatchOptions) -> HostWatch:  # type: ignore[type-arg]
+def _watch(
+    target: TargetName,
+    runbook: model.Runbook,
+    way: Callable[[TargetName], Transport],
+    seen: "queue.Queue[WatchUpdate | None]",
+    options: WatchOptions,
+    accepted: tuple[str, ...],
+) -> HostWatch:
     holder: list[HostWatch] = []
 
     def connect() -> collect.HostReader:
@@ -93,6 +103,7 @@ def _watch(target: TargetName, runbook: model.Runbook, way: Callable, seen: queu
         every_s=options.every_s,
         now=lambda: datetime.now(UTC),
         cpu_share=options.host_cpu_percent / 100,
+        accepted=accepted,
     )
     holder.append(watch)
     return watch

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.diagnosis import setup
 from triagebook.tools.settings import read_settings
 
 
@@ -46,3 +47,25 @@ def test_a_configuration_that_is_no_text_is_refused_by_its_name(tmp_path: Path) 
     (tmp_path / "triagebook" / "config.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=r"config\.yaml: .*utf-8"):
         read_settings(environment)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n\n# none\n"])
+def test_a_configuration_that_says_nothing_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+    blank = read_settings(settings_of(tmp_path, text))
+    (tmp_path / "triagebook" / "config.yaml").unlink()
+    assert blank == read_settings({"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)})
+
+
+def test_a_folder_of_runbooks_is_relative_to_the_file_and_must_be_there(tmp_path: Path) -> None:
+    read = read_settings(settings_of(tmp_path, "runbook_paths: [./mine]\n"))
+    assert read.runbook_paths == (tmp_path / "triagebook" / "mine",)
+    with pytest.raises(UsageError, match=r"runbook_paths in config.yaml: no folder .*/triagebook/mine "):
+        setup.runbooks(read)
+    (tmp_path / "triagebook" / "mine").mkdir()
+    setup.runbooks(read)
+
+
+def test_a_folder_in_the_place_of_the_configuration_is_said(tmp_path: Path) -> None:
+    (tmp_path / "triagebook" / "config.yaml").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"config.yaml: Is a directory"):
+        read_settings({"XDG_CONFIG_HOME": str(tmp_path)})

@@ -27,6 +27,7 @@ from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions.manual import with_commands
 from triagebook.tools.actions.without_fork import console_lines
 from triagebook.tools.diagnosis.named import absent_names
+from triagebook.tools.diagnosis.needs_root import with_cure
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
@@ -98,6 +99,8 @@ class DiagnosisRun:
         host = self._host(history)
         if self.missing:
             conclusion = _without_reassurance(conclusion, self.missing)
+        elif conclusion.status == "inconclusive":
+            conclusion = with_cure(conclusion, self.question)
         text = str(self.question.inputs.get("symptom", ""))
         names = ("hostname", "kernel", "boot_id", "machine_id", "container")
         return Diagnosis(

@@ -1,7 +1,8 @@
 """What a caller asks of one host, and what comes back."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
+from difflib import get_close_matches
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -53,3 +54,18 @@ def _refuse_others(what: str, reason: str, names: Iterable[str], runbook: model.
     for name in names:
         if name not in known:
             raise UsageError(f"{runbook.name} {what} {name!r}{did_you_mean(name, known)}", reason=reason)
+
+
+def checks_to_accept(runbook: model.Runbook, question: Question, configured: Sequence[str]) -> tuple[str, ...]:
+    """Return the checks whose unknown result is accepted: those of the question, then of the configuration and the inventory.
+
+    What is configured is for all runbooks, so a check of another one is left out. Raises UsageError for one that is misspelt.
+    """
+    known = [check.id for check in runbook.checks]
+    accepted = dict.fromkeys(question.accepted)
+    for name in (*configured, *question.target.accept):
+        if name in known:
+            accepted[name] = None
+        elif near := get_close_matches(name, known, n=1, cutoff=0.8):
+            raise UsageError(f"accept_unknown: {runbook.name} has no check {name!r} (did you mean {near[0]!r}?)", reason="check")
+    return tuple(accepted)

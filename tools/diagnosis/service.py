@@ -21,7 +21,7 @@ from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.assemble import DiagnosisRun
 from triagebook.tools.diagnosis.named import WORDS, absent_names
-from triagebook.tools.diagnosis.question import Answer, Progress, Question, check_inputs
+from triagebook.tools.diagnosis.question import Answer, Progress, Question, check_inputs, checks_to_accept
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.log import is_logged, log_event
 from triagebook.tools.transport import waiting
@@ -39,6 +39,7 @@ class Service:
     transport_for: Callable[[TargetName], Transport]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], None] = waiting.pause
+    accept_unknown: tuple[str, ...] = ()  # of the configuration: checks whose unknown result is a caveat
     loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
 
     def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
@@ -49,6 +50,7 @@ class Service:
         started, clock = self.now(), time.perf_counter()
         runbook = self.loaded.get(question.runbook) or self.catalog.load(question.runbook)
         check_inputs(runbook, question)
+        question = replace(question, accepted=checks_to_accept(runbook, question, self.accept_unknown))
         run = DiagnosisRun(runbook, question, started, clock)
         log_event("diagnosis.started", host=question.target.text, runbook=runbook.id)
         answer = run.replay(self.catalog) if question.target.kind == "replay" else self._ask(run, progress or _say_nothing)

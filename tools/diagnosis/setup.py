@@ -37,7 +37,10 @@ def default_runbook(settings: Settings, available: Catalog) -> str:
 
 
 def runbooks(settings: Settings) -> Catalog:
-    """The product's runbooks and the configured ones."""
+    """The product's runbooks and the configured ones. Raises UsageError: a configured folder that is not there."""
+    for folder in settings.runbook_paths:
+        if not folder.is_dir():
+            raise UsageError(f"runbook_paths in config.yaml: no folder {folder} (a relative one is relative to that file)")
     return catalog(settings.runbook_paths, FileCache(settings.cache / "runbooks") if settings.cache else None)
 
 
@@ -65,7 +68,7 @@ def service(
 
         return WatchTransport(socket, ordinary(target))
 
-    return Service(runbooks(settings), transport_for)
+    return Service(runbooks(settings), transport_for, accept_unknown=settings.accept_unknown)
 
 
 def transports(

@@ -5,7 +5,7 @@
       db01: {ssh: admin@10.0.0.7}      # where ssh goes by another name
     groups:
       web: [web01, web02]
-      europe: {hosts: [db01], groups: [web]}
+      europe: {hosts: [db01], groups: [web], accept_unknown: [max_map_count]}   # of all its hosts; a host may have it too
 
 Names are checked before anything is done with them. `@GROUP` on a command line is every host of it, `@all` all.
 """
@@ -20,9 +20,11 @@ from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.node import Node, find_member, read_node
 from triagebook.tools.inventory.target import TargetName, parse_target
+from triagebook.tools.settings import is_blank
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 ALL = "all"
+CHECK_ID = r"[a-z][a-z0-9_]{0,60}"
 MOST_HOSTS = 100_000
 
 
@@ -33,11 +35,12 @@ class InventoryHost:
     name: str
     ssh: str = ""
     sources: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()  # checks whose unknown result is a caveat, not inconclusive
 
     @property
     def target(self) -> TargetName:
         """The host as the rest of the product has it."""
-        return TargetName(self.name, "remote", self.name, by=self.ssh)
+        return TargetName(self.name, "remote", self.name, by=self.ssh, accept=self.accept)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def merge(parts: Iterable[Inventory]) -> Inventory:
     for part in parts:
         for name, entry in part.hosts.items():
             known = hosts.get(name, InventoryHost(name))
-            hosts[name] = InventoryHost(name, known.ssh or entry.ssh, (*known.sources, *entry.sources))
+            accept = tuple(dict.fromkeys((*known.accept, *entry.accept)))
+            hosts[name] = InventoryHost(name, known.ssh or entry.ssh, (*known.sources, *entry.sources), accept)
         for name, (members, inner) in part.groups.items():
             before = groups.get(name, ((), ()))
             groups[name] = (tuple(dict.fromkeys((*before[0], *members))), tuple(dict.fromkeys((*before[1], *inner))))
@@ -88,7 +92,8 @@ def merge(parts: Iterable[Inventory]) -> Inventory:
 def read_inventory(file: Path) -> Inventory:
     """Read our own YAML. Raises UsageError: `FILE:LINE: where: what, and the nearest right word`."""
     try:
-        return _inventory(read_node(file.read_text("utf-8"), str(file)), str(file))
+        text = file.read_text("utf-8")
+        return Inventory() if is_blank(text) else _inventory(read_node(text, str(file)), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     except RunbookError as error:
@@ -97,7 +102,9 @@ def read_inventory(file: Path) -> Inventory:
 
 def _inventory(node: Node, file: str) -> Inventory:
     top = node.members(("hosts", "groups"))
-    hosts = {name: InventoryHost(name, _ssh(member), (file,)) for name, member in _name_nodes(top, "hosts").items()}
+    hosts = {
+        name: InventoryHost(name, _ssh(member), (file,), _accept(member)) for name, member in _name_nodes(top, "hosts").items()
+    }
     named = _name_nodes(top, "groups")
     groups = {name: _group(name, member) for name, member in named.items()}
     for name in [name for members, _inner in groups.values() for name in members]:
@@ -111,12 +118,27 @@ def _inventory(node: Node, file: str) -> Inventory:
     found = {name: (tuple(members), tuple(inner)) for name, (members, inner) in groups.items()}
     for name in found:
         _refuse_circle(found, (name,), named[name])
-    return Inventory(hosts, found)
+    return merge([Inventory(hosts, found), *_accept_of_groups(Inventory(hosts, found), named)])
+
+
+def _accept_of_groups(inventory: Inventory, named: Mapping[str, Node]) -> Iterable[Inventory]:
+    """Return for each group with an `accept_unknown` its hosts with it."""
+    for name, node in named.items():
+        if accept := _accept(node):
+            yield Inventory({host.name: InventoryHost(host.name, accept=accept) for host in inventory.of(name)})
+
+
+def _accept(node: Node) -> tuple[str, ...]:
+    """Return the checks whose unknown result is accepted for a host or a group."""
+    if _is_bare(node) or not isinstance(node.value, dict):
+        return ()
+    found = find_member(node.members(None), "accept_unknown")
+    return tuple(item.text(CHECK_ID) for item in found.items("a list of checks")) if found else ()
 
 
 def _ssh(node: Node) -> str:
     """Return the destination that ssh gets for a host."""
-    ssh = find_member({} if _is_bare(node) else node.members(("ssh",)), "ssh")
+    ssh = find_member({} if _is_bare(node) else node.members(("ssh", "accept_unknown")), "ssh")
     if ssh is None or not ssh.value:
         return ""
     try:
@@ -132,7 +154,7 @@ def _group(name: str, node: Node) -> tuple[Mapping[str, Node], Mapping[str, Node
         raise node.error(f"{ALL!r} is every host already; give the group another name")
     if isinstance(node.value, list):
         return _names(node), {}
-    inner = {} if _is_bare(node) else node.members(("hosts", "groups"))
+    inner = {} if _is_bare(node) else node.members(("hosts", "groups", "accept_unknown"))
     hosts, groups = find_member(inner, "hosts"), find_member(inner, "groups")
     return _names(hosts) if hosts else {}, _names(groups) if groups else {}
 

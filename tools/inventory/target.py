@@ -24,6 +24,7 @@ class TargetName:
     host: str  # without the account; with the port, where one was written
     user: str = ""
     by: str = ""  # what ssh is told, where an inventory says another name or address
+    accept: tuple[str, ...] = ()  # checks whose unknown result the inventory accepts for this host
 
     @property
     def reach(self) -> str:

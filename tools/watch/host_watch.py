@@ -64,8 +64,10 @@ class HostWatch:
         every_s: float,
         now: Callable[[], datetime],
         cpu_share: float = CPU_SHARE,
+        accepted: tuple[str, ...] = (),
     ) -> None:
         self.host, self.runbook, self.every_s, self._cpu_share = host, runbook, every_s, cpu_share
+        self.accepted = accepted  # checks whose unknown result is a caveat
         self.kinds = lookups.kinds_to_collect(runbook)
         self.requests: queue.Queue[WatchRequest | None] = queue.Queue(MOST_REQUESTS)
         self.collection: HostReader | None = None
@@ -156,7 +158,7 @@ class HostWatch:
         found = uses(self.runbook, history[-1])
         self._course.add(time.monotonic(), found)
         trends = self._course.trends()
-        conclusion = conclude(self.runbook, history, {}, trends=trends)
+        conclusion = conclude(self.runbook, history, {}, accepted=self.accepted, trends=trends)
         headings = [HeadingLimit(use.key[0], use.label, use.limit, trends[use.key]) for use in found if use.key in trends]
         observation = Observation(
             host=self.host,
