@@ -54,6 +54,7 @@ EVENTS: Mapping[str, tuple[int, str]] = {
     "fleet.defect": (ERROR, "Internal error at one of many hosts"),
     "fleet.ended": (DEBUG, "One of many hosts is done"),
     "inventory.read": (DETAIL, "Read an inventory"),
+    "http.evicted": (WARNING, "Closed a connection that sent no whole request: too many are open"),
     "job.defect": (ERROR, "Internal error in a job"),
     "job.ended": (DETAIL, "A job is done, refused or put off"),
     "job.given_up": (ERROR, "A job is given up: it is too late for it, or several workers died of it"),

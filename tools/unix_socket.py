@@ -15,6 +15,8 @@ from typing import Any
 
 LONGEST_ADDRESS = 108  # sun_path of unix(7), with its NUL
 PROBE_S = 1.0
+BACKLOG_S = 10.0
+_TIMEVAL = struct.Struct("ll")  # seconds, microseconds: struct timeval
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred, unix(7)
 Wait = Callable[[socket.socket, float], bool]  # wait so many seconds until there is something to read; whether there is
 
@@ -44,16 +46,26 @@ def bind(path: Path, *, mode: int = 0o600, group: int = -1, backlog: int = 64) -
 
 
 def connect(path: Path, timeout_s: float) -> socket.socket:
-    """Connect to the server at `path`; the time-out stays set on the connection. Raises OSError."""
+    """Connect to the server at `path`; the time-out stays set on the connection.
+
+    Raises:
+        OSError; BlockingIOError when its backlog stayed full for `BACKLOG_S`.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        connection.settimeout(timeout_s)
+        # A blocking connect waits in the kernel's queue while the backlog is full; one with a time-out of Python's fails at once.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(*_timeval(min(timeout_s, BACKLOG_S))))
         with _address_of(path) as address:
             connection.connect(address)
+        connection.settimeout(timeout_s)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _timeval(seconds: float) -> tuple[int, int]:
+    return int(seconds), int(seconds % 1 * 1_000_000)
 
 
 def peer_uid(connection: socket.socket) -> int:

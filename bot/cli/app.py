@@ -4,12 +4,13 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 from triagebook.bot.cli import options, output
 from triagebook.bot.cli.process_exit import ProcessExit
 from triagebook.bot.cli.verbosity import add_option
+from triagebook.bot.render.terminal import SafeStream
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.log import log_event, safe_value
 from typer.main import get_command
@@ -191,6 +192,7 @@ def main(dialled: "EarlyConnection | None" = None) -> None:
 
 def _run(dialled: "EarlyConnection | None") -> int:
     """Run the command and return its exit status."""
+    sys.stdout, sys.stderr = (cast("TextIO", SafeStream(stream)) for stream in (sys.stdout, sys.stderr))
     try:
         mount(sys.argv[1:])
         command = get_command(app)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from triagebook.bot.cli.server_call import JsonOption, SocketOption, call_server, show_answer
 from triagebook.bot.render.plan import table
+from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.server.client import ask_items, default_socket
@@ -53,7 +54,7 @@ def show(
 
     found = call_server({"do": "audit_show", "index": index, "old_size": since}, socket)
     size = check_proof(found["proof"])
-    sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n" if as_json else _render_row(found, size))
+    sys.stdout.write(json_line(found) if as_json else _render_row(found, size))
 
 
 @app.command()
@@ -93,7 +94,7 @@ def export(
     Example: triagebook audit export > audit.jsonl
     """
     for item in ask_items(socket or default_socket(), {"do": "audit_export", "from": start}):
-        sys.stdout.write(json.dumps(item, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line(item))
 
 
 def _verify_export_file(path: Path, key: str, notes: list[str]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Run `triagebook diagnose`: one host or many, text or JSON, progress on standard error."""
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import TextIO
 
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
 from triagebook.bot.render.style import style_of
+from triagebook.bot.render.terminal import json_line, move
 from triagebook.bot.render.text import render
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
@@ -96,7 +96,7 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
 
 def write_json(out: TextIO, value: object) -> None:
     """Write a value as one line of JSON."""
-    out.write(json.dumps(value, ensure_ascii=False) + "\n")
+    out.write(json_line(value))
     out.flush()
 
 
@@ -111,7 +111,9 @@ class _live_line:  # noqa: N801 - used as a function
             return
         words = {"connecting": "connecting...", "asking": "reading systemd and the journal...", "done": ""}
         first = f"first sample: {diagnosis.headline[:90]} taking a second one..." if diagnosis else words.get(stage, stage)
-        self.err.write(f"\r\x1b[K{self.host}: {first}" if first else "\r\x1b[K")
+        move(self.err, "\r\x1b[K")
+        if first:
+            self.err.write(f"{self.host}: {first}")
         self.err.flush()
 
 

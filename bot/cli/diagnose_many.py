@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
 from triagebook.bot.render.fleet import WITHOUT_ANSWER, HostRow, render_table, row_of, row_of_failure
 from triagebook.bot.render.style import style_of
+from triagebook.bot.render.terminal import move
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
@@ -105,7 +106,8 @@ def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput
     if as_json and outcome.error is not None:
         to.err.write(f"triagebook: {outcome.error}\n")
     elif to.err.isatty():
-        to.err.write(f"\r{len(rows)}/{asked} hosts ")
+        move(to.err, "\r")
+        to.err.write(f"{len(rows)}/{asked} hosts ")
         to.err.flush()
     if as_json and outcome.answer is not None:
         to.write_json(to.out, to_plain(outcome.answer.diagnosis))
@@ -116,7 +118,7 @@ def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput
 def _finish(rows: Sequence[HostRow], asked: int, options: DiagnoseOptions, to: FleetOutput) -> None:
     """Print the table and what was not done, and write the file of hosts that gave no answer."""
     if to.err.isatty():
-        to.err.write("\r\x1b[K")
+        move(to.err, "\r\x1b[K")
     counts = Counter(row.status for row in rows)
     if counts["not_asked"]:
         to.err.write(f"triagebook: stopped after {options.max_errors} errors; {counts['not_asked']} hosts were not diagnosed\n")

@@ -1,10 +1,10 @@
 """Run `triagebook host drift`: read each host once and compare their limits."""
 
-import json
 import sys
 
 from triagebook.bot.render.drift import render_drift
 from triagebook.bot.render.style import style_of
+from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
@@ -38,9 +38,7 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
     rows = compare(sorted(found, key=lambda limits: order[limits.host]))
     if as_json:
         for row in rows:
-            sys.stdout.write(
-                json.dumps({"schema": "triagebook/drift/v1", "hosts": len(found), **to_plain(row)}, ensure_ascii=False) + "\n"
-            )
+            sys.stdout.write(json_line({"schema": "triagebook/drift/v1", "hosts": len(found), **to_plain(row)}))
     elif found:
         sys.stdout.write(render_drift(rows, len(found), style_of(sys.stdout)))
     return 4 if missing else 6 if any(row.outliers for row in rows) else 0

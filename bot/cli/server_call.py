@@ -1,12 +1,12 @@
 """Shares what commands that call the approval server need: the socket option, JSON or text, NAME=VALUE options."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.client import ask, default_socket
 
@@ -20,7 +20,7 @@ FixArgument = Annotated[str, typer.Argument(metavar="FIX", help="The id of the f
 def show_answer(request: Mapping[str, object], socket: Path | None, as_json: bool, render: Callable[[Any], str]) -> Any:
     """Send a request to the approval server, print the answer and return it."""
     answer = call_server(request, socket)
-    sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n" if as_json else render(answer))
+    sys.stdout.write(json_line(answer) if as_json else render(answer))
     return answer
 
 

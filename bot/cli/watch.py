@@ -1,7 +1,6 @@
 """Run `triagebook watch`: sample hosts over open sessions until interrupted."""
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from triagebook.bot.render.style import style_of
+from triagebook.bot.render.terminal import json_line
 from triagebook.bot.render.watch import Screen, events, trend_line
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -185,7 +185,7 @@ class _Face:
             self._textfile.put(item, datetime.now(UTC).timestamp())
         observation = item.observation
         if self._as_json:
-            self._out.write(json.dumps(to_plain(observation), ensure_ascii=False) + "\n")
+            self._out.write(json_line(to_plain(observation)))
             self._out.flush()
             return
         lines = events(observation, is_first=observation.host not in self._told)

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from triagebook.bot.render.chart import chart
 from triagebook.bot.render.style import Style
+from triagebook.bot.render.terminal import move
 from triagebook.bot.render.text import STATUS_WORDS
 from triagebook.runbooks.engine.quantities import as_duration, quantity
 from triagebook.tools.watch.observation import HeadingLimit, Observation, WatchUpdate
@@ -53,7 +54,9 @@ class Screen:
         size = shutil.get_terminal_size()
         block = [line[: size.columns - 1] for line in self._block(size.columns, size.lines - 1)[: size.lines - 1]]
         erase = f"\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
-        self._out.write(erase + "".join(f"{line}\n" for line in (*lines, *block)))
+        if erase:
+            move(self._out, erase)
+        self._out.write("".join(f"{line}\n" for line in (*lines, *block)))
         self._out.flush()
         self._drawn = len(block)
 

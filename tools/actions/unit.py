@@ -4,6 +4,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.actions.action import ManualChange
 from triagebook.tools.collector.readings import HostReading
 
@@ -48,7 +49,7 @@ def parse(unit: str, text: str) -> LoadedUnit:
     if "LoadState" not in shown:
         raise ParseError(f"{unit}: no LoadState in what systemctl printed")
     if shown["LoadState"] != "loaded":
-        raise UsageError(f"{unit}: systemd has not loaded it ({shown['LoadState']})", reason="unit_not_loaded")
+        raise UsageError(f"{unit}: systemd has not loaded it ({safe_text(shown['LoadState'], 40)})", reason="unit_not_loaded")
     configured = "max" if shown.get("TasksMax") in _UNLIMITED else shown.get("TasksMax", "")
     tasks_max = shown.get("pids.max", configured)
     if not re.fullmatch(r"max|\d+", tasks_max):

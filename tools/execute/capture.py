@@ -8,7 +8,7 @@ from dataclasses import field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PlanError, TriagebookError
 from triagebook.runbooks.engine.plan import Plan
-from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.engine.text import did_you_mean, safe_line
 from triagebook.tools.actions import ACTIONS, Action
 from triagebook.tools.actions.action import Params, Step
 from triagebook.tools.collector.collect import INSTALLED
@@ -68,7 +68,7 @@ def _output(host: str, reading: HostReading, process: HostProcess) -> str:
             raise PlanError(f"{host}: its installed collector did not read the {reading.name}; install it anew")
         text, status = found
     if status != 0 and not text.strip():
-        said = " ".join(ended.stderr.decode("utf-8", "replace").split())[:200]
+        said = safe_line(ended.stderr)
         raise PlanError(f"{host}: reading the {reading.name} failed ({status}): {said}")
     return text
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
+from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.actions.orders import status_request
 from triagebook.tools.host_setup.layout import FIXER, HELPER
 from triagebook.tools.inventory.target import TargetName, parse_target
@@ -50,7 +51,7 @@ class HelperAnswer:
 
     def says(self) -> str:
         """Return reason and detail, for people."""
-        return f"{self.reason} ({self.detail})" if self.detail else self.reason
+        return safe_text(f"{self.reason} ({self.detail})" if self.detail else self.reason)
 
 
 def parse(text: str) -> HelperAnswer:

@@ -39,6 +39,7 @@ ADVICE: Mapping[str, RefusalAdvice] = {
     ),
     "no_break_glass": _person("Another person must decide: no emergency rule of the policy names you here."),
     "break_glass_not_needed": _person("Approve it without break-glass: it is another person's plan."),
+    "other_channel": _person("Decide on the channel that the message names: there an assistant cannot act for you."),
     "not_an_approver": _person("Ask somebody of the groups that the fix names under Approvals."),
     "empty_approver_set": _person(f"{POLICY_OWNER} to name enough approvers besides the requester."),
     "no_approval_rule": _person(f"{POLICY_OWNER} for approval terms that cover this host, runbook and risk."),

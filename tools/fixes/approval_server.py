@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.groups import Groups
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
@@ -134,12 +134,15 @@ def require(server: ApprovalServer, request: FixRequest, question: PolicyQuestio
 
 
 def require_name(server: ApprovalServer, request: FixRequest, host: str) -> str:
-    """Return the name if it is one of the inventory, or a recorded case. Raises UsageError, which tells no name to a stranger."""
+    """Return the name if it is one of the inventory, or a recorded case. Raises RefusedError, which tells no name to a stranger."""
 
     def may_see(name: str) -> bool:
         return may(server.policy, request.identity, PolicyQuestion("diagnose", name)).is_allowed
 
-    return server.names.require(host, may_see)
+    try:
+        return server.names.require(host, may_see)
+    except UsageError as error:
+        raise RefusedError(str(error), reason=error.reason) from None
 
 
 def decide_on_machine(server: ApprovalServer, identity: Identity, question: PolicyQuestion) -> Decision:

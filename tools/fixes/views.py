@@ -6,7 +6,9 @@ from dataclasses import field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.policy.channels import is_of_channel
 from triagebook.tools.policy.decide import votes_text
+from triagebook.tools.policy.identity import parse_account
 from triagebook.tools.policy.model import Policy, PolicyQuestion
 from triagebook.tools.store.fix_states import Fix, HostLock, Vote, plan_of
 from triagebook.tools.store.machine_rows import Machine
@@ -107,7 +109,8 @@ def view_of(policy: Policy, fix: Fix, votes: tuple[Vote, ...]) -> FixView:
     except RefusedError as error:
         problem = str(error)
     terms = policy.terms_for(question_of(fix, "approve"))
-    yes = [vote.person for vote in votes if vote.is_yes]
+    via = terms.via if terms else frozenset()
+    yes = [vote.person for vote in votes if vote.is_yes and is_of_channel(parse_account(vote.account).kind, via)]
     return FixView(
         id=fix.id,
         state=fix.state,

@@ -7,8 +7,9 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision, require
 from triagebook.tools.fixes.views import question_of
-from triagebook.tools.policy.channels import kind_may_decide, may_decide
+from triagebook.tools.policy.channels import is_of_channel, kind_may_decide, may_decide
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
+from triagebook.tools.policy.identity import parse_account
 from triagebook.tools.redact import clean_text
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Transaction
@@ -89,7 +90,11 @@ def counts(server: ApprovalServer, fix: Fix, vote: Vote) -> bool:
     if not vote.is_yes or vote.plan_digest != fix.plan_digest:
         return False
     terms = server.policy.terms_for(question_of(fix, "approve"))
-    return bool(vote.break_glass) or (vote.person != fix.requester and terms is not None and vote.person in terms.approvers)
+    if vote.break_glass:
+        return True
+    if terms is None or not is_of_channel(parse_account(vote.account).kind, terms.via):
+        return False
+    return vote.person != fix.requester and vote.person in terms.approvers
 
 
 def _votable(server: ApprovalServer, request: FixRequest, fix: Fix, plan_digest: str, break_glass: str) -> Decision:

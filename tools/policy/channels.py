@@ -5,7 +5,7 @@ counted, how an account is written. `tools/faces` shows it to the faces as `face
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -97,6 +97,16 @@ ACCOUNT_KINDS: Mapping[str, AccountKind] = MappingProxyType(
 def may_decide(channel: str) -> bool:
     """Tell whether somebody on this channel may approve or deny. A channel that is not listed may not."""
     return channel in CHANNELS and CHANNELS[channel].may_decide
+
+
+def decision_channels() -> tuple[str, ...]:
+    """Return the channels on which somebody may approve and deny."""
+    return tuple(name for name, channel in CHANNELS.items() if channel.may_decide)
+
+
+def is_of_channel(kind: str, channels: Collection[str]) -> bool:
+    """Tell whether accounts of this kind decide on one of these channels; no channel named means on any."""
+    return not channels or any(CHANNELS[name].account.name == kind for name in channels if name in CHANNELS)
 
 
 def kind_may_decide(kind: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.policy.channels import ACCOUNT_KINDS, kind_may_decide
+from triagebook.tools.policy.channels import ACCOUNT_KINDS, is_of_channel, kind_may_decide
 from triagebook.tools.policy.identity import Identity
 from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, PolicyQuestion, Terms
 
@@ -62,6 +62,8 @@ def may_vote(policy: Policy, identity: Identity, question: PolicyQuestion, reque
         return Decision(False, UNASKED, f"{terms.name!r} ({terms.where}) is decided by {groups}: {policy.why_unasked}")
     if is_short:
         return Decision(False, "empty_approver_set", f"{terms.name!r} ({terms.where}) has too few approvers: nobody can approve")
+    if not is_of_channel(identity.account.kind, terms.via):
+        return _other_channel(f"{terms.name!r} ({terms.where}) counts approvals", terms.via)
     if identity.person not in terms.approvers:
         return Decision(False, "not_an_approver", f"{identity.person} is not among the approvers of {terms.name!r} ({terms.where})")
     return Decision(True, "approver", f"{identity.person} is an approver by {terms.name!r} ({terms.where})")
@@ -90,7 +92,7 @@ def votes_text(terms: Terms, persons: Sequence[str]) -> str:
         given = min(len(need.approvers & set(persons)), need.count)
         who = ", ".join(need.names) or "nobody"
         parts.append(f"{given} of {need.count} ({who}{'; who that is, Slack has not said yet' if need.unasked else ''})")
-    return ", ".join(parts)
+    return ", ".join(parts) + (f", by {' or '.join(sorted(terms.via))} only" if terms.via else "")
 
 
 def _own_plan(policy: Policy, identity: Identity, question: PolicyQuestion, break_glass: str) -> Decision:
@@ -99,8 +101,14 @@ def _own_plan(policy: Policy, identity: Identity, question: PolicyQuestion, brea
         return Decision(False, "self_approval", f"{who}: always another person decides")
     for entry in policy.break_glass:
         if _is_named(entry.who, identity) and entry.scope.covers(question):
+            if not is_of_channel(identity.account.kind, entry.via):
+                return _other_channel(f"break-glass rule {entry.name!r} ({entry.where}) counts", entry.via)
             return Decision(True, "break_glass", f"break-glass rule {entry.name!r} ({entry.where})")
     return Decision(False, "no_break_glass", f"no break-glass rule covers {identity.person} here ({policy.source})")
+
+
+def _other_channel(what: str, via: frozenset[str]) -> Decision:
+    return Decision(False, "other_channel", f"{what} from {', '.join(sorted(via))} only: decide there")
 
 
 def _unmapped_account(policy: Policy, identity: Identity) -> Decision:

@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.model import RISKS
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.node import Node, read_node
 from triagebook.tools.log import log_event
-from triagebook.tools.policy.channels import ACCOUNT_KINDS
+from triagebook.tools.policy.channels import ACCOUNT_KINDS, CHANNELS, decision_channels
 from triagebook.tools.policy.identity import Account, Directory, Owner
 from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, PolicyScope, Rule, Terms, UserGroup
 
@@ -139,11 +139,11 @@ def _rule(node: Node, names: _Names) -> Rule:
 
 
 def _terms(node: Node, names: _Names) -> Terms:
-    members = node.members(("name", "needs", "expires_in", *SCOPE), ("name", "needs", "expires_in"))
+    members = node.members(("name", "needs", "expires_in", "via", *SCOPE), ("name", "needs", "expires_in"))
     needs = tuple(_need(item, names) for item in members["needs"].items())
     if not needs:
         raise members["needs"].error("expected at least one need")
-    return Terms(members["name"].text(), needs, _duration_s(members["expires_in"]), _scope(members), node.where)
+    return Terms(members["name"].text(), needs, _duration_s(members["expires_in"]), _scope(members), node.where, _via(members))
 
 
 def _duration_s(node: Node) -> int:
@@ -165,8 +165,14 @@ def _need(node: Node, names: _Names) -> Need:
 
 
 def _break_glass(node: Node, names: _Names) -> BreakGlass:
-    members = node.members(("name", "who", *SCOPE), ("name", "who"))
-    return BreakGlass(members["name"].text(), names.who(members["who"], ()), _scope(members), node.where)
+    members = node.members(("name", "who", "via", *SCOPE), ("name", "who"))
+    via = _via(members) or frozenset(name for name in decision_channels() if not CHANNELS[name].by_socket)
+    return BreakGlass(members["name"].text(), names.who(members["who"], ()), _scope(members), node.where, via)
+
+
+def _via(members: Mapping[str, Node]) -> frozenset[str]:
+    """Return the channels under `via`; empty if the key is left out."""
+    return frozenset(item.choice(decision_channels()) for item in _nonempty_list(members, "via"))
 
 
 def _scope(members: Mapping[str, Node]) -> PolicyScope:

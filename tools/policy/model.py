@@ -88,6 +88,7 @@ class Terms:
     expires_in_s: int
     scope: PolicyScope
     where: str
+    via: frozenset[str] = frozenset()  # the channels on which an approval counts; empty: any on which one may decide
 
     @property
     def approvers(self) -> frozenset[str]:
@@ -102,12 +103,16 @@ class Terms:
 
 @dataclass(frozen=True)
 class BreakGlass:
-    """Says who may approve an own plan in an emergency, with a reason and a loud audit row."""
+    """Says who may approve an own plan in an emergency, with a reason and a loud audit row.
+
+    `via` never has a channel that a process of the person can speak on, unless the policy says so: an assistant with a shell can.
+    """
 
     name: str
     who: frozenset[str]
     scope: PolicyScope
     where: str
+    via: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

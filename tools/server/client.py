@@ -58,7 +58,7 @@ def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
             reader = LineReader(connection, MAX_ANSWER)
             while (line := reader.read(time.monotonic() + TIMEOUT_S)) is not None:
                 yield line
-    except ConnectionResetError as error:
+    except (ConnectionResetError, BlockingIOError) as error:
         raise UsageError(f"{path}: busy, retry in 1 s", reason="busy") from error
     except OSError as error:
         hint = "is the approval server (`triagebook serve`) running, and may you use its socket?"

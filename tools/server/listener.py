@@ -18,6 +18,9 @@ from triagebook.tools.unix_socket import LineReader
 MODES = (0o600, 0o660, 0o666)  # whom the file system lets in; who may do what is the policy's
 MOST_CONNECTIONS = 64
 MOST_OF_ONE_USER = 8
+MOST_OF_STRANGERS = 8  # all users together that the policy knows no person of; so the rest is kept for persons
+STRANGERS = -1
+BACKLOG = 1024
 IDLE_S = 10.0
 STOP_CHECK_S = 0.5
 SEND_S = 30.0
@@ -28,8 +31,11 @@ Answer = Callable[[int, Members], Iterator[Mapping[str, object]]]
 class Listener:
     """Answers requests on a socket until it is stopped."""
 
-    def __init__(self, path: Path, mode: int, answer: Answer, group: int = -1) -> None:
-        self._path, self._answer = path, answer
+    def __init__(
+        self, path: Path, mode: int, answer: Answer, group: int = -1, *, is_person: Callable[[int], bool] = lambda _uid: False
+    ) -> None:
+        self._path, self._answer, self._is_person = path, answer, is_person
+        self._told_busy_at = 0.0
         self._socket = _bind(path, mode, group)
         self._inode = os.lstat(path).st_ino
         self._lock, self._users = threading.Lock(), Counter[int]()
@@ -65,19 +71,27 @@ class Listener:
 
     def _admit(self, connection: socket.socket) -> None:
         uid = unix_socket.peer_uid(connection)
+        budget, most = (uid, MOST_OF_ONE_USER) if self._is_person(uid) else (STRANGERS, MOST_OF_STRANGERS)
         with self._lock:
-            is_full = self._users.total() >= MOST_CONNECTIONS or self._users[uid] >= MOST_OF_ONE_USER
+            is_full = self._users.total() >= MOST_CONNECTIONS or self._users[budget] >= most
             if not is_full:
-                self._users[uid] += 1
+                self._users[budget] += 1
         if is_full:
-            log_event("server.busy", uid=uid)
+            self._tell_busy(uid)
             connection.settimeout(0.1)
             with connection, suppress(OSError):
                 connection.sendall(answer_line(BUSY))
             return
-        threading.Thread(target=self._serve, args=(connection, uid), daemon=True).start()
+        threading.Thread(target=self._serve, args=(connection, uid, budget), daemon=True).start()
 
-    def _serve(self, connection: socket.socket, uid: int) -> None:
+    def _tell_busy(self, uid: int) -> None:
+        """Log that somebody was refused, at most once a second: who floods the socket shall not flood the log."""
+        now = time.monotonic()
+        if now - self._told_busy_at >= 1:
+            self._told_busy_at = now
+            log_event("server.busy", uid=uid)
+
+    def _serve(self, connection: socket.socket, uid: int, budget: int) -> None:
         try:
             with connection, suppress(OSError):
                 for line in _lines(connection, self._stopping):
@@ -86,7 +100,7 @@ class Listener:
             log_event("server.defect", uid=uid, error=error)
         finally:
             with self._idle:
-                self._users[uid] -= 1
+                self._users[budget] -= 1
                 self._idle.notify_all()
 
     def _respond(self, connection: socket.socket, uid: int, line: bytes) -> None:
@@ -123,7 +137,7 @@ def _bind(path: Path, mode: int, group: int) -> socket.socket:
     if mode not in MODES:
         raise TrustError(f"socket mode {mode:04o}: expected one of 0600, 0660, 0666", reason="socket")
     try:
-        listening = unix_socket.bind(path, mode=mode, group=group, backlog=MOST_CONNECTIONS)
+        listening = unix_socket.bind(path, mode=mode, group=group, backlog=BACKLOG)
     except OSError as error:
         raise TrustError(f"socket {path}: {error.strerror or error}", reason="socket") from error
     listening.settimeout(0.2)

@@ -11,9 +11,11 @@ import signal
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -79,7 +81,9 @@ def serve(
     with _only_server(options.data), open_server(options, parts) as place:
         _record(place.trust, "serve_join" if options.join else "serve_start")
         place.service.sweep()
-        listener = Listener(options.socket, options.socket_mode, _answer(place), _group(options.socket_group))
+        listener = Listener(
+            options.socket, options.socket_mode, _answer(place), _group(options.socket_group), is_person=_knows_person(place)
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: listener.stop())
         stopping = threading.Event()
@@ -164,6 +168,16 @@ def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Serve
 
 def _answer(place: RunningServer) -> Callable[[int, Members], Iterator[Mapping[str, object]]]:
     return lambda uid, members: answers(place.service, lambda channel: actor_of(uid, channel), members)
+
+
+def _knows_person(place: RunningServer) -> Callable[[int], bool]:
+    """Return whether the policy knows a person behind a user id. Subordinate ids and strangers have none."""
+
+    @lru_cache(maxsize=4096)
+    def look_up(uid: int, _minute: int) -> bool:
+        return place.trust.policy.directory.identify(actor_of(uid).account).is_known
+
+    return lambda uid: look_up(uid, int(time.monotonic() // 60))  # accounts come and go
 
 
 def _record(trust: ApprovalServer, action: str) -> None:

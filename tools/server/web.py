@@ -7,6 +7,7 @@ from typing import Any
 
 import uvicorn
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.server.http_guard import Admission, make_protocol
 
 START_S = 10.0
 
@@ -18,7 +19,8 @@ def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tl
     if not host or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--{option} {address[:60]!r}: expected HOST:PORT", reason=option)
     config = uvicorn.Config(
-        app,
+        Admission(app, most),
+        http=make_protocol(),
         host=host.strip("[]"),
         port=int(port),
         log_level="warning",
@@ -26,7 +28,6 @@ def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tl
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=most,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=5,
         ssl_certfile=tls_certificate or None,

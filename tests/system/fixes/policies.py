@@ -33,7 +33,7 @@ approvals:
   - {name: two for medium, risks: [medium], needs: [{from: ["group:sre"], count: 2}], expires_in: 15m}
   - {name: one for low, risks: [low], needs: [{from: ["group:sre"]}], expires_in: 15m}
 break_glass:
-  - {name: ann at night, who: [ann], hosts: [web-*], risks: [low]}
+  - {name: ann at night, who: [ann], hosts: [web-*], risks: [low], via: [cli, slack]}
 """
 
 
