@@ -84,7 +84,7 @@ function tasks_by_uid_end(    i, entry, key, tasks, tier, tiers, near) {
     tiers[i] = tier;
     if (tier && !(key in near)) { near[key] = 1; uid_near_n++; }
     if (tier == 2) { heat_uid(uid_number[key]); }
-    if (tier == 0) { keep_least(entry); }
+    if (tier < 2) { keep_least(entry); }
   }
   emit("all\tusers=" uid_n "\tnear=" uid_near_n "\tunread=" uid_unread_n);
   for (tier = 2; tier > 0; tier--) {

@@ -166,6 +166,16 @@ def test_a_small_limit_with_room_is_named(tree: Callable[..., Any], tools: Any, 
     assert found.limited.items == ()
 
 
+def test_a_small_nproc_limit_that_leaves_room_is_named_though_it_is_looked_at_too(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    host.process(90, "fx", uid=1001, nproc=(20, 20), cgroup="/system.slice/bursts.service")
+    found = facts(host, tools, awk)["tasks_by_uid"]
+    assert [(item.unit, item.soft, item.room) for item in found.latent.items] == [("bursts.service", 20, 19)]
+    assert [item.soft for item in found.limited.items] == [20]
+
+
 def in_container(host: Any, first_pid: int, cgroup: str, uid: int, processes: int, uid_map: str) -> None:
     """Processes of a user namespace with this map."""
     for pid in range(first_pid, first_pid + processes):
