@@ -1,6 +1,6 @@
 """Faults of the world: kinds of failure taken from public reports, each made in a guest and asked four ways. Data only.
 
-`cause` is what a right answer names; none means that nothing is refused there, whatever it looks like. `names` is a phrase of the
+`cause` is what a right answer names, of several any; none means that nothing is refused there, whatever it looks like. `names` is a phrase of the
 headline that names the matter where no check judges it. `leaves_no_trace` says why nothing of it can be seen between two failures,
 so that somebody who gives no text can only be told that it may be so.
 """
@@ -34,14 +34,14 @@ RECIPES = {
         title="mode 0: a program asks for 2 GiB at once on a 1 GiB host, dies, is restarted",
         commands="systemd-run -q --unit=bigmmap -p User=acme -p Restart=always -p RestartSec=2 -p StartLimitIntervalSec=0 /opt/acme/bin/fx bigmmap 2048 1; sleep 5",
         symptom="OpenJDK 64-Bit Server VM warning: INFO: os::commit_memory(0x0000000080000000, 2147483648, 0) failed; error='Cannot allocate memory' (errno=12)",
-        cause="overcommit",
+        cause="overcommit overcommit_log",
         leaves_no_trace="a request that mode 0 refuses is counted nowhere, and its program is gone",
     ),
     "nofile-huge": Recipe(
         title="LimitNOFILE=1073741816: a program sizes a table by it (32 GiB), dies",
         commands="sysctl -qw fs.nr_open=1073741816; systemd-run -q --unit=erl -p User=acme -p LimitNOFILE=1073741816 -p Restart=always -p RestartSec=2 -p StartLimitIntervalSec=0 /opt/acme/bin/fx bigmmap 32768 1; sleep 4",
         symptom='sys_alloc: Cannot allocate 34359738368 bytes of memory (of type "db_tabs").',
-        cause="overcommit",
+        cause="overcommit overcommit_log",
         leaves_no_trace="a request that mode 0 refuses is counted nowhere, and its program is gone",
     ),
     "seccomp-eperm": Recipe(
@@ -56,13 +56,14 @@ RECIPES = {
         title="service dies of its first refused thread (TasksMax=10, wants 40), restarted every 5 s",
         commands="systemd-run -q --unit=crash -p User=acme -p TasksMax=10 -p Restart=always -p RestartSec=5 -p StartLimitIntervalSec=0 /opt/acme/bin/fx crash 0 40; sleep 8",
         symptom="java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory or process/resource limits reached",
-        cause="pids_cgroup",
+        cause="pids_cgroup pids_cgroup_gone pids_cgroup_log",
+        leaves_no_trace="before Linux 6.11 the count goes with the cgroup; only root has the kernel's log",
     ),
     "crash-loop-limitnproc": Recipe(
         title="service that cannot start: LimitNPROC=10, its user already has 30 tasks elsewhere (no limit there)",
         commands="systemd-run -q --unit=base -p User=acme  /opt/acme/bin/fx threads 29 16384; systemd-run -q --unit=late -p User=acme -p LimitNPROC=10 -p Restart=always -p RestartSec=5 -p StartLimitIntervalSec=0 /opt/acme/bin/fx threads 4 16384; sleep 6",
         symptom="late.service: Failed at step EXEC spawning /opt/acme/bin/fx: Resource temporarily unavailable",
-        cause="user_nproc",
+        cause="user_nproc user_nproc_latent user_nproc_unit",
         leaves_no_trace="RLIMIT_NPROC has no counter, and the unit dies before it has a process",
     ),
     "ulimit-v-latent": Recipe(
@@ -74,9 +75,9 @@ RECIPES = {
     ),
     "nproc-burst": Recipe(
         title="user's service forks bursts of 30 against LimitNPROC=20; between them it is at 2",
-        commands="systemd-run -q --unit=burst -p User=acme -p LimitNPROC=20 /opt/acme/bin/fx burst 30 6000 80; sleep 8",
+        commands="systemd-run -q --unit=bursts -p User=acme -p LimitNPROC=20 /opt/acme/bin/fx burst 30 6000 80; sleep 8",
         symptom="fork: retry: Resource temporarily unavailable",
-        cause="user_nproc",
+        cause="user_nproc user_nproc_latent",
         leaves_no_trace="RLIMIT_NPROC has no counter, and the bursts live for 80 ms",
     ),
     "shared-idmap-ok": Recipe(
@@ -116,7 +117,7 @@ RECIPES = {
         title="32-bit process at the end of its 4 GiB address space",
         commands="systemd-run -q --unit=old32 -p User=acme /opt/acme/bin/m32; sleep 4",
         symptom="mmap: Cannot allocate memory",
-        cause="address_space_32",
+        cause="address_width",
     ),
     "stack-huge": Recipe(
         title="LimitSTACK=8T: each thread wants 8 TiB of address space",
@@ -176,12 +177,12 @@ RECIPES = {
         title="container in a container: the outer one is at its pids limit, the inner scope has none",
         commands="R=/sys/fs/cgroup; [ ! -d $R/pids ] || R=$R/pids; P=$R/libpod_parent/libpod-3f4b1c0a9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122; mkdir -p $P/kubepods.slice/crio-221100ffeeddccbbaa99887766554433221100f1e2d3c4b5a6f7e8d9a0c1b4f3.scope; for d in $R/libpod_parent $P $P/kubepods.slice; do echo +pids > $d/cgroup.subtree_control; done; echo 24 > $P/pids.max; setsid -f sh -c 'echo $$ > '$P/kubepods.slice/crio-221100ffeeddccbbaa99887766554433221100f1e2d3c4b5a6f7e8d9a0c1b4f3.scope'/cgroup.procs; exec /opt/acme/bin/fx threads 100 16384' </dev/null >/run/o.log 2>&1; sleep 4",
         symptom="pthread_create failed (EAGAIN)",
-        cause="pids_cgroup",
+        cause="pids_cgroup pids_cgroup_above",
     ),
     "limit-data": Recipe(
         title="service at LimitDATA=64M",
         commands="systemd-run -q --unit=data -p User=acme -p LimitDATA=64M /usr/local/bin/batch grow 1024 300; sleep 4",
         symptom="malloc: Cannot allocate memory",
-        cause="address_space",
+        cause="address_space data_limit_log",
     ),
 }
