@@ -14,11 +14,14 @@ timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - be
 IN_MEMORY := sh tests/in_memory.sh
 RELEASES ?=
 
-.PHONY: diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures docs-picture peers-lock lock system-packages clean
+.PHONY: help diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
 	case $$status in 0|1|3|6) exit 0 ;; *) exit $$status ;; esac
+
+help: ## List the targets and what each does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 test: check unit ## Set up and pass the tests
 
@@ -95,6 +98,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 $(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "setting up (about a minute the first time)..." >&2
 	@$(INSTALL) -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	@touch $@

@@ -58,7 +58,7 @@ def install(
     from triagebook.tools.host_setup.install import install as put  # noqa: PLC0415
 
     program = installed.source() if collector else ""
-    preparation = Preparation((_signer(signer, days),), _read(fix_key), _read(diagnose_key), program)
+    preparation = Preparation((_signer(signer, days),), *_login_keys(fix_key, diagnose_key), program)
     with _root(host, ssh_config, is_sudo=sudo) as remote:
         done = put(remote, preparation, now=_now, new_target=lambda: secrets.token_hex(16))
         if not done.missing:
@@ -238,9 +238,25 @@ def _signer(path: Path, days: int) -> "Signer":
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("ascii").strip()
+        text = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot read a public key: {error}", reason="usage") from None
+    if "PRIVATE KEY" in text.partition("\n")[0]:
+        raise UsageError(f"{path}: that is the private key; give its public half, such as {path}.pub", reason="usage")
+    return text
+
+
+def _login_keys(fix_key: Path, diagnose_key: Path) -> tuple[str, str]:
+    """Return the two keys that may log in. Raises UsageError: they are one key, which would open both accounts."""
+    from triagebook.tools.host_setup.layout import public_key  # noqa: PLC0415
+
+    fix, diagnose = _read(fix_key), _read(diagnose_key)
+    if public_key(fix) == public_key(diagnose):
+        raise UsageError(
+            f"{fix_key} and {diagnose_key} are one key: who may diagnose could change the host; make a key for each account",
+            reason="usage",
+        )
+    return fix, diagnose
 
 
 def _now() -> datetime:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.text import did_you_mean, safe_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 DENIED = 5
@@ -69,6 +69,8 @@ def _decide(file: Path, asked: dict[str, str], account: str, requester: str) -> 
         raise UsageError(
             f"--file with --action also requires --account; --action is one of: {', '.join(RULED)}, approve", reason="usage"
         )
+    if requester and requester not in policy.names:
+        raise UsageError(f"no person {requester!r} in {file}{did_you_mean(requester, policy.names)}", reason="usage")
     identity, question = policy.directory.identify(parse_account(account)), PolicyQuestion(**asked)
     is_vote = asked["action"] == "approve"
     decision = may_vote(policy, identity, question, requester) if is_vote else may(policy, identity, question)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def show(name: RunbookName, *, as_json: JsonOption = False) -> None:
             typer.echo(f"     {state.active:<9} {state.strength:<9} {state.when}{second}")
         for offer in check.offers:
             typer.echo(f"     offers    {offer.id}" + ("" if offer.when == "true" else f"  when {offer.when}"))
+    cases = ", ".join(sorted(file.stem for file in _catalog().find(name).cases))
+    if cases:
+        typer.echo(
+            "\nRecorded cases, to be shown with `triagebook diagnose replay:CASE`:\n" + "\n".join(Style().wrap(cases, "  ", "  "))
+        )
 
 
 @app.command()

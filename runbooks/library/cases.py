@@ -93,9 +93,9 @@ def case_file(entry: RunbookVersion, name: str) -> Path:
     for file in entry.cases:
         if file.stem == name:
             return file
-    raise RunbookError(
-        f"{entry.name} has no case {name!r}{did_you_mean(name, [file.stem for file in entry.cases])}", reason="unknown_case"
-    )
+    known = [file.stem for file in entry.cases]
+    near = did_you_mean(name, known) or f"; it has {', '.join(sorted(known)[:3])} and {len(known) - 3} more"
+    raise RunbookError(f"{entry.name} has no case {name!r}{near}", reason="unknown_case")
 
 
 def _chain(entry: RunbookVersion, name: str, read: dict[str, Document]) -> list[Document]:

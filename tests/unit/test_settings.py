@@ -1,9 +1,15 @@
+import re
 from pathlib import Path
 
 import pytest
+from triagebook.bot.cli.app import FAULT
+from triagebook.bot.cli.diagnose import EXIT_STATUS
+from triagebook.bot.cli.output import BROKEN_PIPE, UNWRITABLE
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.settings import read_settings
+from triagebook.tools.settings import KEYS, read_settings
+
+from tests.command import ROOT
 
 
 def settings_of(folder: Path, text: str) -> dict[str, str]:
@@ -69,3 +75,10 @@ def test_a_folder_in_the_place_of_the_configuration_is_said(tmp_path: Path) -> N
     (tmp_path / "triagebook" / "config.yaml").mkdir(parents=True)
     with pytest.raises(UsageError, match=r"config.yaml: Is a directory"):
         read_settings({"XDG_CONFIG_HOME": str(tmp_path)})
+
+
+def test_every_key_and_every_exit_status_is_in_the_page_about_them() -> None:
+    page = (ROOT / "docs" / "how-to" / "configure.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|.*\|.*\|$", page, re.MULTILINE)[: len(KEYS)] == [*KEYS[:4], "accept_unknown", "slack"]
+    told = {int(number) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for number in row.split(", ")}
+    assert {*EXIT_STATUS.values(), FAULT, UNWRITABLE, BROKEN_PIPE} - told == set()
