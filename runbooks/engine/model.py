@@ -168,12 +168,14 @@ class Unexplained:
     """Holds what is said when somebody named an error, a unit, a user or a process and nothing that was found explains it.
 
     A runbook that has this never calls such a host healthy. Causes that cannot produce the error named do not make the answer
-    inconclusive by being unreadable. `lookups` (probe name -> CEL) are asked then, as evidence.
+    inconclusive by being unreadable. `lookups` (probe name -> CEL) are asked then; rules see what they answered.
+    `lookups_unnamed` are asked where nobody named anything and nothing was found.
     """
 
     says: str
     next: tuple[Advice, ...] = ()
     lookups: Mapping[str, str] = field(default_factory=dict)
+    lookups_unnamed: Mapping[str, str] = later({})
 
 
 @dataclass(frozen=True)

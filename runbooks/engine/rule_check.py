@@ -67,12 +67,23 @@ def check_rule(expression: str, scope: NameScope, *, is_condition: bool, may_ask
     for path, function in references(expression):
         if function and function not in FUNCTIONS:
             raise RunbookError(f"unknown function {function!r}{did_you_mean(function, FUNCTIONS)}")
-        if function == "has" and not (may_ask_presence and re.search(r"!\s*has\(", expression)):
-            raise RunbookError("has() only as `!has(x) && ...` in a state of strength 'possible'")
+        is_not = re.search(r"!\s*has\(", expression)
+        if function == "has" and not (may_ask_presence if is_not else _are_asked(expression, scope)):
+            raise RunbookError(
+                "has() only as `!has(x) && ...` in a state of strength 'possible', or of what a program is asked for"
+            )
         if path:
             scope.type_of(path)
     for part in parts(expression):
         _try_types(part, scope, is_condition=is_condition)
+
+
+def _are_asked(expression: str, scope: NameScope) -> bool:
+    """Say whether each has() is about the answer of a program, which is asked in the last round only: no answer clears nothing."""
+    return all(
+        getattr(scope.roots.get(path.split(".")[0].strip()), "IS_ASKED", False)
+        for path in re.findall(r"\bhas\s*\(([\w\s.]*)\)", expression)
+    )
 
 
 def _try_types(part: str, scope: NameScope, *, is_condition: bool) -> None:

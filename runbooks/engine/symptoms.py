@@ -15,6 +15,7 @@ _SIZE = re.compile(
     r"|(?<![\w.])(?P<number>[0-9]{1,18}(?:\.[0-9]{1,3})?)[ -]?(?P<unit>bytes?|[kmgt]i?b?)\b",
     re.IGNORECASE,
 )
+_UNIT = re.compile(r"(?<![\w.@:\\-])[A-Za-z0-9_][A-Za-z0-9:_.\\@-]{0,200}\.(?:service|scope)\b(?![\w.-])")
 _CONTROLLED = re.compile(r"pids controller in (?P<path>/[^\s,;]{1,255})")
 
 
@@ -35,15 +36,16 @@ def rule_inputs(runbook: model.Runbook, inputs: Mapping[str, object], error_clas
     """Return what rules see as `inputs`: the caller's words, and what the error text says.
 
     `symptom_class` is '' when no error was given. `symptom_bytes` is the largest size that the text names (0: none),
-    `symptom_path` the cgroup that the kernel's own line names.
+    `symptom_path` the cgroup that the kernel's own line names. `about_unit` is the unit that the caller or else the text names.
     """
     text = str(inputs.get("symptom", ""))[:MAX_SYMPTOM]
-    path = _CONTROLLED.search(text)
+    path, unit = _CONTROLLED.search(text), _UNIT.search(text)
     return {
         **inputs,
         "symptom_class": error_class or classify(runbook, text),
         "symptom_bytes": largest_size(text),
         "symptom_path": path["path"] if path else "",
+        "about_unit": inputs.get("unit") or (unit[0] if unit else ""),
     }
 
 

@@ -110,6 +110,7 @@ class Needs:
     sample: bool = False
     suspects: tuple[int, ...] = ()
     lookups: tuple[tuple[str, str, str], ...] = ()  # (probe name, kind, subject)
+    for_rules: tuple[tuple[str, str], ...] = ()  # of them, (probe name, subject) of those whose answers rules are to see
     outcomes: tuple[CheckOutcome, ...] = field(default=(), compare=False, repr=False)  # what this was seen from
 
     def __bool__(self) -> bool:
@@ -131,11 +132,13 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
     matched = [(result.check, finding) for result in outcomes for finding in result.of("matched")]
     compares = any(state.samples > samples for check in runbook.checks for state in check.states)
     suspects = dict.fromkeys(_suspects(matched, facts, inputs))
-    lookups = dict.fromkeys([*_lookups(runbook, matched, facts, inputs), *_lookups_unexplained(runbook, matched, facts)])
+    open_questions = _lookups_unexplained(runbook, matched, facts)
+    lookups = dict.fromkeys([*open_questions, *_lookups(runbook, matched, facts, inputs)])
     return Needs(
         sample=samples == 1 and bool(matched) and compares,
         suspects=tuple(suspects)[:MAX_SUSPECTS],
         lookups=tuple(lookups)[:MAX_LOOKUPS],
+        for_rules=tuple([(probe, subject) for probe, _kind, subject in open_questions]),
         outcomes=outcomes,
     )
 
@@ -163,12 +166,21 @@ def _lookups(
 def _lookups_unexplained(
     runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts
 ) -> list[tuple[str, str, str]]:
-    """Return what to ask where something was named and nothing matched: a victim that is gone left its traces in the log only."""
+    """Return what to ask where nothing that was found explains it: a victim that is gone left its traces in the log only."""
     asked = cast(Mapping[str, object], facts["inputs"])
-    if runbook.unexplained is None or matched or not symptoms.names_something(asked):
+    if runbook.unexplained is None or any(_explains(check, finding, asked) for check, finding in matched):
         return []
-    subjects = {name: rules.evaluate(text, facts) for name, text in runbook.unexplained.lookups.items()}
+    is_named = symptoms.names_something(asked)
+    wanted = runbook.unexplained.lookups if is_named else runbook.unexplained.lookups_unnamed
+    subjects = {name: rules.evaluate(text, facts) for name, text in wanted.items()}
     return [(name, runbook.probes[name], subject) for name, subject in subjects.items() if isinstance(subject, str) and subject]
+
+
+def _explains(check: model.Check, finding: Finding, asked: Mapping[str, object]) -> bool:
+    """Say whether a finding is more than a possibility, and can be what was asked about."""
+    if finding.state is None or finding.state.strength == "possible":
+        return False
+    return symptoms.explains(check, str(asked["symptom_class"])) != "no"
 
 
 def element_name(finding: Finding) -> str:

@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey
 
 INPUT_TYPES: Mapping[str, Any] = {"systemd_unit": str, "user": str, "pid": int, "text": str}
-SYMPTOM_FACTS: Mapping[str, Any] = {"symptom_class": str, "symptom_bytes": int, "symptom_path": str}
+SYMPTOM_FACTS: Mapping[str, Any] = {"symptom_class": str, "symptom_bytes": int, "symptom_path": str, "about_unit": str}
 _CULPRIT_KINDS = set(model.CULPRITS)
 
 
@@ -242,11 +242,12 @@ def _check_unexplained(said: model.Unexplained, document: Document, scope: NameS
         if advice.when:
             with _at(document, ("unexplained", "next", index, "when")):
                 check_rule(advice.when, scope, is_condition=True)
-    for name, text in said.lookups.items():
-        if name not in probes:
-            raise document.error(("unexplained", "lookups", name), f"unknown probe{did_you_mean(name, probes)}")
-        with _at(document, ("unexplained", "lookups", name)):
-            check_rule(text, scope, is_condition=False)
+    for key, lookups in (("lookups", said.lookups), ("lookups_unnamed", said.lookups_unnamed)):
+        for name, text in lookups.items():
+            if name not in probes:
+                raise document.error(("unexplained", key, name), f"unknown probe{did_you_mean(name, probes)}")
+            with _at(document, ("unexplained", key, name)):
+                check_rule(text, scope, is_condition=False)
 
 
 def _check_text(text: str, path: PathKey, document: Document, scope: NameScope) -> None:

@@ -113,7 +113,7 @@ def _symptom(doc: SymptomDoc) -> model.Symptom:
 
 
 def _unexplained(doc: UnexplainedDoc | None) -> model.Unexplained | None:
-    return None if doc is None else model.Unexplained(doc.says, _advice(doc.next), dict(doc.lookups))
+    return None if doc is None else model.Unexplained(doc.says, _advice(doc.next), dict(doc.lookups), dict(doc.lookups_unnamed))
 
 
 def _convert(doc: RunbookDoc, source: str) -> model.Runbook:

@@ -157,6 +157,7 @@ class UnexplainedDoc(_Strict):
     says: Sentence
     next: list[AdviceDoc] = []
     lookups: dict[Id, Expression] = {}
+    lookups_unnamed: dict[Id, Expression] = {}
 
 
 class RunbookDoc(_Strict):

@@ -20,10 +20,11 @@ function host_read(    text, container, mode) {
     ? "hybrid" : "v2") : "v1";
   mode = mode pair("cgroup", text, length(self_cgroup) > 3);
   text = slurp(ROOT "/proc/1/status", 0);
+  self_uid = after("\n" slurp(ROOT "/proc/self/status", 0), "\nUid:\t");
   return file_pair("hostname", ROOT "/proc/sys/kernel/hostname") \
     file_pair("kernel", ROOT "/proc/sys/kernel/osrelease") \
     file_pair("boot_id", ROOT "/proc/sys/kernel/random/boot_id") \
     file_pair("machine_id", ROOT "/etc/machine-id") \
-    mode pair("container", container, 1) \
+    mode pair("container", container, 1) pair("uid", self_uid + 0, self_uid != "") \
     pair("init", first_line(substr(text, 7)), text != "");
 }

@@ -22,6 +22,7 @@ class Host:
     cgroup_mode: str | Unreadable = fact("", "/proc/self/cgroup")  # v1 | v2 | hybrid
     init: str | Unreadable = fact("", "/proc/1/status Name")
     is_view_partial: bool | Unreadable = fact("", "/proc (hidepid: fewer tasks visible than /proc/loadavg counts)")
+    reader_uid: int | Unreadable = fact("", "/proc/self/status Uid")  # of the account that reads
 
 
 FACTS = Host
@@ -35,6 +36,7 @@ def parse(samples: Sequence[Sample]) -> Host:
     now = booted if isinstance(booted, Unreadable) else uptime if isinstance(uptime, Unreadable) else booted + uptime
     return Host(
         **{key: text(pairs.get(key)) for key in ("hostname", "kernel", "boot_id", "machine_id", "container", "init")},
+        reader_uid=integer(pairs.get("uid")),
         uptime_s=uptime,
         now_s=now,
         cgroup_mode=text(pairs.get("cgroup")),

@@ -5,10 +5,13 @@ before 6.0 do not log commit refusals. systemd before 237 has no --grep: then no
 """
 
 import re
+from datetime import datetime
+from typing import Any, ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.probes.cgroup_path import owner_of
 
 # The first line a kernel prints at boot, asked for too: it tells a journal without such events from one that this
 # account may not read. Both would print "-- No entries --".
@@ -21,13 +24,20 @@ _PATTERNS = {
     "oom_kills": r"Out of memory: Killed process|Memory cgroup out of memory",
 }
 _GREP = "fork rejected by pids controller|__vm_enough_memory|exceed data ulimit|page allocation failure|vmap allocation"
+_REFUSED_COMMIT = re.compile(r"__vm_enough_memory: pid: (\d+), comm: (.*?), (?:bytes: (\d+) )?(?:no|not) enough memory")
+_NO_LINE = Unreadable("there is no such line")
 _MOST_LINES = 200
 _KEPT_LINES = 12
 
 
 @dataclass(frozen=True)
 class KernelLog:
-    """Holds lines of this boot's kernel log, among the newest 200 that match. `lines` are the newest of them, oldest first."""
+    """Holds lines of this boot's kernel log, among the newest 200 that match. `lines` are the newest of them, oldest first.
+
+    Of the newest line of a sort: when it was written (Unix seconds), and whom it names.
+    """
+
+    IS_ASKED: ClassVar[bool] = True
 
     forks_rejected: int = fact("lines", "journalctl -k: fork rejected by pids controller in CGROUP (the forking one)")
     commits_refused: int = fact("lines", "journalctl -k: __vm_enough_memory")
@@ -35,6 +45,15 @@ class KernelLog:
     page_allocations_failed: int = fact("lines", "journalctl -k: page allocation failure")
     oom_kills: int = fact("lines", "journalctl -k: Out of memory, Memory cgroup out of memory")
     lines: tuple[str, ...] = fact("", "journalctl -k")
+    rejected_at_s: float | Unreadable = _NO_LINE
+    rejected_path: str | Unreadable = _NO_LINE  # the cgroup that forked, not the one whose limit it was
+    rejected_unit: str | Unreadable = _NO_LINE
+    commit_at_s: float | Unreadable = _NO_LINE
+    commit_comm: str | Unreadable = _NO_LINE
+    commit_pid: int | Unreadable = _NO_LINE
+    data_at_s: float | Unreadable = _NO_LINE
+    data_comm: str | Unreadable = _NO_LINE
+    pages_at_s: float | Unreadable = _NO_LINE
 
 
 FACTS = KernelLog
@@ -57,4 +76,39 @@ def parse(stdout: str) -> KernelLog | Unreadable:
         return Unreadable("the journal showed no kernel line: this account may not read it, or there is none")
     found = {name: [line for line in lines if re.search(pattern, line)] for name, pattern in _PATTERNS.items()}
     kept = [line for line in lines if any(line in sort for sort in found.values())][-_KEPT_LINES:]
-    return KernelLog(**{name: len(sort) for name, sort in found.items()}, lines=tuple(safe_text(line, 300) for line in kept))
+    return KernelLog(
+        **{name: len(sort) for name, sort in found.items()},
+        lines=tuple(safe_text(line, 300) for line in kept),
+        **_rejected(found["forks_rejected"]),
+        **_committed(found["commits_refused"]),
+        **_named("data", r"kernel: mmap: (.*) \(\d+\): VmData", found["data_limits_exceeded"]),
+        **({"pages_at_s": _time(lines[-1])} if (lines := found["page_allocations_failed"]) else {}),
+    )
+
+
+def _rejected(lines: list[str]) -> dict[str, Any]:
+    path = re.search(r"pids controller in (/\S{0,300})", lines[-1]) if lines else None
+    if path is None:
+        return {}
+    where = safe_text(path[1], 300)
+    return {"rejected_at_s": _time(lines[-1]), "rejected_path": where, "rejected_unit": owner_of(where, {}).unit}
+
+
+def _committed(lines: list[str]) -> dict[str, Any]:
+    match = _REFUSED_COMMIT.search(lines[-1]) if lines else None
+    if match is None or len(match[1]) > 9:
+        return {}
+    return {"commit_at_s": _time(lines[-1]), "commit_comm": safe_text(match[2], 40), "commit_pid": int(match[1])}
+
+
+def _named(sort: str, pattern: str, lines: list[str]) -> dict[str, Any]:
+    match = re.search(pattern, lines[-1]) if lines else None
+    return {} if match is None else {f"{sort}_at_s": _time(lines[-1]), f"{sort}_comm": safe_text(match[1], 40)}
+
+
+def _time(line: str) -> float | Unreadable:
+    """Return when a line was written, by its ISO 8601 time, in Unix seconds."""
+    try:
+        return datetime.strptime(line.split(" ", 1)[0], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        return Unreadable("the line has no time")

@@ -4,7 +4,7 @@ Source: kernel documentation, cgroup-v2 "PID" and cgroup-v1 "pids"; systemd.reso
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
@@ -16,7 +16,19 @@ from triagebook.runbooks.probes.cgroup_records import (
     rise_between,
     why_partial,
 )
-from triagebook.runbooks.probes.reading import NEEDS_SECOND, because, complete, cut, minus, names_of, number, pairs_of
+from triagebook.runbooks.probes.reading import (
+    NEEDS_SECOND,
+    because,
+    complete,
+    counts,
+    cut,
+    integer,
+    minus,
+    names_of,
+    number,
+    pairs_of,
+    rise,
+)
 from triagebook.runbooks.probes.records import Sample
 
 _KIND = "pids_cgroups"
@@ -49,7 +61,22 @@ class LimitedCgroup:
     refused_delta: int | Unreadable = fact("refusals", "{directory}/pids.events")
     peak: int | Unreadable = fact("tasks", "{directory}/pids.peak")
     least_room_above: int | Unreadable = fact("tasks", "pids.max of the directories above {directory}")
+    zombies: int = fact("zombies", "State and PPid of /proc/*/status in {path}", default=0)  # at least half of its tasks, else 0
+    zombies_parent: int = fact("", "PPid of /proc/*/status", default=0)  # the process that has most of them
+    zombies_parent_comm: str = fact("", "Name of /proc/{zombies_parent}/status", default="")
     directory: str = ""  # where its files are, "/sys/fs/cgroup/system.slice/x.service"
+
+
+@dataclass(frozen=True)
+class GoneRefusals:
+    """Describes refusals that a cgroup counts for others: for some below it that are gone since, or for a limit above it."""
+
+    IDENTITY: ClassVar[str] = "path"
+
+    path: str
+    unit: str
+    refused: int = fact("refusals", "pids.events of {path} less those of all below it")
+    refused_delta: int | Unreadable = fact("refusals", "pids.events of {path} less those of all below it")
 
 
 @dataclass(frozen=True)
@@ -57,6 +84,8 @@ class Pids:
     """Describes every task limit of the host's cgroups. No pids controller: `limited` is partial and says so."""
 
     limited: Collection[LimitedCgroup]
+    gone: Collection[GoneRefusals] = Collection()
+    above: Collection[GoneRefusals] = Collection()  # what a container counts of a limit above it, which it cannot see
 
 
 FACTS = Pids
@@ -97,13 +126,37 @@ def parse(samples: Sequence[Sample]) -> Pids:
                 peak=node.peak,
                 least_room_above=_least_room(nodes, ancestors(path)),
                 directory=directory_of(pairs, path),
+                **node.zombies,
             )
         )
     items.sort(key=lambda item: item.room if isinstance(item.room, int) else -1)
     # The root cgroup has no pids.max; where it has one, it is the root of a container's view only.
     inner = "limits above this cgroup namespace cannot be seen" if pairs.get("whole") == "0" else ""
-    partial = because(why_partial(sample, _KIND, "pids"), inner if pairs.get("mode") != "none" else "")
-    return Pids(Collection(tuple(items), partial, clear_limits(pairs)))
+    unseen = integer(pairs.get("unseen"))
+    partial = because(
+        why_partial(sample, _KIND, "pids"),
+        inner if pairs.get("mode") != "none" else "",
+        f"{unseen} threads in threaded cgroups were not found" if isinstance(unseen, int) else "",
+    )
+    gone = tuple(_gone(fields, names, whole) for fields in elements_of(sample, _KIND, "gone") if counts(fields, 1) is not None)
+    return Pids(
+        Collection(tuple(items), partial, clear_limits(pairs)),
+        Collection(gone, cut(sample, _KIND)),
+        Collection(_above(nodes), cut(sample, _KIND)),
+    )
+
+
+def _above(nodes: Mapping[str, "_Node"]) -> tuple[GoneRefusals, ...]:
+    root = nodes.get("/")
+    if root is None or isinstance(root.max, int) or isinstance(root.events, Unreadable):
+        return ()
+    return (GoneRefusals("/", "", refused=root.events, refused_delta=root.delta),)
+
+
+def _gone(fields: Sequence[str], names: Mapping[int, str], samples: Sequence[Sample]) -> GoneRefusals:
+    refused = int(fields[1])
+    delta = rise(number(fields, 2), refused) if len(samples) > 1 else NEEDS_SECOND
+    return GoneRefusals(fields[0], limit_owner_of(fields[0], names).unit, refused=refused, refused_delta=delta)
 
 
 @dataclass(frozen=True)
@@ -116,12 +169,15 @@ class _Node:
     events: int | Unreadable
     delta: int | Unreadable
     peak: int | Unreadable
+    zombies: Mapping[str, Any]  # as `LimitedCgroup` has them
 
 
 def _node(fields: Sequence[str], samples: Sequence[Sample]) -> _Node:
     maximum, current = number(fields, 1), number(fields, 2)
     delta = rise_between(samples, _KIND, fields[0], 3)
-    return _Node(maximum, current, minus(maximum, current), number(fields, 3), delta, number(fields, 5))
+    dead = counts(fields, 6, 7)
+    zombies = {} if dead is None else {"zombies": dead[0], "zombies_parent": dead[1], "zombies_parent_comm": fields[8]}
+    return _Node(maximum, current, minus(maximum, current), number(fields, 3), delta, number(fields, 5), zombies)
 
 
 def _blame(nodes: Mapping[str, _Node]) -> Mapping[str, tuple[str, ...]]:

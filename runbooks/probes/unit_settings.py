@@ -5,6 +5,7 @@ value until daemon-reload. The cgroup's files (pids_cgroups) are the truth.
 """
 
 import re
+from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
@@ -13,6 +14,7 @@ from triagebook.runbooks.engine.text import safe_text
 PROPERTIES = (
     *("Id", "LoadState", "ActiveState", "SubState", "Result", "ExecMainStatus", "NRestarts", "MainPID", "TasksMax"),
     *("TasksCurrent", "EffectiveTasksMax", "LimitNPROC", "LimitAS", "Slice", "User", "DropInPaths", "FragmentPath"),
+    *("LimitDATA", "LimitMEMLOCK", "LimitSTACK"),
 )
 
 # systemd.unit(5): unit names have letters, digits and ":-_.\@"; a leading "-" (only "-.slice" and "-.mount" have it) is
@@ -27,6 +29,8 @@ _NO_LIMIT = str(2**64 - 1)  # systemd up to 24x prints it for "infinity" and for
 @dataclass(frozen=True)
 class UnitSettings:
     """Describes one unit. A limit that is unset or "infinity" is Unreadable and says which. `restarts` are automatic ones."""
+
+    IS_ASKED: ClassVar[bool] = True
 
     unit: str | Unreadable = fact("", "systemctl show Id")
     load_state: str | Unreadable = fact("", "systemctl show LoadState")
@@ -45,6 +49,9 @@ class UnitSettings:
     user: str | Unreadable = fact("", "systemctl show User")
     drop_in_paths: tuple[str, ...] | Unreadable = fact("", "systemctl show DropInPaths")
     fragment_path: str | Unreadable = fact("", "systemctl show FragmentPath")
+    limit_data_bytes: int | Unreadable = fact("bytes", "systemctl show LimitDATA")
+    limit_memlock_bytes: int | Unreadable = fact("bytes", "systemctl show LimitMEMLOCK")
+    limit_stack_bytes: int | Unreadable = fact("bytes", "systemctl show LimitSTACK")
 
 
 FACTS = UnitSettings
@@ -97,4 +104,7 @@ def parse(stdout: str) -> UnitSettings | Unreadable:
         user=word("User"),
         drop_in_paths=tuple(safe_text(path, 300) for path in shown.get("DropInPaths", "").split()[:20]),
         fragment_path=word("FragmentPath"),
+        limit_data_bytes=count("LimitDATA"),
+        limit_memlock_bytes=count("LimitMEMLOCK"),
+        limit_stack_bytes=count("LimitSTACK"),
     )

@@ -21,9 +21,13 @@ def kinds_to_collect(runbook: model.Runbook) -> tuple[str, ...]:
     return probes.kinds_to_collect(tuple([kind for _name, kind in sorted(runbook.probes.items())]))
 
 
-def ask(collection: HostReader, wanted: Sequence[tuple[str, str, str]]) -> list[FactEntry]:
-    """Run each lookup's fixed argv and give its facts as evidence; a failure is an unreadable fact with its reason."""
+def ask(collection: HostReader, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[FactEntry], dict[tuple[str, str], object]]:
+    """Run each lookup's fixed argv; give its facts as evidence, and as they are by (probe name, subject).
+
+    A failure is an unreadable fact with its reason.
+    """
     entries: list[FactEntry] = []
+    answers: dict[tuple[str, str], object] = {}
     for probe, kind, subject in wanted:
         module = probes.load(kind)
         identifier = f"{probe}[{subject}]"
@@ -36,8 +40,9 @@ def ask(collection: HostReader, wanted: Sequence[tuple[str, str, str]]) -> list[
         if isinstance(output, Unreadable):
             entries.append(FactEntry(identifier, source=argv[0], unreadable=output.reason))
             continue
-        entries.extend(_entries(identifier, module.parse(output.stdout), argv[0]))
-    return entries
+        answers[probe, subject] = module.parse(output.stdout)
+        entries.extend(_entries(identifier, answers[probe, subject], argv[0]))
+    return entries, answers
 
 
 def facts(collection: HostReader, wanted: Sequence[tuple[str, str]]) -> dict[str, object]:

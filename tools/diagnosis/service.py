@@ -94,7 +94,10 @@ class Service:
         if wanted.lookups:
             log_event("diagnosis.lookups", host=run.question.target.text, lookups=len(wanted.lookups))
             progress("asking", None)
-            extra = lookups.ask(collection, wanted.lookups)
+            extra, answers = lookups.ask(collection, wanted.lookups)
+            told = {probe: answers[probe, subject] for probe, subject in wanted.for_rules if (probe, subject) in answers}
+            if told:
+                history, run.outcomes = (*history[:-1], {**history[-1], **told}), ()
         if run.question.samples != 1 and any(run.question.inputs.get(name) for name in WORDS):
             run.missing = absent_names(collection, history[-1], run.question.inputs, run.question.target.text)
         also = lookups.facts(collection, run.question.extra_lookups)

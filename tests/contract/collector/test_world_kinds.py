@@ -209,3 +209,106 @@ def test_a_rootless_container_counts_for_the_user_who_made_it(tree: Callable[...
     (item, inside) = facts(host, tools, awk)["tasks_by_uid"].limited.items
     assert (item.uid, item.tasks, item.guest_tasks, item.room) == (1000, 20, 19, 0)
     assert (inside.namespace, inside.tasks) == ("/user.slice/user-1000.slice", 19)
+
+
+def test_refusals_of_cgroups_that_are_gone_stay_with_their_slice(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "alive", cgroup="/system.slice/alive.service")
+    host.process(91, "calm", cgroup="/user.slice/user-1000.slice/session-1.scope")
+    host.pids("/system.slice/alive.service", 5, 10, 3, local=3)
+    host.pids("/user.slice", 2, "max", 0, local=0)
+    host.pids("/system.slice", 7, "max", 5, local=0)
+    paced = tools.paced(str(host.root), awk, tools.kinds)
+    paced.read_sample(1)
+    (first,) = paced.facts()["pids_cgroups"].gone.items
+    host.pids("/system.slice", 7, "max", 6, local=0)
+    paced.ask()
+    paced.read_sample(2)
+    paced.end()
+    (second,) = paced.facts()["pids_cgroups"].gone.items
+    assert (first.path, first.unit, first.refused) == ("/system.slice", "system.slice", 2)
+    assert isinstance(first.refused_delta, Unreadable)
+    assert (second.refused, second.refused_delta) == (3, 1)
+
+
+def test_older_kernels_keep_no_count_above(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "alive", cgroup="/system.slice/alive.service")
+    host.pids("/system.slice", 7, "max", 5)
+    assert facts(host, tools, awk)["pids_cgroups"].gone.items == ()
+
+
+def test_the_account_that_reads_is_a_fact(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.write("proc/self/status", "Name:\tawk\nUmask:\t0022\nUid:\t1000\t1000\t1000\t1000\n")
+    assert facts(host, tools, awk)["host"].reader_uid == 1000
+
+
+@pytest.mark.parametrize(
+    ("maps", "program", "bits"),
+    [
+        ("08048000-08049000 r-xp 0 0:0 1 /m32\nfffdd000-ffffe000 rw-p 0 0:0 0 [stack]\n", b"", 32),
+        ("00400000-00401000 r-xp 0 0:0 1 /a\n7ffd00000000-7ffd00001000 rw-p 0 0:0 0 [stack]\n", b"", 64),
+        ("", b"\x7fELF\x01\x01\x01\x00\n", 32),
+        ("", b"\x7fELF\x02\x01\x01\x00\n", 64),
+        ("", b"#!/bin/sh\n", None),
+        ("", b"", None),
+    ],
+)
+def test_a_process_of_nearly_4_gib_is_asked_how_wide_it_is(
+    tree: Callable[..., Any], tools: Any, awk: str, maps: str, program: bytes, bits: int | None
+) -> None:
+    host = tree("v2")
+    host.process(90, "m32", uid=1001, size_kb=4161704, cgroup="/system.slice/old32.service")
+    host.process(91, "below", uid=1001, size_kb=4068000)
+    host.process(92, "above", uid=1001, size_kb=4194305)
+    if maps:
+        host.write("proc/90/maps", maps)
+    if program:
+        host.write("opt/m32", program.decode("latin-1"))
+        host.write("proc/90/cmdline", "/opt/m32\0-x\0")
+    (item,) = facts(host, tools, awk)["address_width"].narrow.items
+    assert (item.pid, item.unit, item.room_bytes) == (90, "old32.service", (4194304 - 4161704) * 1024)
+    assert isinstance(item.address_bits, Unreadable) if bits is None else item.address_bits == bits
+
+
+@pytest.mark.parametrize(("threads", "partial"), [(3, ""), (5, "2 threads in threaded cgroups were not found")])
+def test_threads_in_a_threaded_cgroup_are_found_or_said_to_be_missing(
+    tree: Callable[..., Any], tools: Any, awk: str, threads: int, partial: str
+) -> None:
+    host = tree("v2")
+    unit = "/system.slice/thr.service"
+    host.process(90, "fx", threads=threads, cgroup=unit)
+    host.write(f"sys/fs/cgroup{unit}/cgroup.type", "domain threaded\n")
+    host.write("proc/90/task/92/cgroup", f"0::{unit}/w\n")
+    host.write("proc/90/task/95/cgroup", f"0::{unit}/w\n")
+    host.pids(unit, 3)
+    host.pids(f"{unit}/w", 12, 12, 4)
+    found = facts(host, tools, awk)["pids_cgroups"].limited
+    assert [(item.path, item.room, item.refused, item.unit) for item in found.items] == [(f"{unit}/w", 0, 4, "")]
+    assert found.partial == partial
+
+
+def test_zombies_are_told_with_the_parent_that_has_most_of_them(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    unit = "/system.slice/zomb.service"
+    host.process(90, "fx", cgroup=unit)
+    host.process(91, "sh", cgroup=unit)
+    for pid in range(100, 110):
+        host.process(pid, "fx", cgroup=unit, state="Z (zombie)", parent=91 if pid < 103 else 90)
+    host.pids(unit, 12, 12)
+    host.process(120, "few", cgroup="/system.slice/few.service")
+    host.process(121, "few", cgroup="/system.slice/few.service", state="Z (zombie)", parent=120)
+    host.pids("/system.slice/few.service", 12, 12)
+    items = {item.unit: item for item in facts(host, tools, awk)["pids_cgroups"].limited.items}
+    assert (items["zomb.service"].zombies, items["zomb.service"].zombies_parent) == (10, 90)
+    assert items["zomb.service"].zombies_parent_comm == "fx"
+    assert items["few.service"].zombies == 0
+
+
+def test_a_container_counts_what_a_limit_above_it_refused(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "fx", cgroup="/")
+    host.pids("/", 3, "max", 7)
+    found = facts(host, tools, awk)["pids_cgroups"]
+    assert ([item.refused for item in found.above.items], found.limited.items) == ([7], ())

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
-from triagebook.runbooks.engine.symptoms import largest_size
+from triagebook.runbooks.engine.symptoms import largest_size, rule_inputs
 from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import read_case
 from triagebook.runbooks.probes.catalog import facts_types
 
 from tests.runbooks import CATALOG
 
+DRAFT = CATALOG.load("enomem@1.1.0")
 LOOSE = CATALOG.load("enomem@1.0.0")
 MATTER = model.Symptom("(?i)too many open files", "other", "files", "This text is about open files.")
 STRICT = replace(
@@ -76,6 +77,36 @@ def test_the_traces_of_a_victim_that_is_gone_are_asked_for_only_then() -> None:
     assert needs(STRICT, case.history[0], 1, {}).lookups == ()
     asked = needs(STRICT, case.history[0], 1, {"unit": "a.service"}).lookups
     assert asked == (("log", "kernel_log", "kernel"), ("units", "unit_settings", "a.service"))
+
+
+def test_root_is_told_of_the_log_where_nothing_was_named_and_nothing_found() -> None:
+    case = read_case(CATALOG.find("enomem@1.1.0"), "healthy", facts_types(), DRAFT)
+    facts = case.history[0]
+    for uid, wanted in ((0, (("log", "kernel"),)), (1000, ())):
+        host = replace(facts["host"], reader_uid=uid)  # type: ignore[type-var]
+        asked = needs(DRAFT, {**facts, "host": host}, 1, {})
+        assert tuple((probe, subject) for probe, _kind, subject in asked.lookups) == wanted
+        assert asked.for_rules == wanted
+
+
+def test_a_unit_that_the_text_names_is_asked_about() -> None:
+    case = read_case(CATALOG.find("enomem@1.1.0"), "healthy", facts_types(), DRAFT)
+    text = "late.service: Failed at step EXEC spawning /opt/acme/bin/fx: Resource temporarily unavailable"
+    assert needs(DRAFT, case.history[0], 1, {"symptom": text}).for_rules == (("units", "late.service"), ("log", "kernel"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "unit"),
+    [
+        ({"symptom": "late.service: Failed at step EXEC"}, "late.service"),
+        ({"symptom": "in /system.slice/system-x.slice/x@1.service"}, "x@1.service"),
+        ({"symptom": "late.service: failed", "unit": "a.service"}, "a.service"),
+        ({"symptom": "see docs.services and a.service.d/x.conf"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_unit_of_a_question_is_the_callers_or_else_the_texts(inputs: dict[str, str], unit: str) -> None:
+    assert rule_inputs(DRAFT, inputs)["about_unit"] == unit
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_the_kinds_of_this_version() -> None:
     collected = [kind for kind in catalog.kinds() if catalog.is_collected(kind)]
     assert collected == [
         "address_spaces",
+        "address_width",
         "host",
         "kernel_limits",
         "kernel_tables",

@@ -101,6 +101,26 @@ def test_events_are_counted_by_sort() -> None:
     assert "evil\\x1b[2J" in facts.lines[1]
 
 
+def test_the_newest_line_of_a_sort_says_whom_and_when() -> None:
+    facts = kernel_log.parse(JOURNAL)
+    assert isinstance(facts, KernelLog)
+    assert (facts.rejected_path, facts.rejected_unit, facts.rejected_at_s) == (
+        "/system.slice/web.service",
+        "web.service",
+        1785492301.0,
+    )
+    assert (facts.commit_comm, facts.commit_pid, facts.commit_at_s) == ("x", 520, 1785492362.0)
+    assert (facts.data_comm, facts.data_at_s, facts.pages_at_s) == ("t", 1785492420.0, 1785492480.0)
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-13-31T10:05:01+0000", "2026-07-31T10:05:01"])
+def test_a_line_without_a_time_is_of_no_known_age(time: str) -> None:
+    facts = kernel_log.parse(f"{time} h kernel: cgroup: fork rejected by pids controller in /a.service\n")
+    assert isinstance(facts, KernelLog)
+    assert facts.rejected_path == "/a.service"
+    assert isinstance(facts.rejected_at_s, Unreadable)
+
+
 def test_a_journal_with_the_boot_line_alone_has_no_events() -> None:
     assert kernel_log.parse(JOURNAL.splitlines()[0] + "\n") == KernelLog(0, 0, 0, 0, 0, ())
 
