@@ -5,7 +5,7 @@ before 6.0 do not log commit refusals. systemd before 237 has no --grep: then no
 """
 
 import re
-from datetime import datetime
+from calendar import timegm
 from typing import Any, ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -25,6 +25,9 @@ _PATTERNS = {
 }
 _GREP = "fork rejected by pids controller|__vm_enough_memory|exceed data ulimit|page allocation failure|vmap allocation"
 _REFUSED_COMMIT = re.compile(r"__vm_enough_memory: pid: (\d+), comm: (.*?), (?:bytes: (\d+) )?(?:no|not) enough memory")
+_ISO_TIME = re.compile(
+    r"(20\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([0-2]\d):([0-5]\d):([0-6]\d)([+-])([01]\d):?([0-5]\d) ", re.ASCII
+)
 _NO_LINE = Unreadable("there is no such line")
 _MOST_LINES = 200
 _KEPT_LINES = 12
@@ -76,17 +79,20 @@ def parse(stdout: str) -> KernelLog | Unreadable:
         return Unreadable("the journal showed no kernel line: this account may not read it, or there is none")
     found = {name: [line for line in lines if re.search(pattern, line)] for name, pattern in _PATTERNS.items()}
     kept = [line for line in lines if any(line in sort for sort in found.values())][-_KEPT_LINES:]
+    counted: dict[str, Any] = {name: len(sort) for name, sort in found.items()}
+    pages = found["page_allocations_failed"]
+    newest: dict[str, Any] = {"pages_at_s": _time(pages[-1])} if pages else {}
     return KernelLog(
-        **{name: len(sort) for name, sort in found.items()},
+        **counted,
         lines=tuple(safe_text(line, 300) for line in kept),
-        **_rejected(found["forks_rejected"]),
-        **_committed(found["commits_refused"]),
-        **_named("data", r"kernel: mmap: (.*) \(\d+\): VmData", found["data_limits_exceeded"]),
-        **({"pages_at_s": _time(lines[-1])} if (lines := found["page_allocations_failed"]) else {}),
+        **_rejection_of(found["forks_rejected"]),
+        **_commit_of(found["commits_refused"]),
+        **_victim_of("data", r"kernel: mmap: (.*) \(\d+\): VmData", found["data_limits_exceeded"]),
+        **newest,
     )
 
 
-def _rejected(lines: list[str]) -> dict[str, Any]:
+def _rejection_of(lines: list[str]) -> dict[str, Any]:
     path = re.search(r"pids controller in (/\S{0,300})", lines[-1]) if lines else None
     if path is None:
         return {}
@@ -94,21 +100,22 @@ def _rejected(lines: list[str]) -> dict[str, Any]:
     return {"rejected_at_s": _time(lines[-1]), "rejected_path": where, "rejected_unit": owner_of(where, {}).unit}
 
 
-def _committed(lines: list[str]) -> dict[str, Any]:
+def _commit_of(lines: list[str]) -> dict[str, Any]:
     match = _REFUSED_COMMIT.search(lines[-1]) if lines else None
     if match is None or len(match[1]) > 9:
         return {}
     return {"commit_at_s": _time(lines[-1]), "commit_comm": safe_text(match[2], 40), "commit_pid": int(match[1])}
 
 
-def _named(sort: str, pattern: str, lines: list[str]) -> dict[str, Any]:
+def _victim_of(sort: str, pattern: str, lines: list[str]) -> dict[str, Any]:
     match = re.search(pattern, lines[-1]) if lines else None
     return {} if match is None else {f"{sort}_at_s": _time(lines[-1]), f"{sort}_comm": safe_text(match[1], 40)}
 
 
 def _time(line: str) -> float | Unreadable:
     """Return when a line was written, by its ISO 8601 time, in Unix seconds."""
-    try:
-        return datetime.strptime(line.split(" ", 1)[0], "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except ValueError:
+    match = _ISO_TIME.match(line)
+    if match is None:
         return Unreadable("the line has no time")
+    ahead = (int(match[8]) * 60 + int(match[9])) * (60 if match[7] == "+" else -60)
+    return float(timegm((*map(int, match.groups()[:6]), 0, 0, 0)) - ahead)

@@ -20,6 +20,7 @@ class KernelTables:
     aio_room: int | Unreadable = fact("events", "/proc/sys/fs/aio-max-nr")
     optmem_max_bytes: int | Unreadable = fact("bytes", "/proc/sys/net/core/optmem_max")
     memory_cgroups: int | Unreadable = fact("cgroups", "/proc/cgroups memory num_cgroups")
+    contiguous_blocks: int | Unreadable = fact("blocks", "/proc/buddyinfo Normal and DMA32, order 4 and up")  # 64 KiB each at least
 
 
 FACTS = KernelTables
@@ -35,4 +36,5 @@ def parse(samples: Sequence[Sample]) -> KernelTables:
         aio_room=minus(most, used),
         optmem_max_bytes=integer(pairs.get("optmem_max")),
         memory_cgroups=integer(pairs.get("memory_cgroups")),
+        contiguous_blocks=integer(pairs.get("blocks")),
     )

@@ -1,5 +1,5 @@
 # Processes that lock or pin memory, beside RLIMIT_MEMLOCK. CAP_IPC_LOCK (bit 14 of CapEff) locks without limit.
-function locked_memory_begin() { locked_n = 0; locked_clear = 0; locked_unread = 0; }
+function locked_memory_begin() { locked_n = 0; locked_clear = 0; locked_unread = 0; locks_n = 0; forget(locks_seen); }
 
 function locked_memory_process(    lck, pin, room) {
   if (vm_size < 0) { return; }
@@ -9,7 +9,7 @@ function locked_memory_process(    lck, pin, room) {
     delete locked_lck[pid]; delete locked_pin[pid];
     if (sample_n > FIRST_SAMPLE && (lck > 0 || pin > 0)) { locked_lck[pid] = lck; locked_pin[pid] = pin; }
   }
-  if (lck <= 0 && pin <= 0 && !(pid in is_suspect)) { return; }
+  if (lck <= 0 && pin <= 0 && !(pid in is_suspect)) { locks_keep(); return; }
   if (locks_freely()) { return; }
   if (!(limit("\nMax locked memory "))) { locked_unread += is_unreadable; return; }
   if (soft == "unlimited") { return; }
@@ -18,6 +18,18 @@ function locked_memory_process(    lck, pin, room) {
   read_cgroup();
   locked_pid[++locked_n] = pid; locked_comm[pid] = comm; locked_uid[pid] = uid; locked_path[pid] = path;
   locked_rest[pid] = lck "\t" pin "\t" soft "\t" hard;
+}
+
+# One process for each limit: what has locked nothing may ask for more than that at once.
+function locks_keep() {
+  if (uid == "0" || has_read_limits() && limits_id in locks_seen) { return; }
+  if (!(limit("\nMax locked memory "))) { return; }
+  locks_seen[limits_id] = 1;
+  if (soft == "unlimited" || soft in locks_seen || locks_n > 7 || locks_freely()) { return; }
+  locks_seen[soft] = 1;
+  read_cgroup();
+  locks_pid[++locks_n] = pid; locks_comm[locks_n] = comm; locks_uid[locks_n] = uid; locks_path[locks_n] = path;
+  locks_rest[locks_n] = "0\t0\t" soft "\t" hard;
 }
 
 function locks_freely(    set) {
@@ -30,6 +42,9 @@ function locked_memory_end(    i, number) {
   for (i = 1; i <= locked_n && i <= 12; i++) {
     number = locked_pid[i];
     emit(head("at", number, locked_comm[number], locked_uid[number], locked_path[number]) "\t" locked_rest[number]);
+  }
+  for (i = 1; i <= locks_n; i++) {
+    emit(head("latent", locks_pid[i], locks_comm[i], locks_uid[i], locks_path[i]) "\t" locks_rest[i]);
   }
   forget(locked_comm); forget(locked_uid); forget(locked_path); forget(locked_rest);
 }

@@ -51,6 +51,7 @@ class LockedMemory:
     """Holds the processes near their limit; the rest of those that lock anything is counted as clear."""
 
     limited: Collection[LockingProcess]
+    latent: Collection[LockingProcess] = Collection()  # one for each limit that users' processes have which locked nothing
 
 
 FACTS = LockedMemory
@@ -71,7 +72,11 @@ def parse(samples: Sequence[Sample]) -> LockedMemory:
         f"{near - len(records)} more processes near it" if isinstance(near, int) and near > len(records) else "",
     )
     found.sort(key=lambda item: item.room_bytes)
-    return LockedMemory(Collection(tuple(found), partial, clear if isinstance(clear, int) else 0))
+    latent = [item for fields in elements_of(sample, _KIND, "latent") if (item := _process(fields, names)) is not None]
+    latent.sort(key=lambda item: item.soft_bytes)
+    return LockedMemory(
+        Collection(tuple(found), partial, clear if isinstance(clear, int) else 0), Collection(tuple(latent), partial)
+    )
 
 
 def _process(fields: Sequence[str], names: Mapping[int, str]) -> LockingProcess | None:

@@ -138,22 +138,24 @@ def parse(samples: Sequence[Sample]) -> Pids:
         inner if pairs.get("mode") != "none" else "",
         f"{unseen} threads in threaded cgroups were not found" if isinstance(unseen, int) else "",
     )
-    gone = tuple(_gone(fields, names, whole) for fields in elements_of(sample, _KIND, "gone") if counts(fields, 1) is not None)
+    gone = tuple(
+        _refusals_of(fields, names, whole) for fields in elements_of(sample, _KIND, "gone") if counts(fields, 1) is not None
+    )
     return Pids(
         Collection(tuple(items), partial, clear_limits(pairs)),
         Collection(gone, cut(sample, _KIND)),
-        Collection(_above(nodes), cut(sample, _KIND)),
+        Collection(_refusals_above(nodes), cut(sample, _KIND)),
     )
 
 
-def _above(nodes: Mapping[str, "_Node"]) -> tuple[GoneRefusals, ...]:
+def _refusals_above(nodes: Mapping[str, "_Node"]) -> tuple[GoneRefusals, ...]:
     root = nodes.get("/")
     if root is None or isinstance(root.max, int) or isinstance(root.events, Unreadable):
         return ()
     return (GoneRefusals("/", "", refused=root.events, refused_delta=root.delta),)
 
 
-def _gone(fields: Sequence[str], names: Mapping[int, str], samples: Sequence[Sample]) -> GoneRefusals:
+def _refusals_of(fields: Sequence[str], names: Mapping[int, str], samples: Sequence[Sample]) -> GoneRefusals:
     refused = int(fields[1])
     delta = rise(number(fields, 2), refused) if len(samples) > 1 else NEEDS_SECOND
     return GoneRefusals(fields[0], limit_owner_of(fields[0], names).unit, refused=refused, refused_delta=delta)

@@ -267,7 +267,7 @@ def test_a_process_of_nearly_4_gib_is_asked_how_wide_it_is(
     if program:
         host.write("opt/m32", program.decode("latin-1"))
         host.write("proc/90/cmdline", "/opt/m32\0-x\0")
-    (item,) = facts(host, tools, awk)["address_width"].narrow.items
+    (item,) = facts(host, tools, awk)["address_ends"].narrow.items
     assert (item.pid, item.unit, item.room_bytes) == (90, "old32.service", (4194304 - 4161704) * 1024)
     assert isinstance(item.address_bits, Unreadable) if bits is None else item.address_bits == bits
 
@@ -312,3 +312,41 @@ def test_a_container_counts_what_a_limit_above_it_refused(tree: Callable[..., An
     host.pids("/", 3, "max", 7)
     found = facts(host, tools, awk)["pids_cgroups"]
     assert ([item.refused for item in found.above.items], found.limited.items) == ([7], ())
+
+
+def test_large_stacks_are_told_once_for_each_user(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    for pid, uid, stack in (
+        (90, 1001, "8796093022208"),
+        (91, 1001, "8796093022208"),
+        (92, 1002, "67108863"),
+        (93, 1003, "unlimited"),
+    ):
+        host.process(pid, "stk", uid=uid)
+        text = (host.root / f"proc/{pid}/limits").read_text()
+        host.write(f"proc/{pid}/limits", text.replace("8388608              unlimited  ", f"{stack:<20} unlimited  ", 1))
+    found = facts(host, tools, awk)["address_ends"].stacks
+    assert [(item.pid, item.stack_bytes, item.room_bytes) for item in found.items] == [
+        (90, 1 << 43, (1 << 47) - (1 << 43) - 3060 * 1024)
+    ]
+    assert found.partial == ""
+
+
+def test_a_limit_of_locked_memory_is_named_once_for_all_who_have_it(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    host.process(90, "asks", uid=1001, cgroup="/system.slice/llama.service")
+    host.process(91, "has the same", uid=1002)
+    host.process(92, "free", uid=1003, caps=IPC_LOCK)
+    found = facts(host, tools, awk)["locked_memory"].latent
+    assert [(item.pid, item.unit, item.soft_bytes, item.locked_bytes) for item in found.items] == [
+        (90, "llama.service", 8388608, 0)
+    ]
+
+
+def test_free_blocks_of_64_kib_and_more_are_counted(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    lines = "Node 0, zone      DMA      0      0      0      0      9      9      9      9      9      9      9 \n"
+    lines += "Node 0, zone    DMA32      5      5      5      5      1      0      0      0      0      0      0 \n"
+    lines += "Node 0, zone   Normal      5      5      5      5      0      0      2      0      0      0      4 \n"
+    host.write("proc/buddyinfo", lines)
+    assert facts(host, tools, awk)["kernel_tables"].contiguous_blocks == 7

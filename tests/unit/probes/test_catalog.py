@@ -43,8 +43,8 @@ def extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_kinds_of_this_version() -> None:
     collected = [kind for kind in catalog.kinds() if catalog.is_collected(kind)]
     assert collected == [
+        "address_ends",
         "address_spaces",
-        "address_width",
         "host",
         "kernel_limits",
         "kernel_tables",
