@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.actions import ACTIONS, orders
@@ -40,6 +40,7 @@ class HostExecutor:
     harm: Harm
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
     seen_missing: dict[str, float] = field(default_factory=dict)  # orders no journal has, and since when
 
     def target_id(self, host: str) -> str:
@@ -94,10 +95,11 @@ class HostExecutor:
 
     def _send(self, execution: Execution, number: str, change: OrderedChange) -> HelperAnswer | Ending:
         """Send the order; return the helper's `applied` or `undone`. Anything else is an ending already."""
-        plan, issued = execution.plan, int(self.now().timestamp())
-        envelope = Envelope(number, execution.plan_digest, plan.target_id, plan.boot_id, issued, issued + orders.LIFE_S)
-        sealed = self.key.seal(orders.render(envelope, change))
-        detail = {"order": number}
+        plan, detail = execution.plan, {"order": number}
+        try:
+            sealed = self._seal(execution, number, change)
+        except RefusedError as error:
+            return Ending("failed", f"nothing was sent: {error}", detail)
         about = {"host": plan.host, "fix": execution.fix_id, "order": number}
         log_event("execute.signed", **about, action=change.action)
         try:
@@ -113,6 +115,23 @@ class HostExecutor:
         if answer.id != number and answer.result not in {"refused"}:
             return Ending("unknown", f"the helper answered about another order ({answer.id or 'none'})", detail)
         return answer if answer.result in {"applied", "undone"} else _ending_of_refusal(answer, detail)
+
+    def _seal(self, execution: Execution, number: str, change: OrderedChange) -> bytes:
+        """Sign the order, only now that the database has confirmed the claim. RefusedError: it did not, and nothing is signed.
+
+        The order's time counts from before the database was asked and ends with the claim, so that a process which is stopped
+        here, or on the way to the host, leaves nothing that a helper would still carry out.
+        """
+        plan, began, issued = execution.plan, self.monotonic(), int(self.now().timestamp())
+        try:
+            life_s = int(min(execution.confirm(), orders.LIFE_S))
+        except TrustError as error:
+            raise RefusedError(f"the claim could not be confirmed: {error}", reason="claim_lost") from error
+        if self.monotonic() - began >= life_s:
+            message = f"the database took longer than the {life_s} s for which the claim holds"
+            raise RefusedError(message, reason="claim_lost")
+        envelope = Envelope(number, execution.plan_digest, plan.target_id, plan.boot_id, issued, issued + life_s)
+        return self.key.seal(orders.render(envelope, change))
 
 
 def clock_refusal(fresh: Diagnosis | None) -> Ending | None:

@@ -11,7 +11,9 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent, Outcome
+from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest
+from triagebook.tools.fixes.claim import HeldClaim
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
 from triagebook.tools.fixes.machines import require_machine
@@ -25,7 +27,6 @@ from triagebook.tools.policy.decide import UNASKED, is_approved
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import Fix, HostLock, plan_of
-from triagebook.tools.store.leases import Lease, hold_lease
 
 USED = {"running", "reverting", "unknown", "validated", "unresolved", "reverted", "failed"}
 
@@ -45,8 +46,8 @@ def apply(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
             way = approach.result()  # a host out of reach leaves the approval as it is: it says nothing about the plan
             _require_fresh(server, request, fix, now)
             require_machine(server, now.fresh, plan.target_id)
-            owner = f"{server.instance}.{secrets.token_hex(8)}"
-            claimed = _ClaimedFix(server, request, fix, plan, executor, now.fresh, way, owner)
+            held = HeldClaim(server, fix.id, f"{server.instance}.{secrets.token_hex(8)}")
+            claimed = _ClaimedFix(server, request, fix, plan, executor, now.fresh, way, held)
             claimed.claim()
             server.step("apply.claimed")
             claimed.settle(claimed.run())
@@ -141,7 +142,7 @@ class _ClaimedFix:
     executor: Executor
     fresh: Diagnosis
     approach: Approach
-    owner: str
+    held: HeldClaim
 
     def claim(self) -> None:
         """Move the fix to running, with the host's lock and the audit row, in one transaction. Raises RefusedError."""
@@ -152,28 +153,31 @@ class _ClaimedFix:
             if standing is not None and standing.fix_id != fix.id:
                 message = f"{fix.host}: locked since {standing.taken_at:%H:%M:%S} UTC by {standing.fix_id} ({standing.reason})"
                 raise RefusedError(message, reason="host_locked")
-            event = self.request.event(at=now, detail={"owner": self.owner})
-            if not fix_rows.claim(transaction, fix, "running", Lease(self.owner, now + self.server.lease), event):
+            event = self.request.event(at=now, detail={"owner": self.held.owner})
+            if not fix_rows.claim(transaction, fix, "running", self.held.lease(), event):
                 message = f"{fix.id}: somebody else applies it, it was withdrawn, or it expired"
                 raise RefusedError(message, reason="already_used")
 
     def run(self) -> Ending:
-        """Carry the fix out. It is running by now, so whatever happens is an ending, never a refusal."""
-        try:
-            checkpoint = self.server.checkpointer.publish()
-        except TrustError as error:
-            return Ending("failed", f"nothing ran: {error}")
-        self.server.step("apply.anchored")
-        order_id = f"{self.fix.id}.{self.owner.rpartition('.')[2]}"
-        execution = Execution(self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint, self.approach)
-        with hold_lease(self._renew, self.server.lease):
+        """Carry the fix out, holding the claim all the while. It is running by now: whatever happens is an ending, no refusal."""
+        with self.held.hold():
             try:
-                return self.executor.execute(execution)
-            except TriagebookError as error:
-                return Ending("unknown", f"{error.reason}: {error}")
-            except Exception as error:  # noqa: BLE001 - a defect while a host is being changed: nobody knows
-                log_event("fix.defect", host=self.fix.host, fix=self.fix.id, error=error)
-                return Ending("unknown", f"{type(error).__name__}: {error}")
+                checkpoint = self.server.checkpointer.publish()
+            except TrustError as error:
+                return Ending("failed", f"nothing ran: {error}")
+            self.server.step("apply.anchored")
+            return self._execute(checkpoint)
+
+    def _execute(self, checkpoint: Checkpoint) -> Ending:
+        order_id = f"{self.fix.id}.{self.held.owner.rpartition('.')[2]}"
+        about = self.fix.id, self.plan, self.fix.plan_digest, order_id, self.fresh, checkpoint
+        try:
+            return self.executor.execute(Execution(*about, confirm=self.held.confirm, approach=self.approach))
+        except TriagebookError as error:
+            return Ending("unknown", f"{error.reason}: {error}")
+        except Exception as error:  # noqa: BLE001 - a defect while a host is being changed: nobody knows
+            log_event("fix.defect", host=self.fix.host, fix=self.fix.id, error=error)
+            return Ending("unknown", f"{type(error).__name__}: {error}")
 
     def settle(self, ending: Ending) -> None:
         """Record the ending, unless the lease ran out: then the fix is unknown and the helper's journal will tell."""
@@ -184,14 +188,9 @@ class _ClaimedFix:
         with self.server.store.write("settle") as transaction:
             running = fix_rows.read(transaction, self.fix.id, for_update=True)
             if running is not None and running.state == "running":
-                done = fix_rows.settle(transaction, running, ending.state, self.owner, ending.says, event)
+                done = fix_rows.settle(transaction, running, ending.state, self.held.owner, ending.says, event)
                 if done and self.plan.action == UNDO and ending.state == "validated":
                     record_revert(self.server, event, transaction, self.plan, f"by {self.fix.id}")
-
-    def _renew(self) -> bool:
-        now = self.server.clock()
-        with self.server.store.write("renew") as transaction:
-            return fix_rows.renew(transaction, self.fix.id, Lease(self.owner, now + self.server.lease), now)
 
 
 def result_event(event: AuditEvent, ending: Ending) -> AuditEvent:

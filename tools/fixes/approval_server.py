@@ -39,6 +39,7 @@ class ApprovalServer:
     executor: Executor | None
     instance: str
     lease: timedelta = timedelta(seconds=60)
+    monotonic: Callable[[], float] = time.monotonic  # how long a claim has been held
     most_open: int = 20  # plans of one person that wait or are approved
     default_runbook: Callable[[], str] = lambda: ""
     step: Step = SILENT

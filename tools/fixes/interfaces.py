@@ -1,6 +1,6 @@
 """Defines what the approval server needs from the rest: diagnosing, rendering a change, carrying it out, looking up groups."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Literal, Protocol
 
@@ -58,7 +58,11 @@ class Approach(Protocol):
 
 @dataclass(frozen=True)
 class Execution:
-    """Describes one run of a fix. `fresh` was diagnosed just before; `checkpoint` covers the `running` row and is anchored."""
+    """Describes one run of a fix. `fresh` was diagnosed just before; `checkpoint` covers the `running` row and is anchored.
+
+    `confirm` is called right before each signature: it asks the database whether the fix is still this server's, and returns
+    for how many seconds from the call on an order may live. It raises TriagebookError: then nothing may be signed.
+    """
 
     fix_id: str
     plan: Plan
@@ -66,6 +70,7 @@ class Execution:
     order_id: str
     fresh: Diagnosis | None
     checkpoint: Checkpoint
+    confirm: Callable[[], float]
     approach: Approach | None = None  # opened while the host was diagnosed
 
 
@@ -90,7 +95,7 @@ class Executor(Protocol):
         ...
 
     def execute(self, execution: Execution) -> Ending:
-        """Carry out a plan once. Any exception counts as `unknown`."""
+        """Carry out a plan once, and sign only what `confirm` has just allowed. Any exception counts as `unknown`."""
         ...
 
     def recover(self, execution: Execution) -> Ending | None:

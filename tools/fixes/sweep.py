@@ -1,12 +1,14 @@
 """Does what time demands: expires plans and leases, settles unknown executions, writes refusal counts down."""
 
 from datetime import datetime
+from functools import partial
 
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.apply import result_event
 from triagebook.tools.fixes.approval_server import ApprovalServer
+from triagebook.tools.fixes.claim import confirm_unknown
 from triagebook.tools.fixes.interfaces import Ending, Execution
 from triagebook.tools.fixes.revert import record_revert
 from triagebook.tools.log import log_event
@@ -40,9 +42,8 @@ def _settle(server: ApprovalServer, fix: Fix) -> None:
         return
     execution: Execution | None = None
     try:
-        execution = Execution(
-            fix.id, plan_of(fix), fix.plan_digest, f"{fix.id}.{fix.owner.rpartition('.')[2]}", None, server.checkpointer.publish()
-        )
+        about = fix.id, plan_of(fix), fix.plan_digest, f"{fix.id}.{fix.owner.rpartition('.')[2]}", None
+        execution = Execution(*about, server.checkpointer.publish(), confirm=partial(confirm_unknown, server, fix))
         ending = server.executor.recover(execution)
     except RefusedError as error:
         ending = Ending("failed", f"its plan was changed in the database: {error}")

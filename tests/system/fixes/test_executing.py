@@ -97,7 +97,8 @@ def execution(**changes: Any) -> Execution:
     order = {"step": "live", "unit": samples.UNIT, "before": "100", "value": "200"}
     plan: Plan = samples.plan(target_id=TARGET, boot_id=BOOT, order=order, **changes)
     fresh = samples.diagnosis()
-    return Execution("F-1", plan, "ab" * 32, "F-1.x", replace(fresh, target=replace(fresh.target, clock_skew_s=1.0)), None)  # type: ignore[arg-type]
+    fresh = replace(fresh, target=replace(fresh.target, clock_skew_s=1.0))
+    return Execution("F-1", plan, "ab" * 32, "F-1.x", fresh, None, confirm=lambda: 60.0)  # type: ignore[arg-type]
 
 
 def executor(helper: Helper, found: Diagnosis, harmed: str = "") -> HostExecutor:

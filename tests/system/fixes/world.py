@@ -110,6 +110,7 @@ class FileExecutor:
         if execution.plan.target_id != self.target_id(execution.plan.host):
             return Ending("failed", "the helper refused it: other_target")
         self.step("execute.before_effect")
+        execution.confirm()
         descriptor = os.open(self.directory / f"{execution.fix_id}.{execution.order_id}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         os.close(descriptor)
         self.step("execute.after_effect")

@@ -25,6 +25,9 @@ check_envelope() {
   [ "$NOW" -le "$EXPIRES" ] || refuse expired
 }
 
+# Asked again right before the change: the disk, a lock or whoever stopped this process may have taken long.
+is_in_time() { NOW=$(date +%s) && [ "$NOW" -le "$EXPIRES" ]; }
+
 lock() {
   printf '' >>"$RUN/lock" || refuse spool_unwritable
   exec 9>>"$RUN/lock" # children keep it: after a kill of this shell the host stays locked until they have ended

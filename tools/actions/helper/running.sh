@@ -24,6 +24,7 @@ fail() { # REASON, between the first change and its confirmation: the EXIT trap 
 change() {
   "check_$ACTION"
   record_before
+  is_in_time || refuse expired
   PHASE=changing FAILURE=interrupted
   "apply_$ACTION" || fail not_applied
   "observe_$ACTION" || fail not_taken
@@ -44,13 +45,17 @@ undo() {
     *) refuse nothing_to_undo "$(quote "$_state")" ;;
   esac
   { IFS= read -r BEFORE && IFS= read -r EXTRA && IFS= read -r _boot; } <"$STATE/journal/$UNDOES/before" || refuse nothing_to_undo
-  _id=$ID _plan=$PLAN
+  _id=$ID _plan=$PLAN _until=$EXPIRES _was=$_state
   parse "$STATE/journal/$UNDOES/order" # verified when it was stored, root-only since
-  ID=$_id PLAN=$_plan
+  ID=$_id PLAN=$_plan EXPIRES=$_until
   is_lasting || [ "$_boot" = "$BOOT" ] || refuse nothing_to_undo rebooted
   JOURNAL=$_state ENTRY=$STATE/journal/$UNDOES
   "undo_guard_$ACTION"
   mark undoing || refuse journal_unwritable
+  is_in_time || {
+    mark "$_was"
+    refuse expired
+  }
   PHASE=undoing FAILURE=undo_interrupted
   if "restore_$ACTION"; then
     mark undone || JOURNAL=incomplete
