@@ -25,6 +25,10 @@ EVENTS: Mapping[str, tuple[int, str]] = {
     "audit.anchor_failed": (ERROR, "A checkpoint could not be kept outside the database; nothing runs without it"),
     "audit.broken": (ERROR, "The audit log is not what it was"),
     "audit.checkpoint": (DETAIL, "Signed a checkpoint of the audit log"),
+    "audit.columns_differ": (
+        WARNING,
+        "Search columns differ from the audit log; `triagebook audit repair --columns` writes them anew",
+    ),
     "audit.verified": (INFO, "Verified the audit log"),
     "cli.defect": (DEBUG, "Internal error"),
     "collector.cut": (DETAIL, "A sample did not come whole"),

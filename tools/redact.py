@@ -26,7 +26,9 @@ _RULES: tuple[_Rule, ...] = (
     ),
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), MASK),  # AWS access key ids
     (re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}"), MASK),  # Slack
-    (re.compile(r"\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|sk-[\w-]{20,})"), MASK),
+    (re.compile(r"\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,})"), MASK),
+    # of random letters, which are never all small: a name such as sk-bratislava-frontend-web-01 is a host
+    (re.compile(r"\b(?:glpat-(?=[\w-]*[A-Z])[\w-]{16,}|sk-(?=[\w-]*[A-Z])[\w-]{20,})"), MASK),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"), MASK),  # a JSON web token
     # "--db-password hunter2": the value is the next word of an argument list
     (re.compile(rf"((?<!\S)-{{1,2}}[\w.-]{{0,40}}?{_NAMES})\s+(?!-){_VALUE}", re.IGNORECASE), rf"\1 {MASK}"),

@@ -84,6 +84,24 @@ def verify(
 
 
 @app.command()
+def repair(
+    *,
+    columns: Annotated[bool, typer.Option("--columns", help="Write the search columns anew that differ from the log")] = False,
+    as_json: JsonOption = False,
+    socket: SocketOption = None,
+) -> None:
+    """Repair what stands beside the audit log. The log itself is never changed, and the repair is a row of it.
+
+    `audit list --host` and the like search by columns that repeat the log. `audit verify` warns where they differ from it.
+
+    Example: triagebook audit repair --columns
+    """
+    if not columns:
+        raise UsageError("say what to repair: --columns", reason="usage")
+    show_answer({"do": "audit_repair", "what": "columns"}, socket, as_json, _render_repair)
+
+
+@app.command()
 def export(
     *,
     start: Annotated[int, typer.Option("--from", metavar="ROW", help="Start at this row", min=0)] = 0,
@@ -122,10 +140,17 @@ def _render_row(found: dict[str, Any], size: int) -> str:
     return "\n".join([*lines, f"key             {proof['vkey']}", "", proof["checkpoint"]])
 
 
+def _render_repair(answer: dict[str, Any]) -> str:
+    count = len(answer["rows"])
+    return f"Wrote the search columns of {count} {'row' if count == 1 else 'rows'} anew.\n"
+
+
 def _render_report(report: dict[str, Any]) -> str:
     if report["holds"]:
+        warnings = "".join(f"warning: {safe_text(item['says'], 400)}\n" for item in report["warnings"][:20])
+        hint = "`triagebook audit repair --columns` writes the search columns anew.\n" if warnings else ""
         summary = f"The audit log is intact: {report['size']} rows, compared with {report['checkpoints']} checkpoints.\n"
-        return f"{summary}key {report['vkey']}\n\n{report['checkpoint']}"
+        return f"{summary}{warnings}{hint}key {report['vkey']}\n\n{report['checkpoint']}"
     places = [
         f"{'row ' + str(item['row']) if item['row'] >= 0 else 'log'}: {safe_text(item['says'], 400)}" for item in report["problems"]
     ]

@@ -1,8 +1,12 @@
-"""Defines an audit event and the bytes of it that the log keeps: redacted, canonical, with its place in the log."""
+"""Defines an audit event and the bytes of it that the log keeps: redacted, canonical, with its place in the log.
+
+An event is redacted once, here. Whatever else is made of it (search columns, counts of refusals) is made of the redacted form,
+so that no copy can say more than the log, or something else.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
@@ -13,12 +17,12 @@ from triagebook.runbooks.engine.errors import TrustError
 from triagebook.runbooks.engine.plain_data import from_plain, to_plain
 from triagebook.tools.audit.merkle import Edge
 from triagebook.tools.redact import redact
-from triagebook.tools.times import parse_rfc3339, rfc3339
+from triagebook.tools.times import parse_rfc3339, rfc3339, to_micros
 
 
 @dataclass(frozen=True)
 class SearchColumns:
-    """Repeats what the leaf says in columns to search by."""
+    """Repeats what the leaf says in columns to search by, each cut to what its column holds."""
 
     at_micros: int
     action: str
@@ -47,6 +51,7 @@ class Head:
 
 SCHEMA = "triagebook/audit/v1"
 MAX_TEXT = 2000  # characters of one value
+MAX_NAME, MAX_WORD = 255, 64  # characters of a search column: of a host or person, of an action or fix
 EMPTY: Mapping[str, str] = MappingProxyType({})
 Outcome = Literal["ok", "refused", "failed"]
 
@@ -79,6 +84,40 @@ def encode(event: AuditEvent, index: int, previous: bytes) -> bytes:
     """
     content: dict[str, object] = {"schema": SCHEMA, "index": index, "previous": previous.hex()}
     return canonical_json({**content, **{name: _as_stored(value) for name, value in to_plain(event).items()}})
+
+
+def as_recorded(event: AuditEvent) -> AuditEvent:
+    """Return the event with every text of it as the log keeps it: without secrets, and not too long."""
+    return replace(event, **{entry.name: _as_stored(getattr(event, entry.name)) for entry in fields(event) if entry.name != "at"})  # type: ignore[arg-type]
+
+
+def columns_of(event: AuditEvent) -> SearchColumns:
+    """Return the search columns of an event that was read from its leaf."""
+    return SearchColumns(
+        to_micros(event.at),
+        column_text(event.action, MAX_WORD),
+        column_text(event.host),
+        column_text(event.fix, MAX_WORD),
+        column_text(event.person),
+    )
+
+
+def column_text(text: str, limit: int = MAX_NAME) -> str:
+    """Return what a search column holds of a recorded text. PostgreSQL stores no NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
+
+
+def search_text(text: str, limit: int = MAX_NAME) -> str:
+    """Return what a search column holds of a text that somebody searches for."""
+    return column_text(_safe(text), limit)
+
+
+def is_copy(columns: SearchColumns, event: AuditEvent) -> bool:
+    """Say whether the search columns repeat the leaf. Earlier releases did not cut them."""
+    cut = columns_of(event)
+    given = columns.action, columns.host, columns.fix, columns.person
+    wanted = zip((cut.action, cut.host, cut.fix, cut.person), (event.action, event.host, event.fix, event.person), strict=True)
+    return columns.at_micros == cut.at_micros and all(text in pair for text, pair in zip(given, wanted, strict=True))
 
 
 def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:

@@ -33,6 +33,7 @@ def verify_export(lines: Iterable[str], vkey: str, notes: Sequence[str] = ()) ->
     report = verify(rows, None, checkpoints, odd)
     problems = [{"kind": item.kind, "row": -1 if item.row is None else item.row, "says": item.says} for item in report.problems]
     return {
+        "warnings": [],
         "holds": report.holds,
         "size": report.size,
         "root": report.root.hex(),

@@ -10,29 +10,34 @@ from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Head, LogRow, decode
+from triagebook.tools.audit.event import Head, LogRow, decode, is_copy
 from triagebook.tools.audit.merkle import EMPTY_ROOT, Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
-from triagebook.tools.times import to_micros
+
+MOST_WARNINGS = 100  # described singly
 
 
 @dataclass(frozen=True)
 class Problem:
     """Describes one fault. `row` is the index where it shows first, None if there is none."""
 
-    kind: str  # edited | missing | reordered | relinked | foreign | copies | cut_tail | rewritten | head | checkpoint
+    kind: str  # edited | missing | reordered | relinked | foreign | cut_tail | rewritten | head | checkpoint; copies: a warning
     row: int | None
     says: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """Reports what was checked and what was found, in the order of the log. Without problems the log holds."""
+    """Reports what was checked and what was found, in the order of the log. Without problems the log holds.
+
+    A warning is about a copy beside the log, which can be made again from the log (`audit repair`).
+    """
 
     size: int
     root: bytes
     checkpoints: int
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -47,6 +52,14 @@ class _Walk:
     expected: int = 0
     last_matched: int = 0
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    unlisted: int = 0
+
+    def warn(self, row: int, says: str) -> None:
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(Problem("copies", row, says))
+        else:
+            self.unlisted += 1
 
     def add(self, kind: str, row: int | None, says: str) -> None:
         self.problems.append(Problem(kind, row, says))
@@ -66,7 +79,9 @@ def verify(rows: Iterable[LogRow], head: Head | None, checkpoints: Sequence[Chec
         walk.add("cut_tail", walk.edge.size, message)
     if head is not None:
         _check_head(walk, head)
-    return Report(walk.edge.size, walk.edge.root(), len(pending), tuple(walk.problems))
+    if walk.unlisted:
+        walk.warnings.append(Problem("copies", None, f"{walk.unlisted} more rows have search columns that differ"))
+    return Report(walk.edge.size, walk.edge.root(), len(pending), tuple(walk.problems), tuple(walk.warnings))
 
 
 def _check_row(walk: _Walk, row: LogRow) -> None:
@@ -91,10 +106,8 @@ def _odd_content(walk: _Walk, row: LogRow) -> Iterator[tuple[str, str]]:
         yield "reordered", f"was written as row {index}"
     elif previous != walk.previous and row.index == walk.expected:
         yield "relinked", "does not follow the row before it: one of the two was rewritten"
-    copies = row.copies
-    shown = (to_micros(event.at), event.action, event.host, event.fix, event.person)
-    if copies and (copies.at_micros, copies.action, copies.host, copies.fix, copies.person) != shown:
-        yield "copies", "has search columns that differ from its content"
+    if row.copies and not is_copy(row.copies, event):
+        walk.warn(row.index, f"row {row.index} has search columns that differ from its content")
 
 
 def _compare(walk: _Walk, pending: Sequence[Checkpoint], at: int) -> int:

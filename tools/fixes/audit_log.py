@@ -4,17 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.tools.audit.event import LogRow, decode
 from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_proof
+from triagebook.tools.audit.verify import Problem
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
 from triagebook.tools.fixes.views import AuditRow
+from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.store import audit_rows
 from triagebook.tools.times import rfc3339
 
 MOST_ROWS = 1000
+MOST_NAMED = 200  # rows that were repaired, in the row that says so
 READ = "read_audit"
 
 
@@ -38,6 +41,7 @@ class AuditReport:
     problems: tuple[AuditProblem, ...]
     checkpoint: str
     vkey: str
+    warnings: tuple[AuditProblem, ...] = ()  # copies that differ from the log; `audit repair` makes them anew
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,26 @@ def verify(server: ApprovalServer, request: FixRequest, notes: Sequence[str]) ->
     require(server, request, PolicyQuestion(READ))
     report = server.checkpointer.report(notes)
     note = server.checkpointer.publish().note if report.holds else ""
-    problems = tuple(AuditProblem(item.kind, -1 if item.row is None else item.row, item.says) for item in report.problems)
-    return AuditReport(report.holds, report.size, report.root.hex(), report.checkpoints, problems, note, server.checkpointer.vkey)
+    problems, warnings = _described(report.problems), _described(report.warnings)
+    about = report.holds, report.size, report.root.hex(), report.checkpoints
+    return AuditReport(*about, problems, note, server.checkpointer.vkey, warnings)
+
+
+def repair_columns(server: ApprovalServer, request: FixRequest) -> tuple[int, ...]:
+    """Write the search columns anew that differ from the log, with a loud audit row; return the rows. Raises RefusedError."""
+    require(server, request, PolicyQuestion(READ))
+    if not may_decide(request.actor.channel):
+        raise RefusedError("an assistant's channel cannot repair the audit log; use the terminal", reason="mcp_cannot_repair")
+    with server.store.write("repair") as transaction:
+        repaired = audit_rows.repair_columns(transaction)
+        listed = " ".join(map(str, repaired[:MOST_NAMED])) + (" ..." if len(repaired) > MOST_NAMED else "")
+        detail = {"what": "columns", "count": str(len(repaired)), "rows": listed}
+        audit_rows.append(transaction, request.event(severity="alert", detail=detail))
+    return tuple(repaired)
+
+
+def _described(found: Sequence[Problem]) -> tuple[AuditProblem, ...]:
+    return tuple(AuditProblem(item.kind, -1 if item.row is None else item.row, item.says) for item in found)
 
 
 def export(server: ApprovalServer, request: FixRequest, start: int) -> Iterator[dict[str, object]]:

@@ -154,6 +154,11 @@ class FixService:
         request = FixRequest(actor, self._server.policy.directory.identify(actor.account), "audit_verify", self._server.clock())
         return audit_log.verify(self._server, request, notes)
 
+    def audit_repair(self, actor: Actor) -> tuple[int, ...]:
+        """Write search columns anew that differ from the log; return the rows."""
+        with attempt(self._server, actor, "audit_repair") as request:
+            return audit_log.repair_columns(self._server, request)
+
     def audit_export(self, actor: Actor, start: int = 0) -> Iterator[dict[str, object]]:
         """Export the audit log as JSON Lines, for a verifier elsewhere."""
         with attempt(self._server, actor, "audit_export") as request:

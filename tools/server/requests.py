@@ -104,6 +104,12 @@ def _audit_verify(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: to_plain(service.audit_verify(actor, notes))
 
 
+def _audit_repair(service: FixService, actor: Actor, members: Members) -> Call:
+    if members.text("what") != "columns":
+        raise UsageError("there is nothing to repair but `columns`", reason="request")
+    return lambda: {"rows": list(service.audit_repair(actor))}
+
+
 def _audit_export(service: FixService, actor: Actor, members: Members) -> Call:
     start = members.integer("from", 0, MOST)
     return lambda: service.audit_export(actor, start)
@@ -138,6 +144,7 @@ REQUESTS: Mapping[str, Handler] = {
     "audit_list": _audit_list,
     "audit_show": _audit_show,
     "audit_verify": _audit_verify,
+    "audit_repair": _audit_repair,
     "audit_export": _audit_export,
     "policy_check": _policy_check,
     "note_refusal": _note_refusal,

@@ -11,10 +11,22 @@ from typing import Any
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import AuditEvent, Head, LogRow, SearchColumns, encode
+from triagebook.tools.audit.event import (
+    MAX_WORD,
+    AuditEvent,
+    Head,
+    LogRow,
+    SearchColumns,
+    columns_of,
+    decode,
+    encode,
+    is_copy,
+    search_text,
+)
 from triagebook.tools.audit.merkle import decode_edge, leaf_hash
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.schema import audit, checkpoints, tree_head
+from triagebook.tools.store.triggers import append_only_suspended
 from triagebook.tools.times import to_micros
 
 PAGE = 1000
@@ -31,16 +43,7 @@ def append(transaction: Transaction, event: AuditEvent) -> int:
     leaf = encode(event, head.edge.size, head.last_leaf)
     hashed = leaf_hash(leaf)
     edge = head.edge.append(hashed)
-    row = {
-        "idx": head.edge.size,
-        "leaf": leaf.decode(),
-        "leaf_hash": hashed,
-        "at": to_micros(event.at),
-        "action": event.action,
-        "host": event.host,
-        "fix": event.fix,
-        "person": event.person,
-    }
+    row = {"idx": head.edge.size, "leaf": leaf.decode(), "leaf_hash": hashed, **_columns(columns_of(decode(leaf)[0]))}
     transaction.connection.execute(_INSERT, row)
     transaction.connection.execute(_SET_HEAD, {"size": edge.size, "edge": edge.encode(), "last_leaf": hashed})
     return head.edge.size
@@ -73,7 +76,9 @@ def newest_rows(
 ) -> list[LogRow]:
     """The newest rows first, of one fix, host, person or action where given."""
     statement = select(audit).order_by(audit.c.idx.desc()).limit(limit)
-    for column, value in ((audit.c.fix, fix), (audit.c.host, host), (audit.c.person, person), (audit.c.action, action)):
+    wanted = ((audit.c.host, search_text(host)), (audit.c.person, search_text(person)))
+    words = ((audit.c.fix, search_text(fix, MAX_WORD)), (audit.c.action, search_text(action, MAX_WORD)))
+    for column, value in (*wanted, *words):
         statement = statement.where(column == value) if value else statement
     return [_row(item) for item in transaction.connection.execute(statement)]
 
@@ -94,6 +99,31 @@ def add_checkpoint(transaction: Transaction, size: int, note: str, now: datetime
 def checkpoint_notes(transaction: Transaction) -> list[str]:
     """Every checkpoint kept, smallest first."""
     return list(transaction.connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size)).scalars())
+
+
+def repair_columns(transaction: Transaction) -> list[int]:
+    """Write the search columns that differ from their leaf anew; the indexes of their rows. The leaves are not touched.
+
+    Take it early in a transaction: it locks the log, and then the table's trigger is put aside for as long as it lasts.
+    """
+    read_head(transaction, for_update=True)
+    repaired = []
+    with append_only_suspended(transaction.connection):
+        for row in rows(transaction):
+            try:
+                event = decode(row.leaf)[0]
+            except TrustError:
+                continue
+            if row.copies and not is_copy(row.copies, event):
+                statement = update(audit).where(audit.c.idx == row.index).values(**_columns(columns_of(event)))
+                transaction.connection.execute(statement)
+                repaired.append(row.index)
+    return repaired
+
+
+def _columns(copies: SearchColumns) -> dict[str, Any]:
+    names = {"action": copies.action, "host": copies.host, "fix": copies.fix, "person": copies.person}
+    return {"at": copies.at_micros, **names}
 
 
 def _row(item: SqlRow[Any]) -> LogRow:

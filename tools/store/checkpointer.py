@@ -48,6 +48,8 @@ class Checkpointer:
         """Verify the whole log against every checkpoint kept. TrustError `audit_broken`: nothing is signed on top of it."""
         report = self.report()
         log_event("audit.verified", holds=report.holds, problem=report.problems[0].says if report.problems else None)
+        if report.warnings:
+            log_event("audit.columns_differ", rows=len(report.warnings), says=report.warnings[0].says)
         if not report.holds:
             raise TrustError(f"audit log: {report.problems[0].says}; see `audit verify`", reason="audit_broken")
         with self._store.read() as transaction:

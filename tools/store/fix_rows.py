@@ -46,7 +46,7 @@ def add(transaction: Transaction, fix: Fix, event: AuditEvent) -> None:
 
 def read(transaction: Transaction, fix_id: str, *, for_update: bool = False) -> Fix | None:
     """A fix by its id. `for_update` makes other writers of it wait until this transaction ends."""
-    statement = select(fixes).where(fixes.c.id == fix_id)
+    statement = select(fixes).where(fixes.c.id == _as_text(fix_id))
     row = transaction.connection.execute(statement.with_for_update() if for_update else statement).one_or_none()
     return None if row is None else _fix(row)
 
@@ -55,7 +55,7 @@ def list_fixes(transaction: Transaction, limit: int, *, states: Sequence[State] 
     """The newest fixes first, in these states and of this host where given."""
     statement = select(fixes).order_by(fixes.c.created_at.desc(), fixes.c.id).limit(limit)
     statement = statement.where(fixes.c.state.in_(states)) if states else statement
-    statement = statement.where(fixes.c.host == host) if host else statement
+    statement = statement.where(fixes.c.host == _as_text(host)) if host else statement
     return [_fix(row) for row in transaction.connection.execute(statement)]
 
 
@@ -133,7 +133,7 @@ def locks(transaction: Transaction) -> list[HostLock]:
 
 def lock_of_host(transaction: Transaction, host: str) -> HostLock | None:
     """The lock of a host, by the host's name."""
-    return read_lock(transaction, host_locks.c.host == host)
+    return read_lock(transaction, host_locks.c.host == _as_text(host))
 
 
 def break_lock(transaction: Transaction, lock: HostLock, event: AuditEvent) -> bool:
@@ -173,6 +173,11 @@ def _move(
     transaction.after_commit(partial(log_event, "fix.moved", **moved))
     audit_rows.append(transaction, event)  # last: it holds the log's lock, and everybody takes that one last
     return True
+
+
+def _as_text(sought: str) -> str:
+    """Return text that every database takes for text: what is sought came from anybody."""
+    return sought.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _free(transaction: Transaction, fix: Fix) -> None:

@@ -3,7 +3,10 @@
 They stop mistakes and casual edits. Who owns the database can drop them: that is what the signed checkpoints are for.
 """
 
-from sqlalchemy import DDL, MetaData, event
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import DDL, Connection, MetaData, event
 
 _SQLITE = (
     "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
@@ -56,3 +59,18 @@ def attach_triggers(metadata: MetaData) -> None:
         for statement in (*statements, _FIRST_HEAD[dialect]):
             ddl = DDL(statement)  # type: ignore[no-untyped-call]
             event.listen(metadata, "after_create", ddl.execute_if(dialect=dialect))
+
+
+@contextmanager
+def append_only_suspended(connection: Connection) -> Iterator[None]:
+    """Let this transaction update audit rows until the block ends. Nobody else sees the table without its trigger."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ALTER TABLE audit DISABLE TRIGGER audit_no_change")
+        yield
+        connection.exec_driver_sql("ALTER TABLE audit ENABLE TRIGGER audit_no_change")
+        return
+    name = "audit_no_update"
+    (statement,) = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).one()
+    connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    yield
+    connection.exec_driver_sql(statement)

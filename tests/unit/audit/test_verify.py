@@ -86,7 +86,6 @@ def _garbage(rows: list[LogRow]) -> list[LogRow]:
         (_deleted, "missing", 17),
         (_closed_up, "reordered", 17),
         (_swapped, "reordered", 17),
-        (_column, "copies", 17),
         (_garbage, "foreign", 17),
     ],
 )
@@ -95,6 +94,14 @@ def test_tampering_is_reported_with_its_place(tamper: Callable[[list[LogRow]], l
         first = verify(tamper(ROWS), HEAD, checkpoints).problems[0]
         assert (first.kind, first.row) == (kind, place)
         assert str(place) in first.says
+
+
+def test_a_search_column_that_differs_is_a_warning_with_its_place() -> None:
+    report = verify(_column(ROWS), HEAD, CHECKPOINTS)
+    assert report.holds
+    assert [(warning.kind, warning.row) for warning in report.warnings] == [("copies", 17)]
+    everywhere = [replace(row, copies=SearchColumns(0, "", "", "", "")) for row in ROWS] * 1
+    assert len(verify(everywhere, HEAD, CHECKPOINTS).warnings) == len(ROWS)
 
 
 def test_a_log_rewritten_to_its_end_is_reported_with_the_stretch_between_two_checkpoints() -> None:
