@@ -22,6 +22,7 @@ LONGEST = 300  # characters of one value
 NOT_BARE = frozenset(' "=')
 
 EVENTS: Mapping[str, tuple[int, str]] = {
+    "audit.anchor_behind": (WARNING, "An anchor ends before the checkpoints of the database"),
     "audit.anchor_failed": (ERROR, "A checkpoint could not be kept outside the database; nothing runs without it"),
     "audit.broken": (ERROR, "The audit log is not what it was"),
     "audit.checkpoint": (DETAIL, "Signed a checkpoint of the audit log"),

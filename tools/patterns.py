@@ -3,9 +3,7 @@
 ssh_config(5) has them (PATTERNS, with `!` before a pattern that takes the match back), and so have policies.
 """
 
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 
 def matches_list(name: str, patterns: Iterable[str]) -> bool:
@@ -21,13 +19,24 @@ def matches_list(name: str, patterns: Iterable[str]) -> bool:
 
 
 def matches(name: str, pattern: str, *, ignore_case: bool = False) -> bool:
-    """One pattern without negation. Brackets mean themselves: `[host]:22` is no character set, as in fnmatch(3)."""
-    if not ignore_case and "*" not in pattern and "?" not in pattern:
-        return name == pattern
-    return _compile(pattern, ignore_case).fullmatch(name) is not None
+    """One pattern without negation. Brackets mean themselves: `[host]:22` is no character set, as in fnmatch(3).
 
-
-@lru_cache(maxsize=1024)
-def _compile(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    parts = ({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
-    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+    A star takes as little as it can, and only the last one seen takes more when the rest does not fit. So the time grows with
+    the two lengths at most, whatever the pattern: a regular expression of many stars would try every way to share the name.
+    """
+    if ignore_case:
+        name, pattern = name.lower(), pattern.lower()
+    at = place = 0
+    star = resume = -1
+    while at < len(name):
+        if place < len(pattern) and pattern[place] == "*":
+            star, resume = place, at
+            place += 1
+        elif place < len(pattern) and pattern[place] in ("?", name[at]):
+            at, place = at + 1, place + 1
+        elif star >= 0:
+            resume += 1
+            at, place = resume, star + 1
+        else:
+            return False
+    return not pattern[place:].strip("*")

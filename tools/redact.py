@@ -16,6 +16,7 @@ CUT = "... (line cut)"
 _NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|(?:api|access|private|secret|account|auth)[-_]?key)"
 _NAME = rf"{_NAMES}s?(?:[-_.\d][\w.-]{{0,20}})?"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"',;&|)}\]]+)"""
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # fillers of Hangul, which are letters and show nothing
 _Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 _RULES: tuple[_Rule, ...] = (
     # scheme://user:secret@host, also without a user
@@ -91,6 +92,11 @@ def redact(text: str) -> str:
 def clean_text(text: str, limit: int) -> str:
     """What somebody wrote, fit to be stored, shown and logged: one line without secrets and unprintable characters."""
     return safe_text(redact(" ".join(text.split())), limit)
+
+
+def has_visible_text(text: str) -> bool:
+    """Say whether somebody who reads it sees a letter or a digit: a space of no width is no reason."""
+    return any(letter.isalnum() and letter not in _BLANK_LETTERS for letter in text)
 
 
 def _redact_words(text: str) -> str:

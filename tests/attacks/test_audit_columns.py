@@ -10,7 +10,7 @@ from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.fixes.view import record_diagnosis, record_refusal
 from triagebook.tools.store import audit_rows, refusal_rows
 from triagebook.tools.store.schema import audit, refusals
-from triagebook.tools.store.triggers import append_only_suspended
+from triagebook.tools.store.triggers import suspend_append_only
 
 from tests.system.fixes import policies, samples
 from tests.system.fixes.samples import NOW
@@ -80,7 +80,7 @@ def test_no_member_of_an_event_stops_the_next_start_or_is_stored_raw(attacked: W
 
 def _spoil(world: World, *assignments: str) -> None:
     """What an earlier release wrote, or whoever can write the database: columns that say something else."""
-    with world.store.write() as transaction, append_only_suspended(transaction.connection):
+    with world.store.write() as transaction, suspend_append_only(transaction.connection):
         for assignment in assignments:
             transaction.connection.execute(text(f"UPDATE audit SET {assignment}"))
 

@@ -16,6 +16,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.runbooks.engine.plain_data import from_plain, to_plain
 from triagebook.tools.audit.merkle import Edge
+from triagebook.tools.audit.seal import FOREIGN, SEALED_SCHEMA, RowKey
 from triagebook.tools.redact import redact
 from triagebook.tools.times import parse_rfc3339, rfc3339, to_micros
 
@@ -49,7 +50,7 @@ class Head:
     last_leaf: bytes
 
 
-SCHEMA = "triagebook/audit/v1"
+OLD_SCHEMA = "triagebook/audit/v1"  # of releases that did not seal
 MAX_TEXT = 2000  # characters of one value
 MAX_NAME, MAX_WORD = 255, 64  # characters of a search column: of a host or person, of an action or fix
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -77,13 +78,13 @@ class AuditEvent:
     detail: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
-def encode(event: AuditEvent, index: int, previous: bytes) -> bytes:
-    """Return the leaf: canonical JSON of the redacted event, its index and the hash of the leaf before it (hex, '' for none).
+def encode(event: AuditEvent, index: int, previous: bytes, key: RowKey = FOREIGN) -> bytes:
+    """Return the leaf: canonical JSON of the redacted event, its index, the hash of the leaf before it ('' for none), its seal.
 
     The tree alone proves order; index and `previous` let a verifier say which row was changed.
     """
-    content: dict[str, object] = {"schema": SCHEMA, "index": index, "previous": previous.hex()}
-    return canonical_json({**content, **{name: _as_stored(value) for name, value in to_plain(event).items()}})
+    content: dict[str, object] = {"schema": SEALED_SCHEMA, "index": index, "previous": previous.hex()}
+    return key.seal_leaf(canonical_json({**content, **{name: _as_stored(value) for name, value in to_plain(event).items()}}))
 
 
 def as_recorded(event: AuditEvent) -> AuditEvent:
@@ -125,7 +126,8 @@ def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
     try:
         raw = json.loads(leaf)
         names = {entry.name for entry in fields(AuditEvent)}
-        if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != SCHEMA:
+        has_seal = raw.pop("seal", None) is not None
+        if set(raw) != names | {"schema", "index", "previous"} or raw["schema"] != (SEALED_SCHEMA if has_seal else OLD_SCHEMA):
             raise ValueError("unknown or missing members")
         index = from_plain(int, raw["index"], "index")
         values = {name: raw[name] for name in names}

@@ -5,23 +5,30 @@ was ever signed and is still to be had: from the database, from the anchors outs
 Somebody who rewrites the database from one row to its end, hashes included, fits only checkpoints that he also signs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.audit.event import Head, LogRow, decode, is_copy
+from triagebook.tools.audit.event import AuditEvent, Head, LogRow, decode, is_copy
 from triagebook.tools.audit.merkle import EMPTY_ROOT, Edge, leaf_hash
 from triagebook.tools.audit.note import Checkpoint
+from triagebook.tools.audit.seal import RowKey, has_seal
 
 MOST_WARNINGS = 100  # described singly
+Visit = Callable[[AuditEvent, bool], None]
+
+
+def ignore(_event: AuditEvent, _is_sealed: bool) -> None:
+    """Look at no row beside the checks."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """Describes one fault. `row` is the index where it shows first, None if there is none."""
 
-    kind: str  # edited | missing | reordered | relinked | foreign | cut_tail | rewritten | head | checkpoint; copies: a warning
+    # unsealed | edited | missing | reordered | relinked | foreign | cut_tail | rewritten | head | checkpoint | fix | vote; copies
+    kind: str
     row: int | None
     says: str
 
@@ -38,11 +45,24 @@ class Report:
     checkpoints: int
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
+    since: int = 0  # the first row that was checked
 
     @property
     def holds(self) -> bool:
         """Say whether nothing is wrong."""
         return not self.problems
+
+
+@dataclass(frozen=True)
+class WalkStart:
+    """Where to begin: the tree over the rows before, the hash of the last of them, and whether that one is sealed."""
+
+    edge: Edge
+    previous: bytes = b""
+    is_sealed: bool = False
+
+
+FROM_THE_FIRST = WalkStart(Edge())
 
 
 @dataclass
@@ -54,6 +74,9 @@ class _Walk:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     unlisted: int = 0
+    key: RowKey | None = None
+    visit: Visit = ignore
+    is_sealed: bool = False
 
     def warn(self, row: int, says: str) -> None:
         if len(self.warnings) < MOST_WARNINGS:
@@ -65,10 +88,26 @@ class _Walk:
         self.problems.append(Problem(kind, row, says))
 
 
-def verify(rows: Iterable[LogRow], head: Head | None, checkpoints: Sequence[Checkpoint], odd: Sequence[str] = ()) -> Report:
-    """Check all rows in order. `head` is None for an export; `odd` are checkpoints that could not be read, said why."""
-    walk = _Walk(problems=[Problem("checkpoint", None, text) for text in odd])
-    pending = sorted(checkpoints, key=lambda checkpoint: checkpoint.size)
+def verify(
+    rows: Iterable[LogRow],
+    head: Head | None,
+    checkpoints: Sequence[Checkpoint],
+    odd: Sequence[str] = (),
+    *,
+    key: RowKey | None = None,
+    visit: Visit = ignore,
+    start: WalkStart = FROM_THE_FIRST,
+) -> Report:
+    """Check all rows in order. `head` is None for an export; `odd` are checkpoints that could not be read, said why.
+
+    With the server's key the seals are checked too. `visit` is shown each row that can be read, and whether it is sealed.
+    A `start` further on must be known from elsewhere; the rows before it are not given, nor are smaller checkpoints compared.
+    """
+    walk = _Walk(problems=[Problem("checkpoint", None, text) for text in odd], key=key, visit=visit)
+    walk.edge, walk.previous, walk.is_sealed = start.edge, start.previous, start.is_sealed
+    walk.expected = walk.last_matched = start.edge.size
+    compared = [checkpoint for checkpoint in checkpoints if checkpoint.size >= start.edge.size]
+    pending = sorted(compared, key=lambda checkpoint: checkpoint.size)
     at = _compare(walk, pending, 0)
     for row in rows:
         _check_row(walk, row)
@@ -81,7 +120,7 @@ def verify(rows: Iterable[LogRow], head: Head | None, checkpoints: Sequence[Chec
         _check_head(walk, head)
     if walk.unlisted:
         walk.warnings.append(Problem("copies", None, f"{walk.unlisted} more rows have search columns that differ"))
-    return Report(walk.edge.size, walk.edge.root(), len(pending), tuple(walk.problems), tuple(walk.warnings))
+    return Report(walk.edge.size, walk.edge.root(), len(pending), tuple(walk.problems), tuple(walk.warnings), start.edge.size)
 
 
 def _check_row(walk: _Walk, row: LogRow) -> None:
@@ -106,6 +145,11 @@ def _odd_content(walk: _Walk, row: LogRow) -> Iterator[tuple[str, str]]:
         yield "reordered", f"was written as row {index}"
     elif previous != walk.previous and row.index == walk.expected:
         yield "relinked", "does not follow the row before it: one of the two was rewritten"
+    is_sealed = has_seal(row.leaf)
+    if (walk.is_sealed and not is_sealed) or (is_sealed and walk.key and not walk.key.is_sealed(row.leaf)):
+        yield "unsealed", "was not written by this server: it does not have its seal"
+    walk.is_sealed |= is_sealed
+    walk.visit(event, is_sealed)
     if row.copies and not is_copy(row.copies, event):
         walk.warn(row.index, f"row {row.index} has search columns that differ from its content")
 

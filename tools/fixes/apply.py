@@ -14,6 +14,7 @@ from triagebook.tools.audit.event import AuditEvent, Outcome
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest
 from triagebook.tools.fixes.claim import HeldClaim
+from triagebook.tools.fixes.evidence import read_evidence
 from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
 from triagebook.tools.fixes.machines import require_machine
@@ -64,14 +65,20 @@ def _require_applicable(server: ApprovalServer, request: FixRequest, transaction
     if fix.state != "approved":
         raise RefusedError(f"{fix.id}: it is {fix.state}, not approved", reason="not_approved")
     plan_of(fix)
-    votes = [vote for vote in fix_rows.votes_of(transaction, fix.id) if counts(server, fix, vote)]
+    evidence = read_evidence(transaction, fix)
+    given = fix_rows.votes_of(transaction, fix.id)
+    votes = [vote for vote in evidence.votes(given) if counts(server, fix, vote)]
     terms = server.policy.terms_for(question_of(fix, "approve"))
     is_covered = terms is not None and is_approved(terms, [vote.person for vote in votes])
     if not is_covered and not any(vote.break_glass for vote in votes):
         if terms is not None and terms.unasked_groups:
             raise RefusedError(f"{fix.id}: its approvals cannot be checked: {server.policy.why_unasked}", reason=UNASKED)
         message = f"{fix.id}: its approvals are not for this plan, or do not suffice under the policy of now"
+        if any(vote.is_yes and not vote.is_genuine for vote in given):
+            message += "; an approval of it was not recorded by this server, or before it sealed votes: propose it anew"
         raise RefusedError(message, reason="approval_void")
+    evidence.require_proposal()
+    evidence.require_unused()
 
 
 def _executor(server: ApprovalServer, plan: Plan) -> Executor:

@@ -1,5 +1,6 @@
 """Holds the approval server's parts and a request under way, which is identified, audited, and refused with a reason."""
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +18,10 @@ from triagebook.tools.log import log_event
 from triagebook.tools.policy.decide import Decision, may
 from triagebook.tools.policy.identity import Actor, Identity
 from triagebook.tools.policy.model import Policy, PolicyQuestion
-from triagebook.tools.store import machine_rows, refusal_rows
+from triagebook.tools.store import fix_rows, machine_rows, refusal_rows
 from triagebook.tools.store.checkpointer import Checkpointer
-from triagebook.tools.store.database import Step, Store
-from triagebook.tools.store.fix_states import Fix
+from triagebook.tools.store.database import Step, Store, Transaction
+from triagebook.tools.store.fix_states import OPEN, Fix
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
 SILENT: Step = lambda _name: None  # noqa: E731 - a default
@@ -63,6 +64,14 @@ class FixRequest:
     about: dict[str, str] = field(default_factory=dict)
     is_recorded: bool = False
     noted: dict[str, str] = field(default_factory=dict)  # what was learned on the way: in the detail of each of its rows
+    key: str = ""  # of the delivery that asks for it, which may be worked on again after a crash
+
+    def fix_id(self) -> str:
+        """Return the id of the fix that this request stores: for one delivery always the same, however often it is worked on."""
+        if not self.key:
+            return new_fix_id()
+        digest = hashlib.sha256("\n".join((self.action, str(self.identity.account), self.key)).encode("utf-8", "replace")).digest()
+        return "F-" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:8])
 
     def concerns(self, fix: Fix) -> None:
         """Note that this request is about that fix."""
@@ -84,10 +93,10 @@ class FixRequest:
 
 
 @contextmanager
-def attempt(server: ApprovalServer, actor: Actor, action: str) -> Iterator[FixRequest]:
+def attempt(server: ApprovalServer, actor: Actor, action: str, key: str = "") -> Iterator[FixRequest]:
     """Identify the requester, record a refusal, and sign the log. A TrustError passes: then nothing can be recorded."""
     identity = server.policy.directory.identify(actor.account)
-    request = FixRequest(actor, identity, action, server.clock())
+    request = FixRequest(actor, identity, action, server.clock(), key=key)
     started = time.monotonic()
     try:
         yield request
@@ -99,11 +108,22 @@ def attempt(server: ApprovalServer, actor: Actor, action: str) -> Iterator[FixRe
         if not request.is_recorded:
             event = request.event(outcome="refused", reason=error.reason, detail={"says": str(error)})
             with server.store.write("refusal") as transaction:
+                if error.reason == "expired":
+                    expire(server, transaction, request.about.get("fix", ""), request.at)
                 refusal_rows.record(transaction, event)
         server.checkpointer.publish()
         raise
     server.checkpointer.publish()
     _log_request(request, started, "ok", None)
+
+
+def expire(server: ApprovalServer, transaction: Transaction, fix_id: str, now: datetime) -> None:
+    """Make a fix expired whose time is over: what was refused for it once stays so, also after a clock was set back."""
+    fix = fix_rows.read(transaction, fix_id, for_update=True)
+    if fix is None or fix.state not in OPEN or fix.expires_at > now:
+        return
+    event = AuditEvent(now, "expire", "ok", channel="server", host=fix.host, fix=fix.id, detail={"was": fix.state})
+    fix_rows.expire(transaction, fix, replace(event, runbook=fix.runbook, plan_digest=fix.plan_digest))
 
 
 def _log_request(request: FixRequest, started: float, outcome: str, error: TriagebookError | None) -> None:

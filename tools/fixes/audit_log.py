@@ -9,6 +9,7 @@ from triagebook.tools.audit.event import LogRow, decode
 from triagebook.tools.audit.merkle import consistency_proof, edge_of, inclusion_proof
 from triagebook.tools.audit.verify import Problem
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require
+from triagebook.tools.fixes.compare import FixesBesideLog
 from triagebook.tools.fixes.views import AuditRow
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.decide import may
@@ -92,12 +93,15 @@ def show_row(server: ApprovalServer, request: FixRequest, index: int, old_size: 
     return _to_audit_row(found[0]), proof
 
 
-def verify(server: ApprovalServer, request: FixRequest, notes: Sequence[str]) -> AuditReport:
-    """Check the whole log against every known checkpoint and those that the caller kept."""
+def verify(server: ApprovalServer, request: FixRequest, notes: Sequence[str], since: int = 0) -> AuditReport:
+    """Check the whole log against every known checkpoint and those that the caller kept, and fixes and votes against the log.
+
+    With `since`, only the rows from that one on, and nothing else.
+    """
     require(server, request, PolicyQuestion(READ))
-    report = server.checkpointer.report(notes)
+    report = server.checkpointer.report(notes, None if since else FixesBesideLog(), since)
     note = server.checkpointer.publish().note if report.holds else ""
-    problems, warnings = _described(report.problems), _described(report.warnings)
+    problems, warnings = _problem_list(report.problems), _problem_list(report.warnings)
     about = report.holds, report.size, report.root.hex(), report.checkpoints
     return AuditReport(*about, problems, note, server.checkpointer.vkey, warnings)
 
@@ -115,7 +119,7 @@ def repair_columns(server: ApprovalServer, request: FixRequest) -> tuple[int, ..
     return tuple(repaired)
 
 
-def _described(found: Sequence[Problem]) -> tuple[AuditProblem, ...]:
+def _problem_list(found: Sequence[Problem]) -> tuple[AuditProblem, ...]:
     return tuple(AuditProblem(item.kind, -1 if item.row is None else item.row, item.says) for item in found)
 
 

@@ -15,7 +15,6 @@ from triagebook.tools.fixes.approval_server import (
     FixRequest,
     decide_on_machine,
     log_decision,
-    new_fix_id,
     require,
     require_name,
 )
@@ -143,10 +142,19 @@ def expiry_of(server: ApprovalServer, request: FixRequest, question: PolicyQuest
     return UNCOVERED_EXPIRY
 
 
+def find_stored(server: ApprovalServer, request: FixRequest) -> Fix | None:
+    """Return the fix that this very delivery stored before, when a server died between that and the end of the delivery."""
+    if not request.key:
+        return None
+    with server.store.read() as transaction:
+        fix = fix_rows.read(transaction, request.fix_id())
+    return fix if fix is not None and fix.requester_account == str(request.identity.account) else None
+
+
 def store_plan(server: ApprovalServer, request: FixRequest, plan: Plan, detail: Mapping[str, str]) -> Fix:
     """Store a new plan as a proposed fix, with its audit row, which has `detail` too."""
     fix = Fix(
-        id=new_fix_id(),
+        id=request.fix_id(),
         state="proposed",
         content=encode(plan),
         plan_digest=digest(plan),

@@ -25,7 +25,7 @@ from triagebook.tools.fixes.views import (
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.identity import Actor, parse_account
 from triagebook.tools.policy.model import RULED, PolicyQuestion
-from triagebook.tools.redact import clean_text
+from triagebook.tools.redact import clean_text, has_visible_text
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import LEASED, STATES, HostLock
 
@@ -50,10 +50,10 @@ class FixService:
     def __init__(self, server: ApprovalServer) -> None:
         self._server = server
 
-    def propose(self, actor: Actor, proposal: Proposal) -> FixView:
-        """Diagnose the host and store the plan of an offered remediation."""
-        with attempt(self._server, actor, "propose") as request:
-            fix = propose.propose(self._server, request, proposal)
+    def propose(self, actor: Actor, proposal: Proposal, key: str = "") -> FixView:
+        """Diagnose the host and store the plan of an offered remediation. A delivery, known by its key, stores one at most."""
+        with attempt(self._server, actor, "propose", key) as request:
+            fix = propose.find_stored(self._server, request) or propose.propose(self._server, request, proposal)
             return self._view(request, fix.id)
 
     def preview(
@@ -107,15 +107,17 @@ class FixService:
             apply.apply(self._server, request, fix_id)
             return self._view(request, fix_id)
 
-    def revert(self, actor: Actor, fix_id: str, reason: str = "") -> FixView:
+    def revert(self, actor: Actor, fix_id: str, reason: str = "", key: str = "") -> FixView:
         """Store the plan that puts back what a fix changed; it is approved and applied like any other."""
-        with attempt(self._server, actor, "revert") as request:
-            return self._view(request, revert.propose_revert(self._server, request, fix_id, reason).id)
+        with attempt(self._server, actor, "revert", key) as request:
+            stored = propose.find_stored(self._server, request)
+            return self._view(request, (stored or revert.propose_revert(self._server, request, fix_id, reason)).id)
 
-    def persist(self, actor: Actor, fix_id: str, reason: str = "") -> FixView:
+    def persist(self, actor: Actor, fix_id: str, reason: str = "", key: str = "") -> FixView:
         """Store the plan that makes a live fix permanent; it is approved and applied like any other."""
-        with attempt(self._server, actor, "persist") as request:
-            return self._view(request, persist.propose_permanent(self._server, request, fix_id, reason).id)
+        with attempt(self._server, actor, "persist", key) as request:
+            stored = propose.find_stored(self._server, request)
+            return self._view(request, (stored or persist.propose_permanent(self._server, request, fix_id, reason)).id)
 
     def locks(self, actor: Actor) -> tuple[LockView, ...]:
         """List the locked hosts among those that this identity may diagnose."""
@@ -131,7 +133,7 @@ class FixService:
         with attempt(self._server, actor, "break_lock") as request:
             require(self._server, request, PolicyQuestion("break_lock", host))
             request.about["host"] = host
-            lock = self._break_lock(request, host, clean_text(reason, 300))
+            lock = self._break_lock(request, host, clean_text(reason, 300) if has_visible_text(reason) else "")
             return lock_view(lock)
 
     def bind_host(self, actor: Actor, host: str, reason: str) -> MachineView:
@@ -149,10 +151,10 @@ class FixService:
         with attempt(self._server, actor, "audit_show") as request:
             return audit_log.show_row(self._server, request, index, old_size)
 
-    def audit_verify(self, actor: Actor, notes: Sequence[str] = ()) -> AuditReport:
+    def audit_verify(self, actor: Actor, notes: Sequence[str] = (), since: int = 0) -> AuditReport:
         """Verify the audit log against every checkpoint."""
         request = FixRequest(actor, self._server.policy.directory.identify(actor.account), "audit_verify", self._server.clock())
-        return audit_log.verify(self._server, request, notes)
+        return audit_log.verify(self._server, request, notes, since)
 
     def audit_repair(self, actor: Actor) -> tuple[int, ...]:
         """Write search columns anew that differ from the log; return the rows."""
@@ -202,8 +204,8 @@ class FixService:
             return view_of(self._server.display_policy, fix, fix_rows.votes_of(transaction, fix.id))
 
     def _break_lock(self, request: FixRequest, host: str, reason: str) -> HostLock:
-        if not reason:
-            raise UsageError("say why the lock is broken", reason="usage")
+        if not has_visible_text(reason):
+            raise UsageError("say in words why the lock is broken", reason="usage")
         with self._server.store.write("break_lock") as transaction:
             lock = fix_rows.lock_of_host(transaction, host)
             if lock is None:

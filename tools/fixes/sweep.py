@@ -7,7 +7,7 @@ from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.apply import result_event
-from triagebook.tools.fixes.approval_server import ApprovalServer
+from triagebook.tools.fixes.approval_server import ApprovalServer, expire
 from triagebook.tools.fixes.claim import confirm_unknown
 from triagebook.tools.fixes.interfaces import Ending, Execution
 from triagebook.tools.fixes.revert import record_revert
@@ -24,7 +24,7 @@ def sweep(server: ApprovalServer) -> None:
     for fix in _list_fixes(server, OPEN):
         if fix.expires_at <= now:
             with server.store.write("expire") as transaction:
-                fix_rows.expire(transaction, fix, _event(fix, now, "expire", was=fix.state))
+                expire(server, transaction, fix.id, now)
     for fix in _list_fixes(server, LEASED):
         if fix.lease_until is not None and fix.lease_until <= now:
             with server.store.write("lose") as transaction:

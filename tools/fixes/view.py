@@ -9,6 +9,7 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, decide_on_machine, require, require_name
+from triagebook.tools.fixes.evidence import PLANNING
 from triagebook.tools.fixes.machines import note_machine
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.identity import Actor
@@ -55,7 +56,6 @@ FACE_REASONS = frozenset(
 DAY = timedelta(days=1)
 MOST_A_DAY = 20  # plans that one person's assistants may ask for
 MOST_ROWS = 1000
-PLANNING = ("propose", "persist", "revert")  # what stores a plan
 
 
 def allow_diagnosis(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:

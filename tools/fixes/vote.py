@@ -6,11 +6,12 @@ from datetime import datetime
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, log_decision, require
+from triagebook.tools.fixes.evidence import read_evidence
 from triagebook.tools.fixes.views import question_of
 from triagebook.tools.policy.channels import is_of_channel, kind_may_decide, may_decide
-from triagebook.tools.policy.decide import Decision, is_approved, may, may_vote, votes_text
+from triagebook.tools.policy.decide import Decision, is_approved, may, may_still_break, may_vote, votes_text
 from triagebook.tools.policy.identity import parse_account
-from triagebook.tools.redact import clean_text
+from triagebook.tools.redact import clean_text, has_visible_text
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import OPEN, Fix, Vote, plan_of
@@ -50,10 +51,13 @@ def approve(server: ApprovalServer, request: FixRequest, fix_id: str, plan_diges
     `break_glass` is the reason for approving an own plan. Raises RefusedError, each case with its own reason.
     """
     reason = clean_text(break_glass, MAX_TEXT)
+    if break_glass and not has_visible_text(break_glass):
+        raise UsageError("say in words why the glass is broken: it is what others will read", reason="usage")
     server = with_current_groups(server, request, fix_id)
     with server.store.write("approve") as transaction:
         fix = load_fix(server, request, transaction, fix_id, for_update=True)
         decision = _votable(server, request, fix, plan_digest, reason)
+        read_evidence(transaction, fix).require_proposal()
         _add_vote(request, transaction, fix, is_yes=True, break_glass=reason)
         is_emergency = decision.reason == "break_glass"
         terms = server.policy.terms_for(question_of(fix, "approve"))
@@ -86,13 +90,14 @@ def withdraw(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
 
 
 def counts(server: ApprovalServer, fix: Fix, vote: Vote) -> bool:
-    """Say whether this vote still approves this plan, by a person who may approve it under the present policy."""
-    if not vote.is_yes or vote.plan_digest != fix.plan_digest:
+    """Say whether this vote still approves this plan: recorded by the server, by one who may approve it by the policy of now."""
+    if not vote.is_genuine or not vote.is_yes or vote.plan_digest != fix.plan_digest:
         return False
-    terms = server.policy.terms_for(question_of(fix, "approve"))
+    question, kind = question_of(fix, "approve"), parse_account(vote.account).kind
     if vote.break_glass:
-        return True
-    if terms is None or not is_of_channel(parse_account(vote.account).kind, terms.via):
+        return vote.person == fix.requester and may_still_break(server.policy, vote.person, kind, question)
+    terms = server.policy.terms_for(question)
+    if terms is None or not is_of_channel(kind, terms.via):
         return False
     return vote.person != fix.requester and vote.person in terms.approvers
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.policy.channels import ACCOUNT_KINDS, is_of_channel, kind_may_decide
 from triagebook.tools.policy.identity import Identity
-from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, PolicyQuestion, Terms
+from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, PolicyQuestion, Rule, Terms
 
 OPEN_TO_ALL = "diagnose"  # what an account without a person, or an installation without a policy, may be allowed at most
 UNASKED = "unchecked_group"  # the approvers are a group that is kept elsewhere, and who is in it is not known
@@ -31,7 +31,7 @@ def may(policy: Policy, identity: Identity, question: PolicyQuestion) -> Decisio
     if not identity.is_known and question.action != OPEN_TO_ALL:
         return _unmapped_account(policy, identity)
     for rule in policy.rules:
-        if question.action in rule.actions and _is_named(rule.who, identity) and rule.scope.covers(question):
+        if question.action in rule.actions and _is_meant(rule, identity) and rule.scope.covers(question):
             verb = "allows" if rule.is_allow else "denies"
             reason = "allowed" if rule.is_allow else "denied_by_rule"
             return Decision(rule.is_allow, reason, f"rule {rule.name!r} ({rule.where}) {verb} {question.action}")
@@ -67,6 +67,12 @@ def may_vote(policy: Policy, identity: Identity, question: PolicyQuestion, reque
     if identity.person not in terms.approvers:
         return Decision(False, "not_an_approver", f"{identity.person} is not among the approvers of {terms.name!r} ({terms.where})")
     return Decision(True, "approver", f"{identity.person} is an approver by {terms.name!r} ({terms.where})")
+
+
+def may_still_break(policy: Policy, person: str, kind: str, question: PolicyQuestion) -> bool:
+    """Say whether the policy of now lets this person, by this kind of account, approve an own plan, as it did then."""
+    entry = next((entry for entry in policy.break_glass if person in entry.who and entry.scope.covers(question)), None)
+    return entry is not None and is_of_channel(kind, entry.via)
 
 
 def is_approved(terms: Terms, persons: Sequence[str]) -> bool:
@@ -114,6 +120,11 @@ def _other_channel(what: str, via: frozenset[str]) -> Decision:
 def _unmapped_account(policy: Policy, identity: Identity) -> Decision:
     says = f"{identity.account} belongs to no person in {policy.source}: such an account may diagnose at most"
     return Decision(False, "unmapped_account", says)
+
+
+def _is_meant(rule: Rule, identity: Identity) -> bool:
+    """Say whether a rule is about this identity. `anyone` is every person where it allows, and really everyone where it denies."""
+    return _is_named(rule.who, identity) or (not rule.is_allow and ANYONE in rule.who)
 
 
 def _is_named(who: frozenset[str], identity: Identity) -> bool:

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from triagebook.runbooks.engine.errors import PolicyError, RunbookError
 from triagebook.runbooks.engine.model import RISKS
@@ -13,6 +14,7 @@ from triagebook.tools.policy.channels import ACCOUNT_KINDS, CHANNELS, decision_c
 from triagebook.tools.policy.identity import Account, Directory, Owner
 from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, PolicyScope, Rule, Terms, UserGroup
 
+_Entry = TypeVar("_Entry", Rule, Terms, BreakGlass)
 VERSION = "triagebook/policy/v1"
 KEYS = ("apiVersion", "persons", "services", "groups", "rules", "approvals", "break_glass")
 SCOPE = ("hosts", "runbooks", "risks")
@@ -40,9 +42,9 @@ def _policy(text: str, file: str) -> Policy:
     log_event("policy.loaded", file=file, persons=len(names.persons), sha256=hashlib.sha256(text.encode()).hexdigest()[:16])
     return Policy(
         directory=Directory(names.owners),
-        rules=tuple(_rule(node, names) for node in _items(top, "rules")),
-        approvals=tuple(_terms(node, names) for node in _items(top, "approvals")),
-        break_glass=tuple(_break_glass(node, names) for node in _items(top, "break_glass")),
+        rules=_require_own_names([(node, _rule(node, names)) for node in _items(top, "rules")]),
+        approvals=_require_own_names([(node, _terms(node, names)) for node in _items(top, "approvals")]),
+        break_glass=_require_own_names([(node, _break_glass(node, names)) for node in _items(top, "break_glass")]),
         names=names.persons,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         source=file,
@@ -69,6 +71,7 @@ class _Names:
     def _person(self, person: str, node: Node) -> None:
         members = node.members(("name", "accounts"), ("accounts",))
         _check_name(person, node)
+        _require_other(person, self.persons, node)
         self.persons[person] = members["name"].text() if "name" in members else person
         for item in members["accounts"].items():
             self._own(_account(item), Owner(person), item)
@@ -76,6 +79,7 @@ class _Names:
     def _service(self, service: str, node: Node) -> None:
         members = node.members(("owner", "accounts"), ("owner", "accounts"))
         _check_name(service, node)
+        _require_other(service, self.services, node)
         owner = self.person(members["owner"])
         self.services.append(service)
         for item in members["accounts"].items():
@@ -83,6 +87,7 @@ class _Names:
 
     def _group(self, group: str, node: Node) -> None:
         """Add a group: a list of persons, or a user group of Slack, whose members are looked up at each decision."""
+        _require_other(group, [*self.groups, *self.usergroups], node)
         if not isinstance(node.value, dict):
             self.groups[group] = frozenset(self.person(item) for item in node.items())
             return
@@ -122,7 +127,9 @@ class _Names:
         return frozenset({self.person(node)})
 
     def who(self, node: Node, special: tuple[str, ...]) -> frozenset[str]:
-        """Return everybody that a list names."""
+        """Return everybody that a list names. An empty list is refused: it would apply to nobody, without a word."""
+        if not list(node.items()):
+            raise node.error("an empty list names nobody: such a rule would never apply; name somebody, or take the rule out")
         return frozenset().union(*(self.members(item, special) for item in node.items()))
 
 
@@ -132,6 +139,8 @@ def _rule(node: Node, names: _Names) -> Rule:
         raise node.error("expected either 'allow' or 'deny'")
     verb = "allow" if "allow" in members else "deny"
     actions = frozenset(item.choice(RULED) for item in members[verb].items())
+    if not actions:
+        raise members[verb].error(f"an empty list: such a rule would never apply; say what it {verb}s, or take the rule out")
     who = names.who(members["who"], (ANYONE, UNMAPPED))
     if verb == "allow" and UNMAPPED in who and actions - {"diagnose"}:
         raise members["who"].error("an account without a person may diagnose only")
@@ -192,6 +201,23 @@ def _nonempty_list(members: Mapping[str, Node], key: str) -> list[Node]:
     if not found:
         raise members[key].error("an empty list covers nothing; leave the key out for everything")
     return found
+
+
+def _require_own_names(entries: Sequence[tuple[Node, _Entry]]) -> tuple[_Entry, ...]:
+    """Return the entries of a section. Two of one name are refused: a decision names the rule it rests on."""
+    seen: dict[str, str] = {}
+    for node, entry in entries:
+        if entry.name in seen:
+            raise node.error(f"another entry is named {entry.name!r} already ({seen[entry.name]}): a name is for one")
+        seen[entry.name] = node.where
+    return tuple(entry for _node, entry in entries)
+
+
+def _require_other(name: str, names: Iterable[str], node: Node) -> None:
+    """Refuse a name that differs from another one in case only: people would take the two for one."""
+    twin = next((other for other in names if other != name and other.casefold() == name.casefold()), "")
+    if twin:
+        raise node.error(f"{name!r} and {twin!r} differ in case only: people would take the two for one")
 
 
 def _items(top: Mapping[str, Node], key: str) -> list[Node]:

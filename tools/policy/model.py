@@ -48,7 +48,7 @@ class Rule:
     name: str
     is_allow: bool
     actions: frozenset[str]
-    who: frozenset[str]  # persons, `service:NAME`, `anyone` (every person), `unmapped`
+    who: frozenset[str]  # persons, `service:NAME`, `anyone` (every person; in a deny: everyone), `unmapped`
     scope: PolicyScope
     where: str
 

@@ -1,5 +1,8 @@
 """Holds the two keys of an installation: one signs orders, one the audit log. They are generated here and never shared."""
 
+import base64
+import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
     load_ssh_private_key,
 )
@@ -33,19 +37,41 @@ class ServerKeys:
 
 
 def open_keys(directory: Path) -> ServerKeys:
-    """Read the keys, or generate them at the first start.
+    """Read the keys, or generate both at the first start. One that is missing beside the other is never replaced in silence.
 
     Raises:
-        TrustError: `lax_mode` (others can read them, or a link), `key` (unreadable, or one key for both uses).
+        TrustError: `lax_mode` (others can read them, or a link), `key` (missing, unreadable, or one key for both uses).
     """
     private_directory(directory)
+    _require_both_or_none(directory)
     audit = _open(directory / AUDIT_FILE, PrivateFormat.PKCS8, lambda content: load_pem_private_key(content, None))
     orders = _open(directory / ORDER_FILE, PrivateFormat.OpenSSH, lambda content: load_ssh_private_key(content, None))
     if audit.private_bytes_raw() == orders.private_bytes_raw():
-        raise TrustError(
-            f"{directory}: the same key signs orders and the audit log; delete one file, and a new key is generated", reason="key"
-        )
+        message = f"the same key signs orders and the audit log; make another one for orders: {_how_to_make(directory)}"
+        raise TrustError(f"{directory}: {message}", reason="key")
     return ServerKeys(audit, orders, directory / ORDER_FILE)
+
+
+def _require_both_or_none(directory: Path) -> None:
+    """Refuse a lost key: hosts would take no order signed by a new one, and no log would hold for another."""
+    is_missing = {name: not os.path.lexists(directory / name) for name in (AUDIT_FILE, ORDER_FILE)}
+    if is_missing[AUDIT_FILE] and not is_missing[ORDER_FILE]:
+        message = "the audit key is missing, and the log holds with no other; put it back from a copy"
+        raise TrustError(f"{directory / AUDIT_FILE}: {message}", reason="key")
+    if is_missing[ORDER_FILE] and not is_missing[AUDIT_FILE]:
+        remedy = f"put it back from a copy, or make a new one and bring it to each host: {_how_to_make(directory)}"
+        raise TrustError(f"{directory / ORDER_FILE}: the key that signs orders is missing; {remedy}", reason="key")
+
+
+def _how_to_make(directory: Path) -> str:
+    return f"ssh-keygen -q -t ed25519 -N '' -C '' -f {directory / ORDER_FILE} (then `triagebook host rotate-key`)"
+
+
+def fingerprint(key: Ed25519PrivateKey) -> str:
+    """Return `SHA256:...` of the public key, as `ssh-keygen -l` shows it."""
+    encoded = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[1]
+    digest = hashlib.sha256(base64.b64decode(encoded)).digest()
+    return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
 def _open(path: Path, form: PrivateFormat, load: Callable[[bytes], object]) -> Ed25519PrivateKey:

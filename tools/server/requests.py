@@ -100,8 +100,8 @@ def _audit_show(service: FixService, actor: Actor, members: Members) -> Call:
 
 
 def _audit_verify(service: FixService, actor: Actor, members: Members) -> Call:
-    notes = members.list("checkpoints")
-    return lambda: to_plain(service.audit_verify(actor, notes))
+    notes, since = members.list("checkpoints"), members.integer("since", 0, MOST)
+    return lambda: to_plain(service.audit_verify(actor, notes, since))
 
 
 def _audit_repair(service: FixService, actor: Actor, members: Members) -> Call:

@@ -22,6 +22,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, TrustError
 from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
 from triagebook.tools.audit.event import AuditEvent
+from triagebook.tools.audit.seal import row_key_of
 from triagebook.tools.files import check_private, private_directory
 from triagebook.tools.fixes.approval_server import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Executor, Renderer
@@ -30,7 +31,7 @@ from triagebook.tools.inventory.names import Names
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Policy
-from triagebook.tools.server.keys import ServerKeys, open_keys
+from triagebook.tools.server.keys import ServerKeys, fingerprint, open_keys
 from triagebook.tools.server.listener import Listener
 from triagebook.tools.server.options import ANCHOR, DATABASE, KEYS, ServeOptions
 from triagebook.tools.server.peer import actor_of
@@ -79,7 +80,7 @@ def serve(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the keys
     private_directory(options.data)
     with _only_server(options.data), open_server(options, parts) as place:
-        _record(place.trust, "serve_join" if options.join else "serve_start")
+        _record(place, "serve_join" if options.join else "serve_start")
         place.service.sweep()
         listener = Listener(
             options.socket, options.socket_mode, _answer(place), _group(options.socket_group), is_person=_knows_person(place)
@@ -103,7 +104,7 @@ def serve(
             stopping.set()
             listener.close(options.patience_s)
             sweeper.join(options.patience_s)
-        _record(place.trust, "serve_stop")
+        _record(place, "serve_stop")
         log_event("server.stopped")
 
 
@@ -115,7 +116,7 @@ def open_server(options: ServeOptions, parts: Parts) -> Iterator[RunningServer]:
     check_private(options.data / DATABASE)
     url = options.database or f"sqlite:///{options.data / DATABASE}"
     migrate(url)
-    store = open_store(url, parts.step)
+    store = open_store(url, parts.step, row_key_of(keys.audit))
     try:
         checkpointer = _checkpointer(options, parts, store, keys)
         trust = ApprovalServer(
@@ -162,7 +163,8 @@ def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Serve
     checkpointer = Checkpointer(store, keys.audit, origin_of(keys), anchors, parts.clock)
     if options.join:
         checkpointer.join()
-    checkpointer.start()
+    if checkpointer.start().since:
+        threading.Thread(target=checkpointer.verify_whole, name="verify", daemon=True).start()
     return checkpointer
 
 
@@ -180,8 +182,10 @@ def _knows_person(place: RunningServer) -> Callable[[int], bool]:
     return lambda uid: look_up(uid, int(time.monotonic() // 60))  # accounts come and go
 
 
-def _record(trust: ApprovalServer, action: str) -> None:
+def _record(place: RunningServer, action: str) -> None:
+    trust, keys = place.trust, place.keys
     detail = {"policy": trust.policy.digest or "none", "executor": "yes" if trust.executor else "no", "uid": str(os.geteuid())}
+    detail |= {"audit_key": trust.checkpointer.vkey, "orders_key": fingerprint(keys.orders)}
     with trust.store.write(action) as transaction:
         audit_rows.append(transaction, AuditEvent(at=trust.clock(), action=action, outcome="ok", channel="server", detail=detail))
     trust.checkpointer.publish()

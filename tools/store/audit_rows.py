@@ -4,6 +4,7 @@ The index of a row comes from the one `tree_head` row, which is locked, read, an
 writers never get the same index, and a row never stands without the head that counts it.
 """
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.audit.anchors import sample
 from triagebook.tools.audit.event import (
     MAX_WORD,
     AuditEvent,
@@ -23,13 +25,15 @@ from triagebook.tools.audit.event import (
     is_copy,
     search_text,
 )
-from triagebook.tools.audit.merkle import decode_edge, leaf_hash
+from triagebook.tools.audit.merkle import Edge, decode_edge, leaf_hash
+from triagebook.tools.audit.seal import has_seal
 from triagebook.tools.store.database import Transaction
-from triagebook.tools.store.schema import audit, checkpoints, tree_head
-from triagebook.tools.store.triggers import append_only_suspended
+from triagebook.tools.store.schema import audit, checkpoints, signed_head, tree_head
+from triagebook.tools.store.triggers import suspend_append_only
 from triagebook.tools.times import to_micros
 
 PAGE = 1000
+HASHES = 50_000  # leaf hashes read at once
 # Built once: SQLAlchemy spends more on building a statement than SQLite on running it.
 _HEAD = select(tree_head.c.size, tree_head.c.edge, tree_head.c.last_leaf)
 _LOCKED_HEAD = _HEAD.with_for_update()
@@ -40,7 +44,7 @@ _SET_HEAD = update(tree_head).where(tree_head.c.id == 1)
 def append(transaction: Transaction, event: AuditEvent) -> int:
     """Append one event; its index. Call it last in a transaction: it holds the log's lock until the commit."""
     head = read_head(transaction, for_update=True)
-    leaf = encode(event, head.edge.size, head.last_leaf)
+    leaf = encode(event, head.edge.size, head.last_leaf, transaction.row_key)
     hashed = leaf_hash(leaf)
     edge = head.edge.append(hashed)
     row = {"idx": head.edge.size, "leaf": leaf.decode(), "leaf_hash": hashed, **_columns(columns_of(decode(leaf)[0]))}
@@ -83,6 +87,30 @@ def newest_rows(
     return [_row(item) for item in transaction.connection.execute(statement)]
 
 
+def events_of_fix(transaction: Transaction, fix_id: str) -> list[AuditEvent]:
+    """What the log says of a fix, in order, from its first row on, which is sought by its column.
+
+    Every row from there to the newest is looked at, not only what the column shows: each must follow the one before it and
+    have this server's seal, so that none of them can have been hidden or taken out. TrustError `audit_broken` otherwise.
+    """
+    where = audit.c.fix == search_text(fix_id, MAX_WORD)
+    first = transaction.connection.execute(select(audit.c.idx).where(where).order_by(audit.c.idx).limit(1)).scalar()
+    found, expected, previous = [], first, ""
+    for row in rows(transaction, first) if first is not None else ():
+        is_next = row.index == expected and (not previous or f'"previous":"{previous}"'.encode() in row.leaf)
+        if not is_next or not transaction.row_key.is_sealed(row.leaf):
+            if not previous and not has_seal(row.leaf):
+                return []  # of a release before seals: nothing counts that began then
+            message = f"audit log: row {expected} is not the one that was written; see `triagebook audit verify`"
+            raise TrustError(message, reason="audit_broken")
+        expected, previous = row.index + 1, leaf_hash(row.leaf).hex()
+        if fix_id.encode() in row.leaf and (event := decode(row.leaf)[0]).fix == fix_id:
+            found.append(event)
+    if first is not None and expected != read_head(transaction).edge.size:
+        raise TrustError("audit log: its newest rows are gone; see `triagebook audit verify`", reason="audit_broken")
+    return found
+
+
 def leaf_hashes(transaction: Transaction, start: int, stop: int) -> list[bytes]:
     """Stored leaf hashes with start <= index < stop, in order."""
     where = (audit.c.idx >= start) & (audit.c.idx < stop)
@@ -91,14 +119,43 @@ def leaf_hashes(transaction: Transaction, start: int, stop: int) -> list[bytes]:
 
 
 def add_checkpoint(transaction: Transaction, size: int, note: str, now: datetime) -> None:
-    """Keep a signed checkpoint; one of the same size stays as it is."""
+    """Keep a signed checkpoint for good; one of the same size stays as it is."""
     statement = transaction.insert(checkpoints).values(size=size, note=note, at=to_micros(now))
     transaction.connection.execute(statement.on_conflict_do_nothing())
 
 
-def checkpoint_notes(transaction: Transaction) -> list[str]:
-    """Every checkpoint kept, smallest first."""
-    return list(transaction.connection.execute(select(checkpoints.c.note).order_by(checkpoints.c.size)).scalars())
+def set_signed_head(transaction: Transaction, edge: Edge, note: str) -> None:
+    """Keep the newest checkpoint and the edge of its tree, unless another server kept a newer one."""
+    values = {"size": edge.size, "edge": edge.encode(), "note": note}
+    insert_it = transaction.insert(signed_head).values(id=1, **values)
+    is_newer = signed_head.c.size < edge.size
+    transaction.connection.execute(insert_it.on_conflict_do_update(index_elements=["id"], set_=values, where=is_newer))
+
+
+def checkpoint_notes(transaction: Transaction, most: int = sys.maxsize) -> list[str]:
+    """The checkpoints kept, smallest first; at most about so many, evenly spread, the newest among them."""
+    statement = select(checkpoints.c.note).order_by(checkpoints.c.size).execution_options(yield_per=PAGE)
+    kept = sample(transaction.connection.execute(statement).scalars(), most)
+    newest = transaction.connection.execute(select(signed_head.c.note)).scalar()
+    return kept if not newest or newest in kept[-1:] else [*kept, newest]
+
+
+def read_signed_head(transaction: Transaction) -> tuple[Edge, str] | None:
+    """The newest checkpoint's edge and note as they were kept; the caller compares the roots. None: they are not there."""
+    row = transaction.connection.execute(select(signed_head.c.size, signed_head.c.edge, signed_head.c.note)).one_or_none()
+    try:
+        return (decode_edge(row.size, bytes(row.edge)), row.note) if row is not None else None
+    except ValueError:
+        return None
+
+
+def stored_edge(transaction: Transaction, size: int) -> Edge:
+    """The edge of the tree over the first `size` stored leaf hashes."""
+    edge = Edge()
+    for start in range(0, size, HASHES):
+        for hashed in leaf_hashes(transaction, start, min(size, start + HASHES)):
+            edge = edge.append(hashed)
+    return edge
 
 
 def repair_columns(transaction: Transaction) -> list[int]:
@@ -108,7 +165,7 @@ def repair_columns(transaction: Transaction) -> list[int]:
     """
     read_head(transaction, for_update=True)
     repaired = []
-    with append_only_suspended(transaction.connection):
+    with suspend_append_only(transaction.connection):
         for row in rows(transaction):
             try:
                 event = decode(row.leaf)[0]

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
+from triagebook.tools.audit.seal import FOREIGN, RowKey
 from triagebook.tools.log import log_event
 
 BUSY_S = 30
@@ -29,6 +30,7 @@ class Transaction:
     """A transaction in progress; only the modules of this package look inside."""
 
     connection: Connection
+    row_key: RowKey = FOREIGN
     committed: list[Callable[[], None]] = field(default_factory=list)
 
     def after_commit(self, action: Callable[[], None]) -> None:
@@ -51,10 +53,13 @@ class Transaction:
 
 
 class Store:
-    """One database. `step` is told before and after each commit (a test kills the process there)."""
+    """One database. `step` is told before and after each commit (a test kills the process there).
 
-    def __init__(self, engine: Engine, step: Step = lambda _name: None) -> None:
-        self._engine = engine
+    `row_key` seals audit rows and votes; what is written without the server's key counts for nothing.
+    """
+
+    def __init__(self, engine: Engine, step: Step = lambda _name: None, row_key: RowKey = FOREIGN) -> None:
+        self._engine, self._row_key = engine, row_key
         self._step = step
         self._one_writer = _WriterQueue() if engine.dialect.name == "sqlite" else None
 
@@ -64,13 +69,16 @@ class Store:
         return self._engine.dialect.name
 
     @contextmanager
-    def write(self, name: str = "write", *, is_urgent: bool = False) -> Iterator[Transaction]:
+    def write(self, name: str = "write", *, is_urgent: bool = False, is_synced: bool = True) -> Iterator[Transaction]:
         """A transaction that commits at the end of the block, or not at all. TrustError when the database fails.
 
-        Where only one can write at a time, an urgent one is next; it must be short, and there must be few.
+        Where only one can write at a time, an urgent one is next; it must be short, and there must be few. One that need
+        not outlive a crash of the database's machine, because another file has it, need not wait for the disk.
         """
         if self._one_writer is None:
             with self._transaction(name) as transaction:
+                if not is_synced:
+                    transaction.connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield transaction
             return
         with self._one_writer.hold(is_urgent=is_urgent), self._transaction(name) as transaction:
@@ -81,7 +89,7 @@ class Store:
         """A consistent view; nothing is written."""
         level = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
         with _database_errors(), self._engine.connect().execution_options(**level) as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, self._row_key)
             connection.rollback()
 
     def beside(self, name: str, table: Table) -> "Store":
@@ -92,7 +100,7 @@ class Store:
         if self.dialect != "sqlite":
             return self
         path = Path(self._engine.url.database or "").with_name(name)
-        made = Store(_sqlite_engine(URL.create("sqlite", database=str(path))), self._step)
+        made = Store(_sqlite_engine(URL.create("sqlite", database=str(path))), self._step, self._row_key)
         with made.write("create") as transaction:
             transaction.connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
@@ -125,7 +133,7 @@ class Store:
     def _transaction(self, name: str) -> Iterator[Transaction]:
         with _database_errors(), self._engine.connect().execution_options(is_write=True) as connection:
             with connection.begin():
-                transaction = Transaction(connection)
+                transaction = Transaction(connection, self._row_key)
                 yield transaction
                 self._step(f"{name}.before_commit")
             self._step(f"{name}.after_commit")
@@ -176,13 +184,13 @@ def _database_errors() -> Iterator[None]:
         raise TrustError(f"database: {error}", reason="database") from error
 
 
-def open_store(url: str, step: Step = lambda _name: None) -> Store:
+def open_store(url: str, step: Step = lambda _name: None, row_key: RowKey = FOREIGN) -> Store:
     """Open `sqlite:///FILE` or `postgresql+psycopg://...`; the schema must be there (`migrate`).
 
     Raises:
         TrustError: another database, or it cannot be reached.
     """
-    return Store(open_engine(url), step)
+    return Store(open_engine(url), step, row_key)
 
 
 def open_engine(url: str) -> Engine:

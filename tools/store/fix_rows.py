@@ -4,6 +4,7 @@ No function here moves a fix without an event, and none moves it where `tools.fi
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -106,6 +107,7 @@ def add_vote(transaction: Transaction, fix_id: str, vote: Vote) -> bool:
     """Record a person's vote. False: that person voted before."""
     row = {"fix_id": fix_id, "person": vote.person, "account": vote.account, "is_yes": vote.is_yes}
     rest = {"plan_digest": vote.plan_digest, "at": to_micros(vote.at), "break_glass": vote.break_glass}
+    rest["seal"] = transaction.row_key.seal(*_vote_members(fix_id, vote))
     statement = transaction.insert(votes).values(**row, **rest).on_conflict_do_nothing()
     return transaction.connection.execute(statement.returning(votes.c.person)).first() is not None
 
@@ -113,7 +115,12 @@ def add_vote(transaction: Transaction, fix_id: str, vote: Vote) -> bool:
 def votes_of(transaction: Transaction, fix_id: str) -> tuple[Vote, ...]:
     """The votes on a fix, in the order they came."""
     rows = transaction.connection.execute(select(votes).where(votes.c.fix_id == fix_id).order_by(votes.c.at))
-    return tuple(Vote(row.person, row.account, row.is_yes, row.plan_digest, from_micros(row.at), row.break_glass) for row in rows)
+    return tuple(_vote(transaction, row) for row in rows)
+
+
+def fix_ids(transaction: Transaction) -> list[str]:
+    """The id of every fix there is."""
+    return list(transaction.connection.execute(select(fixes.c.id).order_by(fixes.c.id)).scalars())
 
 
 def take_lock(transaction: Transaction, lock: HostLock) -> HostLock | None:
@@ -183,6 +190,18 @@ def _as_text(sought: str) -> str:
 def _free(transaction: Transaction, fix: Fix) -> None:
     where = (host_locks.c.lock == fix.lock) & (host_locks.c.fix_id == fix.id)
     transaction.connection.execute(delete(host_locks).where(where))
+
+
+def _vote(transaction: Transaction, row: Row[Any]) -> Vote:
+    vote = Vote(row.person, row.account, bool(row.is_yes), row.plan_digest, from_micros(row.at), row.break_glass)
+    is_genuine = transaction.row_key.is_seal(row.seal, *_vote_members(row.fix_id, vote))
+    return replace(vote, is_genuine=is_genuine, is_of_old=not row.seal)
+
+
+def _vote_members(fix_id: str, vote: Vote) -> tuple[str, ...]:
+    """All that a vote says, and on which fix; every one of them text."""
+    said = "yes" if vote.is_yes else "no"
+    return "vote", fix_id, vote.person, vote.account, said, vote.plan_digest, str(to_micros(vote.at)), vote.break_glass
 
 
 def _fix(row: Row[Any]) -> Fix:

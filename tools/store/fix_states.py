@@ -50,6 +50,8 @@ class Vote:
     plan_digest: str
     at: datetime
     break_glass: str = ""
+    is_genuine: bool = False  # as it was read: sealed by the server's key, and nothing of it changed since
+    is_of_old: bool = False  # of a release that did not seal
 
 
 @dataclass(frozen=True)

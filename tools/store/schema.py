@@ -68,6 +68,7 @@ votes = Table(
     Column("plan_digest", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("break_glass", Text, nullable=False),
+    Column("seal", String(64), nullable=False),  # by the server's key, over all the rest; empty: of a release before seals
 )
 
 host_locks = Table(
@@ -113,6 +114,17 @@ checkpoints = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("note", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# The newest checkpoint, with the edge of its tree, so that a start can begin there. Not trusted: the roots must be the same.
+signed_head = Table(
+    "signed_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("edge", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
 )
 
 refusals = Table(

@@ -1,12 +1,20 @@
-"""What SQL itself refuses: changing or removing an audit row, a gap, a shrinking tree, another plan for a fix.
+"""What SQL itself refuses: changing or removing an audit row, a gap, a shrinking tree, another plan for a fix, a move that
+the table of moves does not have, a vote without a seal or on a plan that is not open, a row without a seal.
 
-They stop mistakes and casual edits. Who owns the database can drop them: that is what the signed checkpoints are for.
+They stop mistakes and casual edits. Who owns the database can drop them: that is what seals and signed checkpoints are for.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import DDL, Connection, MetaData, event
+from triagebook.tools.store.fix_states import MOVES
+
+_MOVES = ", ".join(sorted(f"'{before} {after}'" for before, moves in MOVES.items() for after in moves))
+_OPEN_PLAN = (
+    "(SELECT 1 FROM fixes WHERE id = NEW.fix_id AND state = 'proposed' AND plan_digest = NEW.plan_digest"
+    " AND (requester <> NEW.person OR NEW.break_glass <> ''))"
+)
 
 _SQLITE = (
     "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
@@ -25,6 +33,17 @@ _SQLITE = (
     " OR NEW.requester IS NOT OLD.requester OR NEW.expires_at IS NOT OLD.expires_at"
     " BEGIN SELECT RAISE(ABORT, 'a fix keeps its plan'); END",
     "CREATE TRIGGER votes_no_update BEFORE UPDATE ON votes BEGIN SELECT RAISE(ABORT, 'a vote stands'); END",
+    "CREATE TRIGGER fixes_begin_proposed BEFORE INSERT ON fixes WHEN NEW.state IS NOT 'proposed'"
+    " BEGIN SELECT RAISE(ABORT, 'a fix begins as proposed'); END",
+    "CREATE TRIGGER fixes_move_by_the_table BEFORE UPDATE ON fixes"
+    f" WHEN NEW.state IS NOT OLD.state AND OLD.state || ' ' || NEW.state NOT IN ({_MOVES})"
+    " BEGIN SELECT RAISE(ABORT, 'no such move of a fix'); END",
+    "CREATE TRIGGER fixes_no_delete BEFORE DELETE ON fixes BEGIN SELECT RAISE(ABORT, 'a fix stays'); END",
+    "CREATE TRIGGER votes_on_an_open_plan BEFORE INSERT ON votes WHEN length(NEW.seal) <> 64 OR NOT EXISTS"
+    f" {_OPEN_PLAN} BEGIN SELECT RAISE(ABORT, 'no such vote'); END",
+    "CREATE TRIGGER votes_no_delete BEFORE DELETE ON votes BEGIN SELECT RAISE(ABORT, 'a vote stands'); END",
+    'CREATE TRIGGER audit_sealed BEFORE INSERT ON audit WHEN instr(NEW.leaf, \'"seal":"\') = 0'
+    " BEGIN SELECT RAISE(ABORT, 'audit rows are sealed'); END",
 )
 _POSTGRESQL = (
     "CREATE FUNCTION triagebook_refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -46,6 +65,18 @@ _POSTGRESQL = (
     " OR NEW.id IS DISTINCT FROM OLD.id OR NEW.requester IS DISTINCT FROM OLD.requester"
     " OR NEW.expires_at IS DISTINCT FROM OLD.expires_at) EXECUTE FUNCTION triagebook_refuse()",
     "CREATE TRIGGER votes_no_update BEFORE UPDATE ON votes FOR EACH ROW EXECUTE FUNCTION triagebook_refuse()",
+    "CREATE FUNCTION triagebook_vote_on_an_open_plan() RETURNS trigger LANGUAGE plpgsql AS"
+    f" $$ BEGIN IF length(NEW.seal) <> 64 OR NOT EXISTS {_OPEN_PLAN}"
+    " THEN RAISE EXCEPTION 'no such vote'; END IF; RETURN NEW; END $$",
+    "CREATE TRIGGER fixes_begin_proposed BEFORE INSERT ON fixes FOR EACH ROW"
+    " WHEN (NEW.state IS DISTINCT FROM 'proposed') EXECUTE FUNCTION triagebook_refuse()",
+    "CREATE TRIGGER fixes_move_by_the_table BEFORE UPDATE ON fixes FOR EACH ROW WHEN (NEW.state IS DISTINCT FROM OLD.state"
+    f" AND OLD.state || ' ' || NEW.state NOT IN ({_MOVES})) EXECUTE FUNCTION triagebook_refuse()",
+    "CREATE TRIGGER fixes_no_delete BEFORE DELETE OR TRUNCATE ON fixes FOR EACH STATEMENT EXECUTE FUNCTION triagebook_refuse()",
+    "CREATE TRIGGER votes_on_an_open_plan BEFORE INSERT ON votes FOR EACH ROW EXECUTE FUNCTION triagebook_vote_on_an_open_plan()",
+    "CREATE TRIGGER votes_no_delete BEFORE DELETE OR TRUNCATE ON votes FOR EACH STATEMENT EXECUTE FUNCTION triagebook_refuse()",
+    "CREATE TRIGGER audit_sealed BEFORE INSERT ON audit FOR EACH ROW"
+    ' WHEN (position(\'"seal":"\' in NEW.leaf) = 0) EXECUTE FUNCTION triagebook_refuse()',
 )
 _FIRST_HEAD = {
     "sqlite": "INSERT INTO tree_head (id, size, edge, last_leaf) VALUES (1, 0, x'', x'')",
@@ -62,7 +93,7 @@ def attach_triggers(metadata: MetaData) -> None:
 
 
 @contextmanager
-def append_only_suspended(connection: Connection) -> Iterator[None]:
+def suspend_append_only(connection: Connection) -> Iterator[None]:
     """Let this transaction update audit rows until the block ends. Nobody else sees the table without its trigger."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ALTER TABLE audit DISABLE TRIGGER audit_no_change")

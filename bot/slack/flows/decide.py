@@ -120,11 +120,11 @@ class DecideFlow:
             if meaning.does in {names.APPROVE, names.APPLY}:
                 fixes.apply(actor, meaning.fix)
             elif meaning.does == names.REVERT:
-                fixes.revert(actor, meaning.fix, why)
+                fixes.revert(actor, meaning.fix, why, delivery.key)
             elif meaning.does == names.PERSIST:
-                fixes.persist(actor, meaning.fix, why)
+                fixes.persist(actor, meaning.fix, why, delivery.key)
             else:
-                fixes.propose(actor, self._anew(delivery, meaning))
+                fixes.propose(actor, self._anew(delivery, meaning), delivery.key)
         except TrustError:
             raise
         except TriagebookError as error:

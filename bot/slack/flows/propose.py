@@ -92,7 +92,7 @@ class ProposeFlow:
             proposal = Proposal(
                 run.host, offer.id, run.runbook, run.inputs, dict(draft.parameters or {}), offer.culprit, draft.reason
             )
-            fix = context.fixes.propose(delivery.actor, proposal)
+            fix = context.fixes.propose(delivery.actor, proposal, delivery.key)
         except TrustError:
             raise
         except TriagebookError as error:

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Store
-from triagebook.tools.store.fix_states import Fix, HostLock, State
+from triagebook.tools.store.fix_states import MOVES, Fix, HostLock, State
 from triagebook.tools.store.schema import fixes
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -36,12 +36,24 @@ def fix(fix_id: str = "F-1", host: str = "web-01") -> Fix:
     )
 
 
+def way_to(state: State) -> list[State]:
+    """A way along the table of moves: SQL refuses any other."""
+    ways: list[list[State]] = [["proposed"]]
+    while ways[0][-1] != state:
+        ways += [[*ways[0], after] for after in sorted(MOVES[ways[0][-1]]) if after not in ways[0]]
+        del ways[0]
+    return ways[0][1:]
+
+
 def stored(store: Store, fix_id: str = "F-1", state: State = "proposed", **values: object) -> Fix:
     """A fix put straight into a state."""
     fresh = fix(fix_id)
     with store.write() as transaction:
         fix_rows.add(transaction, fresh, event("propose", fix=fix_id))
-        transaction.connection.execute(update(fixes).where(fixes.c.id == fix_id).values(state=state, **values))
+        for step in way_to(state):
+            transaction.connection.execute(update(fixes).where(fixes.c.id == fix_id).values(state=step))
+        if values:
+            transaction.connection.execute(update(fixes).where(fixes.c.id == fix_id).values(**values))
     return replace(fresh, state=state)
 
 

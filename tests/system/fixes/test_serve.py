@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, UsageError
 from triagebook.tools.server.client import ask
+from triagebook.tools.server.keys import open_keys
 from triagebook.tools.server.peer import actor_of
 
 from tests.hang import GUARD_S
@@ -159,6 +161,12 @@ def _cut_anchor(directory: Path) -> None:
 
 
 def _other_key(directory: Path) -> None:
+    other = open_keys(directory / "other")
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (directory / "data" / "keys" / "audit.key").write_bytes(other.audit.private_bytes(*form))
+
+
+def _lost_key(directory: Path) -> None:
     (directory / "data" / "keys" / "audit.key").unlink()
 
 
@@ -173,6 +181,7 @@ def _other_key(directory: Path) -> None:
         (_wrong_policy, "refused policy: {0}/policy.yaml:16: rules[0].deny[0]: unknown word 'propse' (did you mean 'propose'?)"),
         (_cut_anchor, "refused audit_broken: audit log: the database has checkpoints, but no anchor has any"),
         (_other_key, "refused audit_broken: audit log: checkpoint: not signed by"),
+        (_lost_key, "refused key: {0}/data/keys/audit.key: the audit key is missing"),
     ],
 )
 def test_it_does_not_start_on_what_cannot_be_trusted(stopped: Path, starter: Starter, spoil: object, says: str) -> None:

@@ -13,6 +13,7 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
 from triagebook.tools.audit.anchors import FileAnchor
 from triagebook.tools.audit.event import AuditEvent, decode
+from triagebook.tools.audit.seal import row_key_of
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.fixes.approval_server import SILENT, ApprovalServer
 from triagebook.tools.fixes.interfaces import Diagnoser, Ending, Execution
@@ -30,6 +31,16 @@ from tests.system.fixes import policies, samples
 
 from .samples import NOW
 
+TRIGGERS = (
+    "fixes_keep_their_plan",
+    "fixes_begin_proposed",
+    "fixes_move_by_the_table",
+    "fixes_no_delete",
+    "votes_no_update",
+    "votes_on_an_open_plan",
+    "votes_no_delete",
+    "audit_sealed",
+)
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 
 
@@ -171,7 +182,7 @@ class World:
         """What the owner of the database can do, triggers or not."""
         with self.store.write() as transaction:
             connection = transaction.connection
-            for name in ("fixes_keep_their_plan", "votes_no_update"):
+            for name in TRIGGERS:
                 suffix = "" if self.store.dialect == "sqlite" else " ON " + name.split("_", 1)[0]
                 connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}{suffix}")
             for statement in statements:
@@ -202,7 +213,7 @@ def build(
 ) -> World:
     """A world on a database that may be new."""
     open_current(url)
-    store, clock = open_store(url, step), clock or Clock()
+    store, clock = open_store(url, step, row_key_of(KEY)), clock or Clock()
     effects = directory / "effects"
     effects.mkdir(exist_ok=True)
     checkpointer = Checkpointer(store, KEY, "triagebook.example", [FileAnchor(directory / f"anchor-{instance}")], clock)

@@ -78,6 +78,23 @@ def test_the_cards_of_a_plan_are_not_doubled_by_a_kill_and_can_be_decided_on(tmp
         assert len([item for item in channels.thread(card) if fix in item["text"]]) == 1
 
 
+def test_a_form_of_slack_that_was_sent_to_a_dying_server_proposes_once(tmp_path: Path, through: Gate) -> None:
+    channels = Channels(through)
+    with replica(tmp_path, through, token=WITH_HISTORY) as doomed:
+        doomed.driver.command("ann", "web-02")
+        card = channels.card("incidents", "CAUSE FOUND · web-02")
+        doomed.driver.click("ann", card, names.PROPOSE)
+        view = form(through, names.PROPOSE_VIEW)
+        (tmp_path / "die").write_text("propose.after_commit")
+        with contextlib.suppress(ConnectionError):  # it may die before it has answered
+            doomed.driver.submit("ann", view, wish())
+        assert doomed.process.wait(60) == -9
+    (tmp_path / "die").unlink()
+    with replica(tmp_path, through, token=WITH_HISTORY):
+        channels.card("approvals", "APPROVAL NEEDED: web-02", 120)
+        assert len(channels.messages("approvals")) == 1
+
+
 def test_what_was_posted_though_the_answer_was_lost_is_not_posted_again(reading: SlackWorld) -> None:
     reading.gate.lost["chat.postMessage"] = 3
     reading.driver.command("ann", "web-03")

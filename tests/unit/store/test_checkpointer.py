@@ -9,6 +9,7 @@ from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.anchors import FileAnchor, SyslogAnchor
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.audit.note import Checkpoint, verify
+from triagebook.tools.audit.seal import row_key_of
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Store, open_store
@@ -24,7 +25,7 @@ Make = Callable[[], Checkpointer]
 def store(tmp_path: Path) -> Iterator[Store]:
     url = f"sqlite:///{tmp_path / 'triagebook.db'}"
     open_current(url)
-    opened = open_store(url)
+    opened = open_store(url, row_key=row_key_of(KEY))
     yield opened
     opened.close()
 
@@ -67,6 +68,7 @@ def rewind(store: Store, size: int) -> None:
         store,
         f"DELETE FROM audit WHERE idx >= {size}",
         f"DELETE FROM checkpoints WHERE size > {size}",
+        "DELETE FROM signed_head",
         f"UPDATE tree_head SET size = {size}, edge = x'{edge.encode().hex()}', last_leaf = x'{hashes[-1].hex()}'",
     )
 
