@@ -135,6 +135,7 @@ ADVICE: Mapping[str, RefusalAdvice] = {
         "Use a runbook that is installed; `triagebook runbook list` names them.", tool="list_runbooks"
     ),
     "unknown_case": RefusalAdvice("Use a recorded case of an installed runbook, as the message names them."),
+    "check": _person("Correct the name of the check under accept_unknown, as the message has it."),
     "input": RefusalAdvice("Use the inputs that this runbook takes; `triagebook runbook show` lists them.", tool="list_runbooks"),
     "plan": RefusalAdvice(
         "Diagnose the host again and choose from what is offered now, with values inside the bounds it gives. Name the culprit "
