@@ -96,8 +96,8 @@ def test_a_pipe_is_no_anchor(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [1, 2, 5])
 def test_an_anchor_that_was_cut_stops_the_start_of_the_only_server(tmp_path: Path, left: int) -> None:
     world = build(f"sqlite:///{tmp_path / 'triagebook.db'}", tmp_path)
-    for number in range(8):
-        world.propose(host=f"web-{number}")
+    for number in range(1, 9):
+        world.propose(host=f"web-0{number}")
     path = tmp_path / "anchor-one"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:left]))
     with pytest.raises(TrustError, match="ends before the database") as broken:
@@ -114,8 +114,8 @@ def test_an_anchor_behind_another_replica_is_reported_and_no_reason_not_to_start
     one = build(database_url, tmp_path)
     one.propose()
     two = _join(database_url, tmp_path)
-    for number in range(3):
-        two.propose(host=f"web-{number}")
+    for number in range(1, 4):
+        two.propose(host=f"web-0{number}")
     report = one.trust.checkpointer.start()
     assert [warning.kind for warning in report.warnings] == ["anchor"]
     one.store.close()
