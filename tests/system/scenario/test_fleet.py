@@ -94,8 +94,10 @@ def test_one_table_tells_of_all_of_them(triagebook: Triagebook, site: Site) -> N
     names = list(site.servers)[:30]
     run = triagebook("diagnose", *names, "no.such.host.invalid", "-F", str(site.config))
     assert run.status == 4
-    assert "UNREACHABLE" in run.out.splitlines()[0]
-    assert sum(int(line.split()[0]) for line in run.out.splitlines() if line.split() and line.split()[0].isdigit()) == 31
+    table, _, rest = run.out.partition("\n\n")
+    assert "UNREACHABLE  no address for this name" in table
+    assert sum(int(line.split()[0]) for line in table.splitlines() if line.split()[0].isdigit()) == 31
+    assert rest.startswith("31 hosts: ")
 
 
 def with_silent(site: Site, port: int, folder: Path, count: int) -> tuple[Path, list[str]]:
