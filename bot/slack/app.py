@@ -86,7 +86,7 @@ def _hosts(context: SlackContext) -> Callable[..., None]:
     def listener(ack: Ack, body: dict[str, Any]) -> None:
         typed, actor = str(body.get("value") or "").lower(), of.actor_of(body)
         like = sorted(name for name in context.names.inventory.hosts if typed in name.lower())
-        seen = (name for name in islice(like, MOST_JUDGED) if view.may_see(context.trust, actor, name, ""))
+        seen = (name for name in islice(like, MOST_JUDGED) if view.may_see(context.approval_server, actor, name, ""))
         ack(views.host_options(list(islice(seen, MOST_OPTIONS))))
 
     return listener

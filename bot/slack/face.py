@@ -55,7 +55,7 @@ class Face:
 
     def start(self) -> None:
         """Start all parts; Slack need not be reachable."""
-        self.context.trust.groups.directory = UserGroups(self.context)
+        self.context.approval_server.groups.directory = UserGroups(self.context)
         self.sender.start()
         self.follower.start()
         self.inbox.worker.start()
@@ -68,7 +68,7 @@ class Face:
     def stop(self) -> None:
         """Stop in order: first take nothing new, then end running work, then stop updating cards."""
         self._stopping.set()
-        self.context.trust.groups.directory = None
+        self.context.approval_server.groups.directory = None
         for thread in self._threads:
             thread.join(10)
         self.inbox.worker.stop()
@@ -100,7 +100,7 @@ class Face:
     def _remember_groups(self) -> None:
         """Refresh group members from time to time, for display only. Each decision looks them up itself."""
         while True:
-            self.context.trust.groups.refresh(self.context.trust.policy)
+            self.context.approval_server.groups.refresh(self.context.approval_server.policy)
             self.follower.wake()
             if self._stopping.wait(REFRESH_S):
                 return
@@ -125,12 +125,12 @@ def build(
     place: RunningServer, hosts: Hosts, settings: SlackSettings, credentials: Credentials, asker: Asker | None = None
 ) -> Face:
     """Build the parts without starting them. Without an asker, this process diagnoses hosts itself."""
-    trust = place.trust
+    server = place.approval_server
     client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=_tls(credentials))
-    sender = Sender(trust.store, trust.clock, client)
+    sender = Sender(server.store, server.clock, client)
     context = SlackContext(
         place.service,
-        trust,
+        server,
         hosts.service,
         hosts.names,
         settings,
@@ -143,7 +143,7 @@ def build(
     propose = ProposeFlow(context, follower, modals)
     diagnose = DiagnoseFlow(context, Storm(context))
     work = Dispatcher(context, diagnose, DecideFlow(context, follower, modals), propose, HomeFlow(context), modals)
-    inbox = inboxes.build(trust.store, trust.clock, f"{trust.instance}.slack", work.do, work.on_defect)
+    inbox = inboxes.build(server.store, server.clock, f"{server.instance}.slack", work.do, work.on_defect)
     app = listeners.build(context, credentials.signing_secret, inbox.accept, propose.problems)
     return Face(context, app, inbox, sender, follower, work, SignatureVerifier(credentials.signing_secret or "-"))
 

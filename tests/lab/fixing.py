@@ -176,4 +176,6 @@ def prepared(
     inventory.write_text(f"hosts: [{machine.alias()}]\n")
     built = replace(parts(hosts_of(installed.config, inventory), installed.fix_config, layout.FIXER), step=step)
     with open_server(options, built) as place:
-        yield Fixing(machine, place.service, place.trust, machine.alias(), options, installed.fix_config, installed.install)
+        yield Fixing(
+            machine, place.service, place.approval_server, machine.alias(), options, installed.fix_config, installed.install
+        )

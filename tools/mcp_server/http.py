@@ -86,7 +86,7 @@ def build_application(
 ) -> tuple[CheckedServer, Starlette]:
     """Build the server and its ASGI application."""
     caller, settings = _callers(options, running)
-    runner = DiagnosisRunner(service, PolicyPermission(running.trust), names, default_runbook)
+    runner = DiagnosisRunner(service, PolicyPermission(running.approval_server), names, default_runbook)
     server = build(McpParts(caller, runner, LocalBackend(running.service), settings=settings))
     return server, application(server, options)
 
@@ -151,7 +151,7 @@ def _callers(options: HttpOptions, running: RunningServer) -> tuple[GetCaller, d
 
     def record_refusals(counts: Mapping[str, int]) -> None:
         try:
-            view.record_strangers(running.trust, counts.items(), CHANNEL)
+            view.record_strangers(running.approval_server, counts.items(), CHANNEL)
         except TriagebookError:  # the log is broken: the server says so at every decision
             return
 

@@ -26,14 +26,14 @@ Context = Mapping[str, object]
 class Metrics(logging.Handler):
     """Counts events as a log handler, and renders all metrics."""
 
-    def __init__(self, trust: ApprovalServer, ready: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, server: ApprovalServer, ready: Callable[[], Mapping[str, str]]) -> None:
         """Take `ready`, which returns `ok` or a reason code for each check."""
         super().__init__()
         disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter, which nobody asks for
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        registry.register(_State(trust, ready))
+        registry.register(_State(server, ready))
         self._requests = Counter("triagebook_requests", "Requests answered", ("channel", "action", "outcome"), registry=registry)
         self._decisions = Counter(
             "triagebook_decisions", "Decisions of the policy", ("asked", "allowed", "reason"), registry=registry
@@ -117,8 +117,8 @@ class Metrics(logging.Handler):
 class _State(Collector):
     """Reads the present state at each scrape: readiness, and the database's content if it answers."""
 
-    def __init__(self, trust: ApprovalServer, ready: Callable[[], Mapping[str, str]]) -> None:
-        self._trust, self._ready = trust, ready
+    def __init__(self, server: ApprovalServer, ready: Callable[[], Mapping[str, str]]) -> None:
+        self._server, self._ready = server, ready
 
     def collect(self) -> Iterator[Metric]:
         found = self._ready()
@@ -128,7 +128,7 @@ class _State(Collector):
         yield ready
         with contextlib.suppress(TrustError):
             if found.get("database") == OK:
-                yield from self._figures(read_figures(self._trust.store))
+                yield from self._figures(read_figures(self._server.store))
 
     def _figures(self, figures: Figures) -> Iterator[Metric]:
         states = GaugeMetricFamily("triagebook_fixes", "Fixes by state", labels=("state",))
@@ -141,7 +141,7 @@ class _State(Collector):
             "triagebook_audit_checkpoint_rows", "Rows that the newest checkpoint covers", figures.checkpoint_rows
         )
         if figures.checkpoint_at is not None:
-            age = (self._trust.clock() - figures.checkpoint_at).total_seconds()
+            age = (self._server.clock() - figures.checkpoint_at).total_seconds()
             yield GaugeMetricFamily("triagebook_audit_checkpoint_age_seconds", "Age of the newest checkpoint", age)
 
 

@@ -21,11 +21,11 @@ KEPT_S = 1.0  # however often it is asked, it looks once a second
 class Readiness:
     """Runs the checks on demand, one run at a time. A check that does not end counts as failed."""
 
-    def __init__(self, trust: ApprovalServer, keys: ServerKeys, key_folder: Path, has_policy_file: bool) -> None:
-        self._trust, self._keys, self._key_folder, self._has_policy_file = trust, keys, key_folder, has_policy_file
+    def __init__(self, server: ApprovalServer, keys: ServerKeys, key_folder: Path, has_policy_file: bool) -> None:
+        self._server, self._keys, self._key_folder, self._has_policy_file = server, keys, key_folder, has_policy_file
         self._checks: Mapping[str, Callable[[], None]] = {
-            "database": trust.store.probe,
-            "audit_log": trust.checkpointer.check,
+            "database": server.store.probe,
+            "audit_log": server.checkpointer.check,
             "policy": self._check_policy,
             "keys": self._check_keys,
         }
@@ -69,7 +69,7 @@ class Readiness:
         self._before = dict(said)
 
     def _check_policy(self) -> None:
-        if self._has_policy_file and not self._trust.policy.is_configured:
+        if self._has_policy_file and not self._server.policy.is_configured:
             raise TrustError("a policy file was given, but no policy is loaded", reason="policy")
 
     def _check_keys(self) -> None:

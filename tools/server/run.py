@@ -63,7 +63,7 @@ class RunningServer:
     """A running approval server and its keys."""
 
     service: FixService
-    trust: ApprovalServer
+    approval_server: ApprovalServer
     keys: ServerKeys
 
 
@@ -95,7 +95,7 @@ def serve(
             for face in beside:
                 faces.enter_context(face(place))
             _tell_systemd("READY=1")
-            log_event("server.ready", socket=str(options.socket), policy=place.trust.policy.digest[:16] or "none")
+            log_event("server.ready", socket=str(options.socket), policy=place.approval_server.policy.digest[:16] or "none")
             ready()
             listener.run()
         finally:
@@ -119,7 +119,7 @@ def open_server(options: ServeOptions, parts: Parts) -> Iterator[RunningServer]:
     store = open_store(url, parts.step, row_key_of(keys.audit))
     try:
         checkpointer = _checkpointer(options, parts, store, keys)
-        trust = ApprovalServer(
+        server = ApprovalServer(
             store=store,
             policy=policy,
             checkpointer=checkpointer,
@@ -133,7 +133,7 @@ def open_server(options: ServeOptions, parts: Parts) -> Iterator[RunningServer]:
             step=parts.step,
             names=parts.names,
         )
-        yield RunningServer(FixService(trust), trust, keys)
+        yield RunningServer(FixService(server), server, keys)
     finally:
         store.close()
 
@@ -177,18 +177,18 @@ def _knows_person(place: RunningServer) -> Callable[[int], bool]:
 
     @lru_cache(maxsize=4096)
     def look_up(uid: int, _minute: int) -> bool:
-        return place.trust.policy.directory.identify(actor_of(uid).account).is_known
+        return place.approval_server.policy.directory.identify(actor_of(uid).account).is_known
 
     return lambda uid: look_up(uid, int(time.monotonic() // 60))  # accounts come and go
 
 
 def _record(place: RunningServer, action: str) -> None:
-    trust, keys = place.trust, place.keys
-    detail = {"policy": trust.policy.digest or "none", "executor": "yes" if trust.executor else "no", "uid": str(os.geteuid())}
-    detail |= {"audit_key": trust.checkpointer.vkey, "orders_key": fingerprint(keys.orders)}
-    with trust.store.write(action) as transaction:
-        audit_rows.append(transaction, AuditEvent(at=trust.clock(), action=action, outcome="ok", channel="server", detail=detail))
-    trust.checkpointer.publish()
+    server, keys = place.approval_server, place.keys
+    detail = {"policy": server.policy.digest or "none", "executor": "yes" if server.executor else "no", "uid": str(os.geteuid())}
+    detail |= {"audit_key": server.checkpointer.vkey, "orders_key": fingerprint(keys.orders)}
+    with server.store.write(action) as transaction:
+        audit_rows.append(transaction, AuditEvent(at=server.clock(), action=action, outcome="ok", channel="server", detail=detail))
+    server.checkpointer.publish()
 
 
 def _sweep(service: FixService, every_s: float, stopping: threading.Event) -> None:

@@ -36,8 +36,8 @@ class StatusFace:
     @contextmanager
     def __call__(self, place: RunningServer) -> Iterator[int]:
         """Listen beside a server and yield the port. Raises UsageError: it cannot listen there."""
-        readiness = Readiness(place.trust, place.keys, self.options.data / KEYS, self.options.policy is not None)
-        metrics = Metrics(place.trust, readiness.states)
+        readiness = Readiness(place.approval_server, place.keys, self.options.data / KEYS, self.options.policy is not None)
+        metrics = Metrics(place.approval_server, readiness.states)
         server = _Server(self.address, Pages(metrics, readiness))
         add_handler(metrics, DETAIL)
         thread = threading.Thread(target=server.serve_forever, name="status", daemon=True)

@@ -39,7 +39,7 @@ class SlackContext:
     """The services, the store and Slack's API, with the ways to answer a person."""
 
     fixes: FixService
-    trust: ApprovalServer
+    approval_server: ApprovalServer
     hosts: Service
     names: Names
     settings: SlackSettings
@@ -52,11 +52,11 @@ class SlackContext:
     @property
     def store(self) -> Store:
         """Return the database."""
-        return self.trust.store
+        return self.approval_server.store
 
     def now(self) -> datetime:
         """Return the time by the server's clock."""
-        return self.trust.clock()
+        return self.approval_server.clock()
 
     def add(self, message: Message) -> None:
         """Queue a new message."""
@@ -105,10 +105,10 @@ class SlackContext:
         """Return person -> Slack user id, for persons whose Slack account the policy knows."""
         return {
             owner.person: account.subject
-            for account, owner in self.trust.policy.directory.owners.items()
+            for account, owner in self.approval_server.policy.directory.owners.items()
             if account.kind == "slack" and account.issuer == self.ourselves.team and not owner.service
         }
 
     def person_of(self, account: Account) -> str:
         """Return the person who owns an account, or the account itself if its owner is unknown."""
-        return self.trust.policy.directory.identify(account).person or str(account)
+        return self.approval_server.policy.directory.identify(account).person or str(account)

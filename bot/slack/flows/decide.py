@@ -108,7 +108,7 @@ class DecideFlow:
 
     def _may_apply(self, delivery: Delivery, fix: FixView) -> bool:
         """Tell whether the last approver may also apply the fix: then one click does both, else the card gets an Apply button."""
-        policy = self.context.trust.policy
+        policy = self.context.approval_server.policy
         question = question_of_view(fix, "apply")
         return question is not None and may(policy, policy.directory.identify(delivery.actor.account), question).is_allowed
 

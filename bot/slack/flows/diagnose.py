@@ -61,7 +61,7 @@ class DiagnoseFlow:
 
     @property
     def _permission(self) -> DiagnosisPermission:
-        return PolicyPermission(self.context.trust)
+        return PolicyPermission(self.context.approval_server)
 
     def ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
         """Check the request, then leave the diagnosis to a slow worker. A refusal is shown only to the person who asked."""
@@ -76,7 +76,7 @@ class DiagnoseFlow:
 
     def _check(self, delivery: Delivery, wish: DiagnosisWish) -> tuple[str, Question]:
         context = self.context
-        host = context.names.require(wish.host, lambda name: view.may_see(context.trust, delivery.actor, name, ""))
+        host = context.names.require(wish.host, lambda name: view.may_see(context.approval_server, delivery.actor, name, ""))
         if host not in context.names.inventory.hosts:
             raise UsageError(f"{host}: here only names of the inventory may be asked about", reason="host_name")
         entry = context.hosts.catalog.find(wish.runbook or context.default_runbook())

@@ -107,7 +107,7 @@ class Dispatcher:
         return [(name, catalog.load(name).title) for name in ids]
 
     def _help(self, delivery: Delivery) -> None:
-        policy = self.context.trust.display_policy
+        policy = self.context.approval_server.display_policy
         identity = policy.directory.identify(delivery.actor.account)
         hosts = self.context.names.inventory.hosts
         runbooks = self._runbooks(delivery)

@@ -124,4 +124,4 @@ class Follower:
         self.round()
         self._forget()
         if count := self.strangers():
-            view.record_strangers(self.context.trust, [("bad_signature", count)], "slack")
+            view.record_strangers(self.context.approval_server, [("bad_signature", count)], "slack")

@@ -53,7 +53,7 @@ class HomeFlow:
 
     def _pending_fix(self, delivery: Delivery, fix: FixView | None) -> PendingFix | None:
         """Return a fix that this account may decide on, with its buttons; else None."""
-        policy = self.context.trust.display_policy
+        policy = self.context.approval_server.display_policy
         question = question_of_view(fix, "approve") if fix is not None else None
         if fix is None or fix.plan is None or question is None:
             return None
@@ -70,7 +70,7 @@ class HomeFlow:
 
     def _audit_health(self, delivery: Delivery) -> Health:
         """Return the state of the audit log for a person who may read it; it is verified again after a while."""
-        policy, now = self.context.trust.policy, self.context.now()
+        policy, now = self.context.approval_server.policy, self.context.now()
         if not may(policy, policy.directory.identify(delivery.actor.account), PolicyQuestion(READ)).is_allowed:
             return Health()
         with self._guard:

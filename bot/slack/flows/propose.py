@@ -108,7 +108,7 @@ class ProposeFlow:
     def load_diagnosis(self, delivery: Delivery, meaning: Meaning) -> tuple[ChatRun, Diagnosis]:
         """Return the run behind a card and its diagnosis, if this account may still see the host."""
         run = self.run(meaning)
-        if not run.diagnosis or not view.may_see(self.context.trust, delivery.actor, run.host, run.runbook):
+        if not run.diagnosis or not view.may_see(self.context.approval_server, delivery.actor, run.host, run.runbook):
             raise UsageError(GONE, reason="not_found")
         return run, stored.load(run.diagnosis)
 
