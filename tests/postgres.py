@@ -97,9 +97,10 @@ def running(*, is_durable: bool = False) -> Iterator[Server]:
         port = probe.getsockname()[1]
     synced = () if is_durable else ("-c", "fsync=off")
     argv = (found / "postgres", "-D", "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", "", *synced)
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **start)  # type: ignore[call-overload]
+    with (directory / "server.log").open("wb") as log:  # not a pipe: nobody would read it, and a full one stops every writer
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=log, **start)  # type: ignore[call-overload]
     try:
-        _wait(process, port)
+        _wait(process, port, directory / "server.log")
         yield Server(port, password, found)
     finally:
         process.send_signal(signal.SIGQUIT)  # at once: its files are thrown away
@@ -108,16 +109,15 @@ def running(*, is_durable: bool = False) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(20)
-        process.stderr.close()
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     deadline = time.monotonic() + GUARD_S
     argv = (binaries() / "pg_isready", "-h", "127.0.0.1", "-p", str(port))  # type: ignore[operator]
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"PostgreSQL ended: {process.stderr.read().decode()[-500:]}")  # type: ignore[union-attr]
+            raise RuntimeError(f"PostgreSQL ended: {log.read_text()[-500:]}")
         if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
             return
         time.sleep(0.1)
