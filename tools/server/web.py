@@ -23,6 +23,7 @@ def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tl
         http=make_protocol(),
         host=host.strip("[]"),
         port=int(port),
+        log_config=None,  # else it prints past our handlers, unredacted
         log_level="warning",
         access_log=False,
         server_header=False,
