@@ -53,6 +53,7 @@ ADVICE: Mapping[str, RefusalAdvice] = {
     "unchecked_account": _person("Try again in a minute: Slack did not answer when it was asked who you are."),
     "service_cannot_approve": _person("Have a person decide, from an account of their own."),
     "mcp_cannot_approve": _person("Decide in Slack or at the terminal (`triagebook fix approve`)."),
+    "mcp_cannot_repair": _person("Have a person repair it from the terminal (`triagebook audit repair --columns`)."),
     "no_policy": _person(
         "Nobody may change anything until the server has a policy. Start it with one (`triagebook serve --policy FILE`)."
     ),
@@ -116,6 +117,10 @@ ADVICE: Mapping[str, RefusalAdvice] = {
         "installs it. Nothing was done."
     ),
     "replay": RefusalAdvice("This is a recorded case: there is no host to change. Its commands are an example."),
+    "claim_lost": RefusalAdvice(
+        "Nothing was signed. Look at the fix again: another server may have settled it. If it failed, propose it anew.",
+        tool="fix_status",
+    ),
     "answer_lost": RefusalAdvice(
         "Nobody can say yet what was done. Do not apply anything else to this host; look at the fix again later.",
         tool="fix_status",
@@ -196,6 +201,7 @@ ADVICE: Mapping[str, RefusalAdvice] = {
     "database": _DAMAGE,
     "key": _DAMAGE,
     "anchor": _DAMAGE,
+    "not_in_log": _DAMAGE,
     "audit_broken": _DAMAGE,
     "audit_proof": _person(f"Verify the audit log (`triagebook audit verify`), and show its answer to {ADMINISTRATOR}."),
     "illegal_move": _DAMAGE,

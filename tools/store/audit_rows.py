@@ -124,9 +124,9 @@ def add_checkpoint(transaction: Transaction, size: int, note: str, now: datetime
     transaction.connection.execute(statement.on_conflict_do_nothing())
 
 
-def set_signed_head(transaction: Transaction, edge: Edge, note: str) -> None:
+def set_signed_head(transaction: Transaction, edge: Edge, note: str, now: datetime) -> None:
     """Keep the newest checkpoint and the edge of its tree, unless another server kept a newer one."""
-    values = {"size": edge.size, "edge": edge.encode(), "note": note}
+    values = {"size": edge.size, "edge": edge.encode(), "note": note, "at": to_micros(now)}
     insert_it = transaction.insert(signed_head).values(id=1, **values)
     is_newer = signed_head.c.size < edge.size
     transaction.connection.execute(insert_it.on_conflict_do_update(index_elements=["id"], set_=values, where=is_newer))

@@ -206,7 +206,7 @@ class Checkpointer:
                 log_event("audit.anchor_failed", rows=checkpoint.size, says=error)
                 raise
         with self._store.write("checkpoint", is_synced=False) as transaction:  # the anchors have it
-            audit_rows.set_signed_head(transaction, edge, checkpoint.note)
+            audit_rows.set_signed_head(transaction, edge, checkpoint.note, self._clock())
             if not self._stored or checkpoint.size - self._stored >= STORED_EVERY:
                 audit_rows.add_checkpoint(transaction, checkpoint.size, checkpoint.note, self._clock())
                 self._stored = checkpoint.size

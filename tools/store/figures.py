@@ -8,11 +8,11 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.database import Store
 from triagebook.tools.store.fix_states import STATES
-from triagebook.tools.store.schema import checkpoints, fixes, host_locks
+from triagebook.tools.store.schema import fixes, host_locks, signed_head
 from triagebook.tools.times import from_micros
 
 _BY_STATE = select(fixes.c.state, func.count()).group_by(fixes.c.state)
-_NEWEST = select(checkpoints.c.size, checkpoints.c.at).order_by(checkpoints.c.size.desc()).limit(1)
+_NEWEST = select(signed_head.c.size, signed_head.c.at)
 
 
 @dataclass(frozen=True)

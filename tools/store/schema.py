@@ -124,6 +124,7 @@ signed_head = Table(
     Column("size", BigInteger, nullable=False),
     Column("edge", LargeBinary, nullable=False),
     Column("note", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )
 

@@ -27,6 +27,7 @@ ASKED = {
     "audit_show": {"index": 0},
     "audit_verify": {},
     "audit_export": {},
+    "audit_repair": {"what": "columns"},
     "policy_check": {"action": "propose", "host": "web-01"},
     "note_refusal": {"action": "diagnose", "reason": "unknown_argument", "says": "no argument approved"},
 }
@@ -48,6 +49,7 @@ audit_list    ok               ok               ok                ok            
 audit_show    not_found        ok               ok                not_found             not_found           not_found
 audit_verify  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
 audit_export  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
+audit_repair  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
 policy_check  ok               ok               ok                ok                    ok                  ok
 note_refusal  ok               ok               ok                ok                    ok                  ok
 """

@@ -271,7 +271,8 @@ def test_a_key_that_may_start_the_installed_collector_only_is_diagnosed_by_it(
             ["ssh", "-F", str(box.config), "hardened", "id"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
         )
         assert refused.stdout.startswith(f"triagebook-collector/1 {installed.digest()}\n")
-        assert "uid=" not in refused.stdout
+        assert "uid=0(" not in refused.stdout  # what `id` would print
+        assert f"({box.user})" not in refused.stdout
         run = triagebook("diagnose", "hardened", "-F", str(box.config), "--transport", transport, "--json", "--sample", "0.5")
     (diagnosis,) = run.json()
     jsonschema.validate(diagnosis, SCHEMA)

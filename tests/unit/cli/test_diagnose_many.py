@@ -67,7 +67,7 @@ class _Interrupted(io.StringIO):
         return True
 
     def write(self, text: str) -> int:
-        if text.startswith("\r2/"):
+        if text.startswith("2/"):
             raise KeyboardInterrupt
         return super().write(text)
 

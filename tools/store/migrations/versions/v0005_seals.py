@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("edge", sa.LargeBinary, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
         sa.CheckConstraint("id = 1", name="one_row"),
     )
     if connection.dialect.name == "sqlite":
