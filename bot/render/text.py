@@ -144,6 +144,9 @@ def _remainder(diagnosis: Diagnosis, style: Style) -> list[str]:
     cleared = [check.id for check in diagnosis.checks if check.outcome == "cleared"]
     if cleared:
         lines += ["", *style.wrap(", ".join(cleared), "Ruled out: ", "           ")]
+    skipped = [check.id for check in diagnosis.checks if check.outcome == "skipped"]
+    if skipped:
+        lines += style.wrap(", ".join(skipped), "Not looked at: ", "               ")
     if diagnosis.unknown:
         lines += ["", style.paint("Could not be judged:", "35")]
         for item in diagnosis.unknown:

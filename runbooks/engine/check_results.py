@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from triagebook.runbooks.engine import citing, heading, naming, template
+from triagebook.runbooks.engine import citing, expressions, heading, naming, template
 from triagebook.runbooks.engine.diagnosis import CheckResult, FactEntry, Findings, Unknown
+from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.quantities import quantity
 from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, element_name, with_element
 
@@ -35,10 +36,28 @@ def to_result(result: CheckOutcome, history: Sequence[Facts]) -> CheckResult:
         says = says or template.render((first.state and first.state.says) or result.check.says, with_element(facts, first))
     elif outcome == "unknown":
         says = f"could not be judged: {to_unknown(result).because}"
+    elif why_not := _why_skipped(result, facts):
+        outcome, says = "skipped", why_not
     else:
         says = _text_of_clear(result, shown, counts.cleared, facts)
     figures = _figures(result, shown, history)
     return CheckResult(result.check.id, cast(Any, outcome), counts, says, figures)
+
+
+def _why_skipped(result: CheckOutcome, facts: Facts) -> str:
+    """Return why nothing was looked at: each state rests on what a program says, which was not asked or gave no answer. Else ""."""
+    reasons = [_why_unanswered(state.when, facts) for state in result.check.states]
+    return reasons[0] if reasons and all(reasons) else ""
+
+
+def _why_unanswered(when: str, facts: Facts) -> str:
+    for path in expressions.presences(when):
+        found = facts.get(path.split(".")[0])
+        if found is None:
+            return "it rests on what a program says, and none was asked"
+        if isinstance(found, Unreadable):
+            return found.reason
+    return ""
 
 
 def _nearest(result: CheckOutcome, facts: Facts) -> Finding | None:

@@ -102,6 +102,12 @@ def parts(expression: str) -> list[str]:
 
 
 @lru_cache(maxsize=1024)
+def presences(expression: str) -> tuple[str, ...]:
+    """Return the paths that `has()` asks for in an expression."""
+    return tuple(re.sub(r"\s", "", match["present"]) for match in _TOKEN_OR_PRESENCE.finditer(expression) if match["present"])
+
+
+@lru_cache(maxsize=1024)
 def can_absorb(expression: str) -> bool:
     """Say whether the expression may have a value though a fact that it names has none."""
     return any(sign in expression for sign in ("&&", "||", "?", "has("))

@@ -13,7 +13,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
-from triagebook.runbooks.engine.expressions import FUNCTIONS, TOKEN, compile_cel, parts, paths, references, run
+from triagebook.runbooks.engine.expressions import FUNCTIONS, TOKEN, compile_cel, parts, paths, presences, references, run
 from triagebook.runbooks.engine.facts import Collection
 from triagebook.runbooks.engine.text import did_you_mean
 
@@ -80,10 +80,7 @@ def check_rule(expression: str, scope: NameScope, *, is_condition: bool, may_ask
 
 def _are_asked(expression: str, scope: NameScope) -> bool:
     """Say whether each has() is about the answer of a program, which is asked in the last round only: no answer clears nothing."""
-    return all(
-        getattr(scope.roots.get(path.split(".")[0].strip()), "IS_ASKED", False)
-        for path in re.findall(r"\bhas\s*\(([\w\s.]*)\)", expression)
-    )
+    return all(getattr(scope.roots.get(path.split(".")[0]), "IS_ASKED", False) for path in presences(expression))
 
 
 def _try_types(part: str, scope: NameScope, *, is_condition: bool) -> None:

@@ -143,7 +143,8 @@ def test_explain_shows_a_figure_for_each_check_of_a_healthy_host() -> None:
     text = render(diagnosis, Style(explain=True))
     assert render(diagnosis, Style()) != text
     for check in diagnosis.checks:
-        assert re.search(rf"^  {check.id}  ruled out: \S", text, re.MULTILINE), check.id
+        word = "not looked at" if check.outcome == "skipped" else "ruled out"
+        assert re.search(rf"^  {check.id}  {word}: \S", text, re.MULTILINE), check.id
         assert check.says != "cleared"
     assert re.search(r"threads_max  ruled out: \d+ of [\d ]+ tasks\n    kernel.tasks +\d+ tasks   /proc/loadavg", text)
 
