@@ -5,7 +5,7 @@ from triagebook.runbooks.engine.symptoms import classify
 
 from tests.runbooks import CATALOG
 
-RUNBOOK = CATALOG.load("enomem")
+RUNBOOK = CATALOG.load("enomem@1.0.0")
 
 
 @pytest.mark.parametrize(

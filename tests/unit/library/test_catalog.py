@@ -10,7 +10,7 @@ from triagebook.tools.files import FileCache
 from tests.runbooks import CATALOG
 
 OWN = CATALOG
-TEXT = (OWN.find("enomem").folder / "runbook.yaml").read_text()
+TEXT = (OWN.find("enomem@1.0.0").folder / "runbook.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def edited(tmp_path: Path, text: str, lock: str = "") -> Catalog:
 
 
 def test_a_released_version_that_was_edited_is_refused(tmp_path: Path) -> None:
-    digest = OWN.load("enomem").digest
+    digest = OWN.load("enomem@1.0.0").digest
     changed = edited(tmp_path, TEXT.replace("it.room <= 50", "it.room <= 49"), f"enomem@1.0.0 {digest}\n")
     with pytest.raises(RunbookError, match="is released and was changed") as caught:
         changed.load("enomem")
@@ -58,13 +58,13 @@ def test_a_released_version_that_was_edited_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_released_version_whose_folder_is_gone_is_lost(tmp_path: Path) -> None:
-    digest = OWN.load("enomem").digest
+    digest = OWN.load("enomem@1.0.0").digest
     assert edited(tmp_path, TEXT, f"enomem@1.0.0 {digest}\nenomem@0.9.0 {digest}\n").missing_releases() == ("enomem@0.9.0",)
     assert OWN.missing_releases() == ()
 
 
 def test_a_comment_or_layout_is_no_content(tmp_path: Path) -> None:
-    digest = OWN.load("enomem").digest
+    digest = OWN.load("enomem@1.0.0").digest
     assert edited(tmp_path, f"# moved\n\n{TEXT}", f"enomem@1.0.0 {digest}\n").load("enomem").digest == digest
 
 
