@@ -253,7 +253,7 @@ def start(
     kinds: Sequence[str],
     *,
     timeouts: SampleTimeouts | None = None,
-    cpu_limit_s: int | None = 5,
+    cpu_limit_s: int | None = 8,
     cache: ContentCache | None = None,
 ) -> HostReader:
     """Connect, start the program and read the first sample. The program then waits for `take_sample`, until `close`.

@@ -98,7 +98,7 @@ def _call(kind: str, phase: str, phases: tuple[str, ...]) -> str:
     return (f'share("{kind}"); ' if opens else f'kind = "{kind}"; ' if phase == "after" else "") + f"{kind}_{phase}(); "
 
 
-def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 5) -> str:
+def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 8) -> str:
     """The shell line (POSIX sh) that lists the PIDs and becomes awk; its first operand is the program.
 
     Builtins only, then `exec`: it never forks. mawk reads pace lines in time only with `-W interactive`, which
