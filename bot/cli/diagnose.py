@@ -8,7 +8,7 @@ from typing import TextIO
 
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
 from triagebook.bot.render.style import style_of
-from triagebook.bot.render.terminal import json_line, move
+from triagebook.bot.render.terminal import move, write_json
 from triagebook.bot.render.text import render
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
@@ -54,7 +54,7 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
         return _one(service, questions[0], options, out, err)
     from triagebook.bot.cli.diagnose_many import INTERRUPTED, FleetOutput, ask_many  # noqa: PLC0415 - for many hosts only
 
-    statuses = ask_many(service, questions, options, FleetOutput(out, err, write_json))
+    statuses = ask_many(service, questions, options, FleetOutput(out, err))
     return INTERRUPTED if statuses == ["interrupted"] else exit_status(statuses)
 
 
@@ -92,12 +92,6 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     else:
         out.write(render(answer.diagnosis, style_of(out, explain=options.explain)))
     return exit_status([answer.diagnosis.status])
-
-
-def write_json(out: TextIO, value: object) -> None:
-    """Write a value as one line of JSON."""
-    out.write(json_line(value))
-    out.flush()
 
 
 class _live_line:  # noqa: N801 - used as a function

@@ -3,15 +3,15 @@
 import gc
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
 from triagebook.bot.render.fleet import WITHOUT_ANSWER, HostRow, render_table, row_of, row_of_failure
 from triagebook.bot.render.style import style_of
-from triagebook.bot.render.terminal import move
+from triagebook.bot.render.terminal import move, write_json
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
@@ -66,11 +66,10 @@ def choose(targets: Sequence[TargetName], only: Sequence[str], exclude: Sequence
 
 @dataclass(frozen=True)
 class FleetOutput:
-    """Where answers go: standard output, standard error for progress, and how a value becomes a line of JSON."""
+    """Where answers go: standard output, and standard error for progress."""
 
     out: TextIO
     err: TextIO
-    write_json: Callable[[TextIO, Any], None]
 
 
 def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseOptions, to: FleetOutput) -> list[str]:
@@ -110,9 +109,9 @@ def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput
         to.err.write(f"{len(rows)}/{asked} hosts ")
         to.err.flush()
     if as_json and outcome.answer is not None:
-        to.write_json(to.out, to_plain(outcome.answer.diagnosis))
+        write_json(to.out, to_plain(outcome.answer.diagnosis))
     elif as_json:
-        to.write_json(to.out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
+        write_json(to.out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
 
 
 def _finish(rows: Sequence[HostRow], asked: int, options: DiagnoseOptions, to: FleetOutput) -> None:

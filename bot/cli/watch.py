@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from triagebook.bot.render.style import style_of
-from triagebook.bot.render.terminal import json_line
+from triagebook.bot.render.terminal import write_json
 from triagebook.bot.render.watch import Screen, events, trend_line
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -185,8 +185,7 @@ class _Face:
             self._textfile.put(item, datetime.now(UTC).timestamp())
         observation = item.observation
         if self._as_json:
-            self._out.write(json_line(to_plain(observation)))
-            self._out.flush()
+            write_json(self._out, to_plain(observation))
             return
         lines = events(observation, is_first=observation.host not in self._told)
         before = self._told.get(observation.host, ())

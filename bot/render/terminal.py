@@ -51,6 +51,12 @@ def json_line(value: object) -> str:
     return _ODD.sub(_json_replacement, json.dumps(value, ensure_ascii=False)) + "\n"
 
 
+def write_json(out: TextIO, value: object) -> None:
+    """Write a value as a line of JSON, at once."""
+    out.write(json_line(value))
+    out.flush()
+
+
 def _replacement(found: re.Match[str]) -> str:
     return found[0] if len(found[0]) > 1 else _escape(found[0])
 

@@ -206,9 +206,9 @@ def _footer(diagnosis: Diagnosis) -> str:
     return " | ".join([*parts, *target.notes[:2], diagnosis.id])
 
 
-def local_time(moment: str) -> str:
+def local_time(moment: str, form: str = "%Y-%m-%d %H:%M:%S %Z") -> str:
     """Return an RFC 3339 time in the reader's own zone, which is named: `2026-11-29 16:14:17 EST`."""
     try:
-        return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+        return f"{datetime.fromisoformat(moment).astimezone():{form}}"
     except ValueError:
         return moment

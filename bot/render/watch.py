@@ -2,13 +2,12 @@
 
 import shutil
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TextIO
 
 from triagebook.bot.render.chart import chart
 from triagebook.bot.render.style import Style
 from triagebook.bot.render.terminal import move
-from triagebook.bot.render.text import STATUS_WORDS
+from triagebook.bot.render.text import STATUS_WORDS, local_time
 from triagebook.runbooks.engine.quantities import as_duration, quantity
 from triagebook.tools.watch.observation import HeadingLimit, Observation, WatchUpdate
 
@@ -92,10 +91,7 @@ def _picture(drawn: WatchUpdate, width: int) -> list[str]:
 
 def clock(moment: str) -> str:
     """Return the time of day of an RFC 3339 time in the reader's own zone, which is named."""
-    try:
-        return f"{datetime.fromisoformat(moment).astimezone():%H:%M:%S %Z}"
-    except ValueError:
-        return moment[11:19]
+    return local_time(moment, "%H:%M:%S %Z")
 
 
 def _worst_first(seen: WatchUpdate) -> tuple[int, str]:
