@@ -26,7 +26,7 @@ def member(name: str) -> Any:
 def later(default: Any) -> Any:
     """Return a dataclass field that came after the first release: a runbook that does not use it keeps its digest."""
     given: Any = {"default_factory": dict} if default == {} else {"default": default}
-    return field(**given, metadata={"is_later": True})
+    return field(**given, metadata={"unused": default})
 
 
 def to_plain(value: Any) -> Any:
@@ -48,8 +48,7 @@ def to_plain(value: Any) -> Any:
 
 def _is_unused(entry: "Field[Any]", value: Any) -> bool:
     """Say whether a field that came after the first release is at its default: digests of older runbooks do not know it."""
-    is_mapping = entry.default_factory is dict
-    return bool(entry.metadata.get("is_later")) and getattr(value, entry.name) == ({} if is_mapping else entry.default)
+    return "unused" in entry.metadata and bool(getattr(value, entry.name) == entry.metadata["unused"])
 
 
 def from_plain(kind: type[T], data: Any, path: str = "") -> T:

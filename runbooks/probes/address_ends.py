@@ -5,12 +5,12 @@ size of each thread's). A 32-bit process has 4 GiB on a 64-bit kernel, a 64-bit 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_records import elements_of
 from triagebook.runbooks.probes.reading import (
+    NamedProcess,
     because,
     counts,
     cut,
@@ -31,16 +31,9 @@ _WIDE = 1 << 47
 
 
 @dataclass(frozen=True)
-class NarrowProcess:
+class NarrowProcess(NamedProcess):
     """Describes a process of nearly 4 GiB, which is the end where its addresses have 32 bits."""
 
-    IDENTITY: ClassVar[str] = "pid"
-
-    pid: int
-    comm: str
-    uid: int
-    user: str
-    unit: str
     vm_size_bytes: int = fact("bytes", "/proc/{pid}/status VmSize")
     address_bits: int | Unreadable = fact("bits", "/proc/{pid}/maps, or the ELF header of its program")
     room_bytes: int = fact("bytes", "/proc/{pid}/status VmSize, of 4 GiB")
@@ -48,16 +41,9 @@ class NarrowProcess:
 
 
 @dataclass(frozen=True)
-class LargeStack:
+class LargeStack(NamedProcess):
     """Describes a process whose threads get at least 64 MiB of stack each; of a user's processes with one limit the first."""
 
-    IDENTITY: ClassVar[str] = "pid"
-
-    pid: int
-    comm: str
-    uid: int
-    user: str
-    unit: str
     vm_size_bytes: int = fact("bytes", "/proc/{pid}/status VmSize")
     stack_bytes: int = fact("bytes", "/proc/{pid}/limits Max stack size (soft)")
     room_bytes: int = fact("bytes", "128 TiB less VmSize and one stack of {pid}")

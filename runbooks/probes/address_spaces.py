@@ -5,11 +5,11 @@ VmSize / page size < max_map_count cannot be at the map limit: it is counted as 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.reading import (
+    NamedProcess,
     ProcessHead,
     because,
     counts,
@@ -31,16 +31,9 @@ _KB = 1024
 
 
 @dataclass(frozen=True)
-class MappedProcess:
+class MappedProcess(NamedProcess):
     """Describes a process large enough to hold max_map_count mappings. `maps` is for its owner or CAP_SYS_PTRACE only."""
 
-    IDENTITY: ClassVar[str] = "pid"
-
-    pid: int
-    comm: str
-    uid: int
-    user: str
-    unit: str
     vm_size_bytes: int = fact("bytes", "/proc/{pid}/status VmSize")
     maps: int | Unreadable = fact("maps", "/proc/{pid}/maps (lines, [vsyscall] not counted)")
     max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
@@ -49,16 +42,9 @@ class MappedProcess:
 
 
 @dataclass(frozen=True)
-class SizedProcess:
+class SizedProcess(NamedProcess):
     """Describes a process under a finite RLIMIT_AS or RLIMIT_DATA; the tighter of the two."""
 
-    IDENTITY: ClassVar[str] = "pid"
-
-    pid: int
-    comm: str
-    uid: int
-    user: str
-    unit: str
     resource: str  # "as" | "data"
     used_bytes: int = fact("bytes", "/proc/{pid}/status VmSize or VmData")
     soft_bytes: int = fact("bytes", "/proc/{pid}/limits Max address space or Max data size (soft)")
@@ -68,16 +54,9 @@ class SizedProcess:
 
 
 @dataclass(frozen=True)
-class LargeProcess:
+class LargeProcess(NamedProcess):
     """Describes one of the five processes with the largest private writable memory: what its fork would commit again."""
 
-    IDENTITY: ClassVar[str] = "pid"
-
-    pid: int
-    comm: str
-    uid: int
-    user: str
-    unit: str
     vm_size_bytes: int = fact("bytes", "/proc/{pid}/status VmSize")
     vm_data_bytes: int = fact("bytes", "/proc/{pid}/status VmData")  # an upper estimate of what fork charges
     cgroup: str = fact("", "/proc/{pid}/cgroup", default="")

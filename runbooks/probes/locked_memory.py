@@ -5,12 +5,12 @@ RDMA count what they pin against the same limit, some of them per user.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.probes.cgroup_records import elements_of
 from triagebook.runbooks.probes.reading import (
+    NamedProcess,
     because,
     counts,
     cut,
@@ -29,16 +29,9 @@ _KB = 1024
 
 
 @dataclass(frozen=True)
-class LockingProcess:
+class LockingProcess(NamedProcess):
     """Describes a process without CAP_IPC_LOCK that has locked or pinned nearly all it may."""
 
-    IDENTITY: ClassVar[str] = "pid"
-
-    pid: int
-    comm: str
-    uid: int
-    user: str
-    unit: str
     locked_bytes: int = fact("bytes", "/proc/{pid}/status VmLck or VmPin, the larger")
     soft_bytes: int = fact("bytes", "/proc/{pid}/limits Max locked memory (soft)")
     hard_bytes: int | Unreadable = fact("bytes", "/proc/{pid}/limits (hard)")  # Unreadable: unlimited

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable
@@ -138,14 +139,22 @@ def counts(fields: Sequence[str], *indexes: int) -> list[int] | None:
 
 
 @dataclass(frozen=True)
-class ProcessHead:
-    """Says of which process a record is: `PID <tab> NAME <tab> UID <tab> CGROUP` stand first in it, "?" for no known cgroup."""
+class NamedProcess:
+    """Describes a process, its user and its unit; each element that is a process begins with these facts."""
+
+    IDENTITY: ClassVar[str] = "pid"
 
     pid: int
     comm: str
     uid: int
     user: str
     unit: str
+
+
+@dataclass(frozen=True)
+class ProcessHead(NamedProcess):
+    """Says of which process a record is: `PID <tab> NAME <tab> UID <tab> CGROUP` stand first in it, "?" for no known cgroup."""
+
     cgroup: str  # the whole path: its last name may be of the user's choice
 
 
