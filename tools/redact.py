@@ -12,6 +12,7 @@ from triagebook.runbooks.engine.text import safe_text
 MASK = "***"
 MAX_LINE = 64 * 1024  # characters; a longer line is cut, not split, so that no secret can straddle the cut
 CUT = "... (line cut)"
+LONGEST_REASON = 300  # characters
 
 _NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|(?:api|access|private|secret|account|auth)[-_]?key)"
 _NAME = rf"{_NAMES}s?(?:[-_.\d][\w.-]{{0,20}})?"
@@ -97,6 +98,11 @@ def clean_text(text: str, limit: int) -> str:
 def has_visible_text(text: str) -> bool:
     """Say whether somebody who reads it sees a letter or a digit: a space of no width is no reason."""
     return any(letter.isalnum() and letter not in _BLANK_LETTERS for letter in text)
+
+
+def clean_reason(text: str, limit: int = LONGEST_REASON) -> str:
+    """Return a reason as `clean_text` does; empty where nobody could read one."""
+    return clean_text(text, limit) if has_visible_text(text) else ""
 
 
 def _redact_words(text: str) -> str:

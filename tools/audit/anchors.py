@@ -25,16 +25,12 @@ class Anchor(Protocol):
         """Keep a note durably before returning. Raises TrustError `anchor` if that fails."""
         ...
 
-    def notes(self) -> list[str] | None:
-        """Return every note kept; None for an anchor that cannot be read back."""
-        ...
-
     def sample(self, most: int) -> list[str] | None:
-        """Return at most about so many of them, evenly spread, the newest among them."""
+        """Return at most about so many notes, evenly spread, the newest among them; None if it cannot be read back."""
         ...
 
     def newest(self) -> str | None:
-        """Return the newest note, quickly; empty for none."""
+        """Return the newest note, quickly; empty for none, None if it cannot be read back."""
         ...
 
 
@@ -137,10 +133,6 @@ class SyslogAnchor:
         """Write one line; syslog(3) reports no failure."""
         encoded = base64.b64encode(checkpoint.note.encode()).decode()
         self.write(syslog.LOG_AUTHPRIV | syslog.LOG_NOTICE, f"triagebook audit checkpoint {checkpoint.size} {encoded}")
-
-    def notes(self) -> None:
-        """Return None: the system log is not read."""
-        return
 
     def sample(self, most: int) -> None:
         """Return None: the system log is not read."""

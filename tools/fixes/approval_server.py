@@ -179,8 +179,13 @@ def decide_on_machine(server: ApprovalServer, identity: Identity, question: Poli
 def _other_names(server: ApprovalServer, host: str) -> list[str]:
     with server.store.read() as transaction:
         machine = machine_rows.read(transaction, host)
-        names = machine_rows.names_of(transaction, machine) if machine else []
-    return [name for name in names if name != host and name in server.names.inventory.hosts]
+        return other_names(server, transaction, machine) if machine else []
+
+
+def other_names(server: ApprovalServer, transaction: Transaction, machine: machine_rows.Machine) -> list[str]:
+    """Return the other names of a machine that the inventory still has."""
+    names = machine_rows.names_of(transaction, machine)
+    return [name for name in names if name != machine.host and name in server.names.inventory.hosts]
 
 
 def log_decision(request: FixRequest, question: PolicyQuestion, decision: Decision) -> None:

@@ -63,8 +63,9 @@ class FixesBesideLog:
 
     def problems(self, transaction: Transaction) -> list[Problem]:
         """Compare every fix and vote there is with what was seen."""
-        found = [problem for fix_id in fix_rows.fix_ids(transaction) for problem in self._problems(transaction, fix_id)]
-        gone = sorted(self.stories.keys() - set(fix_rows.fix_ids(transaction)))
+        stored = fix_rows.fix_ids(transaction)
+        found = [problem for fix_id in stored for problem in self._problems(transaction, fix_id)]
+        gone = sorted(self.stories.keys() - set(stored))
         return [*found, *(Problem("fix", None, f"fix {fix_id} is in the log and was removed from the database") for fix_id in gone)]
 
     def _problems(self, transaction: Transaction, fix_id: str) -> Iterator[Problem]:

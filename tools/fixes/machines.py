@@ -7,17 +7,16 @@ was really replaced. The host key is proven by the login; target id and machine 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require, require_name
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, other_names, require, require_name
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.model import PolicyQuestion
-from triagebook.tools.redact import clean_text
+from triagebook.tools.redact import clean_reason
 from triagebook.tools.store import machine_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.machine_rows import Machine
 
 BIND = "bind_host"
 WORDS = (("host_key", "host key"), ("machine_id", "machine id"), ("target_id", "target id"))
-MAX_WHY = 300
 
 
 def machine_of(server: ApprovalServer, diagnosis: Diagnosis, target_id: str = "") -> Machine:
@@ -49,7 +48,7 @@ def require_machine(server: ApprovalServer, diagnosis: Diagnosis, target_id: str
             missing = {name: getattr(machine, name) for name, _ in WORDS if getattr(machine, name) and not getattr(bound, name)}
             if missing:
                 machine_rows.complete(transaction, machine.host, **missing)
-        others = _other_names(server, transaction, machine)
+        others = other_names(server, transaction, machine)
     _require_no_other_name(machine.host, others)
 
 
@@ -63,8 +62,8 @@ def bind_host(server: ApprovalServer, request: FixRequest, host: str, why: str) 
     if not may_decide(request.actor.channel) or request.identity.service:
         raise RefusedError(f"{host}: only a person binds a name, in the terminal", reason="mcp_cannot_approve")
     require(server, request, PolicyQuestion(BIND, host))
-    reason = clean_text(why, MAX_WHY)
-    if not any(map(str.isalnum, why)):
+    reason = clean_reason(why)
+    if not reason:
         raise UsageError("say why the name is bound to another machine (--why)", reason="usage")
     diagnosis, _ = server.diagnoser.look(host, server.default_runbook(), ())
     machine = machine_of(server, diagnosis, server.executor.target_id(host) if server.executor else "")
@@ -73,7 +72,7 @@ def bind_host(server: ApprovalServer, request: FixRequest, host: str, why: str) 
         raise RefusedError(message, reason="login")
     with server.store.write("bind_host") as transaction:
         bound = machine_rows.read(transaction, host)
-        others = _other_names(server, transaction, machine)
+        others = other_names(server, transaction, machine)
         if not others:
             detail = {"why": reason}
             for name, words in WORDS:
@@ -93,12 +92,6 @@ def _require_same(bound: Machine, machine: Machine) -> None:
                 f"triagebook host bind {machine.host} --why REASON",
                 reason="other_machine",
             )
-
-
-def _other_names(server: ApprovalServer, transaction: Transaction, machine: Machine) -> list[str]:
-    """Return the other names of a machine that the inventory still has."""
-    names = machine_rows.names_of(transaction, machine)
-    return [name for name in names if name != machine.host and name in server.names.inventory.hosts]
 
 
 def _require_no_other_name(host: str, others: list[str]) -> None:

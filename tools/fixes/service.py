@@ -25,7 +25,7 @@ from triagebook.tools.fixes.views import (
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.identity import Actor, parse_account
 from triagebook.tools.policy.model import RULED, PolicyQuestion
-from triagebook.tools.redact import clean_text, has_visible_text
+from triagebook.tools.redact import clean_reason
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.fix_states import LEASED, STATES, HostLock
 
@@ -133,7 +133,7 @@ class FixService:
         with attempt(self._server, actor, "break_lock") as request:
             require(self._server, request, PolicyQuestion("break_lock", host))
             request.about["host"] = host
-            lock = self._break_lock(request, host, clean_text(reason, 300) if has_visible_text(reason) else "")
+            lock = self._break_lock(request, host, clean_reason(reason))
             return lock_view(lock)
 
     def bind_host(self, actor: Actor, host: str, reason: str) -> MachineView:
@@ -204,7 +204,7 @@ class FixService:
             return view_of(self._server.display_policy, fix, fix_rows.votes_of(transaction, fix.id))
 
     def _break_lock(self, request: FixRequest, host: str, reason: str) -> HostLock:
-        if not has_visible_text(reason):
+        if not reason:
             raise UsageError("say in words why the lock is broken", reason="usage")
         with self._server.store.write("break_lock") as transaction:
             lock = fix_rows.lock_of_host(transaction, host)

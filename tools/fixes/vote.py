@@ -11,7 +11,7 @@ from triagebook.tools.fixes.views import question_of
 from triagebook.tools.policy.channels import is_of_channel, kind_may_decide, may_decide
 from triagebook.tools.policy.decide import Decision, is_approved, may, may_still_break, may_vote, votes_text
 from triagebook.tools.policy.identity import parse_account
-from triagebook.tools.redact import clean_text, has_visible_text
+from triagebook.tools.redact import clean_reason, clean_text
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import OPEN, Fix, Vote, plan_of
@@ -50,8 +50,8 @@ def approve(server: ApprovalServer, request: FixRequest, fix_id: str, plan_diges
 
     `break_glass` is the reason for approving an own plan. Raises RefusedError, each case with its own reason.
     """
-    reason = clean_text(break_glass, MAX_TEXT)
-    if break_glass and not has_visible_text(break_glass):
+    reason = clean_reason(break_glass)
+    if break_glass and not reason:
         raise UsageError("say in words why the glass is broken: it is what others will read", reason="usage")
     server = with_current_groups(server, request, fix_id)
     with server.store.write("approve") as transaction:

@@ -75,11 +75,11 @@ class Checkpointer:
         `since` says so, and then `verify_whole` belongs beside the work that follows.
         """
         report = self._report_from_checkpoint() or self.report()
-        log_event("audit.verified", holds=report.holds, problem=report.problems[0].says if report.problems else None)
+        broken = _failure_of(report)
         for warning in report.warnings[:1]:
             log_event("audit.columns_differ" if warning.kind == "copies" else "audit.anchor_behind", says=warning.says)
-        if not report.holds:
-            raise TrustError(f"audit log: {report.problems[0].says}; see `audit verify`", reason="audit_broken")
+        if broken is not None:
+            raise broken
         with self._store.read() as transaction:
             self._signed = audit_rows.read_head(transaction).edge
             self._is_sealed = self._is_sealed_before(transaction, self._signed.size)
@@ -87,10 +87,8 @@ class Checkpointer:
 
     def verify_whole(self) -> None:
         """Verify every row; when the log does not hold, nothing is signed any more, as if it had been found at the start."""
-        report = self.report()
-        log_event("audit.verified", holds=report.holds, problem=report.problems[0].says if report.problems else None)
-        if not report.holds:
-            self._broken = TrustError(f"audit log: {report.problems[0].says}; see `audit verify`", reason="audit_broken")
+        self._broken = _failure_of(self.report())
+        if self._broken is not None:
             log_event("audit.broken", says=self._broken)
 
     def join(self) -> None:
@@ -212,3 +210,11 @@ class Checkpointer:
                 self._stored = checkpoint.size
         self._last, self._failed = checkpoint, None
         log_event("audit.checkpoint", rows=checkpoint.size)
+
+
+def _failure_of(report: Report) -> TrustError | None:
+    """Log what a verification found, and return why nothing may be signed on top of it; None: the log holds."""
+    log_event("audit.verified", holds=report.holds, problem=report.problems[0].says if report.problems else None)
+    if report.holds:
+        return None
+    return TrustError(f"audit log: {report.problems[0].says}; see `audit verify`", reason="audit_broken")
