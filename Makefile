@@ -14,7 +14,7 @@ timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - be
 IN_MEMORY := sh tests/in_memory.sh
 RELEASES ?=
 
-.PHONY: help diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures docs-picture peers-lock lock system-packages clean
+.PHONY: help diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -69,6 +69,9 @@ bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/
 
 pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew (needs chromium)
 	@$(BIN)/python -m tests.system.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
+
+reference: $(VENV)/.dev ## Write docs/reference and docs/schema anew from the code
+	@$(BIN)/python -m tests.reference
 
 docs-picture: $(VENV)/.dev ## Draw docs/architecture.svg anew: packages, their layers, and the ways that docs/architecture.md lists
 	@$(BIN)/python -m tests.picture

@@ -32,7 +32,7 @@ headlines:
   unreachable: "No session ({{{{ login.phase }}}}: {{{{ login.message }}}})."
 """
 
-_CASES = {
+CASES = {
     "healthy": """about: Far from the ceiling
 facts:
   kernel: {tasks: 120, threads_max: 3682, threads_room: 3562}
@@ -61,7 +61,7 @@ def start_runbook(name: str, folder: Path) -> tuple[Path, ...]:
     try:
         (home / "cases").mkdir(parents=True)
         files = {home / "runbook.yaml": _RUNBOOK.format(id=name)}
-        files |= {home / "cases" / f"{case}.yaml": text for case, text in _CASES.items()}
+        files |= {home / "cases" / f"{case}.yaml": text for case, text in CASES.items()}
         for file, text in files.items():
             file.write_text(text)
     except OSError as error:
