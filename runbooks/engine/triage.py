@@ -1,15 +1,17 @@
 """Goes through the checks in the runbook's order: each finding is matched, cleared or unknown. Pure.
 
 Unknown never becomes cleared: an unreadable fact, a collection that may miss elements, a rule that fails on what it
-could not read all leave the check unknown, with the reason, unless something else matches.
+could not read all leave the check unknown, with the reason, unless something else matches. What a program would have to
+say is another matter: it is asked in a last round only, so its absence leaves nothing open (`check_results` says so).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import cast
 
-from triagebook.runbooks.engine import model, rules, symptoms
+from triagebook.runbooks.engine import expressions, model, rules, symptoms
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
 from triagebook.runbooks.engine.trend import Trend
@@ -66,11 +68,18 @@ def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
         return to_outcome(check, (_finding(told, facts, None),))
     collection = rules.resolve(check.each, facts)
     if isinstance(collection, Unreadable):
-        return to_outcome(check, (Finding("unknown", None, because=collection.reason),))
+        return to_outcome(check, () if _rests_on_a_program(check) else (Finding("unknown", None, because=collection.reason),))
     if not isinstance(collection, Collection):
         raise rules.RuleError(f"{check.id}: {check.each!r} is not a collection")
     findings = tuple([_finding(told, facts, element) for element in collection.items])
     return to_outcome(check, findings, collection.partial, collection.counted)
+
+
+def _rests_on_a_program(check: model.Check) -> bool:
+    """Say whether its elements are of an answer that is asked for: each of its states asks whether there is one (`has`)."""
+    root = check.each.partition(".")[0]
+    asked = ([path.partition(".")[0] for path in expressions.presences(state.when)] for state in check.states)
+    return all(root in roots for roots in asked)
 
 
 _StateConditions = tuple[tuple[model.State, ...], tuple[str, ...]]
@@ -133,12 +142,12 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
     compares = any(state.samples > samples for check in runbook.checks for state in check.states)
     suspects = dict.fromkeys(_suspects(matched, facts, inputs))
     open_questions = _lookups_unexplained(runbook, matched, facts)
-    lookups = dict.fromkeys([*open_questions, *_lookups(runbook, matched, facts, inputs)])
+    lookups = dict.fromkeys([*open_questions, *_lookups(runbook, matched, facts)])
     return Needs(
         sample=samples == 1 and bool(matched) and compares,
         suspects=tuple(suspects)[:MAX_SUSPECTS],
         lookups=tuple(lookups)[:MAX_LOOKUPS],
-        for_rules=tuple([(probe, subject) for probe, _kind, subject in open_questions]),
+        for_rules=_first_of_each([*open_questions, *_told(runbook, matched, facts)]),
         outcomes=outcomes,
     )
 
@@ -151,9 +160,29 @@ def _suspects(matched: Sequence[tuple[model.Check, Finding]], facts: Facts, inpu
     return [pid for pid in pids if isinstance(pid, int) and pid > 0]
 
 
-def _lookups(
-    runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts, inputs: Mapping[str, object]
-) -> list[tuple[str, str, str]]:
+def _first_of_each(lookups: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the probe's name and subject of each lookup. Rules see one answer of a probe: that of the most pressing finding."""
+    first: dict[str, str] = {}
+    for probe, _kind, subject in lookups:
+        first.setdefault(probe, subject)
+    return tuple(first.items())
+
+
+def _told(runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts) -> list[tuple[str, str, str]]:
+    """Return the lookups of findings whose own check speaks of what they answer: the rest of them is evidence only."""
+    found = ((check, _lookups(runbook, [(check, finding)], facts)) for check, finding in matched)
+    return [lookup for check, lookups in found for lookup in lookups if _speaks_of(check, lookup[0])]
+
+
+def _speaks_of(check: model.Check, probe: str) -> bool:
+    """Say whether a condition, a name or a sentence of the check has a fact of that probe in it."""
+    texts = [check.says, *check.culprit.values()]
+    for state in check.states:
+        texts += [state.when, state.says]
+    return any(re.search(rf"\b{probe}\.", text) for text in texts)
+
+
+def _lookups(runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts) -> list[tuple[str, str, str]]:
     found = []
     for check, finding in matched:
         for probe, expression in check.lookups.items():
