@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.probes import oom_lines
 from triagebook.runbooks.probes.cgroup_path import owner_of
 
 # The first line a kernel prints at boot, asked for too: it tells a journal without such events from one that this
@@ -57,6 +58,16 @@ class KernelLog:
     data_at_s: float | Unreadable = _NO_LINE
     data_comm: str | Unreadable = _NO_LINE
     pages_at_s: float | Unreadable = _NO_LINE
+    kill_at_s: float | Unreadable = _NO_LINE
+    kill_comm: str | Unreadable = _NO_LINE  # the victim of the newest kill for memory
+    kill_pid: int | Unreadable = _NO_LINE
+    kill_path: str | Unreadable = _NO_LINE  # the victim's cgroup
+    kill_unit: str | Unreadable = _NO_LINE
+    kill_owner: str | Unreadable = _NO_LINE  # the cgroup whose limit it was; "" for the host
+    kill_owner_unit: str | Unreadable = _NO_LINE
+    kill_constraint: str | Unreadable = _NO_LINE  # CONSTRAINT_NONE | _MEMCG | _CPUSET | _MEMORY_POLICY
+    kill_rss_bytes: int | Unreadable = _NO_LINE
+    kill_adj: int | Unreadable = _NO_LINE
 
 
 FACTS = KernelLog
@@ -68,7 +79,7 @@ def command(subject: str = "kernel") -> tuple[str, ...]:
         raise ValueError(f"not a log: {safe_text(subject, 80)!r}")
     return (
         *("env", "LC_ALL=C", "journalctl", "--dmesg", "--boot=0", "--no-pager", "--output=short-iso"),
-        *(f"--lines={_MOST_LINES}", f"--grep={_GREP}|Out of memory|out of memory|{_BOOT}"),
+        *(f"--lines={_MOST_LINES}", f"--grep={_GREP}|{oom_lines.GREP}|{_BOOT}"),
     )
 
 
@@ -78,10 +89,10 @@ def parse(stdout: str) -> KernelLog | Unreadable:
     if not lines:
         return Unreadable("the journal showed no kernel line: this account may not read it, or there is none")
     found = {name: [line for line in lines if re.search(pattern, line)] for name, pattern in _PATTERNS.items()}
-    kept = [line for line in lines if any(line in sort for sort in found.values())][-_KEPT_LINES:]
+    kept = [line for line in lines if any(line in sort for sort in found.values()) or "oom-kill:constraint=" in line][-_KEPT_LINES:]
     counted: dict[str, Any] = {name: len(sort) for name, sort in found.items()}
     pages = found["page_allocations_failed"]
-    newest: dict[str, Any] = {"pages_at_s": _time(pages[-1])} if pages else {}
+    newest: dict[str, Any] = {"pages_at_s": time_of_line(pages[-1])} if pages else {}
     return KernelLog(
         **counted,
         lines=tuple(safe_text(line, 300) for line in kept),
@@ -89,6 +100,7 @@ def parse(stdout: str) -> KernelLog | Unreadable:
         **_commit_of(found["commits_refused"]),
         **_victim_of("data", r"kernel: mmap: (.*) \(\d+\): VmData", found["data_limits_exceeded"]),
         **newest,
+        **_kill_of(lines),
     )
 
 
@@ -97,22 +109,27 @@ def _rejection_of(lines: list[str]) -> dict[str, Any]:
     if path is None:
         return {}
     where = safe_text(path[1], 300)
-    return {"rejected_at_s": _time(lines[-1]), "rejected_path": where, "rejected_unit": owner_of(where, {}).unit}
+    return {"rejected_at_s": time_of_line(lines[-1]), "rejected_path": where, "rejected_unit": owner_of(where, {}).unit}
+
+
+def _kill_of(lines: list[str]) -> dict[str, Any]:
+    told = [line for line in lines if oom_lines.is_kill(line)]
+    return {**oom_lines.last_kill(told), "kill_at_s": time_of_line(told[-1])} if told else {}
 
 
 def _commit_of(lines: list[str]) -> dict[str, Any]:
     match = _REFUSED_COMMIT.search(lines[-1]) if lines else None
     if match is None or len(match[1]) > 9:
         return {}
-    return {"commit_at_s": _time(lines[-1]), "commit_comm": safe_text(match[2], 40), "commit_pid": int(match[1])}
+    return {"commit_at_s": time_of_line(lines[-1]), "commit_comm": safe_text(match[2], 40), "commit_pid": int(match[1])}
 
 
 def _victim_of(sort: str, pattern: str, lines: list[str]) -> dict[str, Any]:
     match = re.search(pattern, lines[-1]) if lines else None
-    return {} if match is None else {f"{sort}_at_s": _time(lines[-1]), f"{sort}_comm": safe_text(match[1], 40)}
+    return {} if match is None else {f"{sort}_at_s": time_of_line(lines[-1]), f"{sort}_comm": safe_text(match[1], 40)}
 
 
-def _time(line: str) -> float | Unreadable:
+def time_of_line(line: str) -> float | Unreadable:
     """Return when a line was written, by its ISO 8601 time, in Unix seconds."""
     match = _ISO_TIME.match(line)
     if match is None:

@@ -15,6 +15,7 @@ PROPERTIES = (
     *("Id", "LoadState", "ActiveState", "SubState", "Result", "ExecMainStatus", "NRestarts", "MainPID", "TasksMax"),
     *("TasksCurrent", "EffectiveTasksMax", "LimitNPROC", "LimitAS", "Slice", "User", "DropInPaths", "FragmentPath"),
     *("LimitDATA", "LimitMEMLOCK", "LimitSTACK"),
+    *("MemoryMax", "MemoryHigh", "OOMPolicy", "ExecMainCode", "LimitCORE"),
 )
 
 # systemd.unit(5): unit names have letters, digits and ":-_.\@"; a leading "-" (only "-.slice" and "-.mount" have it) is
@@ -52,6 +53,11 @@ class UnitSettings:
     limit_data_bytes: int | Unreadable = fact("bytes", "systemctl show LimitDATA")
     limit_memlock_bytes: int | Unreadable = fact("bytes", "systemctl show LimitMEMLOCK")
     limit_stack_bytes: int | Unreadable = fact("bytes", "systemctl show LimitSTACK")
+    memory_max_bytes: int | Unreadable = fact("bytes", "systemctl show MemoryMax", _UNSET)
+    memory_high_bytes: int | Unreadable = fact("bytes", "systemctl show MemoryHigh", _UNSET)
+    oom_policy: str | Unreadable = fact("", "systemctl show OOMPolicy", _UNSET)  # stop | continue | kill
+    exit_code: int | Unreadable = fact("", "systemctl show ExecMainCode", _UNSET)  # 1 exited, 2 killed, 3 dumped; 0 while it runs
+    limit_core_bytes: int | Unreadable = fact("bytes", "systemctl show LimitCORE", _UNSET)
 
 
 FACTS = UnitSettings
@@ -107,4 +113,9 @@ def parse(stdout: str) -> UnitSettings | Unreadable:
         limit_data_bytes=count("LimitDATA"),
         limit_memlock_bytes=count("LimitMEMLOCK"),
         limit_stack_bytes=count("LimitSTACK"),
+        memory_max_bytes=count("MemoryMax"),
+        memory_high_bytes=count("MemoryHigh"),
+        oom_policy=word("OOMPolicy"),
+        exit_code=count("ExecMainCode"),
+        limit_core_bytes=count("LimitCORE"),
     )

@@ -23,6 +23,7 @@ BEGIN {
   newest_pid = self + 0;
   for (i = 1; i < ARGC; i++) {
     if (ARGV[i] ~ "^[0-9]+$") { known[++known_n] = ARGV[i]; }
+    else { listed[++listed_n] = ARGV[i]; }
   }
   take_sample();
   while (next_pace()) { take_sample(); }

@@ -15,6 +15,7 @@ from triagebook.runbooks.probes import catalog
 from triagebook.tools.collector.minify import minify
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
+_MOST_CORES = 300  # of about 100 characters each: an argument list is bounded
 PHASES = ("begin", "process", "end", "after", "pace")
 
 
@@ -101,6 +102,8 @@ def _call(kind: str, phase: str, phases: tuple[str, ...]) -> str:
 def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 8) -> str:
     """The shell line (POSIX sh) that lists the PIDs and becomes awk; its first operand is the program.
 
+    What else only a shell can list without a fork goes along behind the PIDs: groups of the first level, which may have no
+    process, and the names of stored core dumps, up to a number.
     Builtins only, then `exec`: it never forks. mawk reads pace lines in time only with `-W interactive`, which
     other awks refuse. `awk` names another interpreter. `cpu_limit_s` is RLIMIT_CPU, soft.
     """
@@ -111,9 +114,18 @@ def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 8) -> s
         else 'if [ -x /usr/bin/mawk ]; then exec $n /usr/bin/mawk -W interactive "$p" "$@"; else exec $n awk "$p" "$@"; fi'
     )
     return (
-        f'p=$1; cd "{root}/proc" || exit 3; set -- [0-9]*; {limit}'
+        f'p=$1; {_cores(root)}cd "{root}/proc" || exit 3; '
+        f'set -- [0-9]* "$@" "{root}"/sys/fs/cgroup/*/memory.events "{root}"/sys/fs/cgroup/memory/*/memory.failcnt; {limit}'
         'LC_ALL=C; PATH="/usr/bin:/bin:/usr/sbin:/sbin:$PATH"; export LC_ALL PATH; '
         f'n=; if [ -x /usr/bin/nice ] || [ -x /bin/nice ]; then n="nice -n 10"; fi; {become}'
+    )
+
+
+def _cores(root: str) -> str:
+    """The part of the shell line that lists stored core dumps: `cores=N` for too many, `cores=none` where they cannot be listed."""
+    return (
+        f'd="{root}/var/lib/systemd/coredump"; if [ -r "$d" ]; then set -- "$d"/core.*; else set -- cores=none; fi; '
+        f'if [ $# -gt {_MOST_CORES} ]; then set -- "cores=$#"; fi; '
     )
 
 

@@ -51,6 +51,7 @@ def test_the_kinds_of_this_version() -> None:
         "locked_memory",
         "meminfo",
         "memory_cgroups",
+        "memory_events",
         "pid_namespaces",
         "pids_cgroups",
         "process_groups",
@@ -58,6 +59,7 @@ def test_the_kinds_of_this_version() -> None:
         "tasks_by_uid",
     ]
     assert [kind for kind in catalog.kinds() if kind not in collected] == [
+        "early_kills",
         "kernel_log",
         "process_limits",
         "settings_files",
