@@ -16,6 +16,7 @@ from triagebook.runbooks.probes.cgroup_records import directory_of, why_partial
 from triagebook.runbooks.probes.memory_event_counts import KIND, Counts
 from triagebook.runbooks.probes.reading import (
     NEEDS_SECOND,
+    NOT_PRINTED,
     ProcessHead,
     complete,
     cut,
@@ -101,7 +102,6 @@ class MemoryEvents:
     owners: Collection[MemoryGroup]
     throttled: Collection[MemoryGroup]
     gone: Collection[KilledBelow]  # limits that refused below it, in groups that are gone or have no process
-    killers: Collection[ProcessHead]  # programs that kill before the kernel does
     largest: Collection[ScoredProcess]
     killed_from_above: str | Unreadable = fact("", "/sys/fs/cgroup/*/memory.events oom_kill without oom")
     kills_from_above: int | Unreadable = fact("kills", "/sys/fs/cgroup/*/memory.events oom_kill where oom is 0")
@@ -111,7 +111,8 @@ class MemoryEvents:
     has_many_nodes: bool | Unreadable = fact("", "/sys/devices/system/node/online")
     panic_on_oom: int | Unreadable = fact("mode", "/proc/sys/vm/panic_on_oom")
     kills_allocating_task: int | Unreadable = fact("mode", "/proc/sys/vm/oom_kill_allocating_task")
-    spared: str | Unreadable = fact("", "/proc/*/oom_score_adj")  # the largest process, if it is (nearly) never killed
+    early_killers: str = fact("", "/proc/*/status Name", "")  # programs that kill before the kernel does, with their units
+    spared: str | Unreadable = fact("", "/proc/*/oom_score_adj", NOT_PRINTED)  # the largest process, if it is (nearly) never killed
 
 
 FACTS = MemoryEvents
@@ -138,7 +139,6 @@ def parse(samples: Sequence[Sample]) -> MemoryEvents:
         owners=Collection(tuple(owners), partial),
         throttled=Collection(tuple(throttled), partial),
         gone=Collection(read.gone(), cut(sample, KIND)),
-        killers=Collection(tuple(one for one in killers if one is not None), cut(sample, KIND)),
         largest=Collection(largest, cut(sample, KIND)),
         killed_from_above=", ".join(limit_owner_of(one.path, names).unit or one.path for one in above[:3]),
         kills_from_above=unseen or sum(one.of("kill" if is_v1 else "below_kill") for one in above),
@@ -148,6 +148,7 @@ def parse(samples: Sequence[Sample]) -> MemoryEvents:
         has_many_nodes=nodes if isinstance(nodes, Unreadable) else bool(re.search(r"[-,]", nodes or "")),
         panic_on_oom=integer(pairs.get("panic")),
         kills_allocating_task=integer(pairs.get("allocating")),
+        early_killers=", ".join(f"{one.comm} ({one.unit or one.user})" for one in killers if one is not None),
         spared=_spared(largest),
     )
 

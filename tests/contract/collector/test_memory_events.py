@@ -176,7 +176,7 @@ def test_the_largest_are_scored_and_programs_that_kill_are_named(host: Any, tool
     found = read(host, tools, awk)
     first = found.largest.items[0]
     assert (first.comm, first.rss_bytes, first.adj, first.score, found.spared) == ("batch", 92160000, -1000, 0, "batch (PID 90)")
-    assert [(one.comm, one.unit) for one in found.killers.items] == [("earlyoom", "earlyoom.service")]
+    assert found.early_killers == "earlyoom (earlyoom.service)"
     assert isinstance(found.largest.items[1].adj, Unreadable)
 
 
