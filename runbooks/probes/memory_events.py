@@ -29,6 +29,7 @@ from triagebook.runbooks.probes.reading import (
     pairs_of,
     records_of,
     rise,
+    text,
 )
 from triagebook.runbooks.probes.records import Sample
 
@@ -111,7 +112,9 @@ class MemoryEvents:
     has_many_nodes: bool | Unreadable = fact("", "/sys/devices/system/node/online")
     panic_on_oom: int | Unreadable = fact("mode", "/proc/sys/vm/panic_on_oom")
     kills_allocating_task: int | Unreadable = fact("mode", "/proc/sys/vm/oom_kill_allocating_task")
-    early_killers: str = fact("", "/proc/*/status Name", "")  # programs that kill before the kernel does, with their units
+    early_killers: str | Unreadable = fact(
+        "", "/proc/*/status Name", NOT_PRINTED
+    )  # programs that kill before the kernel does, with their units
     spared: str | Unreadable = fact("", "/proc/*/oom_score_adj", NOT_PRINTED)  # the largest process, if it is (nearly) never killed
 
 
@@ -134,21 +137,21 @@ def parse(samples: Sequence[Sample]) -> MemoryEvents:
     largest = tuple(one for fields in records_of(sample, KIND, "top") if (one := _scored(fields, names)) is not None)
     above = below.get("", ()) if is_v1 else tree.kills_from_above(groups)
     sums = [integer(pairs_of(one, KIND, "all").get("ooms")) for one in whole]
-    nodes = pairs.get("nodes")
+    nodes = text(pairs.get("nodes"))
     return MemoryEvents(
         owners=Collection(tuple(owners), partial),
         throttled=Collection(tuple(throttled), partial),
         gone=Collection(read.gone(), cut(sample, KIND)),
         largest=Collection(largest, cut(sample, KIND)),
-        killed_from_above=", ".join(limit_owner_of(one.path, names).unit or one.path for one in above[:3]),
+        killed_from_above=unseen or ", ".join(limit_owner_of(one.path, names).unit or one.path for one in above[:3]),
         kills_from_above=unseen or sum(one.of("kill" if is_v1 else "below_kill") for one in above),
         kills_mixed=unseen or (0 if is_v1 else tree.mixed_kills(groups)),
         kills_counted=integer(pairs.get("kills")),
         limit_ooms_delta=rise(sums[0], sums[-1]) if len(sums) > 1 else NEEDS_SECOND,
-        has_many_nodes=nodes if isinstance(nodes, Unreadable) else bool(re.search(r"[-,]", nodes or "")),
+        has_many_nodes=nodes if isinstance(nodes, Unreadable) else bool(re.search(r"[-,]", nodes)),
         panic_on_oom=integer(pairs.get("panic")),
         kills_allocating_task=integer(pairs.get("allocating")),
-        early_killers=", ".join(f"{one.comm} ({one.unit or one.user})" for one in killers if one is not None),
+        early_killers=unseen or ", ".join(f"{one.comm} ({one.unit or one.user})" for one in killers if one is not None),
         spared=_spared(largest),
     )
 
