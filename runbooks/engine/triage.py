@@ -147,7 +147,7 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
         sample=samples == 1 and bool(matched) and compares,
         suspects=tuple(suspects)[:MAX_SUSPECTS],
         lookups=tuple(lookups)[:MAX_LOOKUPS],
-        for_rules=_first_of_each([*open_questions, *_told(runbook, matched, facts)]),
+        for_rules=_first_of_each([*open_questions, *_lookups_for_rules(runbook, matched, facts)]),
         outcomes=outcomes,
     )
 
@@ -168,7 +168,9 @@ def _first_of_each(lookups: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, 
     return tuple(first.items())
 
 
-def _told(runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts) -> list[tuple[str, str, str]]:
+def _lookups_for_rules(
+    runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts
+) -> list[tuple[str, str, str]]:
     """Return the lookups of findings whose own check speaks of what they answer: the rest of them is evidence only."""
     found = ((check, _lookups(runbook, [(check, finding)], facts)) for check, finding in matched)
     return [lookup for check, lookups in found for lookup in lookups if _speaks_of(check, lookup[0])]

@@ -51,7 +51,7 @@ def parents(groups: Mapping[str, Counts]) -> Mapping[str, str]:
     return {path: next((above for above in ancestors(path) if above in groups), "") for path in groups}
 
 
-def gone_below(groups: Mapping[str, Counts], name: str, own: str) -> Mapping[str, tuple[int, int | Unreadable]]:
+def losses_below(groups: Mapping[str, Counts], name: str, own: str) -> Mapping[str, tuple[int, int | Unreadable]]:
     """Return what a group counts for all below it that neither it nor any known group below accounts for, and how far that rose."""
     above = parents(groups)
     found = {}
@@ -75,7 +75,7 @@ def kills_from_above(groups: Mapping[str, Counts]) -> tuple[Counts, ...]:
     return tuple([counts for path, counts in free.items() if not any(above in free for above in ancestors(path))])
 
 
-def mixed_kills(groups: Mapping[str, Counts]) -> int:
+def excess_kills(groups: Mapping[str, Counts]) -> int:
     """Return how many more kills than refusals the first level counts beside those that `kills_from_above` names (v2).
 
     Not exact: a group that is killed as one counts each of its processes.

@@ -134,25 +134,25 @@ def parse(samples: Sequence[Sample]) -> MemoryEvents:
     throttled = [read.group(counts) for counts in groups.values() if not is_v1 and counts.of("high") > 0]
     unseen = Unreadable(partial) if partial else None
     killers = (head_of(fields, names) for fields in records_of(sample, KIND, "killer"))
-    largest = tuple(one for fields in records_of(sample, KIND, "top") if (one := _scored(fields, names)) is not None)
+    largest = tuple(one for fields in records_of(sample, KIND, "top") if (one := _process(fields, names)) is not None)
     above = below.get("", ()) if is_v1 else tree.kills_from_above(groups)
     sums = [integer(pairs_of(one, KIND, "all").get("ooms")) for one in whole]
     nodes = text(pairs.get("nodes"))
     return MemoryEvents(
         owners=Collection(tuple(owners), partial),
         throttled=Collection(tuple(throttled), partial),
-        gone=Collection(read.gone(), cut(sample, KIND)),
+        gone=Collection(read.losses(), cut(sample, KIND)),
         largest=Collection(largest, cut(sample, KIND)),
         killed_from_above=unseen or ", ".join(limit_owner_of(one.path, names).unit or one.path for one in above[:3]),
         kills_from_above=unseen or sum(one.of("kill" if is_v1 else "below_kill") for one in above),
-        kills_mixed=unseen or (0 if is_v1 else tree.mixed_kills(groups)),
+        kills_mixed=unseen or (0 if is_v1 else tree.excess_kills(groups)),
         kills_counted=integer(pairs.get("kills")),
         limit_ooms_delta=rise(sums[0], sums[-1]) if len(sums) > 1 else NEEDS_SECOND,
         has_many_nodes=nodes if isinstance(nodes, Unreadable) else bool(re.search(r"[-,]", nodes)),
         panic_on_oom=integer(pairs.get("panic")),
         kills_allocating_task=integer(pairs.get("allocating")),
         early_killers=unseen or ", ".join(f"{one.comm} ({one.unit or one.user})" for one in killers if one is not None),
-        spared=_spared(largest),
+        spared=_largest_exempt(largest),
     )
 
 
@@ -226,10 +226,10 @@ class _Reader:
         """Return the kills that a limit met in the same time is to blame for."""
         return 0 if counts.risen["hit"] == 0 else kills
 
-    def gone(self) -> tuple[KilledBelow, ...]:
+    def losses(self) -> tuple[KilledBelow, ...]:
         """Return the groups below which a limit refused that cannot be seen any more; of v1 there are none."""
-        refused = {} if self.is_v1 else tree.gone_below(self.groups, "below_oom", "oom")
-        killed = tree.gone_below(self.groups, "below_kill", "kill")
+        refused = {} if self.is_v1 else tree.losses_below(self.groups, "below_oom", "oom")
+        killed = tree.losses_below(self.groups, "below_kill", "kill")
         return tuple(
             KilledBelow(
                 path=path,
@@ -247,7 +247,7 @@ def _sum(values: Sequence[int | Unreadable]) -> int | Unreadable:
     return next((one for one in values if isinstance(one, Unreadable)), sum(one for one in values if isinstance(one, int)))
 
 
-def _scored(fields: Sequence[str], names: Mapping[int, str]) -> ScoredProcess | None:
+def _process(fields: Sequence[str], names: Mapping[int, str]) -> ScoredProcess | None:
     head, rss = head_of(fields, names), number(fields, 4, 1024)
     if head is None or isinstance(rss, Unreadable):
         return None
@@ -261,7 +261,7 @@ def _scored(fields: Sequence[str], names: Mapping[int, str]) -> ScoredProcess | 
     )
 
 
-def _spared(largest: Sequence[ScoredProcess]) -> str | Unreadable:
+def _largest_exempt(largest: Sequence[ScoredProcess]) -> str | Unreadable:
     """Return the name of the largest process if its adj keeps it from being killed, else ""."""
     if not largest:
         return Unreadable("no process was seen")
