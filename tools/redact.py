@@ -18,28 +18,29 @@ _NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|(?:api|acces
 _NAME = rf"{_NAMES}s?(?:[-_.\d][\w.-]{{0,20}})?"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"',;&|)}\]]+)"""
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # fillers of Hangul, which are letters and show nothing
-_Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+_Rule = tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]]
+_NAME_WORDS = ("pass", "pwd", "secret", "token", "credential", "key")
+# Of each rule: what must occur for it to fit, in small letters (most texts have none of it), what fits, what stays of it.
 _RULES: tuple[_Rule, ...] = (
     # scheme://user:secret@host, also without a user
-    (re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,200}):[^\s/@]{1,500}@", re.IGNORECASE), rf"\1:{MASK}@"),
+    (("://",), re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,200}):[^\s/@]{1,500}@", re.IGNORECASE), rf"\1:{MASK}@"),
     (
+        ("bearer", "basic", "digest", "negotiate", "aws4-"),
         re.compile(r"\b(Bearer|Basic|Digest|Negotiate|AWS4-HMAC-SHA256)\s+[A-Za-z0-9+/=._~:-]{8,}", re.IGNORECASE),
         rf"\1 {MASK}",
     ),
-    (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), MASK),  # AWS access key ids
-    (re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}"), MASK),  # Slack
-    (re.compile(r"\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,})"), MASK),
+    (("akia", "asia", "aroa", "aida"), re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), MASK),  # AWS access key ids
+    (("xox", "xapp-"), re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}"), MASK),  # Slack
+    (("gh", "github_pat_"), re.compile(r"\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,})"), MASK),
     # of random letters, which are never all small: a name such as sk-bratislava-frontend-web-01 is a host
-    (re.compile(r"\b(?:glpat-(?=[\w-]*[A-Z])[\w-]{16,}|sk-(?=[\w-]*[A-Z])[\w-]{20,})"), MASK),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"), MASK),  # a JSON web token
+    (("glpat-", "sk-"), re.compile(r"\b(?:glpat-(?=[\w-]*[A-Z])[\w-]{16,}|sk-(?=[\w-]*[A-Z])[\w-]{20,})"), MASK),
+    (("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"), MASK),  # a JSON web token
     # "--db-password hunter2": the value is the next word of an argument list
-    (re.compile(rf"((?<!\S)-{{1,2}}[\w.-]{{0,40}}?{_NAMES})\s+(?!-){_VALUE}", re.IGNORECASE), rf"\1 {MASK}"),
+    (_NAME_WORDS, re.compile(rf"((?<!\S)-{{1,2}}[\w.-]{{0,40}}?{_NAMES})\s+(?!-){_VALUE}", re.IGNORECASE), rf"\1 {MASK}"),
     # password=..., "api_key": "...", AWS_SECRET_ACCESS_KEY=...
-    (
-        re.compile(rf"""([\w.-]{{0,40}}?{_NAME}["']?\s{{0,3}}[=:]\s{{0,3}}){_VALUE}""", re.IGNORECASE),
-        rf"\1{MASK}",
-    ),
+    (_NAME_WORDS, re.compile(rf"""({_NAME}["']?\s{{0,3}}[=:]\s{{0,3}}){_VALUE}""", re.IGNORECASE), rf"\1{MASK}"),
 )
+_ANY_WORD = re.compile("|".join(sorted({word for words, _pattern, _replacement in _RULES for word in words}))).search
 _BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
@@ -86,6 +87,8 @@ class Redactor:
 
 def redact(text: str) -> str:
     """The text without secrets of the shapes known here."""
+    if len(text) <= MAX_LINE and "\n" not in text and "-----BEGIN" not in text:  # a line without a key block
+        return _redact_words(text)
     redactor = Redactor()
     return redactor.feed(text) + redactor.finish()
 
@@ -106,6 +109,11 @@ def clean_reason(text: str, limit: int = LONGEST_REASON) -> str:
 
 
 def _redact_words(text: str) -> str:
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    # letters beyond ASCII fit some of ASCII when case is ignored (the Kelvin sign is a k): then every rule is tried
+    folded = text.lower()
+    if text.isascii() and not _ANY_WORD(folded):
+        return text
+    for words, pattern, replacement in _RULES:
+        if not text.isascii() or any(word in folded for word in words):
+            text = pattern.sub(replacement, text)
     return text

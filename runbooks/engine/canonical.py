@@ -7,6 +7,7 @@ A runbook is our own data and may hold those (`runbook_json`); its bytes are the
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from triagebook.runbooks.engine.errors import PlanError
@@ -14,6 +15,8 @@ from triagebook.runbooks.engine.plain_data import to_plain
 
 MAX_INTEGER = 2**53 - 1  # the largest every JSON reader keeps exact (RFC 7493, 2.2)
 MAX_DEPTH = 16
+_QUOTE = json.JSONEncoder(ensure_ascii=False).encode
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def canonical_json(value: object) -> bytes:
@@ -47,13 +50,13 @@ def _sort_names(mapping: Mapping[object, object]) -> list[str]:
     if len(names) != len(mapping):
         raise PlanError("canonical JSON: a member's name must be text")
     # RFC 8785, 3.2.3: by UTF-16 code units, which differs from code points above U+FFFF
-    return sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+    return sorted(names, key=None if "".join(names).isascii() else lambda name: name.encode("utf-16-be", "surrogatepass"))
 
 
 def _string(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise PlanError("canonical JSON: half a surrogate pair is not text")
-    return json.dumps(text, ensure_ascii=False)
+    return _QUOTE(text)
 
 
 def runbook_json(value: object) -> bytes:

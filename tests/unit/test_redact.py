@@ -3,6 +3,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from triagebook.tools import redact as redact_rules
 from triagebook.tools.redact import MAX_LINE, Redactor, clean_text, redact
 
 CANARY = "CaNaRy7f3Kq9"
@@ -43,6 +44,21 @@ def test_a_secret_split_between_chunks_is_cut_out(text: str, size: int) -> None:
     redactor = Redactor()
     chunks = [text[start : start + size] for start in range(0, len(text), size)]
     assert "".join(redactor.feed(chunk) for chunk in chunks) + redactor.finish() == redact(text)
+
+
+PIECES = [
+    *("password", "PassWD", "pwd", "secret", "token", "s", "credential", "api-key", "key", "=", ":", " ", '"', "-", "--", "_", "."),
+    *("x", "a" * 39, "://", "http", "@", "Bearer ", "basic ", "AKIAABCDEFGHIJKLMNOP", "xoxb-12345678", "ghp_" + "A" * 22, "eyJ"),
+    *("sk-" + "Ab" * 12, "glpat-" + "Ab" * 9, "\u212aey", "pa\u017f\u017fword", "\u0131", "|", "1", "digest AAAAAAAA"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_a_rule_that_is_not_tried_would_have_changed_nothing(text: str) -> None:
+    expected = text
+    for _words, pattern, replacement in redact_rules._RULES:
+        expected = pattern.sub(replacement, expected)
+    assert redact(text) == expected
 
 
 @given(st.lists(st.text(alphabet="ab=: \n-/@PRIVATEKYBGN\n", max_size=30), max_size=6))

@@ -3,7 +3,6 @@
 A seal is an HMAC-SHA256 over a row's content by a key that is derived from the audit key. The database never holds the key.
 """
 
-import hashlib
 import hmac
 import re
 
@@ -50,7 +49,7 @@ class RowKey:
         return hmac.compare_digest(found[1], self._seal(bare).encode())
 
     def _seal(self, content: bytes) -> str:
-        return hmac.new(self._secret, content, hashlib.sha256).hexdigest()
+        return hmac.digest(self._secret, content, "sha256").hex()
 
 
 def has_seal(leaf: bytes) -> bool:

@@ -145,9 +145,10 @@ def _odd_content(walk: _Walk, row: LogRow) -> Iterator[tuple[str, str]]:
         yield "reordered", f"was written as row {index}"
     elif previous != walk.previous and row.index == walk.expected:
         yield "relinked", "does not follow the row before it: one of the two was rewritten"
-    is_sealed = has_seal(row.leaf)
-    if (walk.is_sealed and not is_sealed) or (is_sealed and walk.key and not walk.key.is_sealed(row.leaf)):
+    is_sealed = walk.key.is_sealed(row.leaf) if walk.key else has_seal(row.leaf)
+    if not is_sealed and (walk.is_sealed or has_seal(row.leaf)):
         yield "unsealed", "was not written by this server: it does not have its seal"
+        is_sealed = has_seal(row.leaf)
     walk.is_sealed |= is_sealed
     walk.visit(event, is_sealed)
     if row.copies and not is_copy(row.copies, event):

@@ -1,6 +1,6 @@
 """Compares fixes and votes in the database with what the audit log says of them: what was put in, changed or taken out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -9,7 +9,7 @@ from triagebook.tools.audit.verify import Problem
 from triagebook.tools.fixes.evidence import APPROVING, PLANNING
 from triagebook.tools.store import fix_rows
 from triagebook.tools.store.database import Transaction
-from triagebook.tools.store.fix_states import Fix
+from triagebook.tools.store.fix_states import FixOutline, Vote
 
 _STATES = {"deny": "denied", "withdraw": "withdrawn", "expire": "expired", "apply": "running", "revert": "reverting"}
 
@@ -63,32 +63,35 @@ class FixesBesideLog:
 
     def problems(self, transaction: Transaction) -> list[Problem]:
         """Compare every fix and vote there is with what was seen."""
-        stored = fix_rows.fix_ids(transaction)
-        found = [problem for fix_id in stored for problem in self._problems(transaction, fix_id)]
-        gone = sorted(self.stories.keys() - set(stored))
+        votes = fix_rows.votes_by_fix(transaction)
+        stored = set()
+        found: list[Problem] = []
+        for fix in fix_rows.outlines(transaction):
+            stored.add(fix.id)
+            found += self._problems(fix, votes.get(fix.id, ()))
+        gone = sorted(self.stories.keys() - stored)
         return [*found, *(Problem("fix", None, f"fix {fix_id} is in the log and was removed from the database") for fix_id in gone)]
 
-    def _problems(self, transaction: Transaction, fix_id: str) -> Iterator[Problem]:
-        fix, story = fix_rows.read(transaction, fix_id), self.stories.get(fix_id)
-        if fix is None:
-            return
+    def _problems(self, fix: FixOutline, votes: Sequence[Vote]) -> Iterator[Problem]:
+        story = self.stories.get(fix.id)
         if story is None or (fix.plan_digest, fix.requester) != (story.digest, story.requester):
             yield Problem(
-                "fix", None, f"fix {fix_id} of {fix.requester} is in the database, and the log has no proposal of its plan"
+                "fix", None, f"fix {fix.id} of {fix.requester} is in the database, and the log has no proposal of its plan"
             )
             return
         if fix.state not in story.states():
-            says = f"fix {fix_id} is {fix.state} in the database, and {' or '.join(sorted(story.states()))} by the log"
+            says = f"fix {fix.id} is {fix.state} in the database, and {' or '.join(sorted(story.states()))} by the log"
             yield Problem("fix", None, says)
-        yield from self._vote_problems(transaction, fix, story)
+        yield from _vote_problems(fix, votes, story)
 
-    def _vote_problems(self, transaction: Transaction, fix: Fix, story: _Story) -> Iterator[Problem]:
-        missing = dict(story.voters)
-        for vote in fix_rows.votes_of(transaction, fix.id):
-            is_sealed = missing.pop((vote.person, vote.plan_digest, vote.is_yes), None)
-            if is_sealed is None:
-                yield Problem("vote", None, f"a vote of {vote.person} on fix {fix.id} is in the database, and not in the log")
-            elif not vote.is_genuine and (is_sealed or not vote.is_of_old):
-                yield Problem("vote", None, f"the vote of {vote.person} on fix {fix.id} was not recorded by this server")
-        for person, _digest, _is_yes in missing:
-            yield Problem("vote", None, f"the vote of {person} on fix {fix.id} is in the log and was removed from the database")
+
+def _vote_problems(fix: FixOutline, votes: Sequence[Vote], story: _Story) -> Iterator[Problem]:
+    missing = dict(story.voters)
+    for vote in votes:
+        is_sealed = missing.pop((vote.person, vote.plan_digest, vote.is_yes), None)
+        if is_sealed is None:
+            yield Problem("vote", None, f"a vote of {vote.person} on fix {fix.id} is in the database, and not in the log")
+        elif not vote.is_genuine and (is_sealed or not vote.is_of_old):
+            yield Problem("vote", None, f"the vote of {vote.person} on fix {fix.id} was not recorded by this server")
+    for person, _digest, _is_yes in missing:
+        yield Problem("vote", None, f"the vote of {person} on fix {fix.id} is in the log and was removed from the database")

@@ -3,7 +3,7 @@
 No function here moves a fix without an event, and none moves it where `tools.fixes.MOVES` does not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.log import log_event
 from triagebook.tools.store import audit_rows, leases
 from triagebook.tools.store.database import Transaction
-from triagebook.tools.store.fix_states import LEASED, OPEN, SETTLED, Fix, HostLock, State, Vote, is_legal
+from triagebook.tools.store.fix_states import LEASED, OPEN, SETTLED, Fix, FixOutline, HostLock, State, Vote, is_legal
 from triagebook.tools.store.leases import Lease
 from triagebook.tools.store.schema import fixes, host_locks, votes
 from triagebook.tools.times import from_micros, to_micros
@@ -118,9 +118,18 @@ def votes_of(transaction: Transaction, fix_id: str) -> tuple[Vote, ...]:
     return tuple(_vote(transaction, row) for row in rows)
 
 
-def fix_ids(transaction: Transaction) -> list[str]:
-    """The id of every fix there is."""
-    return list(transaction.connection.execute(select(fixes.c.id).order_by(fixes.c.id)).scalars())
+def votes_by_fix(transaction: Transaction) -> dict[str, list[Vote]]:
+    """Every vote there is, by the id of its fix."""
+    found: dict[str, list[Vote]] = {}
+    for row in transaction.connection.execute(select(votes).order_by(votes.c.fix_id, votes.c.at)):
+        found.setdefault(row.fix_id, []).append(_vote(transaction, row))
+    return found
+
+
+def outlines(transaction: Transaction) -> Iterator[FixOutline]:
+    """Every fix there is, without its plan."""
+    statement = select(fixes.c.id, fixes.c.state, fixes.c.plan_digest, fixes.c.requester).order_by(fixes.c.id)
+    yield from (FixOutline(*row) for row in transaction.connection.execute(statement.execution_options(yield_per=1000)))
 
 
 def take_lock(transaction: Transaction, lock: HostLock) -> HostLock | None:

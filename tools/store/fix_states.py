@@ -55,6 +55,16 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class FixOutline:
+    """What is compared with the log of each fix there is."""
+
+    id: str
+    state: State
+    plan_digest: str
+    requester: str
+
+
+@dataclass(frozen=True)
 class Fix:
     """A stored fix. `content` is the plan as stored; read it by `plan_of`, which checks it against `plan_digest`."""
 
