@@ -11,6 +11,7 @@ from typing import Any
 from tests.hang import GUARD_S
 
 ROOT = Path(__file__).parents[1]
+ONE = ("--json", "-r", "enomem")  # the answer of one runbook, as JSON
 
 
 @dataclass(frozen=True)

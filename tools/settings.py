@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.library.node import Node, find_member, read_node
 
 _PATH = r"[^\x00-\x1f\x7f]{1,4096}"
-KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack", "accept_unknown")
+KEYS = ("runbook_paths", "default_runbook", "triage", "ssh_config", "inventory", "slack", "accept_unknown")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Settings:
     """The configuration of one person; everything has a default."""
 
     runbook_paths: tuple[Path, ...] = ()
-    default_runbook: str = ""
+    default_runbook: str = ""  # asked alone where none is named
+    triage: tuple[str, ...] = ()  # asked together where none is named; empty: every released runbook
     ssh_config: str = ""
     cache: Path | None = None
     state: Path | None = None
@@ -49,9 +50,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         paths, sources, slack = find_member(top, "runbook_paths"), find_member(top, "inventory"), find_member(top, "slack")
         if slack is not None:
             slack.members(None)
+        if (alone := find_member(top, "default_runbook")) is not None and alone.value and find_member(top, "triage") is not None:
+            raise alone.error("it is asked alone, and `triage` names runbooks to ask together: keep one of the two")
         return Settings(
             runbook_paths=tuple(config.parent / Path(item).expanduser() for item in _texts(paths, "a list of folders")),
             default_runbook=_text(find_member(top, "default_runbook")),
+            triage=_texts(find_member(top, "triage"), "a list of runbooks"),
             ssh_config=_text(find_member(top, "ssh_config")),
             cache=cache,
             state=state,

@@ -10,11 +10,10 @@ from triagebook.bot.cli.diagnose_options import DiagnoseOptions
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import move, write_json
 from triagebook.bot.render.text import render
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.recording import save_answer
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import TargetName
@@ -46,7 +45,7 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
         dialing=options.dialing,
         timeouts=_timeouts(options.timeout_s),
     )
-    runbook = options.runbook or setup.default_runbook(settings, service.catalog)
+    runbook = options.runbook or settings.default_runbook
     questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
     if options.save and len(questions) > 1:
         raise UsageError("--save works with one host only")
@@ -88,9 +87,9 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     if options.save:
         save_answer(Path(options.save), answer)
     if options.as_json:
-        write_json(out, to_plain(answer.diagnosis))
+        write_json(out, to_plain(answer.said))
     else:
-        out.write(render(answer.diagnosis, style_of(out, explain=options.explain)))
+        out.write(render(answer.said, style_of(out, explain=options.explain)))
     return exit_status([answer.diagnosis.status])
 
 
@@ -100,11 +99,11 @@ class _live_line:  # noqa: N801 - used as a function
     def __init__(self, err: TextIO, host: str) -> None:
         self.err, self.host = err, host
 
-    def __call__(self, stage: str, diagnosis: Diagnosis | None) -> None:
+    def __call__(self, stage: str, answer: Answer | None) -> None:
         if not self.err.isatty() or is_logged("diagnosis.started"):  # with -v it is said line by line
             return
         words = {"connecting": "connecting...", "asking": "reading systemd and the journal...", "done": ""}
-        first = f"first sample: {diagnosis.headline[:90]} taking a second one..." if diagnosis else words.get(stage, stage)
+        first = f"first sample: {answer.said.headline[:90]} taking a second one..." if answer else words.get(stage, stage)
         move(self.err, "\r\x1b[K")
         if first:
             self.err.write(f"{self.host}: {first}")

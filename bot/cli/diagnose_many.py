@@ -17,7 +17,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.tools.diagnosis.fleet import AT_ONCE, FleetBounds, Outcome, fleet
-from triagebook.tools.diagnosis.question import Question, check_inputs
+from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.files import write_whole
 from triagebook.tools.inventory.target import TargetName
@@ -78,7 +78,7 @@ def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseO
     Of each host only its row stays in memory.
     """
     runbook = questions[0].runbook
-    check_inputs(service.catalog.load(runbook), questions[0])
+    service.runbooks_for(questions[0])  # refuses what no host could be asked
     gc.freeze()  # objects made before the first host live on: the garbage collector need not visit them again
     rows: list[HostRow] = []
     is_interrupted = False
@@ -109,7 +109,7 @@ def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput
         to.err.write(f"{len(rows)}/{asked} hosts ")
         to.err.flush()
     if as_json and outcome.answer is not None:
-        write_json(to.out, to_plain(outcome.answer.diagnosis))
+        write_json(to.out, to_plain(outcome.answer.said))
     elif as_json:
         write_json(to.out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
 
@@ -130,7 +130,7 @@ def _finish(rows: Sequence[HostRow], asked: int, options: DiagnoseOptions, to: F
 
 def _row(outcome: Outcome) -> HostRow:
     if outcome.answer is not None:
-        return row_of(outcome.answer.diagnosis)
+        return row_of(outcome.answer.said)
     if outcome.error is not None:
         return row_of_failure(outcome.question.target.text, outcome.error.reason, str(outcome.error))
     return HostRow(outcome.question.target.text, "not_asked", "stopped by --max-errors before this host")

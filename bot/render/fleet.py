@@ -10,6 +10,7 @@ from triagebook.bot.render.style import Style
 from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, LoginResult
+from triagebook.runbooks.engine.triage import Triage
 
 # Worst first: what is refused now, what is near, then what nothing is known of. Healthy hosts need nobody.
 ORDER = ("cause_found", "warning", "inconclusive", "unreachable", "failed", "not_asked", "healthy")
@@ -64,14 +65,18 @@ class HostGroup:
         return ORDER.index(self.status), pressing, -len(self.rows), self.what
 
 
-def row_of(diagnosis: Diagnosis) -> HostRow:
-    """Return the row of a diagnosis. Hosts with the same `what` (the cause, or how the login failed) are grouped."""
-    verdict = diagnosis.verdict
-    line = "" if diagnosis.status == "healthy" else diagnosis.headline
-    if diagnosis.status == "unreachable":
-        return HostRow(diagnosis.host.name, diagnosis.status, login_text(diagnosis.login), line)
+def row_of(said: Diagnosis | Triage) -> HostRow:
+    """Return the row of an answer. Hosts with the same `what` (the cause, or how the login failed) are grouped.
+
+    A cause is one runbook's, whichever: of several runbooks it is that of the first sentence.
+    """
+    verdict = said.verdict
+    line = "" if said.status == "healthy" else said.headline
+    if said.status == "unreachable":
+        found = said.first if isinstance(said, Triage) else said
+        return HostRow(said.host.name, said.status, login_text(found.login), line)
     what = f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}" if verdict else ""
-    return HostRow(diagnosis.host.name, diagnosis.status, what, line, verdict.active if verdict else "")
+    return HostRow(said.host.name, said.status, what, line, verdict.active if verdict else "")
 
 
 def login_text(login: LoginResult) -> str:

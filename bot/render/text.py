@@ -10,6 +10,7 @@ from triagebook.bot.render import chart
 from triagebook.bot.render.style import WIDTH, Style
 from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.quantities import quantity
+from triagebook.runbooks.engine.triage import Triage
 
 GAUGE_WIDTH = 24
 STATUS_WORDS = {
@@ -30,9 +31,36 @@ OUTCOME_WORDS = {"matched": "FOUND", "cleared": "ruled out", "unknown": "NOT JUD
 _COLOURS = {"healthy": "32", "warning": "33", "cause_found": "31;1", "inconclusive": "35", "unreachable": "35"}
 
 
-def render(diagnosis: Diagnosis, style: Style) -> str:
+def render(said: Diagnosis | Triage, style: Style) -> str:
     """Return the whole answer for one host, ending in a newline."""
-    lines = [_title(diagnosis, style), "", *style.wrap(diagnosis.headline)]
+    if isinstance(said, Triage):
+        return _triage(said, style)
+    lines = [_title(said, style), "", *style.wrap(said.headline), *_body(said, style), "", *_dim(_footer(said), style)]
+    return "\n".join(lines) + "\n"
+
+
+def _triage(triage: Triage, style: Style) -> str:
+    """Return the answer of several runbooks: that of the first sentence whole, then what each of the others found."""
+    first, *others = triage.diagnoses
+    lines = [_title(first, style), "", *style.wrap(triage.headline), *_body(first, style)]
+    if others:
+        lines += ["", "Other runbooks, asked in the same look:"]
+    for found in others:
+        word = style.paint(STATUS_WORDS[found.status], _COLOURS[found.status])
+        lines += style.wrap(f"{word}  {found.headline}" if found.status != "healthy" else word, f"  {found.runbook.id}  ", "    ")
+        if found.status in {"cause_found", "warning"} or style.explain:
+            lines += [f"    {line}".rstrip() for line in _body(found, style)]
+    names = " ".join(f"{item.runbook.id}@{item.runbook.version}" for item in triage.asked)
+    return "\n".join([*lines, "", *_dim(_footer(first, names if others else "", triage), style)]) + "\n"
+
+
+def _dim(footer: str, style: Style) -> list[str]:
+    return [style.paint(line, "2") for line in (style.wrap(footer) if style.width < WIDTH else [footer])]
+
+
+def _body(diagnosis: Diagnosis, style: Style) -> list[str]:
+    """Return what supports the first sentence of a diagnosis, what was ruled out, what could not be judged and what to do."""
+    lines: list[str] = []
     if diagnosis.verdict is not None:
         lines += ["", *_verdict(diagnosis, diagnosis.verdict, style)]
     if diagnosis.also:
@@ -48,9 +76,7 @@ def render(diagnosis: Diagnosis, style: Style) -> str:
     lines += _remediations(diagnosis.remediations, style)
     if style.explain:
         lines += [*_checks(diagnosis.checks, style), *_facts(diagnosis.facts, style)]
-    footer = _footer(diagnosis)
-    lines += ["", *(style.paint(line, "2") for line in (style.wrap(footer) if style.width < WIDTH else [footer]))]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _title(diagnosis: Diagnosis, style: Style) -> str:
@@ -195,15 +221,16 @@ def _facts(entries: Sequence[FactEntry], style: Style) -> list[str]:
     return ["", "Facts", *_fact_lines(entries, style)] if entries else []
 
 
-def _footer(diagnosis: Diagnosis) -> str:
-    target = diagnosis.target
-    parts = [f"{diagnosis.runbook.id}@{diagnosis.runbook.version} {diagnosis.runbook.digest[7:19]}"]
-    parts += [local_time(diagnosis.started_at), f"{diagnosis.duration_ms} ms"]
+def _footer(diagnosis: Diagnosis, names: str = "", triage: Triage | None = None) -> str:
+    """Return by what, when and how it was found. `names` are the runbooks where there are several."""
+    target, said = diagnosis.target, triage or diagnosis
+    parts = [names or f"{diagnosis.runbook.id}@{diagnosis.runbook.version} {diagnosis.runbook.digest[7:19]}"]
+    parts += [local_time(said.started_at), f"{said.duration_ms} ms"]
     parts += [f"{len(diagnosis.samples)} sample{'s' if len(diagnosis.samples) != 1 else ''}"] if diagnosis.samples else []
     parts += [f"via {target.transport}"] if target.transport else []
     if target.cpu_ms is not None and target.bytes is not None:
         parts.append(f"cost the host {target.cpu_ms:.0f} ms CPU, {target.bytes} bytes, {target.forks} forks")
-    return " | ".join([*parts, *target.notes[:2], diagnosis.id])
+    return " | ".join([*parts, *target.notes[:2], said.id])
 
 
 def local_time(moment: str, form: str = "%Y-%m-%d %H:%M:%S %Z") -> str:

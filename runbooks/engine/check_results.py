@@ -6,8 +6,8 @@ from typing import Any, cast
 from triagebook.runbooks.engine import citing, expressions, heading, naming, template
 from triagebook.runbooks.engine.diagnosis import CheckResult, FactEntry, Findings, Unknown
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.judge import CheckOutcome, Facts, Finding, element_name, with_element
 from triagebook.runbooks.engine.quantities import quantity
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, element_name, with_element
 
 MAX_UNKNOWN_NAMES = 8
 MAX_COMPARED = 500  # elements among which the nearest to its limit is looked for

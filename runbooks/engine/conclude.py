@@ -16,7 +16,7 @@ from triagebook.runbooks.engine.diagnosis import (
     Verdict,
 )
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, triage, with_element
+from triagebook.runbooks.engine.judge import CheckOutcome, Facts, Finding, judge, with_element
 
 MAX_VERDICTS = 24
 _REACHED = {"now", "at_limit"}
@@ -38,6 +38,18 @@ class Conclusion:
     caveats: tuple[str, ...]
     error_class: str
     omitted: int = 0
+    is_open: bool = False  # somebody named something, and nothing that was found explains it
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Says what other runbooks, asked over the same facts, add to the conclusion of one of them.
+
+    `explained`: one of them found what explains the incident. `of_text`: the sentence about an error text that none of them knows.
+    """
+
+    explained: bool = False
+    of_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,17 +71,20 @@ def conclude(
     error_class: str = "",
     trends: heading.Trends | None = None,
     outcomes: Sequence[CheckOutcome] = (),
+    beside: Beside | None = None,
 ) -> Conclusion:
     """Decide on the last of `history` (facts after each sample). `accepted`: checks whose unknown is a stated caveat.
 
-    `outcomes` is the triage of that last one where it was done already (`needs`). `error_class` overrides the routing of
-    the symptom's text; `trends` is for those who go on looking. Raises RunbookError when a rule or template fails.
+    `outcomes` are what that last one was judged to be where it was done already (`needs`). `error_class` overrides the routing of
+    the symptom's text; `trends` is for those who go on looking; `beside` is for one of several runbooks asked together. Raises
+    RunbookError when a rule or template fails.
     """
+    beside = beside or Beside()
     asked = symptoms.rule_inputs(runbook, inputs, error_class)
     error_class = asked["symptom_class"]
     history = [{**facts, "inputs": asked} for facts in history]
     facts = history[-1]
-    outcomes = heading.with_trends(tuple(outcomes) or triage(runbook, facts, len(history)), trends or {})
+    outcomes = heading.with_trends(tuple(outcomes) or judge(runbook, facts, len(history)), trends or {})
     ranked = _rank(runbook, outcomes, facts, error_class)
     omitted, ranked = max(0, len(ranked) - MAX_VERDICTS), ranked[:MAX_VERDICTS]
     unknown = tuple(to_unknown(result) for result in outcomes if result.outcome == "unknown")
@@ -78,7 +93,7 @@ def conclude(
     status = _status(
         verdicts, [item for item in unknown if item.check not in accepted and _matters(runbook, item.check, error_class)]
     )
-    is_open = _is_unexplained(runbook, verdicts, asked) and status in {"healthy", "warning", "inconclusive"}
+    is_open = not beside.explained and _is_unexplained(runbook, verdicts, asked) and status != "cause_found"
     status = "inconclusive" if is_open else status
     cited = {}
     for item in ranked:
@@ -87,7 +102,9 @@ def conclude(
             cited[entry.id] = entry
     return Conclusion(
         status=status,
-        headline=_headline(runbook, status, verdicts, facts, unknown, is_open=is_open),
+        headline=_headline(
+            runbook, status, verdicts, facts, unknown, open_text=_about_text(runbook, facts, beside) if is_open else None
+        ),
         verdict=verdicts[0] if verdicts else None,
         also=tuple(verdicts[1:]),
         checks=tuple([to_result(result, history) for result in outcomes]),
@@ -102,6 +119,7 @@ def conclude(
         caveats=caveats,
         error_class=error_class,
         omitted=omitted,
+        is_open=is_open,
     )
 
 
@@ -199,13 +217,13 @@ def _headline(
     facts: Facts,
     unknown: Sequence[Unknown],
     *,
-    is_open: bool = False,
+    open_text: str | None = None,
 ) -> str:
-    if is_open and runbook.unexplained is not None:
-        about = _about_text(runbook, facts)
+    """Return the first sentence. `open_text` is what is said of the error text where nothing explains what was named."""
+    if open_text is not None and runbook.unexplained is not None:
         more = f" Not judged: {', '.join(item.check for item in unknown)}." if unknown else ""
         first = f" Found, but it does not explain this: {verdicts[0].summary}" if verdicts else ""
-        return f"{about}{template.render(runbook.unexplained.says, facts)}{more}{first}"
+        return f"{open_text}{template.render(runbook.unexplained.says, facts)}{more}{first}"
     if verdicts and (status in {"cause_found", "warning"} or verdicts[0].active in _REACHED):
         text = getattr(runbook.headlines, verdicts[0].nature)
         sentence = template.render(text, {**facts, "verdict": verdicts[0]})
@@ -218,13 +236,14 @@ def _headline(
     return f"{sentence} {verdicts[0].summary}" if verdicts else sentence
 
 
-def _about_text(runbook: model.Runbook, facts: Facts) -> str:
+def _about_text(runbook: model.Runbook, facts: Facts, beside: Beside) -> str:
     """Return what is to be said of the error text itself: that it is another matter's, or that nobody here knows it."""
     text = str(cast(Mapping[str, object], facts["inputs"]).get("symptom", ""))
     symptom = symptoms.route(runbook, text)
     if symptom is not None and symptom.matter:
         return f"{symptom.says} "
-    return "The error text is none that this runbook knows; the host was judged without it. " if text and symptom is None else ""
+    unknown = beside.of_text or "The error text is none that this runbook knows; the host was judged without it."
+    return f"{unknown} " if text and symptom is None else ""
 
 
 def _next_unexplained(runbook: model.Runbook, facts: Facts) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from triagebook.runbooks.engine import model, naming, rules
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue, Usage
 from triagebook.runbooks.engine.facts import Collection, identity_of, source_of
+from triagebook.runbooks.engine.judge import CheckOutcome, Facts, Finding, to_outcome, with_element
 from triagebook.runbooks.engine.quantities import as_duration, quantity
 from triagebook.runbooks.engine.trend import Trend
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts, Finding, to_outcome, with_element
 
 HORIZON_S = 7 * 86400.0  # what lies further ahead is no news
 FORESIGHT = 24  # nor is what lies further ahead than so many times as long as was watched: an hour foresees a day

@@ -7,7 +7,7 @@ from triagebook.runbooks.engine import model, rules
 from triagebook.runbooks.engine.diagnosis import Consumer, Culprit, LimitValue, Usage
 from triagebook.runbooks.engine.expressions import paths
 from triagebook.runbooks.engine.facts import Collection, Unreadable, source_of
-from triagebook.runbooks.engine.triage import Facts
+from triagebook.runbooks.engine.judge import Facts
 
 
 def limit_of(check: model.Check, here: Facts) -> tuple[LimitValue | None, Usage | None]:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from triagebook.runbooks.engine import model, rules
 from triagebook.runbooks.engine.diagnosis import OfferedRemediation, ParamBounds, Verdict
-from triagebook.runbooks.engine.triage import Facts, Finding, with_element
+from triagebook.runbooks.engine.judge import Facts, Finding, with_element
 
 
 def offers_for(

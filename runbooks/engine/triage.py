@@ -1,222 +1,139 @@
-"""Goes through the checks in the runbook's order: each finding is matched, cleared or unknown. Pure.
+"""Defines the one answer of several runbooks about one host, and joins their diagnoses into it. Pure. JSON: `triagebook/triage/v1`.
 
-Unknown never becomes cleared: an unreadable fact, a collection that may miss elements, a rule that fails on what it
-could not read all leave the check unknown, with the reason, unless something else matches. What a program would have to
-say is another matter: it is asked in a last round only, so its absence leaves nothing open (`check_results` says so).
+Each diagnosis stands on its own: each runbook was concluded over the same facts. The first sentence is the worst thing that is
+true now, whichever runbook knows it.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import field
-from functools import lru_cache
-from typing import cast
+from collections.abc import Sequence
+from typing import Literal
 
-from triagebook.runbooks.engine import expressions, model, rules, symptoms
+from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
-from triagebook.runbooks.engine.trend import Trend
+from triagebook.runbooks.engine.diagnosis import Diagnosis, HostInfo, RunbookRef, Status, SymptomRef, Verdict
+from triagebook.runbooks.engine.plain_data import member
+from triagebook.runbooks.engine.routes import Route, TextFit
 
-Facts = Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Describes one element against one check. `element` is None for a check of the host as a whole."""
-
-    outcome: str  # matched | cleared | unknown
-    element: object | None
-    state: model.State | None = None
-    because: str = ""
-    trend: Trend | None = None  # set by `heading`, where somebody goes on looking
+SCHEMA: Literal["triagebook/triage/v1"] = "triagebook/triage/v1"
+Why = Literal["installed", "configured", "named", "recorded", "belongs_to"]
+WORST_FIRST: tuple[Status, ...] = ("unreachable", "cause_found", "inconclusive", "warning", "healthy")
 
 
 @dataclass(frozen=True)
-class CheckOutcome:
-    """Describes all findings of a check, made by `to_outcome`. `counted` elements were judged clear on the host, not listed."""
+class AskedRunbook:
+    """Says which runbook was asked, why, and what it makes of the error text: whether it leads, and the class it has there."""
 
-    check: model.Check
-    findings: tuple[Finding, ...]
-    outcome: str  # matched | unknown | cleared
-    partial: str = ""
-    counted: int = 0
-
-    def of(self, kind: str) -> tuple[Finding, ...]:
-        """Return the findings that ended so."""
-        return tuple([finding for finding in self.findings if finding.outcome == kind])
-
-
-def to_outcome(check: model.Check, findings: tuple[Finding, ...], partial: str = "", counted: int = 0) -> CheckOutcome:
-    """Return what its findings amount to. A complete look that found no element to judge is cleared: there is no limit."""
-    found = [finding.outcome for finding in findings]
-    outcome = "matched" if "matched" in found else "unknown" if "unknown" in found or partial else "cleared"
-    return CheckOutcome(check, findings, outcome, partial, counted)
-
-
-def with_element(facts: Facts, finding: Finding) -> Facts:
-    """Return the facts with this finding's element as `it`."""
-    return facts if finding.element is None else {**facts, "it": finding.element}
-
-
-def triage(runbook: model.Runbook, facts: Facts, samples: int) -> tuple[CheckOutcome, ...]:
-    """Judge every check. Raises rules.RuleError when a rule fails on readable facts."""
-    return tuple(_check(check, facts, samples) for check in runbook.checks)
-
-
-def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
-    told = _states_for(check.states, samples)
-    if not check.each:
-        return to_outcome(check, (_finding(told, facts, None),))
-    collection = rules.resolve(check.each, facts)
-    if isinstance(collection, Unreadable):
-        return to_outcome(check, () if _rests_on_a_program(check) else (Finding("unknown", None, because=collection.reason),))
-    if not isinstance(collection, Collection):
-        raise rules.RuleError(f"{check.id}: {check.each!r} is not a collection")
-    findings = tuple([_finding(told, facts, element) for element in collection.items])
-    return to_outcome(check, findings, collection.partial, collection.counted)
-
-
-def _rests_on_a_program(check: model.Check) -> bool:
-    """Say whether its elements are of an answer that is asked for: each of its states asks whether there is one (`has`)."""
-    root = check.each.partition(".")[0]
-    asked = ([path.partition(".")[0] for path in expressions.presences(state.when)] for state in check.states)
-    return all(root in roots for roots in asked)
-
-
-_StateConditions = tuple[tuple[model.State, ...], tuple[str, ...]]
-
-
-@lru_cache(maxsize=1024)
-def _states_for(states: tuple[model.State, ...], samples: int) -> _StateConditions:
-    """Return the states that so many samples can tell, and their conditions."""
-    told = tuple(state for state in states if state.samples <= samples)
-    return told, tuple(state.when for state in told)
-
-
-def compile_rules(runbook: model.Runbook) -> None:
-    """Compile the conditions that a first sample is judged by."""
-    for check in runbook.checks:
-        rules.get_ready(_states_for(check.states, 1)[1])
-
-
-def _finding(told: _StateConditions, facts: Facts, element: object | None) -> Finding:
-    here = facts if element is None else {**facts, "it": element}
-    unreadable = ""
-    states, conditions = told
-    for state, value in zip(states, rules.evaluate_each(conditions, here), strict=False):
-        if isinstance(value, Unreadable):
-            unreadable = unreadable or value.reason
-        elif value is True:
-            return Finding("matched", element, state)
-    if unreadable:
-        return Finding("unknown", element, because=unreadable)
-    return Finding("cleared", element)
+    runbook: RunbookRef
+    why: Why
+    text: TextFit
+    error_class: str = member("class")
 
 
 @dataclass(frozen=True)
-class Needs:
-    """Says what would still change the answer: another sample, suspects to read closely, programs to ask."""
+class Triage:
+    """What was found on one host by several runbooks in one look. `diagnoses` are worst first; `verdict` is the first one's.
 
-    sample: bool = False
-    suspects: tuple[int, ...] = ()
-    lookups: tuple[tuple[str, str, str], ...] = ()  # (probe name, kind, subject)
-    for_rules: tuple[tuple[str, str], ...] = ()  # of them, (probe name, subject) of those whose answers rules are to see
-    outcomes: tuple[CheckOutcome, ...] = field(default=(), compare=False, repr=False)  # what this was seen from
-
-    def __bool__(self) -> bool:
-        return self.sample or bool(self.lookups)
-
-
-MAX_SUSPECTS = 8
-MAX_LOOKUPS = 3
-
-
-def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[str, object]) -> Needs:
-    """Return what else to read before concluding. Pure. A healthy host needs nothing more than its first sample.
-
-    A second sample is asked for when something matched in the first and a rule of that runbook compares two.
-    Programs are asked about the units of matched findings and the one the caller named, once there is a finding.
+    `symptom.class` is the class that the leading runbook gives the text.
     """
-    facts = {**facts, "inputs": symptoms.rule_inputs(runbook, inputs)}
-    outcomes = triage(runbook, facts, samples)
-    matched = [(result.check, finding) for result in outcomes for finding in result.of("matched")]
-    compares = any(state.samples > samples for check in runbook.checks for state in check.states)
-    suspects = dict.fromkeys(_suspects(matched, facts, inputs))
-    open_questions = _lookups_unexplained(runbook, matched, facts)
-    lookups = dict.fromkeys([*open_questions, *_lookups(runbook, matched, facts)])
-    return Needs(
-        sample=samples == 1 and bool(matched) and compares,
-        suspects=tuple(suspects)[:MAX_SUSPECTS],
-        lookups=tuple(lookups)[:MAX_LOOKUPS],
-        for_rules=_first_of_each([*open_questions, *_lookups_for_rules(runbook, matched, facts)]),
-        outcomes=outcomes,
+
+    id: str
+    host: HostInfo
+    symptom: SymptomRef | None
+    asked: tuple[AskedRunbook, ...]
+    started_at: str
+    duration_ms: int
+    status: Status
+    headline: str
+    verdict: Verdict | None
+    diagnoses: tuple[Diagnosis, ...]
+    schema: Literal["triagebook/triage/v1"] = SCHEMA
+
+    @property
+    def first(self) -> Diagnosis:
+        """Return the diagnosis that the first sentence is about."""
+        return self.diagnoses[0]
+
+
+@dataclass(frozen=True)
+class RunbookDiagnosis:
+    """Holds the diagnosis of one runbook, with why that was asked and what the error text is to it."""
+
+    diagnosis: Diagnosis
+    why: Why
+    route: Route
+
+
+def join(triage_id: str, text: str, concluded: Sequence[RunbookDiagnosis], duration_ms: int) -> Triage:
+    """Return the one answer. `text` is the error text as it may be shown; `concluded` holds at least one, in the order asked."""
+    ordered = sorted(concluded, key=_rank)
+    first = ordered[0]
+    found = first.diagnosis
+    leader = next((item for item in concluded if item.route.fit == "leads"), None)
+    return Triage(
+        id=triage_id,
+        host=found.host,
+        symptom=SymptomRef(text, leader.route.error_class if leader else "") if text else None,
+        asked=tuple([AskedRunbook(item.diagnosis.runbook, item.why, item.route.fit, item.route.error_class) for item in concluded]),
+        started_at=found.started_at,
+        duration_ms=duration_ms,
+        status=found.status,
+        headline=_headline(ordered, leader),
+        verdict=found.verdict,
+        diagnoses=tuple([item.diagnosis for item in ordered]),
     )
 
 
-def _suspects(matched: Sequence[tuple[model.Check, Finding]], facts: Facts, inputs: Mapping[str, object]) -> list[int]:
-    pids = [inputs["pid"]] if isinstance(inputs.get("pid"), int) else []
-    for check, finding in matched:
-        if "pid" in check.culprit:
-            pids.append(rules.evaluate(check.culprit["pid"], with_element(facts, finding)))
-    return [pid for pid in pids if isinstance(pid, int) and pid > 0]
+def is_explained(concluded: Sequence[RunbookDiagnosis]) -> bool:
+    """Say whether one of the runbooks that were told all that was named found what can explain it."""
+    return any(
+        verdict.explains_symptom != "no"
+        for item in concluded
+        if item.route.fit in {"", "leads", "fits", "unknown"} and item.diagnosis.verdict is not None
+        for verdict in (item.diagnosis.verdict, *item.diagnosis.also)
+    )
 
 
-def _first_of_each(lookups: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the probe's name and subject of each lookup. Rules see one answer of a probe: that of the most pressing finding."""
-    first: dict[str, str] = {}
-    for probe, _kind, subject in lookups:
-        first.setdefault(probe, subject)
-    return tuple(first.items())
+def _rank(item: RunbookDiagnosis) -> tuple[int, ...]:
+    """Return what orders diagnoses: status, another runbook's matter, the error given, how pressing and how sure the cause is."""
+    verdict, status = item.diagnosis.verdict, WORST_FIRST.index(item.diagnosis.status)
+    if verdict is None:
+        return status, 0, item.route.fit != "leads", len(model.ACTIVE), 0
+    return (
+        status,
+        bool(verdict.belongs_to),  # "not this, but": the runbook it belongs to tells it better
+        item.route.fit != "leads" or verdict.explains_symptom == "no",
+        model.ACTIVE.index(verdict.active),
+        model.STRENGTHS.index(verdict.strength),
+    )
 
 
-def _lookups_for_rules(
-    runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts
-) -> list[tuple[str, str, str]]:
-    """Return the lookups of findings whose own check speaks of what they answer: the rest of them is evidence only."""
-    found = ((check, _lookups(runbook, [(check, finding)], facts)) for check, finding in matched)
-    return [lookup for check, lookups in found for lookup in lookups if _speaks_of(check, lookup[0])]
+def _headline(ordered: Sequence[RunbookDiagnosis], leader: RunbookDiagnosis | None) -> str:
+    first = ordered[0]
+    if len(ordered) == 1:
+        return first.diagnosis.headline
+    if first.diagnosis.status == "healthy" and leader is None:
+        names = ", ".join(item.diagnosis.runbook.id for item in ordered)
+        return f"Nothing was found by {len(ordered)} runbooks ({names}); each cause they know was looked at and ruled out."
+    sentences = [first.diagnosis.headline]
+    if leader is not None and leader is not first and first.diagnosis.status in {"cause_found", "warning"}:
+        said = f"found {leader.diagnosis.verdict.cause}" if leader.diagnosis.verdict else "found nothing that explains it"
+        sentences.append(f"The error you gave is one of runbook {leader.diagnosis.runbook.id}, which {said}.")
+    sentences += _open_questions(ordered)
+    return " ".join([*sentences, *_fits(ordered)])
 
 
-def _speaks_of(check: model.Check, probe: str) -> bool:
-    """Say whether a condition, a name or a sentence of the check has a fact of that probe in it."""
-    texts = [check.says, *check.culprit.values()]
-    for state in check.states:
-        texts += [state.when, state.says]
-    return any(re.search(rf"\b{probe}\.", text) for text in texts)
-
-
-def _lookups(runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts) -> list[tuple[str, str, str]]:
-    found = []
-    for check, finding in matched:
-        for probe, expression in check.lookups.items():
-            subject = rules.evaluate(expression, with_element(facts, finding))
-            if isinstance(subject, str) and subject:
-                found.append((probe, runbook.probes[probe], subject))
-    return found
-
-
-def _lookups_unexplained(
-    runbook: model.Runbook, matched: Sequence[tuple[model.Check, Finding]], facts: Facts
-) -> list[tuple[str, str, str]]:
-    """Return what to ask where nothing that was found explains it: a victim that is gone left its traces in the log only."""
-    asked = cast(Mapping[str, object], facts["inputs"])
-    if runbook.unexplained is None or any(_explains(check, finding, asked) for check, finding in matched):
+def _open_questions(ordered: Sequence[RunbookDiagnosis]) -> list[str]:
+    """Return what other runbooks could not judge, where the first sentence is that not everything could be."""
+    first = ordered[0].diagnosis
+    if first.status != "inconclusive" or first.verdict is not None:
         return []
-    is_named = symptoms.names_something(asked)
-    wanted = runbook.unexplained.lookups if is_named else runbook.unexplained.lookups_unnamed
-    subjects = {name: rules.evaluate(text, facts) for name, text in wanted.items()}
-    return [(name, runbook.probes[name], subject) for name, subject in subjects.items() if isinstance(subject, str) and subject]
+    return [
+        f"Not judged in {item.diagnosis.runbook.id}: {', '.join(unknown.check for unknown in item.diagnosis.unknown)}."
+        for item in ordered[1:]
+        if item.diagnosis.status == "inconclusive" and item.diagnosis.unknown
+    ]
 
 
-def _explains(check: model.Check, finding: Finding, asked: Mapping[str, object]) -> bool:
-    """Say whether a finding is more than a possibility, and can be what was asked about."""
-    if finding.state is None or finding.state.strength == "possible":
-        return False
-    return symptoms.explains(check, str(asked["symptom_class"])) != "no"
-
-
-def element_name(finding: Finding) -> str:
-    """Return what a person calls a finding's element, for `unknown` lists: `java (8198)` for a process, else its identity."""
-    if finding.element is None:
-        return ""
-    comm = getattr(finding.element, "comm", "")
-    return f"{comm} ({identity_of(finding.element)})" if comm else identity_of(finding.element)
+def _fits(ordered: Sequence[RunbookDiagnosis]) -> list[str]:
+    """Return a sentence where the error text is one of several runbooks."""
+    names = [item.diagnosis.runbook.id for item in ordered if item.route.fit in {"leads", "fits"}]
+    return [f"The error text fits more than one runbook: {', '.join(names)}."] if len(names) > 1 else []

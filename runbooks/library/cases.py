@@ -20,9 +20,9 @@ from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.plain_data import from_plain
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.engine.triage import Facts
 from triagebook.runbooks.library.catalog import RunbookVersion
 from triagebook.runbooks.library.document import Document, read_document
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.judge import judge
 from triagebook.runbooks.engine.symptoms import rule_inputs
-from triagebook.runbooks.engine.triage import triage
 from triagebook.runbooks.library.cases import Case, run_case
 
 
@@ -34,7 +34,7 @@ def proof(runbook: model.Runbook, cases: Sequence[Case]) -> Proof:
         has_healthy = has_healthy or (conclusion is not None and conclusion.status == "healthy")
         offered |= {item.id for item in conclusion.remediations} if conclusion else set()
         facts = {**case.history[-1], "inputs": rule_inputs(runbook, case.inputs)}
-        for result in triage(runbook, facts, len(case.history)):
+        for result in judge(runbook, facts, len(case.history)):
             outcome = result.outcome
             cleared |= {result.check.id} if outcome == "cleared" else set()
             unknown |= {result.check.id} if outcome == "unknown" else set()

@@ -1,9 +1,10 @@
-"""Writes the JSON Schemas of the runbook format and of a diagnosis. `docs/schema/` holds them, tested to be current."""
+"""Writes the JSON Schemas of the runbook format, of a diagnosis and of a triage. `docs/schema/` holds them, as tests see to."""
 
 from typing import Any
 
 from pydantic import TypeAdapter
 from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.triage import Triage
 from triagebook.runbooks.library import schema
 
 
@@ -14,11 +15,20 @@ def runbook_schema() -> dict[str, Any]:
 
 def diagnosis_schema() -> dict[str, Any]:
     """Return the schema for programs that read `--json`: exactly the members of the dataclasses, none else."""
-    built = TypeAdapter(Diagnosis).json_schema(mode="serialization")
+    return _schema_of(Diagnosis)
+
+
+def triage_schema() -> dict[str, Any]:
+    """Return the schema for programs that read `--json` where no runbook was named: what several runbooks found in one look."""
+    return _schema_of(Triage)
+
+
+def _schema_of(noun: type[Any]) -> dict[str, Any]:
+    built = TypeAdapter(noun).json_schema(mode="serialization")
+    for part in (built, *built["$defs"].values()):
+        if "error_class" in part.get("properties", {}):  # Python reserves `class`
+            part["properties"]["class"] = part["properties"].pop("error_class")
     _close(built)
-    symptom = built["$defs"]["SymptomRef"]
-    symptom["properties"]["class"] = symptom["properties"].pop("error_class")
-    symptom["required"] = ["text", "class"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **built}
 
 

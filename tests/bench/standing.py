@@ -26,7 +26,7 @@ def sample_ms(network: Network) -> Mapping[int, float]:
 def _sample_ms(network: Network) -> tuple[int, float]:
     settings = setup.settings()
     catalog = setup.service(settings).catalog
-    kinds = lookups.kinds_to_collect(catalog.load(setup.default_runbook(settings, catalog)))
+    kinds = lookups.kinds_to_collect([catalog.load(setup.default_runbook(settings, catalog))])
     before = _descendants()
     collection = collect.start(SshTransport(config_file=network.hosts.config), "bench1", kinds, cpu_limit_s=None)
     session = _descendants() - before  # sshd's two processes and the collector

@@ -35,7 +35,7 @@ def costs(home: Path, tell: Callable[[str], None]) -> dict[str, Cost]:
     """This machine, asked in three ways in turn, with some hundred processes and, where it can be, cgroups."""
     settings = setup.settings()
     catalog = setup.service(settings).catalog
-    kinds = lookups.kinds_to_collect(catalog.load(setup.default_runbook(settings, catalog)))
+    kinds = lookups.kinds_to_collect([catalog.load(setup.default_runbook(settings, catalog))])
     ways = {
         "triagebook": program.command(program.build(kinds), program.launcher()),
         "the guide's 17 commands": ("sh", "-c", guide.BATCH),

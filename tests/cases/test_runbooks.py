@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from triagebook.runbooks.engine import canonical
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.facts import Collection, Unreadable
+from triagebook.runbooks.engine.judge import needs
 from triagebook.runbooks.engine.model import Runbook
 from triagebook.runbooks.engine.plain_data import from_plain
-from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import Case, read_cases, run_case
 from triagebook.runbooks.library.coverage import gaps, mutations
 from triagebook.runbooks.probes.catalog import facts_types

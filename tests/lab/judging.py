@@ -117,8 +117,9 @@ def by_command(machine: Machine, who: str, scenario: Scenario, *, symptom: bool 
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
         if not done.stdout.strip():
             raise AssertionError(f"no answer (exit {done.returncode}): {done.stderr[-500:]}")
-        answer: dict[str, Any] = json.loads(done.stdout)
-        facts = json.loads(saved.read_text())["facts"]
+        said: dict[str, Any] = json.loads(done.stdout)  # of all runbooks asked together; one of them is judged here
+        answer: dict[str, Any] = next(found for found in said["diagnoses"] if found["runbook"]["id"] == RUNBOOK)
+        facts = json.loads(saved.read_text())["facts"][RUNBOOK]
         # nearly full: the last few numbers may be taken at that moment, and the next login gets through
         if answer["status"] != "unreachable" or scenario.diag_login is not True or attempt + 1 == LOGIN_ATTEMPTS:
             return answer, facts, time.monotonic() - started
@@ -131,7 +132,7 @@ class Standing:
 
     def __init__(self, machine: Machine, who: str) -> None:
         self.runbook = CATALOG.load(RUNBOOK)
-        self.kinds = lookups.kinds_to_collect(self.runbook)
+        self.kinds = lookups.kinds_to_collect([self.runbook])
         transport = SshTransport(config_file=Path(machine.ssh_config), timeouts=PATIENT)
         self.collection = collect.start(transport, machine.alias(who), self.kinds, cpu_limit_s=None)
 

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 from triagebook.bot.cli.app import GROUPS
-from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema
+from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema, triage_schema
 
 from tests import picture
 from tests.command import ROOT, Triagebook
 from tests.layers import LAYERS
 
+SCHEMAS = [("diagnosis", diagnosis_schema), ("runbook", runbook_schema), ("triage", triage_schema)]
 
-@pytest.mark.parametrize(("name", "made"), [("diagnosis", diagnosis_schema), ("runbook", runbook_schema)])
+
+@pytest.mark.parametrize(("name", "made"), SCHEMAS)
 def test_the_published_schemas_are_those_of_the_code(name: str, made: object) -> None:
     assert callable(made)
     assert json.loads((ROOT / "docs" / "schema" / f"{name}.json").read_text()) == made()

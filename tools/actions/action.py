@@ -15,8 +15,8 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Verdict
 from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools.collector.readings import HostReading
 
 Argv = tuple[str, ...]

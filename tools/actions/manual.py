@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.diagnosis import OfferedRemediation
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools.actions import ACTIONS
 from triagebook.tools.actions.action import Lines, ManualChange
 from triagebook.tools.actions.without_fork import is_out_of_tasks, without_fork

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from triagebook.runbooks.engine import model
-from triagebook.runbooks.engine.triage import Facts
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.tools.actions.action import Argv
 
 LEAST_FREE = 5  # as few free tasks as a runbook may call "at the limit": whoever logs in needs some of them

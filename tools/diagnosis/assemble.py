@@ -19,22 +19,27 @@ from triagebook.runbooks.engine.diagnosis import (
     TargetCost,
 )
 from triagebook.runbooks.engine.facts import Collection, Unreadable
+from triagebook.runbooks.engine.judge import CheckOutcome, Facts
 from triagebook.runbooks.engine.symptoms import rule_inputs
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.runbooks.engine.triage import CheckOutcome, Facts
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions.manual import with_commands
 from triagebook.tools.actions.without_fork import console_lines
 from triagebook.tools.diagnosis.named import absent_names
 from triagebook.tools.diagnosis.needs_root import with_cure
-from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
 
 if TYPE_CHECKING:
-    from triagebook.runbooks.engine.conclude import Conclusion
+    from triagebook.runbooks.engine.conclude import Beside, Conclusion
     from triagebook.tools.collector.collect import HostReader
+
+
+def diagnosis_id(started: datetime) -> str:
+    """Return a new id: when it was started, and eight random digits."""
+    return f"{rfc3339(started).rstrip('Z').replace('-', '').replace(':', '')}-{os.urandom(4).hex()}"
 
 
 class DiagnosisRun:
@@ -44,8 +49,11 @@ class DiagnosisRun:
         self.runbook, self.question, self.started, self.clock = runbook, question, started, clock
         self.samples: list[SampleTime] = []
         self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
+        self._about = ""  # of a recorded case: what it shows
         self.missing: tuple[str, ...] = ()  # sentences: what the person named and the host does not have
-        self.id = f"{rfc3339(started).rstrip('Z').replace('-', '').replace(':', '')}-{os.urandom(4).hex()}"
+        self.beside: Beside | None = None  # what the other runbooks of the same question add
+        self.is_open = False  # as concluded last: something was named, and nothing that was found explains it
+        self.id = diagnosis_id(started)
 
     def add_sample(self, moment: datetime) -> None:
         """Note when the next sample was taken."""
@@ -75,7 +83,12 @@ class DiagnosisRun:
     def _conclude(self, history: Sequence[Facts]) -> "Conclusion":
         from triagebook.runbooks.engine.conclude import conclude  # noqa: PLC0415 - templates, 45 ms: while the host is waited for
 
-        return conclude(self.runbook, history, self.question.inputs, accepted=self.question.accepted, outcomes=self.outcomes)
+        asked = self.question
+        conclusion = conclude(
+            self.runbook, history, asked.inputs, accepted=asked.accepted, outcomes=self.outcomes, beside=self.beside
+        )
+        self.is_open = conclusion.is_open
+        return conclusion
 
     def _skew(self, history: Sequence[Facts]) -> float | None:
         now_s = getattr(self._host(history), "now_s", None)
@@ -127,8 +140,8 @@ class DiagnosisRun:
             caveats=conclusion.caveats,
         )
 
-    def replay(self, catalog: Catalog) -> Answer:
-        """The facts of a recorded case, concluded now. Raises RunbookError: no such case."""
+    def load_case(self, catalog: Catalog) -> tuple[Facts, ...]:
+        """Return the facts of the recorded case that the question names, after each sample. Raises RunbookError: no such case."""
         from triagebook.runbooks.library.cases import read_case  # noqa: PLC0415 - 10 ms: for a recorded case only
 
         case = read_case(catalog.find(self.runbook.name), self.question.target.host, facts_types(), self.runbook)
@@ -136,13 +149,15 @@ class DiagnosisRun:
         self.question = replace(self.question, inputs={**case.inputs, **self.question.inputs}, accepted=accepted)
         self.samples = [SampleTime(number, rfc3339(self.started, "milliseconds")) for number in range(1, len(case.history) + 1)]
         self.missing = absent_names(None, case.history[-1], self.question.inputs, self.question.target.text)
-        cost = TargetCost(transport="replay", notes=(safe_text(case.about, 300),))
-        diagnosis = self._compose(
-            self._conclude(case.history), case.history, (), login=LoginResult(), cost=cost, timings={}, truncated=()
-        )
-        return Answer(diagnosis, case.history)
+        self._about = case.about
+        return case.history
 
-    def unreachable(self, error: LoginFailed) -> Answer:
+    def replay(self, history: Sequence[Facts]) -> Diagnosis:
+        """Conclude now on the facts of the recorded case."""
+        cost = TargetCost(transport="replay", notes=(safe_text(self._about, 300),))
+        return self._compose(self._conclude(history), history, (), login=LoginResult(), cost=cost, timings={}, truncated=())
+
+    def unreachable(self, error: LoginFailed) -> Diagnosis:
         """Answer without a session: how far the login went, and what that means."""
         from triagebook.runbooks.engine.conclude import Conclusion, unreachable_headline  # noqa: PLC0415 - as in _conclude
 
@@ -152,7 +167,7 @@ class DiagnosisRun:
         empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
         if meaning is not None:
             empty = replace(empty, next=(meaning.says, *_suspects_text(meaning), *console_lines(self.runbook, meaning.suspects)))
-        return Answer(self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=()), ())
+        return self._compose(empty, (), (), login=login, cost=TargetCost(), timings={}, truncated=())
 
 
 def _without_reassurance(conclusion: "Conclusion", missing: Sequence[str]) -> "Conclusion":

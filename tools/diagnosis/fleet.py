@@ -8,7 +8,6 @@ import resource
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -143,8 +142,8 @@ class Fleet:
 
 
 def fleet(service: Service, runbook: str, bounds: FleetBounds | None = None) -> Fleet:
-    """A fleet of that service's hosts; the runbook is read once for all of them. Raises RunbookError."""
-    return Fleet(replace(service, loaded={**service.loaded, runbook: service.catalog.load(runbook)}).diagnose, bounds)
+    """A fleet of that service's hosts; its runbooks are read once for all of them. Raises RunbookError."""
+    return Fleet(service.with_loaded(runbook).diagnose, bounds)
 
 
 @lru_cache(maxsize=1)

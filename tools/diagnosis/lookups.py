@@ -12,13 +12,14 @@ from triagebook.tools.collector.collect import HostReader
 TIMEOUT_S = 20.0
 
 
-def kinds_to_collect(runbook: model.Runbook) -> tuple[str, ...]:
-    """The kinds the collector's program reads; those that need a program are left for the last round.
+def kinds_to_collect(runbooks: Sequence[model.Runbook]) -> tuple[str, ...]:
+    """The kinds that the collector's program reads for these runbooks, each once; those of a last round are left out.
 
-    In the order of the probes' names: a runbook from the cache has no other order, and the same runbook must make the
+    In the order of the probes' names: a runbook from the cache has no other order, and the same runbooks must make the
     same program each time.
     """
-    return probes.kinds_to_collect(tuple([kind for _name, kind in sorted(runbook.probes.items())]))
+    named = [(number, name, kind) for number, runbook in enumerate(runbooks) for name, kind in runbook.probes.items()]
+    return probes.kinds_to_collect(tuple([kind for _number, _name, kind in sorted(named)]))
 
 
 def ask(collection: HostReader, wanted: Sequence[tuple[str, str, str]]) -> tuple[list[FactEntry], dict[tuple[str, str], object]]:

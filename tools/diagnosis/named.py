@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from triagebook.runbooks.engine.facts import Collection, Unreadable
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.runbooks.engine.triage import Facts
 from triagebook.runbooks.probes import catalog as probes
 from triagebook.tools.collector.collect import HostReader
 

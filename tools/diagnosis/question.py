@@ -9,8 +9,9 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.engine.triage import Facts
+from triagebook.runbooks.engine.triage import Triage
 from triagebook.tools.collector import collect
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.inventory.target import TargetName
@@ -18,29 +19,40 @@ from triagebook.tools.inventory.target import TargetName
 
 @dataclass(frozen=True)
 class Question:
-    """What a caller asks: which host, by which runbook, and what is known of the incident."""
+    """What a caller asks: which host, by which runbook ("": all that are asked by default), what is known of the incident."""
 
     target: TargetName
-    runbook: str
+    runbook: str = ""
     inputs: Mapping[str, object] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
     sample_s: float = 2.0
     samples: int = 0  # 0: as many as could change the answer; 1: one look and no programs asked; 2: always compare
     extra_lookups: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
     extra_readings: tuple[HostReading, ...] = ()  # what else to read by the same login
+    left_out: tuple[str, ...] = ()  # ids of runbooks that are not to be asked: whoever asks may not
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A diagnosis and the facts after each sample, for `--save` and for cases."""
+    """A diagnosis and the facts after each sample, for `--save` and for cases.
+
+    Where no runbook was named, `triage` is the whole answer, the diagnosis is its first, and `others` hold the rest of them.
+    """
 
     diagnosis: Diagnosis
     history: tuple[Facts, ...]
     extra_facts: Facts = field(default_factory=dict)  # by kind, what the question asked for besides
     extra_outputs: tuple[collect.Output | Unreadable, ...] = ()  # of the question's readings, in their order
+    triage: Triage | None = None
+    others: tuple["Answer", ...] = ()
+
+    @property
+    def said(self) -> Diagnosis | Triage:
+        """Return what a face shows: the triage where several runbooks were asked, else the diagnosis."""
+        return self.triage or self.diagnosis
 
 
-Progress = Callable[[str, Diagnosis | None], None]
+Progress = Callable[[str, Answer | None], None]
 
 
 def check_inputs(runbook: model.Runbook, question: Question) -> None:

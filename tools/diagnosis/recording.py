@@ -14,9 +14,16 @@ from triagebook.tools.files import write_whole
 
 
 def save_answer(file: Path, answer: Answer) -> None:
-    """The diagnosis and all facts of each sample, as one JSON object. Raises UsageError when it cannot be written."""
-    facts = [{name: to_plain(value) for name, value in step.items()} for step in answer.history]
-    save_text(file, json.dumps({"diagnosis": to_plain(answer.diagnosis), "facts": facts}, ensure_ascii=False, indent=1) + "\n")
+    """Write the answer and all facts of each sample (of a triage by runbook) as one JSON object. Raises UsageError: it cannot."""
+    saved: dict[str, Any] = {"diagnosis": to_plain(answer.diagnosis), "facts": _steps(answer)}
+    if answer.triage is not None:
+        by_runbook = {found.diagnosis.runbook.id: _steps(found) for found in (answer, *answer.others)}
+        saved = {"triage": to_plain(answer.triage), "facts": by_runbook}
+    save_text(file, json.dumps(saved, ensure_ascii=False, indent=1) + "\n")
+
+
+def _steps(answer: Answer) -> list[dict[str, Any]]:
+    return [{name: to_plain(value) for name, value in step.items()} for step in answer.history]
 
 
 def save_text(file: Path, text: str) -> None:

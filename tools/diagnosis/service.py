@@ -10,18 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime
 
-from triagebook.runbooks.engine import model, triage
+from triagebook.runbooks.engine import judge, model
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry
-from triagebook.runbooks.engine.triage import Facts, Needs, needs
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes import catalog as probes
-from triagebook.runbooks.probes.records import Sample
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
-from triagebook.tools.diagnosis.assemble import DiagnosisRun
+from triagebook.tools.diagnosis.asked import (
+    DefaultRunbooks,
+    RunbookQuestion,
+    asked_by_name,
+    asked_together,
+    runbooks_by_default,
+)
 from triagebook.tools.diagnosis.named import WORDS, absent_names
-from triagebook.tools.diagnosis.question import Answer, Progress, Question, check_inputs, checks_to_accept
+from triagebook.tools.diagnosis.question import Answer, Progress, Question
+from triagebook.tools.diagnosis.triage_run import TriageRun
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.log import is_logged, log_event
 from triagebook.tools.transport import waiting
@@ -39,6 +44,7 @@ class Service:
     transport_for: Callable[[TargetName], Transport]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], None] = waiting.pause
+    default: DefaultRunbooks = DefaultRunbooks()
     accept_unknown: tuple[str, ...] = ()  # of the configuration: checks whose unknown result is a caveat
     loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
 
@@ -48,63 +54,71 @@ class Service:
         Raises RunbookError or UsageError; never LoginFailed.
         """
         started, clock = self.now(), time.perf_counter()
-        runbook = self.loaded.get(question.runbook) or self.catalog.load(question.runbook)
-        check_inputs(runbook, question)
-        question = replace(question, accepted=checks_to_accept(runbook, question, self.accept_unknown))
-        run = DiagnosisRun(runbook, question, started, clock)
-        log_event("diagnosis.started", host=question.target.text, runbook=runbook.id)
+        asked = self.runbooks_for(question)
+        run = TriageRun(question, asked, started, clock)
+        names = ",".join(item.runbook.id for item in asked)
+        log_event("diagnosis.started", host=question.target.text, runbook=names)
         answer = run.replay(self.catalog) if question.target.kind == "replay" else self._ask(run, progress or _say_nothing)
         if is_logged("diagnosis.concluded"):
-            _log_conclusion(question, answer.diagnosis)
+            for found in (answer, *answer.others):
+                _log_conclusion(question, found.diagnosis)
         return answer
 
-    def _ask(self, run: DiagnosisRun, progress: Progress) -> Answer:
+    def load(self, name: str) -> model.Runbook:
+        """Return a runbook by name, as it was read before where it was. Raises RunbookError."""
+        return self.loaded.get(name) or self.catalog.load(name)
+
+    def runbooks_for(self, question: Question) -> tuple[RunbookQuestion, ...]:
+        """Return the runbooks that the question is put to. Raises RunbookError or UsageError."""
+        if question.runbook:
+            return asked_by_name(self.load(question.runbook), question, self.accept_unknown)
+        return asked_together(self.default, self.catalog, self.load, question, self.accept_unknown)
+
+    def with_loaded(self, runbook: str) -> "Service":
+        """Return the service with the runbooks of its questions read once for many hosts. Raises RunbookError."""
+        names = (runbook,) if runbook else runbooks_by_default(self.default, self.catalog)
+        return replace(self, loaded={**self.loaded, **{name: self.catalog.load(name) for name in names}})
+
+    def _ask(self, run: TriageRun, progress: Progress) -> Answer:
         """Reach the host, and observe it."""
-        runbook, question = run.runbook, run.question
-        kinds = lookups.kinds_to_collect(runbook)
         progress("connecting", None)
-        if not probes.are_loaded(kinds):
-            threading.Thread(target=preload, args=(runbook, kinds), daemon=True).start()
+        if not probes.are_loaded(run.kinds):
+            threading.Thread(target=preload, args=([item.runbook for item in run.asked], run.kinds), daemon=True).start()
+        target = run.question.target
         try:
-            transport = self.transport_for(question.target)
-            collection = collect.start(transport, question.target.reach, kinds, cache=self.catalog.cache)
+            collection = collect.start(self.transport_for(target), target.reach, run.kinds, cache=self.catalog.cache)
         except LoginFailed as error:
             return run.unreachable(error)
         try:
-            return self.observe(run, collection, kinds, progress)
+            return self.observe(run, collection, progress)
         finally:
             collection.close()
 
-    def observe(self, run: DiagnosisRun, collection: collect.HostReader, kinds: Sequence[str], progress: Progress) -> Answer:
+    def observe(self, run: TriageRun, collection: collect.HostReader, progress: Progress) -> Answer:
         """Read, decide what is still needed, read again, conclude."""
-        collected_ms = (time.perf_counter() - run.clock) * 1000
-        run.add_sample(self.now())
+        question, collected_ms = run.question, (time.perf_counter() - run.clock) * 1000
+        run.take(collection.samples, self.now())
         extra: list[FactEntry] = []
-        history = history_of(run.runbook, kinds, collection.samples)
-        beside = tuple(collection.look(reading, EXTRA_READING_S) for reading in run.question.extra_readings)
-        wanted = _needs(run, history)
+        beside = tuple(collection.look(reading, EXTRA_READING_S) for reading in question.extra_readings)
+        wanted = run.wanted()
         if wanted.sample:
-            log_event("diagnosis.second_sample", host=run.question.target.text, after_s=float(run.question.sample_s))
-            progress("first", run.diagnosis(history, collection, extra, collected_ms))
-            self.pause(run.question.sample_s)
+            log_event("diagnosis.second_sample", host=question.target.text, after_s=float(question.sample_s))
+            progress("first", run.answer(collection, extra, collected_ms))
+            self.pause(question.sample_s)
             collection.take_sample(wanted.suspects)
-            run.add_sample(self.now())
-            history = history_of(run.runbook, kinds, collection.samples)
-            wanted = _needs(run, history)
+            run.take(collection.samples, self.now())
+            wanted = run.wanted()
         if wanted.lookups:
-            log_event("diagnosis.lookups", host=run.question.target.text, lookups=len(wanted.lookups))
+            log_event("diagnosis.lookups", host=question.target.text, lookups=len(wanted.lookups))
             progress("asking", None)
-            extra, answers = lookups.ask(collection, wanted.lookups)
-            told = {probe: answers[probe, subject] for probe, subject in wanted.for_rules if (probe, subject) in answers}
-            if told:
-                history, run.outcomes = (*history[:-1], {**history[-1], **told}), ()
-        if run.question.samples != 1 and any(run.question.inputs.get(name) for name in WORDS):
-            run.missing = absent_names(collection, history[-1], run.question.inputs, run.question.target.text)
-        also = lookups.facts(collection, run.question.extra_lookups)
-        return Answer(run.diagnosis(history, collection, extra, collected_ms), history, also, beside)
+            extra = run.ask_programs(collection, wanted)
+        if question.samples != 1 and any(question.inputs.get(name) for name in WORDS):
+            run.miss(absent_names(collection, run.facts(), question.inputs, question.target.text))
+        also = lookups.facts(collection, question.extra_lookups)
+        return replace(run.answer(collection, extra, collected_ms), extra_facts=also, extra_outputs=beside)
 
 
-def _say_nothing(_stage: str, _diagnosis: Diagnosis | None) -> None:
+def _say_nothing(_stage: str, _answer: Answer | None) -> None:
     """Take no interest in the progress."""
 
 
@@ -124,23 +138,10 @@ def _log_conclusion(question: Question, found: Diagnosis) -> None:
     )
 
 
-def preload(runbook: model.Runbook, kinds: Sequence[str]) -> None:
+def preload(runbooks: Sequence[model.Runbook], kinds: Sequence[str]) -> None:
     """Import and compile what the first answer will be read and judged with, while it is waited for."""
     importlib.import_module(CONCLUDING)
     for kind in kinds:
         probes.load(kind)
-    triage.compile_rules(runbook)
-
-
-def history_of(runbook: model.Runbook, kinds: Sequence[str], samples: Sequence[Sample]) -> tuple[Facts, ...]:
-    """The facts after each sample, by the runbook's names for its probes."""
-    steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
-    return tuple({name: step[kind] for name, kind in runbook.probes.items() if kind in step} for step in steps)
-
-
-def _needs(run: DiagnosisRun, history: Sequence[Facts]) -> Needs:
-    if run.question.samples == 1:
-        return Needs()
-    wanted = needs(run.runbook, history[-1], len(history), run.question.inputs)
-    run.outcomes = wanted.outcomes
-    return replace(wanted, sample=True) if run.question.samples > len(history) else wanted
+    for runbook in runbooks:
+        judge.compile_rules(runbook)

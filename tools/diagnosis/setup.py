@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.library.catalog import Catalog, catalog
+from triagebook.tools.diagnosis.asked import DefaultRunbooks, runbooks_by_default
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.files import FileCache
 from triagebook.tools.inventory.target import TargetName, parse_target
@@ -27,13 +28,13 @@ def settings() -> Settings:
 
 
 def default_runbook(settings: Settings, available: Catalog) -> str:
-    """The configured runbook, or the only one there is. Raises UsageError naming the choices."""
-    if settings.default_runbook:
-        return settings.default_runbook
-    ids = sorted({entry.id for entry in available.entries()})
-    if len(ids) == 1:
-        return ids[0]
-    raise UsageError(f"which runbook? --runbook {' | '.join(ids)} (or default_runbook in the configuration)")
+    """The one runbook of faces that ask one: the configured one, else the first of those asked together."""
+    return settings.default_runbook or runbooks_by_default(default_runbooks(settings), available)[0]
+
+
+def default_runbooks(settings: Settings) -> DefaultRunbooks:
+    """The runbooks that are asked together where none is named: those of `triage:` in the configuration, else all."""
+    return DefaultRunbooks(settings.triage, "configured") if settings.triage else DefaultRunbooks()
 
 
 def runbooks(settings: Settings) -> Catalog:
@@ -68,7 +69,7 @@ def service(
 
         return WatchTransport(socket, ordinary(target))
 
-    return Service(runbooks(settings), transport_for, accept_unknown=settings.accept_unknown)
+    return Service(runbooks(settings), transport_for, default=default_runbooks(settings), accept_unknown=settings.accept_unknown)
 
 
 def transports(

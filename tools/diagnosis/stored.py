@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.plain_data import from_plain, to_plain
-from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.redact import redact
 
@@ -68,8 +68,8 @@ class LocalAsker:
     def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
         """See Asker."""
 
-        def progress(stage: str, diagnosis: Diagnosis | None) -> None:
-            if stage == "first" and diagnosis is not None:
-                first(redact_diagnosis(diagnosis))
+        def progress(stage: str, answer: Answer | None) -> None:
+            if stage == "first" and answer is not None:
+                first(redact_diagnosis(answer.diagnosis))
 
         return redact_diagnosis(self.service.diagnose(question, progress).diagnosis)

@@ -9,9 +9,9 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import PlanError, UsageError
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.runbooks.engine.triage import Facts
 from triagebook.tools.actions.action import ManualChange
 from triagebook.tools.actions.manual import manual_lines
 from triagebook.tools.collector.collect import Output

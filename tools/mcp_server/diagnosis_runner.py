@@ -10,7 +10,7 @@ from typing import Any
 import anyio.to_thread
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.faces.limits import QueueLimits
 from triagebook.tools.faces.permission import DiagnosisPermission
@@ -76,7 +76,7 @@ class DiagnosisRunner:
             asyncio.run_coroutine_threadsafe(tell(*STEPS[stage]), loop)
 
         def run(on_progress: Callable[[str], None]) -> Diagnosis:
-            def progress(stage: str, _diagnosis: Diagnosis | None) -> None:
+            def progress(stage: str, _answer: Answer | None) -> None:
                 if stage in STEPS:
                     on_progress(stage)
 

@@ -20,7 +20,7 @@ from triagebook.runbooks.engine.heading import Use, uses
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import lookups
-from triagebook.tools.diagnosis.service import history_of
+from triagebook.tools.diagnosis.triage_run import histories_of
 from triagebook.tools.log import log_event
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
@@ -68,7 +68,7 @@ class HostWatch:
     ) -> None:
         self.host, self.runbook, self.every_s, self._cpu_share = host, runbook, every_s, cpu_share
         self.accepted = accepted  # checks whose unknown result is a caveat
-        self.kinds = lookups.kinds_to_collect(runbook)
+        self.kinds = lookups.kinds_to_collect([runbook])
         self.requests: queue.Queue[WatchRequest | None] = queue.Queue(MOST_REQUESTS)
         self.collection: HostReader | None = None
         self._connect, self._emit, self._now = connect, emit, now
@@ -154,7 +154,7 @@ class HostWatch:
             self._emit(WatchUpdate(Observation(self.host, self._stamp(), self._number, "inconclusive", headline, cost=cost)))
             return pace_s
         whole = tuple(sample for sample in collection.samples[-2:] if sample.is_complete)
-        history = history_of(self.runbook, self.kinds, whole)
+        (history,) = histories_of([self.runbook], self.kinds, whole)
         found = uses(self.runbook, history[-1])
         self._course.add(time.monotonic(), found)
         trends = self._course.trends()

@@ -74,7 +74,7 @@ async def compared(client: Client, command_line: Triagebook, config: str, rounds
         answer = await client.call_tool("diagnose", {"host": "box"})
         took = (time.perf_counter() - begun) * 1000
         assert not answer.is_error, answer
-        run = await anyio.to_thread.run_sync(lambda: command_line("diagnose", "box", "-F", config, "--json"))
+        run = await anyio.to_thread.run_sync(lambda: command_line("diagnose", "box", "-F", config, "--json", "-r", "enomem"))
         (line,) = run.json()
         if answer.structured_content["samples"] == len(line["samples"]) == 1:
             through.append(took)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests import sshd
-from tests.command import Triagebook
+from tests.command import ONE, Triagebook
 from tests.hang import GUARD_S
 from tests.system.scenario.test_over_ssh import server_that
 
@@ -112,7 +112,7 @@ def test_one_silent_host_in_ten_costs_the_others_nothing(triagebook: Triagebook,
     with server_that("is silent") as port:
         config, silent = with_silent(site, port, tmp_path, 10)
         mixed = [name for pair in zip(names[::9], silent, strict=True) for name in pair] + [n for n in names if n not in names[::9]]
-        run = triagebook("diagnose", *mixed, "-F", str(config), "--json")
+        run = triagebook("diagnose", *mixed, "-F", str(config), *ONE)
     order = [line["host"]["name"] in silent for line in run.json()]  # as they came to their end
     assert (len(order), sum(order)) == (100, 10)
     # A silent host is given up after eight seconds; a busy machine takes as long for all the others, but never for half of them.
@@ -126,7 +126,7 @@ def test_a_budget_stops_a_fleet_whose_keys_are_refused_and_every_host_has_a_line
     config = tmp_path / "config"
     text = site.config.read_text()
     config.write_text("\n".join(f"  IdentityFile {other}" if "IdentityFile" in line else line for line in text.split("\n")))
-    run = triagebook("diagnose", *site.servers, "-F", str(config), "--json", "--max-errors", "5", "--at-once", "4")
+    run = triagebook("diagnose", *site.servers, "-F", str(config), *ONE, "--max-errors", "5", "--at-once", "4")
     counts = Counter(line["status"] for line in run.json())
     assert run.status == 4
     assert 5 <= counts["unreachable"] <= 9

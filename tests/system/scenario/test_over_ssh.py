@@ -20,7 +20,7 @@ from triagebook.tools.fixes.diagnoser import ServiceDiagnoser
 from triagebook.tools.ssh.transport import SshTransport
 
 from tests import sshd
-from tests.command import ROOT, Triagebook
+from tests.command import ONE, ROOT, Triagebook
 from tests.hang import no_hang
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "diagnosis.json").read_text())
@@ -41,7 +41,7 @@ def config_for(box: sshd.Server, folder: Path, **changes: str) -> str:
 def test_an_unprivileged_account_gets_a_verdict_with_hashed_strict_host_keys(
     triagebook: Triagebook, box: sshd.Server, transport: str
 ) -> None:
-    run = triagebook("diagnose", "box", "-F", str(box.config), "--transport", transport, "--json")
+    run = triagebook("diagnose", "box", "-F", str(box.config), "--transport", transport, *ONE)
     (diagnosis,) = run.json()
     jsonschema.validate(diagnosis, SCHEMA)
     assert run.status in {0, 1, 3, 6}, run.err  # whatever else this machine suffers from just now
@@ -63,7 +63,7 @@ def test_a_host_behind_a_jump_host_is_reached_with_both_keys_checked(
                 str(box.known_hosts), str(both)
             )
         )
-        run = triagebook("diagnose", "inner", "-F", str(config), "--json")
+        run = triagebook("diagnose", "inner", "-F", str(config), *ONE)
     assert run.json()[0]["login"]["outcome"] == "ok", run.out
     assert "Accepted publickey" in inner.log()
     assert "Accepted publickey" in box.log()
@@ -74,7 +74,7 @@ def test_an_unknown_host_key_is_refused_with_its_fingerprint_and_what_settles_it
 ) -> None:
     empty = tmp_path / "known_hosts"
     empty.touch()
-    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, userknownhostsfile=str(empty)), "--json")
+    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, userknownhostsfile=str(empty)), *ONE)
     (diagnosis,) = run.json()
     assert (run.status, diagnosis["status"], diagnosis["login"]["outcome"]) == (4, "unreachable", "host_key")
     assert "SHA256:" in diagnosis["headline"]
@@ -86,7 +86,7 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints(triagebook: Triage
     other = sshd.public(sshd.make_key(tmp_path / "other"))
     wrong = tmp_path / "known_hosts"
     wrong.write_text(f"[127.0.0.1]:{box.port} {other}\n")
-    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, userknownhostsfile=str(wrong)), "--json")
+    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, userknownhostsfile=str(wrong)), *ONE)
     (diagnosis,) = run.json()
     assert (run.status, diagnosis["login"]["outcome"]) == (4, "host_key")
     assert diagnosis["headline"].count("SHA256:") == 2
@@ -118,7 +118,7 @@ def server_that(does: str) -> Iterator[int]:
 
 def test_a_silent_host_is_given_up_in_seconds_and_says_so(triagebook: Triagebook, box: sshd.Server, tmp_path: Path) -> None:
     with server_that("is silent") as port, no_hang(10):
-        run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, port=str(port)), "--json")
+        run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, port=str(port)), *ONE)
     (diagnosis,) = run.json()
     assert (run.status, diagnosis["login"]["outcome"]) == (4, "timeout")
 
@@ -127,7 +127,7 @@ def test_a_host_that_cannot_fork_for_the_connection_leaves_its_refusal_as_eviden
     triagebook: Triagebook, box: sshd.Server, tmp_path: Path
 ) -> None:
     with server_that("closes") as port:
-        run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, port=str(port)), "--json")
+        run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, port=str(port)), *ONE)
     (diagnosis,) = run.json()
     assert (run.status, diagnosis["login"]["outcome"]) == (4, "no_banner")
     assert "threads_max, pid_max, overcommit" in " ".join(diagnosis["next"])
@@ -136,7 +136,7 @@ def test_a_host_that_cannot_fork_for_the_connection_leaves_its_refusal_as_eviden
 
 def test_a_login_without_a_session_is_evidence_against_this_account(triagebook: Triagebook, place: sshd.Ground) -> None:
     with place.sshd({"MaxSessions": "0"}) as server:
-        run = triagebook("diagnose", "box", "-F", str(server.config), "--json")
+        run = triagebook("diagnose", "box", "-F", str(server.config), *ONE)
     (diagnosis,) = run.json()
     assert (run.status, diagnosis["login"]["outcome"]) == (4, "no_session")
     assert "user_nproc" in " ".join(diagnosis["next"])
@@ -145,17 +145,17 @@ def test_a_login_without_a_session_is_evidence_against_this_account(triagebook: 
 def test_nobody_listens_and_a_refused_key_are_told_apart(
     triagebook: Triagebook, place: sshd.Ground, box: sshd.Server, tmp_path: Path
 ) -> None:
-    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, port=str(sshd.free_port())), "--json")
+    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, port=str(sshd.free_port())), *ONE)
     assert run.json()[0]["login"]["outcome"] == "refused"
     stranger = sshd.make_key(tmp_path / "stranger")
-    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, identityfile=str(stranger)), "--json")
+    run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, identityfile=str(stranger)), *ONE)
     assert (run.json()[0]["login"]["phase"], run.json()[0]["login"]["outcome"]) == ("auth", "refused")
 
 
 def test_ten_megabytes_on_both_streams_neither_hang_nor_pass_the_deadline(triagebook: Triagebook, place: sshd.Ground) -> None:
     flood = "sh -c 'head -c 10000000 /dev/zero; head -c 10000000 /dev/zero >&2'"
     with place.sshd({"ForceCommand": flood}) as server, no_hang(10):
-        run = triagebook("diagnose", "box", "-F", str(server.config), "--json")
+        run = triagebook("diagnose", "box", "-F", str(server.config), *ONE)
     (diagnosis,) = run.json()
     assert run.status == 3
     by_text = {check["id"] for check in diagnosis["checks"] if check["outcome"] == "cleared"}
@@ -207,7 +207,7 @@ def test_a_key_file_others_may_read_is_refused(triagebook: Triagebook, box: sshd
 
 def test_save_writes_all_facts_or_nothing(triagebook: Triagebook, tmp_path: Path) -> None:
     saved = tmp_path / "saved.json"
-    assert triagebook("diagnose", "replay:unit-tasksmax-now", "--save", str(saved)).status == 1
+    assert triagebook("diagnose", "replay:unit-tasksmax-now", "-r", "enomem", "--save", str(saved)).status == 1
     content = json.loads(saved.read_text())
     assert [step["pids"]["limited"]["items"][0]["refused"] for step in content["facts"]] == [42, 66]
     jsonschema.validate(content["diagnosis"], SCHEMA)
@@ -247,7 +247,7 @@ def test_colour_is_for_terminals_and_no_color_is_respected(triagebook: Triageboo
 def test_a_name_nobody_knows_is_said_to_be_unknown(triagebook: Triagebook, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("Host *\n  BatchMode yes\n")
-    run = triagebook("diagnose", "no-such-host.invalid", "-F", str(config), "--json")
+    run = triagebook("diagnose", "no-such-host.invalid", "-F", str(config), *ONE)
     (diagnosis,) = run.json()
     assert (run.status, diagnosis["login"]["phase"]) == (4, "resolve")
     assert "no-such-host.invalid" in diagnosis["headline"]
@@ -275,7 +275,7 @@ def test_a_key_that_may_start_the_installed_collector_only_is_diagnosed_by_it(
         assert refused.stdout.startswith(f"triagebook-collector/1 {installed.digest()}\n")
         assert "uid=0(" not in refused.stdout  # what `id` would print
         assert f"({box.user})" not in refused.stdout
-        run = triagebook("diagnose", "hardened", "-F", str(box.config), "--transport", transport, "--json", "--sample", "0.5")
+        run = triagebook("diagnose", "hardened", "-F", str(box.config), "--transport", transport, *ONE, "--sample", "0.5")
     (diagnosis,) = run.json()
     jsonschema.validate(diagnosis, SCHEMA)
     assert diagnosis["target"]["collector"].split()[0] == "installed"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Triagebook
+from tests.command import ONE, Triagebook
 from tests.hang import GUARD_S
 
 pytestmark = pytest.mark.alone  # the whole machine has the fault
@@ -90,7 +90,7 @@ def refused(process: subprocess.Popen[str]) -> int:
 def test_a_full_control_group_is_named_with_who_fills_it_and_what_refuses_now(triagebook: Triagebook) -> None:
     with limited_cgroup("triagebook-full", 8) as group, forker_in(group) as process:
         assert refused(process) == 11
-        run = triagebook("diagnose", "--json", "--symptom", "fork: retry: Resource temporarily unavailable", "--sample", "0.6")
+        run = triagebook("diagnose", *ONE, "--symptom", "fork: retry: Resource temporarily unavailable", "--sample", "0.6")
     (diagnosis,) = run.json()
     verdict = diagnosis["verdict"]
     assert run.status == 1
@@ -112,7 +112,7 @@ def test_a_full_ancestor_is_blamed_and_not_the_group_that_was_refused(triagebook
         forker_in(inner) as process,
     ):
         refused(process)
-        (diagnosis,) = triagebook("diagnose", "--json", "--sample", "0.6").json()
+        (diagnosis,) = triagebook("diagnose", *ONE, "--sample", "0.6").json()
         assert (above / "pids.current").read_text().strip() == "6"
     assert diagnosis["verdict"]["culprit"]["id"] == "/triagebook-above"
     assert [verdict["culprit"]["id"] for verdict in diagnosis["also"] if verdict["active"] in {"now", "at_limit"}] == []
@@ -123,7 +123,7 @@ def test_names_a_host_makes_reach_the_reader_as_inert_text(triagebook: Triageboo
     with limited_cgroup(f"tb-{name}", 4) as group, forker_in(group) as process:
         refused(process)
         run = triagebook("diagnose", "--sample", "0.6")
-        (diagnosis,) = triagebook("diagnose", "--json", "--sample", "0.6").json()
+        (diagnosis,) = triagebook("diagnose", *ONE, "--sample", "0.6").json()
     assert "\x1b" not in run.out
     assert "\u202e" not in run.out
     assert "\\x1b[31m<!channel>" in run.out
@@ -137,7 +137,7 @@ def test_a_group_with_room_that_was_refused_earlier_is_past_not_now(triagebook: 
         empty(group)
         with subprocess.Popen(["sh", "-c", f"echo $$ >{group}/cgroup.procs; exec sleep 60"]) as one:
             time.sleep(0.3)
-            run = triagebook("diagnose", "--json", "--sample", "0.3")
+            run = triagebook("diagnose", *ONE, "--sample", "0.3")
             one.kill()
     (diagnosis,) = run.json()
     assert (diagnosis["verdict"]["cause"], diagnosis["verdict"]["active"]) == ("pids_cgroup", "past")
@@ -158,7 +158,7 @@ def test_a_user_at_nproc_is_named_with_the_process_that_has_the_limit(triagebook
             if owned == "10":
                 break
             time.sleep(0.05)
-        (diagnosis,) = triagebook("diagnose", "--json", "--user", str(uid), "--sample", "0.3").json()
+        (diagnosis,) = triagebook("diagnose", *ONE, "--user", str(uid), "--sample", "0.3").json()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -184,7 +184,7 @@ time.sleep(60)
     try:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "12"
-        (diagnosis,) = triagebook("diagnose", "--json", "--symptom", "mmap: Cannot allocate memory", "--sample", "0.3").json()
+        (diagnosis,) = triagebook("diagnose", *ONE, "--symptom", "mmap: Cannot allocate memory", "--sample", "0.3").json()
     finally:
         process.kill()
         process.wait()
@@ -217,7 +217,7 @@ time.sleep(60)
     try:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "12"
-        (diagnosis,) = triagebook("diagnose", "--json", "--sample", "0.3").json()
+        (diagnosis,) = triagebook("diagnose", *ONE, "--sample", "0.3").json()
     finally:
         process.kill()
         process.wait()

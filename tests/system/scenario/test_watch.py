@@ -144,7 +144,7 @@ def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: s
     from triagebook.tools.ssh.transport import SshTransport
     from triagebook.tools.transport.base import LoginFailed, Timeouts
 
-    kinds = lookups.kinds_to_collect(catalog().load("enomem"))
+    kinds = lookups.kinds_to_collect([catalog().load("enomem")])
 
     def start(session_s: float | None) -> tuple[collect.HostReader, float]:
         """A collection, and the deadline of its login: the first that a busy machine keeps."""
@@ -173,7 +173,7 @@ def test_a_sample_of_a_watch_costs_the_host_less_than_its_share_and_memory_does_
     from triagebook.tools.diagnosis import lookups
     from triagebook.tools.ssh.transport import SshTransport
 
-    kinds = lookups.kinds_to_collect(catalog().load("enomem"))
+    kinds = lookups.kinds_to_collect([catalog().load("enomem")])
     collection = collect.start(SshTransport(config_file=box.config), "box", kinds, cpu_limit_s=None)
     costs = []
     for _ in range(40):

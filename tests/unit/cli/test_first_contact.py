@@ -55,7 +55,7 @@ def test_a_requester_whom_the_policy_does_not_know_is_said(triagebook: Triageboo
 
 def test_a_case_that_is_not_recorded_is_answered_with_names_that_are(triagebook: Triagebook) -> None:
     assert "did you mean 'unit-tasksmax'?" in triagebook("diagnose", "replay:unit-taskmax").err
-    assert "; it has address-space, address-space-near, " in triagebook("diagnose", "replay:qqqqqqqq").err
+    assert "; enomem has address-space, address-space-near, " in triagebook("diagnose", "replay:qqqqqqqq").err
     assert "unit-tasksmax" in triagebook("runbook", "show", "enomem").out
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
 from triagebook.runbooks.engine.heading import uses
+from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.trend import Point, Trend, trend_of
-from triagebook.runbooks.engine.triage import Facts
 from triagebook.runbooks.library.cases import read_case
 from triagebook.runbooks.probes.catalog import facts_types
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
+from triagebook.runbooks.engine.judge import needs
 from triagebook.runbooks.engine.symptoms import largest_size, rule_inputs
-from triagebook.runbooks.engine.triage import needs
 from triagebook.runbooks.library.cases import read_case
 from triagebook.runbooks.probes.catalog import facts_types
 

@@ -97,6 +97,6 @@ def test_the_cache_gives_the_same_runbook_and_a_spoiled_one_is_ignored(tmp_path:
 def test_a_runbook_makes_the_same_program_from_its_file_and_from_the_cache(tmp_path: Path) -> None:
     from triagebook.tools.diagnosis.lookups import kinds_to_collect
 
-    first, second = (kinds_to_collect(catalog(cache=FileCache(tmp_path)).load("enomem")) for _ in range(2))
+    first, second = (kinds_to_collect([catalog(cache=FileCache(tmp_path)).load("enomem")]) for _ in range(2))
     assert list(tmp_path.iterdir())
     assert first == second
