@@ -118,6 +118,7 @@ class Needs:
 
     sample: bool = False
     suspects: tuple[int, ...] = ()
+    asked: tuple[str, ...] = ()  # kinds that are costly to read, for the second sample
     lookups: tuple[tuple[str, str, str], ...] = ()  # (probe name, kind, subject)
     for_rules: tuple[tuple[str, str], ...] = ()  # of them, (probe name, subject) of those whose answers rules are to see
     outcomes: tuple[CheckOutcome, ...] = field(default=(), compare=False, repr=False)  # what this was seen from
@@ -133,7 +134,8 @@ MAX_LOOKUPS = 3
 def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[str, object]) -> Needs:
     """Return what else to read before concluding. Pure. A healthy host needs nothing more than its first sample.
 
-    A second sample is asked for when something matched in the first and a rule of that runbook compares two.
+    A second sample is asked for when something matched in the first and a rule of that runbook compares two, or when a kind is
+    wanted that is too costly to be read before something calls for it.
     Programs are asked about the units of matched findings and the one the caller named, once there is a finding.
     """
     facts = {**facts, "inputs": symptoms.rule_inputs(runbook, inputs)}
@@ -143,9 +145,11 @@ def needs(runbook: model.Runbook, facts: Facts, samples: int, inputs: Mapping[st
     suspects = dict.fromkeys(_suspects(matched, facts, inputs))
     open_questions = _lookups_unexplained(runbook, matched, facts)
     lookups = dict.fromkeys([*open_questions, *_lookups(runbook, matched, facts)])
+    costly = tuple([runbook.probes[name] for name, when in runbook.asks.items() if rules.evaluate(when, facts) is True])
     return Needs(
-        sample=samples == 1 and bool(matched) and compares,
+        sample=samples == 1 and ((bool(matched) and compares) or bool(costly)),
         suspects=tuple(suspects)[:MAX_SUSPECTS],
+        asked=costly if samples == 1 else (),
         lookups=tuple(lookups)[:MAX_LOOKUPS],
         for_rules=_first_of_each([*open_questions, *_lookups_for_rules(runbook, matched, facts)]),
         outcomes=outcomes,

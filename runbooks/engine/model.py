@@ -196,6 +196,7 @@ class Runbook:
     advice: tuple[Advice, ...]
     references: tuple[str, ...]
     unexplained: Unexplained | None = later(None)
+    asks: Mapping[str, str] = later({})  # probe name -> CEL: when a kind that is costly to read is asked in a second sample
     digest: str = field(default="", compare=False)
     source: str = field(default="", compare=False)  # the file, for messages
 

@@ -12,6 +12,7 @@ from triagebook.runbooks.engine.expressions import matches, paths
 from triagebook.runbooks.engine.rule_check import NameScope, check_rule, element_type
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey
+from triagebook.runbooks.probes import catalog as probes
 
 INPUT_TYPES: Mapping[str, Any] = {"systemd_unit": str, "user": str, "pid": int, "text": str}
 SYMPTOM_FACTS: Mapping[str, Any] = {"symptom_class": str, "symptom_bytes": int, "symptom_path": str, "about_unit": str}
@@ -38,11 +39,25 @@ def check_runbook(runbook: model.Runbook, document: Document, facts_types: Mappi
     _unique(list(runbook.remediations), "remediations", document)
     _check_symptoms(runbook, document)
     scope = scope_of(runbook, facts_types)
+    _check_asks(runbook, document, scope, facts_types)
     for index, check in enumerate(runbook.checks):
         _Checker(runbook, document, scope, ("checks", index)).check(check)
     for index, remediation in enumerate(runbook.remediations.values()):
         _check_remediation(runbook, remediation, document, ("remediations", index))
     _check_texts(runbook, document, scope)
+
+
+def _check_asks(runbook: model.Runbook, document: Document, scope: NameScope, facts_types: Mapping[str, Any]) -> None:
+    """Refuse a condition for a kind that is read anyway, and a costly kind without one."""
+    for name, kind in runbook.probes.items():
+        is_costly = probes.is_collected(kind) and getattr(facts_types[kind], "IS_ASKED", False)
+        if is_costly and name not in runbook.asks:
+            raise document.error(("probes", name), f"{kind!r} is costly to read: say `when` a second sample is to read it")
+        if name in runbook.asks and not is_costly:
+            raise document.error(("probes", name, "when"), f"{kind!r} is read without a condition; `when` is for costly kinds")
+    for name, when in runbook.asks.items():
+        with _at(document, ("probes", name, "when")):
+            check_rule(when, scope, is_condition=True)
 
 
 def _unique(ids: list[str], where: str, document: Document) -> None:

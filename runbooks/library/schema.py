@@ -132,5 +132,6 @@ def _convert(doc: RunbookDoc, source: str) -> model.Runbook:
         advice=_advice(doc.advice),
         references=tuple(doc.references),
         unexplained=_unexplained(doc.unexplained),
+        asks={name: probe.when for name, probe in doc.probes.items() if probe.when},
         source=source,
     )

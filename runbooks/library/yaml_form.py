@@ -33,9 +33,10 @@ class InputDoc(_Strict):
 
 
 class ProbeDoc(_Strict):
-    """A name in expressions for the facts of a kind."""
+    """A name in expressions for the facts of a kind. `when`: of a kind that is costly to read, when a second sample reads it."""
 
     kind: Id
+    when: Annotated[str, Field(max_length=500)] = ""
 
 
 class StateDoc(_Strict):

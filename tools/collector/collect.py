@@ -74,9 +74,10 @@ class HostReader:
         self._installed = ""
         self._read_first()
 
-    def take_sample(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
+    def take_sample(self, suspects: Sequence[int] = (), *, asked: Sequence[str] = (), is_brief: bool = False) -> None:
         """Take one more sample; `suspects` are PIDs to read in full, however far from a limit. Never raises.
 
+        `asked` are kinds that cost too much to be read in every sample (of `kinds`), and are read in this one.
         A brief one costs the host half: a process that has not run since is what it was; its cgroup, its limits and the
         memory it has, which others may change, are read anew in every twelfth only (processes.awk tells all). A sample that
         does not come is there, empty and incomplete, and `cost.notes` says why.
@@ -85,7 +86,8 @@ class HostReader:
         if self._is_by_files:
             self._add(files.read_sample(self._read_files, self.kinds, n))
             return
-        line = " ".join(["sample", *(["brief"] if is_brief else []), *(str(pid) for pid in suspects if pid > 0)]) + "\n"
+        more = [f"+{kind}" for kind in asked if kind in self.kinds]
+        line = " ".join(["sample", *(["brief"] if is_brief else []), *more, *(str(pid) for pid in suspects if pid > 0)]) + "\n"
         try:
             if self._stream.has_ended:
                 raise OSError("the program has ended")
@@ -271,8 +273,14 @@ def start(
 
 
 def parse(kinds: Sequence[str], samples: Sequence[Sample]) -> dict[str, object]:
-    """The facts of each kind."""
-    return {kind: catalog.load(kind).parse(samples) for kind in kinds}
+    """The facts of each kind; of one that is read where it is asked only, there are none before."""
+    return {kind: catalog.load(kind).parse(samples) for kind in kinds if _was_read(kind, samples[-1])}
+
+
+def _was_read(kind: str, sample: Sample) -> bool:
+    if not getattr(catalog.load(kind).FACTS, "IS_ASKED", False):
+        return True
+    return bool(sample.of(kind)) or f"cut.{kind}" in sample.end
 
 
 def _end(ended: Exit | None) -> str:

@@ -107,13 +107,14 @@ function take_sample(    i, text) {
   printed = 0; suppressed = 0; cut_kinds = ""; forget(cut);
   forget(hot_cgroup); forget(hot_uid); forget(named_uid); named_n = 0; forget(largest_n);
   hot_cgroups_n = 0; hot_uids_n = 0;
-  kinds_left = KINDS;
+  kinds_left = KINDS + asked_n;
   share_end = BUDGET;
   each_begin();
   each_early();
   if (WALKS) { walk(); }
   each_end();
   each_after();
+  each_asked();
   share_end = BUDGET;
   if (WALKS) { print_walk(); }
   print_names();
@@ -211,8 +212,9 @@ function print_names(    i, line, file, parts, wanted, wanted_n) {
 
 # --- further samples -------------------------------------------------------------------------------------------------
 
-# Waits for a line "sample [brief] [PID...]"; the PIDs are suspects, read in full even when far from any limit. What a
-# brief sample leaves out is told in processes.awk.
+# Waits for a line "sample [brief] [+KIND...] [PID...]"; the PIDs are suspects, read in full even when far from any limit.
+# A kind with KIND_asked() costs too much for every sample: it is read where the line names it. What a brief sample leaves
+# out is told in processes.awk.
 function next_pace(    line, got, i, count, words) {
   RS = "\n";
   got = (getline line < STDIN);
@@ -226,9 +228,10 @@ function next_pace(    line, got, i, count, words) {
     return next_pace();
   }
   is_brief = (words[2] == "brief");
-  suspect_n = 0;
-  forget(is_suspect);
-  for (i = 2; i <= count && suspect_n < 64; i++) {
+  suspect_n = 0; asked_n = 0;
+  forget(is_suspect); forget(is_asked);
+  for (i = 2; i <= count && suspect_n + asked_n < 64; i++) {
+    if (substr(words[i], 1, 1) == "+") { is_asked[substr(words[i], 2)] = 1; asked_n++; }
     if (length(words[i]) < 11 && words[i] ~ "^[0-9]+$") {
       suspects[++suspect_n] = words[i];
       is_suspect[words[i]] = 1;

@@ -16,7 +16,7 @@ from triagebook.tools.collector.minify import minify
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _MOST_CORES = 300  # of about 100 characters each: an argument list is bounded
-PHASES = ("begin", "process", "end", "after", "pace")
+PHASES = ("begin", "process", "end", "after", "asked", "pace")
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,8 @@ def _hooks(awk: str, kind: str) -> tuple[str, ...]:
 
 
 def _call(kind: str, phase: str, phases: tuple[str, ...]) -> str:
+    if phase == "asked":
+        return f'if ("{kind}" in is_asked) {{ share("{kind}"); {kind}_asked(); }} '
     # A share of the answer is opened once, in the phase where the kind prints.
     opens = phase == "end" or (phase == "after" and "end" not in phases)
     return (f'share("{kind}"); ' if opens else f'kind = "{kind}"; ' if phase == "after" else "") + f"{kind}_{phase}(); "

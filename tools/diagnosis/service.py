@@ -105,7 +105,7 @@ class Service:
             log_event("diagnosis.second_sample", host=question.target.text, after_s=float(question.sample_s))
             progress("first", run.answer(collection, extra, collected_ms))
             self.pause(question.sample_s)
-            collection.take_sample(wanted.suspects)
+            collection.take_sample(wanted.suspects, asked=wanted.asked)
             run.take(collection.samples, self.now())
             wanted = run.wanted()
         if wanted.lookups:

@@ -66,6 +66,7 @@ class TriageRun:
         return Needs(
             sample=any(found.sample for found in self.needs) or self.question.samples > len(self.histories[0]),
             suspects=tuple(dict.fromkeys(pid for found in self.needs for pid in found.suspects))[:MAX_SUSPECTS],
+            asked=tuple(dict.fromkeys(kind for found in self.needs for kind in found.asked)),
             lookups=tuple(programs.values())[:MAX_LOOKUPS],
         )
 

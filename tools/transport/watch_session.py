@@ -145,13 +145,15 @@ class WatchProcess:
         return data
 
     def write(self, data: bytes) -> None:
-        """A pace line: one more sample, with its suspects. Raises OSError."""
+        """A pace line: one more sample, with its suspects and the kinds that are asked. Raises OSError."""
         if not self._goes_on:
             raise BrokenPipeError(32, "it has ended")
-        suspects = [int(word) for word in data.decode("ascii").split()[1:]]
+        words = data.decode("ascii").split()[1:]
+        suspects = [int(word) for word in words if word.isdecimal()]
+        asked = [word[1:] for word in words if word.startswith("+")]
         self._n += 1
         try:
-            self._pending += self.session.ask({"ask": "sample", "n": self._n, "suspects": suspects}).encode()
+            self._pending += self.session.ask({"ask": "sample", "n": self._n, "suspects": suspects, "asked": asked}).encode()
         except ValueError as error:
             raise BrokenPipeError(32, f"the watch: {error}") from None
 

@@ -31,7 +31,8 @@ def _sample(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, 
     n, tag = request.get("n"), request.get("tag")
     if not isinstance(n, int) or not isinstance(tag, str) or not 0 < n < 1_000_000 or not tag.isalnum():
         return {"error": "malformed request"}
-    collection.take_sample(suspects[:MOST_SUSPECTS])
+    asked = [kind for kind in request.get("asked", ()) if isinstance(kind, str)]
+    collection.take_sample(suspects[:MOST_SUSPECTS], asked=asked)
     collection.drop_old_samples()
     sample = collection.samples[-1]
     if not sample.is_complete:

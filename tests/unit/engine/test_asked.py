@@ -6,7 +6,7 @@ from typing import Any
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.facts import Collection, Unreadable
-from triagebook.runbooks.engine.triage import Facts, needs, triage
+from triagebook.runbooks.engine.judge import Facts, judge, needs
 from triagebook.runbooks.library.cases import read_case
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.runbooks.probes.process_limits import ProcessLimits, ServiceLimit
@@ -47,7 +47,7 @@ def test_elements_of_an_answer_that_nobody_asked_for_leave_nothing_open() -> Non
 
 def test_elements_that_the_collector_reads_are_unknown_without_it() -> None:
     check = replace(LIMITS, each="pids.limited", states=(model.State("past", "certain", "it.refused > 0"),))
-    (found,) = triage(replace(RUNBOOK, checks=(check,)), {"host": facts()["host"], "inputs": {}}, 1)
+    (found,) = judge(replace(RUNBOOK, checks=(check,)), {"host": facts()["host"], "inputs": {}}, 1)
     assert found.outcome == "unknown"
 
 
