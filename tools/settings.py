@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.library.node import Node, find_member, read_node
 
 _PATH = r"[^\x00-\x1f\x7f]{1,4096}"
-KEYS = ("runbook_paths", "default_runbook", "triage", "ssh_config", "inventory", "slack", "accept_unknown")
+KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack", "accept_unknown", "triage")
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def runbook_of_case(default: DefaultRunbooks, catalog: Catalog, case: str) -> st
     known = sorted({stem for stems in cases.values() for stem in stems})
     some = sorted(cases[names[0]])
     near = did_you_mean(case, known) or f"; {names[0]} has {', '.join(some[:3])} and {len(some) - 3} more"
-    raise RunbookError(f"no runbook has a recorded case {case!r}{near}", reason="unknown_case")
+    raise RunbookError(f"no case {case!r} is recorded for any runbook{near}", reason="unknown_case")
 
 
 def _followed(catalog: Catalog, load: Load, asked: Sequence[model.Runbook], question: Question) -> list[tuple[model.Runbook, Why]]:
@@ -102,11 +102,12 @@ def _refuse_unknown(runbooks: Sequence[model.Runbook], question: Question) -> No
     """Refuse an input or a check that no runbook knows. Raises UsageError."""
     inputs = {name for runbook in runbooks for name in runbook.inputs}
     checks = {check.id for runbook in runbooks for check in runbook.checks}
-    for what, names, known in (("input", question.inputs, inputs), ("check", question.accepted, checks)):
-        for name in names:
-            if name not in known:
-                takes = "takes an" if what == "input" else "has a"
-                raise UsageError(f"no runbook {takes} {what} {name!r}{did_you_mean(name, known)}", reason=what)
+    for name in question.inputs:
+        if name not in inputs:
+            raise UsageError(f"no runbook takes an input {name!r}{did_you_mean(name, inputs)}", reason="input")
+    for name in question.accepted:
+        if name not in checks:
+            raise UsageError(f"no runbook has a check {name!r}{did_you_mean(name, checks)}", reason="check")
 
 
 def _narrow(runbook: model.Runbook, question: Question, route: Route, accept_unknown: Sequence[str]) -> Question:

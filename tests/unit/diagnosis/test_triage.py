@@ -111,7 +111,7 @@ def test_a_recorded_case_is_judged_by_the_runbook_that_has_it(books: Path) -> No
     assert [(item.runbook.id, item.why) for item in answer.triage.asked] == [("open-files", "recorded")]
     assert answer.triage.verdict is not None
     assert answer.triage.verdict.cause == "file_max"
-    with pytest.raises(RunbookError, match=r"no runbook has a recorded case 'ful' .did you mean 'full'"):
+    with pytest.raises(RunbookError, match=r"no case 'ful' is recorded for any runbook .did you mean 'full'"):
         asked.diagnose(Question(parse_target("replay:ful")))
 
 
