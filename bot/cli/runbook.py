@@ -130,13 +130,14 @@ def _with_cases(name: str) -> list[tuple[Any, Any, Any]]:
 @app.command()
 def schema(
     what: Annotated[
-        str, typer.Argument(metavar="[WHAT]", help="runbook, or diagnosis (what `diagnose --json` prints)")
+        str,
+        typer.Argument(metavar="[WHAT]", help="runbook, triage (of `diagnose --json`) or diagnosis (the same with -r)"),
     ] = "runbook",
 ) -> None:
-    """Print a JSON Schema. Describes a runbook file, for editors, or a diagnosis, for programs."""
-    from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema  # noqa: PLC0415
+    """Print a JSON Schema. Describes a runbook file, for editors, or what `diagnose --json` prints, for programs."""
+    from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema, triage_schema  # noqa: PLC0415
 
-    schemas = {"runbook": runbook_schema, "diagnosis": diagnosis_schema}
+    schemas = {"runbook": runbook_schema, "diagnosis": diagnosis_schema, "triage": triage_schema}
     if what not in schemas:
         raise UsageError(f"no schema {what!r}; choose one of: {', '.join(schemas)}")
     typer.echo(json.dumps(schemas[what](), indent=1, sort_keys=True))

@@ -35,6 +35,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     SCHEMA / "diagnosis.json": partial(as_json, published.diagnosis_schema),
     SCHEMA / "drift.json": partial(as_json, json_page.drift_schema),
     SCHEMA / "no-answer.json": partial(as_json, json_page.no_answer_schema),
+    SCHEMA / "triage.json": partial(as_json, published.triage_schema),
     SCHEMA / "runbook.json": partial(as_json, published.runbook_schema),
     SCHEMA / "watch.json": partial(as_json, json_page.watch_schema),
 }

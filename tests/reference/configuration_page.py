@@ -36,7 +36,7 @@ its groups accepts is accepted.
 """
 CONFIG: Mapping[str, tuple[str, str, str]] = {
     "runbook_paths": ("Folders with runbooks of your own. A relative one is relative to this file.", "none", "[./runbooks]"),
-    "default_runbook": ("The runbook to ask where none is named (`--runbook`).", "the only one there is", "enomem"),
+    "default_runbook": ("One runbook to ask alone where none is named, instead of those of `triage`.", "none", ""),
     "ssh_config": (
         "The ssh configuration to use (`-F`).",
         "`~/.ssh/config`, then `/etc/ssh/ssh_config`",
@@ -53,6 +53,11 @@ CONFIG: Mapping[str, tuple[str, str, str]] = {
         "[max_map_count]",
     ),
     "slack": ("Settings of the Slack app, below.", "none", "{approvals: C0123456789}"),
+    "triage": (
+        "The runbooks to ask together where none is named (`--runbook`), the more likely ones first.",
+        "every released one",
+        "[enomem]",
+    ),
 }
 SLACK: Mapping[str, tuple[str, str]] = {
     "approvals": ("The channel where plans wait for a decision (`--slack-approvals` wins).", "none"),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from triagebook.bot.cli.diagnose_many import NO_ANSWER
 from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.triage import AskedRunbook, Triage
 from triagebook.runbooks.library import published
 from triagebook.tools.diagnosis.drift import DriftRow
 from triagebook.tools.faces import views_json
@@ -28,14 +29,18 @@ triagebook diagnose replay:unit-tasksmax --json | jq -r '.status, .verdict.culpr
 
 | Printed by | `schema` | JSON Schema |
 |---|---|---|
-| `diagnose --json` | `triagebook/diagnosis/v1` | [diagnosis.json](../schema/diagnosis.json), `runbook schema diagnosis` |
+| `diagnose --json` | `triagebook/triage/v1` | [triage.json](../schema/triage.json), `runbook schema triage` |
+| the same with `-r RUNBOOK` | `triagebook/diagnosis/v1` | [diagnosis.json](../schema/diagnosis.json), `runbook schema diagnosis` |
 | the same of many hosts, for one without an answer | `triagebook/no-answer/v1` | [no-answer.json](../schema/no-answer.json) |
 | `watch --json` | `triagebook/watch/v1` | [watch.json](../schema/watch.json) |
 | `host drift --json` | `triagebook/drift/v1` | [drift.json](../schema/drift.json) |
 | `fix ... --json`, `lock ... --json`, `audit ... --json` | | below |
 | (a runbook file, in YAML) | | [runbook.json](../schema/runbook.json), `runbook schema` |
 
-`diagnose --save FILE` writes `{"diagnosis": ..., "facts": [...]}`: the diagnosis, and every fact of each look at the host.
+`status`, `headline`, `verdict`, `host` and `symptom` have the same paths in a triage and in a diagnosis.
+
+`diagnose -r RUNBOOK --save FILE` writes `{"diagnosis": ..., "facts": [...]}`, every fact of each look at the host.
+Without `-r` it is `{"triage": ..., "facts": {RUNBOOK: [...]}}`.
 
 """
 
@@ -86,6 +91,7 @@ def _schema(kind: type[Any]) -> dict[str, Any]:
 def page() -> str:
     """Return the page: the members of every object."""
     parts = [HEAD, made_by("the dataclasses that are printed")]
+    parts += ["## A triage\n\n", _members(Triage, ""), _members(AskedRunbook, "asked[]")]
     parts += ["## A diagnosis\n\n", *(_members(one, path) for path, one in _objects(Diagnosis, ""))]
     parts += ["## A host without an answer\n\n", _members(NoAnswer, ""), "## A sample of a watch\n\n"]
     seen = {one for _path, one in _objects(Diagnosis, "")}
