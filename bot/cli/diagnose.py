@@ -87,9 +87,9 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     if options.save:
         save_answer(Path(options.save), answer)
     if options.as_json:
-        write_json(out, to_plain(answer.said))
+        write_json(out, to_plain(answer.result))
     else:
-        out.write(render(answer.said, style_of(out, explain=options.explain)))
+        out.write(render(answer.result, style_of(out, explain=options.explain)))
     return exit_status([answer.diagnosis.status])
 
 
@@ -103,7 +103,7 @@ class _live_line:  # noqa: N801 - used as a function
         if not self.err.isatty() or is_logged("diagnosis.started"):  # with -v it is said line by line
             return
         words = {"connecting": "connecting...", "asking": "reading systemd and the journal...", "done": ""}
-        first = f"first sample: {answer.said.headline[:90]} taking a second one..." if answer else words.get(stage, stage)
+        first = f"first sample: {answer.result.headline[:90]} taking a second one..." if answer else words.get(stage, stage)
         move(self.err, "\r\x1b[K")
         if first:
             self.err.write(f"{self.host}: {first}")

@@ -109,7 +109,7 @@ def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput
         to.err.write(f"{len(rows)}/{asked} hosts ")
         to.err.flush()
     if as_json and outcome.answer is not None:
-        write_json(to.out, to_plain(outcome.answer.said))
+        write_json(to.out, to_plain(outcome.answer.result))
     elif as_json:
         write_json(to.out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
 
@@ -130,7 +130,7 @@ def _finish(rows: Sequence[HostRow], asked: int, options: DiagnoseOptions, to: F
 
 def _row(outcome: Outcome) -> HostRow:
     if outcome.answer is not None:
-        return row_of(outcome.answer.said)
+        return row_of(outcome.answer.result)
     if outcome.error is not None:
         return row_of_failure(outcome.question.target.text, outcome.error.reason, str(outcome.error))
     return HostRow(outcome.question.target.text, "not_asked", "stopped by --max-errors before this host")

@@ -42,7 +42,7 @@ class Conclusion:
 
 
 @dataclass(frozen=True)
-class Beside:
+class OtherRunbooks:
     """Says what other runbooks, asked over the same facts, add to the conclusion of one of them.
 
     `explained`: one of them found what explains the incident. `of_text`: the sentence about an error text that none of them knows.
@@ -71,7 +71,7 @@ def conclude(
     error_class: str = "",
     trends: heading.Trends | None = None,
     outcomes: Sequence[CheckOutcome] = (),
-    beside: Beside | None = None,
+    beside: OtherRunbooks | None = None,
 ) -> Conclusion:
     """Decide on the last of `history` (facts after each sample). `accepted`: checks whose unknown is a stated caveat.
 
@@ -79,7 +79,7 @@ def conclude(
     the symptom's text; `trends` is for those who go on looking; `beside` is for one of several runbooks asked together. Raises
     RunbookError when a rule or template fails.
     """
-    beside = beside or Beside()
+    beside = beside or OtherRunbooks()
     asked = symptoms.rule_inputs(runbook, inputs, error_class)
     error_class = asked["symptom_class"]
     history = [{**facts, "inputs": asked} for facts in history]
@@ -236,7 +236,7 @@ def _headline(
     return f"{sentence} {verdicts[0].summary}" if verdicts else sentence
 
 
-def _about_text(runbook: model.Runbook, facts: Facts, beside: Beside) -> str:
+def _about_text(runbook: model.Runbook, facts: Facts, beside: OtherRunbooks) -> str:
     """Return what is to be said of the error text itself: that it is another matter's, or that nobody here knows it."""
     text = str(cast(Mapping[str, object], facts["inputs"]).get("symptom", ""))
     symptom = symptoms.route(runbook, text)

@@ -16,7 +16,7 @@ TextFit = Literal["leads", "fits", "other_matter", "unknown", ""]
 
 
 @dataclass(frozen=True)
-class Route:
+class TextRoute:
     """Says what one runbook makes of an error text: `fit` "" where there is none, and the class it has there ("": none)."""
 
     fit: TextFit = ""
@@ -30,14 +30,14 @@ class Route:
         return self.fit in {"leads", "fits", "unknown"}
 
 
-def route_text(runbooks: Sequence[model.Runbook], text: str) -> Mapping[str, Route]:
+def route_text(runbooks: Sequence[model.Runbook], text: str) -> Mapping[str, TextRoute]:
     """Return the route of the text for each runbook, by its id. At most one leads; without a text, none does.
 
     A text that is another matter for all of them is led by the runbook it belongs to if that is asked, else by the first that
     names the matter. A text that none of them knows is told to all.
     """
     if not text:
-        return {runbook.id: Route() for runbook in runbooks}
+        return {runbook.id: TextRoute() for runbook in runbooks}
     found = {runbook.id: symptoms.route(runbook, text) for runbook in runbooks}
     pointed = [symptom.belongs_to for symptom in found.values() if symptom is not None and symptom.matter and symptom.belongs_to]
     owners = {name: symptom for name, symptom in found.items() if symptom is not None and not symptom.matter}
@@ -67,14 +67,14 @@ def _first_that_names(found: Mapping[str, model.Symptom | None]) -> str:
     return next((name for name, symptom in found.items() if symptom is not None), "")
 
 
-def _route(name: str, symptom: model.Symptom | None, leader: str) -> Route:
+def _route(name: str, symptom: model.Symptom | None, leader: str) -> TextRoute:
     error_class = symptom.error_class if symptom is not None else ""
     belongs_to = symptom.belongs_to if symptom is not None else ""
     if name == leader:
-        return Route("leads", error_class, belongs_to)
+        return TextRoute("leads", error_class, belongs_to)
     if symptom is None:
-        return Route("other_matter" if leader else "unknown")
-    return Route("other_matter" if symptom.matter else "fits", error_class, belongs_to)
+        return TextRoute("other_matter" if leader else "unknown")
+    return TextRoute("other_matter" if symptom.matter else "fits", error_class, belongs_to)
 
 
 def _extent(pattern: str, text: str) -> int:

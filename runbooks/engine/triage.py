@@ -11,7 +11,7 @@ from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, HostInfo, RunbookRef, Status, SymptomRef, Verdict
 from triagebook.runbooks.engine.plain_data import member
-from triagebook.runbooks.engine.routes import Route, TextFit
+from triagebook.runbooks.engine.routes import TextFit, TextRoute
 
 SCHEMA: Literal["triagebook/triage/v1"] = "triagebook/triage/v1"
 Why = Literal["installed", "configured", "named", "recorded", "belongs_to"]
@@ -53,13 +53,21 @@ class Triage:
         return self.diagnoses[0]
 
 
+Found = Diagnosis | Triage
+
+
+def diagnoses_of(found: Found) -> tuple[Diagnosis, ...]:
+    """Return the diagnoses of an answer, the one that its first sentence is about first."""
+    return found.diagnoses if isinstance(found, Triage) else (found,)
+
+
 @dataclass(frozen=True)
 class RunbookDiagnosis:
     """Holds the diagnosis of one runbook, with why that was asked and what the error text is to it."""
 
     diagnosis: Diagnosis
     why: Why
-    route: Route
+    route: TextRoute
 
 
 def join(triage_id: str, text: str, concluded: Sequence[RunbookDiagnosis], duration_ms: int) -> Triage:

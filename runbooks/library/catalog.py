@@ -118,7 +118,7 @@ class Catalog:
                 released[name] = value.strip()
         return released
 
-    def released_ids(self) -> tuple[str, ...]:
+    def release_ids(self) -> tuple[str, ...]:
         """Return the ids of the runbooks that have a released version there, in the order in which they were first released."""
         there = {entry.name for entry in self.entries()}
         return tuple(dict.fromkeys(name.partition("@")[0] for name in self.lock() if name in there))

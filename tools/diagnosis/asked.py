@@ -6,7 +6,7 @@ from dataclasses import replace
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
-from triagebook.runbooks.engine.routes import Route, route_text, runbooks_pointed_to
+from triagebook.runbooks.engine.routes import TextRoute, route_text, runbooks_pointed_to
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.engine.triage import Why
 from triagebook.runbooks.library.catalog import Catalog
@@ -28,20 +28,20 @@ class RunbookQuestion:
     runbook: model.Runbook
     question: Question
     why: Why
-    route: Route
+    route: TextRoute
 
 
 Load = Callable[[str], model.Runbook]
 
 
-def asked_by_name(runbook: model.Runbook, question: Question, accept_unknown: Sequence[str]) -> tuple[RunbookQuestion, ...]:
+def choose_one(runbook: model.Runbook, question: Question, accept_unknown: Sequence[str]) -> tuple[RunbookQuestion, ...]:
     """Return the one runbook that was named. Raises UsageError: an input or a check that it does not know."""
     check_inputs(runbook, question)
     accepted = checks_to_accept(runbook, question, accept_unknown)
-    return (RunbookQuestion(runbook, replace(question, accepted=accepted), "named", Route()),)
+    return (RunbookQuestion(runbook, replace(question, accepted=accepted), "named", TextRoute()),)
 
 
-def asked_together(
+def choose_many(
     default: DefaultRunbooks, catalog: Catalog, load: Load, question: Question, accept_unknown: Sequence[str]
 ) -> tuple[RunbookQuestion, ...]:
     """Return the runbooks to ask where none is named, each with what it takes of the question.
@@ -56,7 +56,7 @@ def asked_together(
         found = [(load(name), default.why) for name in runbooks_by_default(default, catalog)]
         if default.why == "installed":
             found = [(runbook, why) for runbook, why in found if runbook.status != "deprecated"]
-        found += _followed(catalog, load, [runbook for runbook, _why in found], question)
+        found += _further(catalog, load, [runbook for runbook, _why in found], question)
     found = [(runbook, why) for runbook, why in found if runbook.id not in question.left_out]
     runbooks = [runbook for runbook, _why in found]
     _refuse_unknown(runbooks, question)
@@ -69,7 +69,7 @@ def asked_together(
 
 def runbooks_by_default(default: DefaultRunbooks, catalog: Catalog) -> tuple[str, ...]:
     """Return the names of the runbooks asked where none is named. Raises UsageError: there is none."""
-    names = default.names or catalog.released_ids()
+    names = default.names or catalog.release_ids()
     if not names:
         ids = " | ".join(sorted({entry.id for entry in catalog.entries()})) or "none is installed"
         raise UsageError(f"which runbook? None is released; a draft is asked when it is named: --runbook {ids}")
@@ -81,7 +81,7 @@ def runbook_of_case(default: DefaultRunbooks, catalog: Catalog, case: str) -> st
 
     Raises RunbookError: none has it.
     """
-    names = tuple(dict.fromkeys((*runbooks_by_default(default, catalog), *catalog.released_ids())))
+    names = tuple(dict.fromkeys((*runbooks_by_default(default, catalog), *catalog.release_ids())))
     cases = {name: [file.stem for file in catalog.find(name).cases] for name in names}
     found = next((name for name in names if case in cases[name]), "")
     if found:
@@ -92,10 +92,10 @@ def runbook_of_case(default: DefaultRunbooks, catalog: Catalog, case: str) -> st
     raise RunbookError(f"no case {case!r} is recorded for any runbook{near}", reason="unknown_case")
 
 
-def _followed(catalog: Catalog, load: Load, asked: Sequence[model.Runbook], question: Question) -> list[tuple[model.Runbook, Why]]:
+def _further(catalog: Catalog, load: Load, asked: Sequence[model.Runbook], question: Question) -> list[tuple[model.Runbook, Why]]:
     """Return further released runbooks that the error text belongs to by the word of those asked."""
     pointed = runbooks_pointed_to(asked, str(question.inputs.get("symptom", "")))
-    return [(load(name), "belongs_to") for name in pointed if name in catalog.released_ids()]
+    return [(load(name), "belongs_to") for name in pointed if name in catalog.release_ids()]
 
 
 def _refuse_unknown(runbooks: Sequence[model.Runbook], question: Question) -> None:
@@ -110,7 +110,7 @@ def _refuse_unknown(runbooks: Sequence[model.Runbook], question: Question) -> No
             raise UsageError(f"no runbook has a check {name!r}{did_you_mean(name, checks)}", reason="check")
 
 
-def _narrow(runbook: model.Runbook, question: Question, route: Route, accept_unknown: Sequence[str]) -> Question:
+def _narrow(runbook: model.Runbook, question: Question, route: TextRoute, accept_unknown: Sequence[str]) -> Question:
     """Return the question as this runbook can take it: its own inputs and checks, and the error text if it is told that."""
     told = {
         name: value for name, value in question.inputs.items() if name in runbook.inputs and (name != "symptom" or route.is_given)

@@ -33,7 +33,7 @@ from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
 
 if TYPE_CHECKING:
-    from triagebook.runbooks.engine.conclude import Beside, Conclusion
+    from triagebook.runbooks.engine.conclude import Conclusion, OtherRunbooks
     from triagebook.tools.collector.collect import HostReader
 
 
@@ -51,7 +51,7 @@ class DiagnosisRun:
         self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
         self._about = ""  # of a recorded case: what it shows
         self.missing: tuple[str, ...] = ()  # sentences: what the person named and the host does not have
-        self.beside: Beside | None = None  # what the other runbooks of the same question add
+        self.beside: OtherRunbooks | None = None  # what the other runbooks of the same question add
         self.is_open = False  # as concluded last: something was named, and nothing that was found explains it
         self.id = diagnosis_id(started)
 

@@ -143,7 +143,7 @@ class Fleet:
 
 def fleet(service: Service, runbook: str, bounds: FleetBounds | None = None) -> Fleet:
     """A fleet of that service's hosts; its runbooks are read once for all of them. Raises RunbookError."""
-    return Fleet(service.with_loaded(runbook).diagnose, bounds)
+    return Fleet(service.preload_runbooks(runbook).diagnose, bounds)
 
 
 @lru_cache(maxsize=1)

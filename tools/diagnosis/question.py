@@ -11,7 +11,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.engine.triage import Triage
+from triagebook.runbooks.engine.triage import Found, Triage
 from triagebook.tools.collector import collect
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.inventory.target import TargetName
@@ -47,7 +47,7 @@ class Answer:
     others: tuple["Answer", ...] = ()
 
     @property
-    def said(self) -> Diagnosis | Triage:
+    def result(self) -> Found:
         """Return what a face shows: the triage where several runbooks were asked, else the diagnosis."""
         return self.triage or self.diagnosis
 

@@ -20,8 +20,8 @@ from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.asked import (
     DefaultRunbooks,
     RunbookQuestion,
-    asked_by_name,
-    asked_together,
+    choose_many,
+    choose_one,
     runbooks_by_default,
 )
 from triagebook.tools.diagnosis.named import WORDS, absent_names
@@ -71,10 +71,15 @@ class Service:
     def runbooks_for(self, question: Question) -> tuple[RunbookQuestion, ...]:
         """Return the runbooks that the question is put to. Raises RunbookError or UsageError."""
         if question.runbook:
-            return asked_by_name(self.load(question.runbook), question, self.accept_unknown)
-        return asked_together(self.default, self.catalog, self.load, question, self.accept_unknown)
+            return choose_one(self.load(question.runbook), question, self.accept_unknown)
+        return choose_many(self.default, self.catalog, self.load, question, self.accept_unknown)
 
-    def with_loaded(self, runbook: str) -> "Service":
+    def runbooks_with(self, remediation: str) -> tuple[str, ...]:
+        """Return the runbooks, of those asked where none is named, that may offer this remediation. Raises RunbookError."""
+        names = runbooks_by_default(self.default, self.catalog)
+        return tuple(name for name in names if remediation in self.load(name).remediations)
+
+    def preload_runbooks(self, runbook: str) -> "Service":
         """Return the service with the runbooks of its questions read once for many hosts. Raises RunbookError."""
         names = (runbook,) if runbook else runbooks_by_default(self.default, self.catalog)
         return replace(self, loaded={**self.loaded, **{name: self.catalog.load(name) for name in names}})
@@ -100,14 +105,14 @@ class Service:
         run.take(collection.samples, self.now())
         extra: list[FactEntry] = []
         beside = tuple(collection.look(reading, EXTRA_READING_S) for reading in question.extra_readings)
-        wanted = run.wanted()
+        wanted = run.join_needs()
         if wanted.sample:
             log_event("diagnosis.second_sample", host=question.target.text, after_s=float(question.sample_s))
             progress("first", run.answer(collection, extra, collected_ms))
             self.pause(question.sample_s)
             collection.take_sample(wanted.suspects, asked=wanted.asked)
             run.take(collection.samples, self.now())
-            wanted = run.wanted()
+            wanted = run.join_needs()
         if wanted.lookups:
             log_event("diagnosis.lookups", host=question.target.text, lookups=len(wanted.lookups))
             progress("asking", None)

@@ -1,4 +1,4 @@
-"""A diagnosis as the database keeps it for its card: JSON without secrets, read back as the same noun."""
+"""An answer as the database keeps it for its card: JSON without secrets, read back as the same noun, one runbook's or several."""
 
 import json
 from collections.abc import Callable
@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.plain_data import from_plain, to_plain
+from triagebook.runbooks.engine.triage import SCHEMA as TRIAGE
+from triagebook.runbooks.engine.triage import Found, Triage, diagnoses_of
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.redact import redact
@@ -14,15 +16,20 @@ from triagebook.tools.redact import redact
 
 @dataclass(frozen=True)
 class StoredDiagnosis:
-    """A diagnosis as it is kept, and as it is read back."""
+    """An answer as it is kept, and as it is read back: of several runbooks it is a triage."""
 
     text: str
-    diagnosis: Diagnosis
+    found: Found
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Return the diagnosis that the first sentence is about."""
+        return diagnoses_of(self.found)[0]
 
 
-def redact_diagnosis(diagnosis: Diagnosis) -> StoredDiagnosis:
+def redact_diagnosis(found: Found) -> StoredDiagnosis:
     """What may be shown and stored of it."""
-    return read_stored(dump(diagnosis))
+    return read_stored(dump(found))
 
 
 def read_stored(text: str) -> StoredDiagnosis:
@@ -30,14 +37,17 @@ def read_stored(text: str) -> StoredDiagnosis:
     return StoredDiagnosis(text, load(text))
 
 
-def dump(diagnosis: Diagnosis) -> str:
+def dump(found: Found) -> str:
     """Redacted JSON of the published schema."""
-    return json.dumps(_clean(to_plain(diagnosis)), ensure_ascii=False)
+    return json.dumps(_clean(to_plain(found)), ensure_ascii=False)
 
 
-def load(text: str) -> Diagnosis:
+def load(text: str) -> Found:
     """Read what `dump` wrote. Raises ValueError."""
-    return from_plain(Diagnosis, json.loads(text), "diagnosis")
+    data = json.loads(text)
+    if isinstance(data, dict) and data.get("schema") == TRIAGE:
+        return from_plain(Triage, data, "triage")
+    return from_plain(Diagnosis, data, "diagnosis")
 
 
 def _clean(value: Any) -> Any:
@@ -55,7 +65,7 @@ class Asker(Protocol):
     """Asks hosts, here or in a process of its own."""
 
     def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
-        """Diagnose one host. `first` gets the first verdict if a second sample follows. Raises RunbookError or UsageError."""
+        """Ask one host. `first` gets the first verdict if a second sample follows. Raises RunbookError or UsageError."""
         ...
 
 
@@ -70,6 +80,6 @@ class LocalAsker:
 
         def progress(stage: str, answer: Answer | None) -> None:
             if stage == "first" and answer is not None:
-                first(redact_diagnosis(answer.diagnosis))
+                first(redact_diagnosis(answer.result))
 
-        return redact_diagnosis(self.service.diagnose(question, progress).diagnosis)
+        return redact_diagnosis(self.service.diagnose(question, progress).result)

@@ -21,7 +21,7 @@ from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.transport.base import LoginFailed
 
 if TYPE_CHECKING:
-    from triagebook.runbooks.engine.conclude import Beside
+    from triagebook.runbooks.engine.conclude import OtherRunbooks
     from triagebook.tools.collector.collect import HostReader
 
 MAX_SUSPECTS = 8
@@ -52,7 +52,7 @@ class TriageRun:
         for run in self.runs:
             run.add_sample(moment)
 
-    def wanted(self) -> Needs:
+    def join_needs(self) -> Needs:
         """Return what all runbooks together still need. `for_rules` is left to `put`."""
         if self.question.samples == 1:
             return Needs()
@@ -151,7 +151,7 @@ def histories_of(runbooks: Sequence[model.Runbook], kinds: Sequence[str], sample
     )
 
 
-def _beside(*, explained: bool, of_text: str) -> "Beside":
-    from triagebook.runbooks.engine.conclude import Beside  # noqa: PLC0415 - templates, 45 ms: while the host is waited for
+def _beside(*, explained: bool, of_text: str) -> "OtherRunbooks":
+    from triagebook.runbooks.engine.conclude import OtherRunbooks  # noqa: PLC0415 - templates, 45 ms: while the host is waited for
 
-    return Beside(explained, of_text)
+    return OtherRunbooks(explained, of_text)

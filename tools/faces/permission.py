@@ -1,9 +1,10 @@
 """Decides who may have a host diagnosed through a face and be shown the answer. Every account is asked about, joined or not."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.fixes import view
 from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.policy.identity import Actor
@@ -16,13 +17,30 @@ class DiagnosisPermission(Protocol):
         """Return when this actor may diagnose that host. Raises RefusedError, recorded in the audit log, when not."""
         ...
 
-    def record(self, actor: Actor, diagnosis: Diagnosis) -> None:
-        """Record in the audit log who was shown which diagnosis of which host."""
+    def record(self, actor: Actor, found: Found) -> None:
+        """Record in the audit log who was shown which answer about which host."""
         ...
 
     def may_see(self, actor: Actor, host: str, runbook: str) -> bool:
         """Tell whether this actor may be shown a diagnosis of that host now. Asked again at each read."""
         ...
+
+
+def runbooks_left_out(permission: DiagnosisPermission, actor: Actor, host: str, runbooks: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids of those runbooks (`ID@VERSION`) that this actor may not ask about the host.
+
+    Raises RefusedError, recorded in the audit log, when none of them may be asked.
+    """
+    open_ones = [name for name in runbooks if permission.may_see(actor, host, name)]
+    permission.allow(actor, host, (open_ones or list(runbooks))[0])
+    return tuple(name.partition("@")[0] for name in runbooks if name not in open_ones)
+
+
+def may_see_all(permission: DiagnosisPermission, actor: Actor, found: Found) -> bool:
+    """Tell whether this actor may be shown an answer now: each diagnosis in it."""
+    return all(
+        permission.may_see(actor, found.host.name, f"{item.runbook.id}@{item.runbook.version}") for item in diagnoses_of(found)
+    )
 
 
 @dataclass(frozen=True)
@@ -34,8 +52,8 @@ class PolicyPermission:
     def allow(self, actor: Actor, host: str, runbook: str) -> None:
         view.allow_diagnosis(self.server, actor, host, runbook)
 
-    def record(self, actor: Actor, diagnosis: Diagnosis) -> None:
-        view.record_diagnosis(self.server, actor, diagnosis)
+    def record(self, actor: Actor, found: Found) -> None:
+        view.record_diagnosis(self.server, actor, found)
 
     def may_see(self, actor: Actor, host: str, runbook: str) -> bool:
         return view.may_see(self.server, actor, host, runbook)
@@ -47,7 +65,7 @@ class OwnPermission:
 
     def allow(self, actor: Actor, host: str, runbook: str) -> None: ...
 
-    def record(self, actor: Actor, diagnosis: Diagnosis) -> None: ...
+    def record(self, actor: Actor, found: Found) -> None: ...
 
     def may_see(self, actor: Actor, host: str, runbook: str) -> bool:
         return True

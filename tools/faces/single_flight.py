@@ -138,7 +138,7 @@ class SingleFlight(Generic[Answer, Progress]):
 def question_key(question: Question) -> Hashable:
     """What makes two questions equal: the host, the runbook, what is known of the incident, and how it is looked."""
     inputs = tuple(sorted(question.inputs.items()))
-    return question.target.text, question.runbook, inputs, question.accepted, question.sample_s, question.samples
+    return question.target.text, question.runbook, question.left_out, inputs, question.accepted, question.sample_s, question.samples
 
 
 def _stop_error() -> UsageError:

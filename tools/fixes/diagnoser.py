@@ -32,6 +32,10 @@ class ServiceDiagnoser:
     target_of: Callable[[str], TargetName] = parse_target
     facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
 
+    def runbooks_with(self, remediation: str) -> tuple[str, ...]:
+        """See Diagnoser. Raises RunbookError or UsageError."""
+        return self.service.runbooks_with(remediation)
+
     def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
         """Diagnose one host by one runbook. Raises RunbookError or UsageError."""
         answer = self.service.diagnose(Question(self.target_of(host), runbook, inputs))

@@ -23,6 +23,10 @@ class Diagnoser(Protocol):
         """Diagnose the host now; `unreachable` is an answer too. Raises TriagebookError: unknown host, runbook or input."""
         ...
 
+    def runbooks_with(self, remediation: str) -> tuple[str, ...]:
+        """Return the runbooks, of those asked where none is named, that may offer this remediation."""
+        ...
+
     def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         """Take one sample and run these readings by the same login; return the diagnosis and what they printed."""
         ...

@@ -1,6 +1,6 @@
 """Proposes a fix: the server diagnoses the host itself and stores exactly what would be done, for others to decide."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from datetime import timedelta
 
@@ -64,12 +64,11 @@ class Proposal:
 
 def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> Fix:
     """Diagnose the host, plan the fix and store it. Raises RefusedError, PlanError, and what the diagnosis raises."""
-    host, runbook = _check_host(server, request, proposal.host), proposal.runbook or server.default_runbook()
-    require(server, request, PolicyQuestion("diagnose", host, runbook))
-    _require_any_risk(server, request, PolicyQuestion("propose", host, runbook))
+    host = _check_host(server, request, proposal.host)
+    runbooks = _require_one(server, request, host, _runbooks_of(server, proposal))
     require_room(server, request)
     require_quota(server, request)
-    diagnosis = server.diagnoser.diagnose(host, runbook, proposal.inputs)
+    diagnosis = _diagnose(server, host, runbooks, proposal)
     request.about.update(host=host, runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}")
     plan = _plan(server, request, proposal, diagnosis)
     change = "; ".join(f"{change.what}: {change.now} -> {change.then}" for change in plan.changes)
@@ -82,6 +81,40 @@ def _check_host(server: ApprovalServer, request: FixRequest, text: str) -> str:
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
     return require_name(server, request, target.text)
+
+
+def _runbooks_of(server: ApprovalServer, proposal: Proposal) -> tuple[str, ...]:
+    """Return the runbook that was named, or those that may offer the remediation. Raises PlanError: there is none."""
+    named = proposal.runbook or server.default_runbook()
+    found = (named,) if named else server.diagnoser.runbooks_with(proposal.remediation)
+    if not found:
+        raise PlanError(f"{proposal.host}: no runbook that is asked here offers {proposal.remediation!r}: name one with --runbook")
+    return found
+
+
+def _require_one(server: ApprovalServer, request: FixRequest, host: str, runbooks: Sequence[str]) -> tuple[str, ...]:
+    """Return those by which this person may diagnose and propose on the host. Raises RefusedError, recorded: none."""
+    if len(runbooks) > 1:
+        may_ask = [
+            name
+            for name in runbooks
+            if decide_on_machine(server, request.identity, PolicyQuestion("diagnose", host, name)).is_allowed
+        ]
+        runbooks = may_ask or runbooks[:1]
+    for name in runbooks:
+        require(server, request, PolicyQuestion("diagnose", host, name))
+        _require_any_risk(server, request, PolicyQuestion("propose", host, name))
+    return tuple(runbooks)
+
+
+def _diagnose(server: ApprovalServer, host: str, runbooks: Sequence[str], proposal: Proposal) -> Diagnosis:
+    """Return the diagnosis of the first runbook that offers the remediation on the host now, else of the last one asked."""
+    diagnosis = server.diagnoser.diagnose(host, runbooks[0], proposal.inputs)
+    for name in runbooks[1:]:
+        if any(offer.id == proposal.remediation for offer in diagnosis.remediations):
+            break
+        diagnosis = server.diagnoser.diagnose(host, name, proposal.inputs)
+    return diagnosis
 
 
 def _require_any_risk(server: ApprovalServer, request: FixRequest, question: PolicyQuestion) -> None:

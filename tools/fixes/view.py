@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.triage import Found, Triage, diagnoses_of
 from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, decide_on_machine, require, require_name
 from triagebook.tools.fixes.evidence import PLANNING
@@ -66,13 +66,17 @@ def allow_diagnosis(server: ApprovalServer, actor: Actor, host: str, runbook: st
         require(server, request, PolicyQuestion("diagnose", host, runbook))
 
 
-def record_diagnosis(server: ApprovalServer, actor: Actor, diagnosis: Diagnosis) -> None:
-    """Record who was told what about which host."""
+def record_diagnosis(server: ApprovalServer, actor: Actor, found: Found) -> None:
+    """Record who was told what about which host. Of several runbooks the row is the first sentence's, and names the others."""
     with attempt(server, actor, "diagnose") as request:
+        diagnosis, *others = diagnoses_of(found)
         runbook = diagnosis.runbook
         cause = diagnosis.verdict.cause if diagnosis.verdict else ""
         request.about.update(host=diagnosis.host.name, runbook=f"{runbook.id}@{runbook.version}", runbook_digest=runbook.digest)
         detail = {"diagnosis": diagnosis.id, "status": diagnosis.status, "cause": cause}
+        if isinstance(found, Triage):
+            told = [f"{item.runbook.id}@{item.runbook.version} {item.status}" for item in others]
+            detail |= {"triage": found.id, "others": ", ".join(told)}
         with server.store.write("diagnose") as transaction:
             note_machine(server, transaction, diagnosis)
             audit_rows.append(transaction, request.event(detail=detail))

@@ -110,7 +110,7 @@ class ProposeFlow:
         run = self.run(meaning)
         if not run.diagnosis or not view.may_see(self.context.approval_server, delivery.actor, run.host, run.runbook):
             raise UsageError(GONE, reason="not_found")
-        return run, stored.load(run.diagnosis)
+        return run, stored.read_stored(run.diagnosis).diagnosis
 
     def run(self, meaning: Meaning) -> ChatRun:
         """Return the run behind a card. Raises UsageError: it is no longer stored."""

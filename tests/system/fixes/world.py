@@ -67,6 +67,9 @@ class Recorded:
         self.asked.append(host)
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
 
+    def runbooks_with(self, remediation: str) -> tuple[str, ...]:
+        return ("forks",)
+
     def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         return self.diagnose(host, runbook, {}), ("",) * len(readings)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from triagebook.runbooks.engine.model import Runbook, Symptom
-from triagebook.runbooks.engine.routes import Route, route_text, runbooks_pointed_to
+from triagebook.runbooks.engine.routes import TextRoute, route_text, runbooks_pointed_to
 
 from tests.runbooks import CATALOG
 
@@ -50,7 +50,7 @@ def test_a_text_that_two_own_is_led_by_the_one_that_takes_in_more_of_it() -> Non
     short, long = runbook("short", Symptom("(?i)refused", "r")), runbook("long", Symptom("(?i)fork .* refused", "f"))
     for order in ((short, long), (long, short)):
         routes = route_text(order, "service: fork of a worker was refused, again")
-        assert routes == {"long": Route("leads", "f"), "short": Route("fits", "r")}
+        assert routes == {"long": TextRoute("leads", "f"), "short": TextRoute("fits", "r")}
 
 
 def test_a_text_that_two_own_is_led_by_the_one_that_a_third_points_to() -> None:
@@ -74,7 +74,7 @@ def test_a_text_that_nobody_knows_is_told_to_all() -> None:
 def test_a_text_that_belongs_to_a_runbook_which_does_not_know_it_is_led_by_that_one_with_the_word_of_the_other() -> None:
     knows_nothing = runbook("enomem")
     found = route_text((FILES, knows_nothing), "cannot allocate memory")
-    assert found["enomem"] == Route("leads", says="This text is about memory.")
+    assert found["enomem"] == TextRoute("leads", says="This text is about memory.")
 
 
 def test_a_runbook_that_is_not_asked_and_that_the_text_belongs_to_is_named() -> None:
