@@ -14,7 +14,7 @@ timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - be
 IN_MEMORY := sh tests/in_memory.sh
 RELEASES ?=
 
-.PHONY: help diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
+.PHONY: help docs diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -73,6 +73,14 @@ pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew 
 reference: $(VENV)/.dev ## Write docs/reference and docs/schema anew from the code
 	@$(BIN)/python -m tests.reference
 
+docs: .cache/docs/.ready ## Build the documentation site into .cache/docs/site; a broken link stops it
+	@NO_MKDOCS_2_WARNING=1 .cache/docs/venv/bin/mkdocs build --quiet --strict && echo "see .cache/docs/site/index.html"
+
+.cache/docs/.ready: docs/requirements.txt
+	@test -x .cache/docs/venv/bin/python || $(PYTHON) -m venv .cache/docs/venv
+	@.cache/docs/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: --no-deps -r $<
+	@touch $@
+
 docs-picture: $(VENV)/.dev ## Draw docs/architecture.svg anew: packages, their layers, and the ways that docs/architecture.md lists
 	@$(BIN)/python -m tests.picture
 
@@ -89,6 +97,8 @@ lock: ## Write the lock files anew (needs uv); no file names a registry
 		--group build -o requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
 		-c requirements.txt --group dev -o requirements-dev.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
+		--group docs -o docs/requirements.txt
 
 system-packages: ## What the tests drive, from the system's packages: installed where root, named elsewhere
 	@sh tests/system_packages.sh

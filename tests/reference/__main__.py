@@ -10,7 +10,17 @@ from typing import Any
 from triagebook.runbooks.library import published
 
 from tests.documents import LOG_EVENTS, log_events
-from tests.reference import actions_page, cli_page, codes_page, configuration_page, formats_page, json_page, kinds_page, man_pages
+from tests.reference import (
+    actions_page,
+    cause_pages,
+    cli_page,
+    codes_page,
+    configuration_page,
+    formats_page,
+    json_page,
+    kinds_page,
+    man_pages,
+)
 
 ROOT = Path(__file__).parents[2]
 REFERENCE, SCHEMA, MAN = ROOT / "docs" / "reference", ROOT / "docs" / "schema", ROOT / "docs" / "man"
@@ -30,6 +40,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     REFERENCE / "exit-statuses.md": codes_page.exit_statuses_page,
     REFERENCE / "facts.md": kinds_page.page,
     REFERENCE / "json.md": json_page.page,
+    REFERENCE / "metrics.md": codes_page.metrics_page,
     REFERENCE / "policy.md": formats_page.policy_page,
     REFERENCE / "reason-codes.md": codes_page.reason_codes_page,
     SCHEMA / "diagnosis.json": partial(as_json, published.diagnosis_schema),
@@ -44,6 +55,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
 def main(words: list[str]) -> int:
     """Write what differs; with --check only name it."""
     made = {file: make() for file, make in PAGES.items()} | {MAN / name: text for name, text in man_pages.pages().items()}
+    made |= cause_pages.pages()
     stale = [(file, text.rstrip("\n") + "\n") for file, text in made.items() if text.rstrip("\n") + "\n" != read(file)]
     for file in {*MAN.glob("*")} - made.keys():
         print(f"{file.relative_to(ROOT)} is of no command: delete it")  # noqa: T201 - as below

@@ -3,6 +3,7 @@
 from triagebook.bot.cli import app, audit, diagnose, diagnose_many, output, policy
 from triagebook.runbooks.engine import errors
 from triagebook.tools.faces.advice import ADVICE
+from triagebook.tools.watch.textfile import HELP, MOST_USES
 
 from tests.reference.commands import every
 from tests.reference.markdown import first_sentences, made_by, table
@@ -88,4 +89,16 @@ def reason_codes_page() -> str:
         + table(("Code", "What to do", "By"), rows)
         + "## Kinds of failure\n\nThe code of a kind is used where no other is given.\n\n"
         + table(("Kind", "Code", "What it is"), classes)
+    )
+
+
+def metrics_page() -> str:
+    """Return the page of the metrics of a watch; those of the server are on the page on the server."""
+    rows = ((f"`triagebook_{name}`", kind, text) for name, (kind, text) in HELP.items())
+    return (
+        "# Metrics of a watch\n\nWhat `triagebook watch --textfile FILE` writes, about hosts. Those of the server, about itself:\n"
+        "[See what the server does](../how-to/see-what-the-server-does.md#probes-and-metrics).\n\n"
+        + made_by("`tools/watch/textfile.py`")
+        + table(("Metric", "Type", "What it says"), rows)
+        + f"Of each host at most {MOST_USES} limits are written: those that refused, then the fullest.\n"
     )

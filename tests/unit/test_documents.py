@@ -75,7 +75,10 @@ def test_a_command_of_the_readme_runs(arguments: list[str], tmp_path_factory: py
     assert not run.err
 
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md")), ROOT / "deploy" / "mcp" / "README.md"]
+DOCUMENTS = [
+    *(ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "deploy" / "mcp" / "README.md"),
+    *sorted(page for folder in ("how-to", "tutorials") for page in (ROOT / "docs" / folder).glob("*.md")),
+]
 WRITTEN = {
     line.split("#")[0].split("  ")[0].strip()
     for document in DOCUMENTS

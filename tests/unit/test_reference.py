@@ -11,7 +11,9 @@ import pytest
 
 from tests.command import ROOT, Triagebook
 from tests.hang import GUARD_S
+from tests.reference.cause_pages import CAUSES, TO_WRITE, newest
 from tests.reference.commands import Command, _texts, every
+from tests.runbooks import CATALOG
 
 
 def test_every_page_of_the_reference_is_current() -> None:
@@ -69,3 +71,15 @@ def test_every_command_has_its_man_page_with_its_options() -> None:
         page = (ROOT / "docs" / "man" / f"triagebook-{one.words[0]}.1").read_text()
         for option in one.options:
             assert f".B {option.written.replace('-', chr(92) + '-')}\n" in page, f"{one.name} {option.written}"
+
+
+@pytest.mark.parametrize("folder", sorted(path for path in CAUSES.iterdir() if path.is_dir()), ids=lambda path: path.name)
+def test_every_cause_has_a_page_that_somebody_wrote(folder: Path) -> None:
+    checks = {check.id for check in CATALOG.load(newest(folder.name).name).checks}
+    pages = {file.stem: file.read_text() for file in folder.glob("*.md")}
+    assert set(pages) == checks | {"index"}
+    for name in checks:
+        for heading in ("What it is", "How it is judged", "What clears it", "Fix it by hand", "Prevent it"):
+            part = pages[name].partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+            assert len(part.strip()) > 20, f"{name}: {heading}"
+        assert TO_WRITE not in pages[name], name

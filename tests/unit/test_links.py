@@ -1,0 +1,49 @@
+"""Every link from one page of the project to another leads to a page and a heading; every case that a page names is there."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.command import ROOT
+
+LISTED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+PAGES = [ROOT / name for name in LISTED if not name.startswith("tests/") and (ROOT / name).is_file()]
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """Return the anchors of a page's headings, as GitHub and the documentation site make them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", page.read_text()), re.MULTILINE)
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_somewhere(page: Path) -> None:
+    for found in LINK.finditer(FENCED.sub("", page.read_text())):
+        link = found[1] or found[2]
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link}: it has {', '.join(sorted(anchors(target)))}"
+
+
+def test_every_recorded_case_that_a_page_names_exists() -> None:
+    cases = {file.stem for file in (ROOT / "runbooks").glob("*/*/cases/*.yaml")} | {"NAME", "CASE", "one-user-has-them", "nosuch"}
+    for page in PAGES:
+        named = set(re.findall(r"replay:([\w.-]+)", page.read_text()))
+        assert named <= cases, f"{page.relative_to(ROOT)}: {named - cases}"
+
+
+def test_every_page_of_the_site_has_its_place_in_the_navigation() -> None:
+    listed = set(re.findall(r": ([\w./-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    made = ("causes/", "adr/")  # by tests/reference/site_hooks.py
+    there = {str(page.relative_to(ROOT / "docs")) for page in PAGES if (ROOT / "docs") in page.parents}
+    assert listed == {name for name in there if not name.startswith(made)}
