@@ -14,7 +14,7 @@ timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - be
 IN_MEMORY := sh tests/in_memory.sh
 RELEASES ?=
 
-.PHONY: help docs diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
+.PHONY: help docs golden diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -72,6 +72,9 @@ pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew 
 
 reference: $(VENV)/.dev ## Write docs/reference and docs/schema anew from the code
 	@$(BIN)/python -m tests.reference
+
+golden: $(VENV)/.dev ## Write the pictures of text in tests/unit/render/golden anew; look at the difference
+	@$(BIN)/python -m tests.golden
 
 docs: .cache/docs/.ready ## Build the documentation site into .cache/docs/site; a broken link stops it
 	@NO_MKDOCS_2_WARNING=1 .cache/docs/venv/bin/mkdocs build --quiet --strict && echo "see .cache/docs/site/index.html"

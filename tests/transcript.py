@@ -50,7 +50,7 @@ class Reader:
     """Somebody who follows a page in an empty folder."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.folder = home, home / "work"
+        self.home, self.folder = home, home / "books"
         self.folder.mkdir()
         program = home / "bin" / "triagebook"
         program.parent.mkdir()

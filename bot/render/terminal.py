@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Any, TextIO
 
-_COLOURS = r"\x1b\[(?:0|1|2|3[1-6])m"  # what `Style.paint` writes; no colour hides text
+_COLOURS = r"\x1b\[(?:0|1|2|3[1-6](?:;1)?)m"  # what `Style.paint` writes; no colour hides text
 _ODD = re.compile(rf"{_COLOURS}|[^\n\t -~]")
 
 
