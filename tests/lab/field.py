@@ -28,18 +28,19 @@ from triagebook.runbooks.probes.catalog import facts_types, is_collected
 
 from tests import lab
 from tests.lab import cache
+from tests.lab.field_crashed import CRASHED
 from tests.lab.field_found import FOUND
+from tests.lab.field_killed import KILLED
 from tests.lab.field_recipes import RECIPES as REPORTED
 from tests.lab.field_recipes import Recipe
 from tests.lab.programs import run
 
-RUNBOOK = "enomem@1.1.0"
-RECIPES = {**REPORTED, **FOUND}
+RECIPES = {**REPORTED, **FOUND, **KILLED, **CRASHED}
 GUEST = Path(__file__).with_name("guest")
 REFUSED = Path(__file__).with_name("refused")  # beside the guest's own: a change here builds no image anew
 ACCOUNTS = ("diag", "root")
 NO_TRACE = "leaves no trace"  # of the sentence that a host without any reached limit is answered with
-WRONG = ("healthy_while_refused", "found_on_healthy", "denied")
+WRONG = ("healthy_while_refused", "found_on_healthy", "denied", "other_culprit")
 HEADER = "release\trecipe\tasker\ttext\tstatus\texit\tcause\tjudged"
 
 
@@ -65,7 +66,7 @@ class Asking:
 
 
 def judge(recipe: Recipe, answer: dict[str, Any], *, has_text: bool) -> str:
-    """healthy_while_refused | found_on_healthy | denied | named | open | now | right | no_answer.
+    """healthy_while_refused | found_on_healthy | denied | named | other_culprit | open | now | right | no_answer.
 
     `now`: no text was given, nothing of the fault can be seen at that instant, and the answer says that it may be so.
     """
@@ -77,7 +78,13 @@ def judge(recipe: Recipe, answer: dict[str, Any], *, has_text: bool) -> str:
         return "found_on_healthy" if status == "cause_found" else "right"
     true = [causes[name] for name in recipe.cause.split() if name in causes]
     if true:
-        return "denied" if set(true) == {"no"} else "named"
+        blamed = [
+            item["culprit"]
+            for item in (verdict, *answer["also"])
+            if item and recipe.culprit and item["cause"] in recipe.cause.split()
+        ]
+        is_blamed = not recipe.culprit or any({one["id"], one["unit"]} & set(recipe.culprit.split()) for one in blamed)
+        return "denied" if set(true) == {"no"} else "named" if is_blamed else "other_culprit"
     if recipe.names and any(recipe.names in sentence for sentence in (answer["headline"], *answer["next"])):
         return "named"
     if status == "healthy":
@@ -92,11 +99,12 @@ def programs() -> bytes:
     folder.mkdir(parents=True, exist_ok=True)
     run(("gcc", "-O2", "-static", "-pthread", "-o", str(folder / "fx"), str(GUEST / "fx.c")))
     run(("gcc", "-O2", "-static", "-pthread", "-o", str(folder / "lx"), str(REFUSED / "lx.c")))
+    run(("gcc", "-O0", "-w", "-static", "-pthread", "-o", str(folder / "acmed"), str(REFUSED / "acmed.c")))
     bare = ("-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie")
     run(("gcc", "-m32", "-O1", *bare, "-o", str(folder / "m32"), str(GUEST / "m32.c")))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name in ("fx", "lx", "m32"):
+        for name in ("fx", "lx", "m32", "acmed"):
             archive.add(folder / name, name)
     return packed.getvalue()
 
@@ -112,12 +120,17 @@ def make(machine: lab.Machine, recipe: Recipe, packed: bytes) -> None:
     said = subprocess.run(argv, input=packed, check=False, timeout=180, capture_output=True).stdout.decode(errors="replace")
     if said:
         raise AssertionError(f"the fault was not made: {said[:300]}")
+    if recipe.proof:
+        tries = f"n=0; until {{ {recipe.proof}\n}}; do n=$((n+1)); [ $n -lt 20 ] || exit 9; sleep 2; done"
+        done = subprocess.run((*argv[:-1], tries), check=False, timeout=300, capture_output=True)
+        if done.returncode:
+            raise AssertionError(f"the fault was not proved: {(done.stdout + done.stderr).decode(errors='replace')[-300:]}")
 
 
-def ask(machine: lab.Machine, who: str, options: Sequence[str]) -> tuple[int, dict[str, Any]]:
+def ask(machine: lab.Machine, who: str, runbook: str, options: Sequence[str]) -> tuple[int, dict[str, Any]]:
     """The product's own command line over ssh, as that account: its exit status and its answer."""
     command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "diagnose", machine.alias(who)]
-    command += ["-F", str(machine.ssh_config), "--json", "-r", RUNBOOK, *options]
+    command += ["-F", str(machine.ssh_config), "--json", "-r", runbook, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if not done.stdout.strip():
         raise AssertionError(f"no answer (exit {done.returncode}): {done.stderr[-500:]}")
@@ -130,7 +143,7 @@ def ask_live(machine: lab.Machine, name: str, who: str) -> tuple[Asking, list[di
     recipe = RECIPES[name]
     kept = cache.directory() / "field" / "answers" / machine.state.release / f"{name}-{who}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    exit_status, answer = ask(machine, who, [*recipe.options, "--symptom", recipe.symptom, "--save", str(kept)])
+    exit_status, answer = ask(machine, who, recipe.runbook, [*recipe.options, "--symptom", recipe.symptom, "--save", str(kept)])
     facts = json.loads(kept.read_text())["facts"] if kept.exists() else []
     return judged(name, who, exit_status, answer, has_text=True), facts
 
@@ -140,11 +153,11 @@ def ask_again(name: str, who: str, facts: list[dict[str, Any]]) -> Asking:
 
     Of the programs that are asked in a last round, only the kernel's log is then, and only by root.
     """
-    runbook, types = catalog().load(RUNBOOK), facts_types()
+    runbook, types = catalog().load(RECIPES[name].runbook), facts_types()
     seen = {
         probe: types[kind] | Unreadable
         for probe, kind in runbook.probes.items()
-        if is_collected(kind) or (kind == "kernel_log" and who == "root")
+        if is_collected(kind) or (kind in {"kernel_log", "crashes"} and who == "root")
     }
     history = [{probe: from_plain(kind, step[probe], probe) for probe, kind in seen.items() if probe in step} for step in facts]
     found = to_plain(conclude(runbook, history, {}))
@@ -195,12 +208,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.lab.field")
     parser.add_argument("--release", default="debian-12")
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--machine", default="field", help="name of the machine, for several at once")
     parser.add_argument("--same-guest", action="store_true", help="make all of them in one guest: for those that do not meet")
     parser.add_argument("recipes", nargs="*", default=list(RECIPES))
     options = parser.parse_args()
     counts: Counter[str] = Counter()
     packed = programs()
-    machine = lab.up(options.release, "field")
+    machine = lab.up(options.release, options.machine)
     try:
         for number, name in enumerate(options.recipes):
             started = time.monotonic()

@@ -2,7 +2,8 @@
 
 `cause` is what a right answer names, of several any; none means that nothing is refused there, whatever it looks like. `names` is a phrase of the
 headline that names the matter where no check judges it. `leaves_no_trace` says why nothing of it can be seen between two failures,
-so that somebody who gives no text can only be told that it may be so.
+so that somebody who gives no text can only be told that it may be so. `proof` is tried as root until it exits with 0, for the guest to
+show the fault before anybody is asked; `culprit` has the names of which one must be blamed.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ class Recipe:
     names: str = ""
     leaves_no_trace: str = ""
     options: tuple[str, ...] = ()
+    runbook: str = "enomem@1.1.0"
+    proof: str = ""
+    culprit: str = ""
 
 
 RECIPES = {
