@@ -181,8 +181,8 @@ def _lookups_for_rules(
 
 
 def _speaks_of(check: model.Check, probe: str) -> bool:
-    """Say whether a condition, a name or a sentence of the check has a fact of that probe in it."""
-    texts = [check.says, *check.culprit.values()]
+    """Say whether a condition, a name, a sentence or the evidence of the check has a fact of that probe in it."""
+    texts = [check.says, *check.culprit.values(), *check.evidence]
     for state in check.states:
         texts += [state.when, state.says]
     return any(re.search(rf"\b{probe}\.", text) for text in texts)

@@ -130,8 +130,8 @@ def make(machine: lab.Machine, recipe: Recipe, packed: bytes) -> None:
 def ask(machine: lab.Machine, who: str, runbook: str, options: Sequence[str]) -> tuple[int, dict[str, Any]]:
     """The product's own command line over ssh, as that account: its exit status and its answer."""
     command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "diagnose", machine.alias(who)]
-    command += ["-F", str(machine.ssh_config), "--json", "-r", runbook, *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    command += ["-F", str(machine.ssh_config), "--json", "--timeout", "120", "-r", runbook, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if not done.stdout.strip():
         raise AssertionError(f"no answer (exit {done.returncode}): {done.stderr[-500:]}")
     found: dict[str, Any] = json.loads(done.stdout)

@@ -45,6 +45,7 @@ def test_the_kinds_of_this_version() -> None:
     assert collected == [
         "address_ends",
         "address_spaces",
+        "core_setup",
         "host",
         "kernel_limits",
         "kernel_tables",
@@ -59,6 +60,8 @@ def test_the_kinds_of_this_version() -> None:
         "tasks_by_uid",
     ]
     assert [kind for kind in catalog.kinds() if kind not in collected] == [
+        "crashed_units",
+        "crashes",
         "early_kills",
         "kernel_log",
         "process_limits",

@@ -1,0 +1,48 @@
+# Where core dumps go and which are stored, whether the kernel tells of crashes, memory that failed, and stacks near their limit.
+# The names of stored dumps come as operands: core.NAME.UID.BOOT.PID.MICROSECONDS, with a suffix if they are compressed.
+function core_setup_begin() { forget(core_stk); core_near_n = 0; core_seen = 0; core_zero = 0; core_unread = 0; }
+
+function core_setup_process(    used) {
+  if (is_kernel_thread || vm_size < 0) { return; }
+  core_seen++;
+  if (limit("\nMax core file size ")) { core_zero += (soft == "0"); }
+  if (is_as_kept) { return; }
+  used = status_number("VmStk:");
+  if (used < 200) { return; }
+  if (!(limit("\nMax stack size "))) { core_unread += is_unreadable; return; }
+  if (soft == "unlimited" || used * 1024 * 10 < soft * 9) { return; }
+  read_cgroup();
+  if (++core_near_n <= 8) { core_stk[core_near_n] = head("stack", pid, comm, uid, path) "\t" used "\t" soft; }
+}
+
+function core_setup_end(    i, text, boot, total, uncorrected, corrected, found_edac) {
+  for (i = 0; i < 8; i++) {
+    text = first_line(slurp(ROOT "/sys/devices/system/edac/mc/mc" i "/ue_count", 1));
+    if (readable > 0) { found_edac = 1; uncorrected += text; corrected += first_line(slurp(ROOT "/sys/devices/system/edac/mc/mc" i "/ce_count", 1)); }
+  }
+  text = after("\n" slurp(ROOT "/proc/meminfo", 0), "\nHardwareCorrupted:");
+  text = pair("corrupted", sprintf("%.0f", text + 0), found);
+  boot = first_line(slurp(ROOT "/proc/sys/kernel/random/boot_id", 1));
+  boot = substr(boot, 1, 8) substr(boot, 10, 4) substr(boot, 15, 4) substr(boot, 20, 4) substr(boot, 25);
+  for (i = 1; i <= listed_n; i++) { if (index(listed[i], "/core.") && index(listed[i], "." boot ".")) { total++; core_keep(listed[i]); } }
+  emit("all" file_pair("pattern", ROOT "/proc/sys/kernel/core_pattern") file_pair("pipe_limit", ROOT "/proc/sys/kernel/core_pipe_limit") \
+    file_pair("suid", ROOT "/proc/sys/fs/suid_dumpable") file_pair("trace", ROOT "/proc/sys/debug/exception-trace") \
+    file_pair("restrict", ROOT "/proc/sys/kernel/dmesg_restrict") text "\tedac=" found_edac + 0 "\tue=" uncorrected + 0 \
+    "\tce=" corrected + 0 core_listing(total + 0) "\tprocesses=" core_seen "\tzero=" core_zero \
+    "\tunread=" core_unread "\tnear=" core_near_n);
+  for (i = 1; i <= core_near_n && i <= 8; i++) { emit(core_stk[i]); }
+  for (i = 1; i <= largest_n["cores"]; i++) { emit("core\t" shown(largest["cores", i])); }
+}
+
+# The time in its name, to the millisecond: the newest are kept.
+function core_keep(file,    parts, count) {
+  while ((count = index(file, "/core.")) > 0) { file = substr(file, count + 6); }
+  count = split(file, parts, ".");
+  keep_largest("cores", file, substr(parts[count] ~ "^[0-9]+$" ? parts[count] : parts[count - 1], 1, 13) + 0, 20);
+}
+
+# How many of this boot are stored; not known where there are too many to be passed along, or none can be listed.
+function core_listing(total,    i) {
+  for (i = 1; i <= listed_n; i++) { if (index(listed[i], "cores=") == 1) { return "\tstored?\twhy=" shown(substr(listed[i], 7)); } }
+  return "\tstored=" total;
+}
