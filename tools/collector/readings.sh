@@ -6,7 +6,7 @@ for subject; do
 done
 case $name in
   process | user) case $1 in '' | *[!0-9]*) exit 2 ;; esac ;;
-  unit) case $1 in '' | */*) exit 2 ;; esac ;;
+  unit | unit_memory) case $1 in '' | */*) exit 2 ;; esac ;;
   folder) case $1 in /*) ;; *) exit 2 ;; esac ;;
 esac
 case $name in
@@ -17,6 +17,14 @@ case $name in
     for top in /sys/fs/cgroup/pids /sys/fs/cgroup; do
       [ ! -r "$top$group/pids.max" ] || { read -r max <"$top$group/pids.max" && echo "pids.max=$max"; exit; }
     done
+    ;;
+  unit_memory) # of cgroup v2, whose file is the truth about the limit
+    systemctl show -p LoadState -p ActiveState -p ControlGroup -p MemoryMax -p MainPID "$1" || exit
+    group=$(systemctl show -p ControlGroup "$1") && group=${group#*=} && [ -n "$group" ] || exit 0
+    for file in memory.max memory.current; do
+      [ ! -r "/sys/fs/cgroup$group/$file" ] || { read -r value <"/sys/fs/cgroup$group/$file" && echo "$file=$value"; }
+    done
+    exit 0
     ;;
   process) exec cat "/proc/$1/status" "/proc/$1/limits" "/proc/$1/stat" ;;
   user) # every process of one user, a block each, of the lines that are read. Builtins but for the last grep

@@ -17,7 +17,11 @@ merged() { # SETTING DEFAULT: the last by file name wins
   done
   echo "$value"
 }
-apply() { [ ! -d $root/cgroup/system.slice/$unit ] || merged TasksMax 20 >$root/cgroup/system.slice/$unit/pids.max; }
+apply() {
+  [ -d $root/cgroup/system.slice/$unit ] || return 0
+  merged TasksMax 20 >$root/cgroup/system.slice/$unit/pids.max
+  merged MemoryMax 50331648 >$root/cgroup/system.slice/$unit/memory.max
+}
 [ "$1" != --no-ask-password ] || shift
 case $1 in
   show)
@@ -25,6 +29,7 @@ case $1 in
     echo ActiveState=active
     echo ControlGroup=/system.slice/$unit
     echo "TasksMax=$(merged TasksMax 20)"
+    echo "MemoryMax=$(merged MemoryMax 50331648)"
     echo "DropInPaths=$(files | tr '\\n' ' ')"
     echo "InvocationID=$(cat $root/invocation)"
     pair=$(merged LimitNPROC 50)
@@ -36,7 +41,7 @@ case $1 in
   daemon-reload) [ ! -e $root/broken ] && { [ -e $root/systemd-257 ] || apply; } ;;
   set-property)
     mkdir -p $root/run-units/control/$unit.d
-    printf '[Service]\\n%s\\n' "$4" >$root/run-units/control/$unit.d/50-TasksMax.conf
+    printf '[Service]\\n%s\\n' "$4" >$root/run-units/control/$unit.d/50-${4%%=*}.conf
     apply
     ;;
   restart) echo 00000000000000000000000000000002 >$root/invocation ;;
@@ -55,6 +60,9 @@ def install(host: ScratchHost, systemd: str = "systemd-252") -> None:
     host.write("invocation", "0" * 31 + "1\n")
     host.write(f"cgroup/system.slice/{UNIT}/pids.max", "20\n")
     host.write(f"cgroup/system.slice/{UNIT}/pids.current", "20\n")
+    host.write(f"cgroup/system.slice/{UNIT}/memory.max", "50331648\n")
+    hold(host, 40 << 20)
+    host.write("cgroup/system.slice/memory.max", "max\n")
     host.write("cgroup/system.slice/pids.max", "max\n")
     host.write("cgroup/system.slice/pids.current", "90\n")
 
@@ -67,3 +75,10 @@ def limit(host: ScratchHost) -> str:
 def use(host: ScratchHost, tasks: int) -> None:
     """How many tasks the unit has."""
     host.write(f"cgroup/system.slice/{UNIT}/pids.current", f"{tasks}\n")
+
+
+def hold(host: ScratchHost, held: int) -> None:
+    """How much memory the unit holds that cannot be given back, and 4 MiB of page cache."""
+    host.write(f"cgroup/system.slice/{UNIT}/memory.current", f"{held + (4 << 20)}\n")
+    stat = {"anon": held - 3000, "file": 4 << 20, "kernel": 5000, "shmem": 0, "slab_reclaimable": 2000}
+    host.write(f"cgroup/system.slice/{UNIT}/memory.stat", "".join(f"{name} {value}\n" for name, value in stat.items()))

@@ -75,6 +75,7 @@ def test_the_helper_reads_the_fields_in_the_order_they_are_written() -> None:
 
 
 INVOCATION = "0123456789abcdef" * 2
+MEMORY = "LoadState=loaded\nActiveState=active\nMemoryMax=50331648\nMainPID=812\nmemory.max=50331648\nmemory.current=41943040\n"
 CASES: list[tuple[str, Params, Step, str, str, str, str]] = [
     ("unit_tasks_max", {"unit": "shop.service", "limit": 400}, "live", UNIT, "20", "400", "live shop.service 20 400"),
     (
@@ -85,6 +86,15 @@ CASES: list[tuple[str, Params, Step, str, str, str, str]] = [
         "8",
         "9",
         "persist shop.service 8 9",
+    ),
+    (
+        "unit_memory_max",
+        {"unit": "shop.service", "limit": 100663296},
+        "live",
+        MEMORY,
+        "50331648",
+        "100663296",
+        "live shop.service 50331648 100663296",
     ),
     (
         "unit_limit",
@@ -197,6 +207,23 @@ def test_of_ratio_and_kbytes_the_one_in_force_is_put_back() -> None:
     [
         ("unit_tasks_max", {"unit": "shop.service", "limit": 20}, "live", UNIT, "not_higher"),
         ("unit_tasks_max", {"unit": "docker-0.scope", "limit": 400}, "live", UNIT, "container_unit"),
+        ("unit_memory_max", {"unit": "shop.service", "limit": 50331648}, "live", MEMORY, "not_higher"),
+        ("unit_memory_max", {"unit": "shop.service", "limit": 60000000}, "live", MEMORY.replace("=419", "=619"), "below_use"),
+        ("unit_memory_max", {"unit": "docker-0.scope", "limit": 99999999}, "live", MEMORY, "container_unit"),
+        (
+            "unit_memory_max",
+            {"unit": "shop.service", "limit": 99999999},
+            "live",
+            MEMORY.replace("=active", "=failed"),
+            "unit_not_active",
+        ),
+        (
+            "unit_memory_max",
+            {"unit": "shop.service", "limit": 99999999},
+            "live",
+            MEMORY.partition("memory.max")[0],
+            "no_controller",
+        ),
         (
             "unit_tasks_max",
             {"unit": "shop.service", "limit": 400},
