@@ -66,7 +66,7 @@ KILLED = {
     ),
     "killed-before": Recipe(
         title="a service was killed at its limit, and runs with less work since",
-        commands="systemd-run -q --unit=batchd -p MemoryMax=48M tail /dev/zero; sleep 6; systemctl reset-failed batchd; "
+        commands="systemd-run -q --unit=batchd -p MemoryMax=48M tail /dev/zero; while systemctl -q is-active batchd; do sleep 1; done; systemctl reset-failed batchd; "
         f"systemd-run -q --unit=batchd -p MemoryMax=48M {ACMED} touch 5",
         symptom=MEMCG_TEXT,
         cause="memcg_gone",
