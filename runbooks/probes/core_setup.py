@@ -92,7 +92,7 @@ def parse(samples: Sequence[Sample]) -> CoreSetup:
     stacks = [_stack(fields, names) for fields in records_of(sample, KIND, "stack")]
     counts = {key: integer(pairs.get(key)) for key in ("pipe_limit", "suid", "trace", "restrict", "ce", "processes", "zero")}
     return CoreSetup(
-        stored=Collection(_stored(sample, names), because(cut(sample, KIND), _why_unlisted(pairs, stored))),
+        stored=Collection(_dumps_of(sample, names), because(cut(sample, KIND), _why_unlisted(pairs, stored))),
         stacks=Collection(
             tuple(one for one in stacks if one is not None),
             because(cut(sample, KIND), why_hidden(sample), f"limits of {unread} processes could not be read" if unread else ""),
@@ -124,7 +124,7 @@ def _why_unlisted(pairs: Mapping[str, str | Unreadable], stored: int | Unreadabl
     return "" if isinstance(stored, int) or why == "none" else f"{why} dumps are stored, too many to be listed"
 
 
-def _stored(sample: Sample | None, names: Mapping[int, str]) -> tuple[StoredCores, ...]:
+def _dumps_of(sample: Sample | None, names: Mapping[int, str]) -> tuple[StoredCores, ...]:
     found: dict[tuple[str, int], StoredCores] = {}
     for fields in records_of(sample, KIND, "core"):
         core = _CORE.fullmatch(fields[0])
