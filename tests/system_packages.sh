@@ -14,6 +14,8 @@ need strace strace
 need shellcheck shellcheck
 need dropbear dropbear-bin
 need groff groff-base
+need zsh zsh
+need fish fish
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 # promtool from the package of Prometheus, which is not installed: that would start a server.
 cache=$(cd "$(dirname "$0")/.." && pwd)/.cache/prometheus

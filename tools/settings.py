@@ -30,10 +30,12 @@ class Settings:
     slack: Mapping[str, object] = field(default_factory=dict)  # the keys of bot/slack/settings.py
 
 
-def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings from the XDG folders. Raises UsageError naming file, line and the nearest valid key."""
-    home = Path(environment.get("HOME") or "/")
-    config = _folder(environment, "XDG_CONFIG_HOME", home / ".config") / "config.yaml"
+def read_settings(environment: Mapping[str, str] = os.environ, draft: Path | None = None) -> Settings:
+    """Read the settings from the XDG folders. Raises UsageError naming file, line and the nearest valid key.
+
+    A `draft` is read in place of config.yaml.
+    """
+    home, config = _home(environment), draft or config_path(environment)
     cache = _folder(environment, "XDG_CACHE_HOME", home / ".cache")
     state = _folder(environment, "XDG_STATE_HOME", home / ".local" / "state")
     runtime = _runtime(environment, state)
@@ -56,11 +58,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             runbook_paths=tuple(config.parent / Path(item).expanduser() for item in _texts(paths, "a list of folders")),
             default_runbook=_text(find_member(top, "default_runbook")),
             triage=_texts(find_member(top, "triage"), "a list of runbooks"),
-            ssh_config=_text(find_member(top, "ssh_config")),
+            ssh_config=_beside(config, _text(find_member(top, "ssh_config"))),
             cache=cache,
             state=state,
             runtime=runtime,
-            inventory=_texts(sources, "a list: files, ssh_config, ansible:PATH") or default,
+            inventory=tuple(_source(config, text) for text in _texts(sources, "a list: files, ssh_config, ansible:PATH"))
+            or default,
             accept_unknown=_texts(find_member(top, "accept_unknown"), "a list of checks"),
             slack=cast("Mapping[str, object]", slack.value) if slack else {},
         )
@@ -70,6 +73,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise UsageError(str(error)) from None
 
 
+def config_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where the configuration is looked for."""
+    return _folder(environment, "XDG_CONFIG_HOME", _home(environment) / ".config") / "config.yaml"
+
+
 def is_blank(text: str) -> bool:
     """Tell whether a YAML text says nothing: it is empty, or has comments only."""
     return all(not line.strip() or line.lstrip().startswith("#") or line.strip() == "---" for line in text.splitlines())
@@ -77,6 +85,18 @@ def is_blank(text: str) -> bool:
 
 def _texts(node: Node | None, what: str) -> tuple[str, ...]:
     return tuple(item.text(_PATH) for item in node.items(what)) if node else ()
+
+
+def _source(config: Path, text: str) -> str:
+    """Return a source of the inventory; a relative file is relative to the configuration."""
+    if text == "ssh_config":
+        return text
+    before, colon, path = text.rpartition("ansible:")
+    return f"{colon}{_beside(config, path)}" if not before else _beside(config, text)
+
+
+def _beside(config: Path, text: str) -> str:
+    return text if not text or text.startswith(("/", "~")) else str(config.parent / text)
 
 
 def _text(node: Node | None) -> str:
@@ -109,6 +129,10 @@ def _runtime(environment: Mapping[str, str], state: Path) -> Path:
     """Return the folder for sockets: XDG_RUNTIME_DIR of a login session, or a service's state folder."""
     folder = environment.get("XDG_RUNTIME_DIR", "")
     return Path(folder) / "triagebook" if folder.startswith("/") else state / "run"
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or "/")
 
 
 def _folder(environment: Mapping[str, str], variable: str, default: Path) -> Path:

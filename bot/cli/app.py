@@ -1,6 +1,7 @@
 """The `triagebook` command line parses arguments and prints answers; the work is done in `tools`."""
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 import typer
 from triagebook.bot.cli import options, output
 from triagebook.bot.cli.process_exit import ProcessExit
+from triagebook.bot.cli.usage import write_plainly
 from triagebook.bot.cli.verbosity import add_option
 from triagebook.bot.render.terminal import SafeStream
 from triagebook.runbooks.engine.errors import TriagebookError
@@ -18,7 +20,9 @@ from typer.main import get_command
 if TYPE_CHECKING:
     from triagebook.bot.cli.early_connect import EarlyConnection
     from triagebook.tools.ssh.transport import SshTransport
+    from typer._click.core import Command
 
+COMPLETION_VARIABLE = "_TRIAGEBOOK_COMPLETE"  # Typer's name for it
 FAULT = 70  # EX_SOFTWARE of sysexits.h: the failure is ours
 
 app = typer.Typer(
@@ -119,7 +123,9 @@ def diagnose(
 
 @app.command(short_help="Sample hosts continuously; report refusals and trends.")
 def watch(
-    hosts: Annotated[list[str] | None, typer.Argument(help="HOST, USER@HOST, @GROUP or localhost; this machine if omitted")] = None,
+    hosts: Annotated[
+        list[str] | None, typer.Argument(metavar="[HOST]...", help="HOST, USER@HOST, @GROUP or localhost; this machine if omitted")
+    ] = None,
     *,
     every: Annotated[
         float,
@@ -163,8 +169,11 @@ GROUPS = {
     "host": "List and compare hosts; prepare hosts for fixes.",
     "policy": "Check a policy and explain its decisions.",
     "slack": "Print the Slack app manifest; check the tokens.",
+    "config": "Show, find and edit the configuration.",
 }
 COMMANDS = {
+    "doctor": "Check the installation: what is in use, and what is missing.",
+    "completion": "Print the completion script of a shell: bash, zsh or fish.",
     "serve": "Run the approval server: policy, signing and audit log.",
     "mcp": "Serve an AI assistant over MCP on standard input and output.",
 }
@@ -190,14 +199,27 @@ def main(dialled: "EarlyConnection | None" = None) -> None:
     sys.exit(process_exit.status(output.status_after_flush(_run(dialled))))
 
 
+def _program() -> "Command":
+    """Return the command line with the groups and commands that the words call for, or that a shell asks about at a tab."""
+    is_completed = COMPLETION_VARIABLE in os.environ
+    if is_completed:
+        from triagebook.bot.cli import completion  # noqa: PLC0415 - only while a shell asks
+
+    words = completion.typed_words() if is_completed else sys.argv[1:]
+    mount([word for word in words if not word.startswith("-")][:1])
+    command = get_command(app)
+    add_option(command)
+    write_plainly(command)
+    if is_completed:
+        completion.prepare(command)
+    return command
+
+
 def _run(dialled: "EarlyConnection | None") -> int:
     """Run the command and return its exit status."""
     sys.stdout, sys.stderr = (cast("TextIO", SafeStream(stream)) for stream in (sys.stdout, sys.stderr))
     try:
-        mount(sys.argv[1:])
-        command = get_command(app)
-        add_option(command)
-        command(obj=dialled)
+        _program()(obj=dialled, prog_name="triagebook")
     except SystemExit as end:  # Typer's, and that of commands
         if isinstance(end.__context__, BrokenPipeError):  # Click ends with 1 then, which means a cause was found
             return output.BROKEN_PIPE

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 _FLAGS = {"--json", "--explain", *FLAGS}
-_WITH_VALUE = {"-F", "-r", "--runbook", "--symptom", "--unit", "--user", "--pid", "--sample", "--save", "--accept-unknown"}
+_SSH_CONFIG = {"-F", "--ssh-config"}
+_WITH_VALUE = {"-r", "--runbook", "--symptom", "--unit", "--user", "--pid", "--sample", "--save", "--accept-unknown", *_SSH_CONFIG}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def plain_target(words: Sequence[str]) -> tuple[str, str] | None:
             value = next(rest, None)
             if value is None:
                 return None
-            ssh_config = value if word == "-F" else ssh_config
+            ssh_config = value if word in _SSH_CONFIG else ssh_config
         elif not word.startswith("-"):
             hosts.append(word)
         elif word not in _FLAGS:

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from triagebook.bot.cli import options
 from triagebook.bot.cli.server_call import (
     FixArgument,
     JsonOption,
@@ -29,7 +30,7 @@ def propose(
     host: Annotated[str, typer.Argument(metavar="HOST", help="A host of the approval server's inventory, or replay:CASE")],
     remediation: Annotated[str, typer.Argument(metavar="REMEDIATION", help="A remediation that `diagnose` offered for the host")],
     *,
-    runbook: Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")] = "",
+    runbook: options.RunbookOption = "",
     param: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Set a parameter within the bounds that `diagnose` showed; repeatable"),
@@ -38,7 +39,7 @@ def propose(
         list[str] | None,
         typer.Option("--input", metavar="NAME=VALUE", help="Pass an input to the diagnosis, such as unit=x.service; repeatable"),
     ] = None,
-    culprit: Annotated[str, typer.Option(metavar="ID", help="Fix this culprit, if several are at their limit")] = "",
+    culprit: Annotated[str, typer.Option(metavar="CULPRIT", help="Fix this culprit, if several are at their limit")] = "",
     reason: ReasonOption = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,

@@ -5,12 +5,11 @@ import sys
 from typing import Annotated
 
 import typer
-from triagebook.bot.cli import host_setup
+from triagebook.bot.cli import host_setup, options
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(host_setup.app)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line")]
-SshConfig = Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")]
 
 
 @app.command("list")
@@ -18,7 +17,7 @@ def list_hosts(
     group: Annotated[str, typer.Argument(metavar="GROUP", help="List only hosts of this group")] = "all",
     *,
     as_json: Json = False,
-    ssh_config: SshConfig = "",
+    ssh_config: options.SshConfig = "",
 ) -> None:
     """List your hosts. They come from inventory files, the ssh configuration and Ansible inventories."""
     from triagebook.runbooks.engine.text import safe_text  # noqa: PLC0415
@@ -41,14 +40,14 @@ def list_hosts(
 
 @app.command()
 def drift(
-    hosts: Annotated[list[str], typer.Argument(help="HOST, USER@HOST or @GROUP")],
+    hosts: Annotated[list[str], typer.Argument(metavar="HOST...", help="HOST, USER@HOST or @GROUP")],
     *,
     as_json: Json = False,
     runbook: Annotated[
         str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Compare the facts that this runbook reads")
     ] = "",
-    transport: Annotated[str, typer.Option(metavar="NAME", help="ssh (built in) or openssh (runs your own ssh program)")] = "ssh",
-    ssh_config: SshConfig = "",
+    transport: options.TransportOption = "ssh",
+    ssh_config: options.SshConfig = "",
 ) -> None:
     """Compare limits across hosts, outliers first. Also compares the files that set them.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from triagebook.bot.cli import options
 from triagebook.bot.cli.server_call import SocketOption
 from triagebook.tools.log import log_event
 
@@ -21,8 +22,8 @@ def mcp(
     inventory: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Hosts that the assistant may name (default: the configured inventory)")
     ] = None,
-    transport: Annotated[str, typer.Option(metavar="NAME", help="ssh (built in) or openssh (runs your own ssh program)")] = "ssh",
-    ssh_config: Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")] = "",
+    transport: options.TransportOption = "ssh",
+    ssh_config: options.SshConfig = "",
     socket: SocketOption = None,
 ) -> None:
     """Serve an AI assistant over MCP on standard input and output. The assistant starts this command.
@@ -49,14 +50,14 @@ def http_face(
     Raises UsageError before anything is served."""
     from triagebook.tools.mcp_server import http  # noqa: PLC0415 - the extra `mcp`
 
-    options = http.http_options(listen, **values)
+    asked = http.http_options(listen, **values)
 
     @contextmanager
     def face(running: "RunningServer") -> Iterator[None]:
-        _, app = http.build_application(options, running, hosts.service, hosts.names, hosts.default_runbook)
+        _, app = http.build_application(asked, running, hosts.service, hosts.names, hosts.default_runbook)
         http.mount(app, mounted)
-        with http.listen(options, app) as port:
-            log_event("server.listening", face="mcp", address=f"{options.host}:{port}{http.PATH}")
+        with http.listen(asked, app) as port:
+            log_event("server.listening", face="mcp", address=f"{asked.host}:{port}{http.PATH}")
             yield
 
     return face

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 Hosts = Annotated[
-    list[str] | None, typer.Argument(help="HOST, USER@HOST, @GROUP, localhost or replay:CASE; this machine if omitted")
+    list[str] | None,
+    typer.Argument(metavar="[HOST]...", help="HOST, USER@HOST, @GROUP, localhost or replay:CASE; this machine if omitted"),
 ]
-SshConfig = Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")]
+SshConfig = Annotated[str, typer.Option("--ssh-config", "-F", metavar="FILE", help="Use this ssh configuration file")]
 RunbookOption = Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")]
-TransportOption = Annotated[str, typer.Option(metavar="NAME", help="ssh (built in) or openssh (runs your own ssh program)")]
+TransportOption = Annotated[str, typer.Option(metavar="TRANSPORT", help="ssh (built in) or openssh (runs your own ssh program)")]
 SymptomOption = Annotated[str, typer.Option("--symptom", metavar="TEXT", help="The error message you saw")]
 UnitOption = Annotated[str, typer.Option("--unit", metavar="UNIT", help="The systemd unit that failed")]
 UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="The user whose process failed")]

@@ -24,7 +24,7 @@ def check(
         typer.Option(metavar="ACCOUNT", help="os:NAME, slack:TEAM/USER or mcp:ISSUER#SUBJECT; your own account if omitted"),
     ] = "",
     host: Annotated[str, typer.Option(metavar="HOST", help="The host the action is for")] = "",
-    runbook: Annotated[str, typer.Option("--runbook", "-r", metavar="ID", help="The runbook the action is for")] = "",
+    runbook: Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="The runbook the action is for")] = "",
     risk: Annotated[str, typer.Option(metavar="RISK", help="The risk of the plan: low, medium or high")] = "",
     requester: Annotated[str, typer.Option(metavar="PERSON", help="For --action approve: the person who requested the fix")] = "",
     as_json: JsonOption = False,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from triagebook.bot.cli import options
 from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 
@@ -131,7 +132,7 @@ def _with_cases(name: str) -> list[tuple[Any, Any, Any]]:
 def schema(
     what: Annotated[
         str,
-        typer.Argument(metavar="[WHAT]", help="runbook, triage (of `diagnose --json`) or diagnosis (the same with -r)"),
+        typer.Argument(metavar="[SCHEMA]", help="runbook, triage (of `diagnose --json`) or diagnosis (the same with -r)"),
     ] = "runbook",
 ) -> None:
     """Print a JSON Schema. Describes a runbook file, for editors, or what `diagnose --json` prints, for programs."""
@@ -203,11 +204,11 @@ def record(
     host: Annotated[str, typer.Argument(metavar="HOST", help="HOST, USER@HOST or localhost")],
     case: Annotated[Path, typer.Argument(metavar="FILE", help="The case file to write, for example cases/my-host.yaml")],
     *,
-    runbook: Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")] = "",
+    runbook: options.RunbookOption = "",
     about: Annotated[str, typer.Option(metavar="TEXT", help="Describe in one sentence what was broken")] = "",
     samples: Annotated[int, typer.Option(metavar="N", help="Record one or two samples", min=1, max=2)] = 2,
     symptom: Annotated[str, typer.Option(metavar="TEXT", help="The error message seen on the host")] = "",
-    ssh_config: Annotated[str, typer.Option("-F", metavar="FILE", help="Use this ssh configuration file")] = "",
+    ssh_config: options.SshConfig = "",
 ) -> None:
     """Record a test case from a live host. It holds the host's facts, with names replaced, and today's verdict.
 

@@ -23,9 +23,9 @@ def render_fixes(fixes: Sequence[Mapping[str, Any]]) -> str:
     return table(columns, [[str(fix[name]) for name in columns] for fix in fixes])
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], longest: int = 80) -> str:
     """Return a table whose columns are as wide as their widest cell."""
-    cells = [[name.replace("_", " ") for name in columns], *[[safe_text(cell, 80) for cell in row] for row in rows]]
+    cells = [[name.replace("_", " ") for name in columns], *[[safe_text(cell, longest) for cell in row] for row in rows]]
     widths = [max(len(row[number]) for row in cells) for number in range(len(columns))]
     return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in cells)
 

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from triagebook.bot.cli import app as cli
+from triagebook.bot.cli.usage import write_plainly
 from triagebook.bot.cli.verbosity import add_option
 from typer.main import get_command
 
@@ -53,6 +54,7 @@ def root() -> Command:
     cli.mount([*cli.GROUPS, *cli.COMMANDS])
     parser = get_command(cli.app)
     add_option(parser)
+    write_plainly(parser)
     return _command(parser, (), None)
 
 

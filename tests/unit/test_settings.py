@@ -22,7 +22,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     text = "runbook_paths: [/srv/books]\ndefault_runbook: enomem\nssh_config: ~/c\ninventory: [a.yaml]\nslack: {storm: 3}\n"
     read = read_settings(settings_of(tmp_path, text))
     assert (read.runbook_paths, read.default_runbook, read.ssh_config) == ((Path("/srv/books"),), "enomem", "~/c")
-    assert (read.inventory, read.slack) == (("a.yaml",), {"storm": 3})
+    assert (read.inventory, read.slack) == ((str(tmp_path / "triagebook" / "a.yaml"),), {"storm": 3})
 
 
 def test_a_key_without_a_value_is_as_if_it_were_not_there(tmp_path: Path) -> None:

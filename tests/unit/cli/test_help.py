@@ -15,7 +15,7 @@ WIDTH = 80  # columns of a terminal
 # The verb that each help starts with: a new command takes one of these, or a better one and a line here.
 VERBS = {
     *("Apply", "Approve", "Break", "Check", "Compare", "Deny", "Diagnose", "Explain", "Export", "Find", "List", "Prepare", "Print"),
-    "Repair",
+    *("Complete", "Repair"),
     *("Propose", "Read", "Record", "Rotate", "Run", "Sample", "Serve", "Show", "Start", "Undo", "Verify", "Withdraw"),
 }
 # Words that leave open who or what is meant. The field has a word for each: administrator, requester, approval server.
