@@ -62,8 +62,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, draft: Path | Non
             cache=cache,
             state=state,
             runtime=runtime,
-            inventory=tuple(_source(config, text) for text in _texts(sources, "a list: files, ssh_config, ansible:PATH"))
-            or default,
+            inventory=tuple(_source(config, one) for one in _texts(sources, "a list: files, ssh_config, ansible:PATH")) or default,
             accept_unknown=_texts(find_member(top, "accept_unknown"), "a list of checks"),
             slack=cast("Mapping[str, object]", slack.value) if slack else {},
         )
