@@ -172,6 +172,9 @@ GROUPS = {
     "config": "Show, find and edit the configuration.",
 }
 COMMANDS = {
+    "show": "Show a saved diagnosis again, as text, JSON or Markdown.",
+    "diff": "Compare two saved diagnoses: status, cause, checks and figures.",
+    "facts": "Read the facts of kinds on a host, without a verdict.",
     "doctor": "Check the installation: what is in use, and what is missing.",
     "completion": "Print the completion script of a shell: bash, zsh or fish.",
     "serve": "Run the approval server: policy, signing and audit log.",

@@ -30,7 +30,10 @@ def list_(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """List audit rows that you may read, newest first."""
+    """List audit rows that you may read, newest first.
+
+    Example: triagebook audit list --host web01 --limit 20
+    """
     request = {"do": "audit_list", "limit": limit, "fix": fix, "host": host, "person": person}
     show_answer(request, socket, as_json, _render_rows)
 
@@ -123,8 +126,11 @@ def _verify_export_file(path: Path, key: str, notes: list[str]) -> dict[str, Any
 
     if not key:
         raise UsageError("--export requires --key: a key taken from the same file would prove nothing", reason="usage")
-    with path.open(encoding="utf-8") as lines:
-        return verify_export(lines, key, notes)
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        try:
+            return verify_export(lines, key, notes)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}; make one with: triagebook audit export > {path.name}", reason="usage") from None
 
 
 def _render_rows(rows: list[dict[str, Any]]) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from triagebook.bot.cli.server_call import call_server
 from triagebook.runbooks.library.catalog import Catalog
+from triagebook.runbooks.probes import catalog as probes
+from triagebook.tools.actions import ACTIONS
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.inventory.inventory import ALL, Inventory
 from triagebook.tools.inventory.sources import load
@@ -117,7 +119,7 @@ def _checks(context: "Context", _parameter: "Parameter", _incomplete: str) -> It
 
 
 def _remediations(context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
-    return [(remediation.id, remediation.title) for runbook in _loaded(context) for remediation in runbook.remediations]
+    return [(remediation.id, remediation.title) for runbook in _loaded(context) for remediation in runbook.remediations.values()]
 
 
 def _loaded(context: "Context") -> Iterable[Any]:
@@ -132,6 +134,19 @@ def _fixes(context: "Context", _parameter: "Parameter", _incomplete: str) -> Ite
         yield str(fix["id"]), f"{fix['state']} on {fix['host']}"
 
 
+def _explained(_context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
+    """Offer what `runbook explain` knows."""
+    yield from ((kind, "kind") for kind in probes.kinds())
+    yield from ((action, "action") for action in ACTIONS)
+    for runbook in _loaded(_context):
+        yield from ((f"{runbook.id}.{check.id}", "check") for check in runbook.checks)
+        yield from ((name, "remediation") for name in runbook.remediations)
+
+
+def _kinds(_context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
+    return [(kind, "") for kind in probes.kinds()]
+
+
 def _words(*words: str) -> "Callable[[Context, Parameter, str], Iterable[Candidate]]":
     return lambda _context, _parameter, _incomplete: [(word, "") for word in words]
 
@@ -140,9 +155,11 @@ CANDIDATES: "Mapping[str, Callable[[Context, Parameter, str], Iterable[Candidate
     "ACTION": _words(*RULED, "approve"),
     "CHECK": _checks,
     "FIX": _fixes,
+    "FORM": _words("text", "json", "markdown"),
     "FORMAT": _words("text", "json"),
     "GROUP": _groups,
     "HOST": _hosts,
+    "KIND": _kinds,
     "NEW": _versions,
     "OLD": _versions,
     "REMEDIATION": _remediations,
@@ -153,4 +170,5 @@ CANDIDATES: "Mapping[str, Callable[[Context, Parameter, str], Iterable[Candidate
     "STATE": _words(*STATES),
     "TRANSPORT": _words(*setup.TRANSPORTS),
     "USER@HOST": _hosts,
+    "WORD": _explained,
 }

@@ -65,7 +65,10 @@ def propose(
 
 @app.command()
 def show(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """Show one fix. Includes the change, exact commands, risk, disruption, undo, requester, expiry and digest."""
+    """Show one fix. Includes the change, exact commands, risk, disruption, undo, requester, expiry and digest.
+
+    Example: triagebook fix show F-7K2M9QXB
+    """
     show_answer({"do": "show", "fix": fix}, socket, as_json, render_fix)
 
 
@@ -77,7 +80,10 @@ def list_(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """List the newest fixes on hosts that you may diagnose."""
+    """List the newest fixes on hosts that you may diagnose.
+
+    Example: triagebook fix list --state proposed
+    """
     show_answer({"do": "list", "state": state, "host": host}, socket, as_json, render_fixes)
 
 
@@ -111,14 +117,20 @@ def deny(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Deny a fix; this is final."""
+    """Deny a fix; this is final.
+
+    Example: triagebook fix deny F-7K2M9QXB --why 'the unit leaks tasks'
+    """
     seen = _confirm_digest("deny", fix, digest, is_sure=yes, socket=socket)
     show_answer({"do": "deny", "fix": fix, "digest": seen, "why": why}, socket, as_json, render_fix)
 
 
 @app.command()
 def withdraw(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """Withdraw a fix you requested, even if it was already approved."""
+    """Withdraw a fix you requested, even if it was already approved.
+
+    Example: triagebook fix withdraw F-7K2M9QXB
+    """
     show_answer({"do": "withdraw", "fix": fix}, socket, as_json, render_fix)
 
 
@@ -127,6 +139,8 @@ def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption
     """Apply an approved fix, once.
 
     The approval server diagnoses the host again, changes it, and validates the result with fresh facts.
+
+    Example: triagebook fix apply F-7K2M9QXB
     """
     show_answer({"do": "apply", "fix": fix}, socket, as_json, render_fix)
 
@@ -139,7 +153,10 @@ def revert(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Propose to undo an applied fix. The new fix needs its own approval and `fix apply`."""
+    """Propose to undo an applied fix. The new fix needs its own approval and `fix apply`.
+
+    Example: triagebook fix revert F-7K2M9QXB --reason 'load is back to normal'
+    """
     show_answer({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix)
 
 
@@ -151,7 +168,10 @@ def persist(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Propose to make a live fix permanent. The new fix needs its own approval and `fix apply`."""
+    """Propose to make a live fix permanent. The new fix needs its own approval and `fix apply`.
+
+    Example: triagebook fix persist F-7K2M9QXB
+    """
     show_answer({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix)
 
 

@@ -19,7 +19,10 @@ def list_hosts(
     as_json: Json = False,
     ssh_config: options.SshConfig = "",
 ) -> None:
-    """List your hosts. They come from inventory files, the ssh configuration and Ansible inventories."""
+    """List your hosts. They come from inventory files, the ssh configuration and Ansible inventories.
+
+    Example: triagebook host list web
+    """
     from triagebook.runbooks.engine.text import safe_text  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.inventory.sources import load  # noqa: PLC0415

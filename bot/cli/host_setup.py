@@ -146,7 +146,10 @@ def uninstall(
     sudo: SudoOption = False,
     ssh_config: ConfigOption = None,
 ) -> None:
-    """Undo `host install` on a host. Removes everything it put there, including the two accounts."""
+    """Undo `host install` on a host. Removes everything it put there, including the two accounts.
+
+    Example: triagebook host uninstall root@web01
+    """
     from triagebook.tools.host_setup.uninstall import uninstall as take_away  # noqa: PLC0415
 
     with _root(host, ssh_config, is_sudo=sudo) as remote:

@@ -11,7 +11,10 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @app.command(name="list")
 def locks(*, as_json: JsonOption = False, socket: SocketOption = None) -> None:
-    """List host locks. Shows the host, the fix that holds the lock, since when, and why."""
+    """List host locks. Shows the host, the fix that holds the lock, since when, and why.
+
+    Example: triagebook lock list
+    """
     show_answer({"do": "locks"}, socket, as_json, _render_locks)
 
 

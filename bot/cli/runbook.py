@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from triagebook.bot.cli import options
+from triagebook.bot.cli import options, runbook_words
 from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from triagebook.runbooks.library.catalog import Catalog
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(runbook_words.app)
 RunbookName = Annotated[str, typer.Argument(metavar="RUNBOOK", help="ID or ID@VERSION")]
 OptionalName = Annotated[
     str, typer.Argument(metavar="[RUNBOOK]", help="ID or ID@VERSION; all runbooks if omitted", show_default=False)
@@ -21,6 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
 def _catalog() -> "Catalog":
+    """Return the runbooks of this person."""
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415 - light start
 
     return setup.service(setup.settings()).catalog
@@ -28,7 +30,10 @@ def _catalog() -> "Catalog":
 
 @app.command("list")
 def list_runbooks(*, as_json: JsonOption = False) -> None:
-    """List the runbooks. Shows version, state (released or draft), digest and number of cases."""
+    """List the runbooks. Shows version, state (released or draft), digest and number of cases.
+
+    Example: triagebook runbook list
+    """
     catalog = _catalog()
     released = catalog.lock()
     rows = []
@@ -47,7 +52,10 @@ def list_runbooks(*, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(name: RunbookName, *, as_json: JsonOption = False) -> None:
-    """Show the decision tree of a runbook. Lists its checks in order, their states and remediations."""
+    """Show the decision tree of a runbook. Lists its checks in order, their states and remediations.
+
+    Example: triagebook runbook show enomem
+    """
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
 
     runbook = _catalog().load(name)
@@ -77,6 +85,8 @@ def lint(name: OptionalName = "") -> None:
 
     It checks form, names, expressions and templates, that each remediation asks for an action that exists and for values
     that it takes, and that the recorded cases cover every state.
+
+    Example: triagebook runbook lint enomem
     """
     from triagebook.runbooks.library.coverage import gaps  # noqa: PLC0415
     from triagebook.runbooks.library.remediations import misfits  # noqa: PLC0415
@@ -98,7 +108,10 @@ def lint(name: OptionalName = "") -> None:
 
 @app.command()
 def test(name: OptionalName = "", *, as_json: JsonOption = False) -> None:
-    """Run the recorded cases of runbooks. Exits 1 if a verdict differs from the expected one."""
+    """Run the recorded cases of runbooks. Exits 1 if a verdict differs from the expected one.
+
+    Example: triagebook runbook test enomem
+    """
     from triagebook.runbooks.library.cases import run_case  # noqa: PLC0415
 
     failed = passed = 0
@@ -135,7 +148,10 @@ def schema(
         typer.Argument(metavar="[SCHEMA]", help="runbook, triage (of `diagnose --json`) or diagnosis (the same with -r)"),
     ] = "runbook",
 ) -> None:
-    """Print a JSON Schema. Describes a runbook file, for editors, or what `diagnose --json` prints, for programs."""
+    """Print a JSON Schema. Describes a runbook file, for editors, or what `diagnose --json` prints, for programs.
+
+    Example: triagebook runbook schema > runbook.schema.json
+    """
     from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema, triage_schema  # noqa: PLC0415
 
     schemas = {"runbook": runbook_schema, "diagnosis": diagnosis_schema, "triage": triage_schema}
@@ -149,7 +165,10 @@ def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help="ID@VERSION")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="ID@VERSION")],
 ) -> None:
-    """Compare two versions of a runbook, path by path. Exits 1 if they differ."""
+    """Compare two versions of a runbook, path by path. Exits 1 if they differ.
+
+    Example: triagebook runbook diff enomem@1.0.0 enomem@1.1.0
+    """
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
 
     catalog = _catalog()

@@ -44,7 +44,10 @@ def check(
         bool, typer.Option("--http", help="Check for --slack-http: the signing secret is required, the app-level token is not")
     ] = False,
 ) -> None:
-    """Check the Slack tokens. Exits 4 if one is invalid or lacks a scope that is needed."""
+    """Check the Slack tokens. Exits 4 if one is invalid or lacks a scope that is needed.
+
+    Example: triagebook slack check
+    """
     from triagebook.bot.slack.checking import problems  # noqa: PLC0415
     from triagebook.bot.slack.settings import credentials  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415

@@ -22,6 +22,8 @@ def _bot(client: WebClient) -> list[str]:
     try:
         answer = client.auth_test()
     except (SlackApiError, SlackClientError, OSError) as error:
+        if why := _why_unreachable(error):
+            return [f"MISSING Slack cannot be reached, so no token was checked: {client.base_url}: {why}"]
         return [f"MISSING bot token: {_word(error)}"]
     lines = [f"ok      bot token: {answer['user']} ({answer['user_id']}) in {answer['team']} ({answer['team_id']})"]
     headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -44,6 +46,8 @@ def _socket(client: WebClient, credentials: Credentials) -> list[str]:
     try:
         client.apps_connections_open(app_token=credentials.app_token)
     except (SlackApiError, SlackClientError, OSError) as error:
+        if _why_unreachable(error):
+            return []  # said of the bot token
         return [f"MISSING app-level token for Socket Mode: {_word(error)}; it needs connections:write"]
     return ["ok      app-level token: Socket Mode works"]
 
@@ -60,3 +64,11 @@ def _settings(credentials: Credentials, approvals: str) -> list[str]:
 
 def _word(error: Exception) -> str:
     return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__
+
+
+def _why_unreachable(error: Exception) -> str:
+    """Return why Slack itself was not reached; '' if it answered, and said no."""
+    if isinstance(error, SlackApiError):
+        return ""
+    reason = getattr(error, "reason", error)  # of urllib's URLError
+    return str(getattr(reason, "strerror", None) or reason or type(error).__name__)

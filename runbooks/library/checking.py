@@ -32,7 +32,9 @@ def check_runbook(runbook: model.Runbook, document: Document, facts_types: Mappi
     """Raise RunbookError at the first thing that is wrong."""
     for name, kind in runbook.probes.items():
         if kind not in facts_types:
-            raise document.error(("probes", name, "kind"), f"unknown kind {kind!r}{did_you_mean(kind, facts_types)}")
+            raise document.error(
+                ("probes", name, "kind"), f"unknown kind {kind!r}{did_you_mean(kind, facts_types) or probes.ALL_KINDS}"
+            )
         if name in {"it", "that", "inputs", "verdict", "params", "host"} and not (name == "host" and kind == "host"):
             raise document.error(("probes", name), f"{name!r} is a reserved name")
     _unique([check.id for check in runbook.checks], "checks", document)

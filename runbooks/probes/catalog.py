@@ -15,6 +15,8 @@ from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.probes.records import Sample
 
+ALL_KINDS = "; all kinds: triagebook runbook kinds"  # said where no kind has a name near the one that was written
+
 
 class ProbeKind(Protocol):
     """Describes a kind whose facts awk reads. `FACTS` is the outermost dataclass that `parse` makes."""
@@ -54,7 +56,7 @@ def load(kind: str) -> Any:
     """Return the module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
     module = _import(kind) if kind in _modules() else None
     if not hasattr(module, "FACTS"):
-        raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds())}")
+        raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds()) or ALL_KINDS}")
     return module
 
 

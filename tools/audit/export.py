@@ -4,15 +4,19 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from triagebook.runbooks.engine.errors import TrustError
+from triagebook.runbooks.engine.errors import TrustError, UsageError
 from triagebook.tools.audit.event import LogRow
 from triagebook.tools.audit.note import verify as verify_note
 from triagebook.tools.audit.verify import verify
 
 
 def verify_export(lines: Iterable[str], vkey: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a report as `audit verify --json` prints it. An export that begins after row 0 lacks the rows before it."""
-    rows, kept, odd = [], list(notes), []
+    """Return a report as `audit verify --json` prints it. An export that begins after row 0 lacks the rows before it.
+
+    Raises UsageError: its first line is none of an export, so it is another file.
+    """
+    rows: list[LogRow] = []
+    kept, odd = list(notes), []
     for number, line in enumerate(lines, 1):
         try:
             item = json.loads(line)
@@ -21,6 +25,8 @@ def verify_export(lines: Iterable[str], vkey: str, notes: Sequence[str] = ()) ->
             else:
                 rows.append(LogRow(item["index"], item["leaf"].encode(), bytes.fromhex(item["hash"])))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if number == 1:
+                raise UsageError(f"this is not an export of the audit log (line 1: {error})", reason="usage") from None
             odd.append(f"line {number} cannot be read: {error}")
     checkpoints = []
     for note in kept:

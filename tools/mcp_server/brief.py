@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict
+from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict
 from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.runbooks.engine.quantities import as_count, quantity
+from triagebook.runbooks.engine.quantities import quantity
 from triagebook.tools.mcp_server.answers import CauseAnswer, DiagnosisAnswer, LimitAnswer, OfferAnswer, ParameterAnswer
 from triagebook.tools.mcp_server.untrusted import fence, mark_untrusted
 
@@ -75,7 +75,7 @@ def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
         verdicts = [verdict for verdict in (diagnosis.verdict, *diagnosis.also) if verdict]
         return [("verdict", f"{item.cause}, {item.active}, {item.strength}: {item.summary}") for item in verdicts]
     if section == "checks":
-        return [("check", f"{check.id} {check.outcome}: {check.says}") for check in diagnosis.checks]
+        return [("check", _check_text(check)) for check in diagnosis.checks]
     if section == "facts":
         return [("fact", f"{_fact(entry)}  {entry.source}".rstrip()) for entry in diagnosis.facts]
     if section == "unknown":
@@ -84,7 +84,8 @@ def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
         return [pair for offer in diagnosis.remediations for pair in _by_hand(offer)]
     if section == "cost":
         entries = [*to_plain(diagnosis.target).items(), *diagnosis.timings_ms.items(), *to_plain(diagnosis.login).items()]
-        return [(name, value) for name, value in entries if value not in ("", None, [])]
+        singly = [(name, item) for name, value in entries for item in (value if isinstance(value, list) else [value])]
+        return [(name, item) for name, item in singly if item not in ("", None)]
     return list(_untrusted_pairs(diagnosis))
 
 
@@ -103,12 +104,25 @@ def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
     if answer.not_judged:
         yield f"NOT judged: {', '.join(answer.not_judged)}"
     for offer in answer.offers:
-        bounds = ", ".join(f"{item.name} {item.least} to {item.most} (default {item.default})" for item in offer.parameters)
+        bounds = ", ".join(map(_bounds_text, offer.parameters))
         undo = "can be undone" if offer.can_be_undone else "CANNOT be undone"
         yield f"Offer: {offer.remediation} (risk {offer.risk}, {undo}{'; ' + bounds if bounds else ''})"
     for action in answer.next_actions:
         yield f"Next: {action}"
     yield f"Everything: {answer.resource}"
+
+
+def _bounds_text(parameter: ParameterAnswer) -> str:
+    if parameter.least == parameter.most:
+        return f"{parameter.name} {parameter.default} (no other value)"
+    return f"{parameter.name} {parameter.least} to {parameter.most} (default {parameter.default})"
+
+
+def _check_text(check: CheckResult) -> str:
+    """Return the outcome of a check with the figures it was judged by."""
+    says = check.says.removeprefix(f"{check.outcome}: ")
+    said = f": {says}" if says != check.outcome else ""
+    return f"{check.id} {check.outcome}{said}{''.join(f'; {_fact(figure)}' for figure in check.figures)}"
 
 
 def _cause_text(cause: CauseAnswer) -> str:
@@ -159,7 +173,8 @@ def _untrusted_pairs(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
         yield "offer_culprit", f"{offer.id}: {offer.culprit}"
     if verdict is not None:
         for user in verdict.consumers:
-            yield "used_by", f"{as_count(user.count)} by {user.comm} (PID {user.pid}, {user.user or '?'}, {user.unit or '?'})"
+            used = quantity(user.count, verdict.limit.unit if verdict.limit else "")
+            yield "used_by", f"{used} by {user.comm} (PID {user.pid}, {user.user or '?'}, {user.unit or '?'})"
         yield "since", verdict.since
     yield from (("advice", advice) for advice in diagnosis.next)
     yield from (("also", other.summary) for other in diagnosis.also[:MAX_ALSO])

@@ -105,7 +105,7 @@ class DiagnoseTools:
         if section == "brief":
             return result(answer, text_of(answer_of(found)))
         more = f" The next page begins at offset {following}." if following is not None else ""
-        head = f"{section} of {found.id} on {found.host.name}: {len(page)} of {len(items)}.{more} Everything: {uri}"
+        head = f"{section} of {found.id} on {found.host.name}: {len(page)} of {len(items)} lines.{more} Everything: {uri}"
         return result(answer, f"{head}\n{fence(shown, MAX_BYTES - len(head) - 1)}")
 
 
