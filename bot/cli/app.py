@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 import typer
 from triagebook.bot.cli import options, output
 from triagebook.bot.cli.process_exit import ProcessExit
-from triagebook.bot.cli.usage import write_plainly
+from triagebook.bot.cli.usage import COMPLETION_VARIABLE, write_plainly
 from triagebook.bot.cli.verbosity import add_option
 from triagebook.bot.render.terminal import SafeStream
 from triagebook.runbooks.engine.errors import TriagebookError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from triagebook.tools.ssh.transport import SshTransport
     from typer._click.core import Command
 
-COMPLETION_VARIABLE = "_TRIAGEBOOK_COMPLETE"  # Typer's name for it
 FAULT = 70  # EX_SOFTWARE of sysexits.h: the failure is ours
 
 app = typer.Typer(
@@ -208,7 +207,7 @@ def _program() -> "Command":
     if is_completed:
         from triagebook.bot.cli import completion  # noqa: PLC0415 - only while a shell asks
 
-    words = completion.typed_words() if is_completed else sys.argv[1:]
+    words = completion.whole_words() if is_completed else sys.argv[1:]
     mount([word for word in words if not word.startswith("-")][:1])
     command = get_command(app)
     add_option(command)

@@ -115,14 +115,16 @@ def _versions(_context: "Context", _parameter: "Parameter", _incomplete: str) ->
 
 
 def _checks(context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
-    return [(check.id, "") for runbook in _loaded(context) for check in runbook.checks]
+    return [(check.id, "") for runbook in _named_runbooks(context) for check in runbook.checks]
 
 
 def _remediations(context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
-    return [(remediation.id, remediation.title) for runbook in _loaded(context) for remediation in runbook.remediations.values()]
+    return [
+        (remediation.id, remediation.title) for runbook in _named_runbooks(context) for remediation in runbook.remediations.values()
+    ]
 
 
-def _loaded(context: "Context") -> Iterable[Any]:
+def _named_runbooks(context: "Context") -> Iterable[Any]:
     catalog = _catalog()
     asked = str(context.params.get("runbook") or "")
     return [catalog.load(name) for name in ([asked] if asked else sorted({entry.id for entry in catalog.entries()}))]
@@ -134,11 +136,11 @@ def _fixes(context: "Context", _parameter: "Parameter", _incomplete: str) -> Ite
         yield str(fix["id"]), f"{fix['state']} on {fix['host']}"
 
 
-def _explained(_context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
+def _explain_words(_context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
     """Offer what `runbook explain` knows."""
     yield from ((kind, "kind") for kind in probes.kinds())
     yield from ((action, "action") for action in ACTIONS)
-    for runbook in _loaded(_context):
+    for runbook in _named_runbooks(_context):
         yield from ((f"{runbook.id}.{check.id}", "check") for check in runbook.checks)
         yield from ((name, "remediation") for name in runbook.remediations)
 
@@ -170,5 +172,5 @@ CANDIDATES: "Mapping[str, Callable[[Context, Parameter, str], Iterable[Candidate
     "STATE": _words(*STATES),
     "TRANSPORT": _words(*setup.TRANSPORTS),
     "USER@HOST": _hosts,
-    "WORD": _explained,
+    "WORD": _explain_words,
 }

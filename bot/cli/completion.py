@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from triagebook.bot.cli.app import COMPLETION_VARIABLE
+from triagebook.bot.cli.usage import COMPLETION_VARIABLE
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import did_you_mean
 from typer._click.shell_completion import CompletionItem, add_completion_class
@@ -63,7 +63,7 @@ def completion(
     sys.stdout.write(script.strip() + "\n")
 
 
-def typed_words(environment: Mapping[str, str] = os.environ) -> list[str]:
+def whole_words(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the whole words typed so far, of which a shell asks what may follow them."""
     text = environment.get("_TYPER_COMPLETE_ARGS", "")
     return text.split()[1:] if text[-1:].isspace() else text.split()[1:-1]

@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 TEMPLATE = """\
 # Configuration of triagebook. All keys may be left out.
 # runbook_paths: [runbooks]          # folders of further runbooks, relative to this file
-# default_runbook: enomem
+# default_runbook: my-runbook
 # ssh_config: ~/.ssh/config
 # inventory: [inventory.yaml, ssh_config, "ansible:/etc/ansible/hosts"]
 # accept_unknown: [max_map_count]    # checks whose unknown result is a caveat, not inconclusive
@@ -32,7 +32,9 @@ EDITOR = "vi"  # as POSIX programs have it where $VISUAL and $EDITOR are not set
 
 @app.command()
 def view(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line")] = False) -> None:
-    """Show each setting with where it comes from: a line of config.yaml, the environment or a default.
+    """Show each setting with where it comes from.
+
+    That is a line of config.yaml, a variable of the environment, or `default`.
 
     Example: triagebook config view
     """

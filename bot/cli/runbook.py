@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from triagebook.bot.cli import options, runbook_words
+from triagebook.bot.cli import options, runbook_release, runbook_words
 from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(runbook_words.app)
+app.add_typer(runbook_release.app)
 RunbookName = Annotated[str, typer.Argument(metavar="RUNBOOK", help="ID or ID@VERSION")]
 OptionalName = Annotated[
     str, typer.Argument(metavar="[RUNBOOK]", help="ID or ID@VERSION; all runbooks if omitted", show_default=False)
@@ -54,7 +55,7 @@ def list_runbooks(*, as_json: JsonOption = False) -> None:
 def show(name: RunbookName, *, as_json: JsonOption = False) -> None:
     """Show the decision tree of a runbook. Lists its checks in order, their states and remediations.
 
-    Example: triagebook runbook show enomem
+    Example: triagebook runbook show my-runbook
     """
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
 
@@ -86,9 +87,9 @@ def lint(name: OptionalName = "") -> None:
     It checks form, names, expressions and templates, that each remediation asks for an action that exists and for values
     that it takes, and that the recorded cases cover every state.
 
-    Example: triagebook runbook lint enomem
+    Example: triagebook runbook lint my-runbook
     """
-    from triagebook.runbooks.library.coverage import gaps  # noqa: PLC0415
+    from triagebook.runbooks.library.coverage import gaps, line_of_gap  # noqa: PLC0415
     from triagebook.runbooks.library.remediations import misfits  # noqa: PLC0415
     from triagebook.tools.actions import ACTIONS  # noqa: PLC0415
 
@@ -97,7 +98,9 @@ def lint(name: OptionalName = "") -> None:
         complaints += 1
         typer.echo(f"{missing}: released (in runbooks.lock), but its folder is missing")
     for entry, runbook, cases in _with_cases(name):
-        found = [*misfits(runbook, entry.document(), ACTIONS), *(f"{entry.name}: {gap}" for gap in gaps(runbook, cases))]
+        document = entry.document()
+        unproved = ((line_of_gap(gap, runbook, document), gap) for gap in gaps(runbook, cases))
+        found = [*misfits(runbook, document, ACTIONS), *(f"{entry.name}: runbook.yaml:{line}: {gap}" for line, gap in unproved)]
         complaints += len(found)
         for sentence in found:
             typer.echo(sentence)
@@ -110,7 +113,9 @@ def lint(name: OptionalName = "") -> None:
 def test(name: OptionalName = "", *, as_json: JsonOption = False) -> None:
     """Run the recorded cases of runbooks. Exits 1 if a verdict differs from the expected one.
 
-    Example: triagebook runbook test enomem
+    Each case is named where one runbook is; of all runbooks only those that fail are.
+
+    Example: triagebook runbook test my-runbook
     """
     from triagebook.runbooks.library.cases import run_case  # noqa: PLC0415
 
@@ -121,8 +126,11 @@ def test(name: OptionalName = "", *, as_json: JsonOption = False) -> None:
             failed, passed = failed + bool(result.failures), passed + (not result.failures)
             if as_json:
                 typer.echo(json.dumps({"runbook": entry.name, "case": case.name, "failures": result.failures}))
-            for failure in () if as_json else result.failures:
+                continue
+            for failure in result.failures:
                 typer.echo(f"{entry.name} {case.name}: {failure}")
+            if name and not result.failures:
+                typer.echo(f"ok  {entry.name} {case.name}: {case.about}")
     typer.echo(f"{passed} passed, {failed} failed", err=as_json)
     if failed or not passed:
         raise typer.Exit(1)
@@ -167,40 +175,18 @@ def diff(
 ) -> None:
     """Compare two versions of a runbook, path by path. Exits 1 if they differ.
 
-    Example: triagebook runbook diff enomem@1.0.0 enomem@1.1.0
+    Example: triagebook runbook diff my-runbook@1.0.0 my-runbook@1.1.0
     """
+    from triagebook.bot.render.changes import changes  # noqa: PLC0415 - light start
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
 
     catalog = _catalog()
     before, after = to_plain(catalog.load(old)), to_plain(catalog.load(new))
-    lines = list(_changes(before, after, ""))
+    lines = changes(before, after)
     for line in lines:
         typer.echo(line)
     if lines:
         raise typer.Exit(1)
-
-
-def _changes(old: Any, new: Any, path: str) -> list[str]:
-    if old == new:
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        return [
-            line
-            for key in sorted({*old, *new})
-            for line in _changes(old.get(key, "(absent)"), new.get(key, "(absent)"), f"{path}.{key}".lstrip("."))
-        ]
-    if isinstance(old, list) and isinstance(new, list):
-        named_old, named_new = _by_id(old), _by_id(new)
-        if named_old is not None and named_new is not None:
-            return _changes(named_old, named_new, path)
-    return [f"- {path}: {old}", f"+ {path}: {new}"]
-
-
-def _by_id(items: list[Any]) -> dict[str, Any] | None:
-    """Return a list as a mapping by id, so that an inserted check counts as one change; None if an item has no id."""
-    if items and all(isinstance(item, dict) and "id" in item for item in items):
-        return {item["id"]: item for item in items}
-    return None
 
 
 @app.command()

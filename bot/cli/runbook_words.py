@@ -21,7 +21,7 @@ _RUNBOOK = re.compile(r"(?P<name>[a-z][a-z0-9-]*(?:@\d+\.\d+\.\d+)?)(?:\.(?P<res
 
 @app.command()
 def kinds(*, as_json: JsonOption = False) -> None:
-    """List the kinds of probes that a runbook can name, each with what it reads.
+    """List the kinds of probes with what each reads.
 
     Example: triagebook runbook kinds
     """
@@ -42,13 +42,15 @@ def explain(
         str, typer.Argument(metavar="WORD", help="KIND, KIND.FACT, RUNBOOK.CHECK, or the id of a check, remediation or action")
     ],
 ) -> None:
-    """Explain a word of runbooks: a kind or fact, a check, a remediation or an action, with types, units and bounds.
+    """Explain a word of runbooks: a kind, fact, check or action.
+
+    Facts come with type, unit and file, actions and remediations with the values that their parameters take.
 
     \b
     Examples:
       triagebook runbook explain pids_cgroups
       triagebook runbook explain address_spaces.mapped.maps
-      triagebook runbook explain enomem.max_map_count
+      triagebook runbook explain max_map_count
       triagebook runbook explain unit_tasks_max
     """
     from triagebook.bot.render.style import style_of  # noqa: PLC0415 - light start

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typer._click.core import Command, Context, Parameter
 
+COMPLETION_VARIABLE = "_TRIAGEBOOK_COMPLETE"  # Typer's name for it: a shell asks by it what may follow
+
 
 def write_plainly(command: "Command") -> None:
     """Change how a command, and those below it, write their help."""

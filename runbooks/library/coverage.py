@@ -1,5 +1,6 @@
 """Finds what the cases of a runbook prove, and what they leave unproved: lint's rules about cases, and the mutations of a test."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.judge import judge
 from triagebook.runbooks.engine.symptoms import rule_inputs
 from triagebook.runbooks.library.cases import Case, run_case
+from triagebook.runbooks.library.document import Document, PathKey
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,19 @@ def gaps(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:
     found.extend(f"remediation {name}: no case offers it" for name in runbook.remediations if name not in shown.offered)
     found.extend(f"{label}: no case gives this advice" for label in _unused_advice(runbook, cases))
     return tuple(found)
+
+
+def line_of_gap(gap: str, runbook: model.Runbook, document: Document) -> int:
+    """Return the line of the runbook's file that a gap is about; 1 where it is about the whole."""
+    place = re.search(r"(states|next|advice)\[(\d+)\]", gap)
+    part: PathKey = (place[1], int(place[2])) if place else ()
+    for index, check in enumerate(runbook.checks):
+        if gap.startswith((f"{check.id}:", f"{check.id}.next[")):
+            return document.line(("checks", index, *part))
+    for index, remediation in enumerate(document.data.get("remediations", ())):
+        if gap.startswith(f"remediation {remediation['id']}:"):
+            return document.line(("remediations", index))
+    return document.line(part)
 
 
 def _unused_advice(runbook: model.Runbook, cases: Sequence[Case]) -> tuple[str, ...]:

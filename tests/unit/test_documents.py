@@ -123,6 +123,12 @@ def test_a_new_runbook_passes_its_own_checks(tmp_path_factory: pytest.TempPathFa
     (home / ".config" / "triagebook").mkdir(parents=True)
     (home / ".config" / "triagebook" / "config.yaml").write_text(f"runbook_paths: [{home}/books]\n")
     assert triagebook("runbook", "lint", "my-runbook").out == "no complaints\n"
-    assert triagebook("runbook", "test", "my-runbook").out == "3 passed, 0 failed\n"
+    assert triagebook("runbook", "test", "my-runbook").out == (
+        "ok  my-runbook@0.1.0 healthy: Far from the ceiling\n"
+        "ok  my-runbook@0.1.0 threads-max-full: Nothing can fork\n"
+        "ok  my-runbook@0.1.0 threads-max-unknown: The ceiling could not be read\n"
+        "3 passed, 0 failed\n"
+    )
+    assert triagebook("runbook", "test").out.endswith(" passed, 0 failed\n")
     again = triagebook("runbook", "new", "my-runbook", str(home / "books"))
     assert (again.status, "File exists" in again.err) == (2, True)

@@ -18,6 +18,7 @@ from triagebook.tools.transport.local import LocalTransport
 if TYPE_CHECKING:
     from triagebook.tools.ssh.transport import SshTransport
 
+REPLAY = "replay"  # TargetName.kind of a recorded case
 TRANSPORTS = ("ssh", "openssh")
 WATCH_TIMEOUTS = Timeouts(session_s=10 * 365 * 86400.0)  # a watch ends when its host or its person does
 
@@ -109,12 +110,23 @@ def _make(kind: str, settings: Settings, config: Path | None, timeouts: Timeouts
 
 def targets(settings: Settings, words: Sequence[str], ssh_config: str = "") -> tuple[TargetName, ...]:
     """The hosts a person named, each once; `@GROUP` and the names of inventory files among them. Raises UsageError."""
+    if any(word == f"{REPLAY}:" for word in words):
+        raise _which_case(settings)
     has_files = any(source != "ssh_config" and not source.startswith("ansible:") for source in settings.inventory)
     if not has_files and not any(word.startswith("@") for word in words):
         return tuple(parse_target(word) for word in dict.fromkeys(words))
     from triagebook.tools.inventory.sources import expand  # noqa: PLC0415 - 10 ms: where an inventory is asked
 
     return expand(words, settings.inventory, config_file(settings, ssh_config))
+
+
+def _which_case(settings: Settings) -> UsageError:
+    """Say which recorded cases there are, of the runbooks that are asked by their ids."""
+    available = runbooks(settings)
+    names = sorted({file.stem for entry in available.entries() for file in available.find(entry.id).cases})
+    return UsageError(
+        f"{REPLAY}: needs the name of a recorded case, such as {REPLAY}:{names[0]}: {', '.join(names)}", reason="usage"
+    )
 
 
 def watch_socket(settings: Settings, target: TargetName, ssh_config: str) -> Path | None:

@@ -50,6 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = home / "bin" / "triagebook"
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -c 'from triagebook.bot.cli.start import main; main()' \"$@\"\n")
     program.chmod(0o755)
+    assert Triagebook(home)("runbook", "list").status == 0  # checked runbooks are kept from then on
     return home
 
 

@@ -16,7 +16,22 @@ WIDTH = 80  # columns of a terminal
 VERBS = {
     *("Apply", "Approve", "Break", "Check", "Compare", "Deny", "Diagnose", "Explain", "Export", "Find", "List", "Prepare", "Print"),
     "Repair",
-    *("Edit", "Propose", "Read", "Record", "Rotate", "Run", "Sample", "Serve", "Show", "Start", "Undo", "Verify", "Withdraw"),
+    *(
+        "Edit",
+        "Propose",
+        "Read",
+        "Release",
+        "Record",
+        "Rotate",
+        "Run",
+        "Sample",
+        "Serve",
+        "Show",
+        "Start",
+        "Undo",
+        "Verify",
+        "Withdraw",
+    ),
 }
 # Words that leave open who or what is meant. The field has a word for each: administrator, requester, approval server.
 VAGUE = re.compile(
