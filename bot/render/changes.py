@@ -26,8 +26,8 @@ def changes(old: Any, new: Any, path: str = "") -> list[str]:
 
 def _aligned(old: list[Any], new: list[Any], path: str) -> Iterator[str]:
     """Yield the lines for lists whose items have no id: an item that was put in between counts as one change."""
-    texts = [[json.dumps(item, sort_keys=True) for item in items] for items in (old, new)]
-    for _tag, start, end, new_start, new_end in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
+    before, after = ([json.dumps(item, sort_keys=True) for item in items] for items in (old, new))
+    for _tag, start, end, new_start, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         both = min(end - start, new_end - new_start)
         for number in range(both):
             yield from changes(old[start + number], new[new_start + number], f"{path}[{new_start + number}]")
