@@ -32,6 +32,7 @@ def _of_file(settings: Settings, file: Path) -> Iterator[OriginOfSetting]:
     values = {
         "runbook_paths": ", ".join(map(str, settings.runbook_paths)),
         "default_runbook": settings.default_runbook,
+        "triage": ", ".join(settings.triage),
         "ssh_config": settings.ssh_config,
         "inventory": ", ".join(settings.inventory),
         "accept_unknown": ", ".join(settings.accept_unknown),

@@ -97,7 +97,7 @@ def _check(file: Path) -> None:
     """Check the file, and that what it names is there. Raises TriagebookError naming what is not."""
     settings = read_settings(draft=file)
     catalog = setup.runbooks(settings)
-    if settings.default_runbook:
-        catalog.find(settings.default_runbook)
+    for name in (*([settings.default_runbook] if settings.default_runbook else []), *settings.triage):
+        catalog.find(name)
     files = [source for source in settings.inventory if not source.startswith(ANSIBLE)]
     load(files, config_file(settings, ""))

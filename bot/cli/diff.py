@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import json_line
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.diagnosis.difference import differences
 from triagebook.tools.diagnosis.saved import read_saved
 
@@ -44,7 +44,7 @@ def diff(
     raise typer.Exit(DIFFER if found else 0)
 
 
-def _only(file: str) -> Diagnosis:
+def _only(file: str) -> Found:
     found = read_saved(file, sys.stdin)
     if len(found) != 1:
         raise UsageError(f"{file}: {len(found)} diagnoses; one is compared with one", reason="usage")

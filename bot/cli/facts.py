@@ -47,7 +47,7 @@ def facts(
     if len(targets) != 1:
         raise UsageError(f"{host}: {len(targets)} hosts; facts are read of one", reason="usage")
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
-    found = read_facts(service, targets[0], wanted, lambda: runbook or setup.default_runbook(settings, service.catalog), samples)
+    found = read_facts(service, targets[0], wanted, runbook=runbook or settings.default_runbook, samples=samples)
     style = style_of(sys.stdout)
     for kind, value in found.items():
         if as_json:

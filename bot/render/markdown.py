@@ -5,12 +5,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from triagebook.bot.render.text import ACTIVE_WORDS, OUTCOME_WORDS, STATUS_WORDS
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.quantities import quantity
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
 
 
-def render_markdown(diagnosis: Diagnosis, *, explain: bool = False) -> str:
+def render_markdown(found: Found, *, explain: bool = False) -> str:
     """Return the whole answer for one host, ending in a newline."""
-    lines = [f"# {STATUS_WORDS[diagnosis.status]}: {code(diagnosis.host.name)}", "", escape(diagnosis.headline), ""]
-    lines += [*_about(diagnosis), ""]
+    first, *others = diagnoses_of(found)
+    lines = [f"# {STATUS_WORDS[found.status]}: {code(found.host.name)}", "", escape(found.headline), ""]
+    lines += [*_about(first), "", *_body(first, explain=explain)]
+    for other in others:
+        lines += [f"## Runbook {code(other.runbook.id)}: {STATUS_WORDS[other.status]}", "", escape(other.headline), ""]
+        if explain or other.status in {"cause_found", "warning"}:
+            lines += _body(other, explain=explain)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _body(diagnosis: Diagnosis, *, explain: bool) -> list[str]:
+    lines: list[str] = []
     if diagnosis.verdict is not None:
         lines += ["## Cause", "", *_verdict(diagnosis, diagnosis.verdict), ""]
     if diagnosis.also:
@@ -22,7 +33,7 @@ def render_markdown(diagnosis: Diagnosis, *, explain: bool = False) -> str:
     lines += ["## Checks", "", *_checks(diagnosis, explain=explain), ""]
     if explain and diagnosis.facts:
         lines += ["## Facts", "", *_facts(diagnosis.facts), ""]
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return lines
 
 
 def _about(diagnosis: Diagnosis) -> list[str]:

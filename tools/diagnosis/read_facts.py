@@ -1,11 +1,10 @@
 """Reads the facts of kinds on one host, by one login and without a verdict; of a recorded case, those that its file has."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.probes import catalog as probes
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
@@ -44,11 +43,11 @@ def parse_wanted(words: Sequence[str]) -> WantedFacts:
 
 
 def read_facts(
-    service: Service, target: TargetName, wanted: WantedFacts, default_runbook: Callable[[], str], samples: int = 1
+    service: Service, target: TargetName, wanted: WantedFacts, *, runbook: str = "", samples: int = 1
 ) -> Mapping[str, object]:
-    """Return the facts by kind. Raises LoginFailed, UsageError."""
+    """Return the facts by kind; `runbook` says whose case is meant. Raises LoginFailed, UsageError."""
     if target.kind == "replay":
-        return _recorded(service, target, wanted, default_runbook())
+        return _recorded(service, target, wanted, runbook)
     collection = collect.start(service.transport_for(target), target.reach, wanted.collected, cache=service.catalog.cache)
     try:
         for _ in range(samples - 1):
@@ -60,14 +59,17 @@ def read_facts(
         collection.close()
 
 
-def _recorded(service: Service, target: TargetName, wanted: WantedFacts, name: str) -> Mapping[str, object]:
-    """Return those of the facts that the case has. Raises UsageError for a kind that its runbook does not read."""
-    runbook = service.catalog.load(name)
-    last = service.diagnose(Question(target, name)).history[-1]
-    there = {kind: last[probe] for probe, kind in runbook.probes.items() if probe in last}
+def _recorded(service: Service, target: TargetName, wanted: WantedFacts, runbook: str) -> Mapping[str, object]:
+    """Return those of the facts that the case has. Raises UsageError for a kind that it has none of."""
+    answer = service.diagnose(Question(target, runbook))
+    there: dict[str, object] = {}
+    for found in (answer, *answer.others):
+        reference = found.diagnosis.runbook
+        probes_of = service.catalog.load(f"{reference.id}@{reference.version}").probes
+        there |= {kind: found.history[-1][probe] for probe, kind in probes_of.items() if probe in found.history[-1]}
+    if wanted == parse_wanted(()):  # all kinds
+        return there
     kinds = [*wanted.collected, *(kind for kind, _subject in wanted.asked)]
-    if missing := [kind for kind in kinds if kind not in there and kind not in runbook.probes.values()]:
-        if set(kinds) >= {kind for kind in probes.kinds() if probes.is_collected(kind)}:
-            return there  # all kinds were asked for
-        raise UsageError(f"{target.text} has no facts of {missing[0]}{did_you_mean(missing[0], there)}", reason="usage")
-    return {kind: there[kind] for kind in kinds if kind in there}
+    if missing := [kind for kind in kinds if kind not in there]:
+        raise UsageError(f"{target.text} has no facts of {missing[0]}; it has {', '.join(sorted(there))}", reason="usage")
+    return {kind: there[kind] for kind in kinds}

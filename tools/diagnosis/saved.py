@@ -1,24 +1,26 @@
-"""Reads diagnoses that were kept in files: what `diagnose --save` wrote, or lines of `diagnose --json`."""
+"""Reads answers that were kept in files: what `diagnose --save` wrote, or lines of `diagnose --json`, of one runbook or several."""
 
 import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from triagebook.runbooks.engine.diagnosis import SCHEMA, Diagnosis
+from triagebook.runbooks.engine.diagnosis import SCHEMA
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.plain_data import from_plain
+from triagebook.runbooks.engine.triage import SCHEMA as TRIAGE
+from triagebook.runbooks.engine.triage import Found
+from triagebook.tools.diagnosis.stored import load
 
 MOST_BYTES = 64 << 20
 STANDARD_INPUT = "-"
 
 
-def read_saved(name: str, standard_input: TextIO) -> tuple[Diagnosis, ...]:
-    """Return the diagnoses of a file, or of standard input if it is `-`. Raises UsageError: it holds none, or other things."""
+def read_saved(name: str, standard_input: TextIO) -> tuple[Found, ...]:
+    """Return the answers of a file, or of standard input if it is `-`. Raises UsageError: it holds none, or other things."""
     try:
         text = standard_input.read(MOST_BYTES) if name == STANDARD_INPUT else _text_of(Path(name))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{name}: {getattr(error, 'strerror', None) or error}", reason="usage") from None
-    found = [_diagnosis(member, f"{name}:{number}") for number, member in _members(text, name)]
+    found = [_found(member, f"{name}:{number}") for number, member in _members(text, name)]
     if not found:
         raise UsageError(f"{name}: empty; it takes what diagnose --save or --json wrote", reason="usage")
     return tuple(found)
@@ -45,13 +47,13 @@ def _json(line: str, where: str) -> Any:
         raise UsageError(f"{where}: not JSON: {error}", reason="usage") from None
 
 
-def _diagnosis(value: Any, where: str) -> Diagnosis:
-    data = value.get("diagnosis", value) if isinstance(value, dict) else value
+def _found(value: Any, where: str) -> Found:
+    data = value.get("triage", value.get("diagnosis", value)) if isinstance(value, dict) else value
     schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA:
+    if schema not in (SCHEMA, TRIAGE):
         other = f"it is a {schema}" if isinstance(schema, str) else "it says no such schema"
-        raise UsageError(f"{where}: not a diagnosis ({SCHEMA}): {other}", reason="usage")
+        raise UsageError(f"{where}: not a diagnosis ({SCHEMA} or {TRIAGE}): {other}", reason="usage")
     try:
-        return from_plain(Diagnosis, data, "diagnosis")
+        return load(json.dumps(data))
     except ValueError as error:
         raise UsageError(f"{where}: {error}", reason="usage") from None

@@ -14,6 +14,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     triagebook = Triagebook(home)
     assert triagebook("diagnose", "replay:unit-tasksmax", "--save", "full.json").status == 1
     assert triagebook("diagnose", "replay:healthy", "--save", "healthy.json").status == 0
+    assert triagebook("diagnose", "replay:unit-tasksmax", "-r", "enomem", "--save", "alone.json").status == 1
     (home / "lines.json").write_text(triagebook("diagnose", "replay:healthy", "replay:unit-tasksmax", "--json").out)
     return home
 
@@ -32,8 +33,14 @@ def test_a_saved_diagnosis_is_shown_as_it_was_printed(home: Path, options: tuple
     assert without_time(show(home, "full.json", *options).out) == without_time(printed.out)
 
 
+def test_an_answer_of_one_runbook_is_shown_too(home: Path) -> None:
+    printed = Triagebook(home)("diagnose", "replay:unit-tasksmax", "-r", "enomem")
+    assert without_time(show(home, "alone.json").out) == without_time(printed.out)
+    assert show(home, "alone.json", "--format", "json").json()[0]["schema"] == "triagebook/diagnosis/v1"
+
+
 def test_json_gives_the_diagnosis_back_and_lines_stay_lines(home: Path) -> None:
-    saved = json.loads((home / "full.json").read_text())["diagnosis"]
+    saved = json.loads((home / "full.json").read_text())["triage"]
     assert show(home, "full.json", "--format", "json").json() == [saved]
     assert show(home, "lines.json", "--format", "json").out == (home / "lines.json").read_text()
     assert show(home, "lines.json").out.count("\nHEALTHY  replay:healthy") + show(home, "lines.json").out.startswith("HEALTHY") == 1
@@ -49,8 +56,8 @@ def test_markdown_has_the_sentence_the_evidence_and_commands_that_can_be_pasted(
 
 def test_nothing_that_a_host_said_becomes_markup(home: Path, tmp_path: Path) -> None:
     saved = json.loads((home / "full.json").read_text())
-    saved["diagnosis"]["headline"] = "<img src=x> [click](http://x) *bold*"
-    saved["diagnosis"]["verdict"]["consumers"][0]["comm"] = "a|b`c"
+    saved["triage"]["headline"] = "<img src=x> [click](http://x) *bold*"
+    saved["triage"]["diagnoses"][0]["verdict"]["consumers"][0]["comm"] = "a|b`c"
     (tmp_path / "odd.json").write_text(json.dumps(saved))
     text = show(home, str(tmp_path / "odd.json"), "--format", "markdown").out
     assert "\\<img src=x\\> \\[click\\](http://x) \\*bold\\*" in text
@@ -61,7 +68,7 @@ def test_nothing_that_a_host_said_becomes_markup(home: Path, tmp_path: Path) -> 
     ("content", "said"),
     [
         ("", "empty; it takes what diagnose --save or --json wrote"),
-        ("{}", ":1: not a diagnosis (triagebook/diagnosis/v1)"),
+        ("{}", ":1: not a diagnosis (triagebook/diagnosis/v1 or triagebook/triage/v1)"),
         ("root:x:0:0\n", ":1: not JSON"),
         ('{"schema": "triagebook/drift/v1"}', "it is a triagebook/drift/v1"),
         ('{"schema": "triagebook/diagnosis/v1"}', ":1: diagnosis.id: missing"),
