@@ -20,11 +20,11 @@ def changes(old: Any, new: Any, path: str = "") -> list[str]:
         if named_old is not None and named_new is not None:
             return changes(named_old, named_new, path)
         if all(isinstance(item, (dict, list)) for item in (*old, *new)):
-            return list(_aligned(old, new, path))
+            return list(_align(old, new, path))
     return [*(f"- {line}" for line in _leaves(old, path)), *(f"+ {line}" for line in _leaves(new, path))]
 
 
-def _aligned(old: list[Any], new: list[Any], path: str) -> Iterator[str]:
+def _align(old: list[Any], new: list[Any], path: str) -> Iterator[str]:
     """Yield the lines for lists whose items have no id: an item that was put in between counts as one change."""
     before, after = ([json.dumps(item, sort_keys=True) for item in items] for items in (old, new))
     for _tag, start, end, new_start, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():

@@ -47,7 +47,7 @@ def read_facts(
 ) -> Mapping[str, object]:
     """Return the facts by kind; `runbook` says whose case is meant. Raises LoginFailed, UsageError."""
     if target.kind == "replay":
-        return _recorded(service, target, wanted, runbook)
+        return _facts_of_case(service, target, wanted, runbook)
     collection = collect.start(service.transport_for(target), target.reach, wanted.collected, cache=service.catalog.cache)
     try:
         for _ in range(samples - 1):
@@ -59,7 +59,7 @@ def read_facts(
         collection.close()
 
 
-def _recorded(service: Service, target: TargetName, wanted: WantedFacts, runbook: str) -> Mapping[str, object]:
+def _facts_of_case(service: Service, target: TargetName, wanted: WantedFacts, runbook: str) -> Mapping[str, object]:
     """Return those of the facts that the case has. Raises UsageError for a kind that it has none of."""
     answer = service.diagnose(Question(target, runbook))
     there: dict[str, object] = {}

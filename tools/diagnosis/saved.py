@@ -20,7 +20,7 @@ def read_saved(name: str, standard_input: TextIO) -> tuple[Found, ...]:
         text = standard_input.read(MOST_BYTES) if name == STANDARD_INPUT else _text_of(Path(name))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{name}: {getattr(error, 'strerror', None) or error}", reason="usage") from None
-    found = [_found(member, f"{name}:{number}") for number, member in _members(text, name)]
+    found = [_answer_of(member, f"{name}:{number}") for number, member in _members(text, name)]
     if not found:
         raise UsageError(f"{name}: empty; it takes what diagnose --save or --json wrote", reason="usage")
     return tuple(found)
@@ -47,7 +47,7 @@ def _json(line: str, where: str) -> Any:
         raise UsageError(f"{where}: not JSON: {error}", reason="usage") from None
 
 
-def _found(value: Any, where: str) -> Found:
+def _answer_of(value: Any, where: str) -> Found:
     data = value.get("triage", value.get("diagnosis", value)) if isinstance(value, dict) else value
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema not in (SCHEMA, TRIAGE):
