@@ -115,16 +115,18 @@ def _versions(_context: "Context", _parameter: "Parameter", _incomplete: str) ->
 
 
 def _checks(context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
-    return [(check.id, "") for runbook in _named_runbooks(context) for check in runbook.checks]
+    return [(check.id, "") for runbook in _runbooks_to_ask(context) for check in runbook.checks]
 
 
 def _remediations(context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
     return [
-        (remediation.id, remediation.title) for runbook in _named_runbooks(context) for remediation in runbook.remediations.values()
+        (remediation.id, remediation.title)
+        for runbook in _runbooks_to_ask(context)
+        for remediation in runbook.remediations.values()
     ]
 
 
-def _named_runbooks(context: "Context") -> Iterable[Any]:
+def _runbooks_to_ask(context: "Context") -> Iterable[Any]:
     catalog = _catalog()
     asked = str(context.params.get("runbook") or "")
     return [catalog.load(name) for name in ([asked] if asked else sorted({entry.id for entry in catalog.entries()}))]
@@ -140,7 +142,7 @@ def _explain_words(_context: "Context", _parameter: "Parameter", _incomplete: st
     """Offer what `runbook explain` knows."""
     yield from ((kind, "kind") for kind in probes.kinds())
     yield from ((action, "action") for action in ACTIONS)
-    for runbook in _named_runbooks(_context):
+    for runbook in _runbooks_to_ask(_context):
         yield from ((f"{runbook.id}.{check.id}", "check") for check in runbook.checks)
         yield from ((name, "remediation") for name in runbook.remediations)
 
