@@ -11,7 +11,7 @@ from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.read_facts import wanted_facts, read_facts
+from triagebook.tools.diagnosis.read_facts import facts_to_read, read_facts
 
 SCHEMA = "triagebook/facts/v1"
 
@@ -42,7 +42,7 @@ def facts(
       triagebook facts replay:unit-tasksmax pids_cgroups --json
     """
     settings = setup.settings()
-    wanted = wanted_facts(kinds or ())
+    wanted = facts_to_read(kinds or ())
     targets = setup.targets(settings, (host,), ssh_config)
     if len(targets) != 1:
         raise UsageError(f"{host}: {len(targets)} hosts; facts are read of one", reason="usage")

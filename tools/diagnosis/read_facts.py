@@ -21,7 +21,7 @@ class WantedFacts:
     asked: tuple[tuple[str, str], ...] = field(default=())
 
 
-def wanted_facts(words: Sequence[str]) -> WantedFacts:
+def facts_to_read(words: Sequence[str]) -> WantedFacts:
     """Read `KIND` and `KIND:SUBJECT`; no word means all kinds that need no subject. Raises UsageError, RunbookError."""
     if not words:
         return WantedFacts(tuple(kind for kind in probes.kinds() if probes.is_collected(kind)))
@@ -67,7 +67,7 @@ def _facts_of_case(service: Service, target: TargetName, wanted: WantedFacts, ru
         reference = found.diagnosis.runbook
         probes_of = service.catalog.load(f"{reference.id}@{reference.version}").probes
         there |= {kind: found.history[-1][probe] for probe, kind in probes_of.items() if probe in found.history[-1]}
-    if wanted == wanted_facts(()):  # all kinds
+    if wanted == facts_to_read(()):  # all kinds
         return there
     kinds = [*wanted.collected, *(kind for kind, _subject in wanted.asked)]
     if missing := [kind for kind in kinds if kind not in there]:
