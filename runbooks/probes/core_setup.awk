@@ -20,8 +20,10 @@ function core_setup_end(    i, text, boot, total, uncorrected, corrected, found_
     text = first_line(slurp(ROOT "/sys/devices/system/edac/mc/mc" i "/ue_count", 1));
     if (readable > 0) { found_edac = 1; uncorrected += text; corrected += first_line(slurp(ROOT "/sys/devices/system/edac/mc/mc" i "/ce_count", 1)); }
   }
-  text = after("\n" slurp(ROOT "/proc/meminfo", 0), "\nHardwareCorrupted:");
-  text = pair("corrupted", sprintf("%.0f", text + 0), found);
+  text = "\n" slurp(ROOT "/proc/meminfo", 0);
+  i = readable;
+  # A kernel that cannot take failed memory out of use has no such line.
+  text = pair("corrupted", sprintf("%.0f", after(text, "\nHardwareCorrupted:") + 0), i > 0);
   boot = first_line(slurp(ROOT "/proc/sys/kernel/random/boot_id", 1));
   boot = substr(boot, 1, 8) substr(boot, 10, 4) substr(boot, 15, 4) substr(boot, 20, 4) substr(boot, 25);
   for (i = 1; i <= listed_n; i++) { if (index(listed[i], "/core.") && index(listed[i], "." boot ".")) { total++; core_keep(listed[i]); } }

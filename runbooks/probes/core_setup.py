@@ -68,7 +68,9 @@ class CoreSetup:
     suid_dumpable: int | Unreadable = fact("mode", "/proc/sys/fs/suid_dumpable")
     exception_trace: int | Unreadable = fact("", "/proc/sys/debug/exception-trace")
     dmesg_restrict: int | Unreadable = fact("", "/proc/sys/kernel/dmesg_restrict")
-    corrupted_bytes: int | Unreadable = fact("bytes", "/proc/meminfo HardwareCorrupted")
+    corrupted_bytes: int | Unreadable = fact(
+        "bytes", "/proc/meminfo HardwareCorrupted"
+    )  # 0 too where a kernel takes none out of use
     memory_errors: int | Unreadable = fact("errors", "/sys/devices/system/edac/mc/mc*/ue_count")
     memory_errors_delta: int | Unreadable = fact("errors", "/sys/devices/system/edac/mc/mc*/ue_count")
     counts_errors: bool | Unreadable = fact("", "/sys/devices/system/edac/mc")  # false: no driver counts, and 0 errors say nothing

@@ -65,7 +65,9 @@ def test_no_driver_that_counts_errors_is_not_no_error(tree: Callable[..., Any], 
     host = tree("v2")
     host.write("proc/sys/kernel/core_pattern", "core\n")
     found = read(host, tools, awk)
-    assert (found.memory_errors, found.counts_errors) == (0, False)
+    assert (found.memory_errors, found.counts_errors, found.corrupted_bytes) == (0, False, 0)
+    host.write("proc/meminfo", "MemTotal:  1000 kB\nHardwareCorrupted:     4 kB\n")
+    assert read(host, tools, awk).corrupted_bytes == 4096
     assert (found.pipe_to, found.core_pattern) == ("", "core")
 
 
