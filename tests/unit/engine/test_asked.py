@@ -61,6 +61,10 @@ def test_rules_see_what_a_check_asks_for_where_it_speaks_of_it() -> None:
         wanted = needs(replace(ENOMEM, checks=(replace(full, says=says),)), facts("unit-tasksmax"), 2, {})
         assert wanted.for_rules == told
         assert wanted.lookups[:2] == (("units", "unit_settings", "worker.service"), ("log", "kernel_log", "kernel"))
+    cited = needs(
+        replace(ENOMEM, checks=(replace(full, says="Full.", evidence=("units.restarts",)),)), facts("unit-tasksmax"), 2, {}
+    )
+    assert cited.for_rules == (("units", "worker.service"),)
 
 
 def test_of_several_subjects_rules_see_the_first() -> None:

@@ -28,6 +28,9 @@ def kill(log: str) -> tuple[object, ...]:
 def test_the_newest_kill_tells_whose_limit_it_was_and_who_died() -> None:
     assert kill(MEMCG) == ("CONSTRAINT_MEMCG", "/acme.slice", "batchd.service", "pyt,hon3", 412)
     assert kill(MEMCG + HOST) == ("CONSTRAINT_NONE", "", "batchd.service", "python3", 413)
+    both = kernel_log.parse(BOOT + MEMCG + HOST)
+    assert isinstance(both, kernel_log.KernelLog)
+    assert isinstance(both.kill_rss_bytes, Unreadable), "what an older line says is not of the newest victim"
     found = kernel_log.parse(BOOT + MEMCG)
     assert isinstance(found, kernel_log.KernelLog)
     assert (found.kill_owner_unit, found.kill_rss_bytes, found.kill_adj, found.kill_at_s) == (
