@@ -14,7 +14,10 @@ timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - be
 IN_MEMORY := sh tests/in_memory.sh
 RELEASES ?=
 
-.PHONY: help docs golden diagnose test check lint types unit unit-long peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
+ATTACKS_ELSEWHERE := tests/system/mcp/test_attacks.py tests/system/slack/test_attacks.py tests/system/slack/test_hostile.py \
+	tests/system/helper/test_refusals.py tests/system/fixes/test_refusals.py tests/system/fixes/test_kill.py
+
+.PHONY: help docs golden diagnose test check lint types unit unit-long attacks peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -38,6 +41,13 @@ unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(VENV)/.dev system-packages peers
 	$(call timed,tests on $(WORKERS) workers,$(IN_MEMORY) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not alone")
 	$(call timed,tests alone,$(IN_MEMORY) $(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests))
+
+# All attacks; those that go on (tests/attacks/test_loop_*) share ATTACK_SECONDS. Another ATTACK_SEED makes other input.
+attacks: export ATTACK_SECONDS ?= 1200
+attacks: export ATTACK_SEED ?= 20261130
+attacks: export ATTACK_REPORT ?= docs/security-tests.md
+attacks: $(VENV)/.dev system-packages ## Attack it for 20 minutes (ATTACK_SECONDS=...); writes docs/security-tests.md
+	$(call timed,attacks,$(IN_MEMORY) $(BIN)/pytest -q --hypothesis-seed=$$ATTACK_SEED tests/attacks $(ATTACKS_ELSEWHERE))
 
 lab: $(VENV)/.dev ## All scenarios on all guest releases, or RELEASES="--release debian-12"; exit 3 where they cannot run
 	@$(BIN)/python -m tests.lab.rounds $(RELEASES)
