@@ -5,6 +5,8 @@ import os
 import resource
 import shutil
 import socket
+import ssl
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,10 +17,13 @@ from typing import Any
 import pytest
 from triagebook.tools import unix_socket
 from triagebook.tools.server import listener as listeners
+from triagebook.tools.server import web
 from triagebook.tools.server.client import ask
 from triagebook.tools.server.listener import Listener
 from triagebook.tools.server.protocol import Members
 from triagebook.tools.server.web import listen
+
+from tests.hang import no_hang
 
 FLOOD = 600
 HONEST = 25
@@ -116,6 +121,25 @@ def test_requests_are_answered_beside_six_hundred_connections_without_one(
 def test_a_connection_that_says_nothing_is_closed(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), GUARD_S) as silent:
         assert silent.recv(100) == b""
+
+
+def test_a_connection_that_begins_no_handshake_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the handshake is over a connection is counted by nobody; asyncio would keep it for a minute."""
+    monkeypatch.setattr(web, "HANDSHAKE_S", 0.2)
+    argv = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost")
+    made = (*argv, "-keyout", tmp_path / "key", "-out", tmp_path / "certificate")
+    subprocess.run(made, check=True, capture_output=True)
+    files = {"tls_certificate": str(tmp_path / "certificate"), "tls_key": str(tmp_path / "key")}
+    with listen("127.0.0.1:0", echo, "test", **files) as tls_port:
+        for first in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
+            with no_hang(2), socket.create_connection(("127.0.0.1", tls_port), GUARD_S) as silent:
+                silent.sendall(first)
+                assert silent.recv(100)[:1] in {b"", b"\x15"}  # nothing, or an alert of TLS
+        context = ssl.create_default_context(cafile=str(tmp_path / "certificate"))
+        connection = http.client.HTTPSConnection("localhost", tls_port, timeout=GUARD_S, context=context)
+        connection.request("POST", "/", b"x")
+        assert connection.getresponse().read() == b"x"
+        connection.close()
 
 
 def test_a_kept_connection_serves_several_requests(port: int) -> None:

@@ -1,5 +1,6 @@
 """Runs an HTTP listener in a thread of its own, inside `triagebook serve`."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,15 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.http_guard import Admission, make_protocol
 
 START_S = 10.0
+HANDSHAKE_S = 5.0  # of TLS; until then a connection is none of http_guard's
+
+
+class TlsLoop(asyncio.SelectorEventLoop):
+    """An event loop that closes who does not finish the handshake of TLS. uvicorn leaves asyncio's 60 s."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
+        """Listen, with our deadline."""
+        return await super().create_server(*arguments, **options, ssl_handshake_timeout=HANDSHAKE_S)
 
 
 @contextmanager
@@ -21,6 +31,7 @@ def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tl
     config = uvicorn.Config(
         Admission(app, most),
         http=make_protocol(),
+        loop=f"{__name__}:{TlsLoop.__name__}" if tls_certificate else "auto",
         host=host.strip("[]"),
         port=int(port),
         log_config=None,  # else it prints past our handlers, unredacted
