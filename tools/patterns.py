@@ -6,14 +6,14 @@ ssh_config(5) has them (PATTERNS, with `!` before a pattern that takes the match
 from collections.abc import Iterable
 
 
-def matches_list(name: str, patterns: Iterable[str]) -> bool:
+def matches_list(name: str, patterns: Iterable[str], *, ignore_case: bool = False) -> bool:
     """At least one pattern matches and no negated one does. A list of negated patterns alone matches nothing."""
     is_matched = False
     for pattern in patterns:
         if pattern.startswith("!"):
-            if matches(name, pattern[1:]):
+            if matches(name, pattern[1:], ignore_case=ignore_case):
                 return False
-        elif matches(name, pattern):
+        elif matches(name, pattern, ignore_case=ignore_case):
             is_matched = True
     return is_matched
 

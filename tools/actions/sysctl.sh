@@ -110,7 +110,7 @@ restore_sysctl() {
   if [ "$STEP" = persist ]; then
     restore_file && is_as_before || return 1
     AFTER=$(sysctl_value "$KEY")
-    return
+    return "$?" # never bare where an EXIT trap may come by: in bash it would be the status from before the trap
   fi
   write_back || return 1
   if [ "$PHASE" = changing ]; then # the change failed or was cut, perhaps for want of a process to read it with

@@ -1,5 +1,6 @@
 """What a caller asks of one host, and what comes back."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.judge import Facts
-from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.engine.text import did_you_mean, safe_text
 from triagebook.runbooks.engine.triage import Found, Triage
 from triagebook.tools.collector import collect
 from triagebook.tools.collector.readings import HostReading
@@ -55,9 +56,21 @@ class Answer:
 Progress = Callable[[str, Answer | None], None]
 
 
+_FORMS = {
+    "pid": (re.compile(r"[1-9][0-9]{0,9}"), "the number of a process"),
+    "systemd_unit": (re.compile(r"[!-~]{1,255}"), "the name of a systemd unit"),
+    "user": (re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,255}"), "the name or number of a user"),
+    "text": (re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]{1,10000}"), "text without control characters"),
+}
+
+
 def check_inputs(runbook: model.Runbook, question: Question) -> None:
     """Refuse inputs and accepted checks the runbook does not know. Raises UsageError."""
     _refuse_others("takes no input", "input", question.inputs, runbook, runbook.inputs)
+    for name, value in question.inputs.items():
+        form, says = _FORMS[runbook.inputs[name].type]
+        if value and not form.fullmatch(str(value)):
+            raise UsageError(f"{runbook.name}: input {name}: expected {says}, got {safe_text(str(value), 60)!r}", reason="input")
     if question.accepted:
         _refuse_others("has no check", "check", question.accepted, runbook, [check.id for check in runbook.checks])
 

@@ -10,16 +10,17 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.library.yaml_text import write_yaml
 from triagebook.tools.diagnosis.question import Answer
+from triagebook.tools.diagnosis.stored import redact_plain
 from triagebook.tools.files import write_whole
 
 
 def save_answer(file: Path, answer: Answer) -> None:
-    """Write the answer and all facts of each sample (of a triage by runbook) as one JSON object. Raises UsageError: it cannot."""
+    """Write the answer and all facts of each sample (of a triage by runbook), redacted, as JSON. Raises UsageError: it cannot."""
     saved: dict[str, Any] = {"diagnosis": to_plain(answer.diagnosis), "facts": _steps(answer)}
     if answer.triage is not None:
         by_runbook = {found.diagnosis.runbook.id: _steps(found) for found in (answer, *answer.others)}
         saved = {"triage": to_plain(answer.triage), "facts": by_runbook}
-    save_text(file, json.dumps(saved, ensure_ascii=False, indent=1) + "\n")
+    save_text(file, json.dumps(redact_plain(saved), ensure_ascii=False, indent=1) + "\n")
 
 
 def _steps(answer: Answer) -> list[dict[str, Any]]:

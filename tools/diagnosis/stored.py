@@ -39,7 +39,7 @@ def read_stored(text: str) -> StoredDiagnosis:
 
 def dump(found: Found) -> str:
     """Redacted JSON of the published schema."""
-    return json.dumps(_clean(to_plain(found)), ensure_ascii=False)
+    return json.dumps(redact_plain(to_plain(found)), ensure_ascii=False)
 
 
 def load(text: str) -> Found:
@@ -50,11 +50,12 @@ def load(text: str) -> Found:
     return from_plain(Diagnosis, data, "diagnosis")
 
 
-def _clean(value: Any) -> Any:
+def redact_plain(value: Any) -> Any:
+    """Plain data whose texts are without secrets."""
     if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
+        return {key: redact_plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_clean(item) for item in value]
+        return [redact_plain(item) for item in value]
     return redact(value) if isinstance(value, str) else value
 
 

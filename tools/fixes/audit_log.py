@@ -1,5 +1,6 @@
 """Reads the audit log: a row needs the right to read its host's rows, proofs and exports the right to read all."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
@@ -14,12 +15,13 @@ from triagebook.tools.fixes.views import AuditRow
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.model import PolicyQuestion
-from triagebook.tools.store import audit_rows
+from triagebook.tools.store import audit_rows, refusal_rows
 from triagebook.tools.times import rfc3339
 
 MOST_ROWS = 1000
 MOST_NAMED = 200  # rows that were repaired, in the row that says so
 READ = "read_audit"
+_ONE_VERIFICATION = threading.Lock()  # at a time, of a process
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,18 @@ def verify(server: ApprovalServer, request: FixRequest, notes: Sequence[str], si
 
     With `since`, only the rows from that one on, and nothing else.
     """
-    require(server, request, PolicyQuestion(READ))
-    report = server.checkpointer.report(notes, None if since else FixesBesideLog(), since)
+    try:  # not as an `attempt`, which signs the log: one that does not hold is to be reported
+        require(server, request, PolicyQuestion(READ))
+        if not _ONE_VERIFICATION.acquire(blocking=False):  # it reads every row: seconds of a processor for a long log
+            raise UsageError("the audit log is being verified already; ask again in a minute", reason="verifying")
+    except (RefusedError, UsageError) as error:
+        with server.store.write("refusal") as transaction:
+            refusal_rows.record(transaction, request.event(outcome="refused", reason=error.reason, detail={"says": str(error)}))
+        raise
+    try:
+        report = server.checkpointer.report(notes, None if since else FixesBesideLog(), since)
+    finally:
+        _ONE_VERIFICATION.release()
     note = server.checkpointer.publish().note if report.holds else ""
     problems, warnings = _problem_list(report.problems), _problem_list(report.warnings)
     about = report.holds, report.size, report.root.hex(), report.checkpoints

@@ -100,6 +100,7 @@ def read_options(context: MatchContext, files: Sequence[tuple[Path, bool]]) -> C
         reading.file(file, is_required=is_required)
     if reading.has_final:
         reading.is_final = True
+        options.values.setdefault("hostname", [[_host_name(options, context)]])  # known by then: ssh takes no other one
         for file, is_required in files:
             reading.file(file, is_required=is_required)
     return options
@@ -163,16 +164,16 @@ class _ConfigReader:
         is_matched = True
         criteria = iter(words)
         for word in criteria:
-            name = word.removeprefix("!").lower()
-            is_wanted = not word.startswith("!")
+            name, equals, given = word.removeprefix("!").partition("=")
+            name, is_wanted = name.lower(), not word.startswith("!")
             if name == "all":
                 is_true = True
             elif name in ("final", "canonical"):
                 self.has_final = self.has_final or name == "final"
                 is_true = self.is_final
             else:
-                argument = next(criteria, None)
-                if argument is None:
+                argument = given if equals else next(criteria, None)
+                if not argument:
                     raise UsageError(f"{where}: Match {word} needs a value")
                 is_true = self._criterion(name, argument, where, is_wanted=is_wanted)
             is_matched = is_matched and is_true == is_wanted
@@ -191,7 +192,7 @@ class _ConfigReader:
         if name not in values:
             self.options.remarks.append(f"{where}: Match {name} is not known here; the block is skipped")
             return not is_wanted
-        return matches_list(values[name](), argument.split(","))
+        return matches_list(values[name](), argument.split(","), ignore_case=name in {"host", "originalhost"})
 
 
 def _host_name(options: ConfigOptions, context: MatchContext) -> str:

@@ -31,7 +31,12 @@ is_in_time() { NOW=$(date +%s) && [ "$NOW" -le "$EXPIRES" ]; }
 lock() {
   printf '' >>"$RUN/lock" || refuse spool_unwritable
   exec 9>>"$RUN/lock" # children keep it: after a kill of this shell the host stays locked until they have ended
-  flock -n 9 || refuse busy
+  # `status` holds it for a moment: who only looks at the host must not have an order refused.
+  _tries=5
+  until flock -n 9; do
+    _tries=$((_tries - 1))
+    [ "$_tries" -gt 0 ] || refuse busy
+  done
 }
 
 # Four processes at once, as many as any change here needs. Without them a change could end half-way.
