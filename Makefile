@@ -14,7 +14,7 @@ timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - be
 IN_MEMORY := sh tests/in_memory.sh
 RELEASES ?=
 
-ATTACKS_ELSEWHERE := tests/system/mcp/test_attacks.py tests/system/slack/test_attacks.py tests/system/slack/test_hostile.py \
+ATTACKS_ELSEWHERE := tests/system/mcp/test_attacks.py tests/system/slack/test_attacks.py tests/system/slack/test_hostile.py tests/system/slack/test_floods.py \
 	tests/system/helper/test_refusals.py tests/system/fixes/test_refusals.py tests/system/fixes/test_kill.py
 
 .PHONY: help docs golden diagnose test check lint types unit unit-long attacks peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean

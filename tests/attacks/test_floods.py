@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,10 @@ def honest(port: int) -> tuple[int, bytes]:
 
 
 @contextmanager
-def flood(port: int, source: str, first: bytes, drop: bytes) -> Iterator[threading.Event]:
-    """Hold `FLOOD` connections; each has sent `first`, and sends `drop` again and again. One that is closed comes back."""
+def flood(
+    port: int, source: str, first: bytes, drop: bytes, every_s: float = 0.01, *, comes_back: bool = False
+) -> Iterator[threading.Event]:
+    """Hold `FLOOD` connections; each has sent `first`, and sends `drop` again and again. One that is closed may come back."""
     stop, begun = threading.Event(), threading.Event()
 
     def dial(stack: ExitStack) -> socket.socket:
@@ -82,12 +84,13 @@ def flood(port: int, source: str, first: bytes, drop: bytes) -> Iterator[threadi
         with ExitStack() as stack:
             held = [dial(stack) for _ in range(FLOOD)]
             begun.set()
-            while not stop.wait(0.01) and drop:
-                for connection in held:
-                    try:
-                        connection.send(drop)
-                    except OSError:
+            while not stop.wait(every_s) and (drop or comes_back):
+                for number, connection in enumerate(held):
+                    if _is_open(connection, drop) or not comes_back:
                         continue
+                    connection.close()
+                    with suppress(OSError):
+                        held[number] = dial(stack)
             stop.wait()
 
     thread = threading.Thread(target=hold, daemon=True)
@@ -98,6 +101,18 @@ def flood(port: int, source: str, first: bytes, drop: bytes) -> Iterator[threadi
     finally:
         stop.set()
         thread.join(GUARD_S)
+
+
+def _is_open(connection: socket.socket, drop: bytes) -> bool:
+    """Send the drop, and say whether the other side still has the connection."""
+    try:
+        if drop:
+            connection.send(drop)
+        return bool(connection.recv(1))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.9"])

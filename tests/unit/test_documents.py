@@ -37,6 +37,18 @@ def test_every_test_the_coverage_page_names_exists() -> None:
             assert any(re.fullmatch(case.replace("*", ".*"), known) for known in cases), case
 
 
+def test_every_promise_about_security_names_tests_that_exist() -> None:
+    page = (ROOT / "SECURITY.md").read_text()
+    promises = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| Promise")]
+    assert len(promises) >= 20
+    for promise in promises:
+        named = re.findall(r"`(tests/[\w/.]+)(?:::(test_\w+))?`", promise.rpartition(" | ")[2])
+        assert named, promise
+        for path, test in named:
+            assert (ROOT / path).is_file(), path
+            assert not test or f"def {test}(" in (ROOT / path).read_text(), test
+
+
 def test_the_picture_of_the_architecture_is_current() -> None:
     assert picture.PICTURE.read_text() == picture.picture(), "make docs-picture"
 
