@@ -10,6 +10,7 @@ from triagebook.runbooks.engine.text import safe_text
 
 MOST_ELEMENTS = 40  # of a list; JSON has all
 VALUE = 400
+KIB = 1024
 
 
 def render_facts(kind: str, facts: object, style: Style) -> str:
@@ -49,6 +50,10 @@ def _collection(name: str, collection: Collection[object], indent: str, style: S
         yield f"{indent}  and {len(collection.items) - MOST_ELEMENTS} more (--json has them)"
 
 
+def _size(value: float, unit: str) -> str:
+    return f" ({quantity(value, unit)})" if unit == "bytes" and value >= KIB else ""
+
+
 def _value(value: object, unit: str) -> str:
     if isinstance(value, Unreadable):
         return f"not readable: {safe_text(value.reason)}"
@@ -57,5 +62,5 @@ def _value(value: object, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (int, float)):
-        return quantity(value, unit) if unit else str(value)  # a PID or an exit status is no quantity
+        return f"{value} {unit}{_size(value, unit)}".rstrip()  # digits that can be pasted
     return safe_text(str(value), VALUE) or "-"
