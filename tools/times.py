@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from triagebook.runbooks.engine.quantities import as_duration
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Precision = Literal["seconds", "milliseconds", "microseconds"]
 _SECONDS = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -37,3 +39,9 @@ def parse_rfc3339(text: str, precision: Precision = "seconds") -> datetime:
     if _FORMS[precision].fullmatch(text) is None:
         raise ValueError(f"not a time as 2026-11-23T14:05:00Z: {text[:40]!r}")
     return datetime.fromisoformat(text)
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return how far a time is from now: `in 14 min`, `3.5 h ago`."""
+    seconds = (moment - now).total_seconds()
+    return f"in {as_duration(round(seconds))}" if seconds >= 0 else f"{as_duration(round(-seconds))} ago"

@@ -23,10 +23,7 @@ def diff(
 ) -> None:
     """Compare two saved diagnoses: status, cause, checks and figures.
 
-    \b
-    Examples:
-      triagebook diff before.json after.json
-      triagebook diagnose web01 --json | triagebook diff before.json -
+    Example: triagebook diff before.json after.json
 
     Exit status: 0 no difference, 1 they differ.
     """

@@ -26,7 +26,6 @@ def show(
 
     \b
     Examples:
-      triagebook diagnose replay:unit-tasksmax --save found.json
       triagebook show found.json --explain
       triagebook show found.json --format markdown > post-mortem.md
     """

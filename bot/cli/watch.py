@@ -14,7 +14,7 @@ from typing import TextIO
 
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import write_json
-from triagebook.bot.render.watch import Screen, events, trend_line
+from triagebook.bot.render.watch import Screen, clock, events, trend_line
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
@@ -194,7 +194,7 @@ class _Face:
             self._screen.show(item, lines)
             return
         fresh = [heading for heading in observation.trends if heading.what not in before]
-        lines += [f"{observation.at[11:19]}  {observation.host}  TREND  {trend_line(heading)}" for heading in fresh]
+        lines += [f"{clock(observation.at)}  {observation.host}  TREND  {trend_line(heading)}" for heading in fresh]
         self._out.write("".join(f"{line}\n" for line in lines))
         self._out.flush()
 

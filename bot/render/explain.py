@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine import model
+from triagebook.runbooks.engine.naming import title_of
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.library.vocabulary import FactDescription, KindDescription
 from triagebook.tools.actions import Action, Parameter
@@ -36,7 +37,7 @@ def _fact(fact: FactDescription, style: Style) -> Lines:
 
 def check_text(runbook: model.Runbook, check: model.Check, style: Style) -> str:
     """Return a check: where it looks, its states in order, what it says and what it offers."""
-    lines = style.wrap(f"{check.id}: a check of {runbook.name}, {check.nature}")
+    lines = style.wrap(f"{check.id}: {title_of(check)}. A check of {runbook.name}, {check.nature}.")
     explains = ", ".join(check.explains) or "no error text by itself"
     rows = [("looks at", f"each of {check.each}" if check.each else "the host as a whole"), ("explains", explains)]
     if check.limit is not None:

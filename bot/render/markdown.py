@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from triagebook.bot.render.text import ACTIVE_WORDS, OUTCOME_WORDS, STATUS_WORDS
+from triagebook.bot.render.text import ACTIVE_WORDS, NAMELESS, OUTCOME_WORDS, STATUS_WORDS
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.quantities import quantity
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
@@ -49,7 +49,7 @@ def _about(diagnosis: Diagnosis) -> list[str]:
 
 
 def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
-    culprit = f"{verdict.culprit.kind} {verdict.culprit.id}".strip()
+    culprit = f"{verdict.culprit.kind} {verdict.culprit.id or NAMELESS}"
     rows = [("Cause", f"{code(verdict.cause)}, {ACTIVE_WORDS[verdict.active]}, {verdict.strength}"), ("Culprit", code(culprit))]
     if verdict.limit is not None:
         used = f"{quantity(verdict.usage.value, verdict.usage.unit)} of " if verdict.usage else ""
@@ -80,8 +80,8 @@ def _checks(diagnosis: Diagnosis, *, explain: bool) -> list[str]:
     for check in diagnosis.checks:
         said = f": {escape(why[check.id])}" if check.id in why else ""
         figures = ", ".join(f"{code(figure.id)} {_value(figure)}" for figure in check.figures)
-        rows.append((code(check.id), OUTCOME_WORDS[check.outcome] + said, *((figures,) if explain else ())))
-    return table(("Check", "Outcome", *(("Figures",) if explain else ())), rows)
+        rows.append((code(check.id), escape(check.title), OUTCOME_WORDS[check.outcome] + said, *((figures,) if explain else ())))
+    return table(("Check", "", "Outcome", *(("Figures",) if explain else ())), rows)
 
 
 def _facts(entries: Iterable[FactEntry]) -> list[str]:

@@ -1,26 +1,30 @@
 """Renders a fix as an engineer wants to see it before approving it. The input is the server's JSON, and none of it is trusted."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from triagebook.runbooks.engine.citing import cgroups_of
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.times import relative
 
 LIMIT = 400
+OPEN = ("proposed", "approved")  # a plan that may still be carried out
 CGROUP = 4096  # the end of a path is its owner's to choose, so all of it is shown
 
 
-def render_fix(fix: Mapping[str, Any]) -> str:
+def render_fix(fix: Mapping[str, Any], now: datetime | None = None) -> str:
     """Return the whole fix: the change, its commands, risk and undo, the requester, the expiry, and the digest to approve."""
-    return "\n".join(_lines(fix)) + "\n"
+    return "\n".join(_lines(fix, now or datetime.now(UTC))) + "\n"
 
 
-def render_fixes(fixes: Sequence[Mapping[str, Any]]) -> str:
+def render_fixes(fixes: Sequence[Mapping[str, Any]], now: datetime | None = None) -> str:
     """Return a table with one fix per line."""
     if not fixes:
         return "No fixes.\n"
-    columns = ("id", "state", "host", "risk", "runbook", "requester", "expires_at")
-    return table(columns, [[str(fix[name]) for name in columns] for fix in fixes])
+    moment = now or datetime.now(UTC)
+    columns = ("id", "state", "host", "risk", "runbook", "requester")
+    return table((*columns, "expires"), [[*(str(fix[name]) for name in columns), _expiry(fix, moment)] for fix in fixes])
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], longest: int = 80) -> str:
@@ -30,14 +34,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], longest: int = 
     return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in cells)
 
 
-def _lines(fix: Mapping[str, Any]) -> Iterator[str]:
+def _lines(fix: Mapping[str, Any], now: datetime) -> Iterator[str]:
     plan = fix["plan"]
     yield f"{fix['id']}  {fix['state'].upper()}"
     if plan is None:
         yield f"  DO NOT APPROVE: {safe_text(fix['problem'], LIMIT)}"
         return
     yield from _change(plan)
-    yield from _people(fix, plan)
+    yield from _people(fix, plan, now)
     yield f"  digest      {fix['digest']}"
 
 
@@ -63,7 +67,7 @@ def _change(plan: Mapping[str, Any]) -> Iterator[str]:
     yield f"  runbook     {_text(plan['runbook_id'])}@{_text(plan['runbook_version'])}  ({_text(plan['runbook_digest'])[:24]})"
 
 
-def _people(fix: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
+def _people(fix: Mapping[str, Any], plan: Mapping[str, Any], now: datetime) -> Iterator[str]:
     yield f"  asked by    {_text(plan['requester'])}  ({_text(plan['requester_account'])}, {fix['created_at']})"
     if plan["reason"]:
         yield f"  reason      (unverified) {safe_text(plan['reason'], 300)}"
@@ -73,7 +77,18 @@ def _people(fix: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {vote['decision']:<10}  {_text(vote['person'])}  ({_text(vote['account'])}, {vote['at']}){emergency}"
     if fix["outcome"]:
         yield f"  outcome     {_text(fix['outcome'])}"
-    yield f"  expires     {fix['expires_at']}"
+    yield f"  expires     {_expiry(fix, now)}"
+
+
+def _expiry(fix: Mapping[str, Any], now: datetime) -> str:
+    """Return when the plan expires, in the reader's zone, and how soon that is while it can still be carried out."""
+    text = str(fix["expires_at"])
+    try:
+        moment = datetime.fromisoformat(text)
+        shown = f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    except (ValueError, OverflowError):
+        return safe_text(text, 40)
+    return f"{shown} ({relative(moment, now)})" if fix["state"] in OPEN else shown
 
 
 def _text(value: object) -> str:

@@ -13,6 +13,7 @@ from triagebook.runbooks.engine.quantities import quantity
 from triagebook.runbooks.engine.triage import Triage
 
 GAUGE_WIDTH = 24
+NAMELESS = "(its name could not be read)"
 STATUS_WORDS = {
     "healthy": "HEALTHY",
     "warning": "WARNING",
@@ -114,7 +115,7 @@ def _verdict(diagnosis: Diagnosis, verdict: Verdict, style: Style) -> list[str]:
     more = [f"{name} {value}" for name, value in (("unit", culprit.unit), ("user", culprit.user), ("PID", culprit.pid)) if value]
     more = [part for part in more if not part.endswith(f" {culprit.id}")]
     named = f" ({', '.join(more)})" if more else ""
-    lines += style.wrap(f"{culprit.kind} {culprit.id}{named}", "Culprit   ", "          ")
+    lines += style.wrap(f"{culprit.kind} {culprit.id or NAMELESS}{named}", "Culprit   ", "          ")
     if verdict.limit is not None:
         used = verdict.usage.value if verdict.usage else None
         text = f"{quantity(used, '' if verdict.limit.unit != 'bytes' else 'bytes')} of " if used is not None else ""
@@ -151,7 +152,7 @@ def _fact_lines(entries: Iterable[FactEntry], style: Style, indent: str = "  ") 
     rows = []
     for entry in entries:
         values = list(dict.fromkeys(quantity(reading.value, entry.unit) for reading in entry.readings))
-        value = " -> ".join(values) if values else f"not readable: {entry.unreadable}"
+        value = (" -> ".join(values) or "none") if values else f"not readable: {entry.unreadable}"
         rows.append((entry.id, value, entry.source))
     width = min(56, max((len(row[0]) for row in rows), default=0))
     lines = []
@@ -175,9 +176,10 @@ def _remainder(diagnosis: Diagnosis, style: Style) -> list[str]:
         lines += style.wrap(", ".join(skipped), "Not looked at: ", "               ")
     if diagnosis.unknown:
         lines += ["", style.paint("Could not be judged:", "35")]
+        names = {check.id: check_name(check) for check in diagnosis.checks}
         for item in diagnosis.unknown:
             which = f" ({', '.join(item.which)})" if item.which else ""
-            lines += style.wrap(f"{item.check}: {item.because}{which}", "  ", "    ")
+            lines += style.wrap(f"{names.get(item.check, item.check)}: {item.because}{which}", "  ", "    ")
     for caveat in diagnosis.caveats:
         lines += style.wrap(caveat, "Accepted: ", "          ")
     for cut in diagnosis.truncated:
@@ -212,9 +214,16 @@ def _checks(checks: Sequence[CheckResult], style: Style) -> list[str]:
         return []
     lines = ["", "Checks, with the figures each was judged by"]
     for check in checks:
-        lines += style.wrap(f"{OUTCOME_WORDS[check.outcome]}: {check.says.removeprefix('cleared: ')}", f"  {check.id}  ", "    ")
+        lines += style.wrap(
+            f"{OUTCOME_WORDS[check.outcome]}: {check.says.removeprefix('cleared: ')}", f"  {check_name(check)}  ", "    "
+        )
         lines += _fact_lines(check.figures, style, "    ")
     return lines
+
+
+def check_name(check: CheckResult) -> str:
+    """Return the id of a check with what people call it: `max_map_count [vm.max_map_count]`."""
+    return f"{check.id} [{check.title}]" if check.title and check.title != check.id else check.id
 
 
 def _facts(entries: Sequence[FactEntry], style: Style) -> list[str]:

@@ -41,7 +41,7 @@ def to_result(result: CheckOutcome, history: Sequence[Facts]) -> CheckResult:
     else:
         says = _text_of_clear(result, shown, counts.cleared, facts)
     figures = _figures(result, shown, history)
-    return CheckResult(result.check.id, cast(Any, outcome), counts, says, figures)
+    return CheckResult(result.check.id, cast(Any, outcome), counts, says, figures, naming.title_of(result.check))
 
 
 def _why_skipped(result: CheckOutcome, facts: Facts) -> str:
@@ -90,7 +90,8 @@ def _text_of_clear(result: CheckOutcome, shown: Finding | None, looked_at: int, 
         text = f"{used} of {quantity(limit.value, limit.unit)}"
     else:
         cited = (citing.cite(path, result.check, shown.element, (facts,)) for path in result.check.evidence)
-        text = ", ".join(f"{entry.id.rpartition('.')[2]} {_value(entry)}" for entry in cited if entry.readings)
+        read = [(entry.id.rpartition(".")[2], _value(entry)) for entry in cited if entry.readings]
+        text = ", ".join(f"{name} {value}" for name, value in read if value)  # an empty text, as of no container, says nothing
     if result.check.each:
         name = element_name(shown)
         text = f"{looked_at} looked at; nearest: {name} {text}".rstrip() if looked_at > 1 else f"{name} {text}".strip()

@@ -145,6 +145,7 @@ class CheckResult:
     findings: Findings
     says: str
     figures: tuple[FactEntry, ...] = ()
+    title: str = ""  # what people call it
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ class Check:
     lookups: Mapping[str, str] = field(default_factory=dict)  # probe name -> CEL: the subject to look up with a program
     belongs_to: str = ""
     since: str = ""
+    title: str = later("")  # what people call it; see `naming.title_of`
 
 
 @dataclass(frozen=True)

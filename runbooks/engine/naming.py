@@ -35,6 +35,14 @@ def _source(expression: str, here: Facts) -> tuple[str, str]:
     return "", ""
 
 
+def title_of(check: model.Check) -> str:
+    """Return what people call a check: its title, else the limit it is about, else its id in words.
+
+    Released runbooks that came before titles are told by their limits, so that their content stays as it is.
+    """
+    return check.title or (check.limit.name if check.limit else "") or check.id.replace("_", " ")
+
+
 def culprit_of(check: model.Check, here: Facts) -> Culprit:
     """Return what is at the limit."""
     values = {name: rules.evaluate(text, here) for name, text in check.culprit.items()}

@@ -89,6 +89,7 @@ def _check(doc: CheckDoc) -> model.Check:
         lookups=dict(doc.lookups),
         belongs_to=doc.belongs_to,
         since=doc.since,
+        title=doc.title,
     )
 
 

@@ -82,9 +82,10 @@ class AdviceDoc(_Strict):
 
 
 class CheckDoc(_Strict):
-    """One cause."""
+    """One cause. People read its title beside its id; without one they read the name of its limit."""
 
     id: Id
+    title: Annotated[str, Field(max_length=80)] = ""
     nature: Literal["limit", "shortage", "other"] = "limit"
     explains: list[Id]
     each: str = ""

@@ -68,4 +68,8 @@ def test_the_registry_entry_has_the_version_of_the_package() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert {entry["version"], entry["packages"][0]["version"]} == {version}
     assert len(entry["description"]) <= 100
+    # A client runs `uvx RUNTIME_ARGUMENTS IDENTIFIER==VERSION ARGUMENTS`: `--from` would take the identifier for the command.
+    (package,) = entry["packages"]
+    assert [item["name"] for item in package["runtimeArguments"]] == ["--with"]
+    assert package["runtimeArguments"][0]["value"] == f"{package['identifier']}[mcp]"
     assert f"mcp-name: {entry['name']}" in (ROOT / "README.md").read_text()

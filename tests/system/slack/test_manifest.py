@@ -1,5 +1,6 @@
 """The manifest asks Slack for what the listeners take, and for nothing else; its tokens can be checked."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,17 @@ def test_the_check_names_what_a_token_lacks(through: Gate) -> None:
     assert [line.split(":")[0] for line in problems(good, "C0123456789")[:2]] == [
         "MISSING bot token",
         "MISSING app-level token for Socket Mode",
+    ]
+
+
+def test_the_check_says_that_slack_cannot_be_reached_and_no_token_is_blamed() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # nothing listens there
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/api/"
+        lines = problems(Credentials(workspace.TOKEN, "xapp-test", "", url), "C0123456789")
+    assert lines == [
+        f"MISSING Slack cannot be reached, so no token was checked: {url}: Connection refused",
+        "ok      approval cards go to C0123456789",
     ]
 
 

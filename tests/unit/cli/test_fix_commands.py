@@ -1,6 +1,7 @@
 """The commands, without a server."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.store.leases import hold_lease
 from typer.testing import CliRunner
 
+from tests.command import Triagebook
 from tests.hang import GUARD_S
 from tests.system.fixes import policies, samples
 from tests.unit.audit.test_proof import proof
 
 mount(["fix", "lock", "audit", "policy", "serve"])
 RUN = CliRunner()
+NOW, EXPIRES = (datetime(2026, 11, 23, 14, minute, tzinfo=UTC) for minute in (1, 15))
 
 
 def shown(**plan: Any) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def shown(**plan: Any) -> dict[str, Any]:
 
 def test_a_plan_is_shown_as_one_wants_it_before_saying_yes() -> None:
     assert (
-        render_fix(shown())
+        render_fix(shown(), NOW)
         == f"""\
 F-1  PROPOSED
   host        web-01  (key SHA256:key-1, machine machine-1)
@@ -59,7 +62,7 @@ F-1  PROPOSED
   reason      (unverified) pages since 13:50
   approvals   1 of 2 (group:sre)
   approve     bob  (os:bob, 2026-11-23T14:01:00Z)
-  expires     2026-11-23T14:15:00Z
+  expires     {EXPIRES.astimezone():%Y-%m-%d %H:%M:%S %Z} (in 14 min)
   digest      {"d" * 64}
 """
     )
@@ -78,6 +81,15 @@ def test_planted_text_cannot_draw_a_line_of_its_own() -> None:
 def test_a_changed_plan_is_not_shown_as_if_it_could_be_approved() -> None:
     text = render_fix({**shown(), "plan": None, "problem": "F-1: the stored plan was changed"})
     assert text == "F-1  PROPOSED\n  DO NOT APPROVE: F-1: the stored plan was changed\n"
+
+
+def test_an_expiry_is_told_from_now_only_while_a_plan_can_be_carried_out() -> None:
+    summary = {**dict.fromkeys(("id", "host", "risk", "runbook", "requester"), "x"), "expires_at": "2026-11-23T14:15:00Z"}
+    lines = [render_fixes([{**summary, "state": state}], NOW).splitlines()[1] for state in ("approved", "validated")]
+    assert [line.endswith(" (in 14 min)") for line in lines] == [True, False]
+    late = render_fix(shown(), EXPIRES + timedelta(hours=3))
+    assert "(3 h ago)" in late
+    assert "  expires     soon\n" in render_fix({**shown(), "expires_at": "soon"}, NOW)
 
 
 def test_an_empty_list_says_so() -> None:
@@ -177,3 +189,10 @@ def test_an_audit_row_is_shown_only_with_a_proof_that_holds(monkeypatch: pytest.
     monkeypatch.setattr(audit, "call_server", lambda _request, _socket: {**answer, "proof": {**proof(), "leaf": "row 5"}})
     with pytest.raises(TrustError, match="the proof does not hold: row 4"):
         RUN.invoke(app, ["audit", "show", "4", "--since", "3", *options], catch_exceptions=False)
+
+
+def test_another_file_is_no_export_of_the_audit_log(tmp_path: Path) -> None:
+    run = Triagebook(tmp_path)("audit", "verify", "--export", "/etc/passwd", "--key", "x")
+    assert (run.status, run.out) == (2, "")
+    assert "/etc/passwd: this is not an export of the audit log (line 1: " in run.err
+    assert "triagebook audit export > passwd" in run.err

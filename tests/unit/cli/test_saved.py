@@ -51,7 +51,7 @@ def test_markdown_has_the_sentence_the_evidence_and_commands_that_can_be_pasted(
     assert text.startswith("# CAUSE FOUND: `replay:unit-tasksmax`\n\nA limit, not a shortage")
     assert "\n  systemctl set-property --runtime worker.service TasksMax=64\n" in text
     assert "| `pids[/system.slice/worker.service].current` | 24 tasks |" in text
-    assert "| `threads_max` | ruled out |" in text
+    assert "| `threads_max` | kernel.threads-max | ruled out |" in text
 
 
 def test_nothing_that_a_host_said_becomes_markup(home: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_fact_of_a_list_is_told_by_its_path() -> None:
 
 def test_a_check_is_told_with_its_states_in_order() -> None:
     text = said("enomem.max_map_count")
-    assert text.startswith("max_map_count: a check of enomem@1.1.0, limit\n")
+    assert text.startswith("max_map_count: vm.max_map_count. A check of enomem@1.1.0, limit.\n")
     assert text.index("at_limit, certain\n    it.room <= 1") < text.index("near, likely\n")
     assert "  raise_max_map_count\n" in text
     assert said("max_map_count") == text
