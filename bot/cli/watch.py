@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -21,13 +21,16 @@ from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import setup
+from triagebook.tools.diagnosis.asked import runbooks_by_default
 from triagebook.tools.diagnosis.question import Question, checks_to_accept
 from triagebook.tools.inventory.target import TargetName
+from triagebook.tools.settings import Settings
 from triagebook.tools.transport.base import Transport
 from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
 from triagebook.tools.watch.listener import WatchListener
 from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.textfile import Textfile
+from triagebook.tools.watch.watched import WatchedRunbook
 
 MOST_HOSTS = 200
 END_S = 3.0
@@ -56,11 +59,12 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
     if len(targets) > MOST_HOSTS or any(target.kind == "replay" for target in targets):
         raise UsageError(f"watch takes at most {MOST_HOSTS} hosts and no recorded case (replay:)")
     catalog = setup.runbooks(settings)
-    runbook = catalog.load(options.runbook or setup.default_runbook(settings, catalog))
+    named = options.runbook or settings.default_runbook
+    names = (named,) if named else runbooks_by_default(setup.default_runbooks(settings), catalog)
+    runbooks = [catalog.load(name) for name in names]
     way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, timeouts=setup.WATCH_TIMEOUTS)
     seen: queue.Queue[WatchUpdate | None] = queue.Queue(maxsize=4 * len(targets) + 4)
-    accepted = [checks_to_accept(runbook, Question(target, runbook.name), settings.accept_unknown) for target in targets]
-    watches = [_watch(target, runbook, way, seen, options, known) for target, known in zip(targets, accepted, strict=True)]
+    watches = [_watch(target, _runbooks_for(runbooks, target, settings), way, seen, options) for target in targets]
     listeners = []
     for target, watch in zip(targets, watches, strict=True):
         path = setup.watch_socket(settings, target, options.ssh_config)
@@ -82,13 +86,18 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
     return 0
 
 
+def _runbooks_for(runbooks: Sequence[model.Runbook], target: TargetName, settings: Settings) -> list[WatchedRunbook]:
+    """Return the runbooks for one host, each with the checks whose unknown result is a caveat there."""
+    questions = ((runbook, Question(target, runbook.name)) for runbook in runbooks)
+    return [WatchedRunbook(runbook, checks_to_accept(runbook, asked, settings.accept_unknown)) for runbook, asked in questions]
+
+
 def _watch(
     target: TargetName,
-    runbook: model.Runbook,
+    watched: Sequence[WatchedRunbook],
     way: Callable[[TargetName], Transport],
     seen: "queue.Queue[WatchUpdate | None]",
     options: WatchOptions,
-    accepted: tuple[str, ...],
 ) -> HostWatch:
     holder: list[HostWatch] = []
 
@@ -97,13 +106,12 @@ def _watch(
 
     watch = HostWatch(
         target.text,
-        runbook,
+        watched,
         connect,
         seen.put,
         every_s=options.every_s,
         now=lambda: datetime.now(UTC),
         cpu_share=options.host_cpu_percent / 100,
-        accepted=accepted,
     )
     holder.append(watch)
     return watch

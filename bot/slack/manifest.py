@@ -46,7 +46,7 @@ def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = Fals
                 {
                     "command": command,
                     "description": "Diagnose a host",
-                    "usage_hint": "HOST [RUNBOOK] | help" if command == GENERIC else "HOST [unit=... symptom=...] | help",
+                    "usage_hint": "HOST [error text] | help" if command == GENERIC else "HOST [unit=... symptom=...] | help",
                     "should_escape": False,
                     **address,
                 }

@@ -102,16 +102,22 @@ def is_explained(concluded: Sequence[RunbookDiagnosis]) -> bool:
 
 def _rank(item: RunbookDiagnosis) -> tuple[int, ...]:
     """Return what orders diagnoses: status, another runbook's matter, the error given, how pressing and how sure the cause is."""
-    verdict, status = item.diagnosis.verdict, WORST_FIRST.index(item.diagnosis.status)
+    verdict = item.diagnosis.verdict
+    status, elsewhere, *pressing = rank_of(item.diagnosis.status, verdict)
+    return status, elsewhere, item.route.fit != "leads" or (verdict is not None and verdict.explains_symptom == "no"), *pressing
+
+
+def rank_of(status: Status, verdict: Verdict | None) -> tuple[int, ...]:
+    """Return what orders the answers of runbooks about one host, where no error text chooses among them."""
     if verdict is None:
-        return status, 0, item.route.fit != "leads", len(model.ACTIVE), 0
-    return (
-        status,
-        bool(verdict.belongs_to),  # "not this, but": the runbook it belongs to tells it better
-        item.route.fit != "leads" or verdict.explains_symptom == "no",
-        model.ACTIVE.index(verdict.active),
-        model.STRENGTHS.index(verdict.strength),
-    )
+        return WORST_FIRST.index(status), 0, len(model.ACTIVE), 0
+    is_elsewhere = bool(verdict.belongs_to)  # "not this, but": the runbook it belongs to tells it better
+    return WORST_FIRST.index(status), is_elsewhere, model.ACTIVE.index(verdict.active), model.STRENGTHS.index(verdict.strength)
+
+
+def healthy_sentence(names: Sequence[str]) -> str:
+    """Return the first sentence where several runbooks found nothing."""
+    return f"Nothing was found by {len(names)} runbooks ({', '.join(names)}); each cause they know was looked at and ruled out."
 
 
 def _headline(ordered: Sequence[RunbookDiagnosis], leader: RunbookDiagnosis | None) -> str:
@@ -119,8 +125,7 @@ def _headline(ordered: Sequence[RunbookDiagnosis], leader: RunbookDiagnosis | No
     if len(ordered) == 1:
         return first.diagnosis.headline
     if first.diagnosis.status == "healthy" and leader is None:
-        names = ", ".join(item.diagnosis.runbook.id for item in ordered)
-        return f"Nothing was found by {len(ordered)} runbooks ({names}); each cause they know was looked at and ruled out."
+        return healthy_sentence([item.diagnosis.runbook.id for item in ordered])
     sentences = [first.diagnosis.headline]
     if leader is not None and leader is not first and first.diagnosis.status in {"cause_found", "warning"}:
         said = f"found {leader.diagnosis.verdict.cause}" if leader.diagnosis.verdict else "found nothing that explains it"

@@ -91,8 +91,20 @@ class OfferAnswer:
 
 
 @dataclass(frozen=True)
+class OtherRunbookAnswer:
+    """What another runbook, asked in the same look, found; `diagnosis_id` for get_diagnosis."""
+
+    runbook: str
+    status: str
+    cause: str
+    active: str
+    diagnosis_id: str
+
+
+@dataclass(frozen=True)
 class DiagnosisAnswer:
-    """The verdict on one host. `cause` is null when none was established; `not_judged` is never "fine"."""
+    """The verdict on one host: the worst that any runbook found. `cause` is null when none was established; `not_judged` is
+    never "fine"."""
 
     diagnosis_id: str
     host: str
@@ -109,6 +121,7 @@ class DiagnosisAnswer:
     samples: int
     resource: str
     untrusted: Untrusted
+    other_runbooks: tuple[OtherRunbookAnswer, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ Hosts = Annotated[
     list[Annotated[str, Field(max_length=260)]],
     Field(description="Inventory names; group:NAME stands for all hosts of a group", min_length=1, max_length=64),
 ]
-Runbook = Annotated[str, Field(description="A runbook from list_runbooks, ID or ID@VERSION; empty: the default", max_length=100)]
+Runbook = Annotated[str, Field(description="One runbook, ID or ID@VERSION; empty: all in one look", max_length=100)]
 Symptom = Annotated[
     str, Field(description="The error text the person saw, word for word: it decides which causes explain it", max_length=500)
 ]

@@ -1,11 +1,20 @@
 """Renders a diagnosis for a model in two kilobytes: our words as typed members, the host's words as fenced text."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.quantities import quantity
-from triagebook.tools.mcp_server.answers import CauseAnswer, DiagnosisAnswer, LimitAnswer, OfferAnswer, ParameterAnswer
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
+from triagebook.tools.mcp_server.answers import (
+    CauseAnswer,
+    DiagnosisAnswer,
+    LimitAnswer,
+    OfferAnswer,
+    OtherRunbookAnswer,
+    ParameterAnswer,
+)
 from triagebook.tools.mcp_server.untrusted import fence, mark_untrusted
 
 MAX_BYTES = 2048  # of a text answer
@@ -19,13 +28,14 @@ STATUS: Mapping[str, str] = {
 }
 
 
-def uri_of(diagnosis: Diagnosis) -> str:
-    """Return the address of the whole diagnosis."""
-    return f"diagnosis://{diagnosis.id}"
+def uri_of(found: Found) -> str:
+    """Return the address of the whole answer."""
+    return f"diagnosis://{found.id}"
 
 
-def answer_of(diagnosis: Diagnosis) -> DiagnosisAnswer:
-    """Return the typed answer of a diagnosis."""
+def answer_of(found: Found) -> DiagnosisAnswer:
+    """Return the typed answer: the diagnosis of the first sentence, and what other runbooks found in the same look."""
+    diagnosis, *others = diagnoses_of(found)
     verdict = diagnosis.verdict
     return DiagnosisAnswer(
         diagnosis_id=diagnosis.id,
@@ -38,11 +48,12 @@ def answer_of(diagnosis: Diagnosis) -> DiagnosisAnswer:
         ruled_out=tuple(check.id for check in diagnosis.checks if check.outcome == "cleared"),
         not_judged=tuple(item.check for item in diagnosis.unknown),
         offers=tuple(_offer(offer) for offer in _distinct(diagnosis.remediations)),
-        next_actions=tuple(next_actions(diagnosis)),
+        next_actions=(*next_actions(diagnosis), *_next_of_others(others)),
         duration_ms=diagnosis.duration_ms,
         samples=len(diagnosis.samples),
-        resource=uri_of(diagnosis),
-        untrusted=mark_untrusted(_untrusted_pairs(diagnosis)),
+        resource=uri_of(found),
+        untrusted=mark_untrusted(_untrusted_pairs(replace(diagnosis, headline=found.headline))),
+        other_runbooks=tuple(map(_other, others)),
     )
 
 
@@ -103,6 +114,8 @@ def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
         yield f"Ruled out: {', '.join(answer.ruled_out)}"
     if answer.not_judged:
         yield f"NOT judged: {', '.join(answer.not_judged)}"
+    if answer.other_runbooks:
+        yield f"Other runbooks: {'; '.join(map(_other_text, answer.other_runbooks))}"
     for offer in answer.offers:
         bounds = ", ".join(map(_bounds_text, offer.parameters))
         undo = "can be undone" if offer.can_be_undone else "CANNOT be undone"
@@ -112,17 +125,22 @@ def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
     yield f"Everything: {answer.resource}"
 
 
-def _bounds_text(parameter: ParameterAnswer) -> str:
-    if parameter.least == parameter.most:
-        return f"{parameter.name} {parameter.default} (no other value)"
-    return f"{parameter.name} {parameter.least} to {parameter.most} (default {parameter.default})"
+def _other(diagnosis: Diagnosis) -> OtherRunbookAnswer:
+    verdict = diagnosis.verdict
+    name = f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
+    found = (verdict.cause, verdict.active) if verdict else ("", "")
+    return OtherRunbookAnswer(name, diagnosis.status, *found, diagnosis.id)
 
 
-def _check_text(check: CheckResult) -> str:
-    """Return the outcome of a check with the figures it was judged by."""
-    says = check.says.removeprefix(f"{check.outcome}: ")
-    said = f": {says}" if says != check.outcome else ""
-    return f"{check.id} {check.outcome}{said}{''.join(f'; {_fact(figure)}' for figure in check.figures)}"
+def _other_text(other: OtherRunbookAnswer) -> str:
+    if other.status == "healthy":
+        return f"{other.runbook} healthy"
+    return " ".join(part for part in (other.runbook, other.status, other.cause, other.active, f"({other.diagnosis_id})") if part)
+
+
+def _next_of_others(others: Sequence[Diagnosis]) -> Iterator[str]:
+    if any(item.status in {"cause_found", "warning"} for item in others):
+        yield "Another runbook found something too: get_diagnosis with its diagnosis_id."
 
 
 def _cause_text(cause: CauseAnswer) -> str:

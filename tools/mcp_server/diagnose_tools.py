@@ -9,8 +9,8 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.mcp_server import arguments as of
 from triagebook.tools.mcp_server.answers import DiagnosisAnswer, FleetAnswer, FleetFailure, FleetGroup, FleetHost, SectionAnswer
 from triagebook.tools.mcp_server.brief import MAX_BYTES, answer_of, section_of, text_of, uri_of
@@ -48,7 +48,7 @@ class DiagnoseTools:
         user: of.User = "",
         pid: of.Pid = 0,
     ) -> Annotated[CallToolResult, DiagnosisAnswer]:
-        """Find out why one Linux host refuses memory, processes or threads, by a tested runbook, in one read-only SSH session.
+        """Find out why one Linux host refuses memory, processes or threads, by tested runbooks, in one read-only SSH session.
         Gives one verdict with its evidence, what was ruled out, and what could not be judged: never treat that as fine. Use it
         first, instead of running commands. Pass the symptom word for word, and the unit, user or pid when known. It changes
         nothing."""
@@ -75,7 +75,7 @@ class DiagnoseTools:
         async def silent(_step: int, _says: str) -> None:
             return
 
-        async def one(name: str) -> Diagnosis | TriagebookError:
+        async def one(name: str) -> Found | TriagebookError:
             nonlocal done
             try:
                 return await self.context.runner.diagnose(caller, name, runbook, _inputs(symptom=symptom), silent)
@@ -95,15 +95,16 @@ class DiagnoseTools:
         """Read a kept diagnosis again: its brief, or a page of its verdicts, checks, facts, unknowns, fixes (exact commands by
         hand and their undo) or cost. It asks no host. All of it at once: the resource diagnosis://DIAGNOSIS_ID."""
         caller = self.context.caller()
-        found = await self.context.answer(caller, "get_diagnosis", self.context.runner.load(caller, diagnosis_id))
+        kept = await self.context.answer(caller, "get_diagnosis", self.context.runner.load(caller, diagnosis_id))
+        found = diagnoses_of(kept)[0]
         items = section_of(found, section)
         page = items[offset : offset + limit]
         shown = mark_untrusted(page, most=limit)
         following = offset + len(page) if offset + len(page) < len(items) else None
-        uri = uri_of(found)
+        uri = uri_of(kept)
         answer = SectionAnswer(found.id, found.host.name, section, len(items), following, uri, shown)
         if section == "brief":
-            return result(answer, text_of(answer_of(found)))
+            return result(answer, text_of(answer_of(kept)))
         more = f" The next page begins at offset {following}." if following is not None else ""
         head = f"{section} of {found.id} on {found.host.name}: {len(page)} of {len(items)} lines.{more} Everything: {uri}"
         return result(answer, f"{head}\n{fence(shown, MAX_BYTES - len(head) - 1)}")
@@ -121,7 +122,7 @@ def _tell(ctx: Context[Any, Any], total: int) -> Tell:
     return tell
 
 
-def _fleet(names: Sequence[str], found: Sequence[Diagnosis | TriagebookError]) -> FleetAnswer:
+def _fleet(names: Sequence[str], found: Sequence[Found | TriagebookError]) -> FleetAnswer:
     groups: dict[tuple[str, str, str], list[FleetHost]] = {}
     failures: dict[str, list[str]] = {}
     for name, item in zip(names, found, strict=True):
@@ -129,7 +130,7 @@ def _fleet(names: Sequence[str], found: Sequence[Diagnosis | TriagebookError]) -
             failures.setdefault(item.reason, []).append(name)
             continue
         verdict = item.verdict
-        outcome = item.login.outcome if item.status == "unreachable" else ""
+        outcome = diagnoses_of(item)[0].login.outcome if item.status == "unreachable" else ""
         key = (item.status, verdict.cause if verdict else outcome, verdict.active if verdict else "")
         groups.setdefault(key, []).append(FleetHost(name, item.id))
     ordered = sorted(groups.items(), key=lambda pair: (ORDER.index(pair[0][0]), pair[0]))

@@ -49,7 +49,10 @@ class Resources:
             self.runbook
         )
         server.resource(
-            "diagnosis://{id}", name="diagnosis", mime_type=JSON, description="All of a diagnosis, triagebook/diagnosis/v1"
+            "diagnosis://{id}",
+            name="diagnosis",
+            mime_type=JSON,
+            description="All of an answer: diagnosis/v1 or triage/v1",
         )(self.diagnosis)
         server.resource("audit://row/{index}", name="audit-row", mime_type=JSON, description="An audit row with its proof")(
             self.row

@@ -20,7 +20,7 @@ def parts(*, inventory: Path | None = None, transport: str = "ssh", ssh_config: 
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
     sources = (str(inventory),) if inventory else settings.inventory
     names = Names(load(sources, config_file(settings, ssh_config)))
-    runner = DiagnosisRunner(service, OwnPermission(), names, lambda: setup.default_runbook(settings, service.catalog))
+    runner = DiagnosisRunner(service, OwnPermission(), names, lambda: settings.default_runbook)
     caller = os_caller()
     return McpParts(lambda: caller, runner, SocketBackend(socket or default_socket()))
 

@@ -27,7 +27,7 @@ def server_hosts(settings: Settings, ssh_config: Path) -> Hosts:
     """Return the hosts of a server, without names of an ssh_config, which are a person's. Raises UsageError: bad inventory."""
     service = setup.service(settings, ssh_config=str(ssh_config))
     names = Names(load([source for source in settings.inventory if source != SSH_CONFIG]))
-    return Hosts(service, names, lambda: setup.default_runbook(settings, service.catalog), settings, str(ssh_config))
+    return Hosts(service, names, lambda: settings.default_runbook, settings, str(ssh_config))
 
 
 DATABASE = "triagebook.db"

@@ -7,16 +7,14 @@ merely goes silent is kept: on a host where nothing can fork it is the only one 
 import queue
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from typing import Any
 
-from triagebook.runbooks.engine import model
-from triagebook.runbooks.engine.conclude import Conclusion, conclude, unreachable_headline
+from triagebook.runbooks.engine.conclude import unreachable_headline
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import LoginResult
-from triagebook.runbooks.engine.heading import Use, uses
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import lookups
@@ -24,16 +22,9 @@ from triagebook.tools.diagnosis.triage_run import histories_of
 from triagebook.tools.log import log_event
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
-from triagebook.tools.watch.observation import (
-    HeadingLimit,
-    Observation,
-    WatchCost,
-    WatchUpdate,
-    changes_between,
-    refusals_between,
-)
-from triagebook.tools.watch.series import Course
+from triagebook.tools.watch.observation import Observation, WatchCost, WatchUpdate
 from triagebook.tools.watch.session_requests import answer
+from triagebook.tools.watch.watched import RunbookWatch, WatchedRunbook, WatchedSample, first_sentence, forget, order
 
 CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost, unless more is allowed
 SLOWEST_S = 60.0  # but a host in trouble is not left unseen for longer
@@ -57,24 +48,23 @@ class HostWatch:
     def __init__(
         self,
         host: str,
-        runbook: model.Runbook,
+        runbooks: Sequence[WatchedRunbook],
         connect: Callable[[], HostReader],
         emit: Callable[[WatchUpdate], None],
         *,
         every_s: float,
         now: Callable[[], datetime],
         cpu_share: float = CPU_SHARE,
-        accepted: tuple[str, ...] = (),
     ) -> None:
-        self.host, self.runbook, self.every_s, self._cpu_share = host, runbook, every_s, cpu_share
-        self.accepted = accepted  # checks whose unknown result is a caveat
-        self.kinds = lookups.kinds_to_collect([runbook])
+        self.host, self.every_s, self._cpu_share = host, every_s, cpu_share
+        self._watched = tuple(RunbookWatch(watched) for watched in runbooks)
+        self.runbooks = [watched.runbook for watched in runbooks]
+        self.kinds = lookups.kinds_to_collect(self.runbooks)
+        alone = (lookups.kinds_to_collect([runbook]) for runbook in self.runbooks)
+        self._answers = tuple(dict.fromkeys([self.kinds, *alone]))  # the questions that this session can answer
         self.requests: queue.Queue[WatchRequest | None] = queue.Queue(MOST_REQUESTS)
         self.collection: HostReader | None = None
         self._connect, self._emit, self._now = connect, emit, now
-        self._course = Course()
-        self._before: Conclusion | None = None
-        self._uses: tuple[Use, ...] = ()
         self._number = self._silent = 0
         self._retry_s, self._cpu_ms, self._sample_ms = FIRST_RETRY_S, 0.0, 0.0
         self._is_stopped = False
@@ -154,31 +144,37 @@ class HostWatch:
             self._emit(WatchUpdate(Observation(self.host, self._stamp(), self._number, "inconclusive", headline, cost=cost)))
             return pace_s
         whole = tuple(sample for sample in collection.samples[-2:] if sample.is_complete)
-        (history,) = histories_of([self.runbook], self.kinds, whole)
-        found = uses(self.runbook, history[-1])
-        self._course.add(time.monotonic(), found)
-        trends = self._course.trends()
-        conclusion = conclude(self.runbook, history, {}, accepted=self.accepted, trends=trends)
-        headings = [HeadingLimit(use.key[0], use.label, use.limit, trends[use.key]) for use in found if use.key in trends]
+        histories, now_s = histories_of(self.runbooks, self.kinds, whole), time.monotonic()
+        said = order([watch.judge(now_s, history) for watch, history in zip(self._watched, histories, strict=True)])
+        first, *others = (sample.conclusion for sample in said)
+        headings = [heading for sample in said for heading in sample.headings]
         observation = Observation(
             host=self.host,
             at=self._stamp(),
             sample=self._number,
-            status=conclusion.status,
-            headline=conclusion.headline,
-            verdict=conclusion.verdict,
-            also=conclusion.also,
-            changes=changes_between(self._before, conclusion),
-            refusals=refusals_between(self._uses, found, conclusion),
+            status=first.status,
+            headline=first_sentence(said),
+            verdict=first.verdict,
+            also=(*first.also, *(item for other in others for item in (other.verdict, *other.also) if item is not None)),
+            changes=tuple(dict.fromkeys(change for sample in said for change in sample.changes)),
+            refusals=tuple(refusal for sample in said for refusal in sample.refusals),
             trends=tuple(sorted(headings, key=lambda item: item.trend.seconds_to_limit)),
             cost=cost,
         )
-        log_event("watch.sample", host=self.host, sample=self._number, status=conclusion.status, next_s=pace_s)
-        self._before, self._uses = conclusion, found
-        fullest = max(found, key=lambda use: use.used / use.limit.value, default=None)
-        course = self._course.of(fullest.key) if fullest else ()
-        self._emit(WatchUpdate(observation, found, course, f"{fullest.label}, {fullest.limit.name}" if fullest else ""))
+        log_event("watch.sample", host=self.host, sample=self._number, status=first.status, next_s=pace_s)
+        self._emit(self._update(observation, said))
         return pace_s
+
+    def _update(self, observation: Observation, said: Sequence[WatchedSample]) -> WatchUpdate:
+        """Return the observation with every use, and the course of the fullest one."""
+        watches = {watch.runbook.id: watch for watch in self._watched}
+        pairs = [(watches[sample.runbook_id], use) for sample in said for use in sample.uses]
+        fullest = max(pairs, key=lambda pair: pair[1].used / pair[1].limit.value, default=None)
+        found = tuple(use for _watch, use in pairs)
+        if fullest is None:
+            return WatchUpdate(observation, found)
+        watch, use = fullest
+        return WatchUpdate(observation, found, watch.course.of(use.key), f"{use.label}, {use.limit.name}")
 
     def _pace(self, collection: HostReader) -> float:
         """Seconds to the next sample: as asked, or more, up to a minute, where a sample costs the host more than the share."""
@@ -191,10 +187,10 @@ class HostWatch:
         return max(self.every_s, min(self._sample_ms / 1000 / self._cpu_share, SLOWEST_S))
 
     def _report_loss(self, login: LoginResult) -> None:
-        headline = unreachable_headline(self.runbook, login)
+        headline = unreachable_headline(self.runbooks[0], login)
         log_event("watch.lost", host=self.host, phase=login.phase, outcome=login.outcome, says=login.message)
-        changes = (f"{self._before.status} -> unreachable",) if self._before is not None else ()
-        self._before = None
+        before = forget(self._watched)
+        changes = (f"{before} -> unreachable",) if before else ()
         cost = WatchCost(None, 0, round(self._retry_s, 1))
         self._emit(
             WatchUpdate(
@@ -220,7 +216,7 @@ class HostWatch:
                 request.reply.put(self._answer(request.request))
 
     def _answer(self, request: Mapping[str, Any]) -> Mapping[str, object]:
-        return answer(self.collection, request)
+        return answer(self.collection, request, self._answers)
 
     def _stamp(self) -> str:
         return rfc3339(self._now(), "milliseconds")

@@ -1,6 +1,6 @@
 """Answers what `diagnose` of the same host asks of the watch's open session: samples, and the fixed commands of lookups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triagebook.runbooks.engine.facts import Unreadable
@@ -13,19 +13,25 @@ RUN_S = 20.0
 MOST_SUSPECTS = 8
 
 
-def answer(collection: HostReader | None, request: Mapping[str, Any]) -> Mapping[str, object]:
-    """Answer one request: `text`, or `error` in words. A malformed request is refused, never fatal."""
+def answer(
+    collection: HostReader | None, request: Mapping[str, Any], answers: Sequence[tuple[str, ...]] = ()
+) -> Mapping[str, object]:
+    """Answer one request: `text`, or `error` in words. A malformed request is refused, never fatal.
+
+    `answers` are the kinds of questions that the session can answer besides its own: each is part of what it reads.
+    """
     if collection is None:
         return {"error": "it has no session at this time"}
     if request.get("ask") == "sample":
-        return _sample(collection, request)
+        return _sample(collection, request, (collection.kinds, *answers))
     if request.get("ask") == "run":
         return _run(collection, request)
     return {"error": "not a request it knows"}
 
 
-def _sample(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, object]:
-    if request.get("program", "") not in ("", program_digest([program.build(collection.kinds)])):
+def _sample(collection: HostReader, request: Mapping[str, Any], answers: Sequence[tuple[str, ...]]) -> Mapping[str, object]:
+    wanted = request.get("program", "")
+    if wanted and wanted not in (program_digest([program.build(kinds)]) for kinds in answers):
         return {"error": "it reads other facts (another runbook or version)"}
     suspects = [pid for pid in request.get("suspects", ()) if isinstance(pid, int) and 0 < pid < 1 << 23]
     n, tag = request.get("n"), request.get("tag")

@@ -1,7 +1,9 @@
 """Builds the card of a diagnosis: one message, edited from running to verdict, with the cause first."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from triagebook.bot.render.text import STATUS_WORDS
 from triagebook.bot.slack.cards import mrkdwn, names
 from triagebook.bot.slack.cards.blocks import (
     Block,
@@ -34,6 +36,7 @@ from triagebook.bot.slack.cards.wording import (
 )
 from triagebook.runbooks.engine.diagnosis import Diagnosis, Verdict
 from triagebook.runbooks.engine.quantities import quantity
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
 
 MAX_EVIDENCE, MAX_ALSO, MAX_UNKNOWN, MAX_CONSUMERS, MAX_NEXT = 6, 3, 4, 3, 2
 MAX_NEXT_UNREACHABLE = 8
@@ -57,37 +60,57 @@ def failure_card(host: str, says: str, reason: str, origin: Origin, tokens: Toke
     return card(blocks, mrkdwn.fallback([f"No diagnosis of {host}: {says}", f"Reason: {reason}"]))
 
 
-def verdict(diagnosis: Diagnosis, origin: Origin, tokens: Tokens, pending: str = "") -> Card:
-    """Return the card with the verdict. `pending` is an extra line, such as that a second sample is being taken."""
+def verdict(found: Found, origin: Origin, tokens: Tokens, pending: str = "") -> Card:
+    """Return the card with the verdict, and below it what other runbooks found in the same look.
+
+    `pending` is an extra line, such as that a second sample is being taken.
+    """
+    diagnosis, others = first_and_others(found)
     parts: list[Part | Block] = [header(title(diagnosis)), *_headline(diagnosis)]
     if diagnosis.verdict is not None:
         parts += _verdict(diagnosis, diagnosis.verdict)
+    if others:
+        parts.append(Part(bullets("Other runbooks", [mrkdwn.plain(_other_line(item), 600) for item in others]), 4, len(others)))
     parts += _unknowns(diagnosis)
     if advice := _advice(diagnosis):
         parts.append(Part(bullets("What to do", [mrkdwn.plain(text) for text in advice]), 3, len(advice)))
     parts += _outcomes(diagnosis)
     if pending:
         parts.append(note(f"⏳ {pending}"))
-    parts += [about(diagnosis, origin), *actions(_buttons(diagnosis, tokens))]
-    return card(parts, fallback(diagnosis))
+    parts += [about(diagnosis, origin), *actions(_buttons(found, tokens))]
+    return card(parts, fallback(found))
 
 
-def short_card(diagnosis: Diagnosis, origin: Origin, by: str, tokens: Tokens) -> Card:
+def first_and_others(found: Found) -> tuple[Diagnosis, tuple[Diagnosis, ...]]:
+    """Return the diagnosis that a card is about, with the first sentence of the whole answer, and those of other runbooks."""
+    first, *others = diagnoses_of(found)
+    return replace(first, headline=found.headline), tuple(others)
+
+
+def _other_line(diagnosis: Diagnosis) -> str:
+    word = STATUS_WORDS[diagnosis.status]
+    said = "" if diagnosis.status == "healthy" else f": {diagnosis.headline}"
+    return f"{diagnosis.runbook.id} {word}{said}"
+
+
+def short_card(found: Found, origin: Origin, by: str, tokens: Tokens) -> Card:
     """Return the card after it was closed: the verdict in one line, and a button to diagnose again."""
+    diagnosis, _others = first_and_others(found)
     kept = {name: token for name, token in tokens.items() if name in {names.RERUN, names.EVIDENCE}}
     blocks = [
         header(title(diagnosis)),
         prose(run(mrkdwn.plain(diagnosis.headline))),
         context(f"Closed by {mrkdwn.person(by)}."),
         about(diagnosis, origin),
-        *actions(_buttons(diagnosis, kept)),
+        *actions(_buttons(found, kept)),
     ]
-    return card(blocks, fallback(diagnosis))
+    return card(blocks, fallback(found))
 
 
-def fallback(diagnosis: Diagnosis) -> str:
+def fallback(found: Found) -> str:
     """Return the card as plain text, for notifications, screen readers and clients without blocks."""
-    return mrkdwn.fallback(_plain_lines(diagnosis), FALLBACK)
+    diagnosis, others = first_and_others(found)
+    return mrkdwn.fallback([*_plain_lines(diagnosis), *(f"Runbook {_other_line(item)}" for item in others)], FALLBACK)
 
 
 def about(diagnosis: Diagnosis, origin: Origin) -> Block:
@@ -173,10 +196,11 @@ def _advice(diagnosis: Diagnosis) -> tuple[str, ...]:
     return diagnosis.next[: MAX_NEXT_UNREACHABLE if diagnosis.status == "unreachable" else MAX_NEXT]
 
 
-def _buttons(diagnosis: Diagnosis, tokens: Tokens) -> list[dict[str, object]]:
+def _buttons(found: Found, tokens: Tokens) -> list[dict[str, object]]:
     """Return the buttons of the card. None changes a host: a fix is proposed in a form and approved elsewhere."""
+    has_offers = any(item.remediations for item in diagnoses_of(found))
     wanted = [
-        ("Propose fix…", names.PROPOSE, "primary" if diagnosis.remediations else None),
+        ("Propose fix…", names.PROPOSE, "primary" if has_offers else None),
         ("Re-run", names.RERUN, ""),
         ("Show evidence", names.EVIDENCE, ""),
         ("Close", names.CLOSE, ""),

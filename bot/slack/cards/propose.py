@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from triagebook.bot.slack.cards import mrkdwn, names
@@ -13,6 +14,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds
 from triagebook.runbooks.engine.plan import MAX_REASON, Rendering
 from triagebook.runbooks.engine.quantities import as_bytes, as_count
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 LIVE = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
@@ -39,6 +41,17 @@ class Preview:
 
 
 EMPTY, NO_PREVIEW = Draft(), Preview()
+
+
+def offers_of(found: Found) -> list[tuple[Diagnosis, OfferedRemediation]]:
+    """Return the offers of every runbook of an answer, each with its diagnosis; the form numbers them so."""
+    return [(diagnosis, offer) for diagnosis in diagnoses_of(found) for offer in diagnosis.remediations]
+
+
+def join_offers(found: Found) -> Diagnosis:
+    """Return the diagnosis that the form is about, with the offers of every runbook."""
+    offers = tuple([offer for _diagnosis, offer in offers_of(found)])
+    return replace(diagnoses_of(found)[0], headline=found.headline, remediations=offers)
 
 
 def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Preview = NO_PREVIEW) -> dict[str, Any]:

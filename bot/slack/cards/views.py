@@ -9,6 +9,7 @@ from triagebook.bot.slack.cards.limits import OPTIONS, PAYLOAD, VIEW_BLOCKS, VIE
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plan import MAX_REASON
 
+ALL = "all"  # in the form: every runbook together; no id of a runbook that a form offers
 FRAME = 800  # bytes of a view besides its blocks; metadata is an opaque token
 
 

@@ -18,12 +18,12 @@ from triagebook.bot.slack.inbound.command import DiagnosisWish, parse_inputs
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.bot.slack.outbound.sender import INSTEAD
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.diagnosis.question import Question, check_inputs
 from triagebook.tools.diagnosis.stored import StoredDiagnosis
 from triagebook.tools.faces.limits import RateLimits
-from triagebook.tools.faces.permission import DiagnosisPermission, PolicyPermission
+from triagebook.tools.faces.permission import DiagnosisPermission, PolicyPermission, runbooks_left_out
 from triagebook.tools.faces.single_flight import SingleFlight, question_key
 from triagebook.tools.fixes import view
 from triagebook.tools.store import chat_messages, chat_runs
@@ -33,6 +33,7 @@ from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import rfc3339
 
 CARD = "diagnosis"
+TOGETHER = "all runbooks"
 SAME = timedelta(minutes=30)  # within it, the same host in the same channel has one card a cause
 STUCK = timedelta(minutes=5)  # a run that did not end by then never will
 FEW = 4  # of the workers write and draw at once: the rest wait, so that who acknowledges is not one of seventy that want to run
@@ -79,11 +80,16 @@ class DiagnoseFlow:
         host = context.names.require(wish.host, lambda name: view.may_see(context.approval_server, delivery.actor, name, ""))
         if host not in context.names.inventory.hosts:
             raise UsageError(f"{host}: here only names of the inventory may be asked about", reason="host_name")
-        entry = context.hosts.catalog.find(wish.runbook or context.default_runbook())
-        inputs = parse_inputs(wish.inputs)
-        question = Question(context.names.target(host), entry.name, inputs)
-        check_inputs(context.hosts.catalog.load(entry.name), question)
-        self._permission.allow(delivery.actor, host, entry.name)
+        wanted, inputs = wish.runbook or context.default_runbook(), parse_inputs(wish.inputs)
+        name = context.hosts.catalog.find(wanted).name if wanted else ""
+        question = Question(context.names.target(host), name, inputs)
+        if name:
+            check_inputs(context.hosts.catalog.load(name), question)
+            self._permission.allow(delivery.actor, host, name)
+        else:
+            names = [item.runbook.name for item in context.hosts.runbooks_for(question)]
+            left_out = runbooks_left_out(self._permission, delivery.actor, host, names)
+            question = replace(question, left_out=left_out)
         self.limits.take(str(delivery.actor.account))
         return host, question
 
@@ -98,7 +104,7 @@ class DiagnoseFlow:
         try:
             found = self._answer(question, begun, origin)
             with self._few:
-                self._permission.record(delivery.actor, found.diagnosis)
+                self._permission.record(delivery.actor, found.found)
                 self._finish(delivery, begun, found, origin)
         except TrustError:
             raise
@@ -146,7 +152,7 @@ class DiagnoseFlow:
                 chat_runs.add(transaction, run)
                 return _RunUnderWay(run, is_storm=True)
             chat_runs.add(transaction, run)
-            content = progress_card(host, question.runbook, origin).payload() | {INSTEAD: delivery.user}
+            content = progress_card(host, question.runbook or TOGETHER, origin).payload() | {INSTEAD: delivery.user}
             card = Message(run_id, CARD, run_id, delivery.channel, content, thread_ts=delivery.thread_ts)
             chat_messages.add(transaction, card, now)
         return _RunUnderWay(run)
@@ -171,11 +177,11 @@ class DiagnoseFlow:
 
     def _first(self, begun: _RunUnderWay, found: StoredDiagnosis, origin: Origin) -> None:
         if begun.earlier is None and not begun.is_storm:
-            first = verdict(found.diagnosis, origin, {}, "A second look is being taken.")
+            first = verdict(found.found, origin, {}, "A second look is being taken.")
             self.context.want(begun.run.message, first.payload() | {INSTEAD: origin.by})
 
     def _finish(self, delivery: Delivery, begun: _RunUnderWay, answer: StoredDiagnosis, origin: Origin) -> None:
-        context, run, earlier, found = self.context, begun.run, begun.earlier, answer.diagnosis
+        context, run, earlier, found = self.context, begun.run, begun.earlier, answer.found
         thread = [] if begun.is_storm or earlier is not None else list(below(run, answer))  # made before the database waits
         cause = found.verdict.cause if found.verdict else found.status
         values = {"cause": cause, "status": found.status, "headline": found.headline, "diagnosis": answer.text}
@@ -230,12 +236,13 @@ class DiagnoseFlow:
                 shown = failure_card(host, str(error), error.reason, origin, tokens).payload()
                 chat_messages.set_desired(transaction, run.id, shown)
 
-    def _card(self, transaction: Transaction, run: ChatRun, found: Diagnosis, origin: Origin) -> Mapping[str, Any]:
+    def _card(self, transaction: Transaction, run: ChatRun, found: Found, origin: Origin) -> Mapping[str, Any]:
+        diagnoses = diagnoses_of(found)
         wanted = [
             names.RERUN,
             names.CLOSE,
-            *([names.EVIDENCE] if found.facts else []),
-            *([names.PROPOSE] if found.remediations else []),
+            *([names.EVIDENCE] if diagnoses[0].facts else []),
+            *([names.PROPOSE] if any(item.remediations for item in diagnoses) else []),
         ]
         data = {"run": run.id, "channel": run.channel}
         tokens = {name: self.context.mint(transaction, name, run.message, data=data) for name in wanted}

@@ -17,8 +17,8 @@ from triagebook.bot.slack.flows.propose import ProposeFlow
 from triagebook.bot.slack.inbound.command import DiagnosisWish, hosts_in, read_command, read_message
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.policy.decide import may, may_vote
 from triagebook.tools.policy.model import RULED, PolicyQuestion
 from triagebook.tools.store import chat_messages
@@ -70,7 +70,9 @@ class Dispatcher:
         return self._click(delivery)
 
     def _command(self, delivery: Delivery) -> Continue | None:
-        wish = read_command(delivery.text, self.context.settings.commands.get(delivery.name, ""))
+        catalog = self.context.hosts.catalog
+        runbooks = {name for entry in catalog.entries() for name in (entry.id, entry.name)}
+        wish = read_command(delivery.text, self.context.settings.commands.get(delivery.name, ""), runbooks)
         return self._ask(delivery, wish)
 
     def _ask(self, delivery: Delivery, wish: DiagnosisWish) -> Continue | None:
@@ -100,17 +102,18 @@ class Dispatcher:
         self.modals.open(delivery, views.diagnose(self._runbooks(delivery), token, wish.host, symptom))
 
     def _runbooks(self, delivery: Delivery) -> list[tuple[str, str]]:
-        """Return (id, title) of the runbooks, the one that the command means first."""
+        """Return (id, title) of the runbooks, the one that the command means first; "" stands for all together."""
         catalog = self.context.hosts.catalog
         first = self.context.settings.commands.get(delivery.name, "") or self.context.default_runbook()
-        ids = dict.fromkeys([catalog.find(first).id, *(entry.id for entry in catalog.entries())])
-        return [(name, catalog.load(name).title) for name in ids]
+        ids = dict.fromkeys([*([catalog.find(first).id] if first else []), *(entry.id for entry in catalog.entries())])
+        together = [] if first else [(views.ALL, "every runbook, in one look")]
+        return [*together, *((name, catalog.load(name).title) for name in ids)]
 
     def _help(self, delivery: Delivery) -> None:
         policy = self.context.approval_server.display_policy
         identity = policy.directory.identify(delivery.actor.account)
         hosts = self.context.names.inventory.hosts
-        runbooks = self._runbooks(delivery)
+        runbooks = [(name, title) for name, title in self._runbooks(delivery) if name != views.ALL]
         risks = ("low", "medium", "high")
         scopes = [(host, runbook, risk) for host in list(hosts)[:200] for runbook, _title in runbooks for risk in risks]
         allowed = {
@@ -138,15 +141,15 @@ class Dispatcher:
             return self.propose.on_click(delivery, meaning)
         if meaning.does == names.RERUN:
             return self._rerun(delivery, meaning)
-        run, found = self.propose.load_diagnosis(delivery, meaning)
+        run, found = self.propose.load(delivery, meaning)
         if meaning.does == names.EVIDENCE:
-            card = evidence(found).payload()
+            card = evidence(diagnoses_of(found)[0]).payload()
             self.context.whisper(delivery, card["text"], card["blocks"])
         elif meaning.does == names.CLOSE:
             self._close(delivery, run, found)
         return None
 
-    def _close(self, delivery: Delivery, run: ChatRun, found: Diagnosis) -> None:
+    def _close(self, delivery: Delivery, run: ChatRun, found: Found) -> None:
         origin = Origin(run.account.rpartition("/")[2], rfc3339(run.started_at))
         with self.context.store.write("chat.close") as transaction:
             data = {"run": run.id, "channel": run.channel}
@@ -170,7 +173,8 @@ class Dispatcher:
         if meaning.does == ASK:
             wanted = views.read_request(delivery.values)
             place = replace(delivery, channel=channel or delivery.user, thread_ts=str(meaning.data.get("thread", "")))
-            return self.diagnose.ask(place, DiagnosisWish(wanted.host, wanted.runbook, wanted.inputs))
+            runbook = "" if wanted.runbook == views.ALL else wanted.runbook
+            return self.diagnose.ask(place, DiagnosisWish(wanted.host, runbook, wanted.inputs))
         if meaning.does not in FORMS:
             raise RefusedError("this form was not made by this server", reason="unknown_button")
         return self.decide.on_submit(delivery, meaning)

@@ -9,10 +9,10 @@ from triagebook.bot.slack.flows.follow import Follower
 from triagebook.bot.slack.flows.modals import Modals
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.diagnosis import stored
-from triagebook.tools.fixes import view
+from triagebook.tools.faces.permission import PolicyPermission, may_see_all
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_runs import ChatRun
@@ -35,9 +35,9 @@ class ProposeFlow:
         """Open the form at once, then show what would be changed."""
         view = self.modals.open(delivery, views.progress_modal(names.PROPOSE_VIEW, TITLE))
         try:
-            _run, found = self.load_diagnosis(delivery, meaning)
+            _run, found = self.load(delivery, meaning)
             token = self.modals.token(names.PROPOSE, data=dict(meaning.data))
-            form = propose.form(found, token)
+            form = propose.form(propose.join_offers(found), token)
         except (TriagebookError, ValueError) as error:
             if isinstance(error, TrustError):
                 raise
@@ -48,15 +48,15 @@ class ProposeFlow:
 
     def on_change(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         """Show what would be changed now that a field has another value."""
-        _run, found = self.load_diagnosis(delivery, meaning)
+        _run, found = self.load(delivery, meaning)
         draft = propose.read_draft(delivery.values)
         return lambda: self.preview(delivery, found, delivery.token, draft, delivery.view)
 
-    def preview(self, delivery: Delivery, found: Diagnosis, token: str, draft: Draft, view: str) -> None:
+    def preview(self, delivery: Delivery, found: Found, token: str, draft: Draft, view: str) -> None:
         """Ask the renderer, which may read the host, and show the change."""
         try:
-            offer = found.remediations[draft.offer]
-            made = self.context.fixes.preview(delivery.actor, found, offer.id, offer.culprit, dict(draft.parameters or {}))
+            diagnosis, offer = propose.offers_of(found)[draft.offer]
+            made = self.context.fixes.preview(delivery.actor, diagnosis, offer.id, offer.culprit, dict(draft.parameters or {}))
             shown = Preview(made)
         except IndexError:
             shown = Preview(problem="this offer is no longer available: diagnose the host again")
@@ -64,7 +64,7 @@ class ProposeFlow:
             raise
         except TriagebookError as error:
             shown = Preview(problem=str(error))
-        self.modals.update(view, propose.form(found, token, draft, shown))
+        self.modals.update(view, propose.form(propose.join_offers(found), token, draft, shown))
 
     def problems(self, delivery: Delivery) -> dict[str, str]:
         """Return the errors of a submission by field. The service checks everything again."""
@@ -72,10 +72,10 @@ class ProposeFlow:
         if meaning is None:
             return {}
         try:
-            _run, found = self.load_diagnosis(delivery, meaning)
+            _run, found = self.load(delivery, meaning)
         except TriagebookError:
             return {}
-        return propose.errors(found, propose.read_draft(delivery.values))
+        return propose.errors(propose.join_offers(found), propose.read_draft(delivery.values))
 
     def on_submit(self, delivery: Delivery, meaning: Meaning) -> Continue | None:
         """Propose the fix. Its card appears in the approvals channel and below the diagnosis."""
@@ -85,13 +85,14 @@ class ProposeFlow:
         context, channel = self.context, str(meaning.data.get("channel", ""))
         draft = propose.read_draft(delivery.values)
         try:
-            run, found = self.load_diagnosis(delivery, meaning)
-            if draft.offer >= len(found.remediations):
+            run, found = self.load(delivery, meaning)
+            offers = propose.offers_of(found)
+            if draft.offer >= len(offers):
                 raise UsageError("this offer is no longer available: diagnose the host again", reason="plan")
-            offer = found.remediations[draft.offer]
-            proposal = Proposal(
-                run.host, offer.id, run.runbook, run.inputs, dict(draft.parameters or {}), offer.culprit, draft.reason
-            )
+            diagnosis, offer = offers[draft.offer]
+            runbook = run.runbook or f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
+            told = run.inputs if run.runbook or diagnosis.symptom else {k: v for k, v in run.inputs.items() if k != "symptom"}
+            proposal = Proposal(run.host, offer.id, runbook, told, dict(draft.parameters or {}), offer.culprit, draft.reason)
             fix = context.fixes.propose(delivery.actor, proposal, delivery.key)
         except TrustError:
             raise
@@ -105,12 +106,15 @@ class ProposeFlow:
         self.follower.wake()
         context.sender.wake()
 
-    def load_diagnosis(self, delivery: Delivery, meaning: Meaning) -> tuple[ChatRun, Diagnosis]:
-        """Return the run behind a card and its diagnosis, if this account may still see the host."""
+    def load(self, delivery: Delivery, meaning: Meaning) -> tuple[ChatRun, Found]:
+        """Return the run behind a card and its answer, if this account may still see the host."""
         run = self.run(meaning)
-        if not run.diagnosis or not view.may_see(self.context.approval_server, delivery.actor, run.host, run.runbook):
+        if not run.diagnosis:
             raise UsageError(GONE, reason="not_found")
-        return run, stored.read_stored(run.diagnosis).diagnosis
+        found = stored.load(run.diagnosis)
+        if not may_see_all(PolicyPermission(self.context.approval_server), delivery.actor, found):
+            raise UsageError(GONE, reason="not_found")
+        return run, found
 
     def run(self, meaning: Meaning) -> ChatRun:
         """Return the run behind a card. Raises UsageError: it is no longer stored."""

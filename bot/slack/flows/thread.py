@@ -11,6 +11,7 @@ from triagebook.bot.slack.cards.chart_png import UseCourse, chart_png, use_cours
 from triagebook.bot.slack.cards.detail import ELSEWHERE, detail
 from triagebook.bot.slack.cards.limits import card
 from triagebook.bot.slack.outbound.sender import FILE
+from triagebook.runbooks.engine.triage import diagnoses_of
 from triagebook.tools.diagnosis.stored import StoredDiagnosis
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
@@ -21,15 +22,16 @@ CHART_WIDTH = 60  # characters
 
 def below(run: ChatRun, answer: StoredDiagnosis) -> Iterator[Message]:
     """Return the messages, in order."""
-    found = answer.diagnosis
-    for number, told in enumerate(detail(found)):
+    found, *others = diagnoses_of(answer.found)
+    worth = [item for item in others if item.status in {"cause_found", "warning"}]  # the file has the rest
+    for number, told in enumerate(told for item in (found, *worth) for told in detail(item)):
         yield _message(run, str(number), "detail", told.payload())
     name = f"{found.host.name}-{found.id}"
     if course := use_course(found):
         yield _chart(run, course, name)
     bundle = json.dumps(json.loads(answer.text), ensure_ascii=False, indent=1)
     if len(bundle) <= MOST_BUNDLE:
-        yield _message(run, "file", FILE, {"filename": f"{name}.json", "title": f"{found.id}, all of it", "content": bundle})
+        yield _message(run, "file", FILE, {"filename": f"{name}.json", "title": f"{answer.found.id}, all of it", "content": bundle})
 
 
 def _chart(run: ChatRun, course: UseCourse, name: str) -> Message:

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import field
+from difflib import get_close_matches
 
 from triagebook.bot.slack.cards.mrkdwn import words
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -27,8 +28,11 @@ class DiagnosisWish:
     is_help: bool = False
 
 
-def read_command(text: str, runbook: str = "") -> DiagnosisWish:
-    """Read the text after a slash command that means `runbook` (empty: the text may name one). Raises UsageError."""
+def read_command(text: str, runbook: str = "", runbooks: Collection[str] = ()) -> DiagnosisWish:
+    """Read the text after a slash command that means `runbook` (empty: the text may name one of `runbooks`). Raises UsageError.
+
+    Without a runbook, words behind the host are the error text.
+    """
     said = _words(plain(text))
     if said and said[0].lower() == HELP:
         return DiagnosisWish(is_help=True)
@@ -42,7 +46,13 @@ def read_command(text: str, runbook: str = "") -> DiagnosisWish:
         else:
             inputs[key] = value[:MOST_SYMPTOM]
     if len(named) > 1 and not runbook:
-        runbook = named.pop(1)
+        if not runbooks or named[1] in runbooks:
+            runbook = named.pop(1)
+        elif near := len(named) == 2 and get_close_matches(named[1], sorted(runbooks), n=1, cutoff=0.8):
+            raise UsageError(f"no runbook {named[1][:40]!r} (did you mean {near[0]!r}?)", reason="unknown_runbook")
+        else:
+            inputs.setdefault("symptom", " ".join(named[1:])[:MOST_SYMPTOM])
+            named = named[:1]
     if len(named) > 1:
         raise UsageError(f'one host at a time: {named[0]} or {named[1]}? An error text is given as symptom="..."', reason="input")
     return DiagnosisWish(named[0] if named else "", runbook, inputs)

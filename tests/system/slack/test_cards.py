@@ -1,12 +1,17 @@
 """Whatever was found, Slack accepts what it is sent: every case, a hundred made diagnoses, their fixes, the fleet, App Home."""
 
+import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from triagebook.bot.slack.cards import diagnosis, limits, names, refusal, views
 from triagebook.bot.slack.cards import help as helping
+from triagebook.bot.slack.cards.wording import Origin
 from triagebook.runbooks.engine.errors import RefusedError
+from triagebook.runbooks.engine.routes import TextRoute
+from triagebook.runbooks.engine.triage import RunbookDiagnosis, join
 
 from tests.system.slack import judges, surfaces
 from tests.system.slack.samples import CASES, made, recorded
@@ -74,3 +79,17 @@ def test_small_surfaces_are_accepted() -> None:
         views.diagnose(books, "tok", "host01", "fork: retry"),
     ]
     assert [judges.objections(payload) for payload in payloads] == [[]] * len(payloads)
+
+
+def test_what_other_runbooks_found_stands_below_on_the_same_card() -> None:
+    """One look, one card: the first sentence is that of the whole answer, and any runbook's fix can be proposed from it."""
+    first = recorded("unit-tasksmax-now")
+    other = replace(
+        first, id="another", runbook=replace(first.runbook, id="other"), status="warning", headline="The other is near."
+    )
+    told = [RunbookDiagnosis(first, "installed", TextRoute()), RunbookDiagnosis(other, "installed", TextRoute())]
+    triage = join("t", "", told, 5)
+    card = diagnosis.verdict(triage, Origin("U1", "2026-01-02T03:04:05Z"), {})
+    said = json.dumps(card.payload(), ensure_ascii=False)
+    assert "Other runbooks" in said
+    assert "other WARNING: The other is near." in said

@@ -1,6 +1,7 @@
 """What persons write, and what Slack sends, read as what it is."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from triagebook.bot.slack.inbound.command import DiagnosisWish, hosts_in, read_command, read_message
 from triagebook.bot.slack.inbound.delivery import Delivery, load, of_click, of_command, of_event, of_shortcut, of_view
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.routes import TextRoute
+from triagebook.runbooks.engine.triage import RunbookDiagnosis, join
 from triagebook.tools.diagnosis import stored
 
 from tests.system.fixes import samples
@@ -109,6 +112,25 @@ def test_secrets_in_what_was_written_are_not_kept() -> None:
 def test_a_diagnosis_is_read_back_as_it_was_but_for_secrets() -> None:
     diagnosis = samples.diagnosis()
     assert stored.load(stored.dump(diagnosis)) == diagnosis
-    from dataclasses import replace
 
     assert "hunter2" not in stored.dump(replace(diagnosis, headline="it has password=hunter2 in its line"))
+
+
+def test_words_behind_the_host_are_the_error_text_where_they_name_no_runbook() -> None:
+    books = ("enomem", "oom")
+    assert read_command("web-01 oom", "", books) == DiagnosisWish("web-01", "oom")
+    said = read_command("web-01 fork: Cannot allocate memory", "", books)
+    assert said == DiagnosisWish("web-01", "", {"symptom": "fork: Cannot allocate memory"})
+    with pytest.raises(UsageError, match=r"no runbook 'enomen' .did you mean 'enomem'"):
+        read_command("web-01 enomen", "", books)
+
+
+def test_an_answer_of_several_runbooks_is_kept_whole() -> None:
+    first = samples.diagnosis()
+    other = replace(first, id="another", runbook=replace(first.runbook, id="other"), status="healthy", headline="password=hunter2")
+    told = [RunbookDiagnosis(first, "installed", TextRoute()), RunbookDiagnosis(other, "installed", TextRoute())]
+    triage = join("t", "", told, 5)
+    kept = stored.redact_diagnosis(triage)
+    assert (kept.diagnosis, kept.found.id) == (first, "t")
+    assert stored.read_stored(kept.text) == kept
+    assert "hunter2" not in kept.text

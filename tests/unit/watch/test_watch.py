@@ -24,10 +24,12 @@ from triagebook.tools.watch.host_watch import SILENT_SAMPLES, HostWatch, WatchRe
 from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.series import FORGOTTEN_AFTER, LONG, MOST_SERIES, RECENT, Course
 from triagebook.tools.watch.textfile import MOST_USES, Textfile, metrics
+from triagebook.tools.watch.watched import WatchedRunbook
 
 from tests.runbooks import CATALOG
 
 RUNBOOK = CATALOG.load("enomem")
+BOOKS = [WatchedRunbook(RUNBOOK)]
 
 
 def use(name: str = "x.service", used: float = 10, limit: float = 100, refused: int | None = None) -> Use:
@@ -91,7 +93,7 @@ def watched(*sessions: Any, every_s: float = 0.0, looks: int = 0) -> tuple[list[
             raise item
         return item
 
-    watch = HostWatch("web01", RUNBOOK, connect, seen.append, every_s=every_s, now=lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    watch = HostWatch("web01", BOOKS, connect, seen.append, every_s=every_s, now=lambda: datetime(2026, 1, 2, tzinfo=UTC))
     watch._pace = lambda _collection: every_s  # type: ignore[method-assign]
     watch._retry_s = 0.0
     watch.run(looks)
@@ -153,7 +155,7 @@ def test_a_silent_session_is_replaced_where_another_comes() -> None:
 
 def test_a_sample_that_costs_the_host_more_than_its_share_slows_the_watch() -> None:
     session: Any = FakeCollection([sample(1), sample(2), sample(3)])
-    watch = HostWatch("web01", RUNBOOK, lambda: session, lambda _seen: None, every_s=1.0, now=lambda: datetime.now(UTC))
+    watch = HostWatch("web01", BOOKS, lambda: session, lambda _seen: None, every_s=1.0, now=lambda: datetime.now(UTC))
     paces = []
     for _ in range(3):
         paces.append(watch._pace(session))
@@ -165,7 +167,7 @@ def test_a_sample_that_costs_the_host_more_than_its_share_slows_the_watch() -> N
 
 def test_an_ask_is_answered_between_samples_and_a_malformed_one_refused() -> None:
     session: Any = FakeCollection([sample(1), sample(2), sample(3)])
-    watch = HostWatch("web01", RUNBOOK, lambda: session, lambda _seen: None, every_s=9.0, now=lambda: datetime.now(UTC))
+    watch = HostWatch("web01", BOOKS, lambda: session, lambda _seen: None, every_s=9.0, now=lambda: datetime.now(UTC))
     watch.collection = session
     session.session = type("S", (), {"route": type("P", (), {"host_key": "SHA256:x"})})
     good = watch._answer({"ask": "sample", "n": 1, "tag": "abcdefabcdef", "program": "", "suspects": [1, -5, "x"]})
