@@ -13,6 +13,7 @@ from triagebook.runbooks.engine.rule_check import NameScope, check_rule, element
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey
 from triagebook.runbooks.probes import catalog as probes
+from triagebook.runbooks.probes.declared import base_of
 
 INPUT_TYPES: Mapping[str, Any] = {"systemd_unit": str, "user": str, "pid": int, "text": str}
 SYMPTOM_FACTS: Mapping[str, Any] = {"symptom_class": str, "symptom_bytes": int, "symptom_path": str, "about_unit": str}
@@ -31,7 +32,7 @@ def scope_of(runbook: model.Runbook, facts_types: Mapping[str, Any]) -> NameScop
 def check_runbook(runbook: model.Runbook, document: Document, facts_types: Mapping[str, Any]) -> None:
     """Raise RunbookError at the first thing that is wrong."""
     for name, kind in runbook.probes.items():
-        if kind not in facts_types:
+        if base_of(kind) not in facts_types:
             raise document.error(
                 ("probes", name, "kind"), f"unknown kind {kind!r}{did_you_mean(kind, facts_types) or probes.ALL_KINDS}"
             )

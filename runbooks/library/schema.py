@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.library.declarations import kind_of
 from triagebook.runbooks.library.document import Document, PathKey
 from triagebook.runbooks.library.yaml_form import AdviceDoc, CheckDoc, RemediationDoc, RunbookDoc, SymptomDoc, UnexplainedDoc
 
@@ -20,7 +21,7 @@ def parse_runbook(document: Document) -> model.Runbook:
         doc = RunbookDoc.model_validate(document.data)
     except ValidationError as error:
         raise _explain(document, error) from None
-    return _convert(doc, document.file)
+    return _convert(doc, document)
 
 
 def json_schema() -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _unexplained(doc: UnexplainedDoc | None) -> model.Unexplained | None:
     return None if doc is None else model.Unexplained(doc.says, _advice(doc.next), dict(doc.lookups), dict(doc.lookups_unnamed))
 
 
-def _convert(doc: RunbookDoc, source: str) -> model.Runbook:
+def _convert(doc: RunbookDoc, document: Document) -> model.Runbook:
     return model.Runbook(
         id=doc.id,
         version=doc.version,
@@ -125,7 +126,7 @@ def _convert(doc: RunbookDoc, source: str) -> model.Runbook:
         status=doc.status,
         symptoms=tuple(_symptom(symptom) for symptom in doc.symptoms),
         inputs={name: model.Input(item.type, item.optional) for name, item in doc.inputs.items()},
-        probes={name: probe.kind for name, probe in doc.probes.items()},
+        probes={name: kind_of(document, name, probe) for name, probe in doc.probes.items()},
         checks=tuple(_check(check) for check in doc.checks),
         remediations={item.id: _remediation(item) for item in doc.remediations},
         headlines=model.Headlines(**doc.headlines.model_dump()),
@@ -134,5 +135,5 @@ def _convert(doc: RunbookDoc, source: str) -> model.Runbook:
         references=tuple(doc.references),
         unexplained=_unexplained(doc.unexplained),
         asks={name: probe.when for name, probe in doc.probes.items() if probe.when},
-        source=source,
+        source=document.file,
     )

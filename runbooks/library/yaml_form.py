@@ -32,11 +32,42 @@ class InputDoc(_Strict):
     optional: bool = True
 
 
+class KeyDoc(_Strict):
+    """A setting below /proc/sys, such as `fs.aio-max-nr`. `column`: which figure of its line."""
+
+    key: Annotated[str, Field(max_length=120)]
+    unit: Annotated[str, Field(max_length=20)] = ""
+    column: Annotated[int, Field(ge=1, le=16)] = 1
+    type: Literal["int", "text"] = "int"
+
+
+class ColumnDoc(_Strict):
+    """A column of a table below /proc, by its position from 1."""
+
+    column: Annotated[int, Field(ge=1, le=64)]
+    unit: Annotated[str, Field(max_length=20)] = ""
+    type: Literal["int", "text"] = "int"
+
+
 class ProbeDoc(_Strict):
-    """A name in expressions for the facts of a kind. `when`: of a kind that is costly to read, when a second sample reads it."""
+    """A name in expressions for the facts of a kind. `when`: of a kind that is costly to read, when a second sample reads it.
+
+    `keys` is of the kind `sysctl`; `file` to `rows` of `proc_table`; `row`, `use` and `near_percent` of `rlimits`.
+    """
 
     kind: Id
     when: Annotated[str, Field(max_length=500)] = ""
+    keys: dict[Id, KeyDoc] = {}
+    file: Annotated[str, Field(max_length=120)] = ""
+    skip_lines: Annotated[int, Field(ge=0, le=20)] = 0
+    separators: Annotated[str, Field(max_length=4)] = ""
+    columns: dict[Id, ColumnDoc] = {}
+    identity: str = ""
+    largest: str = ""
+    rows: int = 20
+    row: str = ""
+    use: str = ""
+    near_percent: int = 90
 
 
 class StateDoc(_Strict):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import triagebook.runbooks.probes as package
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.probes.declared import Parameters, base_of, parameters_of
 from triagebook.runbooks.probes.records import Sample
 
 ALL_KINDS = "; all kinds: triagebook runbook kinds"  # said where no kind has a name near the one that was written
@@ -54,10 +55,22 @@ def is_collected(kind: str) -> bool:
 
 def load(kind: str) -> Any:
     """Return the module of a kind: a `ProbeKind` when it is collected, else a `RunKind`. Raises RunbookError: no such kind."""
+    if is_declared(kind):
+        return _load_declared(tuple(package.__path__), kind)
     module = _import(kind) if kind in _modules() else None
     if not hasattr(module, "FACTS"):
         raise RunbookError(f"unknown kind of probe {kind!r}{did_you_mean(kind, kinds()) or ALL_KINDS}")
     return module
+
+
+def is_declared(kind: str) -> bool:
+    """Say whether this is a generic kind with the parameters that a runbook gives it: `KIND {...}`."""
+    return " " in kind
+
+
+def takes_declaration(kind: str) -> bool:
+    """Say whether a kind reads nothing but what a runbook declares. Raises RunbookError: there is no such kind."""
+    return hasattr(load(kind), "bind")
 
 
 def kinds_to_collect(kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,12 +80,22 @@ def kinds_to_collect(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 def are_loaded(kinds: Sequence[str]) -> bool:
     """Say whether their modules are imported already."""
-    return all(f"{package.__name__}.{kind}" in sys.modules for kind in kinds)
+    return all(f"{package.__name__}.{base_of(kind)}" in sys.modules for kind in kinds)
 
 
 def facts_types() -> Mapping[str, type[Any]]:
-    """Return the outermost fact dataclass of each kind."""
-    return {kind: load(kind).FACTS for kind in kinds()}
+    """Return the outermost fact dataclass of each kind, and of a declared one by its whole name."""
+    return _FactsTypes({kind: load(kind).FACTS for kind in kinds()})
+
+
+class _FactsTypes(dict[str, type[Any]]):
+    """Makes the fact dataclass of a declared kind when it is asked for."""
+
+    def __getitem__(self, kind: str) -> type[Any]:
+        if not is_declared(kind):
+            return super().__getitem__(kind)
+        found: type[Any] = load(kind).FACTS
+        return found
 
 
 def stamp() -> bytes:
@@ -87,6 +110,23 @@ def _stamp_of(folders: tuple[str, ...]) -> bytes:
         for path in (path for folder in folders if (path := Path(folder) / f"{name}.py").is_file()):
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.digest()
+
+
+def awk_parts(kinds: Sequence[str]) -> dict[str, str]:
+    """Return the awk of these kinds, by their names without parameters: a generic kind is one part for all declarations.
+
+    Raises RunbookError: an unknown kind.
+    """
+    declared: dict[str, list[Parameters]] = {}
+    for kind in kinds:
+        known = declared.setdefault(base_of(kind), [])
+        if is_declared(kind) and (parameters := parameters_of(kind)) is not None:
+            known.append(parameters)
+    parts = {kind: awk_of(kind) for kind in declared}
+    for kind, text in parts.items():
+        if "_list()" in text or "_keys()" in text:  # spares other kinds the import of their module
+            parts[kind] = text + load(kind).awk(declared[kind])
+    return parts
 
 
 def awk_of(kind: str) -> str:
@@ -116,13 +156,20 @@ def _import_from(folders: tuple[str, ...], name: str) -> ModuleType:
     return importlib.import_module(f"{package.__name__}.{name}")
 
 
+@lru_cache(maxsize=64)
+def _load_declared(folders: tuple[str, ...], kind: str) -> Any:
+    """Return a generic kind bound to its parameters; its fact dataclass is made once. With other folders it may be another."""
+    parameters = parameters_of(kind)
+    return _import_from(folders, base_of(kind)).bind(parameters)
+
+
 def _awk_path(kind: str) -> Path | None:
-    return _awk_path_in(tuple(package.__path__), kind)
+    return _awk_path_in(tuple(package.__path__), base_of(kind))
 
 
 @lru_cache(maxsize=32)
 def _kinds_to_collect_in(folders: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(kind for kind in dict.fromkeys(kinds) if _awk_path_in(folders, kind))
+    return tuple(kind for kind in dict.fromkeys(kinds) if _awk_path_in(folders, base_of(kind)))
 
 
 @lru_cache(maxsize=256)

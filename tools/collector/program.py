@@ -49,7 +49,7 @@ def build(
     """
     folder = Path(__file__).parent
     shared = "".join((folder / name).read_text(encoding="ascii") for name in _SHARED)
-    parts = {kind: catalog.awk_of(kind) for kind in kinds}
+    parts = catalog.awk_parts(kinds)
     if takes_readings:
         parts["readings"] = (folder / "readings.awk").read_text(encoding="ascii")
     joined = _join(shared, parts, root, bounds or HostBounds())

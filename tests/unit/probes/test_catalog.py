@@ -55,8 +55,11 @@ def test_the_kinds_of_this_version() -> None:
         "memory_events",
         "pid_namespaces",
         "pids_cgroups",
+        "proc_table",
         "process_groups",
         "queued_signals",
+        "rlimits",
+        "sysctl",
         "tasks_by_uid",
     ]
     assert [kind for kind in catalog.kinds() if kind not in collected] == [
