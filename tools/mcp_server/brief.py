@@ -125,6 +125,19 @@ def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
     yield f"Everything: {answer.resource}"
 
 
+def _bounds_text(parameter: ParameterAnswer) -> str:
+    if parameter.least == parameter.most:
+        return f"{parameter.name} {parameter.default} (no other value)"
+    return f"{parameter.name} {parameter.least} to {parameter.most} (default {parameter.default})"
+
+
+def _check_text(check: CheckResult) -> str:
+    """Return the outcome of a check with the figures it was judged by."""
+    says = check.says.removeprefix(f"{check.outcome}: ")
+    said = f": {says}" if says != check.outcome else ""
+    return f"{check.id} {check.outcome}{said}{''.join(f'; {_fact(figure)}' for figure in check.figures)}"
+
+
 def _other(diagnosis: Diagnosis) -> OtherRunbookAnswer:
     verdict = diagnosis.verdict
     name = f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
