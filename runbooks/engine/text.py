@@ -2,15 +2,21 @@
 
 import unicodedata
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+
+def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the choice that is most like a word, where one is as like it as `cutoff` (0 to 1) asks."""
+    from difflib import get_close_matches  # noqa: PLC0415 - 3.4 M instructions of every start: for a mistake only
+
+    return next(iter(get_close_matches(word, sorted(set(choices)), n=1, cutoff=cutoff)), None)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ` (did you mean 'room'?)`, or the choices when none is near and they are few, or nothing."""
     known = sorted(set(choices))
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
+    close = nearest(word, known)
+    if close is not None:
+        return f" (did you mean {close!r}?)"
     return f" (one of: {', '.join(known)})" if 0 < len(known) <= 12 else ""
 
 

@@ -5,11 +5,10 @@ start none it is said that the name was not seen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 
 from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.engine.judge import Facts
-from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.text import nearest, safe_text
 from triagebook.runbooks.probes import catalog as probes
 from triagebook.tools.collector.collect import HostReader
 
@@ -32,10 +31,10 @@ def absent_names(reader: HostReader | None, facts: Facts, inputs: Mapping[str, o
         exists = _exists(reader, name, wanted) if reader is not None else None
         if exists:
             continue
-        near = get_close_matches(wanted, sorted(seen), n=1, cutoff=NEAR) if name != "pid" else []
+        near = nearest(wanted, seen, NEAR) if name != "pid" else None
         if name == "unit" and "." not in wanted and reader is not None and _exists(reader, name, f"{wanted}.service"):
-            near = [f"{wanted}.service"]
-        hint = f" (did you mean {near[0]}?)" if near else ""
+            near = f"{wanted}.service"
+        hint = f" (did you mean {near}?)" if near else ""
         shown = safe_text(wanted, 200)
         if exists is False:
             said.append(f"There is no {word} {shown} on {host}{hint}.")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
-from difflib import get_close_matches
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -11,7 +10,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.judge import Facts
-from triagebook.runbooks.engine.text import did_you_mean, safe_text
+from triagebook.runbooks.engine.text import did_you_mean, nearest, safe_text
 from triagebook.runbooks.engine.triage import Found, Triage
 from triagebook.tools.collector import collect
 from triagebook.tools.collector.readings import HostReading
@@ -91,6 +90,6 @@ def checks_to_accept(runbook: model.Runbook, question: Question, configured: Seq
     for name in (*configured, *question.target.accept):
         if name in known:
             accepted[name] = None
-        elif near := get_close_matches(name, known, n=1, cutoff=0.8):
-            raise UsageError(f"accept_unknown: {runbook.name} has no check {name!r} (did you mean {near[0]!r}?)", reason="check")
+        elif near := nearest(name, known, 0.8):
+            raise UsageError(f"accept_unknown: {runbook.name} has no check {name!r} (did you mean {near!r}?)", reason="check")
     return tuple(accepted)
