@@ -31,6 +31,7 @@ EXIT_STATUS: Mapping[str, int] = {
     "not_asked": 4,
 }
 WORST_FIRST = (4, 3, 1, 6, 0)
+INTERRUPTED = 130  # as shells report a command that SIGINT ended
 
 
 def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
@@ -51,10 +52,12 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
         raise UsageError("--save works with one host only")
     if len(questions) == 1 and not options.retry_file:
         return _one(service, questions[0], options, out, err)
-    from triagebook.bot.cli.diagnose_many import INTERRUPTED, FleetOutput, ask_many  # noqa: PLC0415 - for many hosts only
+    from triagebook.bot.cli.diagnose_many import FleetOutput, ask_many  # noqa: PLC0415 - for many hosts only
 
-    statuses = ask_many(service, questions, options, FleetOutput(out, err))
-    return INTERRUPTED if statuses == ["interrupted"] else exit_status(statuses)
+    try:
+        return exit_status(ask_many(service, questions, options, FleetOutput(out, err)))
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _targets(settings: Settings, options: DiagnoseOptions) -> tuple[TargetName, ...]:

@@ -24,7 +24,6 @@ from triagebook.tools.inventory.target import TargetName
 
 NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host named gets a line
 OPENSSH_AT_ONCE = 50  # each host costs a process
-INTERRUPTED = 130
 SPARE_S = 5.0  # beyond --timeout: time to read and judge what has come
 
 
@@ -73,24 +72,25 @@ class FleetOutput:
 
 
 def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseOptions, to: FleetOutput) -> list[str]:
-    """Print the answers as they arrive, then the table; return each host's status. Ctrl-C prints the table of those that answered.
+    """Print the answers as they arrive, then the table; return each host's status. Of each host only its row stays in memory.
 
-    Of each host only its row stays in memory.
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed; the table of those that had answered is printed before.
     """
     runbook = questions[0].runbook
     service.runbooks_for(questions[0])  # refuses what no host could be asked
     gc.freeze()  # objects made before the first host live on: the garbage collector need not visit them again
     rows: list[HostRow] = []
-    is_interrupted = False
     try:
         for outcome in _ask(service, runbook, questions, options):
             rows.append(_row(outcome))
             _show(outcome, rows, len(questions), to, as_json=options.as_json)
             del outcome  # frees all facts of the host
     except KeyboardInterrupt:
-        is_interrupted = True
+        _finish(rows, len(questions), options, to)
+        raise
     _finish(rows, len(questions), options, to)
-    return [row.status for row in rows] if not is_interrupted else ["interrupted"]
+    return [row.status for row in rows]
 
 
 def _ask(service: Service, runbook: str, questions: Sequence[Question], options: DiagnoseOptions) -> Iterator[Outcome]:
