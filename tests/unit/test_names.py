@@ -1,6 +1,7 @@
 """What names in the product may look like, and how large a module and a function may be."""
 
 import ast
+import asyncio
 import builtins
 import collections
 import dataclasses
@@ -49,6 +50,9 @@ ADJECTIVES = words("""
     unused
 """)
 
+# asyncio calls what overrides these by their names.
+CALLBACKS = frozenset(name for name in dir(asyncio.Protocol) if not name.startswith("_"))
+
 
 def is_participle(word: str) -> bool:
     if word in NOUNS:
@@ -58,6 +62,8 @@ def is_participle(word: str) -> bool:
 
 def is_verb_or_noun(name: str) -> bool:
     """Whether a function's name is an imperative, a statement or a noun, and not what was done or is being done."""
+    if name in CALLBACKS:
+        return True
     words = name.strip("_").split("_")
     first, last = words[0], words[-1]
     if len(words) > 1 and first in STATEMENTS:

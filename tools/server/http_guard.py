@@ -5,13 +5,13 @@ the oldest of the address that has most is closed for the newcomer, so that a ne
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import h11
 from triagebook.tools.log import log_event
+from triagebook.tools.server.log_interval import LogInterval
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_S = 5.0  # from the connection, or the first byte of a further request, to the end of its header
@@ -30,7 +30,7 @@ class Gate:
     def __init__(self, most: int = MOST_UNFINISHED, most_of_address: int = MOST_OF_ADDRESS) -> None:
         self._most, self._most_of_address = most, most_of_address
         self._waiting: dict[GuardedProtocol, str] = {}
-        self._told_at = 0.0
+        self._eviction_interval = LogInterval()
 
     def add(self, connection: "GuardedProtocol") -> None:
         """Add a connection, and close another one where there are too many."""
@@ -51,9 +51,7 @@ class Gate:
         mine = [connection for connection, other in self._waiting.items() if other == address]
         first = next((connection for connection in mine if not connection.has_asked), mine[0])
         self.remove(first)
-        now = time.monotonic()
-        if now - self._told_at >= 1:  # at most once a second
-            self._told_at = now
+        if self._eviction_interval.is_over():
             log_event("http.evicted", address=address)
         first.transport.abort()
 
@@ -66,13 +64,13 @@ class GuardedProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
     _is_body = False
 
-    def _begin(self, transport: asyncio.Transport) -> None:
-        """Begin to wait for a request."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
         super().connection_made(transport)
         self._judge()
         self.gate.add(self)
 
-    def _take(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
         """Read, and see whether the request is whole now."""
         super().data_received(data)
         self._judge()
@@ -83,13 +81,11 @@ class GuardedProtocol(H11Protocol):
         if not self.transport.is_closing() and self.conn.their_state is h11.IDLE:
             self.gate.add(self)
 
-    def _end(self, exc: Exception | None) -> None:
-        """Forget it."""
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and its deadline."""
         self._set_deadline(0)
         self.gate.remove(self)
         super().connection_lost(exc)
-
-    connection_made, data_received, connection_lost = _begin, _take, _end  # asyncio's own names
 
     def _judge(self) -> None:
         is_body = self.conn.their_state is h11.SEND_BODY

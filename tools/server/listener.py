@@ -12,6 +12,7 @@ from pathlib import Path
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.tools import unix_socket
 from triagebook.tools.log import log_event
+from triagebook.tools.server.log_interval import LogInterval
 from triagebook.tools.server.protocol import MAX_REQUEST, Members, answer_line, parse_request
 from triagebook.tools.unix_socket import LineReader
 
@@ -35,7 +36,7 @@ class Listener:
         self, path: Path, mode: int, answer: Answer, group: int = -1, *, is_person: Callable[[int], bool] = lambda _uid: False
     ) -> None:
         self._path, self._answer, self._is_person = path, answer, is_person
-        self._told_busy_at = 0.0
+        self._busy_interval = LogInterval()
         self._socket = _bind(path, mode, group)
         self._inode = os.lstat(path).st_ino
         self._lock, self._users = threading.Lock(), Counter[int]()
@@ -77,19 +78,13 @@ class Listener:
             if not is_full:
                 self._users[budget] += 1
         if is_full:
-            self._tell_busy(uid)
+            if self._busy_interval.is_over():
+                log_event("server.busy", uid=uid)
             connection.settimeout(0.1)
             with connection, suppress(OSError):
                 connection.sendall(answer_line(BUSY))
             return
         threading.Thread(target=self._serve, args=(connection, uid, budget), daemon=True).start()
-
-    def _tell_busy(self, uid: int) -> None:
-        """Log that somebody was refused, at most once a second: who floods the socket shall not flood the log."""
-        now = time.monotonic()
-        if now - self._told_busy_at >= 1:
-            self._told_busy_at = now
-            log_event("server.busy", uid=uid)
 
     def _serve(self, connection: socket.socket, uid: int, budget: int) -> None:
         try:
