@@ -23,6 +23,7 @@ from triagebook.tools.server.listener import Listener
 from triagebook.tools.server.protocol import Members
 from triagebook.tools.server.web import listen
 
+from tests.asgi import answer_lifespan
 from tests.hang import no_hang
 
 FLOOD = 600
@@ -33,11 +34,8 @@ GUARD_S = 60.0  # against a hang
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     """Answer with the body, as soon as all of it is there."""
     if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+        await answer_lifespan(receive, send)
+        return
     body, more = b"", True
     while more:
         message = await receive()

@@ -2,18 +2,19 @@
 
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from triagebook.tools.server.web import listen
 
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.asgi import answer_lifespan
+
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+        await answer_lifespan(receive, send)
+        return
     await receive()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
