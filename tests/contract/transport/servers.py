@@ -96,13 +96,16 @@ class Relay:
     def __init__(self, port: int, *, inject: bytes = b"", is_first: bool = False) -> None:
         self._port, self._inject, self._is_first = port, inject, is_first
         self.sent: list[bytes] = []
+        self.is_over = threading.Event()  # the last connection has ended, all of it is in `sent`
 
     def __call__(self, client: socket.socket) -> None:
+        self.is_over.clear()
         with socket.create_connection((LOOPBACK, self._port)) as server:
             back = threading.Thread(target=self._answer, args=(server, client), daemon=True)
             back.start()
             self.pump(client, server, self.sent.append)
             back.join(GUARD_S)
+        self.is_over.set()
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         if self._inject:

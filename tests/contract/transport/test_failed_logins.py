@@ -1,9 +1,9 @@
 """Each class of a failed login, over each way that logs in: what the host did is what the evidence says."""
 
 import re
+import select
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import Login, LoginFailed, Timeouts, Transport
 
 from tests.contract.transport import servers
-from tests.hang import no_hang
+from tests.hang import GUARD_S, no_hang
 from tests.sshd import Ground, free_port, make_key
 
 KINDS = ("ssh:stock", "ssh:one-flight", "openssh")
@@ -109,7 +109,7 @@ def test_a_host_that_takes_no_connection_is_given_up(kind: str, place: Ground, t
         for one in held:
             one.setblocking(False)
             one.connect_ex((servers.LOOPBACK, port))
-        time.sleep(0.1)
+        assert select.select([], held, [], GUARD_S)[1]  # the one connection that it takes is made
         login = failed(kind, servers.write_config(place, port, tmp_path), connect_s=0.7)
         for one in held:
             one.close()

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import LoginFailed, Transport
 
 from tests.contract.transport import servers
+from tests.hang import GUARD_S
 from tests.sshd import Ground, Server, make_key, public
 
 KINDS = ("ssh:stock", "ssh:one-flight", "openssh")
@@ -198,14 +198,15 @@ def test_nothing_of_the_third_flight_leaves_before_the_host_key_is_verified(kind
             process = transport(kind, right).launch("box", ["true"])
             process.finish(5)
             process.session.close()
-            time.sleep(0.1)
+            assert relay.is_over.wait(GUARD_S)
             whole = b"".join(relay.sent)
             assert len(packets(whole)) > 2  # KEXINIT, ECDH_INIT, NEWKEYS and what is encrypted
             relay.sent.clear()
+            relay.is_over.clear()
             wrong = servers.write_config(place, port, tmp_path, host_key=make_key(tmp_path / "other"))
             with pytest.raises(LoginFailed) as caught:
                 transport(kind, wrong).launch("box", ["true"])
-            time.sleep(0.1)
+            assert relay.is_over.wait(GUARD_S)
     assert caught.value.login.outcome == "host_key"
     kinds = [payload[0] for payload in packets(b"".join(relay.sent))]
     assert kinds == [20, 30]  # KEXINIT and the first key exchange message: no NEWKEYS (21), nothing after it

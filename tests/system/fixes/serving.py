@@ -33,12 +33,12 @@ class Server:
         """Ask it to end, by its pid."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self._ended()
+        return self.wait()
 
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
-        self._ended()
+        self.wait()
 
     def await_step(self) -> str:
         """The next step it stands at."""
@@ -50,7 +50,8 @@ class Server:
             line += received
         return line.decode().strip()
 
-    def _ended(self) -> int:
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
         status = self.process.wait(GUARD_S)
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -3,9 +3,11 @@
 Never a half-written file, never a second run, always an honest journal.
 """
 
+import fcntl
+import os
+import select
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,10 +72,12 @@ class KillableHost(ScratchHost):
         self.write("pid", "")
         self.path("traps").rename(self.path("armed"))
         argv = (*self.shell, str(self.helper))
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True) as process:
+        last_end, held = pipe_to_inherit()  # what the helper starts has it too, so that it ends with the last of them
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, pass_fds=[held]) as process:
+            os.close(held)
             self.write("pid", f"{process.pid}\n")
             stdout, _ = process.communicate(data, timeout=GUARD_S)
-        wait_for_session(process.pid)
+        await_end_of_file(last_end)
         self.path("armed").rename(self.path("traps"))
         if self.path("stopped").is_dir():
             self.path("stopped").rmdir()
@@ -96,24 +100,20 @@ class KillableHost(ScratchHost):
         return {name: value for name, value in self.snapshot().items() if name.split("/")[0] != "traps"}
 
 
-def wait_for_session(session: int) -> None:
-    """Until no process of it runs: what a killed helper had started ends a moment later, with the lock."""
-    deadline = time.monotonic() + GUARD_S
-    while is_running(session):
-        assert time.monotonic() < deadline, f"session {session} did not end"
-        time.sleep(0.01)
+def pipe_to_inherit() -> tuple[int, int]:
+    """A pipe whose writing end has a number that no shell script uses."""
+    reading, low = os.pipe()
+    writing = fcntl.fcntl(low, fcntl.F_DUPFD, 64)
+    os.close(low)
+    return reading, writing
 
 
-def is_running(session: int) -> bool:
-    """Whether the session has a process that is not a zombie: who adopts those reaps them when he likes."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, session_id = path.read_text().rpartition(") ")[2].split()[:4]
-        except OSError:
-            continue
-        if int(session_id) == session and state != "Z":
-            return True
-    return False
+def await_end_of_file(pipe: int) -> None:
+    """Until no process holds the other end: what a killed helper had started ends a moment later, with the lock."""
+    ready, _, _ = select.select([pipe], [], [], GUARD_S)
+    assert ready, "a process that the helper had started did not end"
+    assert os.read(pipe, 1) == b""
+    os.close(pipe)
 
 
 @pytest.fixture

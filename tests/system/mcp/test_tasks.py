@@ -56,6 +56,14 @@ def over_wire(world: McpWorld, steps: Any, **options: Any) -> Any:
     return anyio.run(main)
 
 
+async def until_completed(wire: "Wire", identifier: str) -> Any:
+    """Ask for a task until it is completed: the protocol tells nobody."""
+    with anyio.fail_after(GUARD_S):
+        while (task := (await wire.ask("tasks/get", taskId=identifier))["result"])["status"] != "completed":
+            await anyio.sleep(0.02)
+    return task
+
+
 def test_applying_before_a_person_decided_waits_and_an_answer_here_decides_nothing(world: McpWorld) -> None:
     fix = proposed(world)
 
@@ -70,11 +78,7 @@ def test_applying_before_a_person_decided_waits_and_an_answer_here_decides_nothi
         await wire.ask("tasks/update", taskId=identifier, inputResponses=answers)
         seen.append((await wire.ask("tasks/get", taskId=identifier))["result"])
         world.trust.approve(fix, "bob")
-        for _ in range(int(GUARD_S / 0.02)):
-            seen.append((await wire.ask("tasks/get", taskId=identifier))["result"])
-            if seen[-1]["status"] == "completed":
-                break
-            await anyio.sleep(0.02)
+        seen.append(await until_completed(wire, identifier))
         return seen
 
     seen = over_wire(world, steps)
@@ -90,9 +94,7 @@ def test_a_denied_fix_ends_its_task_with_the_reason(world: McpWorld) -> None:
     async def steps(wire: Wire) -> Any:
         identifier = (await wire.ask("tools/call", name="apply_fix", arguments={"fix_id": fix}))["result"]["taskId"]
         world.trust.service.deny(worlds_actor("bob"), fix, world.trust.digest(fix), why="no")
-        await wire.ask("tasks/get", taskId=identifier)
-        await anyio.sleep(0.3)
-        return (await wire.ask("tasks/get", taskId=identifier))["result"]
+        return await until_completed(wire, identifier)
 
     ended = over_wire(world, steps)
     assert ended["status"] == "completed"
@@ -131,12 +133,7 @@ def test_a_long_diagnosis_becomes_a_task_of_its_caller_alone(tmp_path: Any) -> N
         world.now[0] = caller("ann")
         mismatch = await wire.ask("tasks/get", named="another", taskId=identifier)
         release.set()
-        for _ in range(int(GUARD_S / 0.02)):
-            done = (await wire.ask("tasks/get", taskId=identifier))["result"]
-            if done["status"] == "completed":
-                break
-            await anyio.sleep(0.02)
-        return working, foreign, mismatch, done
+        return working, foreign, mismatch, await until_completed(wire, identifier)
 
     working, foreign, mismatch, done = over_wire(world, steps)
     assert (working["status"], working["ttlMs"] > 0) == ("working", True)

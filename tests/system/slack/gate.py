@@ -17,6 +17,8 @@ from tests.hang import GUARD_S
 
 from .workspace import Workspace
 
+CALLED = threading.Condition()  # the product called Slack: who waits for what Slack shows looks again
+
 
 @dataclass(frozen=True)
 class Call:
@@ -155,7 +157,9 @@ class Gate:
         return socket
 
     def _kept(self, method: str, values: dict[str, str], answer: dict[str, Any], status: int = 200) -> web.Response:
-        self.calls.append(Call(method, values, answer, status))
+        with CALLED:
+            self.calls.append(Call(method, values, answer, status))
+            CALLED.notify_all()
         headers = {"x-oauth-scopes": self.scopes} if self.scopes else {}
         return web.json_response(answer, status=status, headers=headers)
 

@@ -1,5 +1,6 @@
 """The TCP stream: what a connection that was reset early looks like, and deadlines."""
 
+import select
 import socket
 import struct
 import time
@@ -8,7 +9,7 @@ import pytest
 from triagebook.tools.ssh.failures import Cut, TimedOut, Unresolved
 from triagebook.tools.ssh.stream import Dialing, SocketStream
 
-from tests.hang import no_hang
+from tests.hang import GUARD_S, no_hang
 
 
 def soon(seconds: float = 0.2) -> float:
@@ -21,7 +22,7 @@ def test_a_connection_that_was_reset_before_it_was_looked_at_is_cut_not_refused(
         connection, _address = listener.accept()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
-        time.sleep(0.05)
+        assert select.select([dialing._attempt], [], [], GUARD_S)[0]  # the reset has come
         stream = dialing.finish(soon())
         with pytest.raises(Cut):
             stream.receive(soon())
