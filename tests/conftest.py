@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,20 @@ import pytest
 from triagebook.tools.log import ROOT
 
 from tests import databases, postgres, sshd
+
+BEGAN = pytest.StashKey[float]()
+SHOWN_FROM_S, DEAREST = 60.0, 12
+REPEATED = {"database_url", "current_database_url", "awk"}  # fixtures that give a test each kind in turn
+
+
+def pytest_configure() -> None:
+    """Begin with an empty cache folder of this process's own, which the programs that it starts share (see tests/runbooks.py)."""
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="triagebook-cache-")
+
+
+def pytest_unconfigure() -> None:
+    """Remove the cache folder."""
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,7 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nothing is skipped silently: how many tests for which reason."""
+    """Nothing is skipped silently: how many tests for which reason. Nor is anything dear: the CPU of all, and the dearest."""
+    endings = [report for report in terminalreporter.getreports("") if report.when == "teardown"]
+    costs = sorted(((dict(report.user_properties).get("cpu_s", 0.0), report.nodeid) for report in endings), reverse=True)
+    if (total := sum(cost for cost, _test in costs)) >= SHOWN_FROM_S:
+        terminalreporter.section(f"CPU: {total:.0f} s of {len(costs)} tests, the dearest")
+        for cost, test in costs[:DEAREST]:
+            terminalreporter.line(f"{cost:5.1f} s {test}")
     reports = terminalreporter.getreports("skipped")
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports if isinstance(report.longrepr, tuple))
     if reasons:

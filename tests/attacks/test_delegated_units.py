@@ -8,17 +8,16 @@ from triagebook.bot.slack.cards import approval
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
 from triagebook.runbooks.engine.facts import Collection
 from triagebook.runbooks.library.cases import read_case
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes import address_spaces, memory_cgroups, pids_cgroups, tasks_by_uid
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.runbooks.probes.cgroup_path import is_login_session, limit_owner_of, owner_of, system_unit_of
 from triagebook.runbooks.probes.records import Record, Sample
 
+from tests.runbooks import CATALOG
 from tests.system.fixes import samples
 from tests.unit.cli.test_fix_commands import shown
 
 NAMES = {1000: "mallory"}
-CATALOG = catalog()
 RUNBOOK = CATALOG.load("enomem@1.0.0")
 LOGIN = "/user.slice/user-1000.slice"
 INSIDE = [

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from triagebook.bot.cli.diagnose import EXIT_STATUS
-from triagebook.runbooks.library.catalog import catalog
 
 from tests.lab.field import HEADER, NO_TRACE, RECIPES, judge
 from tests.lab.field_recipes import Recipe
 from tests.lab.releases import RELEASES
+from tests.runbooks import CATALOG
 
 ROWS = [line.split("\t") for line in Path(__file__).with_name("askings.tsv").read_text().splitlines()]
 REFUSED = Recipe("a limit", "", "fork: Resource temporarily unavailable", cause="pids_cgroup")
@@ -45,7 +45,7 @@ def test_an_answer_is_judged_by_what_is_true_in_the_guest(
 
 
 def test_a_recipe_names_a_cause_of_the_runbook_or_a_phrase() -> None:
-    checks = {name: {check.id for check in catalog().load(name).checks} for name in {one.runbook for one in RECIPES.values()}}
+    checks = {name: {check.id for check in CATALOG.load(name).checks} for name in {one.runbook for one in RECIPES.values()}}
     assert [name for name, one in RECIPES.items() if not checks[one.runbook].issuperset(one.cause.split()) and not one.names] == []
 
 

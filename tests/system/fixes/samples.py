@@ -1,4 +1,4 @@
-"""A recorded-looking diagnosis and what is made of it, for the tests of trust. Two runbooks' worth of nothing real."""
+"""A recorded-looking diagnosis and what is made of it, for the tests of fixes. Two runbooks' worth of nothing real."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

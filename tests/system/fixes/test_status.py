@@ -21,7 +21,7 @@ import pytest
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, UsageError
 from triagebook.tools.server.client import ask
 
-from tests.command import Triagebook
+from tests.command import Triagebook, environment
 from tests.hang import GUARD_S
 from tests.system.fixes import policies
 
@@ -83,9 +83,8 @@ def serve(folder: Path, *options: str) -> Iterator[Serving]:
     (folder / "policy.yaml").chmod(0o644)
     words = ("--data", folder / "data", "--socket", folder / "socket", "--policy", folder / "policy.yaml")
     with open(folder / "log", "wb") as log:
-        environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         argv = (*COMMAND, *words, "--status", "127.0.0.1:0", *options)
-        made = Serving(subprocess.Popen(argv, stderr=log, env=environment), folder)
+        made = Serving(subprocess.Popen(argv, stderr=log, env=environment(folder)), folder)
     try:
         until(lambda: any("server.ready" in line for line in made.log()) or made.process.poll() is not None)
         (said,) = [line for line in made.log() if "server.listening" in line]

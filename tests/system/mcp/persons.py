@@ -7,6 +7,7 @@ import pwd
 import sys
 from pathlib import Path
 
+from tests.command import environment
 from tests.hang import GUARD_S
 from tests.system.fixes.serving import Server, Starter
 
@@ -41,7 +42,7 @@ def home(directory: Path) -> dict[str, str]:
     config = directory / "home" / ".config" / "triagebook"
     config.mkdir(parents=True, exist_ok=True)
     (config / "inventory.yaml").write_text(INVENTORY)
-    return {"HOME": str(directory / "home"), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    return environment(directory / "home")
 
 
 def approve(socket: Path, fix: str, digest: str) -> int:

@@ -1,6 +1,5 @@
 """`triagebook serve --mcp` as it is started: one process, one inventory, one ssh configuration for every face."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import anyio
 from mcp import Client
 
 from tests import sshd
+from tests.command import environment
 from tests.hang import GUARD_S
 
 POLICY = """\
@@ -30,8 +30,7 @@ def served(directory: Path, *options: str) -> Iterator[str]:
     command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "serve", "--mcp", "127.0.0.1:0", *options]
     command += ["--data", str(directory / "data"), "--socket", str(directory / "socket"), "--socket-mode", "0600"]
     command += ["--policy", str(directory / "policy.yaml")]
-    environment = {"HOME": str(directory / "home"), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-    with Popen(command, env=environment, stderr=PIPE, text=True) as process:
+    with Popen(command, env=environment(directory / "home"), stderr=PIPE, text=True) as process:
         try:
             assert process.stderr is not None
             said = next(line for line in process.stderr if "server.listening face=mcp" in line)

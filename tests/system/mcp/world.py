@@ -1,4 +1,4 @@
-"""An MCP server around the small world of the trust tests: who calls is what the test says, hosts answer what it says."""
+"""An MCP server around the small world of the fix tests: who calls is what the test says, hosts answer what it says."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import anyio
 from mcp import Client
 from mcp_types import CallToolResult
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.runbooks.library.catalog import Catalog, catalog
+from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.faces.permission import PolicyPermission
@@ -23,8 +23,9 @@ from triagebook.tools.mcp_server.local_backend import LocalBackend
 from triagebook.tools.mcp_server.tasks import RULES, TaskRule
 from triagebook.tools.policy.identity import Account, Actor
 
+from tests.runbooks import CATALOG
 from tests.system.fixes import policies, samples
-from tests.system.fixes import world as trust_world
+from tests.system.fixes import world as fix_world
 from tests.system.fixes.world import World
 
 ISSUER = "https://idp.example/"
@@ -46,7 +47,7 @@ def caller(subject: str, scopes: tuple[str, ...] = SCOPES) -> Caller:
 class Hosts:
     """A service whose hosts answer what the test put there; anything else as the recorded sample."""
 
-    catalog: Catalog = field(default_factory=catalog)
+    catalog: Catalog = CATALOG
     answers: dict[str, Diagnosis] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
@@ -108,7 +109,7 @@ def text(answer: CallToolResult) -> str:
 
 def build(directory: Path, limits: RateLimits | None = None, rules: Mapping[str, TaskRule] = RULES) -> McpWorld:
     """A world on a database of its own; ann calls."""
-    trust = trust_world.build(f"sqlite:///{directory / 'triagebook.db'}", directory, policy=POLICY)
+    trust = fix_world.build(f"sqlite:///{directory / 'triagebook.db'}", directory, policy=POLICY)
     hosts, now = Hosts(), [caller("ann")]
     # The sample's runbook is none of the catalogue's: the policy's rules name it.
     diagnosing = DiagnosisRunner(hosts, PolicyPermission(trust.trust), INVENTORY, lambda: hosts.catalog.entries()[-1].name)  # type: ignore[arg-type]

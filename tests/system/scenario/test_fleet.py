@@ -1,7 +1,6 @@
 """Many hosts over real sshd servers: none lost, none mixed up, silent ones cost the others nothing, memory stays small."""
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests import sshd
-from tests.command import ONE, Triagebook
+from tests.command import ONE, Triagebook, environment
 from tests.hang import GUARD_S
 from tests.system.scenario.test_over_ssh import server_that
 
@@ -66,7 +65,7 @@ def measured(home: Path, *arguments: str) -> Measured:
     )
     done = subprocess.run(
         [sys.executable, "-c", measure, "diagnose", *arguments, "--json"],
-        env={"HOME": str(home), "PATH": os.environ["PATH"]},
+        env=environment(home),
         capture_output=True,
         text=True,
         check=False,

@@ -13,6 +13,7 @@ import pytest
 from tests import sshd
 from tests.command import Triagebook
 from tests.hang import GUARD_S
+from tests.runbooks import CATALOG
 from tests.system.scenario.watching import watching
 
 
@@ -138,13 +139,12 @@ def test_a_cut_session_is_told_as_evidence_and_opened_again(triagebook: Triagebo
 
 def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: sshd.Server) -> None:
     """The session of one diagnosis ends after 60 s at the latest; a watch's does not. Seen with short deadlines."""
-    from triagebook.runbooks.library.catalog import catalog
     from triagebook.tools.collector import collect
     from triagebook.tools.diagnosis import lookups
     from triagebook.tools.ssh.transport import SshTransport
     from triagebook.tools.transport.base import LoginFailed, Timeouts
 
-    kinds = lookups.kinds_to_collect([catalog().load("enomem")])
+    kinds = lookups.kinds_to_collect([CATALOG.load("enomem")])
 
     def start(session_s: float | None) -> tuple[collect.HostReader, float]:
         """A collection, and the deadline of its login: the first that a busy machine keeps."""
@@ -168,12 +168,11 @@ def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: s
 @pytest.mark.alone
 def test_a_sample_of_a_watch_costs_the_host_less_than_its_share_and_memory_does_not_grow(box: sshd.Server) -> None:
     """0.1 % of one CPU at one sample in ten seconds is 10 ms a sample."""
-    from triagebook.runbooks.library.catalog import catalog
     from triagebook.tools.collector import collect
     from triagebook.tools.diagnosis import lookups
     from triagebook.tools.ssh.transport import SshTransport
 
-    kinds = lookups.kinds_to_collect([catalog().load("enomem")])
+    kinds = lookups.kinds_to_collect([CATALOG.load("enomem")])
     collection = collect.start(SshTransport(config_file=box.config), "box", kinds, cpu_limit_s=None)
     costs = []
     for _ in range(40):

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.command import environment
 from tests.hang import GUARD_S
 
 
@@ -46,7 +46,7 @@ class Watching:
 @contextlib.contextmanager
 def watching(home: Path, *arguments: str, **env: str) -> Iterator[Watching]:
     """`triagebook watch --json ARGUMENTS` for as long as the block lasts."""
-    known = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env}
+    known = environment(home, **env)
     command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "watch", "--json", *arguments]
     process = subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

@@ -4,17 +4,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.diagnosis import Diagnosis, HostInfo, OfferedRemediation, RunbookRef, SampleTime
 from triagebook.runbooks.engine.errors import PlanError, TriagebookError
 from triagebook.runbooks.engine.facts import Collection, Unreadable
-from triagebook.runbooks.engine.model import Runbook
 from triagebook.runbooks.engine.plan import Plan, Rendering, Request, check_parameters, find_verdict, make_plan
 from triagebook.runbooks.engine.plan_codec import digest
-from triagebook.runbooks.library.cases import Case, read_cases
+from triagebook.runbooks.library.cases import Case, read_case
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.actions import manual
 from triagebook.tools.diagnosis.question import Question
@@ -48,18 +47,17 @@ def recorded(case: str) -> Diagnosis:
     return SERVICE.diagnose(Question(parse_target(f"replay:{case}"), "enomem")).diagnosis
 
 
-@lru_cache(maxsize=1)
-def _read() -> tuple[Runbook, tuple[Case, ...]]:
-    runbook = SERVICE.catalog.load("enomem")
-    return runbook, read_cases(ENTRY, facts_types(), runbook)
+@cache
+def _case(name: str) -> Case:
+    return read_case(ENTRY, name, facts_types(), CATALOG.load("enomem"))
 
 
 @cache
 def made(seed: int) -> Diagnosis:
     """A case drawn and spoiled by the seed: names from `HOSTILE`, facts hidden, and now and then 10,000 control groups."""
-    runbook, cases = _read()
+    runbook = CATALOG.load("enomem")
     dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    case = dice.choice(cases)
+    case = _case(dice.choice(CASES))
     names = dict[str, str]()
     history = [{probe: _spoiled(facts, dice, names) for probe, facts in step.items()} for step in case.history]
     if seed % 25 == 0 and "pids" in history[-1]:

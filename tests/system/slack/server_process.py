@@ -17,7 +17,7 @@ MAIN = Path(__file__).with_name("server_main.py")
 
 
 def environment(gate: Gate, **more: str) -> dict[str, str]:
-    known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    known = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
     tokens = {"SLACK_BOT_TOKEN": TOKEN, "SLACK_APP_TOKEN": "xapp-1", "SLACK_API_URL": f"{gate.url}/api/"}
     return {**known, **tokens, "LANG": "C.UTF-8", **more}
 

@@ -1,4 +1,4 @@
-"""A Slack face around the small world of the trust tests: hosts answer what the test says, fixes write files."""
+"""A Slack face around the small world of the fix tests: hosts answer what the test says, fixes write files."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from triagebook.bot.slack.face import Face
 from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.settings import Credentials, slack_settings
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.runbooks.library.catalog import Catalog, catalog
+from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
@@ -25,12 +25,13 @@ from triagebook.tools.server.web import listen
 from triagebook.tools.store import chat_messages
 
 from tests.hang import GUARD_S
+from tests.runbooks import CATALOG
 from tests.system.fixes import samples
-from tests.system.fixes import world as trust_world
+from tests.system.fixes import world as fix_world
 from tests.system.fixes.world import World
 
 from .driver import SECRET, Driver, Http, Socket
-from .gate import Gate
+from .gate import CALLED, Gate
 from .workspace import TOKEN
 
 HOSTS = tuple(f"web-{number:02}" for number in range(1, 61))
@@ -57,6 +58,7 @@ approvals:
   - {{name: two for some, hosts: [web-2*], needs: [{{from: ["group:sre"], count: 2}}], expires_in: 15m}}
   - {{name: one, needs: [{{from: ["group:sre"]}}], expires_in: 15m}}
 """
+AGAIN_S = 0.1
 T = TypeVar("T")
 
 
@@ -68,7 +70,7 @@ def policy(gate: Gate) -> str:
 class SlackHosts:
     """Hosts that answer what the test put there; anything else as the recorded sample, each a machine of its own."""
 
-    catalog: Catalog = field(default_factory=catalog)
+    catalog: Catalog = CATALOG
     answers: dict[str, Diagnosis] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     inputs: list[Any] = field(default_factory=list)
@@ -85,7 +87,7 @@ class SlackHosts:
         return replace(found, host=replace(found.host, machine_id=f"machine-of-{name}"))
 
 
-class RealClock(trust_world.Clock):
+class RealClock(fix_world.Clock):
     """The real time, and what a test adds to it."""
 
     def __call__(self) -> Any:
@@ -161,14 +163,14 @@ class SlackWorld(Channels):
 
 
 def until(ask: Callable[[], T | None], what: str, timeout_s: float = GUARD_S) -> T:
-    """The first answer that is one. Asked less often with time: an emulator turns away who asks thousands of times."""
-    began = time.monotonic()
-    while True:
-        if found := ask():
-            return found
-        if time.monotonic() > began + timeout_s:
+    """The first answer that is one. Asked again when the product has called Slack; now and then for what Slack does not show."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := ask()):
+        if time.monotonic() > deadline:
             raise AssertionError(f"waited in vain for {what}")
-        time.sleep(0.02 if time.monotonic() < began + 2 else 0.5)
+        with CALLED:
+            CALLED.wait(AGAIN_S)
+    return found
 
 
 def build(
@@ -183,7 +185,7 @@ def build(
 ) -> tuple[World, SlackHosts, Face]:
     """An approval server and its face, not started."""
     url = url or f"sqlite:///{directory / 'triagebook.db'}"
-    trust = trust_world.build(url, directory, policy=policy_text or policy(gate), instance=instance, clock=clock or RealClock())
+    trust = fix_world.build(url, directory, policy=policy_text or policy(gate), instance=instance, clock=clock or RealClock())
     hosts = SlackHosts()
     trust.trust.diagnoser.diagnose = lambda host, runbook, inputs: _machine(trust, host)  # type: ignore[method-assign]
     place = RunningServer(

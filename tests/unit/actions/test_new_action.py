@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from triagebook.runbooks.library.catalog import catalog
 
 from tests.hang import GUARD_S
+from tests.runbooks import CATALOG
 
 ROOT = Path(__file__).parents[3]
 TOY = ROOT / "tests" / "fixtures" / "toy_action"
@@ -98,7 +98,7 @@ def test_the_helper_carries_it_out_and_takes_it_back(product: Path, tmp_path: Pa
     ],
 )
 def test_lint_knows_it(product: Path, tmp_path: Path, colour: str, complaint: str) -> None:
-    text = (catalog().find("enomem@1.0.0").folder / "runbook.yaml").read_text().replace("id: enomem\n", "id: my-enomem\n", 1)
+    text = (CATALOG.find("enomem@1.0.0").folder / "runbook.yaml").read_text().replace("id: enomem\n", "id: my-enomem\n", 1)
     before, _, rest = text.partition("    action: unit_limit\n")
     _, _, after = rest.partition("    requires:")
     params = f"    risk: medium\n    params:\n      colour: {{type: text, default: \"'{colour}'\"}}\n    requires:"

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.actions.without_fork import (
     CONSOLE_LINES,
     LOOK,
@@ -22,6 +21,8 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.base import Login, LoginFailed
 from triagebook.tools.transport.local import LocalTransport
+
+from tests.runbooks import CATALOG
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_a_host_is_out_of_tasks_by_either_ceiling(facts: dict[str, object], is_o
 @pytest.mark.parametrize("case", ["pid-max-full", "pid-max-almost", "threads-max-full", "threads-max-almost"])
 def test_at_the_ceiling_the_change_by_hand_and_its_undo_start_no_program(case: str) -> None:
     found = (
-        Service(catalog(), lambda _target: LocalTransport()).diagnose(Question(parse_target(f"replay:{case}"), "enomem")).diagnosis
+        Service(CATALOG, lambda _target: LocalTransport()).diagnose(Question(parse_target(f"replay:{case}"), "enomem")).diagnosis
     )
     assert found.remediations
     for offer in found.remediations:
@@ -89,7 +90,7 @@ class _NoBanner:
 
 
 def test_a_host_that_gives_no_session_is_answered_with_what_to_type_at_its_console() -> None:
-    service = Service(catalog(), lambda _target: _NoBanner())  # type: ignore[arg-type,return-value]
+    service = Service(CATALOG, lambda _target: _NoBanner())  # type: ignore[arg-type,return-value]
     found = service.diagnose(Question(parse_target("web01"), "enomem@1.1.0")).diagnosis
     assert found.status == "unreachable"
     said = "\n".join(found.next)
@@ -99,4 +100,4 @@ def test_a_host_that_gives_no_session_is_answered_with_what_to_type_at_its_conso
 
 
 def test_a_failed_login_that_no_line_helps_says_nothing_of_a_console() -> None:
-    assert console_lines(catalog().load("enomem"), ("memory_shortage",)) == ()
+    assert console_lines(CATALOG.load("enomem"), ("memory_shortage",)) == ()

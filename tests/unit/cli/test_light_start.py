@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import sshd
-from tests.command import Triagebook
+from tests.command import Triagebook, environment
 
 START = "from triagebook.bot.cli.start import main; main()"
 SHOW = "import atexit, sys; path = sys.argv.pop(1); atexit.register(lambda: open(path, 'w').write(' '.join(sys.modules)))"
@@ -43,7 +43,7 @@ def config() -> Iterator[Path]:
 
 def start(home: Path, code: str, *arguments: str) -> float:
     """CPU seconds of one run. The exit status says only that it got to its end."""
-    env = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}  # bytecode is kept, as where it is installed
+    env = environment(home)  # bytecode is kept, as where it is installed
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=env, **quiet)
     _pid, status, usage = os.wait4(process.pid, 0)

@@ -9,7 +9,7 @@ import pytest
 from triagebook.bot.cli import extras
 from triagebook.bot.cli.extras import install_advice, install_command
 
-from tests.command import Triagebook
+from tests.command import Triagebook, environment
 
 MAIN = "from triagebook.bot.cli.app import main; main()"
 CASE = ("diagnose", "replay:unit-tasksmax")
@@ -18,8 +18,7 @@ CASE = ("diagnose", "replay:unit-tasksmax")
 def shell(line: str, tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """A line of bash in which "$@" is triagebook."""
     command = ["/bin/bash", "-c", line, "bash", sys.executable, "-c", MAIN]
-    known = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=known, errors="replace")
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(tmp_path, **env), errors="replace")
 
 
 @pytest.mark.parametrize("to", ["> /dev/full", ">&-"])

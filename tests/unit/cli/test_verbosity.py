@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from tests import sshd
-from tests.command import Triagebook
+from tests.command import Triagebook, environment
 from tests.hang import GUARD_S
 
 CASE = "replay:unit-tasksmax"
@@ -115,7 +115,7 @@ PHASES = ["connect", "banner", "kex", "auth", "session"]
 def test_vv_shows_each_phase_of_a_connection(tmp_path: Path, transport: str) -> None:
     with sshd.ground() as ground, ground.sshd() as server:
         words = ["-vv", "diagnose", "box", "-F", str(server.config), *(["--transport", transport] if transport != "ssh" else [])]
-        env = {"HOME": str(tmp_path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+        env = environment(tmp_path, PATH="/usr/sbin:/usr/bin:/sbin:/bin")
         run = subprocess.run(
             [sys.executable, "-c", START, *words], env=env, capture_output=True, text=True, timeout=GUARD_S, check=False
         )

@@ -7,7 +7,6 @@ import pytest
 from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.library.cases import read_case
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.needs_root import with_cure
@@ -16,8 +15,10 @@ from triagebook.tools.inventory.inventory import read_inventory
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.settings import read_settings
 
+from tests.runbooks import CATALOG
+
 CASE = "replay:max-map-count-unreadable"
-RUNBOOK = catalog().load("enomem")
+RUNBOOK = CATALOG.load("enomem")
 
 
 def configured(folder: Path, text: str) -> dict[str, str]:
@@ -64,13 +65,13 @@ def test_of_what_is_configured_another_runbooks_check_is_left_out_and_a_misspelt
     ],
 )
 def test_what_only_root_may_read_is_said_with_the_commands_that_judge_or_accept_it(host: str, as_root: str, accept: str) -> None:
-    case = read_case(catalog().find("enomem"), CASE.partition(":")[2], facts_types(), RUNBOOK)
+    case = read_case(CATALOG.find("enomem"), CASE.partition(":")[2], facts_types(), RUNBOOK)
     found = with_cure(conclude(RUNBOOK, case.history, {}), Question(parse_target(host), "enomem"))
     assert as_root in "\n".join(found.next)
     assert accept in "\n".join(found.next)
 
 
 def test_a_host_with_an_error_to_explain_is_not_called_healthy_but_for_anything() -> None:
-    case = read_case(catalog().find("enomem"), CASE.partition(":")[2], facts_types(), RUNBOOK)
+    case = read_case(CATALOG.find("enomem"), CASE.partition(":")[2], facts_types(), RUNBOOK)
     question = Question(parse_target("web01"), "enomem", {"symptom": "Cannot allocate memory"})
     assert "Healthy" not in with_cure(conclude(RUNBOOK, case.history, question.inputs), question).headline

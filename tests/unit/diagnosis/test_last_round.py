@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.local import LocalTransport
+
+from tests.runbooks import CATALOG
 
 SYSTEMCTL = """#!/bin/sh
 echo "Id=app.service
@@ -29,7 +30,7 @@ def test_the_limit_of_a_unit_that_is_gone_is_judged(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("LIMIT", limit)
-    service = Service(catalog(), lambda _target: LocalTransport())
+    service = Service(CATALOG, lambda _target: LocalTransport())
     inputs = {"symptom": "app.service: failed to mlock 73728000-byte buffer: Cannot allocate memory"}
     found = service.diagnose(Question(parse_target("localhost"), "enomem@1.1.0", inputs)).diagnosis
     assert found.status == status, found.headline

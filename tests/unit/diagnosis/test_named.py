@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.library.catalog import catalog
 from triagebook.tools.collector.collect import Output
 from triagebook.tools.diagnosis.named import absent_names
 from triagebook.tools.diagnosis.question import Question
@@ -13,6 +12,8 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.base import Exit
 from triagebook.tools.transport.local import LocalTransport
+
+from tests.runbooks import CATALOG
 
 
 class Host:
@@ -61,7 +62,7 @@ def test_a_name_can_never_be_an_option_of_a_program() -> None:
     )
 
 
-SERVICE = Service(catalog(), lambda _target: LocalTransport())
+SERVICE = Service(CATALOG, lambda _target: LocalTransport())
 
 
 @pytest.mark.parametrize("runbook", ["enomem@1.0.0", "enomem@1.1.0"])
