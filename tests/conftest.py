@@ -2,9 +2,11 @@
 
 import logging
 import os
+import resource
 import shutil
 import tempfile
-from collections import Counter
+import zlib
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,13 +30,48 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
+def mark_repeats(items: list[pytest.Item]) -> None:
+    """Mark `long` what repeats a test in a further database or awk: each test is quick in one, and each of them has its share."""
+    groups: dict[tuple[str, str], list[pytest.Function]] = defaultdict(list)
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and (varied := REPEATED & item.callspec.params.keys()):
+            others = sorted((name, number) for name, number in item.callspec.indices.items() if name not in varied)
+            groups[item.nodeid.partition("[")[0], str(others)].append(item)
+    for test, group in groups.items():
+        here = [item for item in group if "postgresql" not in item.callspec.params.values() or postgres.binaries() is not None]
+        if here and not any(item.get_closest_marker("long") for item in group):
+            quick = here[zlib.crc32("".join(test).encode()) % len(here)]
+            for item in group:
+                if item is not quick:
+                    item.add_marker(pytest.mark.long)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Eight scenarios run always, the long ones (marked `long`) with TRIAGEBOOK_LAB=all."""
+    mark_repeats(items)
     if os.environ.get("TRIAGEBOOK_LAB") == "all":
         return
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: run by `make unit-long` or `make lab-long`"))
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process and of all that it started and has waited for."""
+    usages = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note the CPU time at which the test begins."""
+    item.stash[BEGAN] = cpu_s()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Note what the test cost, once its fixtures are gone."""
+    item.user_properties.append(("cpu_s", cpu_s() - item.stash[BEGAN]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -224,7 +224,14 @@ def test_an_interrupted_undo_that_another_server_settled_is_not_gone_on_with(sta
     assert refused.value.reason == "claim_lost"
 
 
-@pytest.mark.parametrize("point", ["claim.after_commit", "apply.anchored", "execute.before_effect"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("claim.after_commit", marks=pytest.mark.long),
+        pytest.param("apply.anchored", marks=pytest.mark.long),
+        "execute.before_effect",
+    ],
+)
 def test_a_server_process_stopped_by_a_signal_changes_nothing_once_another_settled_its_fix(
     starter: Starter, postgres_server: postgres.Server, tmp_path: Path, point: str
 ) -> None:

@@ -58,7 +58,10 @@ def _seen(server: Server) -> tuple[str, bool]:
     return (fixes[0]["state"] if fixes else ""), server.ask("audit_verify")["holds"]
 
 
-@pytest.mark.parametrize("point", POINTS)
+QUICK = {"propose.after_commit", "approve.after_commit", "execute.before_effect", "execute.after_effect"}  # each later state once
+
+
+@pytest.mark.parametrize("point", [pytest.param(point, marks=[] if point in QUICK else [pytest.mark.long]) for point in POINTS])
 def test_after_kill_9_every_state_is_honest_and_nothing_runs_twice(starter: Starter, point: str) -> None:
     at_once, later, effects = POINTS[point]
     asked = {"policy": _policy(starter), "effects": str(starter.directory / "effects"), "lease_s": LEASE_S}

@@ -11,6 +11,8 @@ from .world import SlackWorld
 
 # Where an independent emulator of Slack is installed, these run against it too: it judges what ours says of Slack.
 JUDGED = {"test_whole_path", "test_forms_and_decisions", "test_fake"}
+# Of a face in the emulator, which computes much, `make test` runs the whole path only.
+QUICKLY_JUDGED = {"test_fake", "test_from_the_command_to_the_validated_change_and_back"}
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +34,10 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have the modules that are judged run in both workspaces."""
     if "slack" in metafunc.fixturenames:
-        is_judged = metafunc.module.__name__.rpartition(".")[2] in JUDGED
-        metafunc.parametrize("slack", ["in_memory", "emulated"] if is_judged else ["in_memory"], indirect=True)
+        module = metafunc.module.__name__.rpartition(".")[2]
+        is_quick = QUICKLY_JUDGED & {module, metafunc.function.__name__}
+        judged = [pytest.param("emulated", marks=[] if is_quick else [pytest.mark.long])] if module in JUDGED else []
+        metafunc.parametrize("slack", ["in_memory", *judged], indirect=True)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.routes import TextRoute
 from triagebook.runbooks.engine.triage import RunbookDiagnosis, join
 
+from tests.quick import quick_share
 from tests.system.slack import judges, surfaces
 from tests.system.slack.samples import CASES, made, recorded
 
@@ -44,14 +45,14 @@ def test_the_judges_object_where_slack_would() -> None:
     assert list(judges.by_types({"type": "modal", "blocks": []})) != []
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", quick_share(CASES))
 def test_every_recorded_case_gives_payloads_that_slack_accepts(case: str) -> None:
     found = recorded(case)
     for name, payload in (*surfaces.of_diagnosis(found), *surfaces.of_fixes(found)):
         assert judges.objections(payload) == [], name
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", quick_share(SEEDS))
 def test_hostile_names_and_ten_thousand_cgroups_give_payloads_that_slack_accepts(seed: int) -> None:
     found = made(seed)
     for name, payload in (*surfaces.of_diagnosis(found), *surfaces.of_fixes(found)):

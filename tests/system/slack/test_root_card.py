@@ -30,6 +30,7 @@ from triagebook.runbooks.engine.diagnosis import LimitValue, LoginResult, Usage
 from triagebook.tools.diagnosis.stored import redact_diagnosis
 from triagebook.tools.store.chat_runs import ChatRun
 
+from tests.quick import quick_share
 from tests.system.slack.samples import CASES, NOW, recorded
 from tests.system.slack.surfaces import ASKED, ROOT, TOKENS
 from tests.system.slack.test_hostile import clickable
@@ -69,7 +70,7 @@ def test_the_card_says_the_verdict_first_and_the_run_last() -> None:
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", quick_share(CASES))
 def test_the_fallback_text_says_all_that_the_card_says(case: str) -> None:
     found = recorded(case)
     text = diagnosis.fallback(found)
@@ -78,7 +79,7 @@ def test_the_fallback_text_says_all_that_the_card_says(case: str) -> None:
     assert not [part for part in wanted if " ".join(part.split()) not in text.replace("&gt;", ">").replace("&lt;", "<")]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", quick_share(CASES))
 def test_a_fix_can_be_proposed_only_where_one_is_offered_and_nothing_is_executed_from_here(case: str) -> None:
     found = recorded(case)
     buttons = clickable(list(diagnosis.verdict(found, ASKED, TOKENS).blocks))

@@ -16,6 +16,8 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.local import LocalTransport
 
+from tests.runbooks import CATALOG
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 ENFILE = "accept: Too many open files in system"
 
@@ -116,7 +118,7 @@ def test_a_recorded_case_is_judged_by_the_runbook_that_has_it(books: Path) -> No
 
 
 def test_a_host_that_gives_no_session_is_unreachable_for_all() -> None:
-    answer = service(catalog()).diagnose(Question(parse_target("replay:healthy")))
+    answer = service(CATALOG).diagnose(Question(parse_target("replay:healthy")))
     assert answer.triage is not None
     assert answer.triage.status == "healthy"
 

@@ -15,6 +15,7 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.local import LocalTransport
 
+from tests.quick import quick_share
 from tests.runbooks import CATALOG
 
 SERVICE = Service(CATALOG, lambda _target: LocalTransport())
@@ -25,7 +26,7 @@ def replay(case: str) -> Diagnosis:
     return SERVICE.diagnose(Question(parse_target(f"replay:{case}"), "enomem")).diagnosis
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", quick_share(CASES))
 def test_every_case_is_told_whole_and_plain(case: str) -> None:
     diagnosis = replay(case)
     text = render(diagnosis, Style(explain=True))
