@@ -77,7 +77,8 @@ bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/
 	@.cache/bench/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: --no-deps -r $<
 	@touch $@
 
-pictures: $(VENV)/.dev ## Write the pictures of Slack cards in docs/images anew (needs chromium)
+pictures: $(VENV)/.dev ## Write the pictures in docs/images anew: a terminal, and Slack cards (these need chromium; minutes)
+	@$(BIN)/python -m tests.terminal_pictures
 	@$(BIN)/python -m tests.system.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
 
 reference: $(VENV)/.dev ## Write docs/reference and docs/schema anew from the code

@@ -4,12 +4,14 @@ import ast
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.hang import GUARD_S
 from tests.layers import LAYERS, PARTS, ROOT, arrows, imports, modules, room, sources
 
 MAY_IMPORT = {"bot": {"bot", "tools", "runbooks"}, "tools": {"tools", "runbooks"}, "runbooks": {"runbooks"}}
@@ -123,29 +125,57 @@ def tracked() -> set[str]:
     return set(listed.stdout.splitlines())
 
 
-def test_the_wheel_holds_exactly_the_tracked_files(tmp_path: Path) -> None:
-    copy = tmp_path / "source"
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean clone, as a publisher has it."""
+    copy = tmp_path_factory.mktemp("release") / "source"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(copy)], check=True)
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "-q",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-index",
-            "-w",
-            str(tmp_path),
-            str(copy),
-        ],
-        check=True,
+    return copy
+
+
+def built(source: Path, what: str, folder: Path) -> Path:
+    """Return the file that the build backend makes of a clone: `wheel` or `sdist`."""
+    program = f"import sys; from setuptools import build_meta as b; print(b.build_{what}(sys.argv[1]))"
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(folder)], cwd=source, capture_output=True, text=True, check=False, timeout=GUARD_S
     )
-    (wheel,) = tmp_path.glob("*.whl")
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    committed = subprocess.run(["git", "ls-files", *PARTS], cwd=copy, capture_output=True, text=True, check=True).stdout
-    assert held == {f"triagebook/{name}" for name in committed.splitlines()}
+    assert run.returncode == 0, run.stderr
+    return folder / run.stdout.splitlines()[-1]
+
+
+def committed(source: Path, *paths: str) -> set[str]:
+    listed = subprocess.run(["git", "ls-files", *paths], cwd=source, capture_output=True, text=True, check=True)
+    return set(listed.stdout.splitlines())
+
+
+def test_the_wheel_holds_exactly_the_tracked_files_and_the_man_pages(source: Path, tmp_path: Path) -> None:
+    held = {name for name in zipfile.ZipFile(built(source, "wheel", tmp_path)).namelist() if ".dist-info/" not in name}
+    data = {name for name in held if ".data/" in name}
+    assert held - data == {f"triagebook/{name}" for name in committed(source, *PARTS)}
+    assert {name.partition(".data/data/")[2] for name in data} == {
+        f"share/man/man1/{Path(name).name}" for name in committed(source, "docs/man")
+    }
+
+
+def test_an_index_would_take_the_release(source: Path, tmp_path: Path) -> None:
+    """Of the wheel and of the source: their metadata and their description are what an index accepts (`twine check --strict`)."""
+    files = [built(source, what, tmp_path) for what in ("wheel", "sdist")]
+    argv = (sys.executable, "-m", "twine", "check", "--strict", *map(str, files))
+    run = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=GUARD_S)
+    assert (run.returncode, run.stdout.count("PASSED")) == (0, 2), run.stdout + run.stderr
+    with tarfile.open(files[1]) as archive:
+        names = set(archive.getnames())
+    top = files[1].name.removesuffix(".tar.gz")
+    assert {f"{top}/{name}" for name in committed(source, *PARTS, "docs/man")} <= names
+    assert {f"{top}/{name}" for name in ("README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md")} <= names
+
+
+def test_the_changelog_begins_with_this_version_or_with_what_comes_after_it() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    released = [head for head in heads if head != "Unreleased"]
+    assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", released[0]), released
+    assert "Unreleased" not in heads[1:]
 
 
 def test_every_package_is_listed() -> None:

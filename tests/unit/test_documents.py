@@ -11,7 +11,7 @@ import pytest
 from triagebook.bot.cli.app import GROUPS
 from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema, triage_schema
 
-from tests import picture
+from tests import picture, terminal_pictures
 from tests.command import ROOT, Triagebook
 from tests.layers import LAYERS
 
@@ -51,6 +51,11 @@ def test_every_promise_about_security_names_tests_that_exist() -> None:
 
 def test_the_picture_of_the_architecture_is_current() -> None:
     assert picture.PICTURE.read_text() == picture.picture(), "make docs-picture"
+
+
+def test_the_picture_of_a_terminal_is_what_the_command_prints() -> None:
+    for name, drawn in terminal_pictures.pictures().items():
+        assert (terminal_pictures.IMAGES / name).read_text() == drawn, "python -m tests.terminal_pictures"
 
 
 def test_every_package_has_its_place_in_the_picture() -> None:

@@ -53,7 +53,7 @@ def test_the_texts_name_only_tools_commands_and_options_that_exist(world: McpWor
         shown = triagebook(*command.split(), "--help").out
         assert shown
         for option in re.findall(r"(--[a-z]+(?:-[a-z]+)*)", texts) if command == "serve" else ():
-            assert option in shown or option in {"--socket", "--from"}, option
+            assert option in shown or option in {"--socket", "--with"}, option
 
 
 def test_the_skill_keeps_the_safe_order(world: McpWorld) -> None:

@@ -141,7 +141,7 @@ def view_of(plan: Plan, state: str = "proposed", **changes: Any) -> FixView:
     """A plan as a fix in a state, with one vote."""
     vote = VoteView("bob", "slack:T0TEAM/U0BOB", "deny" if state == "denied" else "approve", rfc3339(NOW), "")
     view = FixView(
-        id="F-7Q2M",
+        id="F-7q2mk4xs",
         state=state,
         digest=digest(plan),
         plan=plan,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageChops
 from triagebook.bot.render.fleet import row_of
 from triagebook.bot.slack.cards import approval, detail, diagnosis, fleet, home, propose
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -23,6 +24,7 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
+TALL, MARGIN = 4000, 12  # pixels
 WHY = "Workers cannot fork since 13:50; the queue grows by 400 jobs a minute."
 MENTIONS = {"ann": "U0ANN", "bob": "U0BOB", "cleo": "U0CLEO"}
 
@@ -42,8 +44,8 @@ def fix(state: str, **changes: Any) -> FixView:
     return replace(made, plan=replace(made.plan, reason=WHY))
 
 
-def pictures() -> Mapping[str, tuple[list[dict[str, Any]], int]]:
-    """What is on each picture, and its height."""
+def pictures() -> Mapping[str, list[dict[str, Any]]]:
+    """What is on each picture."""
     found, healthy = named("debian-13-two-at-once", "host01"), named("healthy", "host02")
     blind = named("max-map-count-unreadable", "host03")
     cases = ["unit-tasksmax-now"] * 9 + ["healthy"] * 14 + ["overcommit-full"] * 3 + ["everything-unknown"]
@@ -51,36 +53,44 @@ def pictures() -> Mapping[str, tuple[list[dict[str, Any]], int]]:
     link = "https://x.slack.com/archives/C1/p1"
     runs = [home.RecentRun(item.host.name, item.status, item.headline, item.started_at, link) for item in (found, healthy)]
     done = fix("validated", outcome="pids_cgroup is cleared and refuses no more")
-    lock = LockView("host07", "F-6K1T", "F-6K1T is being applied", "cleo", rfc3339(NOW))
+    lock = LockView("host07", "F-6k1tw3pz", "F-6k1tw3pz is being applied", "cleo", rfc3339(NOW))
     report = AuditReport(True, 1042, "5f1e9c2ab7d4" * 5, 318, (), "", "")
     return {
-        "slack-diagnosis": ([diagnosis.verdict(found, ASKED, TOKENS).payload()], 760),
-        "slack-approval": ([approval.approval(fix("proposed"), TOKENS, MENTIONS).payload()], 605),
-        "slack-done": ([approval.approval(done, TOKENS, MENTIONS).payload()], 440),
-        "slack-propose": ([propose.form(found, "tok", propose.Draft(0, {}, WHY))], 635),
-        "slack-thread": ([card.payload() for card in detail.detail(found)], 1500),
-        "slack-home": (
-            [home.home([home.PendingFix(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))],
-            775,
-        ),
-        "slack-fleet": ([fleet.fleet(rows, ASKED, running=2, repeats=11).payload()], 440),
-        "slack-unknown": ([diagnosis.verdict(item, ASKED, TOKENS).payload() for item in (blind, healthy)], 590),
+        "slack-diagnosis": [diagnosis.verdict(found, ASKED, TOKENS).payload()],
+        "slack-approval": [approval.approval(fix("proposed"), TOKENS, MENTIONS).payload()],
+        "slack-done": [approval.approval(done, TOKENS, MENTIONS).payload()],
+        "slack-propose": [propose.form(found, "tok", propose.Draft(0, {}, WHY))],
+        "slack-thread": [card.payload() for card in detail.detail(found)],
+        "slack-home": [home.home([home.PendingFix(fix("proposed"), TOKENS)], runs, [lock], home.Health(report, rfc3339(NOW)))],
+        "slack-fleet": [fleet.fleet(rows, ASKED, running=2, repeats=11).payload()],
+        "slack-unknown": [diagnosis.verdict(item, ASKED, TOKENS).payload() for item in (blind, healthy)],
     }
 
 
 def main(folder: Path, wanted: Sequence[str]) -> None:
     """Write the pictures of these names, all without names."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (payloads, height) in pictures().items():
+    for name, payloads in pictures().items():
         if wanted and name not in wanted:
             continue
         with tempfile.TemporaryDirectory() as scratch:
             source = Path(scratch) / "page.html"
             source.write_text(page(payloads))
             target = folder / f"{name}.png"
-            own = (f"--user-data-dir={scratch}/profile", f"--screenshot={target}", f"--window-size=650,{height}")
+            own = (f"--user-data-dir={scratch}/profile", f"--screenshot={target}", f"--window-size=650,{TALL}")
             argv = ("chromium", *FLAGS, *own, source.as_uri())
-            subprocess.run(argv, check=True, capture_output=True, timeout=120)
+            subprocess.run(argv, check=True, capture_output=True, timeout=600)
+            cut_to_content(target)
+
+
+def cut_to_content(file: Path) -> None:
+    """Take away the empty ground below the last line, and nothing else: no picture ends in the middle of a card."""
+    with Image.open(file) as image:
+        whole = image.convert("RGB")
+    low = ImageChops.difference(whole, Image.new("RGB", whole.size, "white")).getbbox()
+    if low is None or low[3] + MARGIN > TALL:
+        raise ValueError(f"{file}: nothing is on it, or more than {TALL} pixels")
+    whole.crop((0, 0, whole.width, low[3] + MARGIN)).save(file, optimize=True)
 
 
 if __name__ == "__main__":

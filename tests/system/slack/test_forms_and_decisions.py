@@ -181,7 +181,7 @@ def test_breaking_the_glass_is_loud_on_every_card() -> None:
 
 
 def test_a_damaged_plan_is_shown_as_such_and_cannot_be_decided_on() -> None:
-    broken = replace(a_fix(), plan=None, problem="F-7Q2M: the stored plan is not the one that was proposed")
+    broken = replace(a_fix(), plan=None, problem="F-7q2mk4xs: the stored plan is not the one that was proposed")
     for blocks in (list(approval.approval(broken, TOKENS).blocks), approval.details(broken, TOKENS)):
         assert lines(blocks)[:2] == ["⛔ DO NOT APPROVE", broken.problem]
         assert clickable(blocks) == []
