@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import resource
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from tests import databases, postgres, sshd
 BEGAN = pytest.StashKey[float]()
 SHOWN_FROM_S, DEAREST = 60.0, 12
 REPEATED = {"database_url", "current_database_url", "awk"}  # fixtures that give a test each kind in turn
+KIND = re.compile(r"(?<=[\[-])(sqlite|postgresql|mawk|gawk|busybox|original)(?=[\]-])")  # as it stands in the id of the test
 
 
 def pytest_configure() -> None:
@@ -32,15 +34,14 @@ def pytest_unconfigure() -> None:
 
 def mark_repeats(items: list[pytest.Item]) -> None:
     """Mark `long` what repeats a test in a further database or awk: each test is quick in one, and each of them has its share."""
-    groups: dict[tuple[str, str], list[pytest.Function]] = defaultdict(list)
+    groups: dict[str, list[pytest.Function]] = defaultdict(list)
     for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and (varied := REPEATED & item.callspec.params.keys()):
-            others = sorted((name, number) for name, number in item.callspec.indices.items() if name not in varied)
-            groups[item.nodeid.partition("[")[0], str(others)].append(item)
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and REPEATED & item.callspec.params.keys():
+            groups[KIND.sub("", item.nodeid, count=1)].append(item)
     for test, group in groups.items():
         here = [item for item in group if "postgresql" not in item.callspec.params.values() or postgres.binaries() is not None]
         if here and not any(item.get_closest_marker("long") for item in group):
-            quick = here[zlib.crc32("".join(test).encode()) % len(here)]
+            quick = here[zlib.crc32(test.encode()) % len(here)]
             for item in group:
                 if item is not quick:
                     item.add_marker(pytest.mark.long)
