@@ -141,6 +141,10 @@ class Catalog:
             )
         return runbook
 
+    def snapshot(self) -> "Catalog":
+        """Return the catalog as it is now: folders and locks are read once for all runbooks of one question."""
+        return _Snapshot(self.roots, self.cache, self._known, self.entries(), self.lock())
+
     def _read(self, entry: RunbookVersion) -> model.Runbook:
         file, source = entry.folder / "runbook.yaml", entry.source
         try:
@@ -162,6 +166,20 @@ class Catalog:
         if self.cache:
             self.cache.write(f"{key}.json", canonical.runbook_json(runbook))
         return runbook
+
+
+@dataclass(frozen=True)
+class _Snapshot(Catalog):
+    """A catalog whose folders and locks were read before."""
+
+    _entries: tuple[RunbookVersion, ...] = ()
+    _lock: Mapping[str, str] = field(default_factory=dict)
+
+    def entries(self) -> tuple[RunbookVersion, ...]:
+        return self._entries
+
+    def lock(self) -> dict[str, str]:
+        return dict(self._lock)
 
 
 def version_key(version: str) -> tuple[int, ...]:

@@ -72,7 +72,12 @@ class Service:
         """Return the runbooks that the question is put to. Raises RunbookError or UsageError."""
         if question.runbook:
             return choose_one(self.load(question.runbook), question, self.accept_unknown)
-        return choose_many(self.default, self.catalog, self.load, question, self.accept_unknown)
+        catalog = self.catalog if self.loaded else self.catalog.snapshot()
+
+        def load(name: str) -> model.Runbook:
+            return self.loaded.get(name) or catalog.load(name)
+
+        return choose_many(self.default, catalog, load, question, self.accept_unknown)
 
     def runbooks_with(self, remediation: str) -> tuple[str, ...]:
         """Return the runbooks, of those asked where none is named, that may offer this remediation. Raises RunbookError."""
@@ -82,7 +87,8 @@ class Service:
     def preload_runbooks(self, runbook: str) -> "Service":
         """Return the service with the runbooks of its questions read once for many hosts. Raises RunbookError."""
         names = (runbook,) if runbook else runbooks_by_default(self.default, self.catalog)
-        return replace(self, loaded={**self.loaded, **{name: self.catalog.load(name) for name in names}})
+        loaded = {**self.loaded, **{name: self.catalog.load(name) for name in names}}
+        return replace(self, loaded=loaded, default=self.default if runbook else replace(self.default, names=names))
 
     def _ask(self, run: TriageRun, progress: Progress) -> Answer:
         """Reach the host, and observe it."""
