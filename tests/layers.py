@@ -38,6 +38,7 @@ LAYERS = {
         "watch",
         "server",
         "doctor",
+        "alerts",
         "mcp_server",
     ),
     "bot": ("render", "slack", "cli"),

@@ -22,6 +22,12 @@ LONGEST = 300  # characters of one value
 NOT_BARE = frozenset(' "=')
 
 EVENTS: Mapping[str, tuple[int, str]] = {
+    "alert.answered": (INFO, "Asked the host that an alert names, and kept the answer"),
+    "alert.not_answered": (WARNING, "The host that an alert names could not be asked"),
+    "alert.not_stored": (ERROR, "Alerts could not be stored; the sender was told to send them again"),
+    "alert.noted": (INFO, "Noted what a monitoring system said of an alert"),
+    "alert.received": (INFO, "Stored a delivery of alerts"),
+    "alert.refused": (WARNING, "Refused a delivery of alerts"),
     "audit.anchor_behind": (WARNING, "An anchor ends before the checkpoints of the database"),
     "audit.anchor_failed": (ERROR, "A checkpoint could not be kept outside the database; nothing runs without it"),
     "audit.broken": (ERROR, "The audit log is not what it was"),

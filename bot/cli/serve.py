@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Face = Callable[[RunningServer], AbstractContextManager[object]]
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
-SSH_CONFIG = "ssh_config"
+SSH_CONFIG, ALERTS = "ssh_config", "alerts.yaml"
 
 
 def serve(
@@ -50,6 +50,10 @@ def serve(
     slack: options.Slack = False,
     slack_http: options.SlackHttp = "",
     slack_approvals: options.SlackApprovals = "",
+    alerts: options.Alerts = "",
+    alert_rules: options.AlertRules = None,
+    alerts_tls_cert: options.AlertsTlsCert = "",
+    alerts_tls_key: options.AlertsTlsKey = "",
     ssh_config: options.SshConfig = None,
     fix_ssh_config: options.FixSshConfig = None,
     fix_account: options.FixAccount = "triagebook-fix",
@@ -84,6 +88,9 @@ def serve(
     if mcp:
         tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
         faces.append(_mcp_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
+    if alerts:
+        rules = alert_rules or data / ALERTS
+        faces.append(_alerts_face(alerts, rules, hosts, tls_certificate=alerts_tls_cert, tls_key=alerts_tls_key))
     run(made, parts(hosts, fix_ssh_config or config, fix_account), beside=faces)
 
 
@@ -123,6 +130,12 @@ def _mcp_face(address: str, hosts: "Hosts", mounted: "Mapping[str, Endpoint]", *
     from triagebook.bot.cli.mcp import http_face  # noqa: PLC0415 - the extra `mcp`
 
     return http_face(address, hosts, mounted, **values)
+
+
+def _alerts_face(address: str, rules: Path, hosts: "Hosts", *, tls_certificate: str, tls_key: str) -> "Face":
+    from triagebook.tools.alerts.face import alerts_face  # noqa: PLC0415 - the extra `alerts`
+
+    return alerts_face(address, rules, hosts, tls_certificate=tls_certificate, tls_key=tls_key)
 
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":

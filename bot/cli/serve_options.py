@@ -34,6 +34,14 @@ SlackHttp = Annotated[str, typer.Option(metavar="HOST:PORT", help="Also serve Sl
 SlackApprovals = Annotated[
     str, typer.Option(metavar="CHANNEL", help="Channel id for approval cards (default: slack.approvals in config.yaml)")
 ]
+Alerts = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="Also take alerts of monitoring systems, for example on 127.0.0.1:9095")
+]
+AlertRules = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Who may send alerts, what is asked (default: alerts.yaml in --data)")
+]
+AlertsTlsCert = Annotated[str, typer.Option(metavar="FILE", help="TLS certificate chain for alerts, if no proxy terminates TLS")]
+AlertsTlsKey = Annotated[str, typer.Option(metavar="FILE", help="Private key of that certificate")]
 SshConfig = Annotated[
     Path | None,
     typer.Option("--ssh-config", "-F", metavar="FILE", help="ssh configuration for diagnosing (default: ssh_config in --data)"),

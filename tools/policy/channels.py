@@ -22,6 +22,7 @@ class AccountKind:
     issuer: str = ""  # the same of an issuer; empty: an account of this machine
     separator: str = ""
     subject_key: str = ""  # a policy file writes the subject under a key of its own: {mcp: ISSUER, subject: SUBJECT}
+    is_ownable: bool = True  # whether it may belong to a person or a service; else it may diagnose at most
 
     @property
     def is_of_this_machine(self) -> bool:
@@ -80,12 +81,14 @@ SLACK = AccountKind(
     separator="/",
 )
 MCP = AccountKind("mcp", "ISSUER#SUBJECT", _WORD, "an issuer", issuer=_WORD, separator="#", subject_key="subject")
+ALERT = AccountKind("alert", "SOURCE", r"[a-z0-9][a-z0-9-]{0,62}", "a source of alerts.yaml", is_ownable=False)
 
 CHANNELS: Mapping[str, FaceChannel] = MappingProxyType(
     {
         "cli": FaceChannel(OS, may_decide=True, by_socket=True),
         "slack": FaceChannel(SLACK, may_decide=True),
         "mcp": FaceChannel(MCP, may_decide=False, by_socket=True),
+        "alerts": FaceChannel(ALERT, may_decide=False),
     }
 )
 # The kinds of accounts by name, in the order of CHANNELS.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.policy.channels import ACCOUNT_KINDS, is_of_channel, kind_may_decide
 from triagebook.tools.policy.identity import Identity
-from triagebook.tools.policy.model import ANYONE, UNMAPPED, Policy, PolicyQuestion, Rule, Terms
+from triagebook.tools.policy.model import ALERTS, ANYONE, UNMAPPED, Policy, PolicyQuestion, Rule, Terms
 
 OPEN_TO_ALL = "diagnose"  # what an account without a person, or an installation without a policy, may be allowed at most
 UNASKED = "unchecked_group"  # the approvers are a group that is kept elsewhere, and who is in it is not known
@@ -129,5 +129,5 @@ def _is_meant(rule: Rule, identity: Identity) -> bool:
 
 def _is_named(who: frozenset[str], identity: Identity) -> bool:
     if not identity.is_known:
-        return UNMAPPED in who
+        return UNMAPPED in who or (ALERTS in who and not ACCOUNT_KINDS[identity.account.kind].is_ownable)
     return identity.principal in who or (ANYONE in who and not identity.service)

@@ -12,7 +12,19 @@ from triagebook.runbooks.library.node import Node, read_node
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.channels import ACCOUNT_KINDS, CHANNELS, decision_channels
 from triagebook.tools.policy.identity import Account, Directory, Owner
-from triagebook.tools.policy.model import ANYONE, RULED, UNMAPPED, BreakGlass, Need, Policy, PolicyScope, Rule, Terms, UserGroup
+from triagebook.tools.policy.model import (
+    ALERTS,
+    ANYONE,
+    RULED,
+    UNMAPPED,
+    BreakGlass,
+    Need,
+    Policy,
+    PolicyScope,
+    Rule,
+    Terms,
+    UserGroup,
+)
 
 _Entry = TypeVar("_Entry", Rule, Terms, BreakGlass)
 VERSION = "triagebook/policy/v1"
@@ -141,8 +153,8 @@ def _rule(node: Node, names: _Names) -> Rule:
     actions = frozenset(item.choice(RULED) for item in members[verb].items())
     if not actions:
         raise members[verb].error(f"an empty list: such a rule would never apply; say what it {verb}s, or take the rule out")
-    who = names.who(members["who"], (ANYONE, UNMAPPED))
-    if verb == "allow" and UNMAPPED in who and actions - {"diagnose"}:
+    who = names.who(members["who"], (ANYONE, UNMAPPED, ALERTS))
+    if verb == "allow" and who & {UNMAPPED, ALERTS} and actions - {"diagnose"}:
         raise members["who"].error("an account without a person may diagnose only")
     return Rule(members["name"].text(), verb == "allow", actions, who, _scope(members), node.where)
 
@@ -225,7 +237,7 @@ def _items(top: Mapping[str, Node], key: str) -> list[Node]:
 
 
 def _check_name(name: str, node: Node) -> None:
-    if not re.fullmatch(_NAME, name) or name in {ANYONE, UNMAPPED}:
+    if not re.fullmatch(_NAME, name) or name in {ANYONE, UNMAPPED, ALERTS}:
         raise node.error(f"{name!r} is no name for a person or service: letters, digits, '.', '_', '-'")
 
 
@@ -235,10 +247,11 @@ def _usergroup(node: Node) -> UserGroup:
 
 
 def _account(node: Node) -> Account:
-    members = node.members([key for kind in ACCOUNT_KINDS.values() for key in kind.keys])
-    kind = next((kind for kind in ACCOUNT_KINDS.values() if set(kind.keys) == set(members)), None)
+    kinds = [kind for kind in ACCOUNT_KINDS.values() if kind.is_ownable]
+    members = node.members([key for kind in kinds for key in kind.keys])
+    kind = next((kind for kind in kinds if set(kind.keys) == set(members)), None)
     if kind is None:
-        *most, last = (kind.yaml for kind in ACCOUNT_KINDS.values())
+        *most, last = (kind.yaml for kind in kinds)
         raise node.error(f"expected {', '.join(most)} or {last}")
     text = members[kind.name].text(kind.pattern, kind.says)
     if kind.subject_key:

@@ -11,7 +11,7 @@ from triagebook.tools.patterns import matches
 from triagebook.tools.policy.identity import Directory
 
 RULED = ("diagnose", "propose", "apply", "break_lock", "bind_host", "read_audit")  # what `rules` allow or deny
-ANYONE, UNMAPPED = "anyone", "unmapped"
+ANYONE, UNMAPPED, ALERTS = "anyone", "unmapped", "alerts"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Rule:
     name: str
     is_allow: bool
     actions: frozenset[str]
-    who: frozenset[str]  # persons, `service:NAME`, `anyone` (every person; in a deny: everyone), `unmapped`
+    who: frozenset[str]  # persons, `service:NAME`, `anyone` (every person; in a deny: everyone), `unmapped`, `alerts`
     scope: PolicyScope
     where: str
 

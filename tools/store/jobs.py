@@ -26,7 +26,7 @@ FILE = "jobs.db"
 class NewJob:
     """Work to be stored. `key` is the source's own name of it: the same thing sent again has the same key.
 
-    It is begun within `begin_within` of now or given up; a repetition is recognised for `remember_for`.
+    It is begun after `begin_after` and within `begin_within` of now, or given up; a repetition is recognised for `remember_for`.
     """
 
     kind: str
@@ -35,6 +35,7 @@ class NewJob:
     order_key: str = ""
     begin_within: timedelta = timedelta(minutes=10)
     remember_for: timedelta = timedelta(minutes=10)
+    begin_after: timedelta = timedelta()  # only for a job with an order key: others are begun at once
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ def is_waiting(transaction: Transaction, kinds: Collection[str], now: datetime) 
     """Whether there is a job to claim, to give up or to forget. It writes nothing."""
     where = _is_claimable(kinds, now) | _is_hopeless(now) | _is_forgettable(now)
     return transaction.connection.execute(select(jobs.c.number).where(where).limit(1)).first() is not None
+
+
+def is_known(transaction: Transaction, kind: str, key: str) -> bool:
+    """Whether a job of this key is stored, done or not."""
+    where = (jobs.c.kind == kind) & (jobs.c.key == key)
+    return transaction.connection.execute(select(jobs.c.number).where(where)).first() is not None
 
 
 def claim(transaction: Transaction, kinds: Collection[str], lease: Lease, now: datetime, limit: int = BATCH) -> list[Job]:
@@ -156,7 +163,7 @@ def _values(job: NewJob, now: datetime, lease: Lease | None) -> dict[str, Any]:
     return {
         **{name: getattr(job, name) for name in ("kind", "key", "body", "order_key")},
         "created_at": to_micros(now),
-        "not_before": to_micros(now),
+        "not_before": to_micros(now + job.begin_after),
         "begin_by": to_micros(now + job.begin_within),
         "remember_until": to_micros(now + job.remember_for),
         **(leases.owner_values(lease) if lease is not None and is_claimed else {"owner": "", **leases.ENDED}),

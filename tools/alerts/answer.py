@@ -1,0 +1,192 @@
+"""Answers alerts: notes each, asks the host that it names, keeps the answer. A job that is done twice changes nothing twice."""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import field
+from datetime import timedelta
+from functools import partial
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
+from triagebook.tools.alerts.alert import Alert, load
+from triagebook.tools.alerts.routing import AlertRoute, find_route
+from triagebook.tools.alerts.rules import AlertRules
+from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.stored import Asker, StoredDiagnosis
+from triagebook.tools.faces.permission import PolicyPermission
+from triagebook.tools.faces.single_flight import SingleFlight, question_key
+from triagebook.tools.fixes.approval_server import ApprovalServer
+from triagebook.tools.jobs.worker import Continue
+from triagebook.tools.log import log_event
+from triagebook.tools.policy.identity import Account, Actor
+from triagebook.tools.store import alert_rows, jobs
+from triagebook.tools.store.alert_rows import AlertEpisode
+from triagebook.tools.store.database import Store, Transaction
+from triagebook.tools.store.jobs import Job
+
+KIND = "alert"
+CHANNEL = "alerts"
+WAIT = timedelta(minutes=5)  # for an equal question that is under way
+AT_ONCE = 48  # hosts that are asked at the same time
+FAILED = "failed"
+Show = Callable[[str], None]
+
+
+@dataclass
+class AlertAnswerer:
+    """Does the jobs of alerts. `shows` are told the id of each episode that changed; they read it, and may be told twice."""
+
+    server: ApprovalServer
+    rules: AlertRules
+    asker: Asker
+    arrivals: Store  # where the jobs are
+    shows: Sequence[Show] = ()
+    _flights: SingleFlight[StoredDiagnosis, StoredDiagnosis] = field(default_factory=SingleFlight)
+    _places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE))
+
+    def handle(self, job: Job) -> Continue | None:
+        """Note the alert; what is left is to ask the host, where it has to be asked."""
+        alert = load(job.body)
+        route = find_route(alert, self.rules, self.server.names.inventory)
+        is_overtaken = self._is_overtaken(alert)
+        with self.server.store.write("alert.note") as transaction:
+            alert_rows.hold(transaction, alert.episode)
+            before = alert_rows.read(transaction, alert.episode)
+            after = self._note(transaction, alert, route, before, is_retry=job.tries > 1)
+        log_event(
+            "alert.noted",
+            source=alert.source,
+            alert=alert.name,
+            state="resolved" if alert.is_resolved else "firing",
+            host=route.host,
+            problem=route.problem,
+            repeats=after.repeats,
+        )
+        self._show(after.id)
+        if is_overtaken or not _has_to_ask(after, route, alert):
+            return None
+        return lambda: self._answer(alert, route)
+
+    def _is_overtaken(self, alert: Alert) -> bool:
+        """Tell whether its resolution is here already, so that nobody needs the answer."""
+        if alert.is_resolved:
+            return False
+        with self.arrivals.read() as transaction:
+            return jobs.is_known(transaction, KIND, f"{alert.episode}/resolved")
+
+    def _note(
+        self, transaction: Transaction, alert: Alert, route: AlertRoute, before: AlertEpisode | None, *, is_retry: bool
+    ) -> AlertEpisode:
+        now = self.server.clock()
+        if before is None:
+            alert_rows.add(transaction, _first(alert, route, self.server))
+        elif alert.is_resolved:
+            alert_rows.change(transaction, before.id, last_at=now, resolved_at=before.resolved_at or now)
+        elif not is_retry:
+            alert_rows.change(transaction, before.id, last_at=now, resolved_at=None, repeats=before.repeats + 1)
+        after = alert_rows.read(transaction, alert.episode)
+        assert after is not None  # it was written just now  # noqa: S101
+        return after
+
+    def _answer(self, alert: Alert, route: AlertRoute) -> None:
+        """Ask the host in the name of the source, and keep what it answered."""
+        actor = Actor(Account("alert", "", alert.source), CHANNEL)
+        question = self._question(route)
+        permission = PolicyPermission(self.server)
+        try:
+            permission.allow(actor, route.host, question.runbook)
+            with self._places:
+                ask = partial(self.asker.ask, question)
+                found = self._flights.ask(question_key(question), ask, lambda _first: None, WAIT.total_seconds())
+            permission.record(actor, found.diagnosis)
+        except TrustError:
+            raise
+        except TriagebookError as error:
+            self._keep_failure(alert.episode, error)
+        except TimeoutError:
+            self._keep_failure(alert.episode, TriagebookError(f"{route.host}: no answer in time", reason="timeout"))
+        else:
+            self._keep(alert.episode, found)
+        self._show(alert.episode)
+
+    def _question(self, route: AlertRoute) -> Question:
+        runbook = route.runbooks[0] if route.runbooks else self.server.default_runbook()
+        inputs = {"symptom": route.symptom} if route.symptom else {}
+        return Question(self.server.names.target(route.host), runbook, inputs)
+
+    def _keep(self, episode_id: str, found: StoredDiagnosis) -> None:
+        diagnosis = found.diagnosis
+        cause = diagnosis.verdict.cause if diagnosis.verdict else ""
+        with self.server.store.write("alert.answer") as transaction:
+            alert_rows.hold(transaction, episode_id)
+            before = alert_rows.read(transaction, episode_id)
+            if before is None:
+                return
+            first = {"cause_at_alert": cause} if not before.asks else {}
+            alert_rows.change(
+                transaction,
+                episode_id,
+                answered_at=self.server.clock(),
+                asks=before.asks + 1,
+                status=diagnosis.status,
+                cause=cause,
+                headline=diagnosis.headline,
+                diagnosis=found.text,
+                says="",
+                **first,
+            )
+        log_event("alert.answered", host=diagnosis.host.name, status=diagnosis.status, cause=cause, asks=before.asks + 1)
+
+    def _keep_failure(self, episode_id: str, error: TriagebookError) -> None:
+        problem = "refused" if isinstance(error, RefusedError) else error.reason
+        with self.server.store.write("alert.answer") as transaction:
+            alert_rows.hold(transaction, episode_id)
+            before = alert_rows.read(transaction, episode_id)
+            asks = before.asks + 1 if before else 1
+            alert_rows.change(
+                transaction,
+                episode_id,
+                answered_at=self.server.clock(),
+                asks=asks,
+                status=FAILED,
+                problem=problem,
+                says=str(error)[:500],
+            )
+        log_event("alert.not_answered", reason=problem, says=error)
+
+    def _show(self, episode_id: str) -> None:
+        for show in self.shows:
+            show(episode_id)
+
+
+def _first(alert: Alert, route: AlertRoute, server: ApprovalServer) -> AlertEpisode:
+    now, rule = server.clock(), route.rule
+    return AlertEpisode(
+        id=alert.episode,
+        source=alert.source,
+        name=alert.name[:255],
+        alert=alert.dump(),
+        rule=rule.name if rule else "",
+        host=route.host,
+        runbooks=json.dumps(route.runbooks) if route.runbooks else "",
+        problem=route.problem,
+        says=route.says,
+        channel=rule.channel if rule else "",
+        first_at=now,
+        last_at=now,
+        resolved_at=now if alert.is_resolved else None,
+    )
+
+
+def _has_to_ask(episode: AlertEpisode, route: AlertRoute, alert: Alert) -> bool:
+    """Tell whether the host has to be asked now: at first, at every so many repetitions, and when the alert resolved."""
+    rule = route.rule
+    if rule is None or route.problem or not episode.host:
+        return False
+    if alert.is_resolved:
+        return episode.answered_at is not None and episode.resolved_at is not None and episode.answered_at < episode.resolved_at
+    if episode.answered_at is None:
+        return True
+    is_due = rule.again_every > 0 and episode.repeats > 0 and episode.repeats % rule.again_every == 0
+    return is_due and episode.asks <= rule.again_most

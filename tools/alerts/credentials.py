@@ -1,0 +1,117 @@
+"""Checks the secret by which a sender of alerts proves who it is. Several secrets hold at once, so that one can be rotated."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.library.node import Node
+from triagebook.tools.files import read_private
+
+SIGNATURE_HEADER = "x-pagerduty-signature"
+SHORTEST = 16  # bytes of a secret: what is shorter can be tried
+MOST_SIGNATURES = 16  # in one header
+
+
+class Credential(Protocol):
+    """Decides whether a request comes from its source."""
+
+    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Tell whether this request carries the secret."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """One of several tokens in the header `Authorization: Bearer`."""
+
+    tokens: tuple[bytes, ...]
+
+    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
+        given = _authorization(headers, "bearer").encode()
+        return _is_one_of(given, self.tokens)
+
+
+@dataclass(frozen=True)
+class Basic:
+    """A user name and one of several passwords in the header `Authorization: Basic` (RFC 7617)."""
+
+    user: str
+    passwords: tuple[bytes, ...]
+
+    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
+        try:
+            given = base64.b64decode(_authorization(headers, "basic"), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        return _is_one_of(given, tuple(self.user.encode() + b":" + password for password in self.passwords))
+
+
+@dataclass(frozen=True)
+class Signature:
+    """An HMAC-SHA256 of the body by one of several secrets: `v1=HEX`, several of them while PagerDuty rotates."""
+
+    secrets: tuple[bytes, ...]
+
+    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
+        given = [word.strip().removeprefix("v1=") for word in headers.get(SIGNATURE_HEADER, "").split(",")[:MOST_SIGNATURES]]
+        wanted = tuple(hmac.new(secret, body, hashlib.sha256).hexdigest().encode() for secret in self.secrets)
+        return any(_is_one_of(word.encode(), wanted) for word in given)
+
+
+def read_bearer(node: Node, folder: Path) -> Credential:
+    """Return the tokens of the files that a source names. Raises RunbookError."""
+    return Bearer(_read_secrets(node, folder))
+
+
+def read_basic(node: Node, folder: Path) -> Credential:
+    """Return the user and the passwords of the files. Raises RunbookError."""
+    members = node.members(("user", "password_files"), ("user", "password_files"))
+    user = members["user"].text(r"[^\x00-\x20\x7f:]{1,100}", "a user name without ':'")
+    return Basic(user, _read_secrets(members["password_files"], folder))
+
+
+def read_signature(node: Node, folder: Path) -> Credential:
+    """Return the signing secrets of the files. Raises RunbookError."""
+    return Signature(_read_secrets(node, folder))
+
+
+# How a source in alerts.yaml says its secret: key, and what reads it.
+WAYS = {
+    "bearer": ("bearer_files", read_bearer),
+    "basic": ("basic", read_basic),
+    "signature": ("secret_files", read_signature),
+}
+
+
+def _read_secrets(node: Node, folder: Path) -> tuple[bytes, ...]:
+    """Return the first line of each file; relative names are beside alerts.yaml. Raises RunbookError, never with a secret."""
+    found = []
+    for item in node.items("a list of files"):
+        path = folder / item.text(r"[^\x00-\x1f\x7f]{1,300}", "the name of a file")
+        try:
+            secret = read_private(path).strip()
+        except OSError as error:
+            raise item.error(f"{path}: {error.strerror}") from None
+        except TriagebookError as error:
+            raise item.error(str(error)) from None
+        if len(secret) < SHORTEST or b"\n" in secret:
+            raise item.error(f"{path}: expected one line of at least {SHORTEST} characters: openssl rand -hex 32 > {path}")
+        found.append(secret)
+    if not found:
+        raise node.error("an empty list: nobody could send anything; name at least one file")
+    return tuple(found)
+
+
+def _authorization(headers: Mapping[str, str], scheme: str) -> str:
+    word, _, rest = headers.get("authorization", "").partition(" ")
+    return rest.strip() if word.lower() == scheme else ""
+
+
+def _is_one_of(given: bytes, wanted: tuple[bytes, ...]) -> bool:
+    return any(hmac.compare_digest(given, secret) for secret in wanted)

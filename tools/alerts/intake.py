@@ -1,0 +1,133 @@
+"""Receives alerts over HTTP: `POST /alerts/SOURCE`. It answers 202 only when every alert of the delivery is stored.
+
+A sender repeats what was answered with 503, and gives up what was answered with 400: so our own trouble is a 503, and a body
+that no later delivery would mend is a 400 that says what is wrong.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+from triagebook.runbooks.engine.errors import TrustError, UsageError
+from triagebook.tools.alerts.alert import Alert, AlertBatch
+from triagebook.tools.alerts.answer import KIND
+from triagebook.tools.alerts.rules import AlertRules, AlertSource
+from triagebook.tools.alerts.sender import parse_body
+from triagebook.tools.jobs.worker import JobWorker
+from triagebook.tools.log import log_event
+from triagebook.tools.store.jobs import NewJob
+
+PATH = "/alerts/"
+MOST_BODY = 1 << 20
+SAME = timedelta(minutes=5)  # a delivery that comes again within it is the same; later it is a repetition of the alert
+BEGIN_WITHIN = timedelta(hours=6)  # after it nobody waits for the answer any more
+LATEST = timedelta(hours=1)  # of a signed delivery that says when it was sent
+AHEAD = timedelta(minutes=5)
+THREADS = 4
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Reply = tuple[int, Mapping[str, object]]
+
+
+class Intake:
+    """The ASGI application. It proves the sender before it reads anything of the body."""
+
+    def __init__(self, rules: AlertRules, worker: JobWorker, clock: Callable[[], datetime]) -> None:
+        self._rules, self._worker, self._clock = rules, worker, clock
+        self._pool = ThreadPoolExecutor(THREADS, "alerts-http")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer lifespan events and POSTs of the sources; refuse everything else."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http" or not scope["path"].startswith(PATH):
+            await _answer(send, (404, {"error": f"there is {PATH}SOURCE only"}))
+        elif scope["method"] != "POST":
+            await _answer(send, (405, {"error": "alerts are posted"}))
+        else:
+            await _answer(send, await self._take(scope, receive))
+
+    async def _take(self, scope: Scope, receive: Receive) -> Reply:
+        body = await _body(receive)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        source = self._rules.sources.get(scope["path"].removeprefix(PATH))
+        if source is None or body is None or not source.credential.holds(headers, body):
+            status, says = _refusal(body)
+            log_event("alert.refused", source=source.name if source else "unknown", status=status, says=says)
+            return status, {"error": says}
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.store, source, body)
+
+    def store(self, source: AlertSource, body: bytes) -> Reply:
+        """Store the alerts of a proven sender's delivery, all of them or none."""
+        try:
+            batch = source.sender.read(parse_body(body), source.name, source.options)
+            self.require_recent(batch)
+        except UsageError as error:
+            log_event("alert.refused", source=source.name, status=400, says=error)
+            return 400, {"error": str(error)}
+        try:
+            new = self._worker.accept_ordered([self.job_of(alert) for alert in batch.alerts]) if batch.alerts else 0
+        except TrustError as error:
+            log_event("alert.not_stored", source=source.name, alerts=len(batch.alerts), says=error)
+            return 503, {"error": "not stored: send it again"}
+        log_event("alert.received", source=source.name, alerts=len(batch.alerts), new=new, left_out=batch.left_out)
+        return 202, {"alerts": len(batch.alerts), "new": new}
+
+    def require_recent(self, batch: AlertBatch) -> None:
+        """Refuse a signed delivery that is kept back or replayed. Raises UsageError `alert_body`."""
+        if not batch.sent_at:
+            return
+        age = self._clock() - datetime.fromisoformat(batch.sent_at)
+        if not -AHEAD <= age <= LATEST:
+            raise UsageError(f"sent at {batch.sent_at}: later than {LATEST} or ahead of this server's clock", reason="alert_body")
+
+    def job_of(self, alert: Alert) -> NewJob:
+        """Return the job of an alert: begun at once, or after the hold of its rule."""
+        rule = self._rules.first(alert)
+        is_held = rule is not None and not alert.is_resolved and not alert.is_critical
+        hold = rule.hold if rule is not None and is_held else timedelta()
+        return NewJob(KIND, alert.key, alert.dump(), alert.episode, BEGIN_WITHIN + hold, SAME, hold)
+
+
+def _refusal(body: bytes | None) -> tuple[int, str]:
+    """Return why nothing of a request is read. Who proves nothing learns nothing: not even which sources there are."""
+    if body is None:
+        return 413, f"a body has at most {MOST_BODY} bytes"
+    return 401, "the secret is missing or wrong"
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """Return the whole body; None if it is larger than a delivery may be."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MOST_BODY:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, reply: Reply) -> None:
+    status, content = reply
+    body = json.dumps(content).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
