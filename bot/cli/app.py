@@ -178,6 +178,8 @@ COMMANDS = {
     "completion": "Print the completion script of a shell: bash, zsh or fish.",
     "serve": "Run the approval server: policy, signing and audit log.",
     "mcp": "Serve an AI assistant over MCP on standard input and output.",
+    "alerts": "Show the alerts that the server took, and what came of each.",
+    "history": "Show what a host was found to have before.",
 }
 
 

@@ -6,16 +6,19 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.plan import Rendering, Value, find_offer
-from triagebook.tools.fixes import apply, audit_log, machines, persist, propose, revert, sweep, view, vote
+from triagebook.tools.fixes import apply, audit_log, history, machines, persist, propose, revert, sweep, view, vote
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, require
 from triagebook.tools.fixes.audit_log import AuditProof, AuditReport
+from triagebook.tools.fixes.history import HistoryEntry
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.views import (
+    AlertView,
     AuditRow,
     FixSummary,
     FixView,
     LockView,
     MachineView,
+    alert_view,
     lock_view,
     machine_view,
     question_of,
@@ -118,6 +121,16 @@ class FixService:
         with attempt(self._server, actor, "persist", key) as request:
             stored = propose.find_stored(self._server, request)
             return self._view(request, (stored or persist.propose_permanent(self._server, request, fix_id, reason)).id)
+
+    def history(self, actor: Actor, host: str, days: int) -> tuple[HistoryEntry, ...]:
+        """Show what a host was found to have, its alerts, fixes and boots, newest first."""
+        with attempt(self._server, actor, "history") as request:
+            return history.history(self._server, request, host, days)
+
+    def alerts(self, actor: Actor, host: str, limit: int) -> tuple[AlertView, ...]:
+        """List the newest alerts about hosts that this identity may diagnose."""
+        with attempt(self._server, actor, "alerts") as request:
+            return tuple(map(alert_view, history.alerts(self._server, request, host, limit)))
 
     def locks(self, actor: Actor) -> tuple[LockView, ...]:
         """List the locked hosts among those that this identity may diagnose."""

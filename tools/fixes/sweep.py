@@ -6,6 +6,7 @@ from functools import partial
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent
+from triagebook.tools.fixes import history
 from triagebook.tools.fixes.apply import result_event
 from triagebook.tools.fixes.approval_server import ApprovalServer, expire
 from triagebook.tools.fixes.claim import confirm_unknown
@@ -33,6 +34,7 @@ def sweep(server: ApprovalServer) -> None:
         _settle(server, fix)
     with server.store.write("refusals") as transaction:
         refusal_rows.close_windows(transaction, now)
+        history.forget(transaction, now)
     server.checkpointer.publish()
 
 

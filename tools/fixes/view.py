@@ -8,6 +8,7 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Found, Triage, diagnoses_of
 from triagebook.tools.audit.event import AuditEvent, decode
+from triagebook.tools.fixes import history
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, decide_on_machine, require, require_name
 from triagebook.tools.fixes.evidence import PLANNING
 from triagebook.tools.fixes.machines import note_machine
@@ -79,6 +80,7 @@ def record_diagnosis(server: ApprovalServer, actor: Actor, found: Found) -> None
             detail |= {"triage": found.id, "others": ", ".join(told)}
         with server.store.write("diagnose") as transaction:
             note_machine(server, transaction, diagnosis)
+            history.keep_answer(transaction, request, diagnosis)
             audit_rows.append(transaction, request.event(detail=detail))
 
 

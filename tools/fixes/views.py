@@ -10,6 +10,7 @@ from triagebook.tools.policy.channels import is_of_channel
 from triagebook.tools.policy.decide import votes_text
 from triagebook.tools.policy.identity import parse_account
 from triagebook.tools.policy.model import Policy, PolicyQuestion
+from triagebook.tools.store.alert_rows import AlertEpisode
 from triagebook.tools.store.fix_states import Fix, HostLock, Vote, plan_of
 from triagebook.tools.store.machine_rows import Machine
 from triagebook.tools.times import rfc3339
@@ -80,6 +81,25 @@ class MachineView:
 
 
 @dataclass(frozen=True)
+class AlertView:
+    """Shows an alert and what came of it. `problem` says why no host was asked, or why it gave no answer."""
+
+    id: str
+    source: str
+    name: str
+    host: str
+    state: str  # firing | resolved
+    rule: str
+    first_at: str
+    last_at: str
+    repeats: int
+    status: str  # of the newest answer; empty: none yet
+    cause: str
+    says: str
+    problem: str
+
+
+@dataclass(frozen=True)
 class AuditRow:
     """Shows one audit row, read from its leaf and never from the search columns."""
 
@@ -130,6 +150,41 @@ def summary_of(fix: Fix) -> FixSummary:
     """Return a fix as one line of a list."""
     times = rfc3339(fix.created_at), rfc3339(fix.expires_at)
     return FixSummary(fix.id, fix.state, fix.host, fix.risk, fix.runbook, fix.requester, *times)
+
+
+def alert_view(episode: AlertEpisode) -> AlertView:
+    """Return an alert as it is shown."""
+    return AlertView(
+        episode.id,
+        episode.source,
+        episode.name,
+        episode.host,
+        "firing" if episode.resolved_at is None else "resolved",
+        episode.rule,
+        rfc3339(episode.first_at),
+        rfc3339(episode.last_at),
+        episode.repeats,
+        episode.status,
+        episode.cause,
+        alert_sentence(episode),
+        episode.problem,
+    )
+
+
+def alert_sentence(episode: AlertEpisode) -> str:
+    """Return the first sentence about an alert: why nobody was asked, or what the host was found to have.
+
+    An alert that resolved although its cause is still there is said first.
+    """
+    if episode.says or episode.answered_at is None:
+        return episode.says or "Not answered yet."
+    if episode.resolved_at is None or not episode.cause_at_alert:
+        return episode.headline
+    if episode.answered_at < episode.resolved_at:
+        return f"The alert resolved; the host has not been asked since. {episode.headline}"
+    if episode.cause == episode.cause_at_alert:
+        return f"The alert resolved, but the cause is still there: {episode.headline}"
+    return f"The alert resolved, and what was found then is gone. {episode.headline}"
 
 
 def lock_view(lock: HostLock) -> LockView:

@@ -8,6 +8,7 @@ from triagebook.runbooks.engine.errors import TriagebookError, TrustError, Usage
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.tools.faces import views_json
+from triagebook.tools.fixes.history import MOST_DAYS, MOST_ROWS
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.log import log_event
@@ -123,6 +124,16 @@ def _policy_check(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: to_plain(service.policy_check(actor, question, account=account, requester=requester))
 
 
+def _history(service: FixService, actor: Actor, members: Members) -> Call:
+    host, days = members.text("host"), members.integer("days", 30, MOST_DAYS)
+    return lambda: to_plain(service.history(actor, host, days))
+
+
+def _alerts(service: FixService, actor: Actor, members: Members) -> Call:
+    host, limit = members.text("host", ""), members.integer("limit", 50, MOST_ROWS)
+    return lambda: to_plain(service.alerts(actor, host, limit))
+
+
 def _note_refusal(service: FixService, actor: Actor, members: Members) -> Call:
     action, reason, says = members.text("action", limit=40), members.text("reason", limit=40), members.text("says", limit=300)
     return lambda: service.note_refusal(actor, action, reason, says)
@@ -147,6 +158,8 @@ REQUESTS: Mapping[str, Handler] = {
     "audit_repair": _audit_repair,
     "audit_export": _audit_export,
     "policy_check": _policy_check,
+    "history": _history,
+    "alerts": _alerts,
     "note_refusal": _note_refusal,
 }
 

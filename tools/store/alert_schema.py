@@ -33,6 +33,7 @@ episodes = Table(
     Column("cause_at_alert", String(64), nullable=False),  # of the first answer
     Index("ix_alert_episodes_host", "host", "first_at"),
     Index("ix_alert_episodes_first", "first_at"),
+    Index("ix_alert_episodes_last", "last_at"),
 )
 
 # Every diagnosis that somebody was shown, for the history of a host.
@@ -51,4 +52,5 @@ answers = Table(
     Column("culprit", String(255), nullable=False),
     Column("headline", Text, nullable=False),
     Index("ix_answers_host", "host", "at"),
+    Index("ix_answers_at", "at"),
 )

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.store import migrations
-from triagebook.tools.store.chat_schema import metadata
+from triagebook.tools.store import alert_schema, chat_schema, migrations  # noqa: F401 - each schema adds its tables
 from triagebook.tools.store.database import open_engine, open_store
 from triagebook.tools.store.migrate import HEAD, migrate
+from triagebook.tools.store.schema import metadata
 
 from tests import postgres
 

@@ -37,6 +37,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_alert_episodes_host", "alert_episodes", ["host", "first_at"])
     op.create_index("ix_alert_episodes_first", "alert_episodes", ["first_at"])
+    op.create_index("ix_alert_episodes_last", "alert_episodes", ["last_at"])
     op.create_table(
         "answers",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -52,3 +53,4 @@ def upgrade() -> None:
         sa.Column("headline", sa.Text, nullable=False),
     )
     op.create_index("ix_answers_host", "answers", ["host", "at"])
+    op.create_index("ix_answers_at", "answers", ["at"])
