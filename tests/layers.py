@@ -31,6 +31,7 @@ LAYERS = {
         "audit",
         "store",
         "jobs",
+        "sinks",
         "fixes",
         "host_setup",
         "execute",

@@ -50,6 +50,7 @@ EVENTS: Mapping[str, tuple[int, str]] = {
     "diagnosis.lookups": (DETAIL, "Asking systemd, the journal or other programs of the host"),
     "diagnosis.second_sample": (DETAIL, "Waiting for a second sample, which could change the answer"),
     "diagnosis.started": (DETAIL, "The diagnosis begins"),
+    "event.sent": (DETAIL, "Told another system of an event"),
     "execute.answered": (INFO, "The helper answered an order"),
     "execute.lost": (WARNING, "An order was sent and its answer was lost; the outcome is unknown"),
     "execute.not_sent": (WARNING, "An order could not be sent; nothing was changed"),

@@ -6,20 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.alerts.alert import Alert, load
 from triagebook.tools.alerts.routing import AlertRoute, find_route
 from triagebook.tools.alerts.rules import AlertRules
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.stored import Asker, StoredDiagnosis
-from triagebook.tools.faces.permission import PolicyPermission
+from triagebook.tools.faces.permission import PolicyPermission, runbooks_left_out
 from triagebook.tools.faces.single_flight import SingleFlight, question_key
 from triagebook.tools.fixes.approval_server import ApprovalServer
+from triagebook.tools.fixes.views import alert_sentence, alert_view
 from triagebook.tools.jobs.worker import Continue
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.identity import Account, Actor
+from triagebook.tools.sinks import outbox
+from triagebook.tools.sinks.event import EventType, make_event
 from triagebook.tools.store import alert_rows, jobs
 from triagebook.tools.store.alert_rows import AlertEpisode
 from triagebook.tools.store.database import Store, Transaction
@@ -41,6 +46,7 @@ class AlertAnswerer:
     rules: AlertRules
     asker: Asker
     arrivals: Store  # where the jobs are
+    runbooks: Callable[[], Sequence[str]]  # ID@VERSION of those that are asked where a rule names none
     shows: Sequence[Show] = ()
     _flights: SingleFlight[StoredDiagnosis, StoredDiagnosis] = field(default_factory=SingleFlight)
     _places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE))
@@ -86,20 +92,33 @@ class AlertAnswerer:
         elif not is_retry:
             alert_rows.change(transaction, before.id, last_at=now, resolved_at=None, repeats=before.repeats + 1)
         after = alert_rows.read(transaction, alert.episode)
-        assert after is not None  # it was written just now  # noqa: S101
+        if after is None:  # it was written just now
+            raise TrustError("an alert that was just stored is not there", reason="database")
+        if before is None and after.problem and after.problem != "ignored":
+            self._tell(transaction, "alert.not_asked", after)
         return after
+
+    def _tell(self, transaction: Transaction, kind: EventType, episode: AlertEpisode) -> None:
+        """Store an event for the sinks of the alert's rule, in the transaction that changed the alert."""
+        rule = next((rule for rule in self.rules.rules if rule.name == episode.rule), None)
+        sinks = rule.sinks if rule is not None else tuple(self.rules.sinks)
+        now = self.server.clock()
+        content: dict[str, Any] = {"alert": to_plain(alert_view(episode))}
+        if episode.diagnosis:
+            content["answer"] = json.loads(episode.diagnosis)
+        values = {"host": episode.host, "status": episode.status, "cause": episode.cause, "headline": alert_sentence(episode)}
+        outbox.add(transaction, make_event(kind, episode.asks, episode.id, now, **values, content=content), sinks, now)
 
     def _answer(self, alert: Alert, route: AlertRoute) -> None:
         """Ask the host in the name of the source, and keep what it answered."""
         actor = Actor(Account("alert", "", alert.source), CHANNEL)
-        question = self._question(route)
         permission = PolicyPermission(self.server)
         try:
-            permission.allow(actor, route.host, question.runbook)
+            question = self._question(actor, permission, route)
             with self._places:
                 ask = partial(self.asker.ask, question)
                 found = self._flights.ask(question_key(question), ask, lambda _first: None, WAIT.total_seconds())
-            permission.record(actor, found.diagnosis)
+            permission.record(actor, found.found)
         except TrustError:
             raise
         except TriagebookError as error:
@@ -110,14 +129,25 @@ class AlertAnswerer:
             self._keep(alert.episode, found)
         self._show(alert.episode)
 
-    def _question(self, route: AlertRoute) -> Question:
-        runbook = route.runbooks[0] if route.runbooks else self.server.default_runbook()
+    def _question(self, actor: Actor, permission: PolicyPermission, route: AlertRoute) -> Question:
+        """Return what is asked: the rule's runbooks, or all, without those that the policy does not let alerts ask.
+
+        Raises RefusedError: there is none that they may ask.
+        """
+        target = self.server.names.target(route.host)
         inputs = {"symptom": route.symptom} if route.symptom else {}
-        return Question(self.server.names.target(route.host), runbook, inputs)
+        if len(route.runbooks) == 1:
+            permission.allow(actor, route.host, route.runbooks[0])
+            return Question(target, route.runbooks[0], inputs)
+        by_default = self.runbooks()
+        wanted = [name for name in by_default if not route.runbooks or _is_named(name, route.runbooks)]
+        unwanted = tuple(name.partition("@")[0] for name in by_default if name not in wanted)
+        left_out = runbooks_left_out(permission, actor, route.host, wanted)
+        return Question(target, "", inputs, left_out=(*unwanted, *left_out))
 
     def _keep(self, episode_id: str, found: StoredDiagnosis) -> None:
-        diagnosis = found.diagnosis
-        cause = diagnosis.verdict.cause if diagnosis.verdict else ""
+        answer = found.found
+        cause = answer.verdict.cause if answer.verdict else ""
         with self.server.store.write("alert.answer") as transaction:
             alert_rows.hold(transaction, episode_id)
             before = alert_rows.read(transaction, episode_id)
@@ -129,14 +159,17 @@ class AlertAnswerer:
                 episode_id,
                 answered_at=self.server.clock(),
                 asks=before.asks + 1,
-                status=diagnosis.status,
+                status=answer.status,
                 cause=cause,
-                headline=diagnosis.headline,
+                headline=answer.headline,
                 diagnosis=found.text,
                 says="",
                 **first,
             )
-        log_event("alert.answered", host=diagnosis.host.name, status=diagnosis.status, cause=cause, asks=before.asks + 1)
+            after = alert_rows.read(transaction, episode_id)
+            if after is not None and _is_news(before, after):
+                self._tell(transaction, "alert.resolved" if after.resolved_at else "alert.answered", after)
+        log_event("alert.answered", host=answer.host.name, status=answer.status, cause=cause, asks=before.asks + 1)
 
     def _keep_failure(self, episode_id: str, error: TriagebookError) -> None:
         problem = "refused" if isinstance(error, RefusedError) else error.reason
@@ -160,6 +193,11 @@ class AlertAnswerer:
             show(episode_id)
 
 
+def _is_named(name: str, named: Sequence[str]) -> bool:
+    """Tell whether ID@VERSION is among names that may leave the version out."""
+    return name in named or name.partition("@")[0] in named
+
+
 def _first(alert: Alert, route: AlertRoute, server: ApprovalServer) -> AlertEpisode:
     now, rule = server.clock(), route.rule
     return AlertEpisode(
@@ -177,6 +215,13 @@ def _first(alert: Alert, route: AlertRoute, server: ApprovalServer) -> AlertEpis
         last_at=now,
         resolved_at=now if alert.is_resolved else None,
     )
+
+
+def _is_news(before: AlertEpisode, after: AlertEpisode) -> bool:
+    """Tell whether an answer is worth a word: the first one, another verdict than before, and what is there at the resolution."""
+    is_other = (before.status, before.cause) != (after.status, after.cause)
+    is_last = after.resolved_at is not None and before.answered_at is not None and before.answered_at < after.resolved_at
+    return not before.asks or is_other or is_last
 
 
 def _has_to_ask(episode: AlertEpisode, route: AlertRoute, alert: Alert) -> bool:

@@ -90,22 +90,25 @@ WAYS = {
 
 
 def _read_secrets(node: Node, folder: Path) -> tuple[bytes, ...]:
-    """Return the first line of each file; relative names are beside alerts.yaml. Raises RunbookError, never with a secret."""
-    found = []
-    for item in node.items("a list of files"):
-        path = folder / item.text(r"[^\x00-\x1f\x7f]{1,300}", "the name of a file")
-        try:
-            secret = read_private(path).strip()
-        except OSError as error:
-            raise item.error(f"{path}: {error.strerror}") from None
-        except TriagebookError as error:
-            raise item.error(str(error)) from None
-        if len(secret) < SHORTEST or b"\n" in secret:
-            raise item.error(f"{path}: expected one line of at least {SHORTEST} characters: openssl rand -hex 32 > {path}")
-        found.append(secret)
+    """Return the secret of each file of a list."""
+    found = tuple(read_secret(item, folder) for item in node.items("a list of files"))
     if not found:
         raise node.error("an empty list: nobody could send anything; name at least one file")
-    return tuple(found)
+    return found
+
+
+def read_secret(node: Node, folder: Path) -> bytes:
+    """Return the one line of a file; a relative name is beside alerts.yaml. Raises RunbookError, never with the secret."""
+    path = folder / node.text(r"[^\x00-\x1f\x7f]{1,300}", "the name of a file")
+    try:
+        secret = read_private(path).strip()
+    except OSError as error:
+        raise node.error(f"{path}: {error.strerror}") from None
+    except TriagebookError as error:
+        raise node.error(str(error)) from None
+    if len(secret) < SHORTEST or b"\n" in secret:
+        raise node.error(f"{path}: expected one line of at least {SHORTEST} characters: openssl rand -hex 32 > {path}")
+    return secret
 
 
 def _authorization(headers: Mapping[str, str], scheme: str) -> str:

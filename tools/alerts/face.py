@@ -10,12 +10,15 @@ from triagebook.tools.alerts.answer import KIND, AlertAnswerer, Show
 from triagebook.tools.alerts.intake import PATH, Intake
 from triagebook.tools.alerts.load import load_rules
 from triagebook.tools.alerts.rules import AlertRules
+from triagebook.tools.diagnosis.asked import runbooks_by_default
 from triagebook.tools.diagnosis.worker import WorkerProcess
 from triagebook.tools.jobs.worker import JobWorker
 from triagebook.tools.log import log_event
 from triagebook.tools.server.options import Hosts
 from triagebook.tools.server.run import RunningServer
 from triagebook.tools.server.web import listen
+from triagebook.tools.sinks import outbox
+from triagebook.tools.sinks.outbox import EventSender
 from triagebook.tools.store import jobs
 
 SLOW_THREADS = 64
@@ -38,9 +41,14 @@ class AlertsFace:
         server = running.approval_server
         arrivals = jobs.store_of_arrivals(server.store)
         with WorkerProcess(self.hosts.settings, self.hosts.ssh_config) as asker:
-            answerer = AlertAnswerer(server, self.rules, asker, arrivals, self.shows)
+            service = self.hosts.service
+            names = runbooks_by_default(service.default, service.catalog)
+            answerer = AlertAnswerer(server, self.rules, asker, arrivals, lambda: names, self.shows)
             worker = JobWorker(arrivals, server.clock, secrets.token_hex(8), {KIND: answerer.handle}, slow_threads=SLOW_THREADS)
+            sender = EventSender(self.rules.sinks, server.clock)
+            events = JobWorker(server.store, server.clock, secrets.token_hex(8), {outbox.KIND: sender.handle})
             worker.start()
+            events.start()
             try:
                 app = Intake(self.rules, worker, server.clock)
                 certificate, key = self.tls_certificate, self.tls_key
@@ -49,6 +57,7 @@ class AlertsFace:
                     yield port
             finally:
                 worker.stop()
+                events.stop()
 
 
 def alerts_face(

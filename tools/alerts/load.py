@@ -9,9 +9,10 @@ from triagebook.runbooks.engine import expressions
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.node import Node, find_member, read_node
-from triagebook.tools.alerts.credentials import WAYS, Credential
+from triagebook.tools.alerts.credentials import WAYS, Credential, read_secret
 from triagebook.tools.alerts.rules import ROOTS, AlertRule, AlertRules, AlertSource
 from triagebook.tools.alerts.sender import kinds
+from triagebook.tools.sinks.webhook import WebhookSink, check_url
 
 VERSION = "triagebook/alerts/v1"
 NAME = r"[a-z0-9][a-z0-9-]{0,62}"
@@ -29,6 +30,7 @@ RULE = (
     "hold",
     "again_every",
     "again_most",
+    "sinks",
     "channel",
 )
 LONGEST_HOLD_S = 3600
@@ -46,10 +48,11 @@ def load_rules(file: Path, runbooks: Collection[str], hosts: Collection[str]) ->
 
 
 def _rules(node: Node, folder: Path, runbooks: Collection[str], hosts: Collection[str]) -> AlertRules:
-    top = node.members(("apiVersion", "sources", "rules"), ("apiVersion", "sources", "rules"))
+    top = node.members(("apiVersion", "sources", "sinks", "rules"), ("apiVersion", "sources", "rules"))
     top["apiVersion"].choice((VERSION,))
     sources = {name: _source(name, member, folder) for name, member in top["sources"].members(None).items()}
-    rules = tuple(_rule(item, runbooks, hosts) for item in top["rules"].items("a list of rules"))
+    sinks = {name: _sink(name, member, folder) for name, member in top["sinks"].members(None).items()} if "sinks" in top else {}
+    rules = tuple(_rule(item, runbooks, hosts, tuple(sinks)) for item in top["rules"].items("a list of rules"))
     seen: set[str] = set()
     for item, rule in zip(top["rules"].items(), rules, strict=True):
         if rule.name in seen:
@@ -57,7 +60,7 @@ def _rules(node: Node, folder: Path, runbooks: Collection[str], hosts: Collectio
         seen.add(rule.name)
     if not sources:
         raise top["sources"].error("no source: nobody could send an alert")
-    return AlertRules(sources, rules)
+    return AlertRules(sources, rules, sinks)
 
 
 def _source(name: str, node: Node, folder: Path) -> AlertSource:
@@ -74,6 +77,17 @@ def _source(name: str, node: Node, folder: Path) -> AlertSource:
     return AlertSource(name, sender, _credential(node, members, keys, folder), options)
 
 
+def _sink(name: str, node: Node, folder: Path) -> WebhookSink:
+    if not re.fullmatch(NAME, name):
+        raise node.error(f"{name!r} is no name for a sink: small letters, digits, '-'")
+    members = node.members(("url", "secret_file"), ("url", "secret_file"))
+    try:
+        url = check_url(members["url"].text(r"[^\x00-\x20\x7f]{1,500}", "an address"))
+    except UsageError as error:
+        raise members["url"].error(str(error)) from None
+    return WebhookSink(name, url, read_secret(members["secret_file"], folder))
+
+
 def _credential(node: Node, members: Mapping[str, Node], keys: Mapping[str, str], folder: Path) -> Credential:
     given = [key for key in keys if key in members]
     if len(given) != 1:
@@ -82,7 +96,7 @@ def _credential(node: Node, members: Mapping[str, Node], keys: Mapping[str, str]
     return read(members[given[0]], folder)
 
 
-def _rule(node: Node, runbooks: Collection[str], hosts: Collection[str]) -> AlertRule:
+def _rule(node: Node, runbooks: Collection[str], hosts: Collection[str], sinks: tuple[str, ...]) -> AlertRule:
     members = node.members(RULE, ("name",))
     text = {key: member.text(WORD, "the name of a label or annotation") for key, member in members.items() if key in _WORDS}
     if "host" in members and "host_in" in members:
@@ -97,6 +111,7 @@ def _rule(node: Node, runbooks: Collection[str], hosts: Collection[str]) -> Aler
         hold=_duration(members["hold"]) if "hold" in members else timedelta(),
         again_every=members["again_every"].count(1000) if "again_every" in members else 0,
         again_most=members["again_most"].count(100) if "again_most" in members else 3,
+        sinks=_known(members["sinks"], sinks, "sink") if "sinks" in members else sinks,
         channel=members["channel"].text(CHANNEL, "a channel id such as C024BE91L") if "channel" in members else "",
         **text,
     )

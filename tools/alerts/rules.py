@@ -9,6 +9,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.alerts.alert import Alert
 from triagebook.tools.alerts.credentials import Credential
 from triagebook.tools.alerts.sender import Sender
+from triagebook.tools.sinks.webhook import WebhookSink
 
 ROOTS = ("labels", "annotations", "status", "source")  # what a condition may name
 
@@ -39,6 +40,7 @@ class AlertRule:
     hold: timedelta = timedelta()  # wait so long whether it resolves by itself; never for a critical one
     again_every: int = 0  # ask again at each so many repetitions; 0: at none
     again_most: int = 3  # and at most so often
+    sinks: tuple[str, ...] = ()  # who else is told of the answer
     channel: str = ""  # where the answer is shown; empty: where alerts are shown by default
 
     def fits(self, alert: Alert) -> bool:
@@ -63,6 +65,7 @@ class AlertRules:
 
     sources: Mapping[str, AlertSource]
     rules: tuple[AlertRule, ...]
+    sinks: Mapping[str, WebhookSink] = field(default_factory=dict)
 
     def first(self, alert: Alert) -> AlertRule | None:
         """Return the rule that decides about an alert; None where no rule is about it."""

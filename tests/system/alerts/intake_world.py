@@ -13,6 +13,8 @@ from triagebook.tools.alerts.load import load_rules
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.stored import OnFirstVerdict, StoredDiagnosis, redact_diagnosis
 from triagebook.tools.jobs.worker import JobWorker
+from triagebook.tools.sinks import outbox
+from triagebook.tools.sinks.outbox import EventSender
 from triagebook.tools.store import alert_rows, jobs
 from triagebook.tools.store.alert_rows import AlertEpisode
 from triagebook.tools.store.jobs import NewJob
@@ -58,6 +60,7 @@ class IntakeWorld:
     asker: RecordedAsker
     answerer: AlertAnswerer
     worker: JobWorker
+    events: JobWorker
     intake: Intake
     shown: list[str]
 
@@ -83,7 +86,9 @@ class IntakeWorld:
     def _open(self) -> int:
         with self.answerer.arrivals.read() as transaction:
             now = self.world.clock()
-            query = "SELECT count(*) FROM jobs WHERE done_at = 0 AND not_before <= " + str(int(now.timestamp() * 1_000_000))
+            query = "SELECT count(*) FROM jobs WHERE kind = 'alert' AND done_at = 0 AND not_before <= " + str(
+                int(now.timestamp() * 1_000_000)
+            )
             return int(transaction.connection.exec_driver_sql(query).scalar_one())
 
 
@@ -98,13 +103,16 @@ def intake_world(url: str, folder: Path, rules: str = RULES, policy: str = POLIC
     asker = RecordedAsker(world)
     loaded = load_rules(folder / "alerts.yaml", ["forks"], NAMES.inventory.hosts)
     arrivals = jobs.store_of_arrivals(world.store)
-    answerer = AlertAnswerer(world.trust, loaded, asker, arrivals, [shown.append])
+    answerer = AlertAnswerer(world.trust, loaded, asker, arrivals, lambda: ("forks@1.0.0",), [shown.append])
     worker = JobWorker(arrivals, world.clock, "one", {KIND: answerer.handle})
+    events = JobWorker(world.store, world.clock, "events", {outbox.KIND: EventSender(loaded.sinks, world.clock).handle})
     worker.start()
+    events.start()
     try:
-        yield IntakeWorld(world, asker, answerer, worker, Intake(loaded, worker, world.clock), shown)
+        yield IntakeWorld(world, asker, answerer, worker, events, Intake(loaded, worker, world.clock), shown)
     finally:
         worker.stop()
+        events.stop()
         world.store.close()
 
 

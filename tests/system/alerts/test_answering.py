@@ -166,7 +166,7 @@ def test_a_job_of_a_worker_that_died_after_noting_is_answered_by_another(made: I
 
 
 def test_two_replicas_fed_the_same_deliveries_ask_once(made: IntakeWorld) -> None:
-    other = AlertAnswerer(made.world.trust, made.answerer.rules, made.asker, made.answerer.arrivals)
+    other = AlertAnswerer(made.world.trust, made.answerer.rules, made.asker, made.answerer.arrivals, made.answerer.runbooks)
     replica = JobWorker(made.answerer.arrivals, made.world.clock, "two", {KIND: other.handle})
     replica.start()
     try:
