@@ -147,6 +147,11 @@ ADVICE: Mapping[str, RefusalAdvice] = {
         "where several offer the same.",
         tool="diagnose",
     ),
+    "alerts": _person("Correct alerts.yaml at the line that the message names, and start the server again."),
+    "alert_body": _person("Correct what the sender posts: the message names the member, docs/how-to/alerts.md the forms."),
+    "sink": _person("Look whether the receiver of events answers at the address in alerts.yaml; events wait there for a day."),
+    "timeout": RefusalAdvice("Ask again: the host did not answer in time. Nothing was done."),
+    "no_controller": _person("Nothing here: this host has no limit of that kind for a unit. Limit the service by other means."),
     "usage": RefusalAdvice(
         "Correct what the message names: `--help` at the terminal and `help` in a chat show what may be written."
     ),
