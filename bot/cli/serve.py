@@ -63,9 +63,7 @@ def serve(
 ) -> None:
     """Run the approval server: policy, signing and audit log. SIGTERM stops it cleanly.
 
-    Run it under an account of its own, never root.
-
-    Set-up step by step: docs/how-to/serve.md
+    Run it under an account of its own, never root. Set-up step by step: docs/how-to/serve.md
 
     Example: triagebook serve --policy policy.yaml --ssh-config ssh_config
     """
@@ -83,14 +81,12 @@ def serve(
     mounted: Mapping[str, Endpoint] = {}
     if slack or slack_http:
         face = _slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
-        mounted = face.mounted
-        faces.append(face)
+        mounted, faces = face.mounted, [*faces, face]
     if mcp:
         tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
         faces.append(_mcp_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
     if alerts:
-        rules = alert_rules or data / ALERTS
-        faces.append(_alerts_face(alerts, rules, hosts, tls_certificate=alerts_tls_cert, tls_key=alerts_tls_key))
+        faces.append(_alerts_face(alerts, alert_rules or data / ALERTS, hosts, (alerts_tls_cert, alerts_tls_key)))
     run(made, parts(hosts, fix_ssh_config or config, fix_account), beside=faces)
 
 
@@ -132,10 +128,10 @@ def _mcp_face(address: str, hosts: "Hosts", mounted: "Mapping[str, Endpoint]", *
     return http_face(address, hosts, mounted, **values)
 
 
-def _alerts_face(address: str, rules: Path, hosts: "Hosts", *, tls_certificate: str, tls_key: str) -> "Face":
+def _alerts_face(address: str, rules: Path, hosts: "Hosts", tls: tuple[str, str]) -> "Face":
     from triagebook.tools.alerts.face import alerts_face  # noqa: PLC0415 - the extra `alerts`
 
-    return alerts_face(address, rules, hosts, tls_certificate=tls_certificate, tls_key=tls_key)
+    return alerts_face(address, rules, hosts, tls_certificate=tls[0], tls_key=tls[1])
 
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":

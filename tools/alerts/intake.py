@@ -71,7 +71,7 @@ class Intake:
             log_event("alert.refused", source=source.name, status=400, says=error)
             return 400, {"error": str(error)}
         try:
-            new = self._worker.accept_ordered([self.job_of(alert) for alert in batch.alerts]) if batch.alerts else 0
+            new = self._worker.accept_batch([self.job_of(alert) for alert in batch.alerts]) if batch.alerts else 0
         except TrustError as error:
             log_event("alert.not_stored", source=source.name, alerts=len(batch.alerts), says=error)
             return 503, {"error": "not stored: send it again"}

@@ -106,12 +106,12 @@ def _rule(node: Node, runbooks: Collection[str], hosts: Collection[str], sinks: 
         when=_condition(members["when"]) if "when" in members else "",
         where=node.where,
         is_ignored=_flag(members.get("ignore")),
-        runbooks=_known(members.get("runbooks"), runbooks, "runbook"),
+        runbooks=_names_of(members.get("runbooks"), runbooks, "runbook"),
         hosts=_hosts(members.get("hosts"), hosts),
         hold=_duration(members["hold"]) if "hold" in members else timedelta(),
         again_every=members["again_every"].count(1000) if "again_every" in members else 0,
         again_most=members["again_most"].count(100) if "again_most" in members else 3,
-        sinks=_known(members["sinks"], sinks, "sink") if "sinks" in members else sinks,
+        sinks=_names_of(members["sinks"], sinks, "sink") if "sinks" in members else sinks,
         channel=members["channel"].text(CHANNEL, "a channel id such as C024BE91L") if "channel" in members else "",
         **text,
     )
@@ -144,7 +144,7 @@ def _flag(node: Node | None) -> bool:
     return node.value
 
 
-def _known(node: Node | None, known: Collection[str], what: str) -> tuple[str, ...]:
+def _names_of(node: Node | None, known: Collection[str], what: str) -> tuple[str, ...]:
     found = []
     for item in node.items(f"a list of {what}s") if node else ():
         word = item.text()

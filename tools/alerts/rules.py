@@ -8,7 +8,7 @@ from triagebook.runbooks.engine import expressions
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.alerts.alert import Alert
 from triagebook.tools.alerts.credentials import Credential
-from triagebook.tools.alerts.sender import Sender
+from triagebook.tools.alerts.sender import AlertSender
 from triagebook.tools.sinks.webhook import WebhookSink
 
 ROOTS = ("labels", "annotations", "status", "source")  # what a condition may name
@@ -19,7 +19,7 @@ class AlertSource:
     """One sender: its name in the address it posts to, its kind, how it proves itself, and options of its kind."""
 
     name: str
-    sender: Sender
+    sender: AlertSender
     credential: Credential
     options: Mapping[str, object] = field(default_factory=dict)
 

@@ -24,7 +24,7 @@ class SenderForm(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Sender(Protocol):
+class AlertSender(Protocol):
     """What a module of `senders/` offers. `OPTIONS` are the keys of its own that a source in alerts.yaml may have."""
 
     OPTIONS: tuple[str, ...]
@@ -41,10 +41,10 @@ class Sender(Protocol):
 
 
 @lru_cache(maxsize=1)
-def kinds() -> Mapping[str, Sender]:
+def kinds() -> Mapping[str, AlertSender]:
     """Return every kind of sender by its name: the modules that lie in `senders/`."""
     names = sorted(module.name for module in pkgutil.iter_modules(senders.__path__))
-    return {name: cast(Sender, importlib.import_module(f"{senders.__name__}.{name}")) for name in names}
+    return {name: cast(AlertSender, importlib.import_module(f"{senders.__name__}.{name}")) for name in names}
 
 
 def parse_body(raw: bytes) -> object:

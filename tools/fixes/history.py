@@ -12,7 +12,7 @@ from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_text
 from triagebook.tools.store import alert_rows, answer_rows, fix_rows
 from triagebook.tools.store.alert_rows import AlertEpisode
-from triagebook.tools.store.answer_rows import HostAnswer
+from triagebook.tools.store.answer_rows import AnswerRow
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import State
 from triagebook.tools.times import rfc3339
@@ -63,7 +63,7 @@ def keep_answer(transaction: Transaction, request: FixRequest, diagnosis: Diagno
     """Keep what a host was found to have. Everybody who is shown a diagnosis passes here."""
     verdict, runbook = diagnosis.verdict, diagnosis.runbook
     culprit = clean_text(verdict.culprit.unit or verdict.culprit.id, 255) if verdict else ""
-    answer = HostAnswer(
+    answer = AnswerRow(
         id=diagnosis.id[:64],
         host=diagnosis.host.name,
         host_key=diagnosis.target.host_key[:255],
@@ -85,7 +85,7 @@ def recurrence(transaction: Transaction, host: str, now: datetime) -> Recurrence
     if not answers or not answers[0].cause:
         return None
     newest = answers[0]
-    times = answer_rows.times_found(transaction, host, newest.cause, newest.culprit, now - RECENT)
+    times = answer_rows.find_times(transaction, host, newest.cause, newest.culprit, now - RECENT)
     fix = next(iter(fix_rows.list_fixes(transaction, 1, states=CHANGED, host=host)), None)
     if fix is None:
         return Recurrence(len(times), times[0])
@@ -128,7 +128,7 @@ def forget(transaction: Transaction, now: datetime) -> None:
     alert_rows.forget(transaction, now - KEEP)
 
 
-def _answer_entry(answer: HostAnswer) -> HistoryEntry:
+def _answer_entry(answer: AnswerRow) -> HistoryEntry:
     return HistoryEntry(rfc3339(answer.at), "answer", answer.id, answer.status, answer.cause, answer.headline, answer.account)
 
 
@@ -137,7 +137,7 @@ def _alert_entry(episode: AlertEpisode) -> HistoryEntry:
     return HistoryEntry(rfc3339(episode.first_at), "alert", episode.id, state, episode.cause, episode.name, episode.source)
 
 
-def _boots(answers: Sequence[HostAnswer]) -> Iterator[HistoryEntry]:
+def _boots(answers: Sequence[AnswerRow]) -> Iterator[HistoryEntry]:
     """Return a boot between two answers that saw another boot id, at the time of the first answer after it."""
     for newer, older in pairwise(answer for answer in answers if answer.boot_id):
         if newer.boot_id != older.boot_id:

@@ -72,7 +72,7 @@ class JobWorker:
             self._claims.wake()
         return job is not None
 
-    def accept_ordered(self, new: list[NewJob]) -> int:
+    def accept_batch(self, new: list[NewJob]) -> int:
         """Store jobs with order keys by one commit and have them done in time; how many were new. TrustError: none is stored.
 
         However many wait, they are stored: nothing is held in memory for them before they are claimed.

@@ -15,7 +15,7 @@ EventType = Literal["alert.answered", "alert.not_asked", "alert.resolved"]
 
 
 @dataclass(frozen=True)
-class Event:
+class OutgoingEvent:
     """Something that happened. `id` is the same each time it is sent; `subject` is the id of what it is about."""
 
     id: str
@@ -34,6 +34,6 @@ class Event:
         return json.dumps(to_plain(self), ensure_ascii=False)
 
 
-def make_event(kind: EventType, number: int, subject: str, now: datetime, **values: Any) -> Event:
+def make_event(kind: EventType, number: int, subject: str, now: datetime, **values: Any) -> OutgoingEvent:
     """Return the event of that number about a subject: made again after a crash it has the same id."""
-    return Event(f"{subject}-{number}", kind, rfc3339(now), subject, **values)
+    return OutgoingEvent(f"{subject}-{number}", kind, rfc3339(now), subject, **values)

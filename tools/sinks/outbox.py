@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.jobs.worker import Continue
 from triagebook.tools.log import log_event
-from triagebook.tools.sinks.event import Event
+from triagebook.tools.sinks.event import OutgoingEvent
 from triagebook.tools.sinks.webhook import WebhookSink
 from triagebook.tools.store import jobs
 from triagebook.tools.store.database import Transaction
@@ -18,7 +18,7 @@ KIND = "event"
 KEEP = timedelta(days=1)  # a receiver that is away for longer misses what came before
 
 
-def add(transaction: Transaction, event: Event, sinks: Iterable[str], now: datetime) -> None:
+def add(transaction: Transaction, event: OutgoingEvent, sinks: Iterable[str], now: datetime) -> None:
     """Store an event for each of these sinks. Events of one subject reach a sink in the order they were stored."""
     body = event.dump()
     new = [NewJob(KIND, f"{sink}/{event.id}", _wrap(sink, event.id, body), f"{sink}/{event.subject}", KEEP, KEEP) for sink in sinks]

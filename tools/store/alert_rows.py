@@ -48,12 +48,12 @@ def hold(transaction: Transaction, episode_id: str) -> None:
 def add(transaction: Transaction, episode: AlertEpisode) -> None:
     """Keep an alert that begins."""
     values = {column.name: getattr(episode, column.name) for column in episodes.columns}
-    transaction.connection.execute(transaction.insert(episodes).values(_stored(values)))
+    transaction.connection.execute(transaction.insert(episodes).values(_columns_of(values)))
 
 
 def change(transaction: Transaction, episode_id: str, **values: Any) -> None:
     """Write what is new of an alert."""
-    transaction.connection.execute(update(episodes).where(episodes.c.id == episode_id).values(_stored(values)))
+    transaction.connection.execute(update(episodes).where(episodes.c.id == episode_id).values(_columns_of(values)))
 
 
 def read(transaction: Transaction, episode_id: str) -> AlertEpisode | None:
@@ -77,7 +77,7 @@ def forget(transaction: Transaction, before: datetime) -> None:
     transaction.connection.execute(delete(episodes).where(episodes.c.last_at < to_micros(before)))
 
 
-def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
+def _columns_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _micros(value) if name in TIMES else value for name, value in values.items()}
 
 

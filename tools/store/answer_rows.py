@@ -10,7 +10,7 @@ from triagebook.tools.times import from_micros, to_micros
 
 
 @dataclass(frozen=True)
-class HostAnswer:
+class AnswerRow:
     """One diagnosis as history keeps it. `cause` and `culprit` are empty where no cause was found."""
 
     id: str
@@ -26,21 +26,21 @@ class HostAnswer:
     headline: str
 
 
-def add(transaction: Transaction, answer: HostAnswer) -> None:
+def add(transaction: Transaction, answer: AnswerRow) -> None:
     """Keep an answer; one that several people were shown is kept once."""
     names = [column.name for column in answers.columns if column.name != "at"]
     values = {name: getattr(answer, name) for name in names} | {"at": to_micros(answer.at)}
     transaction.connection.execute(transaction.insert(answers).values(**values).on_conflict_do_nothing())
 
 
-def of_host(transaction: Transaction, host: str, since: datetime, limit: int) -> list[HostAnswer]:
+def of_host(transaction: Transaction, host: str, since: datetime, limit: int) -> list[AnswerRow]:
     """The newest answers of a host first."""
     where = (answers.c.host == host) & (answers.c.at >= to_micros(since))
     statement = select(answers).where(where).order_by(answers.c.at.desc()).limit(limit)
     return [_answer(row) for row in transaction.connection.execute(statement)]
 
 
-def times_found(transaction: Transaction, host: str, cause: str, culprit: str, since: datetime) -> list[datetime]:
+def find_times(transaction: Transaction, host: str, cause: str, culprit: str, since: datetime) -> list[datetime]:
     """When this cause with this culprit was found on this host, oldest first."""
     where = (answers.c.host == host) & (answers.c.cause == cause) & (answers.c.culprit == culprit)
     statement = select(answers.c.at).where(where, answers.c.at >= to_micros(since)).order_by(answers.c.at)
@@ -57,5 +57,5 @@ def forget(transaction: Transaction, before: datetime) -> None:
     transaction.connection.execute(delete(answers).where(answers.c.at < to_micros(before)))
 
 
-def _answer(row: Row[tuple[object, ...]]) -> HostAnswer:
-    return HostAnswer(**{**row._asdict(), "at": from_micros(row.at)})
+def _answer(row: Row[tuple[object, ...]]) -> AnswerRow:
+    return AnswerRow(**{**row._asdict(), "at": from_micros(row.at)})

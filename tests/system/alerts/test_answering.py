@@ -173,7 +173,7 @@ def test_two_replicas_fed_the_same_deliveries_ask_once(made: IntakeWorld) -> Non
         for number in range(20):
             item = alert(f"f{number}", host=f"web-{number % 3 + 1:02}")
             made.deliver(item)
-            replica.accept_ordered(made.new_jobs(item))
+            replica.accept_batch(made.new_jobs(item))
         made.settle()
     finally:
         replica.stop()

@@ -26,7 +26,7 @@ class AlertForm(SenderForm):
     fingerprint: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class GroupForm(SenderForm):
+class AlertmanagerGroup(SenderForm):
     """The group that a delivery is about."""
 
     version: Literal["4"]
@@ -41,7 +41,7 @@ def check(options: Mapping[str, Node]) -> None:
 
 def read(body: object, source: str, options: Mapping[str, object]) -> AlertBatch:
     """Return the alerts of a group. Raises UsageError `alert_body`."""
-    group = read_form(GroupForm, body)
+    group = read_form(AlertmanagerGroup, body)
     return batch(group.alerts, source, group.left_out, group.reason)
 
 

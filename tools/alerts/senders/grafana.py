@@ -17,7 +17,7 @@ REQUIRED: tuple[str, ...] = ()
 CREDENTIALS = ("bearer", "basic")
 
 
-class GroupForm(SenderForm):
+class GrafanaGroup(SenderForm):
     """The group that a delivery is about. Its version is a number in text that grows by itself."""
 
     version: Annotated[str, Field(pattern=r"^[0-9]{1,4}$")]
@@ -31,5 +31,5 @@ def check(options: Mapping[str, Node]) -> None:
 
 def read(body: object, source: str, options: Mapping[str, object]) -> AlertBatch:
     """Return the alerts of a group. Raises UsageError `alert_body`."""
-    group = read_form(GroupForm, body)
+    group = read_form(GrafanaGroup, body)
     return batch(group.alerts, source, group.left_out, "")
