@@ -24,6 +24,16 @@ _PATTERNS = {
     "page_allocations_failed": r"page allocation failure|vmap allocation .* failed",
     "oom_kills": r"Out of memory: Killed process|Memory cgroup out of memory",
 }
+# Of these the newest line counts, by its time alone. All but the first are rate-limited or written once for each maximum.
+_REACHED = {
+    "file_max": r"VFS: file-max limit (\d{1,19}) reached",
+    "tcp_memory": r"TCP: out of memory -- consider tuning tcp_mem",
+    "orphans": r"TCP: too many orphaned sockets",
+    "conntrack": r"nf_conntrack: (nf_conntrack: )?table full, dropping packet",
+    "syn_flood": r"Possible SYN flooding on port (\S{1,60})\. |Possible SYN flooding on port (\d+)",
+    "neighbour": r"neighbou?r(: \S{1,20}:)? table overflow",
+}
+_GREP_REACHED = "file-max limit|TCP: out of memory|TCP: too many orphaned|conntrack: table full|Possible SYN flooding|table overflow"
 _GREP = "fork rejected by pids controller|__vm_enough_memory|exceed data ulimit|page allocation failure|vmap allocation"
 _REFUSED_COMMIT = re.compile(r"__vm_enough_memory: pid: (\d+), comm: (.*?), (?:bytes: (\d+) )?(?:no|not) enough memory")
 _ISO_TIME = re.compile(
@@ -68,6 +78,14 @@ class KernelLog:
     kill_constraint: str | Unreadable = _NO_LINE  # CONSTRAINT_NONE | _MEMCG | _CPUSET | _MEMORY_POLICY
     kill_rss_bytes: int | Unreadable = _NO_LINE
     kill_adj: int | Unreadable = _NO_LINE
+    file_max_at_s: float | Unreadable = _NO_LINE
+    file_max_limit: int | Unreadable = _NO_LINE  # the maximum that was reached, capped at 2**56
+    tcp_memory_at_s: float | Unreadable = _NO_LINE
+    orphans_at_s: float | Unreadable = _NO_LINE
+    conntrack_at_s: float | Unreadable = _NO_LINE
+    syn_flood_at_s: float | Unreadable = _NO_LINE
+    syn_flood_port: str | Unreadable = _NO_LINE  # "PORT", or "ADDRESS:PORT" of newer kernels
+    neighbour_at_s: float | Unreadable = _NO_LINE
 
 
 FACTS = KernelLog
@@ -79,7 +97,7 @@ def command(subject: str = "kernel") -> tuple[str, ...]:
         raise ValueError(f"not a log: {safe_text(subject, 80)!r}")
     return (
         *("env", "LC_ALL=C", "journalctl", "--dmesg", "--boot=0", "--no-pager", "--output=short-iso"),
-        *(f"--lines={_MOST_LINES}", f"--grep={_GREP}|{oom_lines.GREP}|{_BOOT}"),
+        *(f"--lines={_MOST_LINES}", f"--grep={_GREP}|{_GREP_REACHED}|{oom_lines.GREP}|{_BOOT}"),
     )
 
 
@@ -89,7 +107,9 @@ def parse(stdout: str) -> KernelLog | Unreadable:
     if not lines:
         return Unreadable("the journal showed no kernel line: this account may not read it, or there is none")
     found = {name: [line for line in lines if re.search(pattern, line)] for name, pattern in _PATTERNS.items()}
-    kept = [line for line in lines if any(line in sort for sort in found.values()) or "oom-kill:constraint=" in line][-_KEPT_LINES:]
+    reached = {name: [line for line in lines if re.search(pattern, line)] for name, pattern in _REACHED.items()}
+    counted_lines = [line for sort in (*found.values(), *reached.values()) for line in sort]
+    kept = [line for line in lines if line in counted_lines or "oom-kill:constraint=" in line][-_KEPT_LINES:]
     counted: dict[str, Any] = {name: len(sort) for name, sort in found.items()}
     pages = found["page_allocations_failed"]
     newest: dict[str, Any] = {"pages_at_s": time_of_line(pages[-1])} if pages else {}
@@ -101,7 +121,19 @@ def parse(stdout: str) -> KernelLog | Unreadable:
         **_victim_of("data", r"kernel: mmap: (.*) \(\d+\): VmData", found["data_limits_exceeded"]),
         **newest,
         **_kill_of(lines),
+        **{f"{name}_at_s": time_of_line(sort[-1]) for name, sort in reached.items() if sort},
+        **_reached_of(reached),
     )
+
+
+def _reached_of(reached: dict[str, list[str]]) -> dict[str, Any]:
+    """Return what the newest lines name beside their time: the maximum of open files, the port that was flooded."""
+    said: dict[str, Any] = {}
+    if found := re.search(_REACHED["file_max"], reached["file_max"][-1]) if reached["file_max"] else None:
+        said["file_max_limit"] = min(int(found[1]), 2**56)
+    if found := re.search(_REACHED["syn_flood"], reached["syn_flood"][-1]) if reached["syn_flood"] else None:
+        said["syn_flood_port"] = safe_text(found[1] or found[2], 60)
+    return said
 
 
 def _rejection_of(lines: list[str]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ function keep(    clock, nested) {
   if (clock == "kernel") { return; }
   kept_state[pid] = state; kept_threads[pid] = threads;
   kept_size[pid] = vm_size; kept_data[pid] = vm_data; kept_rss[pid] = vm_rss;
-  kept_status[pid] = nested "CapEff:\t" after(status, "CapEff:\t");
+  kept_status[pid] = nested "FDSize:\t" after(status, "FDSize:\t") "\nCapEff:\t" after(status, "CapEff:\t");
 }
 
 function lose(number) {

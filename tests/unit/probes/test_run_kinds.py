@@ -1,10 +1,12 @@
 """What systemctl and journalctl say: fixed argv, and output in which nothing is taken for a fact that is none."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.probes import kernel_log, unit_settings
+from triagebook.runbooks.probes import fd_counts, inotify_use, kernel_log, unit_settings
 from triagebook.runbooks.probes.kernel_log import KernelLog
 
 SSH = """Id=ssh.service
@@ -143,3 +145,91 @@ def test_any_output_is_read(stdout: str) -> None:
     kernel_log.parse(f"x kernel: {stdout}")
     unit_settings.parse(stdout)
     unit_settings.parse(f"LoadState=loaded\nTasksMax={stdout}\nDropInPaths={stdout}")
+
+
+COUNTS = """at\t812\tfds.py\t998\tacme\t/system.slice/fdsrv.service\t1024\t1024\t524288\t1024
+at\t9\tx\t0\troot\t/\t4\t5\t5\t64
+all\t98\t59
+"""
+
+
+def test_files_are_counted_for_every_process_where_the_kernel_shows_it() -> None:
+    facts = fd_counts.parse(COUNTS)
+    assert isinstance(facts, fd_counts.FdCounts)
+    assert [(item.pid, item.unit, item.user, item.open, item.soft, item.slots) for item in facts.near.items] == [
+        (812, "fdsrv.service", "acme", 1024, 1024, 1024),
+        (9, "", "root", 4, 5, 64),
+    ]
+    assert (facts.seen, facts.is_shown, facts.near.counted, facts.near.partial) == (98, True, 96, "")
+
+
+def test_an_older_kernel_shows_no_count_and_that_is_not_zero() -> None:
+    facts = fd_counts.parse("all\t0\t157\n")
+    assert isinstance(facts, fd_counts.FdCounts)
+    assert facts.is_shown is False
+    assert "before Linux 6.2" in facts.near.partial
+    assert isinstance(facts.seen, Unreadable)
+    assert fd_counts.parse("all\t0\t0\n") == Unreadable("find there does not print sizes")
+    assert isinstance(fd_counts.parse(""), Unreadable)
+
+
+def test_a_line_of_counts_that_cannot_be_read_makes_them_partial() -> None:
+    facts = fd_counts.parse(COUNTS.replace("\t1024\t524288", "\t?\t524288"))
+    assert isinstance(facts, fd_counts.FdCounts)
+    assert facts.near.partial == "a line could not be read"
+
+
+INOTIFY = """0 root /proc/1/fd/5
+998 acme /proc/812/fd/3
+998 acme /proc/812/fd/4
+998 acme /proc/900/fd/3
+uid 0
+/dev/null:0
+/proc/1/fd/../fdinfo/5:7
+/proc/812/fd/../fdinfo/3:50
+/proc/900/fd/../fdinfo/3:2
+end
+"""
+
+
+def test_inotify_is_counted_for_each_user_by_root() -> None:
+    facts = inotify_use.parse(INOTIFY)
+    assert isinstance(facts, inotify_use.InotifyUse)
+    assert [(item.user, item.uid, item.pid, item.instances, item.watches) for item in facts.users.items] == [
+        ("acme", 998, 812, 3, 52),
+        ("root", 0, 1, 1, 7),
+    ]
+    assert facts.instances == 4
+
+
+def test_inotify_of_others_is_unknown_to_anybody_else() -> None:
+    facts = inotify_use.parse(INOTIFY.replace("uid 0", "uid 1000"))
+    assert facts == Unreadable("inotify instances of other users can be counted by root only")
+    assert inotify_use.parse(INOTIFY.replace("end\n", "")) == Unreadable("the answer was cut")
+
+
+@pytest.mark.parametrize("kind", [fd_counts, inotify_use])
+def test_each_of_them_has_one_subject(kind: Any) -> None:
+    assert kind.command("processes" if kind is fd_counts else "users")[:2] == ("/bin/sh", "-c")
+    with pytest.raises(ValueError, match="not a subject"):
+        kind.command("-x")
+
+
+REACHED = """2026-05-01T10:00:00+00:00 h kernel: VFS: file-max limit 716 reached
+2026-05-01T10:00:01+00:00 h kernel: TCP: out of memory -- consider tuning tcp_mem
+2026-05-01T10:00:02+00:00 h kernel: TCP: request_sock_TCP: Possible SYN flooding on port {port}. Sending cookies.
+2026-05-01T10:00:03+00:00 h kernel: nf_conntrack: nf_conntrack: table full, dropping packet
+2026-05-01T10:00:04+00:00 h kernel: neighbour: arp_cache: neighbor table overflow!
+2026-05-01T10:00:05+00:00 h kernel: TCP: too many orphaned sockets
+"""
+
+
+@pytest.mark.parametrize("port", ["9006", "0.0.0.0:9006"])
+def test_limits_that_the_kernel_wrote_were_reached(port: str) -> None:
+    facts = kernel_log.parse(REACHED.format(port=port))
+    assert isinstance(facts, KernelLog)
+    start = 1777629600.0
+    assert (facts.file_max_at_s, facts.file_max_limit, facts.tcp_memory_at_s) == (start, 716, start + 1)
+    assert (facts.syn_flood_at_s, facts.syn_flood_port, facts.conntrack_at_s) == (start + 2, port, start + 3)
+    assert (facts.neighbour_at_s, facts.orphans_at_s, len(facts.lines)) == (start + 4, start + 5, 6)
+    assert facts.oom_kills == 0
