@@ -9,8 +9,10 @@ what `triagebook runbook lint` accepts all follow from `ACTIONS`.
 from collections.abc import Mapping
 
 from triagebook.tools.actions import (
+    port_range,
     process_limit,
     process_signal,
+    socket_memory,
     swap_file,
     sysctl,
     unit_limit,
@@ -27,6 +29,8 @@ ACTIONS: Mapping[str, Action] = {
     "unit_tasks_max": unit_tasks_max.ACTION,
     "user_nproc": user_nproc.ACTION,
     "sysctl": sysctl.ACTION,
+    "socket_memory": socket_memory.ACTION,
+    "port_range": port_range.ACTION,
     "process_limit": process_limit.ACTION,
     "unit_limit": unit_limit.ACTION,
     "unit_memory_max": unit_memory_max.ACTION,

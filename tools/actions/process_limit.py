@@ -1,4 +1,4 @@
-"""Raise RLIMIT_AS or RLIMIT_NPROC of one running process. Its children inherit it; it ends with the process."""
+"""Raise RLIMIT_AS, RLIMIT_NPROC or RLIMIT_NOFILE of one running process. Its children inherit it; it ends with the process."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,8 @@ from triagebook.tools.actions.action import (
 from triagebook.tools.actions.process import RunningProcess
 from triagebook.tools.collector.readings import HostReading
 
-_UNITS = {"as": "bytes", "nproc": "processes"}
+_UNITS = {"as": "bytes", "nproc": "processes", "nofile": "files"}
+MOST_FILES = 1048576  # programs that close every possible number at start take minutes of more, or gigabytes of tables
 
 
 def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
@@ -35,8 +36,11 @@ def one_of(pid: str, output: str) -> RunningProcess:
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     pid, resource, limit = str(params["pid"]), str(params["resource"]), str(params["limit"])
+    refuse_too_many_files(resource, limit)
     found = one_of(pid, outputs[0])
-    before = found.limits[resource]
+    before = found.limits.get(resource, "")
+    if not before:
+        raise UsageError(f"the {resource} limit of process {pid} was not printed", reason="unread")
     refuse_unless_higher(f"the {resource} limit of process {pid}", before.partition(":")[0], limit)
     after = raise_pair(before, limit)
     process_fields = {"pid": pid, "start": str(found.start), "uid": str(found.uid)}
@@ -50,6 +54,12 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     )
 
 
+def refuse_too_many_files(resource: str, limit: str) -> None:
+    """Refuse more open files than any program is given here. Raises UsageError."""
+    if resource == "nofile" and int(limit) > MOST_FILES:
+        raise UsageError(f"nofile: {limit} is above {MOST_FILES}", reason="out_of_bounds")
+
+
 def _manual_lines(change: ManualChange) -> Lines:
     return process.prlimit_lines(change, str(change.params["resource"]))
 
@@ -58,7 +68,7 @@ ACTION = Action(
     name="process_limit",
     parameters={
         "pid": Parameter("pid", 2, 4194304),
-        "resource": Parameter("word", words=("nproc", "as")),
+        "resource": Parameter("word", words=("nproc", "as", "nofile")),
         "limit": Parameter("int", 1, 2**47),
     },
     fields=("pid", "start", "uid", "resource", "before", "value"),

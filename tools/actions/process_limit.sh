@@ -1,4 +1,4 @@
-# process_limit: RLIMIT_AS or RLIMIT_NPROC of one running process.
+# process_limit: RLIMIT_AS, RLIMIT_NPROC or RLIMIT_NOFILE of one running process.
 
 parse_process_limit() {
   parse_process
@@ -19,6 +19,7 @@ check_resource() {
   case $RESOURCE in
     as) [ "$WANTED" -le $((134217728 * MIB)) ] || refuse out_of_bounds ;; # 128 TiB, an x86-64 address space
     nproc) [ "$WANTED" -le "$(half_of_threads_max)" ] || refuse out_of_bounds half_of_threads_max ;;
+    nofile) [ "$WANTED" -le 1048576 ] && [ "$WANTED" -le "$(sysctl_value fs.nr_open)" ] || refuse out_of_bounds nr_open ;;
   esac
 }
 
@@ -47,6 +48,19 @@ undo_guard_process_limit() {
       _tasks=$(tasks_of "$USER_ID")
       is_less "$_tasks" "${BEFORE%:*}" || refuse undo_unsafe "in use $_tasks"
       ;;
+    nofile) # nothing would be closed, and every new open refused
+      _files=$(open_files_of "$PID")
+      is_less "$_files" "${BEFORE%:*}" || refuse undo_unsafe "in use $_files"
+      ;;
   esac
 }
 
+
+open_files_of() { # PID -> how many descriptors it has
+  (
+    set +f
+    cd "$PROC/$1/fd" || exit 1
+    set -- *
+    echo $#
+  )
+}

@@ -10,7 +10,7 @@ from triagebook.tools.collector.readings import HostReading
 
 @dataclass(frozen=True)
 class KernelValue:
-    """A kernel value that may be changed: no further than `maximum`. `fact` is its name in the facts, where they have it."""
+    """A kernel value that may be raised: no further than `maximum`. `fact` is its name in the facts, where they have it."""
 
     maximum: int
     fact: str = ""
@@ -24,6 +24,13 @@ KERNEL_VALUES = {
     "vm.overcommit_kbytes": KernelValue(10**12),
     "kernel.pid_max": KernelValue(4194304, "pid_max"),
     "kernel.threads-max": KernelValue(4194304, "threads_max"),
+    "fs.file-max": KernelValue(10**15, "file_max"),
+    "fs.aio-max-nr": KernelValue(16777216, "aio_max"),
+    "fs.inotify.max_user_instances": KernelValue(1048576, "inotify_instances_max"),
+    "fs.inotify.max_user_watches": KernelValue(16777216, "inotify_watches_max"),
+    "net.core.somaxconn": KernelValue(65535, "somaxconn"),
+    "net.ipv4.tcp_max_orphans": KernelValue(1048576, "orphans_max"),
+    "net.netfilter.nf_conntrack_max": KernelValue(16777216, "conntrack_max"),
 }
 _PAIR = ("vm.overcommit_ratio", "vm.overcommit_kbytes")  # writing one zeroes the other
 

@@ -12,7 +12,7 @@ check_sysctl() {
   [ "$BEFORE" = "$EXPECTED" ] || refuse changed "$(quote "$BEFORE")"
   if [ "$STEP" = persist ]; then
     [ "$WANTED" = "$BEFORE" ] || refuse not_live # what was not tried live is not made permanent
-    check_sysctl_file
+    check_sysctl_file "$WANTED"
     return
   fi
   [ "$WANTED" != "$BEFORE" ] || refuse no_change
@@ -27,6 +27,7 @@ check_sysctl() {
       [ "$WANTED" -gt "$(live_tasks)" ] || refuse out_of_bounds below_use
       [ "$WANTED" -le $(($(kilobytes MemTotal) / 64)) ] || refuse out_of_bounds memory # 64 KiB of memory a task
       ;;
+    fs.* | net.*) check_table ;;
   esac
 }
 
@@ -74,7 +75,7 @@ commit_limit_now() {
   fi
 }
 
-check_sysctl_file() {
+check_sysctl_file() { # VALUE as it stands in the file, its figures separated by spaces
   _pattern="^[[:space:]]*-?$(printf '%s' "$KEY" | sed 's/[.]/[.\/]/')[[:space:]]*="
   capture_file "${SYSCTL_DIRS%%:*}/99-zz-triagebook-$KEY.conf"
   set +f
@@ -90,10 +91,10 @@ check_sysctl_file() {
   unset IFS
   set -f
   # procps applies this one after all of sysctl.d; the same value there does no harm
-  [ ! -e "$SYSCTL_CONF" ] || ! grep -E "$_pattern" "$SYSCTL_CONF" | grep -qvE "=[[:space:]]*${WANTED}[[:space:]]*$" ||
+  [ ! -e "$SYSCTL_CONF" ] || ! grep -E "$_pattern" "$SYSCTL_CONF" | grep -qvE "=[[:space:]]*$(printf '%s' "$1" | sed 's/ /[[:space:]]+/g')[[:space:]]*$" ||
     refuse overridden "$SYSCTL_CONF"
   want_file <<EOF
-$KEY = $WANTED
+$KEY = $1
 EOF
 }
 
@@ -156,7 +157,65 @@ undo_guard_sysctl() {
       [ "$_limit" -gt $((_used + 262144)) ] || refuse undo_unsafe "in use $_used kB"
       ;;
     vm.max_map_count) refuse_larger_maps ;;
+    fs.* | net.*)
+      _used=$(used_of_table)
+      # Below its use plus a quarter, fs.file-max locks every login out but root's.
+      [ "$KEY" != fs.file-max ] || _used=$((_used + _used / 4))
+      [ "$_used" -lt "$BEFORE" ] || refuse undo_unsafe "in use $_used"
+      ;;
   esac
+}
+
+# Limits of the host as a whole belong to the host: inside of a container they are not there, or not its own.
+check_table() {
+  case $KEY in
+    fs.file-max)
+      _used=$(used_of_table)
+      [ "$WANTED" -gt $((_used + _used / 10)) ] || refuse out_of_bounds below_use
+      ;;
+    net.ipv4.tcp_max_orphans) # each may hold 64 KiB that cannot be swapped: a quarter of memory at most
+      [ "$WANTED" -le $(($(kilobytes MemTotal) / 256)) ] || refuse out_of_bounds memory
+      ;;
+    net.netfilter.nf_conntrack_max) # 400 bytes each: an eighth of memory at most
+      [ "$WANTED" -le $(($(kilobytes MemTotal) * 1024 / 8 / 400)) ] || refuse out_of_bounds memory
+      ;;
+    fs.inotify.max_user_watches) # 1 KiB each: a quarter of memory at most
+      [ "$WANTED" -le $(($(kilobytes MemTotal) / 4)) ] || [ "$WANTED" -le 524288 ] || refuse out_of_bounds memory
+      ;;
+  esac
+}
+
+# How much of the limit is in use: 0 where the kernel shows no count, and a running listener keeps its own.
+used_of_table() {
+  case $KEY in
+    fs.file-max)
+      # shellcheck disable=SC2046 # split at the tabs: used, 0, maximum
+      set -- $(sysctl_value fs.file-nr)
+      echo "$1"
+      ;;
+    fs.aio-max-nr) sysctl_value fs.aio-nr ;;
+    fs.inotify.max_user_instances) most_inotify ;;
+    fs.inotify.max_user_watches) most_watches ;;
+    net.ipv4.tcp_max_orphans)
+      while read -r _family _ _ _ _count _; do [ "$_family" != TCP: ] || echo "$_count"; done <"$PROC/net/sockstat"
+      ;;
+    net.netfilter.nf_conntrack_max) sysctl_value net.netfilter.nf_conntrack_count ;;
+    *) echo 0 ;;
+  esac
+}
+
+inotify_links() { # FORMAT of find
+  set +f
+  find "$PROC"/[0-9]*/fd -mindepth 1 -maxdepth 1 -lname 'anon_inode:inotify' -printf "$1" 2>/dev/null
+  set -f
+}
+
+# The most instances of one user; shared ones count twice, which is on the safe side.
+most_inotify() { inotify_links '%U\n' | sort | uniq -c | sort -n | awk 'END { print $1 + 0 }'; }
+
+most_watches() {
+  inotify_links '%U %h/../fdinfo/%f\n' | awk '{ while ((getline line < $2) > 0) { if (line ~ /^inotify wd:/) sum[$1]++ }; close($2) }
+    END { for (user in sum) if (sum[user] > most) most = sum[user]; print most + 0 }'
 }
 
 # A process above the old limit would fail at its next mapping. Each mapping covers a page at least, so most are

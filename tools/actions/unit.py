@@ -28,13 +28,18 @@ def capture(unit: str) -> HostReading:
     return HostReading("unit", (unit,))
 
 
-def text_from_facts(change: ManualChange, action: str, setting: str) -> str:
-    """Write what `capture` would print if only the verdict's limit were set. Raises UsageError when that was not read."""
+def text_from_facts(change: ManualChange, action: str, setting: str, hard: str = "") -> str:
+    """Write what `capture` would print if only the verdict's limit were set, and its hard one, where that is known.
+
+    Raises UsageError when the limit was not read.
+    """
     if change.verdict.limit is None:
         raise UsageError(f"{action}: the limit itself was not read")
     value = f"{change.verdict.limit.value:.0f}"
-    limits = dict.fromkeys(("TasksMax", "LimitNPROC", "LimitNPROCSoft", "LimitAS", "LimitASSoft"), "infinity")
-    shown = {"LoadState": "loaded", "ActiveState": "active", **limits, setting: value, f"{setting}Soft": value}
+    limits = dict.fromkeys(
+        ("TasksMax", "LimitNPROC", "LimitNPROCSoft", "LimitAS", "LimitASSoft", "LimitNOFILE", "LimitNOFILESoft"), "infinity"
+    )
+    shown = {"LoadState": "loaded", "ActiveState": "active", **limits, setting: hard or value, f"{setting}Soft": value}
     return "".join(f"{key}={text}\n" for key, text in shown.items())
 
 
@@ -55,7 +60,9 @@ def parse(unit: str, text: str) -> LoadedUnit:
     if not re.fullmatch(r"max|\d+", tasks_max):
         raise ParseError(f"{unit}: TasksMax={tasks_max!r}")
     limits = {
-        name: f"{_limit(shown, key + 'Soft')}:{_limit(shown, key)}" for name, key in (("nproc", "LimitNPROC"), ("as", "LimitAS"))
+        name: f"{_limit(shown, key + 'Soft')}:{_limit(shown, key)}"
+        for name, key in (("nproc", "LimitNPROC"), ("as", "LimitAS"), ("nofile", "LimitNOFILE"))
+        if name != "nofile" or key in shown  # an older installed collector does not print it
     }
     is_active, main_pid = shown.get("ActiveState") == "active", shown.get("MainPID", "")
     return LoadedUnit(unit, is_active, tasks_max, shown.get("InvocationID", ""), limits, main_pid)

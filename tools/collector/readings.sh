@@ -12,7 +12,7 @@ esac
 case $name in
   unit) # its cgroup file is the truth about its limit
     systemctl show -p LoadState -p ActiveState -p ControlGroup -p TasksMax -p InvocationID -p MainPID \
-      -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft "$1" || exit
+      -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft -p LimitNOFILE -p LimitNOFILESoft "$1" || exit
     group=$(systemctl show -p ControlGroup "$1") && group=${group#*=} && [ -n "$group" ] || exit 0
     for top in /sys/fs/cgroup/pids /sys/fs/cgroup; do
       [ ! -r "$top$group/pids.max" ] || { read -r max <"$top$group/pids.max" && echo "pids.max=$max"; exit; }
@@ -36,17 +36,23 @@ case $name in
       done 2>/dev/null <"$pid/status"
     done
     shift
-    [ $# = 0 ] || grep -hE "^((Name|Pid|PPid|Uid|Threads):|Max (processes|address space)  |[0-9]+ [(])" "$@" 2>/dev/null
+    [ $# = 0 ] || grep -hE "^((Name|Pid|PPid|Uid|Threads):|Max (processes|address space|open files)  |[0-9]+ [(])" "$@" 2>/dev/null
     exit 0 # a process that ended meanwhile is no failure
     ;;
   sysctl)
     for key; do
       case $key in
         vm/max_map_count | vm/overcommit_memory | vm/overcommit_ratio | vm/overcommit_kbytes | kernel/pid_max | kernel/threads-max) ;;
+        fs/file-max | fs/aio-max-nr | fs/inotify/max_user_instances | fs/inotify/max_user_watches) ;;
+        net/core/somaxconn | net/ipv4/tcp_max_orphans | net/netfilter/nf_conntrack_max) ;;
         *) exit 2 ;;
       esac
     done
     cd /proc/sys && exec cat "$@"
+    ;;
+  figures) # kernel values of two or three figures
+    case $1 in net/ipv4/tcp_mem | net/ipv4/udp_mem | net/ipv4/ip_local_port_range) ;; *) exit 2 ;; esac
+    cd /proc/sys && exec cat "$1"
     ;;
   folder) exec df -P -T -k "$1" ;;
   *) exit 2 ;;

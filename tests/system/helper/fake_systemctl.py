@@ -37,6 +37,9 @@ case $1 in
     echo "LimitNPROC=${pair#*:}"
     echo LimitASSoft=infinity
     echo LimitAS=infinity
+    pair=$(merged LimitNOFILE 1024:524288)
+    echo "LimitNOFILESoft=${pair%:*}"
+    echo "LimitNOFILE=${pair#*:}"
     ;;
   daemon-reload) [ ! -e $root/broken ] && { [ -e $root/systemd-257 ] || apply; } ;;
   set-property)

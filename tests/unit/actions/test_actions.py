@@ -295,8 +295,8 @@ def test_no_output_of_a_host_raises_anything_but_an_expected_failure(name: str, 
 
 
 def test_what_may_be_read_of_kernel_values_is_what_may_be_changed() -> None:
-    (case,) = re.findall(r"(?m)^ +(vm/[a-z_/ |-]+)\) ;;$", readings.script())
-    assert {path.replace("/", ".") for path in case.split(" | ")} == set(KERNEL_VALUES)
+    cases = re.findall(r"(?m)^ +((?:vm|fs|net)/[a-z0-9_/ |-]+)\) ;;$", readings.script())
+    assert {path.replace("/", ".") for case in cases for path in case.split(" | ")} == set(KERNEL_VALUES)
 
 
 def test_what_a_kernel_value_was_is_known_from_the_facts_that_have_it() -> None:

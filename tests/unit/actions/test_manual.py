@@ -36,7 +36,7 @@ def test_they_are_those_of_the_plan_where_the_facts_tell_as_much() -> None:
         (
             "sysctl",
             {"key": ParamBounds("text", "kernel.core_pattern"), "value": LIMIT},
-            "key: 'kernel.core_pattern' is not possible (one of: kernel.pid_max, ",
+            "key: 'kernel.core_pattern' is not possible (one of: fs.aio-max-nr, ",
         ),
     ],
 )

@@ -61,7 +61,7 @@ same_process() { # PID START UID
 }
 
 limit_of() { # PID RESOURCE -> SOFT:HARD as the kernel has it
-  case $2 in nproc) _title='Max processes' ;; as) _title='Max address space' ;; esac
+  case $2 in nproc) _title='Max processes' ;; as) _title='Max address space' ;; nofile) _title='Max open files' ;; esac
   while IFS= read -r _line; do
     case $_line in
       "$_title "*)
@@ -99,10 +99,10 @@ within_2s() { # COMMAND...
 
 # What systemd says about the unit, in U_ variables; fails, with U_WHY, when it says nothing or has not loaded it.
 unit() {
-  U_LOAD='' U_ACTIVE='' U_CGROUP='' U_DROPINS='' U_TASKS_MAX='' U_INVOCATION='' U_NPROC='' U_AS='' U_WHY=systemd
-  _nproc_soft='' _as_soft=''
+  U_LOAD='' U_ACTIVE='' U_CGROUP='' U_DROPINS='' U_TASKS_MAX='' U_INVOCATION='' U_NPROC='' U_AS='' U_NOFILE='' U_WHY=systemd
+  _nproc_soft='' _as_soft='' _nofile_soft=''
   _shown=$(timeout 60 systemctl show -p LoadState -p ActiveState -p ControlGroup -p DropInPaths -p TasksMax -p InvocationID \
-    -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft "$UNIT") || return 1
+    -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft -p LimitNOFILE -p LimitNOFILESoft "$UNIT") || return 1
   while IFS= read -r _line; do
     _value=${_line#*=}
     case $_value in infinity | 18446744073709551615) _value=max ;; esac # systemd up to 24x prints the number
@@ -117,12 +117,15 @@ unit() {
       LimitNPROCSoft=*) _nproc_soft=$_value ;;
       LimitAS=*) U_AS=$_value ;;
       LimitASSoft=*) _as_soft=$_value ;;
+      LimitNOFILE=*) U_NOFILE=$_value ;;
+      LimitNOFILESoft=*) _nofile_soft=$_value ;;
     esac
   done <<EOF
 $_shown
 EOF
   U_NPROC=$(unlimited "$_nproc_soft"):$(unlimited "$U_NPROC")
   U_AS=$(unlimited "$_as_soft"):$(unlimited "$U_AS")
+  U_NOFILE=$(unlimited "$_nofile_soft"):$(unlimited "$U_NOFILE")
   U_WHY=unit_not_loaded
   [ "$U_LOAD" = loaded ] # an unknown unit still prints defaults
 }
