@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.conclude import Conclusion, conclude
+from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.judge import needs
 from triagebook.runbooks.engine.symptoms import largest_size, rule_inputs
 from triagebook.runbooks.library.cases import read_case
@@ -123,3 +124,19 @@ def test_the_unit_of_a_question_is_the_callers_or_else_the_texts(inputs: dict[st
 )
 def test_the_largest_size_of_a_text_is_a_fact(text: str, size: int) -> None:
     assert largest_size(text) == size
+
+
+def test_elements_that_a_program_would_tell_are_not_looked_at_until_it_is_asked() -> None:
+    emfile = CATALOG.load("emfile@1.0.0")
+    entry = CATALOG.find("emfile@1.0.0")
+    found = read_case(entry, "healthy", facts_types(), emfile)
+    outcomes = {result.id: result for result in conclude(emfile, found.history, {}).checks}
+    assert (outcomes["nofile_counted"].outcome, outcomes["nofile_counted"].says) == (
+        "skipped",
+        "it rests on what a program says, and none was asked",
+    )
+    failed = [{**found.history[0], "counts": Unreadable("find could not be started")}]
+    outcomes = {result.id: result for result in conclude(emfile, failed, {}).checks}
+    assert (outcomes["nofile_counted"].outcome, outcomes["nofile_counted"].says) == ("skipped", "find could not be started")
+    blind = [{name: facts for name, facts in found.history[0].items() if name != "files"}]
+    assert next(result.outcome for result in conclude(emfile, blind, {}).checks if result.id == "nofile_soft") == "unknown"
