@@ -33,7 +33,7 @@ _REACHED = {
     "syn_flood": r"Possible SYN flooding on port (\S{1,60})\. |Possible SYN flooding on port (\d+)",
     "neighbour": r"neighbou?r(: \S{1,20}:)? table overflow",
 }
-_GREP_REACHED = "file-max limit|TCP: out of memory|TCP: too many orphaned|conntrack: table full|Possible SYN flooding|table overflow"
+_GREP_REACHED = "file-max limit|TCP: (out of memory|too many orphaned)|conntrack: table full|Possible SYN flood|table overflow"
 _GREP = "fork rejected by pids controller|__vm_enough_memory|exceed data ulimit|page allocation failure|vmap allocation"
 _REFUSED_COMMIT = re.compile(r"__vm_enough_memory: pid: (\d+), comm: (.*?), (?:bytes: (\d+) )?(?:no|not) enough memory")
 _ISO_TIME = re.compile(
