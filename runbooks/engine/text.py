@@ -17,7 +17,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     close = nearest(word, known)
     if close is not None:
         return f" (did you mean {close!r}?)"
-    return f" (one of: {', '.join(known)})" if 0 < len(known) <= 12 else ""
+    return f" (one of: {', '.join(known)})" if 0 < len(known) <= 14 else ""
 
 
 # Controls, formats (bidirectional marks, zero width), surrogates, private use, unassigned, line, paragraph separators.

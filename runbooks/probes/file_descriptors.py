@@ -90,7 +90,7 @@ def parse(samples: Sequence[Sample]) -> FileDescriptors:
     pairs, totals, names = pairs_of(sample, _KIND, "are"), pairs_of(sample, _KIND, "all"), names_of(sample)
     records = list(elements_of(sample, _KIND, "at"))
     found = [item for fields in records if (item := _process(fields, names)) is not None]
-    unread, clear = integer(totals.get("unread")), integer(totals.get("clear"))
+    unread, clear, near = (integer(totals.get(key)) for key in ("unread", "clear", "near"))
     partial = because(
         cut(sample, _KIND),
         why_hidden(sample),
@@ -104,7 +104,7 @@ def parse(samples: Sequence[Sample]) -> FileDescriptors:
     return FileDescriptors(
         Collection(tuple(sorted(found, key=_pressure)), partial, clear if isinstance(clear, int) else 0),
         unsure=Unreadable(partial) if partial else len([item for item in found if _may_be_full(item)]),
-        unread=len([item for item in found if isinstance(item.open, Unreadable)]),
+        unread=near if isinstance(near, Unreadable) else len([item for item in found if isinstance(item.open, Unreadable)]),
         nr_open=integer(pairs.get("nr_open")),
         file_used=used,
         file_max=most,

@@ -1,29 +1,30 @@
 # Memory and tables of the network stack beside their limits, in the network namespace of the reader. The sockets
 # themselves are listed in a second sample only: the kernel walks its whole table for it, however few there are.
-function sockets_end(    text, more, parts, count, i, name, tcp, udp, words) {
+function sockets_end(    text, more, parts, count, tcp, udp) {
   text = slurp(ROOT "/proc/net/sockstat", 0);
   tcp = after("\n" text, "\nTCP: "); udp = after("\n" text, "\nUDP: ");
-  net_words(tcp); net_has = (count_of["alloc"] != "");
-  net_alloc = count_of["alloc"]; net_tw = count_of["tw"];
-  more = pair("inuse", count_of["inuse"], net_has) pair("orphan", count_of["orphan"], net_has) pair("tw", net_tw, net_has) \
-    pair("alloc", net_alloc, net_has) pair("mem", count_of["mem"], net_has);
+  net_words(tcp);
+  net_has = ("alloc" in count_of);
+  net_rows_most = count_of["alloc"] + count_of["tw"];
+  more = net_word("inuse") net_word("orphan") net_word("tw") net_word("mem");
   net_words(udp);
-  more = more pair("udp_mem", count_of["mem"], count_of["mem"] != "");
+  more = more pair("udp", count_of["mem"], "mem" in count_of);
   net_words(after("\n" slurp(ROOT "/proc/net/sockstat6", 0), "\nTCP6: "));
-  more = more "\tinuse6=" count_of["inuse"] + 0;
-  text = slurp(ROOT "/proc/net/protocols", 0);
-  count = split(after("\n" text, "\nTCP "), parts, " ");
-  more = more pair("press", parts[4], count > 4);
-  emit("are" more net_three("tcp_mem", ROOT "/proc/sys/net/ipv4/tcp_mem") net_three("udp_limit", ROOT "/proc/sys/net/ipv4/udp_mem") \
-    net_three("ports", ROOT "/proc/sys/net/ipv4/ip_local_port_range") file_pair("reserved", ROOT "/proc/sys/net/ipv4/ip_local_reserved_ports") \
-    file_pair("orphans_max", ROOT "/proc/sys/net/ipv4/tcp_max_orphans") file_pair("tw_max", ROOT "/proc/sys/net/ipv4/tcp_max_tw_buckets") \
-    file_pair("somaxconn", ROOT "/proc/sys/net/core/somaxconn") file_pair("cpus", ROOT "/sys/devices/system/cpu/possible") \
-    file_pair("conntrack", ROOT "/proc/sys/net/netfilter/nf_conntrack_count") file_pair("conntrack_max", ROOT "/proc/sys/net/netfilter/nf_conntrack_max"));
-  emit("counted" net_counters(slurp(ROOT "/proc/net/netstat", 0), "TcpExt:", \
-    "ListenOverflows ListenDrops TCPAbortOnMemory TCPMemoryPressures TCPMemoryPressuresChrono RcvPruned TCPRcvQDrop TCPTimeWaitOverflow TCPReqQFullDrop TCPReqQFullDoCookies") \
-    net_counters(slurp(ROOT "/proc/net/snmp", 0), "Udp:", "MemErrors RcvbufErrors") net_drops());
+  count = split(after("\n" slurp(ROOT "/proc/net/protocols", 0), "\nTCP "), parts, " ");
+  emit("are" more "\tinuse6=" count_of["inuse"] + 0 pair("press", parts[4], count > 4) net_pair("tcp_mem", "ipv4/tcp_mem") \
+    net_pair("udp_mem", "ipv4/udp_mem") net_pair("ports", "ipv4/ip_local_port_range") net_pair("reserved", "ipv4/ip_local_reserved_ports") \
+    net_pair("orphans", "ipv4/tcp_max_orphans") net_pair("somaxconn", "core/somaxconn") \
+    net_pair("tracked", "netfilter/nf_conntrack_count") net_pair("tracked_max", "netfilter/nf_conntrack_max") \
+    file_pair("cpus", ROOT "/sys/devices/system/cpu/possible"));
+  emit("counted" net_counters("netstat", "TcpExt:", \
+    "ListenOverflows TCPAbortOnMemory TCPMemoryPressures TCPMemoryPressuresChrono RcvPruned TCPRcvQDrop TCPTimeWaitOverflow TCPReqQFullDrop") \
+    net_counters("snmp", "Udp:", "MemErrors") net_drops());
   if (sample_n > FIRST_SAMPLE && !(is_brief)) { net_list(); }
 }
+
+function net_word(key) { return pair(key, count_of[key], key in count_of); }
+
+function net_pair(key, name) { return file_pair(key, ROOT "/proc/sys/net/" name); }
 
 # "inuse 15 orphan 0" as an array.
 function net_words(text,    parts, count, i) {
@@ -32,25 +33,17 @@ function net_words(text,    parts, count, i) {
   for (i = 1; i < count; i += 2) { count_of[parts[i]] = parts[i + 1]; }
 }
 
-function net_three(key, file,    text, parts, count) {
-  count = split(first_line(slurp(file, 1)), parts, " ");
-  text = parts[1] " " parts[2];
-  if (count > 2) { text = text " " parts[3]; }
-  return pair(key, text, count > 1);
-}
-
 # The wanted counters of a family, whose names stand on the line before the values.
-function net_counters(text, family, wanted,    heads, values, count, i, at, first, rest) {
-  at = index("\n" text, "\n" family);
-  if (at == 0) { return ""; }
-  rest = substr(text, at);
-  first = first_line(rest);
-  count = split(first, heads, " ");
-  split(first_line(substr(rest, length(first) + 2)), values, " ");
-  wanted = " " wanted " ";
-  rest = "";
-  for (i = 2; i <= count; i++) { if (index(wanted, " " heads[i] " ")) { rest = rest pair(heads[i], values[i], values[i] != ""); } }
-  return rest;
+function net_counters(file, family, wanted,    lines, heads, values, i, j, count, rest) {
+  count = split(slurp(ROOT "/proc/net/" file, 0), lines, "\n");
+  for (i = 1; i < count; i++) {
+    if (index(lines[i], family) == 1) {
+      for (j = split(lines[i], heads, " "); j > 1; j--) {
+        if (index(" " wanted " ", " " heads[j] " ") && split(lines[i + 1], values, " ")) { rest = rest pair(heads[j], values[j], 1); }
+      }
+      return rest;
+    }
+  }
 }
 
 # Packets that netfilter dropped for want of an entry: hexadecimal, a row for each CPU.
@@ -62,7 +55,7 @@ function net_drops(    lines, count, heads, parts, i, j, sum, width) {
     sum += 0;
     for (j = 1; j <= width; j++) { if (heads[j] == "drop" || heads[j] == "early_drop") { sum += hex_number(parts[j]); } }
   }
-  return pair("conntrack_drops", sprintf("%.0f", sum), count > 1 && sum != "");
+  return pair("drops", sprintf("%.0f", sum), count > 1 && sum != "");
 }
 
 function hex_number(text,    i, sum, digit) {
@@ -81,7 +74,7 @@ function net_list(    i, entry, buckets, uid) {
   buckets = 2 * slurp(ROOT "/proc/sys/net/ipv4/tcp_max_tw_buckets", 1);
   entry = 2 * slurp(ROOT "/proc/sys/net/ipv4/tcp_max_orphans", 1);
   if (entry > buckets) { buckets = entry; }
-  if (!(net_has) || buckets / 25 + (net_alloc + net_tw) * 4 > 30000) { emit("costly\tbuckets=" buckets); return; }
+  if (!(net_has) || buckets / 25 + net_rows_most * 4 > 30000) { emit("costly\tbuckets=" buckets); return; }
   split(first_line(slurp(ROOT "/proc/sys/net/ipv4/ip_local_port_range", 1)), net_range, " ");
   forget(net_dest); forget(net_dest_uid); forget(net_wait); forget(net_held); forget(net_queue); forget(net_listener);
   net_dests = 0; net_listeners = 0; net_waiting = 0; net_rows = 0; net_holding = 0; net_waiters = 0; net_holders = 0;

@@ -31,6 +31,7 @@ from triagebook.runbooks.probes.socket_addresses import address_of, cpus_of, por
 
 _KIND = "sockets"
 _RESERVE_PAGES = 256
+_TAB = "\\x09"  # as the collector prints one
 _NOT_LISTED = Unreadable("not listed: the sockets are listed in a second sample only")
 _COSTLY = Unreadable("not listed: too costly (too many sockets, or too large a table of them)")
 _OF_HOST = Unreadable("not shown in a network namespace: it is a limit of the host")
@@ -92,12 +93,12 @@ class Sockets:
     conntrack_drops_delta: int | Unreadable = fact("packets", "/proc/net/stat/nf_conntrack drop, early_drop")
     listed: int | Unreadable = fact("sockets", "rows of /proc/net/tcp and tcp6")
     listener_queue: int | Unreadable = fact("connections", "/proc/net/tcp and tcp6, LISTEN rx_queue")
-    listener: str = fact("", "/proc/net/tcp and tcp6, LISTEN", default="")
-    listener_user: str = fact("", "/proc/net/tcp and tcp6, LISTEN uid", default="")
+    listener: str | Unreadable = fact("", "/proc/net/tcp and tcp6, LISTEN", default="")
+    listener_user: str | Unreadable = fact("", "/proc/net/tcp and tcp6, LISTEN uid", default="")
     close_wait: int | Unreadable = fact("sockets", "/proc/net/tcp and tcp6, CLOSE_WAIT", default=_NOT_LISTED)
-    close_wait_user: str = fact("", "/proc/net/tcp and tcp6, CLOSE_WAIT uid", default="")
+    close_wait_user: str | Unreadable = fact("", "/proc/net/tcp and tcp6, CLOSE_WAIT uid", default="")
     held_bytes: int | Unreadable = fact("bytes", "/proc/net/tcp and tcp6, queues", default=_NOT_LISTED)
-    held_user: str = fact("", "/proc/net/tcp and tcp6, queues by uid", default="")
+    held_user: str | Unreadable = fact("", "/proc/net/tcp and tcp6, queues by uid", default="")
 
 
 FACTS = Sockets
@@ -107,11 +108,11 @@ def parse(samples: Sequence[Sample]) -> Sockets:
     """Return what the last complete sample says; rises are between the first and the last complete one."""
     whole, sample = complete(samples), latest(samples)
     pairs, names = pairs_of(sample, _KIND, "are"), names_of(sample)
-    memory, udp, ports = (_figures(pairs.get(key), size) for key, size in (("tcp_mem", 3), ("udp_limit", 3), ("ports", 2)))
+    memory, udp, ports = (_figures(pairs.get(key), size) for key, size in (("tcp_mem", 3), ("udp_mem", 3), ("ports", 2)))
     somaxconn, in_use, waiting = (integer(pairs.get(key)) for key in ("somaxconn", "inuse", "tw"))
     is_of_host = isinstance(somaxconn, int)  # such files are there; those of the host alone are not, in another namespace
     limits = [_OF_HOST if is_of_host and isinstance(figure, Unreadable) else figure for figure in (*memory, udp[2])]
-    orphans_max = integer(pairs.get("orphans_max"))
+    orphans_max = integer(pairs.get("orphans"))
     least = [integer(pairs_of(one, _KIND, "are").get("mem")) for one in whole]
     has_table = _has_conntrack(pairs, somaxconn)
     usable, taken = ports_in(ports, pairs.get("reserved")), _sum(in_use, integer(pairs.get("inuse6")), waiting)
@@ -140,7 +141,7 @@ def parse(samples: Sequence[Sample]) -> Sockets:
         udp_memory_errors=_now(whole, "MemErrors"),
         udp_memory_errors_delta=_rise(whole, "MemErrors"),
         udp_memory_max=limits[3],
-        udp_memory_pages=integer(pairs.get("udp_mem")),
+        udp_memory_pages=integer(pairs.get("udp")),
         port_sockets=taken,
         ports_low=ports[0],
         ports_high=ports[1],
@@ -151,23 +152,23 @@ def parse(samples: Sequence[Sample]) -> Sockets:
         syn_drops=_now(whole, "TCPReqQFullDrop"),
         syn_drops_delta=_rise(whole, "TCPReqQFullDrop"),
         has_conntrack=has_table,
-        conntrack_count=integer(pairs.get("conntrack")) if has_table is True else _unused(has_table),
-        conntrack_max=integer(pairs.get("conntrack_max")) if has_table is True else _unused(has_table),
-        conntrack_drops=_now(whole, "conntrack_drops") if has_table is True else _unused(has_table),
-        conntrack_drops_delta=_rise(whole, "conntrack_drops") if has_table is True else _unused(has_table),
+        conntrack_count=integer(pairs.get("tracked")) if has_table is True else _unused(has_table),
+        conntrack_max=integer(pairs.get("tracked_max")) if has_table is True else _unused(has_table),
+        conntrack_drops=_now(whole, "drops") if has_table is True else _unused(has_table),
+        conntrack_drops_delta=_rise(whole, "drops") if has_table is True else _unused(has_table),
         listed=listed,
         listener_queue=listed if isinstance(listed, Unreadable) else queue[1] if queue else 0,
-        listener=f"port {queue[0]}" if queue else "",
-        listener_user=queue[2] if queue else "",
+        listener=f"port {queue[0]}" if queue else "" if pairs else NOT_PRINTED,
+        listener_user=queue[2] if queue else "" if pairs else NOT_PRINTED,
         close_wait=listed if isinstance(listed, Unreadable) else integer(rows.get("close_wait")),
-        close_wait_user=_user(rows.get("close_wait_uid"), names),
+        close_wait_user=_user(rows.get("close_wait_uid"), names) if pairs else NOT_PRINTED,
         held_bytes=listed if isinstance(listed, Unreadable) else integer(rows.get("held")),
-        held_user=_user(rows.get("held_uid"), names),
+        held_user=_user(rows.get("held_uid"), names) if pairs else NOT_PRINTED,
     )
 
 
 def _figures(value: str | Unreadable | None, size: int) -> list[int | Unreadable]:
-    words = value.split() if isinstance(value, str) else []
+    words = value.replace(_TAB, " ").split() if isinstance(value, str) else []
     if len(words) != size:
         return [value if isinstance(value, Unreadable) else NOT_READABLE] * size
     return [integer(word) for word in words]
@@ -196,7 +197,7 @@ def _flag(value: str | Unreadable | None) -> bool | Unreadable:
 
 def _has_conntrack(pairs: Mapping[str, str | Unreadable], somaxconn: int | Unreadable) -> bool | Unreadable:
     """Say whether the module is loaded: its files are for everybody, so none beside others of that folder means no module."""
-    if isinstance(integer(pairs.get("conntrack")), int):
+    if isinstance(integer(pairs.get("tracked")), int):
         return True
     return False if isinstance(somaxconn, int) else NOT_READABLE
 

@@ -33,12 +33,13 @@ from tests.lab.field_found import FOUND
 from tests.lab.field_killed import KILLED
 from tests.lab.field_recipes import RECIPES as REPORTED
 from tests.lab.field_recipes import Recipe
+from tests.lab.file_recipes import RECIPES as OF_FILES
+from tests.lab.network_recipes import RECIPES as OF_NETWORK
 from tests.lab.programs import run
 
-RECIPES = {**REPORTED, **FOUND, **KILLED, **CRASHED}
+RECIPES = {**REPORTED, **FOUND, **KILLED, **CRASHED, **OF_FILES, **OF_NETWORK}
 GUEST = Path(__file__).with_name("guest")
 REFUSED = Path(__file__).with_name("refused")  # beside the guest's own: a change here builds no image anew
-ACCOUNTS = ("diag", "root")
 NO_TRACE = "leaves no trace"  # of the sentence that a host without any reached limit is answered with
 WRONG = ("healthy_while_refused", "found_on_healthy", "denied", "other_culprit")
 HEADER = "release\trecipe\tasker\ttext\tstatus\texit\tcause\tjudged"
@@ -106,6 +107,8 @@ def programs() -> bytes:
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name in ("fx", "lx", "m32", "acmed"):
             archive.add(folder / name, name)
+        for script in sorted(REFUSED.glob("*.py")):
+            archive.add(script, script.name)
     return packed.getvalue()
 
 
@@ -143,7 +146,8 @@ def ask_live(machine: lab.Machine, name: str, who: str) -> tuple[Asking, list[di
     recipe = RECIPES[name]
     kept = cache.directory() / "field" / "answers" / machine.state.release / f"{name}-{who}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    exit_status, answer = ask(machine, who, recipe.runbook, [*recipe.options, "--symptom", recipe.symptom, "--save", str(kept)])
+    text = ("--symptom", recipe.symptom) if recipe.symptom else ()
+    exit_status, answer = ask(machine, who, recipe.runbook, [*recipe.options, *text, "--save", str(kept)])
     facts = json.loads(kept.read_text())["facts"] if kept.exists() else []
     return judged(name, who, exit_status, answer, has_text=True), facts
 
@@ -151,13 +155,16 @@ def ask_live(machine: lab.Machine, name: str, who: str) -> tuple[Asking, list[di
 def ask_again(name: str, who: str, facts: list[dict[str, Any]]) -> Asking:
     """Judge the same reading as if no text had been given: what a person who only names the host is told of it.
 
-    Of the programs that are asked in a last round, only the kernel's log is then, and only by root.
+    Of the programs that are asked in a last round, only those are then that a person who names nothing has asked.
     """
     runbook, types = catalog().load(RECIPES[name].runbook), facts_types()
+    asked = runbook.unexplained.lookups_unnamed if runbook.unexplained else {}
     seen = {
         probe: types[kind] | Unreadable
         for probe, kind in runbook.probes.items()
-        if is_collected(kind) or (kind in {"kernel_log", "crashes"} and who == "root")
+        if is_collected(kind)
+        or (kind == "crashes" and who == "root")
+        or (probe in asked and (who == "root" or kind == "fd_counts"))
     }
     history = [{probe: from_plain(kind, step[probe], probe) for probe, kind in seen.items() if probe in step} for step in facts]
     found = to_plain(conclude(runbook, history, {}))
@@ -175,7 +182,7 @@ def judged(name: str, who: str, exit_status: int, answer: dict[str, Any], *, has
 def askings(machine: lab.Machine, name: str, packed: bytes) -> Iterator[Asking]:
     """Make the fault, and ask four times: each account over ssh with the text, and of the same reading without it."""
     make(machine, RECIPES[name], packed)
-    for who in ACCOUNTS:
+    for who in RECIPES[name].accounts:
         live, facts = ask_live(machine, name, who)
         if live.verdict == "no_answer":  # a guest that is too slow to answer
             live, facts = ask_live(machine, name, who)

@@ -25,6 +25,7 @@ class Recipe:
     runbook: str = "enomem@1.1.0"
     proof: str = ""
     culprit: str = ""
+    accounts: tuple[str, ...] = ("diag", "root")  # who can ask at all
 
 
 RECIPES = {

@@ -95,7 +95,7 @@ def test_looking_up_is_bounded(tree: Callable[..., Any], tools: Any, awk: str) -
 
 def test_a_process_that_has_not_run_is_judged_in_a_brief_sample_too(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
-    holds(host, 90, 64, 64, range(64), has_run=False)
+    holds(host, 90, 64, 64, range(64))
     (item,) = read(host, tools, awk, samples=4).limited.items
     assert (item.pid, item.open) == (90, 64)
 
