@@ -121,14 +121,13 @@ def parse(stdout: str) -> KernelLog | Unreadable:
         **_victim_of("data", r"kernel: mmap: (.*) \(\d+\): VmData", found["data_limits_exceeded"]),
         **newest,
         **_kill_of(lines),
-        **{f"{name}_at_s": time_of_line(sort[-1]) for name, sort in reached.items() if sort},
         **_reached_of(reached),
     )
 
 
 def _reached_of(reached: dict[str, list[str]]) -> dict[str, Any]:
     """Return what the newest lines name beside their time: the maximum of open files, the port that was flooded."""
-    said: dict[str, Any] = {}
+    said: dict[str, Any] = {f"{name}_at_s": time_of_line(sort[-1]) for name, sort in reached.items() if sort}
     if found := re.search(_REACHED["file_max"], reached["file_max"][-1]) if reached["file_max"] else None:
         said["file_max_limit"] = min(int(found[1]), 2**56)
     if found := re.search(_REACHED["syn_flood"], reached["syn_flood"][-1]) if reached["syn_flood"] else None:
