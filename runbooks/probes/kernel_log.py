@@ -121,11 +121,11 @@ def parse(stdout: str) -> KernelLog | Unreadable:
         **_victim_of("data", r"kernel: mmap: (.*) \(\d+\): VmData", found["data_limits_exceeded"]),
         **newest,
         **_kill_of(lines),
-        **_reached_of(reached),
+        **_facts_of_limits(reached),
     )
 
 
-def _reached_of(reached: dict[str, list[str]]) -> dict[str, Any]:
+def _facts_of_limits(reached: dict[str, list[str]]) -> dict[str, Any]:
     """Return what the newest lines name beside their time: the maximum of open files, the port that was flooded."""
     said: dict[str, Any] = {f"{name}_at_s": time_of_line(sort[-1]) for name, sort in reached.items() if sort}
     if found := re.search(_REACHED["file_max"], reached["file_max"][-1]) if reached["file_max"] else None:

@@ -6,7 +6,7 @@ newer hold back up to 256 pages for each CPU.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
@@ -38,7 +38,7 @@ _OF_HOST = Unreadable("not shown in a network namespace: it is a limit of the ho
 
 
 @dataclass(frozen=True)
-class Destination:
+class PortDestination:
     """Describes how many local ports of those the kernel gives out are taken towards one address and port."""
 
     IDENTITY: ClassVar[str] = "address"
@@ -56,7 +56,7 @@ class Sockets:
     and holders the largest is told: `listener` is "" where no connection waits to be accepted.
     """
 
-    destinations: Collection[Destination]
+    destinations: Collection[PortDestination]
     memory_pages: int | Unreadable = fact("pages", "/proc/net/sockstat TCP mem")
     memory_least: int | Unreadable = fact("pages", "/proc/net/sockstat TCP mem, of two samples")
     memory_low: int | Unreadable = fact("pages", "/proc/sys/net/ipv4/tcp_mem (1st figure)")
@@ -108,63 +108,97 @@ def parse(samples: Sequence[Sample]) -> Sockets:
     """Return what the last complete sample says; rises are between the first and the last complete one."""
     whole, sample = complete(samples), latest(samples)
     pairs, names = pairs_of(sample, _KIND, "are"), names_of(sample)
-    memory, udp, ports = (_figures(pairs.get(key), size) for key, size in (("tcp_mem", 3), ("udp_mem", 3), ("ports", 2)))
-    somaxconn, in_use, waiting = (integer(pairs.get(key)) for key in ("somaxconn", "inuse", "tw"))
-    is_of_host = isinstance(somaxconn, int)  # such files are there; those of the host alone are not, in another namespace
-    limits = [_OF_HOST if is_of_host and isinstance(figure, Unreadable) else figure for figure in (*memory, udp[2])]
-    orphans_max = integer(pairs.get("orphans"))
-    least = [integer(pairs_of(one, _KIND, "are").get("mem")) for one in whole]
-    has_table = _has_conntrack(pairs, somaxconn)
+    ports = _figures(pairs.get("ports"), 2)
+    in_use, waiting = integer(pairs.get("inuse")), integer(pairs.get("tw"))
     usable, taken = ports_in(ports, pairs.get("reserved")), _sum(in_use, integer(pairs.get("inuse6")), waiting)
     rows = pairs_of(sample, _KIND, "listed")
     listed = integer(rows.get("rows")) if rows else _why_not_listed(sample)
-    cpus = cpus_of(pairs.get("cpus"))
-    queue = next(_listeners(sample, names), None)
     return Sockets(
         destinations=_destinations(sample, names, listed, usable, taken),
-        memory_pages=least[-1] if least else NOT_PRINTED,
-        memory_least=_least(least) if len(least) > 1 else NEEDS_SECOND,
-        memory_low=limits[0],
-        memory_pressure=limits[1],
-        memory_max=limits[2],
-        memory_reserve=cpus if isinstance(cpus, Unreadable) else cpus * _RESERVE_PAGES,
-        is_under_pressure=_flag(pairs.get("press")),
-        pressures=_now(whole, "TCPMemoryPressures"),
-        pressure_ms=_now(whole, "TCPMemoryPressuresChrono"),
-        drops_delta=_sum(*(_rise(whole, key) for key in ("RcvPruned", "TCPRcvQDrop", "TCPAbortOnMemory"))),
-        aborts=_now(whole, "TCPAbortOnMemory"),
-        aborts_delta=_rise(whole, "TCPAbortOnMemory"),
-        orphans=integer(pairs.get("orphan")),
-        orphans_max=_OF_HOST if is_of_host and isinstance(orphans_max, Unreadable) else orphans_max,
         time_wait=waiting,
-        time_wait_overflows=_now(whole, "TCPTimeWaitOverflow"),
-        udp_memory_errors=_now(whole, "MemErrors"),
-        udp_memory_errors_delta=_rise(whole, "MemErrors"),
-        udp_memory_max=limits[3],
-        udp_memory_pages=integer(pairs.get("udp")),
         port_sockets=taken,
         ports_low=ports[0],
         ports_high=ports[1],
         ports_usable=usable,
-        somaxconn=somaxconn,
-        overflows=_now(whole, "ListenOverflows"),
-        overflows_delta=_rise(whole, "ListenOverflows"),
-        syn_drops=_now(whole, "TCPReqQFullDrop"),
-        syn_drops_delta=_rise(whole, "TCPReqQFullDrop"),
-        has_conntrack=has_table,
-        conntrack_count=integer(pairs.get("tracked")) if has_table is True else _unused(has_table),
-        conntrack_max=integer(pairs.get("tracked_max")) if has_table is True else _unused(has_table),
-        conntrack_drops=_now(whole, "drops") if has_table is True else _unused(has_table),
-        conntrack_drops_delta=_rise(whole, "drops") if has_table is True else _unused(has_table),
         listed=listed,
-        listener_queue=listed if isinstance(listed, Unreadable) else queue[1] if queue else 0,
-        listener=f"port {queue[0]}" if queue else "" if pairs else NOT_PRINTED,
-        listener_user=queue[2] if queue else "" if pairs else NOT_PRINTED,
-        close_wait=listed if isinstance(listed, Unreadable) else integer(rows.get("close_wait")),
-        close_wait_user=_user(rows.get("close_wait_uid"), names) if pairs else NOT_PRINTED,
-        held_bytes=listed if isinstance(listed, Unreadable) else integer(rows.get("held")),
-        held_user=_user(rows.get("held_uid"), names) if pairs else NOT_PRINTED,
+        **_memory(whole, pairs),
+        **_counters(whole),
+        **_conntrack(whole, pairs),
+        **_rows(sample, rows, listed, names),
     )
+
+
+def _memory(whole: Sequence[Sample], pairs: Mapping[str, str | Unreadable]) -> dict[str, Any]:
+    """Return pages and orphans beside their limits, which are the host's: in another namespace they are not shown."""
+    somaxconn, orphans_max = integer(pairs.get("somaxconn")), integer(pairs.get("orphans"))
+    memory, udp = _figures(pairs.get("tcp_mem"), 3), _figures(pairs.get("udp_mem"), 3)
+    is_elsewhere = isinstance(somaxconn, int)  # such files are there; those of the host alone may not be
+    limits = [_OF_HOST if is_elsewhere and isinstance(figure, Unreadable) else figure for figure in (*memory, udp[2], orphans_max)]
+    pages = [integer(pairs_of(one, _KIND, "are").get("mem")) for one in whole]
+    cpus = cpus_of(pairs.get("cpus"))
+    return {
+        "memory_pages": pages[-1] if pages else NOT_PRINTED,
+        "memory_least": _least(pages) if len(pages) > 1 else NEEDS_SECOND,
+        "memory_low": limits[0],
+        "memory_pressure": limits[1],
+        "memory_max": limits[2],
+        "memory_reserve": cpus if isinstance(cpus, Unreadable) else cpus * _RESERVE_PAGES,
+        "is_under_pressure": _flag(pairs.get("press")),
+        "orphans": integer(pairs.get("orphan")),
+        "orphans_max": limits[4],
+        "udp_memory_max": limits[3],
+        "udp_memory_pages": integer(pairs.get("udp")),
+        "somaxconn": somaxconn,
+    }
+
+
+def _counters(whole: Sequence[Sample]) -> dict[str, Any]:
+    """Return the counters of the namespace, and how far they rose."""
+    return {
+        "pressures": _now(whole, "TCPMemoryPressures"),
+        "pressure_ms": _now(whole, "TCPMemoryPressuresChrono"),
+        "drops_delta": _sum(*(_rise(whole, key) for key in ("RcvPruned", "TCPRcvQDrop", "TCPAbortOnMemory"))),
+        "aborts": _now(whole, "TCPAbortOnMemory"),
+        "aborts_delta": _rise(whole, "TCPAbortOnMemory"),
+        "time_wait_overflows": _now(whole, "TCPTimeWaitOverflow"),
+        "udp_memory_errors": _now(whole, "MemErrors"),
+        "udp_memory_errors_delta": _rise(whole, "MemErrors"),
+        "overflows": _now(whole, "ListenOverflows"),
+        "overflows_delta": _rise(whole, "ListenOverflows"),
+        "syn_drops": _now(whole, "TCPReqQFullDrop"),
+        "syn_drops_delta": _rise(whole, "TCPReqQFullDrop"),
+    }
+
+
+def _conntrack(whole: Sequence[Sample], pairs: Mapping[str, str | Unreadable]) -> dict[str, Any]:
+    """Return the table of tracked connections, where there is one."""
+    has_table = _has_conntrack(pairs, integer(pairs.get("somaxconn")))
+    why = None if has_table is True else _why_untracked(has_table)
+    return {
+        "has_conntrack": has_table,
+        "conntrack_count": why or integer(pairs.get("tracked")),
+        "conntrack_max": why or integer(pairs.get("tracked_max")),
+        "conntrack_drops": why or _now(whole, "drops"),
+        "conntrack_drops_delta": why or _rise(whole, "drops"),
+    }
+
+
+def _rows(
+    sample: Sample | None, rows: Mapping[str, str | Unreadable], listed: int | Unreadable, names: Mapping[int, str]
+) -> dict[str, Any]:
+    """Return what the list of the sockets tells: the fullest queue, sockets that were not closed, who holds data."""
+    queue = next(_listeners(sample, names), None)
+    is_read = bool(pairs_of(sample, _KIND, "are"))
+    hidden = listed if isinstance(listed, Unreadable) else None
+    return {
+        "listener_queue": hidden or (queue[1] if queue else 0),
+        "listener": f"port {queue[0]}" if queue else "" if is_read else NOT_PRINTED,
+        "listener_user": queue[2] if queue else "" if is_read else NOT_PRINTED,
+        "close_wait": hidden or integer(rows.get("close_wait")),
+        "close_wait_user": _user(rows.get("close_wait_uid"), names) if is_read else NOT_PRINTED,
+        "held_bytes": hidden or integer(rows.get("held")),
+        "held_user": _user(rows.get("held_uid"), names) if is_read else NOT_PRINTED,
+    }
 
 
 def _figures(value: str | Unreadable | None, size: int) -> list[int | Unreadable]:
@@ -202,7 +236,7 @@ def _has_conntrack(pairs: Mapping[str, str | Unreadable], somaxconn: int | Unrea
     return False if isinstance(somaxconn, int) else NOT_READABLE
 
 
-def _unused(has_table: bool | Unreadable) -> Unreadable:
+def _why_untracked(has_table: bool | Unreadable) -> Unreadable:
     return has_table if isinstance(has_table, Unreadable) else Unreadable("connections are not tracked here")
 
 
@@ -214,13 +248,13 @@ def _why_not_listed(sample: Sample | None) -> Unreadable:
 
 def _destinations(
     sample: Sample | None, names: Mapping[int, str], listed: int | Unreadable, usable: int | Unreadable, taken: int | Unreadable
-) -> Collection[Destination]:
+) -> Collection[PortDestination]:
     """Return the destinations with most ports. With fewer sockets than half of the ports there is none near, listed or not."""
     found = []
     for fields in records_of(sample, _KIND, "dest"):
         number = counts(fields, 1)
         if number is not None:
-            found.append(Destination(address_of(fields[0]), _user(fields[2], names), number[0]))
+            found.append(PortDestination(address_of(fields[0]), _user(fields[2], names), number[0]))
     reason = cut(sample, _KIND)
     if isinstance(listed, Unreadable):
         known = [usable, taken]
