@@ -172,7 +172,7 @@ GROUPS = {
 }
 COMMANDS = {
     "show": "Show a saved diagnosis again, as text, JSON or Markdown.",
-    "diff": "Compare two saved diagnoses: status, cause, checks and figures.",
+    "diff": "Compare two saved diagnoses: status, causes and figures.",
     "facts": "Read the facts of kinds on a host, without a verdict.",
     "doctor": "Check the installation: what is in use, and what is missing.",
     "completion": "Print the completion script of a shell: bash, zsh or fish.",

@@ -21,7 +21,7 @@ def diff(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line")] = False,
 ) -> None:
-    """Compare two saved diagnoses: status, cause, checks and figures.
+    """Compare two saved diagnoses: status, causes and figures.
 
     Example: triagebook diff before.json after.json
 

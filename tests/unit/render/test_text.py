@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from triagebook.bot.render.fleet import HostRow, login_text, render_table, row_of
 from triagebook.bot.render.style import Style, style_of
-from triagebook.bot.render.text import gauge, local_time, render
+from triagebook.bot.render.text import check_name, gauge, local_time, render
 from triagebook.runbooks.engine.diagnosis import Diagnosis, LoginResult
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
@@ -145,9 +145,11 @@ def test_explain_shows_a_figure_for_each_check_of_a_healthy_host() -> None:
     assert render(diagnosis, Style()) != text
     for check in diagnosis.checks:
         word = "not looked at" if check.outcome == "skipped" else "ruled out"
-        assert re.search(rf"^  {check.id}  {word}: \S", text, re.MULTILINE), check.id
+        assert re.search(rf"^  {re.escape(check_name(check))}  {word}: \S", text, re.MULTILINE), check.id
         assert check.says != "cleared"
-    assert re.search(r"threads_max  ruled out: \d+ of [\d ]+ tasks\n    kernel.tasks +\d+ tasks   /proc/loadavg", text)
+    assert re.search(
+        r"threads_max \[kernel.threads-max\]  ruled out: \d+ of [\d ]+ tasks\n    kernel.tasks +\d+ tasks   /proc/loadavg", text
+    )
 
 
 def test_a_time_is_shown_in_the_readers_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
