@@ -29,7 +29,7 @@ def evidence(diagnosis: Diagnosis) -> Card:
 
 
 def _checks(diagnosis: Diagnosis) -> Iterator[Part]:
-    rows = [(OUTCOMES[check.outcome], f"{_name(check)}: {_result_text(check)}") for check in diagnosis.checks]
+    rows = [(OUTCOMES[check.outcome], f"{check.id}: {_result_text(check)}{_title(check)}") for check in diagnosis.checks]
     if not rows:
         rows = [("NOT JUDGED", f"{diagnosis.login.phase}: {diagnosis.login.outcome}: {diagnosis.login.message}")]
     yield from boxes("Each check, in the order of triage", columns(rows, 14))
@@ -41,8 +41,8 @@ def _checks(diagnosis: Diagnosis) -> Iterator[Part]:
     yield from boxes("What it cost", list(_cost(diagnosis)), spare=3)
 
 
-def _name(check: CheckResult) -> str:
-    return f"{check.id} [{check.title}]" if check.title else check.id
+def _title(check: CheckResult) -> str:
+    return f" [{check.title}]" if check.title else ""
 
 
 def _result_text(check: CheckResult) -> str:
