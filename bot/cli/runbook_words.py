@@ -66,13 +66,15 @@ def text_of(word: str, catalog: "Catalog", style: "Style") -> str:
     from triagebook.tools.actions import ACTIONS  # noqa: PLC0415 - as above
 
     first, _, rest = word.partition(".")
-    if first in probes.kinds():
-        return _kind(first, rest, style)
+    kind = _kind(first, rest, style) if first in probes.kinds() else ""
+    if kind and word not in ACTIONS:
+        return kind
     newest = {name: catalog.load(name) for name in sorted({entry.id for entry in catalog.entries()})}
     if (found := _RUNBOOK.fullmatch(word)) and found["name"].partition("@")[0] in newest:
         newest, word = {found["name"]: catalog.load(found["name"])}, found["rest"] or ""
     elif word in ACTIONS:
-        return action_text(ACTIONS[word], dict(_users_of(word, newest)), style)
+        action = action_text(ACTIONS[word], dict(_users_of(word, newest)), style)
+        return f"{kind}\n{action}" if kind else action  # some names, as sysctl, are of both
     known = [*probes.kinds(), *ACTIONS, *newest] if len(newest) > 1 or word else []
     for runbook in newest.values():
         for check in runbook.checks:
@@ -95,7 +97,7 @@ def _kind(kind: str, path: str, style: "Style") -> str:
 
     described = describe_kind(kind)
     facts = described.below(path) if path else described.facts
-    if not facts:
+    if path and not facts:
         near = did_you_mean(path, [fact.path for fact in described.facts])
         raise UsageError(f"{kind} has no fact {path[:80]!r}{near}; all: triagebook runbook explain {kind}", reason="usage")
     return kind_text(described, facts, style)
