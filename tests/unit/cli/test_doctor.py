@@ -34,7 +34,7 @@ def test_on_a_new_machine_nothing_is_broken_and_each_part_has_its_line(tmp_path:
 
 def test_what_is_missing_has_a_command_on_a_line_of_its_own(tmp_path: Path) -> None:
     said = Triagebook(tmp_path)("doctor").out
-    assert re.search(r"^-       config  .*(\n {21}\S.*)?\n {23}triagebook config edit\n", said, re.MULTILINE), said
+    assert re.search(r"^-       config  .*(\n {21}\S.*)*\n {23}triagebook config edit\n", said, re.MULTILINE), said
 
 
 def test_what_is_set_up_and_does_not_work_is_broken_and_the_rest_is_still_looked_at(tmp_path: Path) -> None:
