@@ -14,7 +14,6 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Answer, Question
-from triagebook.tools.diagnosis.recording import save_answer
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.log import is_logged
@@ -88,6 +87,8 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     answer = service.diagnose(question, show)
     show("done", None)
     if options.save:
+        from triagebook.tools.diagnosis.recording import save_answer  # noqa: PLC0415 - compiles patterns of secrets for 10 ms
+
         save_answer(Path(options.save), answer)
     if options.as_json:
         write_json(out, to_plain(answer.result))
