@@ -252,6 +252,8 @@ def _split(line: str, where: str) -> tuple[str, list[str]]:
     text = line.strip(" \t\r\f")
     if not text or text.startswith("#"):
         return "", []
+    if "\0" in text:
+        raise UsageError(f"{where}: a NUL character, which no name or path can have")
     end = len(text.replace("\t", " ").replace("=", " ").partition(" ")[0])
     keyword, rest = text[:end].lower().strip('"'), text[end:].lstrip(" \t")
     if rest.startswith("="):

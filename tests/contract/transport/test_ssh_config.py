@@ -114,6 +114,16 @@ def expanded(values: list[str], theirs: dict[str, list[str]], host: str, account
     return values
 
 
+@pytest.mark.parametrize(
+    "line", ["UserKnownHostsFile ~k\0/kh2", "Include ~\0/x", "IdentityFile ~a\0b", "HostName a\0b", "Host we\0b"]
+)
+def test_a_nul_character_is_a_mistake_with_its_line(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(f"Host web\n  {line}\n")
+    with pytest.raises(UsageError, match=r"config:2: a NUL"):
+        look_up(parse_destination("web"), file)
+
+
 def test_includes_are_read_where_they_stand(tmp_path: Path) -> None:
     (tmp_path / "one.conf").write_text("Host web\n  User ann\nHost *\n  Port 5\n")
     (tmp_path / "two.conf").write_text("User bob\n")
