@@ -7,10 +7,11 @@ writers never get the same index, and a row never stands without the head that c
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row as SqlRow
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.anchors import sample
 from triagebook.tools.audit.event import (
@@ -28,17 +29,19 @@ from triagebook.tools.audit.event import (
 )
 from triagebook.tools.audit.merkle import Edge, decode_edge, leaf_hash
 from triagebook.tools.audit.seal import has_seal
-from triagebook.tools.store.database import Transaction
+from triagebook.tools.store.database import Transaction, insert_of
 from triagebook.tools.store.schema import audit, checkpoints, signed_head, tree_head
 from triagebook.tools.store.triggers import suspend_append_only
 from triagebook.tools.times import to_micros
 
 PAGE = 1000
 HASHES = 50_000  # leaf hashes read at once
+MAX_INDEX = 2**63 - 1
 # Built once: SQLAlchemy spends more on building a statement than SQLite on running it.
 _HEAD = select(tree_head.c.size, tree_head.c.edge, tree_head.c.last_leaf)
 _LOCKED_HEAD = _HEAD.with_for_update()
 _INSERT = insert(audit)
+_PAGE = select(audit).where(audit.c.idx >= bindparam("start"), audit.c.idx < bindparam("stop")).order_by(audit.c.idx).limit(PAGE)
 _SET_HEAD = update(tree_head).where(tree_head.c.id == 1)
 
 
@@ -69,8 +72,8 @@ def read_head(transaction: Transaction, *, for_update: bool = False) -> Head:
 def rows(transaction: Transaction, start: int = 0, stop: int | None = None) -> Iterator[LogRow]:
     """Rows with start <= index < stop in order, a page at a time."""
     while stop is None or start < stop:
-        statement = select(audit).where(audit.c.idx >= start).order_by(audit.c.idx).limit(PAGE)
-        page = transaction.connection.execute(statement if stop is None else statement.where(audit.c.idx < stop)).all()
+        given = {"start": start, "stop": MAX_INDEX if stop is None else stop}
+        page = transaction.connection.execute(_PAGE, given).all()
         yield from (_row(item) for item in page)
         if len(page) < PAGE:
             return
@@ -128,10 +131,15 @@ def add_checkpoint(transaction: Transaction, size: int, note: str, now: datetime
 
 def set_signed_head(transaction: Transaction, edge: Edge, note: str, now: datetime) -> None:
     """Keep the newest checkpoint and the edge of its tree, unless another server kept a newer one."""
-    values = {"size": edge.size, "edge": edge.encode(), "note": note, "at": to_micros(now)}
-    insert_it = transaction.insert(signed_head).values(id=1, **values)
-    is_newer = signed_head.c.size < edge.size
-    transaction.connection.execute(insert_it.on_conflict_do_update(index_elements=["id"], set_=values, where=is_newer))
+    values = {"id": 1, "size": edge.size, "edge": edge.encode(), "note": note, "at": to_micros(now)}
+    transaction.connection.execute(_set_signed_head(transaction.connection.dialect.name), values)
+
+
+@cache
+def _set_signed_head(dialect: str) -> Any:
+    given = insert_of(dialect, signed_head)
+    kept = {name: given.excluded[name] for name in ("size", "edge", "note", "at")}
+    return given.on_conflict_do_update(index_elements=["id"], set_=kept, where=signed_head.c.size < given.excluded.size)
 
 
 def checkpoint_notes(transaction: Transaction, most: int = sys.maxsize) -> list[str]:

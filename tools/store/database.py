@@ -39,9 +39,7 @@ class Transaction:
 
     def insert(self, table: Table) -> sqlite.Insert:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`; PostgreSQL's has the same methods."""
-        dialect: Any = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        statement: sqlite.Insert = dialect.insert(table)
-        return statement
+        return insert_of(self.connection.dialect.name, table)
 
     def alone(self, what: str) -> None:
         """Go on when no other transaction that said the same is under way, on any replica; held until this one ends.
@@ -50,6 +48,13 @@ class Transaction:
         """
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(what, 0))))
+
+
+def insert_of(dialect: str, table: Table) -> sqlite.Insert:
+    """An INSERT in the words of a dialect; both have the same methods."""
+    module: Any = postgresql if dialect == "postgresql" else sqlite
+    statement: sqlite.Insert = module.insert(table)
+    return statement
 
 
 class Store:
@@ -81,7 +86,7 @@ class Store:
                     transaction.connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield transaction
             return
-        with self._one_writer.hold(is_urgent=is_urgent), self._transaction(name) as transaction:
+        with self._one_writer.hold(is_urgent=is_urgent), self._transaction(name, is_synced=is_synced) as transaction:
             yield transaction
 
     @contextmanager
@@ -130,8 +135,9 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self, name: str) -> Iterator[Transaction]:
-        with _database_errors(), self._engine.connect().execution_options(is_write=True) as connection:
+    def _transaction(self, name: str, *, is_synced: bool = True) -> Iterator[Transaction]:
+        told = {"is_write": True, "is_synced": is_synced}
+        with _database_errors(), self._engine.connect().execution_options(**told) as connection:
             with connection.begin():
                 transaction = Transaction(connection, self._row_key)
                 yield transaction
@@ -218,7 +224,9 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        is_write = connection.get_execution_options().get("is_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+        told = connection.get_execution_options()
+        if told.get("is_write", False):
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if told.get('is_synced', True) else 'NORMAL'}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if told.get("is_write", False) else "BEGIN")
 
     return engine

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from triagebook.tools.store.database import Store
 
 from tests.hang import GUARD_S
@@ -47,3 +48,12 @@ def test_a_writer_that_fails_lets_the_next_one_write(store: Store) -> None:
         pass
     with store.write() as transaction:
         assert transaction is not None
+
+
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_only_what_another_file_has_need_not_wait_for_the_disk(store: Store, is_synced: bool) -> None:
+    asked, on, off = ("PRAGMA synchronous", 2, 1) if store.dialect == "sqlite" else ("SHOW synchronous_commit", "on", "off")
+    with store.write(is_synced=is_synced) as transaction:
+        assert transaction.connection.exec_driver_sql(asked).scalar_one() == (on if is_synced else off)
+    with store.write() as transaction:
+        assert transaction.connection.exec_driver_sql(asked).scalar_one() == on
