@@ -13,7 +13,7 @@ HEAD = """# Attacks that are repeated
 
 Written by `make attacks`; do not edit. Each line is an attack of `tests/attacks`, which goes on for its share of the time with new
 input each round, and what it counted. Rounds are made of a seed: a failure names it and the round, and repeats alone.
-What is promised, and which tests hold it: [SECURITY.md](../SECURITY.md).
+What is promised, and which tests hold it: `SECURITY.md` at the top of the project.
 """
 
 
