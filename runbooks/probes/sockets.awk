@@ -19,7 +19,7 @@ function sockets_end(    text, more, parts, count, tcp, udp) {
   emit("counted" net_counters("netstat", "TcpExt:", \
     "ListenOverflows TCPAbortOnMemory TCPMemoryPressures TCPMemoryPressuresChrono RcvPruned TCPRcvQDrop TCPTimeWaitOverflow TCPReqQFullDrop") \
     net_counters("snmp", "Udp:", "MemErrors") net_drops());
-  if (sample_n > FIRST_SAMPLE && !(is_brief)) { net_list(); }
+  if (sample_n > FIRST_SAMPLE && !(is_brief)) { net_walk(); }
 }
 
 function net_word(key) { return pair(key, count_of[key], key in count_of); }
@@ -70,7 +70,7 @@ function hex_number(text,    i, sum, digit) {
 
 # By what the kernel's table costs, which has twice as many buckets as orphans or waiting sockets are allowed by default,
 # and by the rows: 30 ms at most.
-function net_list(    i, entry, buckets, uid) {
+function net_walk(    i, entry, buckets, uid) {
   buckets = 2 * slurp(ROOT "/proc/sys/net/ipv4/tcp_max_tw_buckets", 1);
   entry = 2 * slurp(ROOT "/proc/sys/net/ipv4/tcp_max_orphans", 1);
   if (entry > buckets) { buckets = entry; }
