@@ -1,6 +1,6 @@
 """The pages of exit statuses and of reason codes."""
 
-from triagebook.bot.cli import app, audit, diagnose, diagnose_many, output, policy
+from triagebook.bot.cli import app, audit, diagnose, output, policy
 from triagebook.runbooks.engine import errors
 from triagebook.tools.faces.advice import ADVICE
 from triagebook.tools.watch.textfile import HELP, MOST_USES
@@ -71,7 +71,7 @@ def every_status() -> list[tuple[str, str]]:
         ("5", "refused, by the policy or because the plan or the host is not what it was"),
         (str(app.FAULT), "a defect of triagebook: run it again with `-vv` and report the output"),
         (str(output.UNWRITABLE), "standard output is closed or full: the answer was not printed whole"),
-        (str(diagnose_many.INTERRUPTED), "Ctrl-C; of many hosts, the table of those that answered was printed"),
+        (str(diagnose.INTERRUPTED), "Ctrl-C; of many hosts, the table of those that answered was printed"),
         (str(output.BROKEN_PIPE), "the reader of a pipe went away, as with `| head`"),
     ]
 

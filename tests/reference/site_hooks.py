@@ -1,4 +1,4 @@
-"""Fills the navigation of the site: every page on a cause, and every decision, each under its own title."""
+"""Fills the navigation of the site: causes, decisions and pages about the product, each under its own title."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,8 @@ from typing import Any
 def on_config(config: Any) -> Any:
     """Put the pages where mkdocs.yml leaves an empty list."""
     docs = Path(config["docs_dir"])
-    filled = {"Causes": _causes(docs), "Decisions": _pages(docs, sorted((docs / "adr").glob("*.md")))}
+    about = sorted({*docs.glob("*.md")} - {docs / "index.md"})
+    filled = {"Causes": _causes(docs), "Decisions": _pages(docs, sorted((docs / "adr").glob("*.md"))), "About": _pages(docs, about)}
     config["nav"] = [{name: filled.get(name, below) for name, below in entry.items()} for entry in config["nav"]]
     return config
 
