@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from triagebook.bot.slack.inbound.http import Endpoint
     from triagebook.bot.slack.serving import SlackFace
+    from triagebook.tools.alerts.answer import Show
     from triagebook.tools.server.keys import ServerKeys
     from triagebook.tools.server.options import Hosts, ServeOptions
     from triagebook.tools.server.run import Parts, RunningServer
@@ -79,14 +80,15 @@ def serve(
     hosts = hosts_of(config, inventory)
     faces: list[Face] = [_status_face(status, made)] if status else []
     mounted: Mapping[str, Endpoint] = {}
+    shows: list[Show] = []
     if slack or slack_http:
         face = _slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
-        mounted, faces = face.mounted, [*faces, face]
+        mounted, shows, faces = face.mounted, face.shows_of_alerts, [*faces, face]
     if mcp:
         tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
         faces.append(_mcp_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
     if alerts:
-        faces.append(_alerts_face(alerts, alert_rules or data / ALERTS, hosts, (alerts_tls_cert, alerts_tls_key)))
+        faces.append(_alerts_face(alerts, alert_rules or data / ALERTS, hosts, shows, (alerts_tls_cert, alerts_tls_key)))
     run(made, parts(hosts, fix_ssh_config or config, fix_account), beside=faces)
 
 
@@ -128,10 +130,10 @@ def _mcp_face(address: str, hosts: "Hosts", mounted: "Mapping[str, Endpoint]", *
     return http_face(address, hosts, mounted, **values)
 
 
-def _alerts_face(address: str, rules: Path, hosts: "Hosts", tls: tuple[str, str]) -> "Face":
+def _alerts_face(address: str, rules: Path, hosts: "Hosts", shows: "list[Show]", tls: tuple[str, str]) -> "Face":
     from triagebook.tools.alerts.face import alerts_face  # noqa: PLC0415 - the extra `alerts`
 
-    return alerts_face(address, rules, hosts, tls_certificate=tls[0], tls_key=tls[1])
+    return alerts_face(address, rules, hosts, shows, *tls)
 
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":

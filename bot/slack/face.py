@@ -11,6 +11,7 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 from triagebook.bot.slack import app as listeners
+from triagebook.bot.slack.flows.alerts import AlertCards
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.decide import DecideFlow
 from triagebook.bot.slack.flows.diagnose import DiagnoseFlow
@@ -50,6 +51,7 @@ class Face:
     follower: Follower
     work: Dispatcher
     verifier: SignatureVerifier
+    alerts: AlertCards
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -141,11 +143,13 @@ def build(
     )
     follower, modals = Follower(context), Modals(context)
     propose = ProposeFlow(context, follower, modals)
-    diagnose = DiagnoseFlow(context, Storm(context))
+    storm = Storm(context)
+    diagnose = DiagnoseFlow(context, storm)
     work = Dispatcher(context, diagnose, DecideFlow(context, follower, modals), propose, HomeFlow(context), modals)
     inbox = inboxes.build(server.store, server.clock, f"{server.instance}.slack", work.do, work.on_defect)
     app = listeners.build(context, credentials.signing_secret, inbox.accept, propose.problems)
-    return Face(context, app, inbox, sender, follower, work, SignatureVerifier(credentials.signing_secret or "-"))
+    verifier = SignatureVerifier(credentials.signing_secret or "-")
+    return Face(context, app, inbox, sender, follower, work, verifier, AlertCards(context, storm))
 
 
 @contextmanager

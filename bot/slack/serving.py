@@ -12,6 +12,7 @@ from triagebook.tools.log import log_event
 if TYPE_CHECKING:
     from triagebook.bot.slack.inbound.http import Endpoint
     from triagebook.bot.slack.settings import Credentials, SlackSettings
+    from triagebook.tools.alerts.answer import Show
     from triagebook.tools.server.options import Hosts
     from triagebook.tools.server.run import RunningServer
 
@@ -28,6 +29,7 @@ class SlackFace:
     listen: str = ""
     endpoint: "Endpoint | None" = None
     mounted: "Mapping[str, Endpoint]" = field(default_factory=dict)
+    shows_of_alerts: "list[Show]" = field(default_factory=list)  # what the intake of alerts tells of each change
 
     def __call__(self, place: "RunningServer") -> AbstractContextManager[object]:
         """Serve Slack for as long as the block lasts."""
@@ -41,6 +43,7 @@ class SlackFace:
         sys.setswitchinterval(SWITCH_S)
         with WorkerProcess(self.hosts.settings, self.hosts.ssh_config) as asker:
             made = face.build(place, self.hosts, self.settings, self.credentials, asker)
+            self.shows_of_alerts.append(made.alerts.show)
             if self.endpoint is None:
                 with face.run(made, self.credentials):
                     log_event("server.listening", face="slack", address="Socket Mode")

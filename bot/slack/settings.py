@@ -2,6 +2,7 @@
 
 slack:
   approvals: C0123456789     # the channel where plans wait for a decision
+  alerts: C0123456789        # the channel where alerts are shown whose rule names no other
   commands: {/triage: ""}    # further slash commands, each with the runbook it means ("": the default one)
   storm: 10                  # so many new hosts within a minute in one channel become one table
 """
@@ -17,7 +18,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.tools.files import read_private
 
-KEYS = ("approvals", "commands", "storm")
+KEYS = ("approvals", "alerts", "commands", "storm")
 GENERIC = "/triage"  # names the runbook as its second word
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"
 API = "SLACK_API_URL"
@@ -37,11 +38,12 @@ class Credentials:
 
 @dataclass(frozen=True)
 class SlackSettings:
-    """The approvals channel, the slash commands, and when many cards become one."""
+    """The channels of approvals and of alerts, the slash commands, and when many cards become one."""
 
     approvals: str = ""
     commands: Mapping[str, str] = field(default_factory=dict)
     storm: int = 10
+    alerts: str = ""
 
 
 def credentials(environment: Mapping[str, str] = os.environ, *, over_http: bool) -> Credentials:
@@ -64,13 +66,14 @@ def slack_settings(raw: Mapping[str, object], runbooks: tuple[str, ...]) -> Slac
     for key in raw:
         if key not in KEYS:
             raise UsageError(f"slack.{key}: unknown key{did_you_mean(str(key), KEYS)}", reason="slack")
-    approvals = str(raw.get("approvals") or "")
-    if approvals and not _CHANNEL.fullmatch(approvals):
-        raise UsageError(f"slack.approvals: {approvals[:40]!r} is not a channel id such as C0123456789", reason="slack")
+    channels = {key: str(raw.get(key) or "") for key in ("approvals", "alerts")}
+    for key, channel in channels.items():
+        if channel and not _CHANNEL.fullmatch(channel):
+            raise UsageError(f"slack.{key}: {channel[:40]!r} is not a channel id such as C0123456789", reason="slack")
     storm = raw.get("storm", SlackSettings.storm)
     if type(storm) is not int or storm < 1:
         raise UsageError(f"slack.storm: expected a number of hosts, got {storm!r}", reason="slack")
-    return SlackSettings(approvals, _commands(raw.get("commands") or {}, runbooks), storm)
+    return SlackSettings(channels["approvals"], _commands(raw.get("commands") or {}, runbooks), storm, channels["alerts"])
 
 
 def _commands(raw: object, runbooks: tuple[str, ...]) -> Mapping[str, str]:

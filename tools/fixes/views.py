@@ -97,6 +97,7 @@ class AlertView:
     cause: str
     says: str
     problem: str
+    is_cause_still_there: bool = False  # the alert resolved, and its host was found to have the same as at first
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,15 @@ def alert_view(episode: AlertEpisode) -> AlertView:
         episode.cause,
         alert_sentence(episode),
         episode.problem,
+        _is_cause_still_there(episode),
     )
+
+
+def _is_cause_still_there(episode: AlertEpisode) -> bool:
+    """Tell whether the host was asked after the alert resolved, and the cause of the first answer was found again."""
+    resolved_at, answered_at = episode.resolved_at, episode.answered_at
+    is_after = resolved_at is not None and answered_at is not None and answered_at >= resolved_at
+    return is_after and bool(episode.cause_at_alert) and episode.cause == episode.cause_at_alert
 
 
 def alert_sentence(episode: AlertEpisode) -> str:
@@ -182,7 +191,7 @@ def alert_sentence(episode: AlertEpisode) -> str:
         return episode.headline
     if episode.answered_at < episode.resolved_at:
         return f"The alert resolved; the host has not been asked since. {episode.headline}"
-    if episode.cause == episode.cause_at_alert:
+    if _is_cause_still_there(episode):
         return f"The alert resolved, but the cause is still there: {episode.headline}"
     return f"The alert resolved, and what was found then is gone. {episode.headline}"
 

@@ -60,13 +60,14 @@ def failure_card(host: str, says: str, reason: str, origin: Origin, tokens: Toke
     return card(blocks, mrkdwn.fallback([f"No diagnosis of {host}: {says}", f"Reason: {reason}"]))
 
 
-def verdict(found: Found, origin: Origin, tokens: Tokens, pending: str = "") -> Card:
+def verdict(found: Found, origin: Origin, tokens: Tokens, pending: str = "", *, notice: str = "") -> Card:
     """Return the card with the verdict, and below it what other runbooks found in the same look.
 
-    `pending` is an extra line, such as that a second sample is being taken.
+    `pending` is an extra line, such as that a second sample is being taken; `notice` one about the alert that asked.
     """
     diagnosis, others = first_and_others(found)
-    parts: list[Part | Block] = [header(title(diagnosis)), *_headline(diagnosis)]
+    alert = [note(f"🔔 {notice}")] if notice else []
+    parts: list[Part | Block] = [header(title(diagnosis)), *alert, *_headline(diagnosis)]
     if diagnosis.verdict is not None:
         parts += _verdict(diagnosis, diagnosis.verdict)
     if others:

@@ -146,7 +146,7 @@ class DiagnoseFlow:
                 again = Message(run_id, "again", run_id, delivery.channel, {"text": text}, parent=earlier.message)
                 chat_messages.add(transaction, again, now)
                 return _RunUnderWay(run, earlier)
-            storm = self.storm.table_for(transaction, delivery, run, origin)
+            storm = self.storm.table_for(transaction, run)
             if storm:
                 run = replace(run, message=storm)
                 chat_runs.add(transaction, run)

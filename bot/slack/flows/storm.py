@@ -11,7 +11,6 @@ from triagebook.bot.slack.cards.fleet import fleet
 from triagebook.bot.slack.cards.limits import Card
 from triagebook.bot.slack.cards.wording import Origin
 from triagebook.bot.slack.flows.context import SlackContext
-from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.diagnosis import stored
 from triagebook.tools.store import chat_messages, chat_runs
@@ -40,7 +39,7 @@ class Storm:
         message = chat_messages.read(transaction, message_id) if message_id else None
         return message is not None and message.kind == CARD
 
-    def table_for(self, transaction: Transaction, delivery: Delivery, run: ChatRun, origin: Origin) -> str:
+    def table_for(self, transaction: Transaction, run: ChatRun) -> str:
         """Return the table that this run belongs to, created if there are now too many cards; empty: it gets its own card."""
         now = self.context.now()
         recent = chat_runs.hosts_since(transaction, run.channel, now - WINDOW) - {run.host}

@@ -1,0 +1,94 @@
+"""Shows alerts in channels: one card each, edited as the alert and its answer change; one table where they are many."""
+
+import json
+from dataclasses import replace
+
+from triagebook.bot.slack.cards import names
+from triagebook.bot.slack.cards.alert import alert_card
+from triagebook.bot.slack.flows.context import SlackContext
+from triagebook.bot.slack.flows.storm import Storm
+from triagebook.bot.slack.flows.thread import below
+from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.triage import diagnoses_of
+from triagebook.tools.diagnosis.stored import StoredDiagnosis, read_stored
+from triagebook.tools.fixes.views import alert_view
+from triagebook.tools.store import alert_rows, chat_messages, chat_runs
+from triagebook.tools.store.alert_rows import AlertEpisode
+from triagebook.tools.store.chat_messages import Message
+from triagebook.tools.store.chat_runs import ChatRun
+from triagebook.tools.store.database import Transaction
+
+CARD = "diagnosis"
+UNSHOWN = frozenset({"ignored", "no_rule"})  # nobody asked for these
+
+
+@dataclass
+class AlertCards:
+    """Brings the card of an alert to what the database says of it. It may be called again at any time, on any replica."""
+
+    context: SlackContext
+    storm: Storm
+
+    def show(self, episode_id: str) -> None:
+        """Show an alert in the channel of its rule, or in that of alerts; nothing where there is none."""
+        with self.context.store.read() as transaction:
+            episode = alert_rows.read(transaction, episode_id)
+        channel = episode.channel or self.context.settings.alerts if episode else ""
+        if episode is None or not channel or episode.problem in UNSHOWN:
+            return
+        with self.context.store.write("chat.alert") as transaction:
+            chat_runs.hold(transaction, channel)
+            run = chat_runs.read(transaction, episode.id[:24]) or self._begin(transaction, episode, channel)
+            is_table = self.storm.is_one(transaction, run.message)
+            self._end(transaction, episode, run)
+            if not is_table:
+                self._set_card(transaction, episode, run)
+        if is_table:
+            self.storm.refresh(run.message)
+        self.context.sender.wake()
+
+    def _begin(self, transaction: Transaction, episode: AlertEpisode, channel: str) -> ChatRun:
+        """Keep the run that the card's buttons are about, and its card, or the table that it belongs to."""
+        account = f"alert:{episode.source}"
+        run_id = episode.id[:24]
+        run = ChatRun(run_id, account, account, channel, episode.host or episode.name, "", run_id, self.context.now())
+        alert = json.loads(episode.alert)
+        symptom = alert.get("annotations", {}).get("symptom") or alert.get("labels", {}).get("symptom", "")
+        run = replace(run, inputs={"symptom": symptom} if symptom else {})
+        table = self.storm.table_for(transaction, run)
+        if table:
+            run = replace(run, message=table)
+        else:
+            chat_messages.add(transaction, Message(run_id, CARD, run_id, channel, {}, wanted=0), self.context.now())
+        chat_runs.add(transaction, run)
+        return run
+
+    def _end(self, transaction: Transaction, episode: AlertEpisode, run: ChatRun) -> None:
+        if episode.answered_at is None and not episode.problem:
+            return
+        values = {"status": episode.status or "failed", "diagnosis": episode.diagnosis}
+        values |= {"cause": episode.cause or episode.problem or episode.status, "headline": episode.headline or episode.says}
+        chat_runs.end(transaction, run.id, self.context.now(), **values)
+
+    def _set_card(self, transaction: Transaction, episode: AlertEpisode, run: ChatRun) -> None:
+        """Set what the card says, unless it says it already."""
+        mark = f"{episode.asks}/{episode.repeats}/{episode.resolved_at or ''}/{episode.problem}"
+        card = chat_messages.read(transaction, run.message)
+        if card is None or card.mark == mark:
+            return
+        answer = read_stored(episode.diagnosis) if episode.diagnosis else None
+        tokens = self._tokens(transaction, run, answer)
+        content = alert_card(alert_view(episode), answer.found if answer else None, tokens).payload()
+        chat_messages.set_desired(transaction, run.message, content, mark=mark)
+        if answer is not None and episode.asks == 1 and episode.resolved_at is None and not episode.repeats:
+            for message in below(run, answer):
+                chat_messages.add(transaction, message, self.context.now())
+
+    def _tokens(self, transaction: Transaction, run: ChatRun, answer: StoredDiagnosis | None) -> dict[str, str]:
+        if answer is None:
+            return {}
+        diagnoses = diagnoses_of(answer.found)
+        wanted = [names.RERUN, *([names.EVIDENCE] if diagnoses[0].facts else [])]
+        wanted += [names.PROPOSE] if any(item.remediations for item in diagnoses) else []
+        data = {"run": run.id, "channel": run.channel}
+        return {name: self.context.mint(transaction, name, run.message, data=data) for name in wanted}
