@@ -1,5 +1,6 @@
 """`triagebook serve` runs the approval server. Run it under an account of its own."""
 
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ import typer
 from triagebook.bot.cli import serve_options as options
 from triagebook.bot.cli.verbosity import of_context
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.files import create_private, private_directory
 from triagebook.tools.log import log_event
 from triagebook.tools.server.client import SOCKET
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 DATABASE_VARIABLE = "TRIAGEBOOK_DATABASE"
 SSH_CONFIG, ALERTS = "ssh_config", "alerts.yaml"
+OWN_SSH_CONFIG = b"# How this server reaches its hosts; read at each login. See docs/how-to/serve.md\n"
 
 
 def serve(
@@ -76,7 +79,7 @@ def serve(
         data=data, socket=socket, policy=policy, anchor=anchor, syslog=syslog, join=join, socket_group=socket_group
     )
     made = replace(plain, socket_mode=_mode(socket_mode), database=_database_url(database))
-    config = ssh_config or data / SSH_CONFIG
+    config = ssh_config or _own_ssh_config(data)
     hosts = hosts_of(config, inventory)
     faces: list[Face] = [_status_face(status, made)] if status else []
     mounted: Mapping[str, Endpoint] = {}
@@ -144,7 +147,7 @@ def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
     settings = setup.settings()
     if inventory is not None:
         settings = replace(settings, inventory=(str(inventory),))
-    return server_hosts(settings, _ssh_config_or_none(ssh_config))
+    return server_hosts(settings, _require_file(ssh_config))
 
 
 def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
@@ -161,7 +164,7 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     service = hosts.service
     diagnoser = ServiceDiagnoser(service, hosts.names.target)
     capture = HostCapture(service.transport_for, hosts.names.target)
-    transport = SshTransport(config_file=_ssh_config_or_none(fix_ssh_config), timeouts=TIMEOUTS, allows_one_flight=False)
+    transport = SshTransport(config_file=_require_file(fix_ssh_config), timeouts=TIMEOUTS, allows_one_flight=False)
     link = HelperLink(transport, fix_account, hosts.names.target)
 
     def executor(keys: "ServerKeys") -> HostExecutor:
@@ -171,9 +174,19 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     return Parts(diagnoser, renderer, executor, default_runbook=hosts.default_runbook, names=hosts.names)
 
 
-def _ssh_config_or_none(config: Path) -> Path:
-    """Return the file, or an empty one if it is missing: a server never uses a person's own ssh configuration."""
-    return config if config.is_file() else Path(os.devnull)
+def _own_ssh_config(data: Path) -> Path:
+    """Return the server's own ssh configuration, made empty if it is missing. It is read at each login; a person's never is."""
+    config = private_directory(data) / SSH_CONFIG
+    with contextlib.suppress(FileExistsError):
+        create_private(config, OWN_SSH_CONFIG)
+    return config
+
+
+def _require_file(config: Path) -> Path:
+    """Return the ssh configuration. Raises UsageError: there is no such file."""
+    if not config.exists():
+        raise UsageError(f"{config}: no such ssh configuration", reason="usage")
+    return config
 
 
 def _mode(text: str) -> int:

@@ -11,6 +11,7 @@ from triagebook.runbooks.engine.canonical import MAX_INTEGER, plan_digest
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds, Verdict
 from triagebook.runbooks.engine.errors import PlanError
+from triagebook.runbooks.engine.text import did_you_mean
 
 Value = int | str
 MAX_TEXT = 200  # characters of a name
@@ -182,10 +183,17 @@ def find_offer(diagnosis: Diagnosis, remediation: str, culprit: str = "") -> Off
     if len(matching) == 1:
         return matching[0]
     if not offers:
-        offered = ", ".join(sorted({offer.id for offer in diagnosis.remediations})) or "none"
-        raise PlanError(f"{diagnosis.host.name}: {remediation!r} is not offered here (offered: {offered})")
+        raise PlanError(_why_not_offered(diagnosis, remediation))
     named = ", ".join(sorted(offer.culprit for offer in offers))
     raise PlanError(f"{diagnosis.host.name}: {remediation!r} is offered for {named}: name one of these culprits")
+
+
+def _why_not_offered(diagnosis: Diagnosis, remediation: str) -> str:
+    """Return why a diagnosis does not offer a remediation: what it found, and what it offers instead."""
+    offered = sorted({offer.id for offer in diagnosis.remediations})
+    instead = f"It offers: {', '.join(offered)}{did_you_mean(remediation, offered)}" if offered else "It offers no change"
+    found = f"{diagnosis.status.replace('_', ' ').upper()}: {diagnosis.headline.rstrip('. ')}"
+    return f"{diagnosis.host.name}: {remediation!r} is not offered. The host was diagnosed just now: {found}. {instead}"
 
 
 def find_verdict(diagnosis: Diagnosis, offered: OfferedRemediation) -> Verdict:

@@ -26,6 +26,9 @@ from triagebook.tools.transport.base import LoginFailed
 
 MAX_SKEW_S = 30.0
 LATEST_S = orders.LIFE_S + 60  # after this no order that is still under way can arrive in time
+# Why a helper refuses an order that it may carry out a moment later: nothing in the plan is contradicted.
+PASSING = {"busy", "fork", "died", "expired", "not_yet_valid", "clock", "input_slow", "spool_unwritable", "boot_unreadable"}
+PASSING |= {"journal_unwritable", "no_signer_in_force"}
 CHANGED = {"applied", "changing", "half", "undoing", "incomplete"}
 
 
@@ -107,7 +110,7 @@ class HostExecutor:
             answer = way.ask(sealed) if isinstance(way, HelperSession) else self.link.ask(plan.host, sealed)
         except LoginFailed as error:
             log_event("execute.not_sent", **about, says=error)
-            return Ending("failed", f"nothing was sent: {error}", detail)
+            return Ending("approved", f"nothing was sent: {error}", detail)
         except AnswerLost as error:
             log_event("execute.lost", **about, says=error)
             return Ending("unknown", f"the order was sent and its answer was lost: {error}", detail)
@@ -138,10 +141,10 @@ def clock_refusal(fresh: Diagnosis | None) -> Ending | None:
     """Say why a host whose clock is off gets no order: it would refuse it, or take it too late. None: its clock is right."""
     skew = fresh.target.clock_skew_s if fresh else None
     if skew is None:
-        return Ending("failed", "nothing was sent: the host's clock could not be read")
+        return Ending("approved", "nothing was sent: the host's clock could not be read")
     if abs(skew) > MAX_SKEW_S:
         return Ending(
-            "failed", f"nothing was sent: the host's clock is {skew:+.0f} s off, more than {MAX_SKEW_S:.0f}; synchronise it"
+            "approved", f"nothing was sent: the host's clock is {skew:+.0f} s off, more than {MAX_SKEW_S:.0f}; synchronise it"
         )
     return None
 
@@ -166,7 +169,8 @@ def remains(plan: Plan) -> str:
 def _ending_of_refusal(answer: HelperAnswer, detail: Mapping[str, str]) -> Ending:
     told = {**detail, "reason": answer.reason, "journal": answer.journal}
     if answer.result == "refused":
-        return Ending("failed", f"the helper refused it, nothing was changed: {answer.says()}", told)
+        ended: EndState = "approved" if answer.reason in PASSING else "failed"
+        return Ending(ended, f"the helper refused it, nothing was changed: {answer.says()}", told)
     if answer.result == "failed":
         return Ending("reverted", f"it did not take effect and the helper put it back: {answer.says()}", told)
     return Ending("unknown", f"the helper does not know how it ended: {answer.says()}", told)

@@ -13,6 +13,7 @@ from triagebook.tools.actions.action import Params, Step
 from triagebook.tools.actions.orders import OrderedChange, OrderError
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.execute.capture import HostCapture, action_of, parameters_of, readings_of, step_of
+from triagebook.tools.fixes.freshness import UNKNOWN
 from triagebook.tools.fixes.interfaces import Renderer
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.store.fix_states import runbook_name
@@ -64,7 +65,9 @@ class HostRenderer:
 def _name_remediation(remediation: str) -> Iterator[None]:
     try:
         yield
-    except (UsageError, ParseError, OrderError) as error:
+    except ParseError as error:
+        raise PlanError(f"{remediation}: {error}", reason=UNKNOWN) from None
+    except (UsageError, OrderError) as error:
         raise PlanError(f"{remediation}: {error}") from None
 
 

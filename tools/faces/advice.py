@@ -98,7 +98,13 @@ ADVICE: Mapping[str, RefusalAdvice] = {
         "Nothing was done: the host has changed. Diagnose it again and propose a fix for what it is now.", tool="diagnose"
     ),
     "unknown_facts": RefusalAdvice(
-        "Nothing was done. Diagnose the host again and look at what could not be judged.", tool="diagnose"
+        "Nothing was done, and the plan is still approved: apply it again once the host can be read. Diagnose it to see what could "
+        "not be judged.",
+        tool="diagnose",
+    ),
+    "not_begun": RefusalAdvice(
+        "The host was not changed, and the plan is still approved: put right what the message names, then apply it again.",
+        tool="fix_status",
     ),
     "rebooted": RefusalAdvice("Nothing was done. Diagnose the host again: the reboot may have removed the cause.", tool="diagnose"),
     "other_host": _person("This name now leads to another machine. Check the inventory before anything else."),

@@ -15,7 +15,7 @@ from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest
 from triagebook.tools.fixes.claim import HeldClaim
 from triagebook.tools.fixes.evidence import read_evidence
-from triagebook.tools.fixes.freshness import Stale, other_host, why_cause_is_gone, why_start_differs
+from triagebook.tools.fixes.freshness import UNKNOWN, Stale, other_host, why_cause_is_gone, why_start_differs
 from triagebook.tools.fixes.interfaces import Approach, Ending, Execution, Executor
 from triagebook.tools.fixes.machines import require_machine
 from triagebook.tools.fixes.persist import FOLLOWS
@@ -51,7 +51,11 @@ def apply(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
             claimed = _ClaimedFix(server, request, fix, plan, executor, now.fresh, way, held)
             claimed.claim()
             server.step("apply.claimed")
-            claimed.settle(claimed.run())
+            ending = claimed.run()
+            is_settled = claimed.settle(ending)
+            if is_settled and ending.state == "approved":
+                request.is_recorded = True
+                raise RefusedError(_still_approved(fix, ending.says), reason="not_begun")
         finally:
             if approach.exception() is None:
                 approach.result().close()
@@ -120,22 +124,33 @@ def _look(server: ApprovalServer, fix: Fix, plan: Plan) -> _Now:
     if FOLLOWS not in plan.parameters and why_cause_is_gone(plan, fresh) is not None:
         fresh = server.diagnoser.diagnose(plan.host, fix.runbook, {})
     if isinstance(outputs, Unreadable):
-        return _Now(fresh, Stale("unknown_facts", f"what the change would start from cannot be read: {outputs.reason}"))
+        return _Now(fresh, Stale(UNKNOWN, f"what the change would start from cannot be read: {outputs.reason}"))
     try:
         return _Now(fresh, server.renderer.again(plan, outputs))
     except PlanError as error:
-        return _Now(fresh, Stale("stale_facts", str(error)))
+        return _Now(fresh, Stale(UNKNOWN if error.reason == UNKNOWN else "stale_facts", str(error)))
 
 
 def _require_fresh(server: ApprovalServer, request: FixRequest, fix: Fix, now: _Now) -> None:
-    """Make a plan that no longer holds stale, with its audit row. Raises RefusedError then, and nothing runs."""
+    """Refuse a plan that does not hold, or of which nobody can tell now; nothing runs then. Raises RefusedError.
+
+    Only a different fact makes it stale, with its audit row. A host that is slow or cannot be read leaves the approval as it is.
+    """
     stale = now.stale(plan_of(fix))
     if stale is None:
         return
+    if stale.reason == UNKNOWN:
+        raise RefusedError(_still_approved(fix, stale.says), reason=UNKNOWN)
     with server.store.write("stale") as transaction:
         event = request.event(outcome="refused", reason=stale.reason, detail={"says": stale.says})
         request.is_recorded = fix_rows.decide(transaction, fix, "stale", event)
-    raise RefusedError(f"{fix.id}: {stale.says}. Nothing was done; propose it anew", reason=stale.reason)
+    raise RefusedError(f"{fix.id}: {stale.says.rstrip('. ')}. Nothing was done; propose it anew", reason=stale.reason)
+
+
+def _still_approved(fix: Fix, why: str) -> str:
+    """Return the refusal of an approved plan that can be applied again as it is."""
+    until = f"{fix.expires_at:%H:%M:%S} UTC"
+    return f"{fix.id}: {why.rstrip('. ')}. Nothing was done; it stays approved until {until}: apply it again"
 
 
 @dataclass(frozen=True)
@@ -186,18 +201,20 @@ class _ClaimedFix:
             log_event("fix.defect", host=self.fix.host, fix=self.fix.id, error=error)
             return Ending("unknown", f"{type(error).__name__}: {error}")
 
-    def settle(self, ending: Ending) -> None:
-        """Record the ending, unless the lease ran out: then the fix is unknown and the helper's journal will tell."""
+    def settle(self, ending: Ending) -> bool:
+        """Record the ending. False: the lease ran out, so the fix is unknown and the helper's journal will tell."""
         log_event("fix.ended", host=self.fix.host, fix=self.fix.id, state=ending.state, says=ending.says)
         self.server.step("apply.executed")
         now = self.server.clock()
         event = result_event(self.request.event(at=now), ending)
         with self.server.store.write("settle") as transaction:
             running = fix_rows.read(transaction, self.fix.id, for_update=True)
-            if running is not None and running.state == "running":
-                done = fix_rows.settle(transaction, running, ending.state, self.held.owner, ending.says, event)
-                if done and self.plan.action == UNDO and ending.state == "validated":
-                    record_revert(self.server, event, transaction, self.plan, f"by {self.fix.id}")
+            if running is None or running.state != "running":
+                return False
+            done = fix_rows.settle(transaction, running, ending.state, self.held.owner, ending.says, event)
+            if done and self.plan.action == UNDO and ending.state == "validated":
+                record_revert(self.server, event, transaction, self.plan, f"by {self.fix.id}")
+        return done
 
 
 def result_event(event: AuditEvent, ending: Ending) -> AuditEvent:

@@ -40,7 +40,7 @@ class _Story:
     @property
     def is_approved(self) -> bool:
         """Say whether it may be approved: how many approvals it takes is the policy's, not the log's."""
-        return self.state == "proposed" and any(is_yes for _person, _digest, is_yes in self.voters)
+        return self.state in {"proposed", "approved"} and any(is_yes for _person, _digest, is_yes in self.voters)
 
     def states(self) -> set[str]:
         """Return the states that agree with the rows."""

@@ -33,7 +33,12 @@ class Evidence:
 
     def require_unused(self) -> None:
         """Refuse a fix that ended or was carried out by the log, whatever the database says. Raises RefusedError."""
-        ended = next((event for event in self.events if event.outcome == "ok" and event.action in ENDING), None)
+        ended: AuditEvent | None = None
+        for event in self.events:
+            if ended is not None and ended.action == "apply" and is_given_back(event):
+                ended = None
+            elif ended is None and event.outcome == "ok" and event.action in ENDING:
+                ended = event
         if ended is not None:
             says = f"the audit log has its {ENDING[ended.action]} at {ended.at:%Y-%m-%d %H:%M:%S} UTC"
             raise RefusedError(f"{self.fix.id}: {says}; an approval is for one execution", reason="already_used")
@@ -45,6 +50,11 @@ class Evidence:
 
     def _is_of_plan(self, event: AuditEvent) -> bool:
         return event.outcome == "ok" and event.plan_digest == self.fix.plan_digest
+
+
+def is_given_back(event: AuditEvent) -> bool:
+    """Say whether a row records that an execution never began, so that the approval stands."""
+    return event.action == "result" and event.reason == "approved"
 
 
 def read_evidence(transaction: Transaction, fix: Fix) -> Evidence:

@@ -5,10 +5,12 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError
 from triagebook.runbooks.engine.plan import Plan, Rendering, check_parameters, find_offer, find_verdict
 
+UNKNOWN = "unknown_facts"
+
 
 @dataclass(frozen=True)
 class Stale:
-    """Says why a plan no longer holds."""
+    """Says why a plan no longer holds, or, with the reason `unknown_facts`, that nobody can tell now."""
 
     reason: str  # other_host | other_host_key | other_target | rebooted | other_runbook | stale_facts | unknown_facts
     says: str
@@ -26,6 +28,8 @@ def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
         ("other_runbook", "runbook", plan.runbook_digest, runbook.digest),
     )
     for reason, name, then, now in pairs:
+        if then and not now:
+            return Stale(UNKNOWN, f"the {name} cannot be read now: {fresh.headline}")
         if then != now:
             return Stale(reason, f"the {name} was {then or 'none'} when the plan was made, now it is {now or 'none'}")
     return None
@@ -34,7 +38,7 @@ def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
 def why_cause_is_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
     """Return why the fresh diagnosis does not offer the plan's change at its values any more; None if it does."""
     if fresh.status in {"unreachable", "inconclusive"} or any(unknown.check == plan.cause for unknown in fresh.unknown):
-        return Stale("unknown_facts", f"whether {plan.cause} still holds cannot be told: {fresh.headline}")
+        return Stale(UNKNOWN, f"whether {plan.cause} still holds cannot be told: {fresh.headline}")
     try:
         offered = find_offer(fresh, plan.remediation, plan.culprit)
         find_verdict(fresh, offered)

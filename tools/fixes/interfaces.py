@@ -13,7 +13,7 @@ from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.policy.identity import Account
 from triagebook.tools.policy.model import UserGroup
 
-EndState = Literal["validated", "unresolved", "reverted", "failed", "unknown"]
+EndState = Literal["validated", "unresolved", "reverted", "failed", "unknown", "approved"]
 
 
 class Diagnoser(Protocol):
@@ -80,7 +80,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class Ending:
-    """Says how an execution ended, in a sentence and as detail for the audit log. `unknown` if it cannot be told."""
+    """Says how an execution ended, in a sentence and as detail for the audit log. `unknown` if it cannot be told.
+
+    `approved`: the host was surely not changed and nothing it said contradicts the plan, so that the approval stands.
+    """
 
     state: EndState
     says: str

@@ -89,7 +89,7 @@ def renew(transaction: Transaction, fix_id: str, lease: Lease, now: datetime) ->
 
 
 def settle(transaction: Transaction, fix: Fix, after: State, owner: str, outcome: str, event: AuditEvent) -> bool:
-    """running | reverting -> how it ended, by its owner alone; frees the host. False: it is no longer the owner's."""
+    """running | reverting -> how it ended, or approved again, by its owner alone; frees the host. False: no longer the owner's."""
     return _move(transaction, fix, after, event, fixes.c.owner == owner, outcome=outcome, **leases.ENDED)
 
 
@@ -183,7 +183,7 @@ def _move(
     statement = update(fixes).where(fixes.c.id == fix.id, fixes.c.state == fix.state, *conditions).values(changed)
     if transaction.connection.execute(statement).rowcount != 1:
         return False
-    if after in SETTLED and fix.state not in SETTLED:
+    if (after in SETTLED and fix.state not in SETTLED) or (fix.state, after) == ("running", "approved"):
         _free(transaction, fix)
     moved = {"host": fix.host, "fix": fix.id, "before": fix.state, "after": after, "by": event.person or event.channel}
     transaction.after_commit(partial(log_event, "fix.moved", **moved))

@@ -1,7 +1,8 @@
 """A fix: the stored record of one plan, and the one table of moves it may make.
 
 proposed -> approved -> running -> validated | unresolved | reverted | failed | unknown. `running` and `reverting` have
-an owner and a lease; only when the lease ran out does a fix become `unknown`, and `unknown` never runs again.
+an owner and a lease; only when the lease ran out does a fix become `unknown`, and `unknown` never runs again. An execution that
+provably never began gives the approval back: running -> approved, with its row in the audit log.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ STATES: tuple[State, ...] = get_args(State)
 MOVES: Mapping[State, frozenset[State]] = {
     "proposed": frozenset({"approved", "denied", "withdrawn", "expired"}),
     "approved": frozenset({"running", "withdrawn", "expired", "stale"}),
-    "running": frozenset({"validated", "unresolved", "reverted", "failed", "unknown"}),
+    "running": frozenset({"validated", "unresolved", "reverted", "failed", "unknown", "approved"}),
     "unknown": frozenset({"validated", "unresolved", "reverted", "failed"}),
     "validated": frozenset({"reverting"}),
     "unresolved": frozenset({"reverting"}),

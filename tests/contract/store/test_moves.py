@@ -20,7 +20,7 @@ from tests.hang import GUARD_S
 LEGAL = """
 proposed approved, proposed denied, proposed withdrawn, proposed expired,
 approved running, approved withdrawn, approved expired, approved stale,
-running validated, running unresolved, running reverted, running failed, running unknown,
+running validated, running unresolved, running reverted, running failed, running unknown, running approved,
 unknown validated, unknown unresolved, unknown reverted, unknown failed,
 validated reverting, unresolved reverting, reverting reverted, reverting failed, reverting unknown
 """

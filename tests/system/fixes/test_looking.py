@@ -57,7 +57,7 @@ def test_a_present_state_that_cannot_be_read_stops_it(world: World, monkeypatch:
     fix_id = world.approved()
     looks(world, monkeypatch, samples.diagnosis(), Unreadable("no answer"))
     assert world.refused(world.apply, fix_id) == "unknown_facts"
-    assert world.executor.effects(fix_id) == []
+    assert (world.state(fix_id), world.executor.effects(fix_id)) == ("approved", [])
 
 
 def test_a_host_out_of_reach_leaves_the_approval_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

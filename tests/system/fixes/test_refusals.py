@@ -6,8 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from triagebook.runbooks.engine.diagnosis import Reading
-from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
+from triagebook.runbooks.engine.diagnosis import Reading, Unknown
+from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError
+from triagebook.tools.fixes.interfaces import Ending
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.store import audit_rows, fix_rows
 from triagebook.tools.store.fix_states import plan_of
@@ -170,8 +171,6 @@ def _offers_less() -> dict[str, object]:
         ({"runbook": replace(samples.diagnosis().runbook, digest="cd" * 32)}, "other_runbook"),
         ({"verdict": None, "remediations": (), "status": "healthy"}, "stale_facts"),
         ({"verdict": None}, "stale_facts"),
-        ({"status": "unreachable"}, "unknown_facts"),
-        ({"status": "inconclusive"}, "unknown_facts"),
         (_offers_less(), "stale_facts"),
     ],
 )
@@ -185,6 +184,58 @@ def test_a_plan_for_another_host_or_other_facts_becomes_stale_and_nothing_runs(
     assert world.executor.effects(fix_id) == []
     world.diagnoser.edit.clear()
     assert world.refused(world.apply, fix_id) == "not_approved"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "unreachable"},
+        {"status": "inconclusive", "headline": "The host gave no session within 20 s.."},
+        _host(machine_id=""),
+        _host(boot_id=""),
+        {"target": replace(samples.diagnosis().target, host_key="")},
+        {"unknown": (Unknown("pids_cgroup", "permission denied"),)},
+    ],
+)
+def test_a_host_that_cannot_be_read_leaves_the_approval_as_it_is(world: World, changes: dict[str, object]) -> None:
+    fix_id = world.approved()
+    _edited(world, **changes)
+    assert world.refused(world.apply, fix_id) == "unknown_facts"
+    says = world.last().detail["says"]
+    assert (says.count(".."), says.count("stays approved until 14:15:00 UTC: apply it again")) == (0, 1), says
+    assert (world.state(fix_id), world.executor.effects(fix_id)) == ("approved", [])
+    assert world.service.audit_verify(actor("dan")).holds
+    world.diagnoser.edit.clear()
+    assert world.apply(fix_id) == "validated"
+
+
+def test_an_execution_that_never_began_gives_the_approval_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_id = world.approved()
+    with monkeypatch.context() as patched:
+        patched.setattr(type(world.executor), "execute", lambda _self, _job: Ending("approved", "the helper is busy."))
+        for _ in range(2):
+            with pytest.raises(RefusedError, match=r"busy\. Nothing was done; it stays approved until") as refused:
+                world.apply(fix_id)
+            assert refused.value.reason == "not_begun"
+            assert (world.state(fix_id), world.service.locks(actor("ann"))) == ("approved", ())
+            assert world.service.audit_verify(actor("dan")).holds
+    assert world.apply(fix_id) == "validated"
+    assert len(world.executor.effects(fix_id)) == 1
+    assert world.refused(world.apply, fix_id) == "already_used"
+    world.sql(f"UPDATE fixes SET state = 'approved' WHERE id = '{fix_id}'")
+    assert world.refused(world.apply, fix_id) == "already_used"  # the log has one execution more than it gave back
+    assert len(world.executor.effects(fix_id)) == 1
+
+
+def test_an_approval_that_was_given_back_still_expires_and_can_be_withdrawn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(world.executor), "execute", lambda _self, _job: Ending("approved", "busy"))
+    first, second = world.approved(), world.approved()
+    for fix_id in (first, second):
+        with pytest.raises(RefusedError):
+            world.apply(fix_id)
+    assert world.service.withdraw(actor("ann"), first).state == "withdrawn"
+    world.clock.pass_(minutes=20)
+    assert world.refused(world.apply, second) == "expired"
 
 
 def test_a_limit_that_changed_since_the_approval_makes_the_plan_stale(world: World) -> None:
@@ -454,3 +505,15 @@ def test_a_proposal_has_no_member_that_says_who_asks() -> None:
         "culprit",
         "reason",
     }
+
+
+def test_a_host_that_the_inventory_does_not_have_is_said_before_anything_is_asked_of_it(world: World) -> None:
+    with pytest.raises(RefusedError, match=r"'web-0l' is not in the inventory \(did you mean 'web-01'\?\)"):
+        world.propose(host="web-0l")
+    assert world.diagnoser.asked == []
+
+
+def test_what_is_not_offered_is_refused_with_what_the_server_found(world: World) -> None:
+    _edited(world, verdict=None, remediations=(), status="unreachable", headline="Its key is not known.")
+    with pytest.raises(PlanError, match=r"not offered. The host was diagnosed just now: UNREACHABLE: Its key is not known\. It"):
+        world.propose()

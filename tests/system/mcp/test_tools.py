@@ -291,3 +291,20 @@ def test_what_is_named_beside_a_fix_to_be_made_permanent_must_be_that_fix(world:
     ):
         assert f"[{reason}]" in text(world.call("propose_fix", {**wish, "permanent_of": fix})), reason
     assert "[not_found]" in text(world.call("propose_fix", {**SAME, "permanent_of": "F-00000000"}))
+
+
+def test_a_host_that_cannot_be_read_now_leaves_the_plan_to_be_applied_again(world: McpWorld) -> None:
+    fix = world.trust.approved()
+    found = world.trust.diagnoser.diagnose("web-01", "", {})
+    world.trust.diagnoser.edit["web-01"] = replace(found, status="unreachable", headline="no session within 20 s")
+    answer = text(world.call("apply_fix", {"fix_id": fix}))
+    assert "refused [unknown_facts]" in answer
+    assert ("it stays approved until" in answer, "the plan is still approved" in answer) == (True, True), answer
+    world.trust.diagnoser.edit.clear()
+    assert world.call("apply_fix", {"fix_id": fix}).structured_content["state"] == "validated"
+
+
+def test_what_is_not_offered_is_refused_with_what_the_server_found(world: McpWorld) -> None:
+    found = replace(world.trust.diagnoser.diagnose("web-01", "", {}), status="healthy", headline="No limit is reached.")
+    world.trust.diagnoser.edit["web-01"] = replace(found, verdict=None, remediations=())
+    assert "diagnosed just now: HEALTHY: No limit is reached. It offers no change" in text(world.call("propose_fix", SAME))

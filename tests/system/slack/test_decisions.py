@@ -1,6 +1,7 @@
 """Who may decide, when, once: every click is judged anew, every no is told to who clicked alone and is in the log."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from triagebook.bot.slack.cards import names
@@ -198,6 +199,18 @@ def test_a_plan_that_no_longer_holds_is_stale_and_can_be_made_anew(slacked: Slac
     assert buttons(stale) == [names.REPLAN, names.DETAILS]
     assert slacked.trust.executor.effects(fix_of(card)) == []
     assert "Not done: apply" in slacked.told("bob")
+
+
+def test_a_slow_host_leaves_the_plan_approved_with_its_button_to_apply(slacked: SlackWorld) -> None:
+    card = proposed(slacked)
+    slow = replace(slacked.trust.diagnoser.diagnose("web-01", "", {}), status="unreachable", headline="no session within 20 s")
+    slacked.trust.diagnoser.edit["web-01"] = slow
+    slacked.driver.click("bob", card, names.APPROVE)
+    approved = slacked.card("approvals", "APPROVED, NOT YET APPLIED: web-01")
+    assert "it stays approved until" in slacked.told("bob")
+    slacked.trust.diagnoser.edit.clear()
+    slacked.driver.click("bob", approved, names.APPLY)
+    slacked.card("approvals", "DONE AND VALIDATED: web-01")
 
 
 def test_who_may_approve_and_not_apply_leaves_that_to_another(tmp_path: Path, through: Gate) -> None:

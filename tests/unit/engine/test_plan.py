@@ -119,8 +119,19 @@ def test_a_parameter_outside_what_the_facts_allow_is_refused(parameters: dict[st
 
 
 def test_what_is_not_offered_cannot_be_planned() -> None:
-    with pytest.raises(PlanError, match="not offered here"):
-        make_plan(samples.diagnosis(), samples.request(remediation="reboot"), samples.rendering())
+    with pytest.raises(
+        PlanError, match=r"'raise_task_max' is not offered.*CAUSE FOUND: .*It offers: raise_tasks_max \(did you mean"
+    ):
+        make_plan(samples.diagnosis(), samples.request(remediation="raise_task_max"), samples.rendering())
+
+
+@pytest.mark.parametrize("status", ["healthy", "unreachable", "inconclusive"])
+def test_a_refusal_to_plan_says_what_the_diagnosis_found(status: str) -> None:
+    nothing = {"verdict": None, "remediations": (), "status": status, "headline": "So it stands.."}
+    with pytest.raises(PlanError) as refused:
+        make_plan(replace(samples.diagnosis(), **nothing), samples.request(), samples.rendering())
+    found = f"The host was diagnosed just now: {status.upper()}: So it stands"
+    assert str(refused.value) == f"web-01: 'raise_tasks_max' is not offered. {found}. It offers no change"
 
 
 def test_a_cause_that_is_not_established_cannot_be_planned() -> None:
