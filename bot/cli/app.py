@@ -162,7 +162,7 @@ def watch(
 
 GROUPS = {
     "runbook": "List, check, test and write runbooks.",
-    "fix": "Propose, approve, apply and revert fixes.",
+    "fix": "Propose, approve, apply and revert fixes. Exit status: 0 done, 5 refused, 2 usage, 4 failed; `apply` has more.",
     "lock": "Show and break host locks.",
     "audit": "Read, verify and export the audit log.",
     "host": "List and compare hosts; prepare hosts for fixes.",

@@ -72,12 +72,14 @@ def verify(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Verify the audit log. Exits 1 and names the first bad row.
+    """Verify the audit log. Names the first bad row.
 
     Save the checkpoint that it prints: the next verification can prove that no row was cut since. With --since the rows
     before that one are taken from their hashes, and fixes and votes are not compared with the log.
 
     Example: triagebook audit verify --checkpoint saved.txt
+
+    Exit status: 0 the log is intact, 1 it fails verification, 2 usage, 5 refused by policy.
     """
     notes = [path.read_text(encoding="utf-8") for path in checkpoint or []]
     if export is not None:
@@ -85,7 +87,7 @@ def verify(
         sys.stdout.write(json.dumps(report) + "\n" if as_json else _render_report(report))
     else:
         request = {"do": "audit_verify", "checkpoints": notes, **({"since": since} if since else {})}
-        report = show_answer(request, socket, as_json, _render_report)
+        report = show_answer(request, socket, as_json, _render_report, "The approval server verifies the audit log")
     raise typer.Exit(0 if report["holds"] else BROKEN)
 
 

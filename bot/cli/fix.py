@@ -16,12 +16,15 @@ from triagebook.bot.cli.server_call import (
 )
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import safe_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 DigestOption = Annotated[
     str, typer.Option(metavar="DIGEST", help="Digest of the plan you reviewed; without it the plan is shown and you are asked")
 ]
 ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Tell the approver why; shown as unverified")]
+# Exit status of `fix apply` by the state that it ends in; failed, reverted and all others: 4.
+APPLIED = {"validated": 0, "unresolved": 6, "unknown": 3, "running": 3}
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; requires --digest")]
 
 
@@ -60,7 +63,8 @@ def propose(
         "culprit": culprit,
         "reason": reason,
     }
-    show_answer(request, socket, as_json, render_fix)
+    doing = f"The approval server diagnoses {safe_text(host, 60)} and writes the plan"
+    show_answer(request, socket, as_json, render_fix, doing)
 
 
 @app.command()
@@ -141,8 +145,13 @@ def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption
     The approval server diagnoses the host again, changes it, and validates the result with fresh facts.
 
     Example: triagebook fix apply F-7K2M9QXB
+
+    Exit status: 0 the cause is gone, 6 the change is in place but was not shown to help, 3 the outcome is not known yet,
+    4 failed or put back, 5 refused (nothing was done).
     """
-    show_answer({"do": "apply", "fix": fix}, socket, as_json, render_fix)
+    doing = "The approval server diagnoses the host again, has the helper make the change, and validates it"
+    answer = show_answer({"do": "apply", "fix": fix}, socket, as_json, render_fix, doing)
+    raise typer.Exit(APPLIED.get(str(answer["state"]), 4))
 
 
 @app.command()
@@ -157,7 +166,8 @@ def revert(
 
     Example: triagebook fix revert F-7K2M9QXB --reason 'load is back to normal'
     """
-    show_answer({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix)
+    doing = "The approval server asks the host what is in place and writes the plan"
+    show_answer({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix, doing)
 
 
 @app.command()
@@ -172,7 +182,8 @@ def persist(
 
     Example: triagebook fix persist F-7K2M9QXB
     """
-    show_answer({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix)
+    doing = "The approval server asks the host what is in place and writes the plan"
+    show_answer({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix, doing)
 
 
 def _confirm_digest(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:

@@ -141,21 +141,24 @@ def uninstall(
     host: HostArgument,
     *,
     keep_changes: Annotated[
-        bool, typer.Option(help="Proceed although applied changes are in place that can then no longer be undone")
+        bool, typer.Option(help="Proceed although changes of fixes are in place, live or lasting, that nothing can undo then")
     ] = False,
     sudo: SudoOption = False,
     ssh_config: ConfigOption = None,
 ) -> None:
     """Undo `host install` on a host. Removes everything it put there, including the two accounts.
 
+    Changes that fixes made are not its to undo: while one holds, live or lasting, it refuses and names it. Revert them first.
+
     Example: triagebook host uninstall root@web01
     """
     from triagebook.tools.host_setup.uninstall import uninstall as take_away  # noqa: PLC0415
 
     with _root(host, ssh_config, is_sudo=sudo) as remote:
-        take_away(remote, keep_changes=keep_changes)
+        left = take_away(remote, keep_changes=keep_changes)
         _await_login(host, ssh_config)
-    sys.stdout.write(f"{host}: the preparation was removed\n")
+    sys.stdout.write(f"{host}: the preparation was removed; of fixes, {'this is' if left else 'nothing is'} still in place\n")
+    sys.stdout.write("".join(f"  {line}\n" for line in left))
 
 
 @app.command()

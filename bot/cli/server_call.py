@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from triagebook.bot.cli.progress import Progress
 from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.client import ask, default_socket
@@ -17,9 +18,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object
 FixArgument = Annotated[str, typer.Argument(metavar="FIX", help="The id of the fix, such as F-7K2M9QXB")]
 
 
-def show_answer(request: Mapping[str, object], socket: Path | None, as_json: bool, render: Callable[[Any], str]) -> Any:
-    """Send a request to the approval server, print the answer and return it."""
-    answer = call_server(request, socket)
+def show_answer(
+    request: Mapping[str, object], socket: Path | None, as_json: bool, render: Callable[[Any], str], doing: str = ""
+) -> Any:
+    """Send a request to the approval server, print the answer and return it. `doing` is said while it takes long."""
+    with Progress(doing):
+        answer = call_server(request, socket)
     sys.stdout.write(json_line(answer) if as_json else render(answer))
     return answer
 

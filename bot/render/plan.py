@@ -6,6 +6,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.citing import cgroups_of
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.tools.faces.fix_meanings import commands_of, meaning_of
 from triagebook.tools.times import relative
 
 LIMIT = 400
@@ -40,9 +41,24 @@ def _lines(fix: Mapping[str, Any], now: datetime) -> Iterator[str]:
     if plan is None:
         yield f"  DO NOT APPROVE: {safe_text(fix['problem'], LIMIT)}"
         return
+    yield from _standing(fix, plan)
     yield from _change(plan)
     yield from _people(fix, plan, now)
     yield f"  digest      {fix['digest']}"
+
+
+def _standing(fix: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
+    """Say first how it ended or stands, and what to do next: whoever applied it reads no further."""
+    meaning = meaning_of(str(fix["state"]), str(plan["action"]), str(plan["order"].get("step", "")))
+    if fix["outcome"]:
+        yield f"  outcome     {_text(fix['outcome'])}"
+    if meaning is None:
+        return
+    yield f"  means       {meaning.says}"
+    if meaning.advice:
+        yield f"  next        {meaning.advice}"
+    for line in commands_of(meaning, _text(fix["id"]), _text(plan["host"])):
+        yield f"    {line}"
 
 
 def _change(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -75,8 +91,6 @@ def _people(fix: Mapping[str, Any], plan: Mapping[str, Any], now: datetime) -> I
     for vote in fix["votes"]:
         emergency = f"  BREAK-GLASS: {_text(vote['break_glass'])}" if vote["break_glass"] else ""
         yield f"  {vote['decision']:<10}  {_text(vote['person'])}  ({_text(vote['account'])}, {vote['at']}){emergency}"
-    if fix["outcome"]:
-        yield f"  outcome     {_text(fix['outcome'])}"
     yield f"  expires     {_expiry(fix, now)}"
 
 

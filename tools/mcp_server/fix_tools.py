@@ -23,7 +23,11 @@ NEXT: Mapping[str, tuple[str, ...]] = {
     "running": ("It is under way. " + WAIT,),
     "reverting": ("It is being undone. " + WAIT,),
     "validated": ("It took effect and the cause is gone. Diagnose again and tell the person what else is found.", KEEP),
-    "unresolved": ("It was applied, but whether it helped could not be judged. Diagnose again.",),
+    "unresolved": (
+        "It was applied, but the cause could not be shown to be gone. Diagnose again: if the limit is full again, find out what "
+        "uses it up before a higher one is proposed.",
+        "It can be put back: a person proposes that by `triagebook fix revert`.",
+    ),
     "unknown": ("Nobody can say yet how it ended. Do not apply anything else to this host; ask fix_status later.",),
     "failed": ("Explain the outcome; diagnose again before proposing anything.",),
 }

@@ -21,6 +21,7 @@ from triagebook.bot.slack.cards.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD,
 from triagebook.bot.slack.cards.wording import digest, undo_text
 from triagebook.runbooks.engine.citing import cgroups_of
 from triagebook.runbooks.engine.plan import Plan
+from triagebook.tools.faces.fix_meanings import meaning_of
 from triagebook.tools.fixes.views import FixView, VoteView
 
 TITLES: Mapping[str, str] = {
@@ -38,18 +39,8 @@ TITLES: Mapping[str, str] = {
     "expired": "⚪ EXPIRED",
     "stale": "🟡 STALE: THE HOST HAS CHANGED SINCE",
 }
-MEANINGS: Mapping[str, str] = {
-    "approved": "The host is read again before anything runs; a plan that no longer holds is not applied.",
-    "running": "The host is being changed.",
-    "reverting": "The previous value is being restored.",
-    "unresolved": "The change is in place, but the cause could not be shown to be gone.",
-    "failed": "The change was not carried out as planned.",
-    "unknown": "The outcome is not known yet. The fix will not run again; the journal on the host will settle it.",
-    "denied": "Nothing was changed.",
-    "withdrawn": "Nothing was changed.",
-    "expired": "Nothing was changed. It can be proposed again.",
-    "stale": "Nothing was changed: the plan rested on facts that no longer hold.",
-}
+UNSAID = frozenset({"proposed", "validated", "reverted"})  # the title says it all
+NEXT_SAID = frozenset({"unresolved", "failed", "unknown"})  # what to do about the others is said by their buttons
 BUTTONS: Mapping[str, tuple[str, ...]] = {
     "proposed": (names.APPROVE, names.DENY, names.DETAILS, names.WITHDRAW),
     "approved": (names.APPLY, names.DETAILS, names.WITHDRAW),
@@ -146,8 +137,10 @@ def _top(fix: FixView, plan: Plan, mentions: Mentions) -> Iterator[Block]:
     yield header(f"{TITLES[fix.state]} · {plan.host}")
     if fix.outcome:
         yield prose(run(mrkdwn.plain(fix.outcome, 600), bold=True))
-    if meaning := MEANINGS.get(fix.state):
-        yield note(meaning)
+    meaning = meaning_of(fix.state, plan.action, plan.order.get("step", ""))
+    if meaning and fix.state not in UNSAID:
+        advice = meaning.advice if fix.state in NEXT_SAID else ""
+        yield note(f"{meaning.says} {advice}".strip().removesuffix(":"))
     if fix.state in {"approved", "running"}:
         yield context(f"Approved by {voters(fix, mentions) or 'nobody'}")
     if fix.state == "denied":

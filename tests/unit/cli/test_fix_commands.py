@@ -1,6 +1,8 @@
 """The commands, without a server."""
 
+import io
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,12 @@ import pytest
 import typer
 from triagebook.bot.cli import audit, fix, server_call
 from triagebook.bot.cli.app import app, mount
+from triagebook.bot.cli.progress import Progress
 from triagebook.bot.render.plan import render_fix, render_fixes
 from triagebook.runbooks.engine.errors import TrustError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.tools.faces.fix_meanings import MEANINGS
+from triagebook.tools.store.fix_states import STATES
 from triagebook.tools.store.leases import hold_lease
 from typer.testing import CliRunner
 
@@ -47,6 +52,9 @@ def test_a_plan_is_shown_as_one_wants_it_before_saying_yes() -> None:
         render_fix(shown(), NOW)
         == f"""\
 F-1  PROPOSED
+  means       Nothing was changed.
+  next        Another person reads the plan and decides.
+    triagebook fix approve F-1
   host        web-01  (key SHA256:key-1, machine machine-1)
   because     worker.service is at its task limit: 100 of 100.
   fix         Raise the task limit of the unit
@@ -66,6 +74,55 @@ F-1  PROPOSED
   digest      {"d" * 64}
 """
     )
+
+
+def test_how_a_fix_ended_and_what_to_do_next_stand_before_its_plan() -> None:
+    lines = render_fix({**shown(), "state": "unresolved", "outcome": "it still holds: 64 of 64 tasks"}).splitlines()
+    assert lines[:4] == [
+        "F-1  UNRESOLVED",
+        "  outcome     it still holds: 64 of 64 tasks",
+        "  means       The change is in place, but the cause could not be shown to be gone.",
+        "  next        Diagnose the host: if the limit is full again, find out what fills it before raising it; or put it back:",
+    ]
+    assert lines[4:6] == ["    triagebook diagnose web-01", "    triagebook fix revert F-1"]
+
+
+def test_an_undo_that_was_carried_out_is_not_offered_to_be_made_permanent() -> None:
+    undone = shown()
+    undone["plan"]["action"] = "undo"
+    text = render_fix({**undone, "state": "validated", "outcome": "put back"})
+    assert ("previous value is in place" in text, "fix persist" in text) == (True, False)
+
+
+def test_every_state_says_what_it_means() -> None:
+    assert set(MEANINGS) == set(STATES)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("validated", 0), ("unresolved", 6), ("reverted", 4), ("failed", 4), ("unknown", 3), ("running", 3)],
+)
+def test_the_exit_status_of_apply_says_how_it_ended(monkeypatch: pytest.MonkeyPatch, state: str, status: int) -> None:
+    monkeypatch.setattr(server_call, "ask", lambda _path, _request: {**shown(), "state": state})
+    assert RUN.invoke(app, ["fix", "apply", "F-1"]).exit_code == status
+
+
+def test_a_command_that_takes_long_says_on_standard_error_what_it_waits_for() -> None:
+    stream, told = io.StringIO(), threading.Event()
+
+    class Heard(io.StringIO):
+        def flush(self) -> None:
+            if self.getvalue().count("...") == 2:
+                told.set()
+
+    heard = Heard()
+    with Progress("Diagnosing web-01", heard, after_s=0.001, every_s=0.001):
+        assert told.wait(GUARD_S)
+    first, second = heard.getvalue().splitlines()[:2]
+    assert (first, second) == ("Diagnosing web-01 ...", "Diagnosing web-01, 0 s so far ...")
+    with Progress("Diagnosing web-01", stream) as quick:
+        quick.step("Checking the helper")
+    assert stream.getvalue() == ""
 
 
 def test_what_cannot_be_taken_back_says_so() -> None:
