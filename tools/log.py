@@ -65,6 +65,7 @@ EVENTS: Mapping[str, tuple[int, str]] = {
     "fix.request": (DETAIL, "Answered a request about fixes"),
     "fleet.defect": (ERROR, "Internal error at one of many hosts"),
     "fleet.ended": (DEBUG, "One of many hosts is done"),
+    "inventory.doubtful": (WARNING, "Something in the inventory is hardly meant so"),
     "inventory.read": (DETAIL, "Read an inventory"),
     "http.evicted": (WARNING, "Closed a connection that sent no whole request: too many are open"),
     "job.defect": (ERROR, "Internal error in a job"),

@@ -86,6 +86,7 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     show = _live_line(err, question.target.text)
     answer = service.diagnose(question, show)
     show("done", None)
+    _tell_near_name(answer.diagnosis, options, err)
     if options.save:
         from triagebook.tools.diagnosis.recording import save_answer  # noqa: PLC0415 - compiles patterns of secrets for 10 ms
 
@@ -95,6 +96,14 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     else:
         out.write(render(answer.result, style_of(out, explain=options.explain)))
     return exit_status([answer.diagnosis.status])
+
+
+def _tell_near_name(diagnosis: Diagnosis, options: DiagnoseOptions, err: TextIO) -> None:
+    """Say which name was probably meant when this one has no address."""
+    if diagnosis.status == "unreachable":
+        from triagebook.bot.cli.near_names import NearNames  # noqa: PLC0415 - for a mistyped name only
+
+        NearNames(setup.settings(), options.ssh_config, err).tell(diagnosis)
 
 
 class _live_line:  # noqa: N801 - used as a function

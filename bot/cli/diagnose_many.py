@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
+from triagebook.bot.cli.near_names import NearNames
 from triagebook.bot.render.fleet import WITHOUT_ANSWER, HostRow, render_table, row_of, row_of_failure
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import move, write_json
@@ -16,6 +17,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.fleet import AT_ONCE, FleetBounds, Outcome, fleet
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
@@ -81,15 +83,19 @@ def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseO
     service.runbooks_for(questions[0])  # refuses what no host could be asked
     gc.freeze()  # objects made before the first host live on: the garbage collector need not visit them again
     rows: list[HostRow] = []
+    near = NearNames(setup.settings(), options.ssh_config, to.err)
+    names = [question.target.text for question in questions]
     try:
         for outcome in _ask(service, runbook, questions, options):
             rows.append(_row(outcome))
             _show(outcome, rows, len(questions), to, as_json=options.as_json)
+            if outcome.answer is not None:
+                near.tell(outcome.answer.diagnosis)
             del outcome  # frees all facts of the host
     except KeyboardInterrupt:
-        _finish(rows, len(questions), options, to)
+        _finish(rows, names, options, to)
         raise
-    _finish(rows, len(questions), options, to)
+    _finish(rows, names, options, to)
     return [row.status for row in rows]
 
 
@@ -114,18 +120,19 @@ def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput
         write_json(to.out, {"schema": NO_ANSWER, "host": {"name": row.host}, "status": row.status, "message": row.line})
 
 
-def _finish(rows: Sequence[HostRow], asked: int, options: DiagnoseOptions, to: FleetOutput) -> None:
-    """Print the table and what was not done, and write the file of hosts that gave no answer."""
+def _finish(rows: Sequence[HostRow], names: Sequence[str], options: DiagnoseOptions, to: FleetOutput) -> None:
+    """Print the table and what was not done, and write the file of hosts that gave no answer, or not yet."""
     if to.err.isatty():
         move(to.err, "\r\x1b[K")
     counts = Counter(row.status for row in rows)
     if counts["not_asked"]:
         to.err.write(f"triagebook: stopped after {options.max_errors} errors; {counts['not_asked']} hosts were not diagnosed\n")
     if options.retry_file:
-        silent = [row.host for row in rows if row.status in WITHOUT_ANSWER]
+        answered = {row.host for row in rows if row.status not in WITHOUT_ANSWER}
+        silent = [name for name in names if name not in answered]
         write_whole(Path(options.retry_file), "".join(f"{name}\n" for name in silent).encode(), mode=0o644)
     if rows and not options.as_json:
-        to.out.write(render_table(rows, style_of(to.out), asked=asked, retry_file=options.retry_file))
+        to.out.write(render_table(rows, style_of(to.out), asked=len(names), retry_file=options.retry_file))
 
 
 def _row(outcome: Outcome) -> HostRow:

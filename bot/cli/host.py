@@ -30,6 +30,8 @@ def list_hosts(
 
     settings = setup.settings()
     inventory = load(settings.inventory, config_file(settings, ssh_config))
+    for says in inventory.warnings:
+        sys.stderr.write(f"triagebook: warning: {safe_text(says, 400)}\n")
     for entry in inventory.of(group.removeprefix("@")):
         groups = inventory.groups_of(entry.name)
         if as_json:

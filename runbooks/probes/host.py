@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
-from triagebook.runbooks.probes.reading import decimal, integer, latest, pairs_of, text, why_hidden
+from triagebook.runbooks.probes.reading import HIDDEN, decimal, integer, latest, pairs_of, text, why_hidden
 from triagebook.runbooks.probes.records import Sample
 
 
@@ -49,4 +49,4 @@ def _is_view_partial(sample: Sample | None) -> bool | Unreadable:
     for key in ("tasks", "total"):
         if isinstance(count := integer(walk.get(key)), Unreadable):
             return count
-    return why_hidden(sample).endswith("(hidepid, or a PID namespace)")
+    return why_hidden(sample).endswith(HIDDEN)

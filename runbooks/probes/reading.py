@@ -185,6 +185,22 @@ def cut(sample: Sample | None, kind: str) -> str:
     return "" if sample.of(kind) else "not printed"
 
 
+HIDDEN = " (hidepid, or a PID namespace)"
+
+
+def may_be_a_crowd(sample: Sample | None) -> bool:
+    """Say whether what looks hidden may only have ended meanwhile: another look tells.
+
+    In the first look a process that may not be read looks like one that ended. The next one knows only those it could read.
+    """
+    return sample is not None and why_hidden(sample).endswith(HIDDEN) and _ended(sample) > 0
+
+
+def _ended(sample: Sample | None) -> int:
+    gone = integer(pairs_of(sample, "walk").get("gone"))
+    return gone if isinstance(gone, int) else 0
+
+
 def why_hidden(sample: Sample | None) -> str:
     """Return why processes may have been missed; "" when all were seen.
 
@@ -203,7 +219,10 @@ def why_hidden(sample: Sample | None) -> str:
         return f"{unvisited} processes were not looked at (CPU time is bounded)"
     total = min(total, left) if isinstance(left, int) else total
     if tasks * 10 < total * 9 and total - tasks > 16:
-        return f"{tasks} of {total} tasks are visible (hidepid, or a PID namespace)"
+        ended = _ended(sample)
+        if sample is not None and sample.n > 1 and (tasks + ended) * 10 >= total * 9:
+            return f"{ended} processes ended while we looked, so only {tasks} of {total} tasks were counted; ask again"
+        return f"{tasks} of {total} tasks are visible{HIDDEN}"
     if isinstance(unscanned, int) and unscanned:
         return f"{unscanned} PIDs given out since the sample before were not looked at"
     return ""

@@ -15,6 +15,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes import catalog as probes
+from triagebook.runbooks.probes.reading import may_be_a_crowd
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
 from triagebook.tools.diagnosis.asked import (
@@ -112,7 +113,7 @@ class Service:
         extra: list[FactEntry] = []
         beside = tuple(collection.look(reading, EXTRA_READING_S) for reading in question.extra_readings)
         wanted = run.join_needs()
-        if wanted.sample:
+        if wanted.sample or (question.samples != 1 and may_be_a_crowd(collection.samples[-1])):
             log_event("diagnosis.second_sample", host=question.target.text, after_s=float(question.sample_s))
             progress("first", run.answer(collection, extra, collected_ms))
             self.pause(question.sample_s)

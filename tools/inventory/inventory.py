@@ -49,6 +49,9 @@ class Inventory:
 
     hosts: Mapping[str, InventoryHost] = field(default_factory=dict)
     groups: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    warnings: tuple[
+        str, ...
+    ] = ()  # what is not wrong, but hardly meant: a host that only a group names, where `hosts` lists others
 
     def of(self, group: str) -> tuple[InventoryHost, ...]:
         """Every host of a group and the groups in it, in order, once. Raises UsageError: no such group."""
@@ -78,7 +81,9 @@ def merge(parts: Iterable[Inventory]) -> Inventory:
     """Several sources as one: the first that says how ssh reaches a host is right; groups of one name are united."""
     hosts: dict[str, InventoryHost] = {}
     groups: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    warnings: dict[str, None] = {}
     for part in parts:
+        warnings.update(dict.fromkeys(part.warnings))
         for name, entry in part.hosts.items():
             known = hosts.get(name, InventoryHost(name))
             accept = tuple(dict.fromkeys((*known.accept, *entry.accept)))
@@ -86,7 +91,7 @@ def merge(parts: Iterable[Inventory]) -> Inventory:
         for name, (members, inner) in part.groups.items():
             before = groups.get(name, ((), ()))
             groups[name] = (tuple(dict.fromkeys((*before[0], *members))), tuple(dict.fromkeys((*before[1], *inner))))
-    return Inventory(hosts, groups)
+    return Inventory(hosts, groups, tuple(warnings))
 
 
 def read_inventory(file: Path) -> Inventory:
@@ -107,6 +112,7 @@ def _inventory(node: Node, file: str) -> Inventory:
     }
     named = _name_nodes(top, "groups")
     groups = {name: _group(name, member) for name, member in named.items()}
+    warnings = tuple(_warnings(hosts, groups))
     for name in [name for members, _inner in groups.values() for name in members]:
         hosts.setdefault(name, InventoryHost(name, sources=(file,)))
     if len(hosts) > MOST_HOSTS:
@@ -118,7 +124,17 @@ def _inventory(node: Node, file: str) -> Inventory:
     found = {name: (tuple(members), tuple(inner)) for name, (members, inner) in groups.items()}
     for name in found:
         _refuse_circle(found, (name,), named[name])
-    return merge([Inventory(hosts, found), *_accept_of_groups(Inventory(hosts, found), named)])
+    return merge([Inventory(hosts, found, warnings), *_accept_of_groups(Inventory(hosts, found), named)])
+
+
+def _warnings(
+    hosts: Mapping[str, InventoryHost], groups: Mapping[str, tuple[Mapping[str, Node], Mapping[str, Node]]]
+) -> Iterable[str]:
+    """Return a sentence for each host that a group names and `hosts` does not, where it lists any: it may be misspelt."""
+    for group, (members, _inner) in groups.items() if hosts else ():
+        for name, where in members.items():
+            if name not in hosts:
+                yield str(where.error(f"group {group!r} names {name!r}, which `hosts` does not{did_you_mean(name, hosts)}"))
 
 
 def _accept_of_groups(inventory: Inventory, named: Mapping[str, Node]) -> Iterable[Inventory]:

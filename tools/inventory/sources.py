@@ -30,6 +30,8 @@ def load(sources: Sequence[str], ssh_config: Path | None = None) -> Inventory:
 def _source(source: str, ssh_config: Path | None) -> Inventory:
     found = _read_source(source, ssh_config)
     log_event("inventory.read", source=source, hosts=len(found.hosts))
+    for says in found.warnings:
+        log_event("inventory.doubtful", says=says)
     return found
 
 

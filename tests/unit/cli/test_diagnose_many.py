@@ -72,10 +72,12 @@ class _Interrupted(io.StringIO):
         return super().write(text)
 
 
-def test_ctrl_c_prints_the_table_of_the_hosts_that_answered() -> None:
+def test_ctrl_c_prints_the_table_of_the_hosts_that_answered_and_keeps_the_others_for_another_try(tmp_path: Path) -> None:
     out = io.StringIO()
-    assert run(DiagnoseOptions(CASES), out, _Interrupted()) == 130
+    assert run(DiagnoseOptions(CASES, retry_file=str(tmp_path / "left")), out, _Interrupted()) == 130
     assert "Stopped: 1 of 3 hosts had not answered yet." in out.getvalue()
+    assert len(names_in(str(tmp_path / "left"))) == 1
+    assert set(names_in(str(tmp_path / "left"))) < set(CASES)
     assert out.getvalue().startswith("HOSTS  VERDICT\n")
 
 
@@ -83,3 +85,21 @@ def test_a_failure_is_told_once() -> None:
     out, err = io.StringIO(), io.StringIO()
     run(DiagnoseOptions(("replay:healthy", "replay:nosuch")), out, err)
     assert (out.getvalue().count("no case 'nosuch'"), err.getvalue()) == (1, "")
+
+
+@pytest.mark.parametrize("more", [(), ("replay:healthy",)])
+def test_a_name_without_an_address_is_answered_with_the_nearest_of_the_inventory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "triagebook").mkdir()
+    text = "hosts: [web01.invalid, db.invalid]\ngroups:\n  web: [web01.invalid, wep01.invalid]\n"
+    (tmp_path / "triagebook" / "inventory.yaml").write_text(text)
+    err = io.StringIO()
+    run(DiagnoseOptions(("root@web0l.invalid", *more)), io.StringIO(), err)
+    says = "root@web0l.invalid has no address, and the inventory does not have it (did you mean 'root@web01.invalid'?)"
+    assert f"triagebook: {says}\n" in err.getvalue()
+    err = io.StringIO()
+    run(DiagnoseOptions(("wep01.invalid", *more)), io.StringIO(), err)
+    assert "wep01.invalid has no address (did you mean 'web01.invalid'?)" in err.getvalue()
+    assert "group 'web' names 'wep01.invalid', which `hosts` does not (did you mean 'web01.invalid'?)" in err.getvalue()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from triagebook.tools.diagnosis import service as subject
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
@@ -36,3 +37,14 @@ def test_the_limit_of_a_unit_that_is_gone_is_judged(
     assert found.status == status, found.headline
     assert (found.verdict and found.verdict.cause) == ("unit_limits" if status == "cause_found" else None)
     assert any("restarted app.service 7 times" in text for text in found.next) == (status == "inconclusive")
+
+
+@pytest.mark.parametrize("is_crowd", [False, True])
+def test_where_processes_may_only_have_ended_meanwhile_the_host_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, is_crowd: bool
+) -> None:
+    monkeypatch.setattr(subject, "may_be_a_crowd", lambda _sample: is_crowd)
+    service = Service(catalog(), lambda _target: LocalTransport(), pause=lambda _seconds: None)
+    found = service.diagnose(Question(parse_target("localhost"), "enomem@1.1.0", {})).diagnosis
+    assert is_crowd <= (len(found.samples) > 1)
+    assert len(service.diagnose(Question(parse_target("localhost"), "enomem@1.1.0", {}, samples=1)).diagnosis.samples) == 1

@@ -176,3 +176,15 @@ def test_names_may_stand_in_a_list_or_as_bare_keys(tmp_path: Path) -> None:
     assert (list(listed.hosts), listed.groups) == (["web01"], {"empty": ((), ())})
     with pytest.raises(UsageError, match=r"hosts\.web01: expected the keys ssh"):
         read_inventory(written(tmp_path, "hosts:\n  web01: web01\n"))
+
+
+def test_a_host_that_only_a_group_names_is_doubtful_where_hosts_are_listed(tmp_path: Path) -> None:
+    file = tmp_path / "inventory.yaml"
+    file.write_text("hosts: [web01]\ngroups: {web: [web01, web0l]}\n")
+    found = read_inventory(file)
+    assert found.warnings == (
+        f"{file}:2: groups.web[1]: group 'web' names 'web0l', which `hosts` does not (did you mean 'web01'?)",
+    )
+    assert set(found.hosts) == {"web01", "web0l"}
+    file.write_text("groups: {web: [web01, web02]}\n")
+    assert read_inventory(file).warnings == ()

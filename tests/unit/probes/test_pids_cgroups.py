@@ -113,17 +113,20 @@ def test_a_cut_answer_is_partial_and_its_zero_is_unknown() -> None:
 
 
 def test_a_view_of_a_part_is_partial() -> None:
-    def with_walk(**changes: object) -> Any:
+    def with_walk(number: int = 1, **changes: object) -> Any:
         walk = {"processes": 50, "tasks": 100, "total": 100, "unscanned": 0, **changes}
         sample = _sample(1)
         records = [record for record in sample.records if record.kind != "walk"]
         fields = tuple(f"{key}={value}" for key, value in walk.items())
-        return parse([Sample(1, (*records, Record("walk", fields)), True)]).limited.partial
+        return parse([Sample(number, (*records, Record("walk", fields)), True)]).limited.partial
 
     assert with_walk() == ""
     assert with_walk(tasks=91) == ""
     assert with_walk(tasks=85, total=100) == ""  # within what comes and goes
     assert with_walk(tasks=80, total=100) == "80 of 100 tasks are visible (hidepid, or a PID namespace)"
+    assert with_walk(tasks=50, gone=48) == "50 of 100 tasks are visible (hidepid, or a PID namespace)"  # or they may not be read
+    assert with_walk(2, tasks=50, gone=48) == "48 processes ended while we looked, so only 50 of 100 tasks were counted; ask again"
+    assert with_walk(2, tasks=50, gone=3) == "50 of 100 tasks are visible (hidepid, or a PID namespace)"
     assert with_walk(unscanned=7) == "7 PIDs given out since the sample before were not looked at"
     assert with_walk(tasks="many") == "the processes were not read"
 
