@@ -169,14 +169,15 @@ GROUPS = {
     "policy": "Check a policy and explain its decisions.",
     "slack": "Print the Slack app manifest; check the tokens.",
     "config": "Show, find and edit the configuration.",
+    "serve": "Run the approval server: policy, signing and audit log. `serve init` sets it up.",
 }
+RUN_THEMSELVES = {"serve"}  # groups that are a command too, with a help text of their own
 COMMANDS = {
     "show": "Show a saved diagnosis again, as text, JSON or Markdown.",
     "diff": "Compare two saved diagnoses: status, causes and figures.",
     "facts": "Read the facts of kinds on a host, without a verdict.",
     "doctor": "Check the installation: what is in use, and what is missing.",
     "completion": "Print the completion script of a shell: bash, zsh or fish.",
-    "serve": "Run the approval server: policy, signing and audit log.",
     "mcp": "Serve an AI assistant over MCP on standard input and output.",
     "alerts": "Show the alerts that the server took, and what came of each.",
     "history": "Show what a host was found to have before.",
@@ -187,7 +188,8 @@ def mount(words: Sequence[str]) -> None:
     """Add the groups and commands. Only the one that is called is imported: each of the others costs 15 ms of a start."""
     for name, text in GROUPS.items():
         group = import_module(f"triagebook.bot.cli.{name}").app if name in words else typer.Typer(help=text)
-        app.add_typer(group, name=name, help=text)
+        own = {} if name in words and name in RUN_THEMSELVES else {"help": text}
+        app.add_typer(group, name=name, **own)
     for name, text in COMMANDS.items():
         command = getattr(import_module(f"triagebook.bot.cli.{name}"), name) if name in words else lambda: None
         app.command(name=name, help=None if name in words else text)(command)

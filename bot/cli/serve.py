@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from triagebook.bot.cli import serve_options as options
+from triagebook.bot.cli.serve_init import init
 from triagebook.bot.cli.verbosity import of_context
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.files import create_private, private_directory
@@ -33,6 +34,11 @@ SSH_CONFIG, ALERTS = "ssh_config", "alerts.yaml"
 OWN_SSH_CONFIG = b"# How this server reaches its hosts; read at each login. See docs/how-to/serve.md\n"
 
 
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.command()(init)
+
+
+@app.callback()
 def serve(
     context: typer.Context,
     *,
@@ -67,10 +73,12 @@ def serve(
 ) -> None:
     """Run the approval server: policy, signing and audit log. SIGTERM stops it cleanly.
 
-    Run it under an account of its own, never root. Set-up step by step: docs/how-to/serve.md
+    Run it under an account of its own, never root. `triagebook serve init` sets that up; step by step: docs/how-to/serve.md
 
     Example: triagebook serve --policy policy.yaml --ssh-config ssh_config
     """
+    if context.invoked_subcommand:
+        return
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - loads SQLAlchemy, which no other command needs
     from triagebook.tools.server.run import serve as run  # noqa: PLC0415
 

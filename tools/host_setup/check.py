@@ -114,11 +114,12 @@ def _is_silent(ran: Ran) -> bool:
     return ran.status == 0 and not ran.stdout.strip()
 
 
-def prove_fixer(session: Remote, target: str) -> tuple[Requirement, ...]:
-    """Prove through the fixing account's own login that the helper answers every request."""
+def prove_fixer(session: Remote, target: str | None) -> tuple[Requirement, ...]:
+    """Prove through the fixing account's own login that the helper answers every request; `target` is None where nobody knows it."""
     asked = session.ask("sh", "-c", "id; exec sh", stdin=status_request())
     lines = asked.stdout.splitlines()
-    is_met = lines[:1] == ["triagebook=helper-v1"] and f"target={target}" in lines and "uid=" not in asked.stdout
+    is_target = any(line.startswith("target=") for line in lines) if target is None else f"target={target}" in lines
+    is_met = lines[:1] == ["triagebook=helper-v1"] and is_target and "uid=" not in asked.stdout
     answered = Requirement(
         "fixer runs the helper only",
         is_met,
