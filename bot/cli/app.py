@@ -74,6 +74,7 @@ def diagnose(
     as_json: options.JsonOption = False,
     save: options.SaveOption = "",
     accept_unknown: options.AcceptUnknownOption = None,
+    server: options.ServerOption = False,
     transport: options.TransportOption = "ssh",
     ssh_config: options.SshConfig = "",
     at_once: options.AtOnceOption = 0,
@@ -106,6 +107,7 @@ def diagnose(
         as_json=as_json,
         save=save,
         accepted=tuple(accept_unknown or ()),
+        is_by_server=server,
         transport=transport,
         ssh_config=ssh_config,
         at_once=at_once,
@@ -115,7 +117,7 @@ def diagnose(
         hosts_from=hosts_from,
         retry_file=retry_file,
         timeout_s=timeout,
-        dialing=_early_transport(context.obj, tuple(hosts or ()), ssh_config) if transport == "ssh" else None,
+        dialing=_early_transport(context.obj, tuple(hosts or ()), ssh_config) if transport == "ssh" and not server else None,
     )
     raise typer.Exit(face.run(asked))
 
@@ -144,6 +146,9 @@ def watch(
     ] = "",
     transport: options.TransportOption = "ssh",
     ssh_config: options.SshConfig = "",
+    inventory: Annotated[
+        str, typer.Option(metavar="FILE", help="Take hosts and groups from this inventory (default: the configured ones)")
+    ] = "",
 ) -> None:
     """Sample hosts continuously over one open session each; report refusals, trends and when a limit will be reached.
 
@@ -156,7 +161,7 @@ def watch(
 
     chosen = tuple(hosts or ["localhost"])
     raise typer.Exit(
-        face.run(face.WatchOptions(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config, host_cpu))
+        face.run(face.WatchOptions(chosen, runbook, every, samples, as_json, textfile, transport, ssh_config, host_cpu, inventory))
     )
 
 

@@ -12,6 +12,7 @@ from triagebook.bot.render.terminal import move, write_json
 from triagebook.bot.render.text import render
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
@@ -45,6 +46,10 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
         dialing=options.dialing,
         timeouts=_timeouts(options.timeout_s),
     )
+    if options.is_by_server:
+        from triagebook.bot.cli.diagnose_by_server import ask_server  # noqa: PLC0415 - where the server is asked only
+
+        return exit_status(ask_server(targets, options, out, err))
     runbook = options.runbook or settings.default_runbook
     questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
     if options.save and len(questions) > 1:
@@ -86,16 +91,28 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
     show = _live_line(err, question.target.text)
     answer = service.diagnose(question, show)
     show("done", None)
+    if answer.diagnosis.status == "unreachable" and options.hosts:
+        from triagebook.bot.cli.diagnose_by_server import ask_instead, tell_of_watch  # noqa: PLC0415 - for a host out of reach
+
+        if (by_server := ask_instead(question.target, options, err)) is not None:
+            _print(by_server, options, out)
+            return exit_status([by_server.status])
+        tell_of_watch(question.target, setup.settings(), options.ssh_config, err)
     _tell_near_name(answer.diagnosis, options, err)
     if options.save:
         from triagebook.tools.diagnosis.recording import save_answer  # noqa: PLC0415 - compiles patterns of secrets for 10 ms
 
         save_answer(Path(options.save), answer)
-    if options.as_json:
-        write_json(out, to_plain(answer.result))
-    else:
-        out.write(render(answer.result, style_of(out, explain=options.explain)))
+    _print(answer.result, options, out)
     return exit_status([answer.diagnosis.status])
+
+
+def _print(result: Found, options: DiagnoseOptions, out: TextIO) -> None:
+    """Print an answer as it was asked for."""
+    if options.as_json:
+        write_json(out, to_plain(result))
+    else:
+        out.write(render(result, style_of(out, explain=options.explain)))
 
 
 def _tell_near_name(diagnosis: Diagnosis, options: DiagnoseOptions, err: TextIO) -> None:

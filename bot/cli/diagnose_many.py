@@ -23,6 +23,7 @@ from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.files import write_whole
 from triagebook.tools.inventory.target import TargetName
+from triagebook.tools.server.client import default_socket
 
 NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host named gets a line
 OPENSSH_AT_ONCE = 50  # each host costs a process
@@ -131,6 +132,8 @@ def _finish(rows: Sequence[HostRow], names: Sequence[str], options: DiagnoseOpti
         answered = {row.host for row in rows if row.status not in WITHOUT_ANSWER}
         silent = [name for name in names if name not in answered]
         write_whole(Path(options.retry_file), "".join(f"{name}\n" for name in silent).encode(), mode=0o644)
+    if any(row.status == "unreachable" for row in rows) and default_socket().is_socket():
+        to.err.write("triagebook: the approval server may hold open sessions to hosts that you do not reach: diagnose --server\n")
     if rows and not options.as_json:
         to.out.write(render_table(rows, style_of(to.out), asked=len(names), retry_file=options.retry_file))
 

@@ -22,6 +22,7 @@ class DiagnoseOptions:
     as_json: bool = False
     save: str = ""
     accepted: tuple[str, ...] = ()
+    is_by_server: bool = False
     transport: str = "ssh"
     ssh_config: str = ""
     at_once: int = 0

@@ -53,12 +53,14 @@ def await_login(host: str, config: Path | None) -> None:
 
 
 def signer_of(path: Path, days: int) -> "Signer":
+    """Return the key in a file as one that may sign for so many days. Raises UsageError."""
     from triagebook.tools.host_setup.layout import Signer  # noqa: PLC0415
 
     return Signer(read_key(path), now() + timedelta(days=days))
 
 
 def read_key(path: Path) -> str:
+    """Return the public key in a file. Raises UsageError: it cannot be read, or is the private one, of which nothing is shown."""
     try:
         text = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -82,4 +84,5 @@ def login_keys(fix_key: Path, diagnose_key: Path) -> tuple[str, str]:
 
 
 def now() -> datetime:
+    """Return the time now, aware, UTC."""
     return datetime.now(UTC)

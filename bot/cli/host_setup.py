@@ -183,7 +183,7 @@ def uninstall(
     """
     from triagebook.tools.host_setup.uninstall import uninstall as take_away  # noqa: PLC0415
 
-    with open_session(host, ssh_config, is_sudo=sudo) as remote:
+    with Progress(f"{host}: removing the preparation"), open_session(host, ssh_config, is_sudo=sudo) as remote:
         left = take_away(remote, keep_changes=keep_changes)
         await_login(host, ssh_config)
     sys.stdout.write(f"{host}: the preparation was removed; of fixes, {'this is' if left else 'nothing is'} still in place\n")

@@ -9,6 +9,14 @@ Hosts = Annotated[
     typer.Argument(metavar="[HOST]...", help="HOST, USER@HOST, @GROUP, localhost or replay:CASE; this machine if omitted"),
 ]
 SshConfig = Annotated[str, typer.Option("--ssh-config", "-F", metavar="FILE", help="Use this ssh configuration file")]
+ServerOption = Annotated[
+    bool,
+    typer.Option(
+        "--server",
+        help="Have the approval server diagnose, with its access and the sessions of its watch; asked by itself where a host is "
+        "unreachable for you",
+    ),
+]
 RunbookOption = Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")]
 TransportOption = Annotated[str, typer.Option(metavar="TRANSPORT", help="ssh (built in) or openssh (runs your own ssh program)")]
 SymptomOption = Annotated[str, typer.Option("--symptom", metavar="TEXT", help="The error message you saw")]

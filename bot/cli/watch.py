@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -49,12 +50,14 @@ class WatchOptions:
     transport: str = "ssh"
     ssh_config: str = ""
     host_cpu_percent: float = 100 * CPU_SHARE
+    inventory: str = ""
 
 
 def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Watch until interrupted, or until each host was sampled `samples` times."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
+    settings = replace(settings, inventory=(options.inventory,)) if options.inventory else settings
     targets = setup.targets(settings, options.hosts, options.ssh_config)
     if len(targets) > MOST_HOSTS or any(target.kind == "replay" for target in targets):
         raise UsageError(f"watch takes at most {MOST_HOSTS} hosts and no recorded case (replay:)")

@@ -102,6 +102,7 @@ ADVICE: Mapping[str, RefusalAdvice] = {
         "not be judged.",
         tool="diagnose",
     ),
+    "setup": _person("Put right what the message names, then run `triagebook serve init --apply` again: it goes on where it was."),
     "not_begun": RefusalAdvice(
         "The host was not changed, and the plan is still approved: put right what the message names, then apply it again.",
         tool="fix_status",

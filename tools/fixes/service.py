@@ -70,6 +70,20 @@ class FixService:
             require(self._server, request, question)
             return self._server.renderer.render(diagnosis, offered, parameters)
 
+    def allow_diagnosis(self, actor: Actor, host: str, runbook: str) -> str:
+        """Allow this actor to diagnose a host of the inventory; return the runbook to ask. Raises RefusedError."""
+        chosen = runbook or self._server.default_runbook()
+        view.allow_diagnosis(self._server, actor, host, chosen)
+        return chosen
+
+    def run_diagnosis(self, host: str, runbook: str, inputs: Mapping[str, Value]) -> Diagnosis:
+        """Diagnose a host for one who was allowed to, or for several at once. Raises RunbookError or UsageError."""
+        return self._server.diagnoser.diagnose(host, runbook, inputs)  # type: ignore[arg-type]
+
+    def record_diagnosis(self, actor: Actor, diagnosis: Diagnosis) -> None:
+        """Record who was told what about which host."""
+        view.record_diagnosis(self._server, actor, diagnosis)
+
     def show(self, actor: Actor, fix_id: str) -> FixView:
         """Show one fix with its plan."""
         with attempt(self._server, actor, "show") as request:

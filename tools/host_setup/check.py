@@ -115,7 +115,7 @@ def _is_silent(ran: Ran) -> bool:
 
 
 def prove_fixer(session: Remote, target: str | None) -> tuple[Requirement, ...]:
-    """Prove through the fixing account's own login that the helper answers every request; `target` is None where nobody knows it."""
+    """Prove through the fixing account's own login that the helper answers every request. `target` None: nobody knows it."""
     asked = session.ask("sh", "-c", "id; exec sh", stdin=status_request())
     lines = asked.stdout.splitlines()
     is_target = any(line.startswith("target=") for line in lines) if target is None else f"target={target}" in lines

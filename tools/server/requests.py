@@ -18,6 +18,7 @@ from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.server.protocol import Members
 
 MOST = 2**53 - 1
+DIAGNOSE = "diagnose"  # is answered by tools/server/diagnoses.py, which holds what is under way
 Call = Callable[[], object]
 Handler = Callable[[FixService, Actor, Members], Call]
 
@@ -164,17 +165,22 @@ REQUESTS: Mapping[str, Handler] = {
 }
 
 
-def answers(service: FixService, actor_for: Callable[[str], Actor], members: Members) -> Iterator[Mapping[str, object]]:
-    """Yield every line of the answer to one request. An expected failure is an answer too.
+def answers(
+    service: FixService,
+    actor_for: Callable[[str], Actor],
+    members: Members,
+    requests: Mapping[str, Handler] = REQUESTS,
+) -> Iterator[Mapping[str, object]]:
+    """Yield every line of the answer to one of `requests`. An expected failure is an answer too.
 
     `channel` may only say that an assistant asks on this account's behalf, which takes rights away.
     """
     with _RequestLog(str(actor_for("cli").account), members.about()) as log:
         try:
             log.action, log.channel = name, channel = members.text("do"), members.text("channel", "cli")
-            if name not in REQUESTS or channel not in socket_channels():
-                raise UsageError(f"no request {name[:40]!r}{did_you_mean(name[:40], REQUESTS)}", reason="request")
-            call = REQUESTS[name](service, actor_for(channel), members)
+            if name not in requests or channel not in socket_channels():
+                raise UsageError(f"no request {name[:40]!r}{did_you_mean(name[:40], requests)}", reason="request")
+            call = requests[name](service, actor_for(channel), members)
             members.finish()
             result = call()
             if isinstance(result, Iterator):
@@ -204,7 +210,7 @@ class _RequestLog:
         error = error or self.error
         log_event(
             "server.request",
-            action=self.action if self.action in REQUESTS else "unknown",
+            action=self.action if self.action in {*REQUESTS, DIAGNOSE} else "unknown",
             channel=self.channel if self.channel in socket_channels() else "unknown",
             account=self._account,
             **self._about,

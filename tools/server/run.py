@@ -31,12 +31,13 @@ from triagebook.tools.inventory.names import Names
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.load import load_policy
 from triagebook.tools.policy.model import UNCONFIGURED, Policy
+from triagebook.tools.server.diagnoses import SocketDiagnoses
 from triagebook.tools.server.keys import ServerKeys, fingerprint, open_keys
 from triagebook.tools.server.listener import Listener
 from triagebook.tools.server.options import ANCHOR, DATABASE, KEYS, ServeOptions
 from triagebook.tools.server.peer import actor_of
 from triagebook.tools.server.protocol import Members
-from triagebook.tools.server.requests import answers
+from triagebook.tools.server.requests import DIAGNOSE, REQUESTS, answers
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Step, Store, open_store
@@ -169,7 +170,8 @@ def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Serve
 
 
 def _answer(place: RunningServer) -> Callable[[int, Members], Iterator[Mapping[str, object]]]:
-    return lambda uid, members: answers(place.service, lambda channel: actor_of(uid, channel), members)
+    requests = {**REQUESTS, DIAGNOSE: SocketDiagnoses().diagnose}
+    return lambda uid, members: answers(place.service, lambda channel: actor_of(uid, channel), members, requests)
 
 
 def _knows_person(place: RunningServer) -> Callable[[int], bool]:
