@@ -70,10 +70,9 @@ def install(
     Running it again is safe. What a host lacks is listed, and nothing is changed there. Of several hosts a few are prepared at a
     time; a table at the end says which were not, grouped by the reason, and --retry-file keeps them for another try.
 
-    \b
-    Example:
-      triagebook host install root@web01
-      triagebook host install @web --login root --retry-file left.txt
+    Example: triagebook host install root@web01
+
+    Example: triagebook host install @web --login root --retry-file left.txt
 
     Exit status: 0 prepared, 4 a host is not, 2 usage, 130 interrupted.
     """
@@ -117,10 +116,9 @@ def check(
     Logs in as root, or with --sudo. With --data it logs in as the approval server does, as its two accounts and nobody else, and
     what only root can see is left out: run it under the server's account.
 
-    \b
-    Example:
-      triagebook host check root@web01
-      runuser -u triagebook-serve -- triagebook host check --data /var/lib/triagebook web01
+    Example: triagebook host check root@web01
+
+    Example: runuser -u triagebook-serve -- triagebook host check --data /var/lib/triagebook web01
 
     Exit status: 0 all is as it should be, 4 something is not, 2 usage.
     """

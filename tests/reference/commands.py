@@ -59,9 +59,11 @@ def root() -> Command:
 
 
 def every(command: Command | None = None) -> tuple[Command, ...]:
-    """Return the commands that do something, in the order of the help."""
+    """Return the commands that do something, in the order of the help; a group with options of its own is one too."""
     top = command or root()
-    return tuple(one for below in top.below for one in (every(below) if below.below else (below,)))
+    return tuple(
+        one for below in top.below for one in ((*((below,) if below.options else ()), *every(below)) if below.below else (below,))
+    )
 
 
 def _command(parser: Any, words: tuple[str, ...], parent: Any) -> Command:

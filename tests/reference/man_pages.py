@@ -48,7 +48,7 @@ def _main() -> str:
 
 def _page(command: Command) -> str:
     lines = [*_head(f"triagebook-{command.words[0]}", command.summary), ".SH SYNOPSIS"]
-    leaves = every(command) if command.below else (command,)
+    leaves = (*((command,) if command.options or not command.below else ()), *(every(command) if command.below else ()))
     for one in leaves:
         lines += [f".B {escape(one.name)}", escape(one.usage.removeprefix(one.name).strip()) or "\\&", ".br"]
     lines.pop()
@@ -57,7 +57,11 @@ def _page(command: Command) -> str:
     else:
         lines += [".SH DESCRIPTION", escape(command.summary)]
         for one in leaves:
-            lines += [f'.SH "{escape(" ".join(one.words[1:])).upper()}"', *_paragraphs(one.paragraphs), *_body(one, ".SS")]
+            lines += [
+                f'.SH "{escape(" ".join(one.words[1:]) or one.name).upper()}"',
+                *_paragraphs(one.paragraphs),
+                *_body(one, ".SS"),
+            ]
     lines += [".SH OPTIONS OF EVERY COMMAND", *_options_of_all(), ".SH SEE ALSO", ".BR triagebook (1)"]
     return "\n".join(lines) + "\n"
 
