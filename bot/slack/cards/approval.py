@@ -20,6 +20,7 @@ from triagebook.bot.slack.cards.blocks import (
 from triagebook.bot.slack.cards.limits import FALLBACK, MESSAGE_BLOCKS, PAYLOAD, Card, Part, card, fit, is_whole, size
 from triagebook.bot.slack.cards.wording import digest, undo_text
 from triagebook.runbooks.engine.citing import cgroups_of
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plan import Plan
 from triagebook.tools.faces.fix_meanings import meaning_of
 from triagebook.tools.fixes.views import FixView, VoteView
@@ -63,17 +64,25 @@ VIEW_ROOM = 1000  # bytes of a modal besides its blocks
 SHORT = 60  # characters of a change that fits on one line
 
 
+@dataclass(frozen=True)
+class Called:
+    """Holds whom a card calls, as mentions of Slack, and how many more may approve."""
+
+    mentions: tuple[str, ...] = ()
+    others: int = 0
+
+
 Mentions = Mapping[str, str]  # person -> Slack user id
 NOBODY: Mentions = MappingProxyType({})
 
 
-def approval(fix: FixView, tokens: Tokens, mentions: Mentions = NOBODY) -> Card:
-    """Return the card of a fix in its present state. Every copy of the card is the same."""
+def approval(fix: FixView, tokens: Tokens, mentions: Mentions = NOBODY, called: Called | None = None) -> Card:
+    """Return the card of a fix in its present state. Every copy is the same, but only one calls those who may approve."""
     text = fallback(fix, mentions)
     plan = fix.plan
     if plan is None:
         return card([header("⛔ DO NOT APPROVE"), prose(run(mrkdwn.plain(fix.problem))), _identity(fix, None)], text)
-    whole = [*_top(fix, plan, mentions), *_plan(plan, is_over=fix.state in OVER), *_people(fix, plan, mentions)]
+    whole = [*_top(fix, plan, mentions, called), *_plan(plan, is_over=fix.state in OVER), *_people(fix, plan, mentions)]
     blocks = [*whole, *_vote_row(fix, plan, tokens)]
     if is_whole(blocks, MESSAGE_BLOCKS, PAYLOAD - size(text)):
         return Card(tuple(blocks), text)
@@ -133,8 +142,11 @@ def _cautious(tokens: Tokens) -> Tokens:
     return {name: token for name, token in tokens.items() if name not in {names.APPROVE, names.APPLY}}
 
 
-def _top(fix: FixView, plan: Plan, mentions: Mentions) -> Iterator[Block]:
+def _top(fix: FixView, plan: Plan, mentions: Mentions, called: Called | None = None) -> Iterator[Block]:
     yield header(f"{TITLES[fix.state]} · {plan.host}")
+    if called is not None and called.mentions and fix.state == "proposed":
+        more = f" or {called.others} more" if called.others else ""
+        yield context(f"Please decide: {', '.join(called.mentions)}{more}")
     if fix.outcome:
         yield prose(run(mrkdwn.plain(fix.outcome, 600), bold=True))
     meaning = meaning_of(fix.state, plan.action, plan.order.get("step", ""))

@@ -20,6 +20,7 @@ _CONTROL = re.compile(r"<(?=[!@#]|[A-Za-z][A-Za-z0-9+.-]*:)")  # how Slack's own
 _SCHEME = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}):(?=//)|\b(mailto|tel):", re.IGNORECASE)
 _FORM = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
+_USER_GROUP = re.compile(r"S[A-Z0-9]{2,20}")
 _TYPED = str.maketrans("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u00a0", '"""""\'\' ')  # a telephone's quotes
 _ANGLE, _GRAVE = "\u2039", "\u02cb"  # look like < and `, and mean nothing to Slack
 
@@ -84,6 +85,11 @@ def is_user(text: str) -> bool:
 def person(text: str) -> str:
     """Return a mention for a Slack user id, else the name as inert text."""
     return f"<@{text}>" if is_user(text) else escape(text, NAME) or "unknown"
+
+
+def user_group(text: str) -> str:
+    """Return a mention for the id of a user group, else nothing."""
+    return f"<!subteam^{text}>" if _USER_GROUP.fullmatch(text) else ""
 
 
 def words(text: str) -> str:

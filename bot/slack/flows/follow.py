@@ -7,6 +7,7 @@ from typing import Any
 
 from triagebook.bot.slack.cards import mrkdwn
 from triagebook.bot.slack.cards.approval import BUTTONS, approval, fallback
+from triagebook.bot.slack.flows.approvers import call
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.fixes import view
@@ -85,7 +86,7 @@ class Follower:
         with self.context.store.write("chat.card") as transaction:
             made = Message(message_id, CARD, fix_id, channel, {}, parent=parent, thread_ts=thread_ts, wanted=0)
             if chat_messages.add(transaction, made, self.context.now()):
-                chat_messages.set_desired(transaction, message_id, self._content(transaction, message_id, fix), mark=mark)
+                chat_messages.set_desired(transaction, message_id, self._content(transaction, made, fix), mark=mark)
 
     def adopt(self, fix_id: str, channel: str, ts: str) -> None:
         """Follow a copy of a card that we did not know of, because the process died right after posting it."""
@@ -100,15 +101,17 @@ class Follower:
         if fix is None:
             return
         with self.context.store.write("chat.card") as transaction:
-            content = self._content(transaction, message.id, fix)
+            content = self._content(transaction, message, fix)
             is_ours = chat_messages.set_desired(transaction, message.id, content, mark=mark, before=message.mark)
             if is_ours and fix.state in TOLD_REQUESTER:
                 self._tell_requester(transaction, fix)
 
-    def _content(self, transaction: Transaction, message_id: str, fix: FixView) -> Mapping[str, Any]:
+    def _content(self, transaction: Transaction, message: Message, fix: FixView) -> Mapping[str, Any]:
         wanted = BUTTONS.get(fix.state, ())
-        tokens = {name: self.context.mint(transaction, name, message_id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
-        return approval(fix, tokens, self.context.mentions()).payload()
+        tokens = {name: self.context.mint(transaction, name, message.id, fix=fix.id, plan_digest=fix.digest) for name in wanted}
+        is_for_approvers = message.channel == (self.context.settings.approvals or message.channel)
+        called = call(self.context, fix) if is_for_approvers else None
+        return approval(fix, tokens, self.context.mentions(), called).payload()
 
     def _tell_requester(self, transaction: Transaction, fix: FixView) -> None:
         """Send the requester one direct message per state, if they asked in Slack."""

@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from triagebook.bot.render.fleet import HostRow
 from triagebook.bot.slack.cards import approval, fleet, home, names, propose, refusal, views
 from triagebook.bot.slack.cards import help as helping
+from triagebook.bot.slack.flows.approvers import call
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.plan import PlannedValue, Rendering
 from triagebook.tools.fixes.audit_log import AuditReport
 from triagebook.tools.fixes.views import FixView, VoteView
+from triagebook.tools.policy.load import load_policy
 from triagebook.tools.store.fix_states import STATES
 
 from tests.system.slack.samples import fix_of, recorded
@@ -140,6 +143,36 @@ def test_each_state_has_its_words_and_only_the_buttons_that_lead_on(state: str) 
     assert approval.TITLES[state] in card.text
     assert clickable(list(card.blocks)) == BUTTONS.get(state, [])
     assert clickable(list(approval.approval(a_fix(state), {}, MENTIONS).blocks)) == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_a_plan_that_waits_calls_those_who_may_approve(state: str) -> None:
+    called = approval.Called(("<@U0BOB>", "<!subteam^S0ONCALL>"), 3)
+    said = lines(approval.approval(a_fix(state), TOKENS, MENTIONS, called).blocks)
+    assert (said[1] == "Please decide: <@U0BOB>, <!subteam^S0ONCALL> or 3 more") == (state == "proposed")
+    assert not [text for text in lines(approval.approval(a_fix(state), TOKENS, MENTIONS).blocks) if "Please decide" in text]
+
+
+def test_a_card_calls_few_and_never_who_asked() -> None:
+    persons = "".join(f"  p{number}: {{accounts: [{{slack: T0TEAM/U0P{number}}}]}}\n" for number in range(9))
+    text = f"""apiVersion: triagebook/policy/v1
+persons:
+  ann: {{accounts: [{{slack: T0TEAM/U0ANN}}]}}
+  cid: {{accounts: [{{os: cid}}]}}
+{persons}groups: {{sre: [ann, cid, {", ".join(f"p{number}" for number in range(9))}]}}
+rules: [{{name: all, allow: [diagnose], who: [anyone]}}]
+approvals: [{{name: one, needs: [{{from: ["group:sre"]}}], expires_in: 15m}}]
+"""
+    policy = load_policy(text, "policy.yaml")
+    server = SimpleNamespace(policy=policy, display_policy=policy)
+    users = {owner.person: account.subject for account, owner in policy.directory.owners.items() if account.kind == "slack"}
+    context: Any = SimpleNamespace(approval_server=server, ourselves=SimpleNamespace(team="T0TEAM"), mentions=lambda: users)
+    called = call(context, a_fix())
+    assert called == approval.Called(tuple(f"<@U0P{number}>" for number in range(5)), 4)
+    assert call(context, a_fix("approved")) == approval.Called()
+    elsewhere = load_policy(text.replace("expires_in: 15m", "expires_in: 15m, via: [cli]"), "policy.yaml")
+    context.approval_server = SimpleNamespace(policy=elsewhere, display_policy=elsewhere)
+    assert call(context, a_fix()) == approval.Called()
 
 
 def test_what_cannot_be_undone_says_so_and_has_no_revert() -> None:

@@ -45,6 +45,13 @@ def test_a_member_of_the_group_approves_and_the_log_says_who_was_in_it(grouped: 
     assert (approval.person, approval.detail[f"members of slack:{grouped.gate.workspace.team}/{GROUP}"]) == ("bob", "bob")
 
 
+def test_the_card_calls_the_group_and_its_other_members_where_the_requester_is_in_it(grouped: SlackWorld, through: Gate) -> None:
+    assert f"Please decide: <!subteam^{GROUP}>'" in str(proposed(grouped)["blocks"])
+    members(through, "ann", "bob")
+    grouped.trust.trust.groups.refresh(grouped.trust.trust.policy)
+    assert f"Please decide: <@{through.workspace.users['bob']}>'" in str(proposed(grouped, "web-02")["blocks"])
+
+
 def test_who_is_not_or_no_longer_in_the_group_is_refused(grouped: SlackWorld, through: Gate) -> None:
     card = proposed(grouped)
     grouped.driver.click("cid", card, names.APPROVE)
