@@ -113,6 +113,8 @@ lock: ## Write the lock files anew (needs uv); no file names a registry
 		-c requirements.txt --group dev -o requirements-dev.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
 		--group docs -o docs/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
+		-c requirements-dev.txt --extra mcp --extra slack --extra postgresql --group build -o deploy/container/requirements.txt pyproject.toml
 
 system-packages: ## What the tests drive, from the system's packages: installed where root, named elsewhere
 	@sh tests/system_packages.sh

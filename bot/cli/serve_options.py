@@ -12,7 +12,7 @@ Socket = Annotated[Path, typer.Option(metavar="PATH", help="Unix socket on which
 SocketMode = Annotated[
     str, typer.Option(metavar="MODE", help="Who may connect to the socket: 0600, 0660 (with --socket-group) or 0666")
 ]
-SocketGroup = Annotated[str, typer.Option(metavar="NAME", help="Group that may connect with mode 0660")]
+SocketGroup = Annotated[str, typer.Option(metavar="NAME", help="Group that may connect with mode 0660, by name or number")]
 Policy = Annotated[Path | None, typer.Option(metavar="FILE", help="Policy: who may do what; without it nothing can be changed")]
 Database = Annotated[
     str, typer.Option(metavar="URL", help="postgresql://HOST/NAME, for several replicas; put its password in a passfile")

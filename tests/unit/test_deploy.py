@@ -4,12 +4,14 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
 import ruamel.yaml
+from triagebook.tools.server.setup import ServerLayout
 
 from tests.command import ROOT, Triagebook
 
@@ -42,6 +44,46 @@ def test_the_container_copies_what_is_there() -> None:
     sources = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE) for word in line.split()]
     assert len(sources) > 5
     assert not [name for name in sources if not (ROOT / name).exists()]
+
+
+def test_the_container_holds_every_extra_in_the_versions_that_the_tests_use() -> None:
+    def pinned(file: str) -> dict[str, str]:
+        return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", (ROOT / file).read_text(), re.MULTILINE))
+
+    held, core, tested = (
+        pinned(name) for name in ("deploy/container/requirements.txt", "requirements.txt", "requirements-dev.txt")
+    )
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = {re.split(r"[\[<>=]", line)[0].lower() for lines in extras.values() for line in lines}
+    assert wanted <= held.keys()
+    assert core.items() <= held.items()
+    assert {name: version for name, version in held.items() if tested.get(name, version) != version} == {}
+
+
+@pytest.mark.parametrize("words", [("serve", "--help"), ("mcp", "--help"), ("watch", "--help")])
+def test_what_the_container_is_started_with_are_options(words: tuple[str, ...], tmp_path: Path) -> None:
+    text = (ROOT / "deploy" / "container" / "Containerfile").read_text()
+    used = set(re.findall(r"(?<= )--[a-z-]+(?= )", text.partition("triagebook serve ")[2].partition("FROM")[0]))
+    if words[0] == "serve":
+        shown = Triagebook(tmp_path)(*words, COLUMNS="200").out
+        assert not [option for option in used if option not in shown]
+    else:
+        assert Triagebook(tmp_path)(*words).status == 0
+
+
+def test_the_role_for_fixes_runs_commands_that_are_there_with_variables_that_have_defaults(tmp_path: Path) -> None:
+    role = ROOT / "deploy" / "ansible" / "roles" / "triagebook_fixes"
+    text = "".join(file.read_text() for file in role.glob("*/main.yml"))
+    defaults = ruamel.yaml.YAML(typ="safe").load((role / "defaults" / "main.yml").read_text())
+    assert set(re.findall(r"triagebook_fixes_\w+", text)) - {"triagebook_fixes_found"} == set(defaults)
+    shown = {word: Triagebook(tmp_path)("host", word, "--help", COLUMNS="200").out for word in ("check", "install")}
+    assert not [option for option in ("--sudo", "--ssh-config") if option not in shown["check"]]
+    assert not [option for option in re.findall(r"'(--[a-z-]+)'", text) if option not in shown["install"]]
+
+
+def test_what_serve_init_writes_is_what_is_shipped() -> None:
+    layout = ServerLayout()
+    assert layout.text("triagebook.service") == (ROOT / "deploy" / "systemd" / "triagebook.service").read_text()
 
 
 def test_the_role_writes_limits_as_sysctl_pam_and_systemd_read_them() -> None:

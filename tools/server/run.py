@@ -216,8 +216,11 @@ def _only_server(data: Path) -> Iterator[None]:
 
 
 def _group(name: str) -> int:
+    """Return the id of a group; a number stands for itself: in a container the machine's groups have no names."""
     if not name:
         return -1
+    if name.isascii() and name.isdigit():
+        return int(name)
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
