@@ -113,8 +113,8 @@ def check(
 ) -> None:
     """Check that a host is still prepared for fixes. Lists what is missing or was changed.
 
-    Logs in as root, or with --sudo. With --data it logs in as the approval server does, as its two accounts and nobody else, and
-    what only root can see is left out: run it under the server's account.
+    Logs in as root, or with --sudo. With --data it logs in as the approval server does, as its two accounts only, and what only
+    root can see is left out: run it under the server's account.
 
     Example: triagebook host check root@web01
 

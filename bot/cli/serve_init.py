@@ -41,7 +41,7 @@ Next, in this order ({config} is root's to edit):
 
 
 def init(*, apply: Apply = False, program: Program = None, root: Root = None) -> None:
-    """Set up an approval server on this machine. Shows what it would do; --apply does it, as root.
+    """Prepare this machine to run an approval server. Shows what it would do; --apply does it, as root.
 
     Makes an account and a group, the data and configuration folders, a policy, an inventory and an ssh configuration to start
     from, the keys of the server and of its two accounts on hosts, and the systemd unit. Overwrites nothing: what is there stays.

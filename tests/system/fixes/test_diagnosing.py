@@ -110,8 +110,8 @@ def test_diagnose_goes_through_the_server_when_told_to(triagebook: Callable[...,
 
 
 def test_a_host_out_of_reach_is_asked_about_at_the_server_by_itself(triagebook: Callable[..., Run]) -> None:
-    done = triagebook("diagnose", "root@web-01")
+    done = triagebook("diagnose", "root@web-01", "-r", "enomem")
     assert (done.status, "worker.service is at its task limit" in done.out) == (1, True), done
     assert "root@web-01 is unreachable from here; this is what the approval server finds" in done.err
-    unknown = triagebook("diagnose", "nosuch.invalid")
+    unknown = triagebook("diagnose", "nosuch.invalid", "-r", "enomem")
     assert (unknown.status, "UNREACHABLE" in unknown.out) == (4, True), unknown

@@ -96,10 +96,10 @@ def test_a_name_without_an_address_is_answered_with_the_nearest_of_the_inventory
     text = "hosts: [web01.invalid, db.invalid]\ngroups:\n  web: [web01.invalid, wep01.invalid]\n"
     (tmp_path / "triagebook" / "inventory.yaml").write_text(text)
     err = io.StringIO()
-    run(DiagnoseOptions(("root@web0l.invalid", *more)), io.StringIO(), err)
+    run(DiagnoseOptions(("root@web0l.invalid", *more), runbook="enomem"), io.StringIO(), err)
     says = "root@web0l.invalid has no address, and the inventory does not have it (did you mean 'root@web01.invalid'?)"
     assert f"triagebook: {says}\n" in err.getvalue()
     err = io.StringIO()
-    run(DiagnoseOptions(("wep01.invalid", *more)), io.StringIO(), err)
+    run(DiagnoseOptions(("wep01.invalid", *more), runbook="enomem"), io.StringIO(), err)
     assert "wep01.invalid has no address (did you mean 'web01.invalid'?)" in err.getvalue()
     assert "group 'web' names 'wep01.invalid', which `hosts` does not (did you mean 'web01.invalid'?)" in err.getvalue()
