@@ -201,17 +201,6 @@ def test_a_plan_that_no_longer_holds_is_stale_and_can_be_made_anew(slacked: Slac
     assert "Not done: apply" in slacked.told("bob")
 
 
-def test_the_card_in_the_approvers_channel_calls_them_until_it_is_decided(slacked: SlackWorld) -> None:
-    card, users = proposed(slacked), slacked.gate.workspace.users
-    said = str(card["blocks"])
-    assert all(f"<@{users[name]}>" in said.partition("Please decide: ")[2].partition("'")[0] for name in ("bob", "cid"))
-    assert f"<@{users['ann']}>" not in said.partition("Please decide: ")[2].partition("'")[0]
-    assert "Please decide" not in str(slacked.card("incidents", "APPROVAL NEEDED: web-01")["blocks"])
-    slacked.driver.click("bob", card, names.DENY)
-    slacked.driver.submit("bob", form(slacked.gate, names.DENY_VIEW), reason())
-    assert "Please decide" not in str(slacked.card("approvals", "DENIED: web-01")["blocks"])
-
-
 def test_a_slow_host_leaves_the_plan_approved_with_its_button_to_apply(slacked: SlackWorld) -> None:
     card = proposed(slacked)
     slow = replace(slacked.trust.diagnoser.diagnose("web-01", "", {}), status="unreachable", headline="no session within 20 s")
