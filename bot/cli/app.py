@@ -193,8 +193,10 @@ def mount(words: Sequence[str]) -> None:
     """Add the groups and commands. Only the one that is called is imported: each of the others costs 15 ms of a start."""
     for name, text in GROUPS.items():
         group = import_module(f"triagebook.bot.cli.{name}").app if name in words else typer.Typer(help=text)
-        own = {} if name in words and name in RUN_THEMSELVES else {"help": text}
-        app.add_typer(group, name=name, **own)
+        if name in words and name in RUN_THEMSELVES:
+            app.add_typer(group, name=name)
+        else:
+            app.add_typer(group, name=name, help=text)
     for name, text in COMMANDS.items():
         command = getattr(import_module(f"triagebook.bot.cli.{name}"), name) if name in words else lambda: None
         app.command(name=name, help=None if name in words else text)(command)

@@ -10,6 +10,7 @@ from triagebook.bot.cli.diagnose_options import DiagnoseOptions
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import move, write_json
 from triagebook.bot.render.text import render
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.triage import Found

@@ -156,9 +156,9 @@ def rotate_key(
         raise UsageError("nothing to do: give --signer to add a key or --revoke to revoke one", reason="usage")
     with open_session(host, ssh_config, is_sudo=sudo) as remote:
         if signer is not None:
-            keys.addsigner_of(remote, signer_of(signer, days))
+            keys.add_signer(remote, signer_of(signer, days))
         if revoke is not None:
-            keys.revokesigner_of(remote, read_key(revoke))
+            keys.revoke_signer(remote, read_key(revoke))
         for key in keys.signer_keys(remote):
             sys.stdout.write(f"may sign: {key}\n")
 

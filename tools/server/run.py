@@ -37,7 +37,7 @@ from triagebook.tools.server.listener import Listener
 from triagebook.tools.server.options import ANCHOR, DATABASE, KEYS, ServeOptions
 from triagebook.tools.server.peer import actor_of
 from triagebook.tools.server.protocol import Members
-from triagebook.tools.server.requests import DIAGNOSE, REQUESTS, answers
+from triagebook.tools.server.requests import DIAGNOSE, REQUESTS, Handler, answers
 from triagebook.tools.store import audit_rows
 from triagebook.tools.store.checkpointer import Checkpointer
 from triagebook.tools.store.database import Step, Store, open_store
@@ -170,7 +170,7 @@ def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Serve
 
 
 def _answer(place: RunningServer) -> Callable[[int, Members], Iterator[Mapping[str, object]]]:
-    requests = {**REQUESTS, DIAGNOSE: SocketDiagnoses().diagnose}
+    requests: Mapping[str, Handler] = {**REQUESTS, DIAGNOSE: SocketDiagnoses().diagnose}
     return lambda uid, members: answers(place.service, lambda channel: actor_of(uid, channel), members, requests)
 
 
