@@ -29,7 +29,7 @@ def ask_server(targets: Sequence[TargetName], options: DiagnoseOptions, out: Tex
     """Print what the server answers for each host; return the statuses. Raises TriagebookError where only one host was named."""
     if options.save or options.accepted:
         raise UsageError("--save and --accept-unknown are for diagnoses of your own: leave out --server", reason="usage")
-    with Progress(f"The approval server diagnoses {_named(targets)}", err):
+    with Progress(f"The approval server diagnoses {_names(targets)}", err):
         if len(targets) == 1:
             return [_print(_ask(targets[0], options), options, out)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -108,5 +108,5 @@ def _print(diagnosis: Diagnosis, options: DiagnoseOptions, out: TextIO) -> str:
     return diagnosis.status
 
 
-def _named(targets: Sequence[TargetName]) -> str:
+def _names(targets: Sequence[TargetName]) -> str:
     return safe_text(targets[0].text, 80) if len(targets) == 1 else f"{len(targets)} hosts"

@@ -113,7 +113,7 @@ def install_many(targets: Sequence[TargetName], options: InstallOptions) -> int:
     pool = ThreadPoolExecutor(options.at_once)
     running = [pool.submit(_try, target, options) for target in targets]
     try:
-        for number, done in enumerate(_ended(running), 1):
+        for number, done in enumerate(_results(running), 1):
             results[done.host] = done
             says = done.why or "prepared"
             sys.stderr.write(safe_text(f"{number}/{len(targets)} {done.host}: {says}", 300) + "\n")
@@ -121,7 +121,7 @@ def install_many(targets: Sequence[TargetName], options: InstallOptions) -> int:
         is_interrupted = True
         sys.stderr.write("triagebook: stopping; hosts that are being prepared are finished first\n")
         pool.shutdown(wait=True, cancel_futures=True)
-        results.update((done.host, done) for done in _ended([one for one in running if one.done() and not one.cancelled()]))
+        results.update((done.host, done) for done in _results([one for one in running if one.done() and not one.cancelled()]))
     pool.shutdown(wait=True)
     left = [name for name, result in results.items() if result.why]
     if options.retry_file:
@@ -139,7 +139,7 @@ def _try(target: TargetName, options: InstallOptions) -> InstallResult:
         return InstallResult(target.text, failure=f"{type(error).__name__}: {error}")
 
 
-def _ended(running: Sequence[Future[InstallResult]]) -> Iterator[InstallResult]:
+def _results(running: Sequence[Future[InstallResult]]) -> Iterator[InstallResult]:
     for one in as_completed(running):
         yield one.result()
 
@@ -152,9 +152,9 @@ def render_results(results: Sequence[InstallResult], retry_file: str = "") -> st
     prepared = groups.pop("", [])
     lines = []
     for why, hosts in sorted(groups.items(), key=lambda group: -len(group[1])):
-        lines += [safe_text(f"NOT PREPARED  {_count(hosts)}: {why}", 500), f"              {_named(hosts)}"]
+        lines += [safe_text(f"NOT PREPARED  {_count(hosts)}: {why}", 500), f"              {_names(hosts)}"]
     if prepared:
-        lines.append(f"prepared      {_count(prepared)}: {_named(prepared)}")
+        lines.append(f"prepared      {_count(prepared)}: {_names(prepared)}")
     if unbound := [result.host for result in results if result.target and result.bound]:
         lines.append(f"not bound     {_count(unbound)}: the approval server binds them at their first use")
     lines.append(f"{len(prepared)} of {len(results)} hosts are prepared.")
@@ -169,7 +169,7 @@ def _count(hosts: Sequence[str]) -> str:
     return "1 host" if len(hosts) == 1 else f"{len(hosts)} hosts"
 
 
-def _named(hosts: Sequence[str]) -> str:
+def _names(hosts: Sequence[str]) -> str:
     more = f" and {len(hosts) - MOST_NAMED} more" if len(hosts) > MOST_NAMED else ""
     return safe_text(", ".join(hosts[:MOST_NAMED]), 2000) + more
 

@@ -41,13 +41,13 @@ def _lines(fix: Mapping[str, Any], now: datetime) -> Iterator[str]:
     if plan is None:
         yield f"  DO NOT APPROVE: {safe_text(fix['problem'], LIMIT)}"
         return
-    yield from _standing(fix, plan)
+    yield from _state_lines(fix, plan)
     yield from _change(plan)
     yield from _people(fix, plan, now)
     yield f"  digest      {fix['digest']}"
 
 
-def _standing(fix: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
+def _state_lines(fix: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
     """Say first how it ended or stands, and what to do next: whoever applied it reads no further."""
     meaning = meaning_of(str(fix["state"]), str(plan["action"]), str(plan["order"].get("step", "")))
     if fix["outcome"]:

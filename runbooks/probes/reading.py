@@ -193,10 +193,10 @@ def may_be_a_crowd(sample: Sample | None) -> bool:
 
     In the first look a process that may not be read looks like one that ended. The next one knows only those it could read.
     """
-    return sample is not None and why_hidden(sample).endswith(HIDDEN) and _ended(sample) > 0
+    return sample is not None and why_hidden(sample).endswith(HIDDEN) and _count_of_gone(sample) > 0
 
 
-def _ended(sample: Sample | None) -> int:
+def _count_of_gone(sample: Sample | None) -> int:
     gone = integer(pairs_of(sample, "walk").get("gone"))
     return gone if isinstance(gone, int) else 0
 
@@ -219,7 +219,7 @@ def why_hidden(sample: Sample | None) -> str:
         return f"{unvisited} processes were not looked at (CPU time is bounded)"
     total = min(total, left) if isinstance(left, int) else total
     if tasks * 10 < total * 9 and total - tasks > 16:
-        ended = _ended(sample)
+        ended = _count_of_gone(sample)
         if sample is not None and sample.n > 1 and (tasks + ended) * 10 >= total * 9:
             return f"{ended} processes ended while we looked, so only {tasks} of {total} tasks were counted; ask again"
         return f"{tasks} of {total} tasks are visible{HIDDEN}"

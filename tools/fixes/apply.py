@@ -55,7 +55,7 @@ def apply(server: ApprovalServer, request: FixRequest, fix_id: str) -> None:
             is_settled = claimed.settle(ending)
             if is_settled and ending.state == "approved":
                 request.is_recorded = True
-                raise RefusedError(_still_approved(fix, ending.says), reason="not_begun")
+                raise RefusedError(_refusal(fix, ending.says), reason="not_begun")
         finally:
             if approach.exception() is None:
                 approach.result().close()
@@ -140,14 +140,14 @@ def _require_fresh(server: ApprovalServer, request: FixRequest, fix: Fix, now: _
     if stale is None:
         return
     if stale.reason == UNKNOWN:
-        raise RefusedError(_still_approved(fix, stale.says), reason=UNKNOWN)
+        raise RefusedError(_refusal(fix, stale.says), reason=UNKNOWN)
     with server.store.write("stale") as transaction:
         event = request.event(outcome="refused", reason=stale.reason, detail={"says": stale.says})
         request.is_recorded = fix_rows.decide(transaction, fix, "stale", event)
     raise RefusedError(f"{fix.id}: {stale.says.rstrip('. ')}. Nothing was done; propose it anew", reason=stale.reason)
 
 
-def _still_approved(fix: Fix, why: str) -> str:
+def _refusal(fix: Fix, why: str) -> str:
     """Return the refusal of an approved plan that can be applied again as it is."""
     until = f"{fix.expires_at:%H:%M:%S} UTC"
     return f"{fix.id}: {why.rstrip('. ')}. Nothing was done; it stays approved until {until}: apply it again"

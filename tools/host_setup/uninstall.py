@@ -45,7 +45,7 @@ class StandingChange:
         return safe_text(f"{self.change or 'an order that cannot be read'} ({until}{state}; order {self.order[:12]})", 300)
 
 
-def standing_changes(remote: Remote, journal: str = layout.JOURNAL, boot_id: str = BOOT_ID) -> tuple[StandingChange, ...]:
+def changes_in_place(remote: Remote, journal: str = layout.JOURNAL, boot_id: str = BOOT_ID) -> tuple[StandingChange, ...]:
     """Return the helper's changes that still hold: lasting ones, live ones of this boot, and what was cut half-way."""
     found = []
     for line in remote.run("sh", "-c", _OUTSTANDING, "sh", journal, boot_id).splitlines():
@@ -65,7 +65,7 @@ def uninstall(remote: Remote, *, keep_changes: bool = False) -> tuple[str, ...]:
         UsageError: changes still hold, live or lasting, and their undo would be lost.
         PrepareError: a step failed; it can be repeated.
     """
-    left = [change.says() for change in standing_changes(remote)]
+    left = [change.says() for change in changes_in_place(remote)]
     if left and not keep_changes:
         raise UsageError(
             f"{len(left)} {'change is' if len(left) == 1 else 'changes are'} still in place, and only the helper can undo "

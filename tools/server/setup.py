@@ -93,13 +93,13 @@ def setup_steps(layout: ServerLayout) -> tuple[SetupStep, ...]:
 
 def _group_step(layout: ServerLayout) -> SetupStep:
     what = f"group {layout.group}: who may ask the server at all"
-    return SetupStep(what, _known(grp.getgrnam, layout.group), lambda: _run("groupadd", "--system", layout.group))
+    return SetupStep(what, _state_of(grp.getgrnam, layout.group), lambda: _run("groupadd", "--system", layout.group))
 
 
 def _account_step(layout: ServerLayout) -> SetupStep:
     options = ("--system", "--user-group", "--no-create-home", "--home-dir", str(layout.data), "--shell", "/usr/sbin/nologin")
     what = f"account {layout.account}: the server's own, without a login"
-    return SetupStep(what, _known(pwd.getpwnam, layout.account), lambda: _run("useradd", *options, layout.account))
+    return SetupStep(what, _state_of(pwd.getpwnam, layout.account), lambda: _run("useradd", *options, layout.account))
 
 
 def _folder_step(layout: ServerLayout, folder: Path, mode: int, *, is_accounts: bool) -> SetupStep:
@@ -122,7 +122,7 @@ def _folder_step(layout: ServerLayout, folder: Path, mode: int, *, is_accounts: 
 def _cure_of_owner(layout: ServerLayout, path: Path, folder: Path, *, is_accounts: bool) -> str:
     if not is_accounts or layout.root != Path("/"):
         return ""
-    is_theirs = _known(pwd.getpwnam, layout.account) == "there" and path.stat().st_uid == pwd.getpwnam(layout.account).pw_uid
+    is_theirs = _state_of(pwd.getpwnam, layout.account) == "there" and path.stat().st_uid == pwd.getpwnam(layout.account).pw_uid
     return "" if is_theirs else f"chown {layout.account}: {folder}"
 
 
@@ -179,7 +179,7 @@ def _there(path: Path) -> State:
     return "there" if os.path.lexists(path) else "missing"
 
 
-def _known(look_up: Callable[[str], object], name: str) -> State:
+def _state_of(look_up: Callable[[str], object], name: str) -> State:
     try:
         look_up(name)
     except KeyError:

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.actions.orders import fields_of, undo_of
 from triagebook.tools.host_setup import uninstall as subject
 from triagebook.tools.host_setup.remote import Ran, Remote
-from triagebook.tools.host_setup.uninstall import standing_changes, uninstall
+from triagebook.tools.host_setup.uninstall import changes_in_place, uninstall
 
 from tests.system.helper.scratch_host import ScratchHost
 
@@ -30,7 +30,7 @@ class HereRemote(Remote):
 
 def standing(host: ScratchHost) -> list[str]:
     journal, boot_id = str(host.path("state/journal")), str(host.path("proc/sys/kernel/random/boot_id"))
-    return [change.says() for change in standing_changes(HereRemote(), journal, boot_id)]
+    return [change.says() for change in changes_in_place(HereRemote(), journal, boot_id)]
 
 
 def test_live_and_lasting_changes_are_named_until_they_are_undone_or_the_boot_ended(host: ScratchHost) -> None:
@@ -62,8 +62,8 @@ def test_a_change_that_was_cut_half_way_is_named_with_its_state(host: ScratchHos
 
 def test_uninstalling_beside_a_live_change_touches_nothing_and_names_it(host: ScratchHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host.apply(LIVE)
-    found = standing_changes(HereRemote(), str(host.path("state/journal")), str(host.path("proc/sys/kernel/random/boot_id")))
-    monkeypatch.setattr(subject, "standing_changes", lambda _remote: found)
+    found = changes_in_place(HereRemote(), str(host.path("state/journal")), str(host.path("proc/sys/kernel/random/boot_id")))
+    monkeypatch.setattr(subject, "changes_in_place", lambda _remote: found)
     remote = HereRemote()
     with pytest.raises(UsageError, match=r"1 change is still in place.*\n  sysctl step=live key=vm.max_map_count"):
         uninstall(remote)
