@@ -44,7 +44,7 @@ def test_where_processes_may_only_have_ended_meanwhile_the_host_is_looked_at_aga
     monkeypatch: pytest.MonkeyPatch, is_crowd: bool
 ) -> None:
     monkeypatch.setattr(subject, "may_be_a_crowd", lambda _sample: is_crowd)
-    service = Service(catalog(), lambda _target: LocalTransport(), pause=lambda _seconds: None)
+    service = Service(CATALOG, lambda _target: LocalTransport(), pause=lambda _seconds: None)
     found = service.diagnose(Question(parse_target("localhost"), "enomem@1.1.0", {})).diagnosis
     assert is_crowd <= (len(found.samples) > 1)
     assert len(service.diagnose(Question(parse_target("localhost"), "enomem@1.1.0", {}, samples=1)).diagnosis.samples) == 1
