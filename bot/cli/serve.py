@@ -83,9 +83,7 @@ def serve(
     from triagebook.tools.server.run import serve as run  # noqa: PLC0415
 
     _start_log(context, log_format)
-    plain = ServeOptions(
-        data=data, socket=socket, policy=policy, anchor=anchor, syslog=syslog, join=join, socket_group=socket_group
-    )
+    plain = ServeOptions(data, socket, policy=policy, anchor=anchor, syslog=syslog, join=join, socket_group=socket_group)
     made = replace(plain, socket_mode=_mode(socket_mode), database=_database_url(database))
     config = ssh_config or _own_ssh_config(data)
     hosts = hosts_of(config, inventory)
