@@ -61,6 +61,7 @@ CONFIG: Mapping[str, tuple[str, str, str]] = {
 }
 SLACK: Mapping[str, tuple[str, str]] = {
     "approvals": ("The channel where plans wait for a decision (`--slack-approvals` wins).", "none"),
+    "alerts": ("The channel where alerts are shown whose rule names no other.", "none"),
     "commands": ("Further slash commands, each with the runbook it means; empty: the default one.", "one a runbook, and `/triage`"),
     "storm": ("So many new hosts within a minute in one channel become one table.", "10"),
 }
