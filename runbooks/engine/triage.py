@@ -115,9 +115,14 @@ def rank_of(status: Status, verdict: Verdict | None) -> tuple[int, ...]:
     return WORST_FIRST.index(status), is_elsewhere, model.ACTIVE.index(verdict.active), model.STRENGTHS.index(verdict.strength)
 
 
-def healthy_sentence(names: Sequence[str]) -> str:
-    """Return the first sentence where several runbooks found nothing."""
-    return f"Nothing was found by {len(names)} runbooks ({', '.join(names)}); each cause they know was looked at and ruled out."
+def healthy_sentence(first: str, others: Sequence[str]) -> str:
+    """Return the first sentence where several runbooks found nothing: that of the first one, and the names of the others."""
+    return f"{first} Nothing was found by {_and(others)} either."
+
+
+def _and(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _headline(ordered: Sequence[RunbookDiagnosis], leader: RunbookDiagnosis | None) -> str:
@@ -125,7 +130,7 @@ def _headline(ordered: Sequence[RunbookDiagnosis], leader: RunbookDiagnosis | No
     if len(ordered) == 1:
         return first.diagnosis.headline
     if first.diagnosis.status == "healthy" and leader is None:
-        return healthy_sentence([item.diagnosis.runbook.id for item in ordered])
+        return healthy_sentence(first.diagnosis.headline, [item.diagnosis.runbook.id for item in ordered[1:]])
     sentences = [first.diagnosis.headline]
     if leader is not None and leader is not first and first.diagnosis.status in {"cause_found", "warning"}:
         said = f"found {leader.diagnosis.verdict.cause}" if leader.diagnosis.verdict else "found nothing that explains it"

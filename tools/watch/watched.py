@@ -68,7 +68,7 @@ def first_sentence(ordered: Sequence[WatchedSample]) -> str:
     """Return the first sentence: the worst thing that is true now, whichever runbook knows it."""
     first = ordered[0].conclusion
     if len(ordered) > 1 and first.status == "healthy":
-        return healthy_sentence([sample.runbook_id for sample in ordered])
+        return healthy_sentence(first.headline, [sample.runbook_id for sample in ordered[1:]])
     return first.headline
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from triagebook.runbooks import probes
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
+from triagebook.runbooks.engine.triage import healthy_sentence
 from triagebook.runbooks.library.catalog import Catalog, catalog
 from triagebook.tools.diagnosis.asked import DefaultRunbooks
 from triagebook.tools.diagnosis.question import Answer, Question
@@ -126,3 +127,10 @@ def test_a_host_that_gives_no_session_is_unreachable_for_all() -> None:
 def test_a_named_runbook_answers_alone_as_ever(books: Path) -> None:
     answer = service(release(books)).diagnose(Question(parse_target("localhost"), "open-files", samples=1))
     assert (answer.triage, answer.others, answer.diagnosis.runbook.id) == (None, (), "open-files")
+
+
+def test_a_healthy_host_is_told_the_figures_of_the_first_runbook_and_which_others_found_nothing() -> None:
+    assert (
+        healthy_sentence("No limit is reached: 3 of 9.", ["oom"]) == "No limit is reached: 3 of 9. Nothing was found by oom either."
+    )
+    assert healthy_sentence("No.", ["a", "b", "c"]) == "No. Nothing was found by a, b and c either."
