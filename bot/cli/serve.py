@@ -85,7 +85,7 @@ def serve(
     _start_log(context, log_format)
     plain = ServeOptions(data, socket, policy=policy, anchor=anchor, syslog=syslog, join=join, socket_group=socket_group)
     made = replace(plain, socket_mode=_mode(socket_mode), database=_database_url(database))
-    config = ssh_config or _own_ssh_config(data)
+    config = _require_file(ssh_config) if ssh_config else data / SSH_CONFIG
     hosts = hosts_of(config, inventory)
     faces: list[Face] = [_status_face(status, made)] if status else []
     mounted: Mapping[str, Endpoint] = {}
@@ -98,7 +98,7 @@ def serve(
         faces.append(_mcp_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
     if alerts:
         faces.append(_alerts_face(alerts, alert_rules or data / ALERTS, hosts, shows, (alerts_tls_cert, alerts_tls_key)))
-    run(made, parts(hosts, fix_ssh_config or config, fix_account), beside=faces)
+    run(made, parts(hosts, _fix_config(fix_ssh_config, config), fix_account), beside=faces)
 
 
 def _start_log(context: typer.Context, form: str) -> None:
@@ -153,7 +153,7 @@ def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
     settings = setup.settings()
     if inventory is not None:
         settings = replace(settings, inventory=(str(inventory),))
-    return server_hosts(settings, _require_file(ssh_config))
+    return server_hosts(settings, ssh_config)
 
 
 def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
@@ -180,12 +180,15 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     return Parts(diagnoser, renderer, executor, default_runbook=hosts.default_runbook, names=hosts.names)
 
 
-def _own_ssh_config(data: Path) -> Path:
-    """Return the server's own ssh configuration, made empty if it is missing. It is read at each login; a person's never is."""
-    config = private_directory(data) / SSH_CONFIG
-    with contextlib.suppress(FileExistsError):
-        create_private(config, OWN_SSH_CONFIG)
-    return config
+def _fix_config(fix_ssh_config: Path | None, config: Path) -> Path:
+    """Return the ssh configuration for fixes; the one for diagnosing is made empty if it is missing.
+
+    That happens last, when nothing else refused the start. It is read at each login; a person's own never is.
+    """
+    if not config.exists():
+        with contextlib.suppress(FileExistsError):
+            create_private(private_directory(config.parent) / config.name, OWN_SSH_CONFIG)
+    return fix_ssh_config or config
 
 
 def _require_file(config: Path) -> Path:

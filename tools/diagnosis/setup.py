@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from triagebook.tools.ssh.transport import SshTransport
 
 REPLAY = "replay"  # TargetName.kind of a recorded case
+SOME_CASES = 8  # of a runbook, in a list of all runbooks
 TRANSPORTS = ("ssh", "openssh")
 WATCH_TIMEOUTS = Timeouts(session_s=10 * 365 * 86400.0)  # a watch ends when its host or its person does
 
@@ -121,12 +122,22 @@ def targets(settings: Settings, words: Sequence[str], ssh_config: str = "") -> t
 
 
 def _which_case(settings: Settings) -> UsageError:
-    """Say which recorded cases there are, of the runbooks that are asked by their ids."""
+    """Say how many recorded cases each runbook has, with some of them, and the command that lists all."""
     available = runbooks(settings)
-    names = sorted({file.stem for entry in available.entries() for file in available.find(entry.id).cases})
+    ids = dict.fromkeys(entry.id for entry in available.entries())
+    shown = (_some_cases(name, [file.stem for file in available.find(name).cases]) for name in ids)
     return UsageError(
-        f"{REPLAY}: needs the name of a recorded case, such as {REPLAY}:{names[0]}: {', '.join(names)}", reason="usage"
+        f"{REPLAY}: needs the name of a recorded case, such as {REPLAY}:unit-tasksmax. There are:\n"
+        + "\n".join(shown)
+        + "\nAll of one: triagebook runbook show RUNBOOK",
+        reason="usage",
     )
+
+
+def _some_cases(runbook: str, cases: Sequence[str]) -> str:
+    """Return a line about the cases of a runbook; those with the shortest names are its plainest."""
+    some = sorted(sorted(cases), key=len)[:SOME_CASES]
+    return f"  {runbook}, {len(cases)} cases: {', '.join(some)}, ..."
 
 
 def watch_socket(settings: Settings, target: TargetName, ssh_config: str) -> Path | None:

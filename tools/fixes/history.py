@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require, require_name
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.model import PolicyQuestion
@@ -64,12 +65,12 @@ def keep_answer(transaction: Transaction, request: FixRequest, diagnosis: Diagno
     verdict, runbook = diagnosis.verdict, diagnosis.runbook
     culprit = clean_text(verdict.culprit.unit or verdict.culprit.id, 255) if verdict else ""
     answer = AnswerRow(
-        id=diagnosis.id[:64],
-        host=diagnosis.host.name,
-        host_key=diagnosis.target.host_key[:255],
-        boot_id=diagnosis.host.boot_id[:64],
-        account=str(request.identity.account),
-        runbook=f"{runbook.id}@{runbook.version}",
+        id=safe_text(diagnosis.id, 64),
+        host=safe_text(diagnosis.host.name, 255),
+        host_key=safe_text(diagnosis.target.host_key, 255),
+        boot_id=safe_text(diagnosis.host.boot_id, 64),
+        account=safe_text(str(request.identity.account), 512),
+        runbook=safe_text(f"{runbook.id}@{runbook.version}", 160),
         at=request.at,
         status=diagnosis.status,
         cause=verdict.cause if verdict else "",
