@@ -16,9 +16,9 @@ def alerts(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Show the newest alerts that the server took, and what their hosts were found to have.
+    """Show the alerts that the server took, and what came of each.
 
-    An alert that names no host of the inventory is shown too, with the reason.
+    The newest are first. One that names no host of the inventory is shown too, with the reason.
 
     Example: triagebook alerts web01
     """

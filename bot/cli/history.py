@@ -16,9 +16,9 @@ def history(
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
-    """Show what a host was found to have before, with its alerts, fixes and boots, newest first.
+    """Show what a host was found to have before.
 
-    The approval server keeps every diagnosis that Slack, assistants or alerts asked it for, for a year.
+    Its diagnoses, alerts, fixes and boots are shown, newest first. The approval server keeps every diagnosis that Slack, assistants or alerts asked it for, for a year.
 
     Example: triagebook history web01 --days 7
     """
