@@ -158,6 +158,8 @@ ADVICE: Mapping[str, RefusalAdvice] = {
     "alert_body": _person("Correct what the sender posts: the message names the member, docs/how-to/alerts.md the forms."),
     "sink": _person("Look whether the receiver of events answers at the address in alerts.yaml; events wait there for a day."),
     "timeout": RefusalAdvice("Ask again: the host did not answer in time. Nothing was done."),
+    "unread": _person("Install the collector on that host anew (`triagebook host install HOST`), then ask again."),
+    "verifying": RefusalAdvice("Wait a minute, then ask again: one verification of the audit log runs at a time."),
     "no_controller": _person("Nothing here: this host has no limit of that kind for a unit. Limit the service by other means."),
     "usage": RefusalAdvice(
         "Correct what the message names: `--help` at the terminal and `help` in a chat show what may be written."

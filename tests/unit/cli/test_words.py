@@ -67,7 +67,7 @@ def test_a_remediation_and_its_action_are_told_with_their_bounds() -> None:
     assert "limit  int, default max(it.current * 2, 64), from it.current + 1 to min(" in text
     assert "triagebook runbook explain unit_tasks_max" in text
     assert "  raise_tasks_max  (enomem@1.1.0)\n" in said("unit_tasks_max")
-    assert "  resource  one of nproc, as\n" in said("unit_limit")
+    assert "  resource  one of nproc, as, nofile\n" in said("unit_limit")
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -163,7 +163,7 @@ def test_the_inventory_is_configured_or_stands_beside_the_configuration(tmp_path
     beside = written(folder, GOOD, "inventory.yaml")
     assert read_settings(environment).inventory == (str(beside), "ssh_config")
     written(folder, "inventory: [a.yaml, 'ansible:b']\n", "config.yaml")
-    assert read_settings(environment).inventory == ("a.yaml", "ansible:b")
+    assert read_settings(environment).inventory == (str(folder / "a.yaml"), f"ansible:{folder / 'b'}")
     written(folder, "inventori: [a.yaml]\n", "config.yaml")
     with pytest.raises(UsageError, match="did you mean 'inventory'"):
         read_settings(environment)

@@ -32,7 +32,7 @@ def test_every_remediation_of_the_product_fits_its_action() -> None:
     ("old", "new", "message"),
     [
         ("action: sysctl\n", "action: sysctrl\n", "].action: unknown action 'sysctrl' (did you mean 'sysctl'?)"),
-        ("action: swap_file\n", "action: reboot\n", "].action: unknown action 'reboot' (one of: process_limit, process_signal, "),
+        ("action: swap_file\n", "action: reboot\n", "].action: unknown action 'reboot' (one of: port_range, process_limit, "),
         ("      signal: {type: text, default: \"'KILL'\"}\n", "", "].params: process_signal needs the parameter 'signal'"),
         ("      resource: {type: text, default: \"'nproc'\"}", "      resource: {type: text, default: \"'nprocs'\"}", "].params.resource.default: resource: 'nprocs' is not possible (did you mean 'nproc'?)"),
         ("default: \"'vm.max_map_count'\"", "default: \"'vm.max_map_cont'\"", "].params.key.default: key: 'vm.max_map_cont' is not possible (did you mean 'vm.max_map_count'?)"),
