@@ -32,6 +32,8 @@ SAYS = {
     "tools/store": "the database, states of a fix",
     "tools/jobs": "durable work, its workers",
     "tools/fixes": "propose, vote, apply, revert",
+    "tools/sinks": "events for other systems",
+    "tools/alerts": "alerts of monitoring, answered",
     "tools/faces": "what every face shares",
     "tools/server": "the approval server's socket",
     "tools/mcp_server": "tools for AI assistants",
@@ -44,7 +46,7 @@ COLUMNS = {
     "read it": ("collector", "diagnosis", "watch"),
     "change it": ("actions", "host_setup", "execute"),
     "decide and record": ("policy", "audit", "store", "jobs", "fixes"),
-    "serve": ("faces", "server", "mcp_server"),
+    "serve": ("sinks", "faces", "server", "alerts", "mcp_server"),
 }
 PARTS = {
     "bot": "faces for people: they parse and render, and decide nothing",
