@@ -18,7 +18,8 @@ def history(
 ) -> None:
     """Show what a host was found to have before.
 
-    Its diagnoses, alerts, fixes and boots are shown, newest first. The approval server keeps every diagnosis that Slack, assistants or alerts asked it for, for a year.
+    Its diagnoses, alerts, fixes and boots are shown, newest first. The approval server keeps every diagnosis that Slack, assistants
+    or alerts asked it for, for a year.
 
     Example: triagebook history web01 --days 7
     """

@@ -43,8 +43,9 @@ def test_a_group_is_not_a_command_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("diagnosis", "diagnose replay:unit-tasksmax --json"),
-        ("no-answer", "diagnose replay:nosuch replay:nosuch-either --json"),
+        ("diagnosis", "diagnose replay:unit-tasksmax -r enomem --json"),
+        ("triage", "diagnose replay:unit-tasksmax --json"),
+        ("no-answer", "diagnose replay:nosuch replay:nosuch-either -r enomem --json"),
         ("watch", "watch localhost --samples 1 --json"),
         ("drift", "host drift localhost --json"),
     ],

@@ -61,7 +61,7 @@ class FakeCollection:
         self.session = SimpleNamespace(route=Route("ssh:stock"))
         self.take_sample()
 
-    def take_sample(self, suspects: Sequence[int] = (), *, is_brief: bool = False) -> None:
+    def take_sample(self, suspects: Sequence[int] = (), *, asked: Sequence[str] = (), is_brief: bool = False) -> None:
         item = self.coming.pop(0) if self.coming else OSError("over")
         if isinstance(item, OSError):
             self.has_ended = True
