@@ -28,6 +28,8 @@ ASKED = {
     "audit_verify": {},
     "audit_export": {},
     "audit_repair": {"what": "columns"},
+    "history": {"host": "web-01"},
+    "alerts": {},
     "policy_check": {"action": "propose", "host": "web-01"},
     "note_refusal": {"action": "diagnose", "reason": "unknown_argument", "says": "no argument approved"},
 }
@@ -50,6 +52,8 @@ audit_show    not_found        ok               ok                not_found     
 audit_verify  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
 audit_export  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
 audit_repair  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
+history       ok               ok               ok                ok                    ok                  ok
+alerts        ok               ok               ok                ok                    ok                  ok
 policy_check  ok               ok               ok                ok                    ok                  ok
 note_refusal  ok               ok               ok                ok                    ok                  ok
 """

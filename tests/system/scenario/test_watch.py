@@ -55,12 +55,13 @@ def test_diagnose_goes_through_the_open_session_though_nobody_can_log_in_any_mor
         (server.folder / "authorized_keys").write_text("")
         run = triagebook("diagnose", "box", "-F", str(server.config), "--json", **where)
         (diagnosis,) = run.json()
-        assert diagnosis["target"]["transport"] == "watch"
-        assert diagnosis["target"]["host_key"].startswith("SHA256:")
+        assert diagnosis["diagnoses"][0]["target"]["transport"] == "watch"
+        assert diagnosis["diagnoses"][0]["target"]["host_key"].startswith("SHA256:")
         assert diagnosis["host"]["kernel"] == os.uname().release
-        assert {check["id"]: check["outcome"] for check in diagnosis["checks"]}["threads_max"] == "cleared"
+        checks = {check["id"]: check["outcome"] for told in diagnosis["diagnoses"] for check in told["checks"]}
+        assert checks["threads_max"] == "cleared"
         many = triagebook("diagnose", "box", "replay:healthy", "-F", str(server.config), "--json", **where).json()
-        assert {line["target"]["transport"] for line in many} == {"watch", "replay"}
+        assert {line["diagnoses"][0]["target"]["transport"] for line in many} == {"watch", "replay"}
         assert logins(server) == 1
     refused = triagebook("diagnose", "box", "-F", str(server.config), "--json", **where)
     assert refused.json()[0]["status"] == "unreachable"
@@ -76,12 +77,12 @@ def test_a_socket_that_nobody_listens_on_is_passed_by_and_taken_away_by_the_next
         watch.process.wait()
     (stale,) = (run_folder / "triagebook").iterdir()
     run = triagebook("diagnose", "box", "-F", str(box.config), "--json", **where)
-    assert run.json()[0]["target"]["transport"].startswith("ssh")
+    assert run.json()[0]["diagnoses"][0]["target"]["transport"].startswith("ssh")
     with watching(triagebook.home, "box", "-F", str(box.config), **where) as watch:
         watch.wait(lambda lines: len(lines) > 0)
         assert stale.exists()
         again = triagebook("diagnose", "box", "-F", str(box.config), "--json", **where)
-        assert again.json()[0]["target"]["transport"] == "watch"
+        assert again.json()[0]["diagnoses"][0]["target"]["transport"] == "watch"
     assert not stale.exists()
 
 

@@ -126,7 +126,7 @@ def test_what_cannot_be_asked_is_said_to_the_asker_alone(slacked: SlackWorld) ->
         "nosuch": "inventory",
         "web-01 colour=red": "input",
         "web-01 pid=all": "input",
-        "web-01 nosuchbook": "unknown_runbook",
+        "web-01 enomen": "unknown_runbook",
     }
     for number, (text, expected) in enumerate(cases.items(), 1):
         assert slacked.driver.command("ann", text).status == 200
