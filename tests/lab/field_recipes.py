@@ -26,6 +26,7 @@ class Recipe:
     proof: str = ""
     culprit: str = ""
     accounts: tuple[str, ...] = ("diag", "root")  # who can ask at all
+    is_unified_only: bool = False  # it is made of what only cgroup v2 has: elsewhere nothing would be refused
 
 
 RECIPES = {
@@ -105,6 +106,7 @@ RECIPES = {
         commands="systemd-run -q --unit=thr -p Delegate=yes /bin/sh -c 'D=/sys/fs/cgroup/system.slice/thr.service; mkdir $D/w; echo threaded > $D/w/cgroup.type; echo +pids > $D/cgroup.subtree_control; echo 12 > $D/w/pids.max; exec /opt/acme/bin/fx threadcg $D/w'; sleep 5",
         symptom="pthread_create failed: Resource temporarily unavailable",
         cause="pids_cgroup",
+        is_unified_only=True,
     ),
     "zombies": Recipe(
         title="unit full of zombies: parent never waits",
