@@ -43,6 +43,7 @@ CRASHED = (
     ("Segmentation fault (core dumped)", "segv"),
     ("acmefault[22344]: segfault at 0 ip 000055d86ac33432 sp 00007ffffd17ec10 error 6 in acmefault[55d86ac33000+1000]", "segv"),
     ("crashd.service: Main process exited, code=dumped, status=11/SEGV", "segv"),
+    ("crashd.service: Main process exited, code=killed, status=11/SEGV", "segv"),
     ("crashd.service: Failed with result 'core-dump'.", "segv"),
     ("worker process 77 exited on signal 11 (core dumped)", "segv"),
     ("child pid 9 exit signal Segmentation fault (11)", "segv"),
