@@ -58,7 +58,7 @@ lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes ea
 # What `make test` asks of one: each shell of the helper and each program it is killed before, each awk, each database, each case.
 unit-long: $(VENV)/.dev system-packages ## The tests that repeat others in further shells, awks, databases and cases: minutes
 	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(IN_MEMORY) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone")
-	$(call timed,long tests alone,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and alone and not lab" $$(grep -rl --include='*.py' 'mark\.alone' tests))
+	$(call timed,long tests alone,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector)
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh
