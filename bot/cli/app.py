@@ -243,7 +243,7 @@ def _run(dialled: "EarlyConnection | None") -> int:
     except BrokenPipeError:
         return output.BROKEN_PIPE
     except KeyboardInterrupt:
-        return 130
+        return output.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last one who can say it in words
         return _status_of_defect(error)
     finally:

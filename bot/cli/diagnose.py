@@ -6,14 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from triagebook.bot.cli import output
+from triagebook.bot.cli.answer_output import print_answer
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
-from triagebook.bot.render.style import style_of
-from triagebook.bot.render.terminal import move, write_json
-from triagebook.bot.render.text import render
+from triagebook.bot.render.terminal import move
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
@@ -32,7 +30,6 @@ EXIT_STATUS: Mapping[str, int] = {
     "not_asked": 4,
 }
 WORST_FIRST = (4, 3, 1, 6, 0)
-INTERRUPTED = 130  # as shells report a command that SIGINT ended
 
 
 def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
@@ -62,7 +59,7 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
     try:
         return exit_status(ask_many(service, questions, options, FleetOutput(out, err)))
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return output.INTERRUPTED
 
 
 def _targets(settings: Settings, options: DiagnoseOptions) -> tuple[TargetName, ...]:
@@ -96,7 +93,7 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
         from triagebook.bot.cli.diagnose_by_server import ask_instead, tell_of_watch  # noqa: PLC0415 - for a host out of reach
 
         if (by_server := ask_instead(question.target, options, err)) is not None:
-            _print(by_server, options, out)
+            print_answer(by_server, options, out)
             return exit_status([by_server.status])
         tell_of_watch(question.target, setup.settings(), options.ssh_config, err)
     _tell_near_name(answer.diagnosis, options, err)
@@ -104,16 +101,8 @@ def _one(service: Service, question: Question, options: DiagnoseOptions, out: Te
         from triagebook.tools.diagnosis.recording import save_answer  # noqa: PLC0415 - compiles patterns of secrets for 10 ms
 
         save_answer(Path(options.save), answer)
-    _print(answer.result, options, out)
+    print_answer(answer.result, options, out)
     return exit_status([answer.diagnosis.status])
-
-
-def _print(result: Found, options: DiagnoseOptions, out: TextIO) -> None:
-    """Print an answer as it was asked for."""
-    if options.as_json:
-        write_json(out, to_plain(result))
-    else:
-        out.write(render(result, style_of(out, explain=options.explain)))
 
 
 def _tell_near_name(diagnosis: Diagnosis, options: DiagnoseOptions, err: TextIO) -> None:

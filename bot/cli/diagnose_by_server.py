@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
+from triagebook.bot.cli.answer_output import print_answer
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
 from triagebook.bot.cli.progress import Progress
 from triagebook.bot.render.fleet import HostRow, render_table, row_of, row_of_failure
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import write_json
-from triagebook.bot.render.text import render
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.plain_data import from_plain, to_plain
@@ -31,7 +31,9 @@ def ask_server(targets: Sequence[TargetName], options: DiagnoseOptions, out: Tex
         raise UsageError("--save and --accept-unknown are for diagnoses of your own: leave out --server", reason="usage")
     with Progress(f"The approval server diagnoses {_names(targets)}", err):
         if len(targets) == 1:
-            return [_print(_ask(targets[0], options), options, out)]
+            found = _ask(targets[0], options)
+            print_answer(found, options, out)
+            return [found.status]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             answers = list(pool.map(lambda target: _try(target, options), targets))
     rows = []
@@ -98,14 +100,6 @@ def _row(target: TargetName, answer: Diagnosis | TriagebookError) -> HostRow:
     if isinstance(answer, TriagebookError):
         return row_of_failure(target.text, answer.reason, str(answer))
     return row_of(answer)
-
-
-def _print(diagnosis: Diagnosis, options: DiagnoseOptions, out: TextIO) -> str:
-    if options.as_json:
-        write_json(out, to_plain(diagnosis))
-    else:
-        out.write(render(diagnosis, style_of(out, explain=options.explain)))
-    return diagnosis.status
 
 
 def _names(targets: Sequence[TargetName]) -> str:

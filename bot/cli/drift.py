@@ -10,8 +10,8 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.drift import ASKED, HostLimits, compare, limits_of
 from triagebook.tools.diagnosis.fleet import fleet
-from triagebook.tools.diagnosis.question import Answer, Question
-from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.read_facts import facts_by_kind
 
 
 def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, ssh_config: str) -> int:
@@ -29,7 +29,7 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
             why = outcome.error or (outcome.answer.diagnosis.headline if outcome.answer else "not asked")
             sys.stderr.write(f"triagebook: {target}: {why}\n")
             continue
-        found.append(limits_of(target, {**_facts_by_kind(service, outcome.answer), **outcome.answer.extra_facts}))
+        found.append(limits_of(target, {**facts_by_kind(service, outcome.answer), **outcome.answer.extra_facts}))
     if not found and not missing:
         raise UsageError("no hosts to compare")
     order = {target.text: number for number, target in enumerate(targets)}
@@ -40,12 +40,3 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
     elif found:
         sys.stdout.write(render_drift(rows, len(found), style_of(sys.stdout)))
     return 4 if missing else 6 if any(row.outliers for row in rows) else 0
-
-
-def _facts_by_kind(service: Service, answer: Answer) -> dict[str, object]:
-    """Return the newest facts of all runbooks that were asked, by the kind of probe that read them."""
-    found: dict[str, object] = {}
-    for part in (answer, *answer.others):
-        probes = service.load(f"{part.diagnosis.runbook.id}@{part.diagnosis.runbook.version}").probes
-        found.update({kind: part.history[-1][probe] for probe, kind in probes.items() if probe in part.history[-1]})
-    return found

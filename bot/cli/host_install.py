@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triagebook.bot.cli.host_login import await_login, now, open_session
+from triagebook.bot.cli.output import INTERRUPTED
 from triagebook.bot.cli.progress import Progress
 from triagebook.bot.cli.server_call import call_server
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from triagebook.tools.host_setup.needs import Requirement
 
 MOST_NAMED = 12  # hosts of a group that are named in the table; the others are counted
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

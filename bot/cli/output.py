@@ -7,6 +7,7 @@ import sys
 
 UNWRITABLE = 74  # EX_IOERR of sysexits.h
 BROKEN_PIPE = 141  # as a shell has it for SIGPIPE
+INTERRUPTED = 130  # as shells report a command that SIGINT ended
 _OF_OUTPUT = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF}
 
 

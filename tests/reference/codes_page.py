@@ -71,7 +71,7 @@ def every_status() -> list[tuple[str, str]]:
         ("5", "refused, by the policy or because the plan or the host is not what it was"),
         (str(app.FAULT), "a defect of triagebook: run it again with `-vv` and report the output"),
         (str(output.UNWRITABLE), "standard output is closed or full: the answer was not printed whole"),
-        (str(diagnose.INTERRUPTED), "Ctrl-C; of many hosts, the table of those that answered was printed"),
+        (str(output.INTERRUPTED), "Ctrl-C; of many hosts, the table of those that answered was printed"),
         (str(output.BROKEN_PIPE), "the reader of a pipe went away, as with `| head`"),
     ]
 

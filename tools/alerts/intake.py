@@ -6,10 +6,9 @@ that no later delivery would mend is a 400 that says what is wrong.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
 
 from triagebook.runbooks.engine.errors import TrustError, UsageError
 from triagebook.tools.alerts.alert import Alert, AlertBatch
@@ -18,6 +17,7 @@ from triagebook.tools.alerts.rules import AlertRules, AlertSource
 from triagebook.tools.alerts.sender import parse_body
 from triagebook.tools.jobs.worker import JobWorker
 from triagebook.tools.log import log_event
+from triagebook.tools.server.asgi import Receive, Scope, Send, answer, answer_lifespan, read_body
 from triagebook.tools.store.jobs import NewJob
 
 PATH = "/alerts/"
@@ -27,9 +27,6 @@ BEGIN_WITHIN = timedelta(hours=6)  # after it nobody waits for the answer any mo
 LATEST = timedelta(hours=1)  # of a signed delivery that says when it was sent
 AHEAD = timedelta(minutes=5)
 THREADS = 4
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Reply = tuple[int, Mapping[str, object]]
 
 
@@ -43,17 +40,17 @@ class Intake:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer lifespan events and POSTs of the sources; refuse everything else."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await answer_lifespan(receive, send)
             return
         if scope["type"] != "http" or not scope["path"].startswith(PATH):
-            await _answer(send, (404, {"error": f"there is {PATH}SOURCE only"}))
+            await _reply(send, (404, {"error": f"there is {PATH}SOURCE only"}))
         elif scope["method"] != "POST":
-            await _answer(send, (405, {"error": "alerts are posted"}))
+            await _reply(send, (405, {"error": "alerts are posted"}))
         else:
-            await _answer(send, await self._take(scope, receive))
+            await _reply(send, await self._take(scope, receive))
 
     async def _take(self, scope: Scope, receive: Receive) -> Reply:
-        body = await _body(receive)
+        body = await read_body(receive, MOST_BODY)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         source = self._rules.sources.get(scope["path"].removeprefix(PATH))
         if source is None or body is None or not source.credential.holds(headers, body):
@@ -101,33 +98,6 @@ def _refusal(body: bytes | None) -> tuple[int, str]:
     return 401, "the secret is missing or wrong"
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Return the whole body; None if it is larger than a delivery may be."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MOST_BODY:
-            return None
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-async def _answer(send: Send, reply: Reply) -> None:
+async def _reply(send: Send, reply: Reply) -> None:
     status, content = reply
-    body = json.dumps(content).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+    await answer(send, status, json.dumps(content).encode(), "application/json")

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.probes import catalog as probes
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
-from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import TargetName
 
@@ -61,15 +61,20 @@ def read_facts(
 
 def _facts_of_case(service: Service, target: TargetName, wanted: WantedFacts, runbook: str) -> Mapping[str, object]:
     """Return those of the facts that the case has. Raises UsageError for a kind that it has none of."""
-    answer = service.diagnose(Question(target, runbook))
-    there: dict[str, object] = {}
-    for found in (answer, *answer.others):
-        reference = found.diagnosis.runbook
-        probes_of = service.catalog.load(f"{reference.id}@{reference.version}").probes
-        there |= {kind: found.history[-1][probe] for probe, kind in probes_of.items() if probe in found.history[-1]}
+    there = facts_by_kind(service, service.diagnose(Question(target, runbook)))
     if wanted == facts_to_read(()):  # all kinds
         return there
     kinds = [*wanted.collected, *(kind for kind, _subject in wanted.asked)]
     if missing := [kind for kind in kinds if kind not in there]:
         raise UsageError(f"{target.text} has no facts of {missing[0]}; it has {', '.join(sorted(there))}", reason="usage")
     return {kind: there[kind] for kind in kinds}
+
+
+def facts_by_kind(service: Service, answer: Answer) -> dict[str, object]:
+    """Return the newest facts of all runbooks that were asked, by the kind of probe that read them."""
+    found: dict[str, object] = {}
+    for part in (answer, *answer.others):
+        runbook, newest = part.diagnosis.runbook, part.history[-1]
+        probes_of = service.load(f"{runbook.id}@{runbook.version}").probes
+        found |= {kind: newest[probe] for probe, kind in probes_of.items() if probe in newest}
+    return found

@@ -5,20 +5,17 @@ A request is only read here; its signature, age and content are judged by Bolt, 
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from slack_bolt import App, BoltRequest
 from slack_sdk.signature import SignatureVerifier
 from triagebook.tools.log import log_event
+from triagebook.tools.server.asgi import Receive, Scope, Send, answer, answer_lifespan, read_body
 
 PATH = "/slack/events"
 MAX_BODY = 256 * 1024
 WORKERS = 64
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Refused:
@@ -51,40 +48,40 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer lifespan events and POSTs to the path; refuse everything else."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await answer_lifespan(receive, send)
             return
         if scope["type"] != "http" or scope["path"] != PATH:
-            await _answer(send, 404)
+            await answer(send, 404)
         elif scope["method"] != "POST":
-            await _answer(send, 405)
+            await answer(send, 405)
         elif self.app is None or self.verifier is None:
-            await _answer(send, 503)
+            await answer(send, 503)
         else:
             await self._dispatch(self.app, self.verifier, scope, receive, send)
 
     async def _dispatch(self, app: App, verifier: SignatureVerifier, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
+        body = await read_body(receive, MAX_BODY)
         if body is None:
-            await _answer(send, 413)
+            await answer(send, 413)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
-            await _answer(send, 400)
+            await answer(send, 400)
             return
         if not _is_signed(verifier, text, headers):  # before anything in it is read
             log_event("slack.signature_refused")
             self.refused.add()
-            await _answer(send, 401)
+            await answer(send, 401)
             return
         request = BoltRequest(body=text, query=scope.get("query_string", b"").decode("latin-1"), headers=headers)
-        answer = await asyncio.get_running_loop().run_in_executor(self._pool, app.dispatch, request)
-        if answer.status == 401:
+        found = await asyncio.get_running_loop().run_in_executor(self._pool, app.dispatch, request)
+        if found.status == 401:
             log_event("slack.signature_refused")
             self.refused.add()
-        kind = answer.first_headers().get("content-type", "text/plain;charset=utf-8")
-        await _answer(send, answer.status, answer.body.encode(), kind)
+        kind = found.first_headers().get("content-type", "text/plain;charset=utf-8")
+        await answer(send, found.status, found.body.encode(), kind)
 
 
 def _is_signed(verifier: SignatureVerifier, body: str, headers: Mapping[str, str]) -> bool:
@@ -92,31 +89,3 @@ def _is_signed(verifier: SignatureVerifier, body: str, headers: Mapping[str, str
         return verifier.is_valid_request(body, dict(headers))
     except (ValueError, TypeError):  # a time that is no number, a signature that is no text
         return False
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """Return the whole body; None if it is larger than Slack's ever are."""
-    body: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            return None
-        if not message.get("more_body"):
-            return body
-
-
-async def _answer(send: Send, status: int, body: bytes = b"", kind: str = "text/plain;charset=utf-8") -> None:
-    headers = [(b"content-type", kind.encode("latin-1")), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
