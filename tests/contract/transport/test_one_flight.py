@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from triagebook.runbooks.probes import catalog
 from triagebook.tools.collector import program
 from triagebook.tools.diagnosis.asked import DefaultRunbooks, runbooks_by_default
+from triagebook.tools.diagnosis.lookups import kinds_to_collect
 from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
 from triagebook.tools.ssh.public_keys import fingerprint
 from triagebook.tools.ssh.recent_logins import RecentLogins
@@ -55,8 +55,7 @@ def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_pat
 def test_the_program_of_all_released_runbooks_and_the_login_fit_into_the_first_window_of_tcp(place: Ground, tmp_path: Path) -> None:
     """What is sent where no runbook is named. With the kinds of drafts it is 1.1 windows, a round trip more."""
     asked = [CATALOG.load(name) for name in runbooks_by_default(DefaultRunbooks(), CATALOG)]
-    kinds = dict.fromkeys(kind for runbook in asked for kind in runbook.probes.values())
-    argv = program.command(program.build(tuple(kind for kind in kinds if catalog.is_collected(kind))), program.launcher())
+    argv = program.command(program.build(kinds_to_collect(asked)), program.launcher())
     assert len(" ".join(argv)) > FIRST_WINDOW_BYTES
     with place.sshd() as server:
         relay = servers.Relay(server.port)
