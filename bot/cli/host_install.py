@@ -1,10 +1,10 @@
 """`triagebook host install` prepares one host, or many at once: a line each as they end, then a table with failures in groups."""
 
+import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,12 +176,7 @@ def _names(hosts: Sequence[str]) -> str:
 
 def require_public_keys(paths: Sequence[Path]) -> None:
     """Refuse to begin without the server's public keys. Raises UsageError naming what is missing and where it comes from."""
-    missing = []
-    for path in paths:
-        with suppress(OSError):
-            if path.stat():
-                continue
-        missing.append(str(path))
+    missing = [str(path) for path in paths if not os.path.exists(path)]  # also where a folder above may not be read
     if missing:
         raise UsageError(
             f"no {', '.join(missing)}: `triagebook serve init` makes the public keys of the server; where it runs elsewhere, copy "

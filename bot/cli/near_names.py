@@ -5,7 +5,7 @@ from typing import TextIO
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
-from triagebook.runbooks.engine.text import did_you_mean, safe_text
+from triagebook.runbooks.engine.text import nearest, safe_text
 from triagebook.tools.inventory.inventory import Inventory
 from triagebook.tools.inventory.sources import load
 from triagebook.tools.settings import Settings, config_file
@@ -28,10 +28,10 @@ class NearNames:
             self.read.append(load(self.settings.inventory, config_file(self.settings, self.ssh_config)))
         inventory, word = self.read[0], diagnosis.host.name
         account, at, name = word.rpartition("@")
-        near = did_you_mean(word, [f"{account}{at}{known}" for known in inventory.hosts if known != name])
-        if near.startswith(" (did you mean"):
+        near = nearest(word, [f"{account}{at}{known}" for known in inventory.hosts if known != name])
+        if near is not None:
             known = "" if name in inventory.hosts else ", and the inventory does not have it"
-            self.err.write(f"triagebook: {safe_text(word, 80)} has no address{known}{near}\n")
+            self.err.write(f"triagebook: {safe_text(word, 80)} has no address{known} (did you mean {near!r}?)\n")
         doubts = [says for says in inventory.warnings if repr(name) in says]
         for says in doubts:
             self.err.write(f"triagebook: {safe_text(says, 400)}\n")

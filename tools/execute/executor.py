@@ -27,8 +27,12 @@ from triagebook.tools.transport.base import LoginFailed
 MAX_SKEW_S = 30.0
 LATEST_S = orders.LIFE_S + 60  # after this no order that is still under way can arrive in time
 # Why a helper refuses an order that it may carry out a moment later: nothing in the plan is contradicted.
-PASSING = {"busy", "fork", "died", "expired", "not_yet_valid", "clock", "input_slow", "spool_unwritable", "boot_unreadable"}
-PASSING |= {"journal_unwritable", "no_signer_in_force"}
+PASSING = frozenset(
+    {
+        *("busy", "fork", "died", "expired", "not_yet_valid", "clock", "input_slow"),
+        *("spool_unwritable", "boot_unreadable", "journal_unwritable", "no_signer_in_force"),
+    }
+)
 CHANGED = {"applied", "changing", "half", "undoing", "incomplete"}
 
 

@@ -57,14 +57,13 @@ MEANINGS: Mapping[str, FixMeaning] = {
         (_DIAGNOSE,),
     ),
 }
-UNDONE = FixMeaning("The previous value is in place again.", commands=(_DIAGNOSE,))  # an undo that was carried out
 LASTING = FixMeaning("The change is in its file: it holds from the next start on.")  # a permanent step that was carried out
 
 
 def meaning_of(state: str, action: str, step: str) -> FixMeaning | None:
     """Return what a state means for a plan of that action and step; None for a state this release does not know."""
     if state == "validated" and action == "undo":
-        return UNDONE
+        return MEANINGS["reverted"]
     if state in {"validated", "unresolved"} and step == "persist":
         return LASTING
     return MEANINGS.get(state)

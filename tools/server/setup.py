@@ -28,6 +28,7 @@ TEMPLATES = resources.files("triagebook.tools.server") / "templates"
 State = Literal["there", "missing", "wrong"]
 LOGIN_KEYS = ("diagnose", "fix")
 UNIT = "triagebook.service"
+FILLED = ("ssh_config", UNIT)  # templates with names of the layout in braces
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,9 @@ class ServerLayout:
 
     def text(self, template: str) -> str:
         """Return a file to start from, with this layout's names in it."""
+        text = (TEMPLATES / template).read_text("utf-8")
         names = {"data": self.data, "config": self.config, "program": self.program, "account": self.account, "group": self.group}
-        return (TEMPLATES / template).read_text("utf-8").format(**names) if template in FILLED else _raw(template)
-
-
-FILLED = ("ssh_config", UNIT)
-
-
-def _raw(template: str) -> str:
-    return (TEMPLATES / template).read_text("utf-8")
+        return text.format(**names) if template in FILLED else text
 
 
 @dataclass(frozen=True)
