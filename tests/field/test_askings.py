@@ -1,12 +1,13 @@
 """What is thought of an answer in the laboratory of the world, and the table of those that were given."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from triagebook.bot.cli.diagnose import EXIT_STATUS
 
-from tests.lab.field import HEADER, NO_TRACE, RECIPES, judge
+from tests.lab.field import HEADER, NO_TRACE, RECIPES, SOURCES, judge
 from tests.lab.field_recipes import Recipe
 from tests.lab.releases import RELEASES
 from tests.runbooks import CATALOG
@@ -56,3 +57,8 @@ def test_the_table_is_of_recipes_and_releases_that_exist_and_each_was_asked_four
     assert [row for row in ROWS[1:] if EXIT_STATUS[row[4]] != int(row[5])] == []
     asked = {(row[0], row[1]) for row in ROWS[1:]}
     assert len({tuple(row[:4]) for row in ROWS[1:]}) == len(ROWS) - 1 == 4 * len(asked)
+
+
+def test_a_recipe_has_a_name_of_its_own() -> None:
+    """Two of one name: the later one is asked, and its answers take the place of the other's rows."""
+    assert [name for name, count in Counter(name for source in SOURCES for name in source).items() if count > 1] == []

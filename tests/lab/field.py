@@ -38,7 +38,8 @@ from tests.lab.network_recipes import RECIPES as OF_NETWORK
 from tests.lab.programs import run
 from tests.lab.releases import RELEASES
 
-RECIPES = {**REPORTED, **FOUND, **KILLED, **CRASHED, **OF_FILES, **OF_NETWORK}
+SOURCES = (REPORTED, FOUND, KILLED, CRASHED, OF_FILES, OF_NETWORK)
+RECIPES = {name: recipe for source in SOURCES for name, recipe in source.items()}
 GUEST = Path(__file__).with_name("guest")
 REFUSED = Path(__file__).with_name("refused")  # beside the guest's own: a change here builds no image anew
 NO_TRACE = "leaves no trace"  # of the sentence that a host without any reached limit is answered with

@@ -68,7 +68,7 @@ RECIPES = {
         runbook=RUNBOOK,
         accounts=("root",),
     ),
-    "inotify-instances": Recipe(
+    "all-inotify-instances": Recipe(
         title="user with all 128 inotify instances",
         commands=f"{UNIT} --unit=watchd {WATCH} 300 0; sleep 5",
         symptom="failed to create fsnotify watcher: too many open files",
