@@ -30,6 +30,7 @@ def to_result(result: CheckOutcome, history: Sequence[Facts]) -> CheckResult:
     counts = Findings(found.count("matched"), found.count("cleared") + result.counted, found.count("unknown"))
     outcome = result.outcome
     shown = _nearest(result, facts)
+    figures = _figures(result, shown, history)
     if outcome == "matched":
         first = result.of("matched")[0]
         says = heading.summary(result.check, first, facts)
@@ -39,8 +40,7 @@ def to_result(result: CheckOutcome, history: Sequence[Facts]) -> CheckResult:
     elif why_not := _why_skipped(result, facts):
         outcome, says = "skipped", why_not
     else:
-        says = _text_of_clear(result, shown, counts.cleared, facts)
-    figures = _figures(result, shown, history)
+        says = _text_of_clear(result, shown, counts.cleared, history, figures)
     return CheckResult(result.check.id, cast(Any, outcome), counts, says, figures, naming.title_of(result.check))
 
 
@@ -80,18 +80,20 @@ def _figures(result: CheckOutcome, shown: Finding | None, history: Sequence[Fact
     return tuple(entry for entry in cited if entry.readings) if result.outcome == "cleared" else cited
 
 
-def _text_of_clear(result: CheckOutcome, shown: Finding | None, looked_at: int, facts: Facts) -> str:
+def _text_of_clear(
+    result: CheckOutcome, shown: Finding | None, looked_at: int, history: Sequence[Facts], figures: Sequence[FactEntry]
+) -> str:
     """Return the figure that rules a cause out, such as `cleared: 237 of 192 731 tasks`."""
     if shown is None:
         return f"cleared: {looked_at} looked at, none near its limit" if looked_at else "cleared: nothing here has this limit"
-    limit, usage = naming.limit_of(result.check, with_element(facts, shown))
+    limit, usage = naming.limit_of(result.check, with_element(history[-1], shown))
     if limit is not None and usage is not None:
         used = quantity(usage.value, "bytes" if limit.unit == "bytes" else "")
         text = f"{used} of {quantity(limit.value, limit.unit)}"
     else:
-        cited = (citing.cite(path, result.check, shown.element, (facts,)) for path in result.check.evidence)
-        read = [(entry.id.rpartition(".")[2], _value(entry)) for entry in cited if entry.readings]
-        text = ", ".join(f"{name} {value}" for name, value in read if value)  # an empty text, as of no container, says nothing
+        now = [entry for entry in figures if entry.readings and entry.readings[-1].sample == len(history)]
+        read = [entry for entry in now if entry.readings[-1].value != ""]  # an empty text, as of no container, says nothing
+        text = ", ".join(f"{entry.id.rpartition('.')[2]} {_value(entry)}" for entry in read)
     if result.check.each:
         name = element_name(shown)
         text = f"{looked_at} looked at; nearest: {name} {text}".rstrip() if looked_at > 1 else f"{name} {text}".strip()

@@ -1,11 +1,10 @@
 """Cites evidence: fact ids like `pids[/system.slice/x.service].current`, their readings over the samples, their sources."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 
 from triagebook.runbooks.engine import model, rules
 from triagebook.runbooks.engine.diagnosis import FactEntry, Reading
-from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of, source_of
+from triagebook.runbooks.engine.facts import Collection, Source, Unreadable, has_fact, identity_of, source_of
 
 Facts = Mapping[str, object]
 
@@ -36,23 +35,22 @@ def cgroups_of(culprit: str, cited: Iterable[tuple[str, str]]) -> tuple[str, ...
 def cite(path: str, check: model.Check, element: object | None, history: Sequence[Facts]) -> FactEntry:
     """Return one cited fact with a reading for every sample in which it could be read."""
     owner_path, _, name = path.rpartition(".")
-    unit = source = ""
+    is_of_element = path.startswith("it.")
     readings: list[Reading] = []
-    unreadable = ""
+    unreadable, seen = "", None
     for number, facts in enumerate(history, 1):
-        here = _element_in(facts, check, element) if path.startswith("it.") else None
-        known = {**facts, "it": here} if here is not None else facts
-        value = rules.resolve(path, known) if here is not None or not path.startswith("it.") else Unreadable("not seen")
-        owner = rules.resolve(owner_path, known) if not isinstance(value, Unreadable) or owner_path in known else None
-        if is_dataclass(owner) and name in {entry.name for entry in fields(owner)}:
-            where = source_of(owner, name)
-            unit, source = where.unit, where.path
+        known: Facts = facts
+        if is_of_element:
+            known = {"it": element if number == len(history) else _element_in(facts, check, element)}
+        owner: object = rules.resolve(owner_path, known) if owner_path else known
+        value = Unreadable("not seen") if owner is None else rules.value_of(owner, name)
         if isinstance(value, Unreadable):
             unreadable = value.reason
         elif isinstance(value, (int, float, bool, str)):
             readings.append(Reading(number, value))
-    identifier = fact_id(path, check, element)
-    return FactEntry(identifier, unit, source, tuple(readings), "" if readings else unreadable)
+        seen = seen if owner is None or isinstance(owner, Unreadable) else owner
+    where = source_of(seen, name) if has_fact(seen, name) else Source("", "")
+    return FactEntry(fact_id(path, check, element), where.unit, where.path, tuple(readings), "" if readings else unreadable)
 
 
 def _element_in(facts: Facts, check: model.Check, element: object | None) -> object | None:

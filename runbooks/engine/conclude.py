@@ -14,12 +14,13 @@ from triagebook.runbooks.engine.diagnosis import (
     Status,
     Unknown,
     Verdict,
+    is_only_close,
 )
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.first_sentence import REACHED, Said, about_text, first_sentence
 from triagebook.runbooks.engine.judge import CheckOutcome, Facts, Finding, judge, with_element
 
 MAX_VERDICTS = 24
-_REACHED = {"now", "at_limit"}
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ def conclude(
             cited[entry.id] = entry
     return Conclusion(
         status=status,
-        headline=_headline(
-            runbook, status, verdicts, facts, unknown, open_text=_about_text(runbook, facts, beside) if is_open else None
+        headline=first_sentence(
+            runbook, Said(status, verdicts, unknown, is_open), facts, about_text(runbook, facts, beside.of_text)
         ),
         verdict=verdicts[0] if verdicts else None,
         also=tuple(verdicts[1:]),
@@ -154,7 +155,7 @@ def _verdict(check: model.Check, finding: Finding, facts: Facts, error_class: st
         nature=cast(Any, check.nature),
         strength=cast(Any, state.strength),
         active=cast(Any, state.active),
-        explains_symptom=cast(Any, _explains(check, here, error_class)),
+        explains_symptom=cast(Any, _explains(check, state, here, error_class)),
         summary=heading.summary(check, finding, facts) or template.render(state.says or check.says, here),
         culprit=naming.culprit_of(check, here),
         limit=limit,
@@ -166,9 +167,14 @@ def _verdict(check: model.Check, finding: Finding, facts: Facts, error_class: st
     )
 
 
-def _explains(check: model.Check, here: Facts, error_class: str) -> str:
-    """Say whether a cause explains the error: its class must allow it, and what the caller named must be in its reach."""
+def _explains(check: model.Check, state: model.State, here: Facts, error_class: str) -> str:
+    """Say whether a cause explains the error: its class must allow it, and what the caller named must be in its reach.
+
+    Of a limit that is merely close nobody knows: a burst may have met it, and it may be innocent.
+    """
     by_class = symptoms.explains(check, error_class)
+    if by_class == "yes" and is_only_close(check.nature, state.active):
+        by_class = "unknown"
     inputs = cast(Mapping[str, object], here["inputs"])
     for name, expression in check.scope.items():
         if name in inputs:
@@ -182,20 +188,11 @@ def _explains(check: model.Check, here: Facts, error_class: str) -> str:
 
 def _status(verdicts: Sequence[Verdict], unknown: Sequence[Unknown]) -> Status:
     """Return the status. A reached limit that is at least likely is a cause; what is only possible or not judged is not 'fine'."""
-    if any(verdict.active in _REACHED and verdict.strength != "possible" for verdict in verdicts):
+    if any(verdict.active in REACHED and verdict.strength != "possible" for verdict in verdicts):
         return "cause_found"
-    if unknown or any(verdict.active in _REACHED for verdict in verdicts):
+    if unknown or any(verdict.active in REACHED for verdict in verdicts):
         return "inconclusive"
     return "warning" if verdicts else "healthy"
-
-
-def _why_unrelated(runbook: model.Runbook, verdict: Verdict, facts: Facts) -> str:
-    """Return why a verdict is not about what was asked: the error cannot come of it, or it concerns somebody else."""
-    asked = cast(Mapping[str, object], facts["inputs"])
-    if symptoms.explains(runbook.check(verdict.cause), str(asked["symptom_class"])) == "no":
-        return "does not explain the error you gave"
-    named = [f"{name} {asked[name]}" for name in ("unit", "user", "pid") if asked.get(name)]
-    return f"does not concern {' or '.join(named) or asked['symptom_path']}"
 
 
 def _matters(runbook: model.Runbook, check_id: str, error_class: str) -> bool:
@@ -204,46 +201,10 @@ def _matters(runbook: model.Runbook, check_id: str, error_class: str) -> bool:
 
 
 def _is_unexplained(runbook: model.Runbook, verdicts: Sequence[Verdict], asked: Mapping[str, Any]) -> bool:
-    """Say whether somebody named an error, a unit, a user or a process, and nothing that was found explains it."""
+    """Say whether somebody named an error, a unit, a user or a process, and nothing that was found can be why."""
     if runbook.unexplained is None or not symptoms.names_something(asked):
         return False
-    return all(verdict.explains_symptom == "no" for verdict in verdicts)
-
-
-def _headline(
-    runbook: model.Runbook,
-    status: Status,
-    verdicts: Sequence[Verdict],
-    facts: Facts,
-    unknown: Sequence[Unknown],
-    *,
-    open_text: str | None = None,
-) -> str:
-    """Return the first sentence. `open_text` is what is said of the error text where nothing explains what was named."""
-    if open_text is not None and runbook.unexplained is not None:
-        more = f" Not judged: {', '.join(item.check for item in unknown)}." if unknown else ""
-        first = f" Found, but it does not explain this: {verdicts[0].summary}" if verdicts else ""
-        return f"{open_text}{template.render(runbook.unexplained.says, facts)}{more}{first}"
-    if verdicts and (status in {"cause_found", "warning"} or verdicts[0].active in _REACHED):
-        text = getattr(runbook.headlines, verdicts[0].nature)
-        sentence = template.render(text, {**facts, "verdict": verdicts[0]})
-        if verdicts[0].explains_symptom == "no":
-            sentence += f" This is real, but it {_why_unrelated(runbook, verdicts[0], facts)}."
-        return sentence
-    sentence = template.render(runbook.headlines.healthy if status == "healthy" else runbook.headlines.inconclusive, facts)
-    if status == "inconclusive" and unknown:
-        sentence += f" Not judged: {', '.join(item.check for item in unknown)}."
-    return f"{sentence} {verdicts[0].summary}" if verdicts else sentence
-
-
-def _about_text(runbook: model.Runbook, facts: Facts, beside: OtherRunbooks) -> str:
-    """Return what is to be said of the error text itself: that it is another matter's, or that nobody here knows it."""
-    text = str(cast(Mapping[str, object], facts["inputs"]).get("symptom", ""))
-    symptom = symptoms.route(runbook, text)
-    if symptom is not None and symptom.matter:
-        return f"{symptom.says} "
-    unknown = beside.of_text or "The error text is none that this runbook knows; the host was judged without it."
-    return f"{unknown} " if text and symptom is None else ""
+    return not any(verdict.may_be_why for verdict in verdicts)
 
 
 def _next_unexplained(runbook: model.Runbook, facts: Facts) -> tuple[str, ...]:
@@ -256,7 +217,7 @@ def _growth_sentences(ranked: Sequence[_Ranked], trends: heading.Trends) -> tupl
     sentences = []
     for item in ranked:
         trend, verdict = trends.get(heading.key_of(item.check, item.finding.element)), item.verdict
-        if trend is not None and item.finding.trend is None and verdict.active not in _REACHED:
+        if trend is not None and item.finding.trend is None and verdict.active not in REACHED:
             sentences.append(heading.sentence(verdict.culprit, verdict.limit, verdict.usage, trend))
     return tuple(sentences)
 

@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Literal
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.plain_data import member
+from triagebook.runbooks.engine.plain_data import later, member
 
 SCHEMA: Literal["triagebook/diagnosis/v1"] = "triagebook/diagnosis/v1"
 Status = Literal["healthy", "warning", "cause_found", "inconclusive", "unreachable"]
@@ -16,6 +16,11 @@ Active = Literal["now", "at_limit", "past", "near", "trend"]
 Strength = Literal["certain", "likely", "possible"]
 Outcome = Literal["matched", "cleared", "unknown", "skipped"]
 CulpritKind = Literal["cgroup", "unit", "user", "process", "container", "host"]
+
+
+def is_only_close(nature: str, active: str) -> bool:
+    """Say whether a state is that of a limit which was not reached. A shortage has no sharp border: near it, requests may fail."""
+    return active in {"near", "trend"} and nature != "shortage"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class Culprit:
     unit: str = ""
     user: str = ""
     pid: int = 0
+
+    @property
+    def title(self) -> str:
+        """Return `unit /system.slice/x.service`; a thing whose name could not be read is said to have none."""
+        return f"{self.kind} {self.id or '(its name could not be read)'}"
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,16 @@ class Verdict:
     consumers: tuple[Consumer, ...] = ()
     evidence: tuple[str, ...] = ()
     belongs_to: str = ""
+
+    @property
+    def is_only_close(self) -> bool:
+        """Say whether it is a limit that was not reached: such a limit has refused nothing."""
+        return is_only_close(self.nature, self.active)
+
+    @property
+    def may_be_why(self) -> bool:
+        """Say whether it can be what was asked about: it was reached or refused, and can produce that error."""
+        return self.explains_symptom != "no" and not self.is_only_close
 
 
 @dataclass(frozen=True)
@@ -216,6 +236,18 @@ class TargetCost:
 
 
 @dataclass(frozen=True)
+class Recurrence:
+    """How often this cause was found on this host lately, and the last fix for it. `says` tells it to people, in our own words."""
+
+    times: int  # this one included
+    first_at: str
+    says: str
+    fix: str = ""
+    fix_state: str = ""
+    is_fix_lost: bool = False  # it was live, and the host has rebooted since
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """What was found on one host by one runbook, with everything it rests on."""
 
@@ -241,3 +273,4 @@ class Diagnosis:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()  # unknowns a caller accepted beforehand
     schema: Literal["triagebook/diagnosis/v1"] = SCHEMA
+    recurrence: Recurrence | None = later(None)  # of a server that keeps what its hosts answered

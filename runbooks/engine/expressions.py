@@ -18,6 +18,7 @@ TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<path>[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)(?P<call>\s*\()?"""
 )
 _TOKEN_OR_PRESENCE = re.compile(rf"\bhas\s*\((?P<present>[\w\s.]*)\)|{TOKEN.pattern}")
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _IMPORTING = Lock()
 _WORDS = {"true", "false", "null", "in"}
 
@@ -35,7 +36,7 @@ def _cel() -> Any:
     return sys.modules["cel"]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def compile_cel(expression: str) -> Any:
     return _cel().compile(expression)
 
@@ -61,6 +62,7 @@ def matches(pattern: str, text: str) -> bool:
     return bool(found)
 
 
+@lru_cache(maxsize=1024)
 def paths(expression: str) -> tuple[str, ...]:
     """Return the dotted paths an expression names, methods and functions left out."""
     return tuple(path for path, _function in references(expression) if path)
@@ -81,8 +83,9 @@ def references(expression: str) -> Iterator[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1024)
-def split_paths(expression: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(path.split(".")) for path in dict.fromkeys(paths(expression)))
+def path_parts(expression: str) -> tuple[str, ...]:
+    """Return the names of a dotted path; empty where the expression is more than one."""
+    return tuple(expression.split(".")) if _PATH.fullmatch(expression) and expression not in _WORDS else ()
 
 
 def parts(expression: str) -> list[str]:
@@ -113,24 +116,24 @@ def can_absorb(expression: str) -> bool:
     return any(sign in expression for sign in ("&&", "||", "?", "has("))
 
 
-@lru_cache(maxsize=1024)
-def join(expressions: tuple[str, ...]) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """Return one list of them all and its variables, each with the path it stands for.
+@lru_cache(maxsize=4096)
+def join(expressions: tuple[str, ...], absent: tuple[str, ...] = ()) -> tuple[str, tuple[tuple[str, str, tuple[str, ...]], ...]]:
+    """Return one list of them all and its variables, each with the path it stands for, whole and by its names.
 
-    The library takes four times as long for mappings in mappings as for plain variables. Where this is used nothing is
-    missing, so `has()` is true.
+    The library takes four times as long for mappings in mappings as for plain variables. `has()` is true but of what is absent.
     """
     names: dict[str, str] = {}
 
     def variable(path: str) -> str:
-        return names.setdefault(path, f"v{len(names)}")
+        return names.setdefault(path, path.replace("_", "__").replace(".", "_d"))  # the same in every list
 
     def plain(match: re.Match[str]) -> str:
         if match["text"]:
             return match[0]
         if match["present"]:
-            variable(re.sub(r"\s", "", match["present"]))
-            return "true"
+            path = re.sub(r"\s", "", match["present"])
+            variable(path)
+            return "false" if path in absent else "true"
         path = re.sub(r"\s", "", match["path"])
         owner, _, function = path.rpartition(".") if match["call"] else (path, "", "")
         if not owner or owner in _WORDS:
@@ -138,4 +141,4 @@ def join(expressions: tuple[str, ...]) -> tuple[str, tuple[tuple[str, tuple[str,
         return f"{variable(owner)}.{function}(" if match["call"] else variable(owner)
 
     joined = f"[{', '.join(f'({_TOKEN_OR_PRESENCE.sub(plain, expression)})' for expression in expressions)}]"
-    return joined, tuple((name, tuple(path.split("."))) for path, name in names.items())
+    return joined, tuple((name, path, tuple(path.split("."))) for path, name in names.items())

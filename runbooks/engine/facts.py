@@ -5,13 +5,16 @@ bool, a str, a tuple of those, or `Unreadable`. A field made by `fact()` carries
 evidence shows. Rules see an unreadable fact as an absent key, never as null or zero.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 
 T = TypeVar("T")
+_PLACE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,27 @@ class Source:
     path: str
 
 
+def has_fact(facts: object, name: str) -> bool:
+    """Say whether this is a facts dataclass with such a field."""
+    return is_dataclass(facts) and name in _sources(type(facts))  # type: ignore[arg-type]
+
+
 def source_of(facts: object, name: str) -> Source:
     """Return unit and source path of one field of a facts dataclass; `{field}` in the path takes that field's value."""
-    for entry in fields(facts):  # type: ignore[arg-type]
-        if entry.name == name:
-            values = {other.name: getattr(facts, other.name) for other in fields(facts)}  # type: ignore[arg-type]
-            path = entry.metadata.get("source", "")
-            for key, value in values.items():
-                path = path.replace("{" + key + "}", str(value))
-            return Source(entry.metadata.get("unit", ""), path)
-    raise AttributeError(f"{type(facts).__name__} has no fact {name!r}")
+    known = _sources(type(facts))  # type: ignore[arg-type]
+    if name not in known:
+        raise AttributeError(f"{type(facts).__name__} has no fact {name!r}")
+    found = known[name]
+    if "{" not in found.path:
+        return found
+    path = _PLACE.sub(lambda place: str(getattr(facts, place[1])) if place[1] in known else place[0], found.path)
+    return Source(found.unit, path)
+
+
+@cache
+def _sources(facts: type) -> Mapping[str, Source]:
+    """Return the sources of all fields, as their class names them."""
+    return {entry.name: Source(entry.metadata.get("unit", ""), entry.metadata.get("source", "")) for entry in fields(facts)}
 
 
 def identity_of(element: object) -> str:

@@ -38,6 +38,16 @@ class Use:
         """Return what a person calls it."""
         return self.culprit.unit or self.culprit.id
 
+    @property
+    def title(self) -> str:
+        """Return the thing and its limit: `worker.service, TasksMax`; a limit of the whole host is named once."""
+        return self.limit.name if _is_named_after(self.culprit, self.limit) else f"{self.label}, {self.limit.name}"
+
+
+def _is_named_after(culprit: Culprit, limit: LimitValue) -> bool:
+    """Tell whether the culprit is the host by the name of this limit: `kernel.threads-max`, `memory`."""
+    return culprit.kind == "host" and limit.name.startswith(culprit.id)
+
 
 def key_of(check: model.Check, element: object | None) -> Key:
     """Return what tells one limited thing from the others, from sample to sample."""
@@ -112,8 +122,8 @@ def sentence(culprit: Culprit, limit: LimitValue | None, used: Usage | None, tre
     name = limit.name if limit else "its limit"
     figures = f"{quantity(used.value if used else trend.used, '' if unit != 'bytes' else unit)} of {quantity(trend.limit, unit)}"
     rate = quantity(round(trend.slope_per_s * 3600, 1), unit)
+    who = "The host" if limit is not None and _is_named_after(culprit, limit) else culprit.unit or culprit.id
     text = (
-        f"{culprit.unit or culprit.id} is heading for {name}: {figures}, growing by {rate} an hour; full in about "
-        f"{as_duration(trend.seconds_to_limit)}."
+        f"{who} is heading for {name}: {figures}, growing by {rate} an hour; full in about {as_duration(trend.seconds_to_limit)}."
     )
     return f"{text} The limit was raised meanwhile: postponed, not cured." if trend.was_raised else text

@@ -13,6 +13,7 @@ from typing import cast
 
 from triagebook.runbooks.engine import expressions, model, rules, symptoms
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.diagnosis import is_only_close
 from triagebook.runbooks.engine.facts import Collection, Unreadable, identity_of
 from triagebook.runbooks.engine.trend import Trend
 
@@ -212,8 +213,9 @@ def _lookups_unexplained(
 
 
 def _explains(check: model.Check, finding: Finding, asked: Mapping[str, object]) -> bool:
-    """Say whether a finding is more than a possibility, and can be what was asked about."""
-    if finding.state is None or finding.state.strength == "possible":
+    """Say whether a finding is more than a possibility or a limit that is merely close, and can be what was asked about."""
+    state = finding.state
+    if state is None or state.strength == "possible" or is_only_close(check.nature, state.active):
         return False
     return symptoms.explains(check, str(asked["symptom_class"])) != "no"
 

@@ -6,12 +6,14 @@ here, every field is in the digest, and every line of the order that a host gets
 """
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from triagebook.runbooks.engine.canonical import MAX_INTEGER, plan_digest
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation, ParamBounds, Verdict
 from triagebook.runbooks.engine.errors import PlanError
-from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.engine.symptoms import NAMED
+from triagebook.runbooks.engine.text import did_you_mean, safe_line
 
 Value = int | str
 MAX_TEXT = 200  # characters of a name
@@ -46,6 +48,8 @@ def _check(name: str, value: Value, bound: ParamBounds) -> Value:
 
 SCHEMA = "triagebook/plan/v1"
 MAX_REASON = 300  # characters
+MAX_NAMED = 300  # characters of an error's text: enough to tell its class again
+_INPUT_FACTS = {name: f"inputs.{name}" for name in NAMED}
 ORDER_FIELDS = ("action", "target_id", "machine_id", "boot_id")  # of every order; actions add their own below them
 # The lines that say which order it is, and for what; written when it is signed. `target` and `boot` are those of the plan.
 ISSUED_FIELDS = ("id", "plan", "target", "boot", "issued", "expires")
@@ -91,6 +95,7 @@ class Request:
     reason: str
     expires_at: str
     target_id: str = ""
+    inputs: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def make_plan(diagnosis: Diagnosis, request: Request, rendering: Rendering) -> P
         culprit=offered.culprit,
         summary=verdict.summary,
         changes=rendering.changes,
-        facts=cited_facts(diagnosis, verdict),
+        facts=(*cited_facts(diagnosis, verdict), *facts_of_inputs(request.inputs)),
         commands=rendering.commands,
         undo=offered.undo,
         undo_commands=rendering.undo_commands,
@@ -215,6 +220,17 @@ def cited_facts(diagnosis: Diagnosis, verdict: Verdict) -> tuple[CitedFact, ...]
         value = str(readings[-1].value) if readings else f"unreadable: {entry.unreadable if entry else 'not kept'}"
         cited.append(CitedFact(name, value, entry.source if entry else ""))
     return tuple(cited)
+
+
+def facts_of_inputs(inputs: Mapping[str, Value]) -> tuple[CitedFact, ...]:
+    """Return what the requester named (an error's text, a unit, a user, a process), on which a verdict may rest too."""
+    return tuple(CitedFact(_INPUT_FACTS[name], safe_line(str(inputs[name]), MAX_NAMED), "") for name in NAMED if inputs.get(name))
+
+
+def inputs_of(plan: Plan) -> Mapping[str, Value]:
+    """Return what the requester named, to ask the host the same question once more."""
+    values = {fact.id: fact.value for fact in plan.facts}
+    return {name: values[identifier] for name, identifier in _INPUT_FACTS.items() if identifier in values}
 
 
 def _order(diagnosis: Diagnosis, offered: OfferedRemediation, target_id: str, rendering: Rendering) -> Mapping[str, str]:

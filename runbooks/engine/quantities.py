@@ -14,6 +14,13 @@ def as_bytes(value: object) -> str:
     return f"{sign}{size:.1f} {_STEPS[step]}" if step and size < 10 else f"{sign}{size:.0f} {_STEPS[step]}"
 
 
+def as_bytes_in_a_sentence(value: object) -> str:
+    """Return a size as a sentence has it: a room below zero is what is beyond a limit: '0 B (5.8 MiB too many) are left'."""
+    if isinstance(value, (int, float)) and value < 0:
+        return f"0 B ({as_bytes(-value)} too many)"
+    return as_bytes(value)
+
+
 def as_count(value: object) -> str:
     """Return a count for people: 4194304 -> '4 194 304' (thin groups of three, as SI has it); small numbers stay as they are."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
@@ -39,7 +46,15 @@ def as_duration(value: object) -> str:
 
 
 def quantity(value: float | str, unit: str) -> str:
-    """Return a value with its unit: bytes become binary multiples, counts are grouped, percent and modes stand plain."""
+    """Return a value with its unit: bytes become binary multiples, counts are grouped, percent and modes stand plain, an empty
+    text is `none`.
+
+    Less than nothing of a counted thing is what was used beyond the whole of it: nothing is left, and so much is over.
+    """
+    if isinstance(value, (int, float)) and value < 0 and unit not in {"", "mode"}:
+        return f"{quantity(0, unit)} ({quantity(-value, unit)} over)"
+    if value == "":
+        return "none"
     if unit == "bytes":
         return as_bytes(value)
     number = as_count(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

@@ -1,16 +1,18 @@
 """Finds which of several runbooks an error text belongs to. Pure.
 
 A runbook owns a text that its table of symptoms routes to one of its own causes. Of several that own it, the one that other
-runbooks point to (`belongs_to`) leads, then the one whose pattern takes in most of the text.
+runbooks point to (`belongs_to`) leads; then the one whose table has the words of another owner too and still takes the text
+("killed by SIGBUS"); then the one whose pattern takes in most of the text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from triagebook.runbooks.engine import model, symptoms
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.expressions import matches
+from triagebook.runbooks.engine.libc_messages import in_english
 
 TextFit = Literal["leads", "fits", "other_matter", "unknown", ""]
 
@@ -38,11 +40,14 @@ def route_text(runbooks: Sequence[model.Runbook], text: str) -> Mapping[str, Tex
     """
     if not text:
         return {runbook.id: TextRoute() for runbook in runbooks}
+    text = in_english(text[: symptoms.MAX_SYMPTOM])
     found = {runbook.id: symptoms.route(runbook, text) for runbook in runbooks}
     pointed = [symptom.belongs_to for symptom in found.values() if symptom is not None and symptom.matter and symptom.belongs_to]
     owners = {name: symptom for name, symptom in found.items() if symptom is not None and not symptom.matter}
     if len(owners) > 1:
-        order = sorted(owners, key=lambda name: (-pointed.count(name), -_extent(owners[name].match, text[: symptoms.MAX_SYMPTOM])))
+        known = {runbook.id: _owners_it_knows(runbook, owners, text) for runbook in runbooks}
+        extents = {name: _extent(symptom.match, text) for name, symptom in owners.items()}
+        order = sorted(owners, key=lambda name: (-pointed.count(name), -known[name], -extents[name]))
     else:
         order = list(owners)
     leader = order[0] if order else next((name for name in pointed if name in found), "") or _first_that_names(found)
@@ -61,6 +66,12 @@ def runbooks_pointed_to(runbooks: Sequence[model.Runbook], text: str) -> tuple[s
     asked = {runbook.id for runbook in runbooks}
     named = dict.fromkeys(symptom.belongs_to for symptom in found if symptom is not None and symptom.belongs_to)
     return tuple(name for name in named if name not in asked)
+
+
+def _owners_it_knows(runbook: model.Runbook, owners: Container[str], text: str) -> int:
+    """Return how many further symptoms of the runbook match the text and belong to another owner of it."""
+    others = [symptom for symptom in runbook.symptoms if symptom.belongs_to in owners]
+    return sum(matches(symptom.match, text) for symptom in others)
 
 
 def _first_that_names(found: Mapping[str, model.Symptom | None]) -> str:

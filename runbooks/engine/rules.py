@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from triagebook.runbooks.engine.errors import RunbookError
-from triagebook.runbooks.engine.expressions import can_absorb, compile_cel, join, run, split_paths
+from triagebook.runbooks.engine.expressions import can_absorb, compile_cel, join, path_parts, paths, presences, run
 from triagebook.runbooks.engine.facts import Unreadable, as_context
 
 _PLAIN = {bool, int, float, str}
@@ -25,42 +25,52 @@ def evaluate(expression: str, facts: Mapping[str, object]) -> Any:
 
     Raises RuleError when it fails although every fact it names is readable.
     """
-    if (found := _at_once((expression,), facts)) is not None:
-        return found[0]
-    context, missing = _context(expression, facts)
-    if missing is not None and not can_absorb(expression):
-        return missing
-    try:
-        return run(expression, context)
-    except _FAILURES as error:
-        if missing is not None:
-            return missing
-        raise RuleError(f"{expression!r}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from None
+    if parts := path_parts(expression):
+        value = _resolve(parts, facts)
+        return value if type(value) in _PLAIN or isinstance(value, Unreadable) else as_context(value)
+    return _run_one(expression, *_values((expression,), facts))
 
 
 def evaluate_each(expressions: tuple[str, ...], facts: Mapping[str, object]) -> Iterable[Any]:
     """Return what `evaluate` gives for each: at once where nothing stands in the way of any, else one by one on demand."""
-    found = _at_once(expressions, facts)
-    return (evaluate(expression, facts) for expression in expressions) if found is None else found
+    values, missing = _values(expressions, facts)
+    if not missing:
+        try:
+            found: list[Any] = run(join(expressions)[0], values)
+        except _FAILURES:
+            pass
+        else:
+            return found
+    return (_run_one(expression, values, missing) for expression in expressions)
 
 
-def _at_once(expressions: tuple[str, ...], facts: Mapping[str, object]) -> list[Any] | None:
-    """Return the values of them all; None where a fact is missing or something fails."""
-    joined, variables = join(expressions)
+def _run_one(expression: str, values: dict[str, Any], missing: Mapping[str, Unreadable]) -> Any:
+    """Return the value of one expression. `values` and `missing` may be of more facts than it names."""
+    of_this = [path for path in paths(expression) if path in missing] if missing else []
+    if of_this and not can_absorb(expression):
+        return missing[of_this[0]]
+    try:
+        absent = tuple(path for path in presences(expression) if path in missing) if of_this else ()
+        return run(join((expression,), absent)[0], values)[0]
+    except _FAILURES as error:
+        if of_this:
+            return missing[of_this[0]]
+        raise RuleError(f"{expression!r}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from None
+
+
+def _values(expressions: tuple[str, ...], facts: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Unreadable]]:
+    """Return the value of each variable of `join`, and by their paths the facts that have none."""
     values: dict[str, Any] = {}
-    for name, parts in variables:
+    missing: dict[str, Unreadable] = {}
+    for name, path, parts in join(expressions)[1]:
         value = _resolve(parts, facts)
         if type(value) in _PLAIN:
             values[name] = value
         elif isinstance(value, Unreadable):
-            return None
+            missing[path] = value
         else:
             values[name] = as_context(value)
-    try:
-        found: list[Any] = run(joined, values)
-    except _FAILURES:
-        return None
-    return found
+    return values, missing
 
 
 def get_ready(expressions: tuple[str, ...]) -> None:
@@ -68,37 +78,23 @@ def get_ready(expressions: tuple[str, ...]) -> None:
     compile_cel(join(expressions)[0])
 
 
-def _context(expression: str, facts: Mapping[str, object]) -> tuple[dict[str, Any], Unreadable | None]:
-    """Return the facts that the expression names and the first Unreadable, whose key is left out while its parents stay."""
-    context: dict[str, Any] = {}
-    missing = None
-    for parts in split_paths(expression):
-        here = context
-        for part in parts[:-1]:
-            here = here.setdefault(part, {})
-        value = _resolve(parts, facts)
-        if type(value) in _PLAIN:
-            here[parts[-1]] = value
-        elif isinstance(value, Unreadable):
-            missing = missing or value
-        else:
-            here[parts[-1]] = as_context(value)
-    return context, missing
-
-
 def resolve(path: str, facts: Mapping[str, object]) -> object:
     """Return the fact at a dotted path; an Unreadable on the way is the answer. KeyError when there is no such name."""
-    return _resolve(tuple(path.split(".")), facts)
+    return _resolve(path_parts(path), facts)
+
+
+def value_of(owner: object, name: str) -> object:
+    """Return a field of facts, or a value of a mapping; an Unreadable owner is the answer. AttributeError: no such field."""
+    if isinstance(owner, Unreadable):
+        return owner
+    if isinstance(owner, dict):
+        return owner[name] if name in owner else Unreadable(f"{name} was not given")
+    return getattr(owner, name)
 
 
 def _resolve(parts: tuple[str, ...], facts: Mapping[str, object]) -> object:
     first = parts[0]
     here: object = facts[first] if first in facts else Unreadable(f"{first} was not collected")
     for part in parts[1:]:
-        if isinstance(here, Unreadable):
-            return here
-        if isinstance(here, dict):
-            here = here[part] if part in here else Unreadable(f"{part} was not given")
-        else:
-            here = getattr(here, part)
+        here = value_of(here, part)
     return here

@@ -6,6 +6,7 @@ from typing import Any
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.expressions import matches
+from triagebook.runbooks.engine.libc_messages import in_english
 
 MAX_SYMPTOM = 2000
 NAMED = ("symptom", "unit", "user", "pid")  # inputs by which somebody says what it happened to
@@ -23,7 +24,8 @@ def route(runbook: model.Runbook, text: str) -> model.Symptom | None:
     """Return the first symptom of the runbook that matches; None when none does, or there is no text."""
     if not text:
         return None
-    return next((symptom for symptom in runbook.symptoms if matches(symptom.match, text[:MAX_SYMPTOM])), None)
+    text = in_english(text[:MAX_SYMPTOM])
+    return next((symptom for symptom in runbook.symptoms if matches(symptom.match, text)), None)
 
 
 def classify(runbook: model.Runbook, text: str) -> str:

@@ -1,6 +1,7 @@
 """Writes sentences for people: Jinja2 in a sandbox, strict about names, bounded in size. Nothing here ever becomes a command.
 
-An unreadable fact renders as `unknown`. Values that a host made are escaped before they get here (`text.safe_text`).
+An unreadable fact renders as `unknown`, or as what `unknown_figures` makes of it; what is left of something is never less than
+nothing. Values that a host made are escaped before they get here (`text.safe_text`).
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.quantities import as_bytes, as_count, as_duration, as_percent
+from triagebook.runbooks.engine.quantities import as_bytes_in_a_sentence, as_count, as_duration, as_percent
+from triagebook.runbooks.engine.unknown_figures import AMOUNT, NUMBER, word_unknown
 
 MAX_TEMPLATE = 2000
 MAX_OUTPUT = 2000
@@ -21,7 +23,6 @@ _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter, nodes.If,
     nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub, nodes.Test,
 )  # fmt: skip
-_FILTERS = {"bytes": as_bytes, "count": as_count, "percent_of": as_percent, "duration": as_duration}
 
 
 class _Unknown:
@@ -38,8 +39,29 @@ class _Unknown:
     def __bool__(self) -> bool:
         return False
 
+    def __lt__(self, _other: object) -> bool:
+        return False
+
+    __le__ = __gt__ = __ge__ = __lt__  # whatever it is compared with, nobody knows
+
 
 UNKNOWN = _Unknown()
+
+
+class _Overdrawn(int):
+    """Stands for what is left where more is used than there is: below zero in a comparison, nothing in a sentence."""
+
+
+def _bytes(value: object) -> str:
+    return AMOUNT if isinstance(value, _Unknown) else as_bytes_in_a_sentence(value)
+
+
+def _word(value: object) -> object:
+    """Return what stands in the sentence for a value."""
+    return NUMBER if isinstance(value, _Unknown) else 0 if isinstance(value, _Overdrawn) else value
+
+
+_FILTERS = {"bytes": _bytes, "count": as_count, "percent_of": as_percent, "duration": as_duration}
 
 
 class _View:
@@ -54,7 +76,13 @@ class _View:
         target = object.__getattribute__(self, "_target")
         if name.startswith("_"):
             raise AttributeError(name)
-        return _view(target[name] if isinstance(target, dict) and name in target else getattr(target, name))
+        value = target[name] if isinstance(target, dict) and name in target else getattr(target, name)
+        return _Overdrawn(value) if _is_overdrawn(name, value) else _view(value)
+
+
+def _is_overdrawn(name: str, value: object) -> bool:
+    """Say whether a remainder is below zero."""
+    return isinstance(value, int) and value < 0 and "room" in name.split("_")
 
 
 def _view(value: object) -> Any:
@@ -77,7 +105,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 @lru_cache(maxsize=1)
 def _environment() -> _Sandbox:
-    environment = _Sandbox(undefined=StrictUndefined, autoescape=False, optimized=False)
+    environment = _Sandbox(undefined=StrictUndefined, autoescape=False, optimized=False, finalize=_word)
     environment.globals.clear()
     environment.filters.clear()
     environment.filters.update(_FILTERS)
@@ -140,7 +168,7 @@ def _paths(tree: nodes.Node) -> list[str]:
 
 
 def render(template: str, facts: Mapping[str, object]) -> str:
-    """Return the sentence. Raises RunbookError when the template fails or its output is too long."""
+    """Return the sentence, cut where a host's own names make it too long. Raises RunbookError when the template fails."""
     try:
         compiled, named = _compile(template)
         text = (
@@ -148,6 +176,5 @@ def render(template: str, facts: Mapping[str, object]) -> str:
         )
     except (TemplateError, SecurityError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RunbookError(f"template {template!r}: {error}") from None
-    if len(text) > MAX_OUTPUT:
-        raise RunbookError(f"template {template[:60]!r}...: more than {MAX_OUTPUT} characters came out")
-    return text
+    text = word_unknown(text)
+    return text if len(text) <= MAX_OUTPUT else f"{text[: MAX_OUTPUT - 1]}…"

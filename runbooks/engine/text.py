@@ -11,6 +11,18 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str | Non
     return next(iter(get_close_matches(word, sorted(set(choices)), n=1, cutoff=cutoff)), None)
 
 
+def why_unreadable(error: Exception) -> str:
+    """Say in words why a text could not be read as the data it should be; Python's own words are for nobody on call."""
+    if isinstance(error, ValueError) and hasattr(error, "colno"):  # a JSONDecodeError, without json at each start
+        line = getattr(error, "lineno", 1)
+        return f"not JSON from {f'line {line}, ' if line > 1 else ''}column {error.colno} on"
+    if isinstance(error, KeyError):
+        return f"it has no {str(error.args[0])[:60]!r}" if error.args else "a member is missing"
+    if isinstance(error, RecursionError):
+        return "not JSON: it is nested too deeply"
+    return "it has another form" if isinstance(error, (TypeError, AttributeError)) else str(error)
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ` (did you mean 'room'?)`, or the choices when none is near and they are few, or nothing."""
     known = sorted(set(choices))

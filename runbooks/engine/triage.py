@@ -93,7 +93,7 @@ def join(triage_id: str, text: str, concluded: Sequence[RunbookDiagnosis], durat
 def is_explained(concluded: Sequence[RunbookDiagnosis]) -> bool:
     """Say whether one of the runbooks that were told all that was named found what can explain it."""
     return any(
-        verdict.explains_symptom != "no"
+        verdict.may_be_why
         for item in concluded
         if item.route.fit in {"", "leads", "fits", "unknown"} and item.diagnosis.verdict is not None
         for verdict in (item.diagnosis.verdict, *item.diagnosis.also)
@@ -133,7 +133,8 @@ def _headline(ordered: Sequence[RunbookDiagnosis], leader: RunbookDiagnosis | No
         return healthy_sentence(first.diagnosis.headline, [item.diagnosis.runbook.id for item in ordered[1:]])
     sentences = [first.diagnosis.headline]
     if leader is not None and leader is not first and first.diagnosis.status in {"cause_found", "warning"}:
-        said = f"found {leader.diagnosis.verdict.cause}" if leader.diagnosis.verdict else "found nothing that explains it"
+        why = leader.diagnosis.verdict
+        said = f"found {why.cause}" if why is not None and why.may_be_why else "found nothing that explains it"
         sentences.append(f"The error you gave is one of runbook {leader.diagnosis.runbook.id}, which {said}.")
     sentences += _open_questions(ordered)
     return " ".join([*sentences, *_fits(ordered)])

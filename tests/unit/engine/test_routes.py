@@ -81,3 +81,15 @@ def test_a_runbook_that_is_not_asked_and_that_the_text_belongs_to_is_named() -> 
     assert runbooks_pointed_to((FILES,), "cannot allocate memory") == ("enomem",)
     assert runbooks_pointed_to((FILES, ENOMEM), "cannot allocate memory") == ()
     assert runbooks_pointed_to((FILES,), "open: too many open files") == ()
+
+
+def test_of_two_that_own_a_text_the_one_leads_that_has_the_words_of_the_other_too() -> None:
+    killed = runbook("kills", Symptom("(?i)killed by", "killed"))
+    crashed = runbook(
+        "crashes",
+        Symptom("SIGBUS", "bus"),
+        Symptom("(?i)killed", "other", matter="a kill", says="It was killed.", belongs_to="kills"),
+    )
+    for order in ((killed, crashed), (crashed, killed)):
+        assert leader("+++ killed by SIGBUS +++", *order) == "crashes"
+        assert leader("+++ killed by SIGKILL +++", *order) == "kills"

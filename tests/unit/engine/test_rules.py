@@ -1,12 +1,13 @@
 """CEL rules: paths and types checked at load, three values at run time."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
 from triagebook.runbooks.engine import rules
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.expressions import matches, run
-from triagebook.runbooks.engine.facts import Collection, Unreadable
+from triagebook.runbooks.engine.facts import Collection, Unreadable, as_context
 from triagebook.runbooks.engine.rule_check import NameScope, check_rule
 
 
@@ -112,16 +113,28 @@ def test_patterns_run_in_linear_time() -> None:
         "size(it.name) > 2 ? it.name : string(it.room)",
         "it.name in it.names && true",
         "it.share * 2.0 < 1.5",
+        "it.room > 2 && it.is_hot",
+        "it.is_hot && it.room > 2",
+        "it.room > 2 || !it.is_hot",
+        "!it.is_hot || it.room > 2",
+        "it.share < 0.1 && (it.room * 2 > 7 || it.room == limits.most)",
+        "(it.room > 1 || it.share < 1.0) && !(it.room > 5 && it.is_hot)",
+        "!has(it.room) || it.room == 9",
+        "has(it.room) ? it.room : 4",
+        "it.is_hot ? it.room : limits.most",
+        "limits.most",
+        "it.room",
+        "it.names",
+        "true",
     ],
 )
 @pytest.mark.parametrize("room", [0, 3, 9, Unreadable("gone")])
 def test_an_expression_means_the_same_over_variables_and_over_mappings(expression: str, room: object) -> None:
     it = {"room": room, "is_hot": False, "name": "root", "names": ("root", "x"), "share": 0.5}
     facts = {"it": it, "limits": {"most": 7}}
-    context, missing = rules._context(expression, facts)
     try:
-        over_mappings = run(expression, context)
+        over_mappings = run(expression, cast(dict[str, Any], as_context(facts)))
     except (KeyError, RuntimeError, TypeError, ValueError):
-        over_mappings = missing
+        over_mappings = room
     assert rules.evaluate(expression, facts) == over_mappings
     assert list(rules.evaluate_each((expression, "limits.most == 7"), facts)) == [over_mappings, True]

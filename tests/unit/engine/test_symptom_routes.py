@@ -19,6 +19,7 @@ EMFILE = {
         "Errcode: 24",
         "[ALERT] 001/000000 (812) : Proxy http reached process FD limit (maxsock=1024). Please check 'ulimit-n' and restart.",
         "ls: error while loading shared libraries: libc.so.6: cannot open shared object file: Error 24",
+        "1024 worker_connections exceed open file resource limit: 512",
     ),
     "enfile": (
         "open: Too many open files in system",
@@ -47,6 +48,7 @@ EMFILE = {
         "Failed to watch /var/log; upper limit on inotify watches reached!",
         "inotifywait: cannot watch '/srv': No space left on device",
         "Please increase fs.inotify.max_user_watches",
+        "The configured user limit (8192) on the number of inotify watches has been reached.",
     ),
     "epoll": ("epoll_ctl(EPOLL_CTL_ADD): No space left on device", "epoll_ctl: ENOSPC"),
     "other": (

@@ -12,6 +12,16 @@ def test_a_sentence_shows_facts_with_units_and_unknown_ones_as_unknown() -> None
     assert template.render("{% if mem.swap %}swap{% else %}none{% endif %}", facts) == "none"
 
 
+def test_two_figures_that_were_not_read_are_one_unknown_amount() -> None:
+    facts = {"mem": Unreadable("not printed")}
+    assert template.render("{{ mem.free | bytes }} of {{ mem.all | bytes }} memory", facts) == "an unknown amount of memory"
+
+
+def test_a_room_below_zero_is_what_is_beyond_the_limit() -> None:
+    facts = {"mem": {"room": -6081741}}
+    assert template.render("{{ mem.room | bytes }} are left", facts) == "0 B (5.8 MiB too many) are left"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -49,6 +59,6 @@ def test_an_undefined_name_is_an_error_not_an_empty_text() -> None:
         template.render("{{ nothing }}", {})
 
 
-def test_output_is_capped() -> None:
-    with pytest.raises(RunbookError, match="2000 characters"):
-        template.render("{{ a }}{{ a }}", {"a": "x" * 1500})
+def test_a_long_name_of_a_host_is_cut_and_costs_no_answer() -> None:
+    said = template.render("{{ a }}{{ a }}", {"a": "x" * 1500})
+    assert (len(said), said[-2:]) == (template.MAX_OUTPUT, "x…")

@@ -54,6 +54,23 @@ def test_a_text_that_nobody_knows_is_said() -> None:
     assert concluded("healthy", symptom="asdf").headline.startswith("The error text is none that this runbook knows")
 
 
+@pytest.mark.parametrize(("case", "status"), [("unit-tasksmax", "cause_found"), ("max-map-count-unreadable", "inconclusive")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("asdf", "The error text is none that this runbook knows; the host was judged without it."),
+        ("accept: Too many open files", "This text is about open files."),
+        ("bash: fork: retry: Resource temporarily unavailable", ""),
+    ],
+)
+def test_what_an_error_text_is_is_said_beside_whatever_was_found(case: str, status: str, text: str, said: str) -> None:
+    found, without = concluded(case, symptom=text), concluded(case)
+    assert found.status == status
+    assert said in found.headline
+    assert ("error text" in found.headline, "open files" in found.headline) == ("error text" in said, "open files" in said)
+    assert "text" not in without.headline
+
+
 def test_a_cause_that_explains_the_error_is_a_cause_as_ever() -> None:
     found = concluded("unit-tasksmax", symptom="bash: fork: retry: Resource temporarily unavailable")
     assert found.status == "cause_found"
