@@ -16,21 +16,16 @@ function address_ends_process() {
   keep_largest("stack", pid, soft + 0, 6);
 }
 
-function ends_keep() { ends_comm[pid] = comm; ends_uid[pid] = uid; ends_size[pid] = vm_size; }
+function ends_keep() { note_process(); ends_size[pid] = vm_size; }
 
 function address_ends_end(    i) {
   emit("all\tprocesses=" processes_seen "\tstacks=" ends_stacks "\tunread=" ends_unread);
   for (i = 1; i <= ends_n; i++) { ends_print("narrow", ends_narrow[i], ends_width(ends_narrow[i])); }
   for (i = 1; i <= largest_n["stack"]; i++) { ends_print("stack", largest["stack", i], ends_soft[largest["stack", i]]); }
-  forget(ends_comm); forget(ends_uid); forget(ends_size); forget(ends_soft);
+  forget(ends_size); forget(ends_soft);
 }
 
-function ends_print(what, number, rest) {
-  pid = number;
-  has_cgroup = 0;
-  read_cgroup();
-  emit(head(what, pid, ends_comm[pid], ends_uid[pid], path) "\t" ends_size[pid] "\t" rest);
-}
+function ends_print(what, number, rest) { emit(noted_head(what, number) "\t" ends_size[number] "\t" rest); }
 
 # How many bits its addresses have: by its maps, which are for its owner and root, else by its program, the fifth byte of
 # an ELF file. A name of a program that is not a path, or is another file by now, tells nothing.

@@ -1,7 +1,7 @@
 # Map counts beside vm.max_map_count, sizes beside RLIMIT_AS and RLIMIT_DATA. A mapping covers at least a page, so only
 # processes of max_map_count pages or more can be at that limit, and only their maps are read (it takes their mm lock).
 function address_spaces_begin(    text) {
-  map_limit = first_line(slurp(ROOT "/proc/sys/vm/max_map_count", 1));
+  map_limit = line_of(ROOT "/proc/sys/vm/max_map_count");
   text = ROOT "/proc/self/smaps";
   RS = "\n";
   while (page_kb == "" && (getline space_line < text) > 0) {
@@ -20,8 +20,10 @@ function address_spaces_process() {
   if (vm_size < 0) { return; }
   space_n++;
   if (map_kb >= 0) {
-    if (is_as_kept && pid in kept_maps && kept_maps[pid] * 2 < map_limit + 0) { map_clear++; }
-    else if (vm_size >= map_kb || pid in is_suspect) {
+    # <brief>
+    if (is_as_kept && pid in kept_maps && kept_maps[pid] * 2 < map_limit + 0) { map_clear++; } else \
+    # </brief>
+    if (vm_size >= map_kb || pid in is_suspect) {
       space_keep();
       keep_largest("map", pid, vm_size, 500);
       map_n++;
@@ -37,7 +39,7 @@ function address_spaces_process() {
   if (space_limit("as", vm_size) + (limit("\nMax data size ") ? space_limit("data", vm_data) : 1) == 0) { space_free[limits_id] = 1; }
 }
 
-function space_keep() { space_comm[pid] = comm; space_uid[pid] = uid; space_size[pid] = vm_size; }
+function space_keep() { note_process(); space_size[pid] = vm_size; space_threads[pid] = threads; }
 
 # Notes a finite limit with less room than half of it or 64 MiB. Sizes in kB, limits in bytes. 0: there is no limit.
 function space_limit(resource, used,    room) {
@@ -55,7 +57,7 @@ function space_limit(resource, used,    room) {
 
 # The four least limits that leave room now: a larger request fails there all the same. One of each limit and user.
 function latent_keep(least, rest,    i) {
-  for (i = 1; i <= latent_n; i++) { if (latent_soft[i] == least + 0 && space_uid[latent[i]] == uid) { return; } }
+  for (i = 1; i <= latent_n; i++) { if (latent_soft[i] == least + 0 && noted_uid[latent[i]] == uid) { return; } }
   if (latent_n == 4 && latent_soft[4] <= least + 0) { return; }
   space_keep();
   i = latent_n < 4 ? ++latent_n : 4;
@@ -71,13 +73,13 @@ function address_spaces_end(    i, tier) {
   emit("all" pair("max_map_count", map_limit, map_limit != "") pair("page_kb", page_kb, page_kb != "") \
     "\tprocesses=" space_n "\tmap_clear=" map_clear "\tmap_denied=" map_denied "\tmap_skipped=" map_skipped \
     "\tmap_gone=" map_gone "\tsized_clear=" sized_clear "\tsized_unread=" sized_unread "\tsized=" sized_n);
-  for (i = 1; i <= map_counted_n; i++) { space_print("map", map_pid[i], map_maps[i]); }
+  for (i = 1; i <= map_counted_n; i++) { space_print("map", map_pid[i], map_maps[i] "\t" space_threads[map_pid[i]]); }
   for (tier = 2; tier > 0; tier--) {
     for (i = 1; i <= sized_n; i++) { if (sized_tier[i] == tier) { space_print("size", sized_pid[i], sized[i]); } }
   }
   for (i = 1; i <= latent_n; i++) { space_print("latent", latent[i], latent_rest[i]); }
   for (i = 1; i <= largest_n["fork"]; i++) { space_print("large", largest["fork", i], space_data[largest["fork", i]]); }
-  forget(space_comm); forget(space_uid); forget(space_size); forget(space_data);
+  forget(space_size); forget(space_data); forget(space_threads);
 }
 
 # Counts a process's maps. Near ones and suspects are printed, unreadable ones too (the twelve largest by name).
@@ -89,8 +91,7 @@ function space_count(number,    file, maps, got) {
   close(file);
   RS = BLOCK;
   if (maps == 0) {
-    pid = number;
-    if (got == 0 || !(is_there())) { map_gone++; return; }
+    if (got == 0 || !(is_there(number))) { map_gone++; return; }
     if (++map_denied <= 12) { map_pid[++map_counted_n] = number; map_maps[map_counted_n] = "?"; }
     return;
   }
@@ -100,13 +101,10 @@ function space_count(number,    file, maps, got) {
   if (maps * 2 >= map_limit + 0 || number in is_suspect) { map_pid[++map_counted_n] = number; map_maps[map_counted_n] = maps; }
   else {
     map_clear++;
+    # <brief>
     if (sample_n > FIRST_SAMPLE) { kept_maps[number] = maps; }
+    # </brief>
   }
 }
 
-function space_print(what, number, rest) {
-  pid = number;
-  has_cgroup = 0;
-  read_cgroup();
-  emit(head(what, pid, space_comm[pid], space_uid[pid], path) "\t" space_size[pid] "\t" rest);
-}
+function space_print(what, number, rest) { emit(noted_head(what, number) "\t" space_size[number] "\t" rest); }

@@ -39,6 +39,7 @@ class MappedProcess(NamedProcess):
     max_map_count: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
     room: int | Unreadable = fact("maps", "/proc/sys/vm/max_map_count")
     cgroup: str = fact("", "/proc/{pid}/cgroup", default="")
+    uncounted_threads: int = fact("threads", "/proc/{pid}/status Threads", default=0)  # 0 where its mappings are counted
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,15 @@ def _processes(sample: Sample | None, name: str, names: Mapping[int, str]) -> li
 
 def _mapped_process(head: ProcessHead, size: int, fields: Sequence[str], maximum: int | Unreadable) -> MappedProcess:
     maps = Unreadable("permission denied") if fields[5:6] == ("?",) else number(fields, 5)
-    return MappedProcess(**vars(head), vm_size_bytes=size, maps=maps, max_map_count=maximum, room=minus(maximum, maps))
+    threads = number(fields, 6)
+    return MappedProcess(
+        **vars(head),
+        vm_size_bytes=size,
+        maps=maps,
+        max_map_count=maximum,
+        room=minus(maximum, maps),
+        uncounted_threads=threads if isinstance(maps, Unreadable) and isinstance(threads, int) else 0,
+    )
 
 
 def _is_too_small(process: MappedProcess, page: int | Unreadable) -> bool:

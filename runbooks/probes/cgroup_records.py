@@ -29,7 +29,7 @@ def elements_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[s
             yield fields
 
 
-def rise_between(samples: Sequence[Sample], kind: str, path: str, index: int) -> int | Unreadable:
+def rise_between(samples: Sequence[Sample], kind: str, path: str, index: int, name: str = "at") -> int | Unreadable:
     """Return how far the counter in field `index` rose over the samples; the field behind it is its value one sample before.
 
     The host remembers that value, because it prints a cgroup only when it matters. It is "?" when the cgroup was not
@@ -39,7 +39,7 @@ def rise_between(samples: Sequence[Sample], kind: str, path: str, index: int) ->
         return NEEDS_SECOND
     total: int | Unreadable = 0
     for sample in samples[1:]:
-        fields = next((one for one in elements_of(sample, kind, "at") if one[0] == path), None)
+        fields = next((one for one in elements_of(sample, kind, name) if one[0] == path), None)
         if fields is None:
             continue  # printed as soon as its counter is above zero
         before, now = number(fields, index + 1), number(fields, index)

@@ -6,7 +6,9 @@ function core_setup_process(    used) {
   if (is_kernel_thread || vm_size < 0) { return; }
   core_seen++;
   if (limit("\nMax core file size ")) { core_zero += (soft == "0"); }
+  # <brief>
   if (is_as_kept) { return; }
+  # </brief>
   used = status_number("VmStk:");
   if (used < 200) { return; }
   if (!(limit("\nMax stack size "))) { core_unread += is_unreadable; return; }
@@ -17,19 +19,17 @@ function core_setup_process(    used) {
 
 function core_setup_end(    i, text, boot, total, uncorrected, corrected, found_edac) {
   for (i = 0; i < 8; i++) {
-    text = first_line(slurp(ROOT "/sys/devices/system/edac/mc/mc" i "/ue_count", 1));
-    if (readable > 0) { found_edac = 1; uncorrected += text; corrected += first_line(slurp(ROOT "/sys/devices/system/edac/mc/mc" i "/ce_count", 1)); }
+    text = line_of(ROOT "/sys/devices/system/edac/mc/mc" i "/ue_count");
+    if (readable > 0) { found_edac = 1; uncorrected += text; corrected += line_of(ROOT "/sys/devices/system/edac/mc/mc" i "/ce_count"); }
   }
   text = "\n" slurp(ROOT "/proc/meminfo", 0);
   i = readable;
   # A kernel that cannot take failed memory out of use has no such line.
-  text = pair("corrupted", sprintf("%.0f", after(text, "\nHardwareCorrupted:") + 0), i > 0);
-  boot = first_line(slurp(ROOT "/proc/sys/kernel/random/boot_id", 1));
+  text = pair("corrupted", whole(after(text, "\nHardwareCorrupted:") + 0), i > 0);
+  boot = line_of(ROOT "/proc/sys/kernel/random/boot_id");
   boot = substr(boot, 1, 8) substr(boot, 10, 4) substr(boot, 15, 4) substr(boot, 20, 4) substr(boot, 25);
   for (i = 1; i <= listed_n; i++) { if (index(listed[i], "/core.") && index(listed[i], "." boot ".")) { total++; core_keep(listed[i]); } }
-  emit("all" file_pair("pattern", ROOT "/proc/sys/kernel/core_pattern") file_pair("pipe_limit", ROOT "/proc/sys/kernel/core_pipe_limit") \
-    file_pair("suid", ROOT "/proc/sys/fs/suid_dumpable") file_pair("trace", ROOT "/proc/sys/debug/exception-trace") \
-    file_pair("restrict", ROOT "/proc/sys/kernel/dmesg_restrict") text "\tedac=" found_edac + 0 "\tue=" uncorrected + 0 \
+  emit("all" sys_pairs("", "kernel/core_pattern kernel/core_pipe_limit fs/suid_dumpable debug/exception-trace kernel/dmesg_restrict") text "\tedac=" found_edac + 0 "\tue=" uncorrected + 0 \
     "\tce=" corrected + 0 core_listing(total + 0) "\tprocesses=" core_seen "\tzero=" core_zero \
     "\tunread=" core_unread "\tnear=" core_near_n);
   for (i = 1; i <= core_near_n && i <= 8; i++) { emit(core_stk[i]); }

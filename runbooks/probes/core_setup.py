@@ -89,10 +89,10 @@ def parse(samples: Sequence[Sample]) -> CoreSetup:
     pairs, names = pairs_of(sample, KIND, "all"), names_of(sample)
     errors = [integer(pairs_of(one, KIND, "all").get("ue")) for one in whole]
     edac = integer(pairs.get("edac"))
-    pattern = text(pairs.get("pattern"))
+    pattern = text(pairs.get("kernel/core_pattern"))
     unread, stored = integer(pairs.get("unread")), integer(pairs.get("stored"))
     stacks = [_stack(fields, names) for fields in records_of(sample, KIND, "stack")]
-    counts = {key: integer(pairs.get(key)) for key in ("pipe_limit", "suid", "trace", "restrict", "ce", "processes", "zero")}
+    counts = {key: integer(pairs.get(key)) for key in ("ce", "processes", "zero")}
     return CoreSetup(
         stored=Collection(_dumps_of(sample, names), because(cut(sample, KIND), _why_unlisted(pairs, stored))),
         stacks=Collection(
@@ -101,10 +101,10 @@ def parse(samples: Sequence[Sample]) -> CoreSetup:
         ),
         core_pattern=pattern,
         pipe_to=pattern if isinstance(pattern, Unreadable) else _program_of(pattern),
-        pipe_limit=counts["pipe_limit"],
-        suid_dumpable=counts["suid"],
-        exception_trace=counts["trace"],
-        dmesg_restrict=counts["restrict"],
+        pipe_limit=integer(pairs.get("kernel/core_pipe_limit")),
+        suid_dumpable=integer(pairs.get("fs/suid_dumpable")),
+        exception_trace=integer(pairs.get("debug/exception-trace")),
+        dmesg_restrict=integer(pairs.get("kernel/dmesg_restrict")),
         corrupted_bytes=integer(pairs.get("corrupted"), 1024),
         memory_errors=errors[-1] if errors else integer(None),
         memory_errors_delta=rise(errors[0], errors[-1]) if len(errors) > 1 else NEEDS_SECOND,

@@ -28,7 +28,10 @@ _SECCOMP = re.compile(
 )
 _PROTECTION, _WRITE, _RESERVED, _FETCH = 1, 2, 8, 0x10
 _PAGE, _NULL_END, _STACK_NEAR = 4096, 0x10000, 65536 + 4096  # vm.mmap_min_addr; how far below its pointer a stack is touched
-_KERNEL_HALF, _LAST_PAGE, _MAIN_STACK = 0xFFFF800000000000, 0xFFFFFFFFFFFFF000, 0x7FF000000000
+_KERNEL_HALF, _LAST_PAGE = 0xFFFF800000000000, 0xFFFFFFFFFFFFF000
+# The main stack begins in the last 16 GiB below 2^47, and mappings, threads' stacks among them, end below those (mmap_base()):
+# a main stack of up to 4 GiB is told from a thread's.
+_MAIN_STACK = 0x7FFB00000000
 
 
 @dataclass(frozen=True)

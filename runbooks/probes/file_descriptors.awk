@@ -4,7 +4,7 @@
 function file_descriptors_begin() {
   files_n = 0; files_clear = 0; files_unread = 0; files_slots = 0; files_left = 2200;
   forget(files_cap);
-  files_nr_open = first_line(slurp(ROOT "/proc/sys/fs/nr_open", 1));
+  files_nr_open = line_of(ROOT "/proc/sys/fs/nr_open");
 }
 
 function file_descriptors_process(    slots) {
@@ -19,19 +19,16 @@ function file_descriptors_process(    slots) {
   }
   if (slots < files_cap[limits_id]) { files_clear++; return; }
   limit("\nMax open files ");
-  read_cgroup();
-  files_pid[++files_n] = pid; files_comm[pid] = comm; files_uid[pid] = uid; files_path[pid] = path;
-  files_soft[pid] = files_cap[limits_id]; files_rest[pid] = slots "\t" sprintf("%.0f", files_soft[pid]) "\t" hard;
+  note_process();
+  files_pid[++files_n] = pid;
+  files_soft[pid] = files_cap[limits_id]; files_rest[pid] = slots "\t" whole(files_soft[pid]) "\t" hard;
 }
 
 function file_descriptors_end(    i, tier, number, parts, count) {
-  count = split(first_line(slurp(ROOT "/proc/sys/fs/file-nr", 1)), parts, " ");
+  count = split(line_of(ROOT "/proc/sys/fs/file-nr"), parts, " ");
   emit("are" pair("used", parts[1], count == 3) pair("max", parts[3], count == 3) pair("nr_open", files_nr_open, files_nr_open != "") \
     file_pair("cpus", ROOT "/sys/devices/system/cpu/possible") \
-    file_pair("pipe_hard", ROOT "/proc/sys/fs/pipe-user-pages-hard") \
-    file_pair("instances", ROOT "/proc/sys/fs/inotify/max_user_instances") \
-    file_pair("watches", ROOT "/proc/sys/fs/inotify/max_user_watches") \
-    file_pair("epoll", ROOT "/proc/sys/fs/epoll/max_user_watches"));
+    sys_pairs("fs/", "pipe-user-pages-hard inotify/max_user_instances inotify/max_user_watches epoll/max_user_watches"));
   emit("all\tclear=" files_clear "\tunread=" files_unread "\tnear=" files_n \
     (files_slots ? "\tslots=" files_slots pair("pid", files_slots_pid, 1) pair("comm", files_slots_comm, 1) : ""));
   for (i = 1; i <= files_n; i++) { files_count(files_pid[i], files_soft[files_pid[i]]); }
@@ -39,11 +36,11 @@ function file_descriptors_end(    i, tier, number, parts, count) {
     for (i = 1; i <= files_n; i++) {
       number = files_pid[i];
       if (files_tier[number] == tier) {
-        emit(head("at", number, files_comm[number], files_uid[number], files_path[number]) "\t" files_rest[number] "\t" files_how[number]);
+        emit(noted_head("at", number) "\t" files_rest[number] "\t" files_how[number]);
       }
     }
   }
-  forget(files_comm); forget(files_uid); forget(files_path); forget(files_soft); forget(files_rest);
+  forget(files_soft); forget(files_rest);
   forget(files_how); forget(files_tier);
 }
 
@@ -54,13 +51,12 @@ function files_count(number, most,    tried, open) {
   if (files_left < 64) { files_how[number] = "skipped\t?"; return; }
   tried = most < 64 ? most : 64;
   open = files_look(number, most, tried);
-  pid = number;
-  if (open == 0 && most > 0) { if (!(is_there())) { files_tier[number] = 0; } return; }
+  if (open == 0 && most > 0) { if (!(is_there(number))) { files_tier[number] = 0; } return; }
   if (open == tried && tried < most) {
     tried = most <= files_left ? most : 256;
     open = tried <= files_left ? files_look(number, most, tried) : tried;
   }
-  files_how[number] = (tried == most ? "counted" : "sampled") "\t" sprintf("%.0f", int(open * most / (tried ? tried : 1)));
+  files_how[number] = (tried == most ? "counted" : "sampled") "\t" whole(int(open * most / (tried ? tried : 1)));
   if (open * 10 < tried * 8) { files_tier[number] = 1; }
 }
 

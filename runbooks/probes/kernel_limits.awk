@@ -9,7 +9,7 @@ function kernel_limits_process() { if (pid + 0 >= 300) { ids_from_300 += threads
 function kernel_limits_end(    forks, limit, id, low) {
   forks = after(slurp(ROOT "/proc/stat", 0), "\nprocesses ");
   forks = pair("forks", forks, found);
-  limit = first_line(slurp(ROOT "/proc/sys/kernel/pid_max", 1));
+  limit = line_of(ROOT "/proc/sys/kernel/pid_max");
   limit = pair("pid_max", limit, readable > 0);
   if (readable > 0 && tasks_total != "" && tasks_total * 2 >= substr(limit, 10) - 300) {
     for (id = 1; id < 300; id++) {

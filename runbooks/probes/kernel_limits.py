@@ -7,9 +7,20 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable, fact
-from triagebook.runbooks.probes.reading import NEEDS_SECOND, NOT_PRINTED, complete, integer, minus, pairs_of, rise, why_hidden
+from triagebook.runbooks.probes.reading import (
+    NEEDS_SECOND,
+    NOT_PRINTED,
+    complete,
+    counts_one_container,
+    integer,
+    minus,
+    pairs_of,
+    rise,
+    why_hidden,
+)
 from triagebook.runbooks.probes.records import Sample
 
+ONE_CONTAINER = Unreadable("/proc/loadavg counts the tasks of this container only (lxcfs), not those of its host")
 RESERVED_IDS = 300  # RESERVED_PIDS of kernel/pid.c: not given out again after the numbers wrapped
 
 
@@ -36,7 +47,7 @@ def parse(samples: Sequence[Sample]) -> KernelLimits:
     whole = complete(samples)
     sample = whole[-1] if whole else None
     pairs, walk = pairs_of(sample, "kernel_limits", "are"), pairs_of(sample, "walk")
-    tasks = integer(walk.get("total"))
+    tasks = ONE_CONTAINER if counts_one_container(sample) else integer(walk.get("total"))
     threads_max, pid_max = integer(pairs.get("threads_max")), integer(pairs.get("pid_max"))
     ids = integer(pairs.get("ids_from_300"))
     room = minus(pid_max, RESERVED_IDS, ids)

@@ -3,21 +3,23 @@ function locked_memory_begin() { locked_n = 0; locked_clear = 0; locked_unread =
 
 function locked_memory_process(    lck, pin, room) {
   if (vm_size < 0) { return; }
+  lck = status_number("VmLck:"); pin = status_number("VmPin:");
+  # <brief>
   if (is_as_kept) { lck = locked_lck[pid] + 0; pin = locked_pin[pid] + 0; }
   else {
-    lck = status_number("VmLck:"); pin = status_number("VmPin:");
     delete locked_lck[pid]; delete locked_pin[pid];
     if (sample_n > FIRST_SAMPLE && (lck > 0 || pin > 0)) { locked_lck[pid] = lck; locked_pin[pid] = pin; }
   }
+  # </brief>
   if (lck <= 0 && pin <= 0 && !(pid in is_suspect)) { locks_keep(); return; }
   if (locks_freely()) { return; }
   if (!(limit("\nMax locked memory "))) { locked_unread += is_unreadable; return; }
   if (soft == "unlimited") { return; }
   room = soft - (lck > pin ? lck : pin) * 1024;
   if (room * 10 > soft + 0 && room >= 65536 && !(pid in is_suspect)) { locked_clear++; return; }
+  if (++locked_n > 12) { return; }
   read_cgroup();
-  locked_pid[++locked_n] = pid; locked_comm[pid] = comm; locked_uid[pid] = uid; locked_path[pid] = path;
-  locked_rest[pid] = lck "\t" pin "\t" soft "\t" hard;
+  locked_text[locked_n] = head("at", pid, comm, uid, path) "\t" lck "\t" pin "\t" soft "\t" hard;
 }
 
 # One process for each limit: what has locked nothing may ask for more than that at once.
@@ -28,8 +30,7 @@ function locks_keep() {
   if (soft == "unlimited" || soft in locks_seen || locks_n > 7 || locks_freely()) { return; }
   locks_seen[soft] = 1;
   read_cgroup();
-  locks_pid[++locks_n] = pid; locks_comm[locks_n] = comm; locks_uid[locks_n] = uid; locks_path[locks_n] = path;
-  locks_rest[locks_n] = "0\t0\t" soft "\t" hard;
+  locks_text[++locks_n] = head("latent", pid, comm, uid, path) "\t0\t0\t" soft "\t" hard;
 }
 
 function locks_freely(    set) {
@@ -37,14 +38,8 @@ function locks_freely(    set) {
   return length(set) > 3 && index("4567cdef", substr(set, length(set) - 3, 1)) > 0;
 }
 
-function locked_memory_end(    i, number) {
+function locked_memory_end(    i) {
   emit("all\tclear=" locked_clear "\tunread=" locked_unread "\tnear=" locked_n);
-  for (i = 1; i <= locked_n && i <= 12; i++) {
-    number = locked_pid[i];
-    emit(head("at", number, locked_comm[number], locked_uid[number], locked_path[number]) "\t" locked_rest[number]);
-  }
-  for (i = 1; i <= locks_n; i++) {
-    emit(head("latent", locks_pid[i], locks_comm[i], locks_uid[i], locks_path[i]) "\t" locks_rest[i]);
-  }
-  forget(locked_comm); forget(locked_uid); forget(locked_path); forget(locked_rest);
+  for (i = 1; i <= locked_n && i <= 12; i++) { emit(locked_text[i]); }
+  for (i = 1; i <= locks_n; i++) { emit(locks_text[i]); }
 }

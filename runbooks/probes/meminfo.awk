@@ -4,13 +4,12 @@ function meminfo_end(    text, i, count, keys, record, stalls, value) {
   count = split("MemTotal MemAvailable SwapTotal SwapFree CommitLimit Committed_AS Hugetlb KernelStack PageTables Shmem HugePages_Total HugePages_Free HugePages_Rsvd Hugepagesize", keys, " ");
   for (i = 1; i <= count; i++) {
     value = after(text, "\n" keys[i] ":");
-    record = record pair(keys[i], sprintf("%.0f", value + 0), found);
+    record = record pair(keys[i], whole(value + 0), found);
   }
-  count = split("overcommit_memory overcommit_ratio overcommit_kbytes admin_reserve_kbytes user_reserve_kbytes", keys, " ");
-  for (i = 1; i <= count; i++) { record = record file_pair(keys[i], ROOT "/proc/sys/vm/" keys[i]); }
+  record = record sys_pairs("vm/", "overcommit_memory overcommit_ratio overcommit_kbytes admin_reserve_kbytes user_reserve_kbytes");
   text = "\n" slurp(ROOT "/proc/pressure/memory", 0);
-  value = after(text, "\nsome avg10="); record = record pair("some", substr(value, 1, index(value " ", " ") - 1), found);
-  value = after(text, "\nfull avg10="); record = record pair("full", substr(value, 1, index(value " ", " ") - 1), found);
+  value = after(text, "\nsome avg10="); record = record pair("some", first_word(value), found);
+  value = after(text, "\nfull avg10="); record = record pair("full", first_word(value), found);
   text = "\n" slurp(ROOT "/proc/vmstat", 0);
   count = split("oom_kill pswpin pswpout", keys, " ");
   for (i = 1; i <= count; i++) {
@@ -23,5 +22,5 @@ function meminfo_end(    text, i, count, keys, record, stalls, value) {
     value = first_line(substr(text, 1, 60));
     stalls += substr(value, index(value, " ") + 1);
   }
-  emit("is" record pair("stalls", sprintf("%.0f", stalls + 0), stalls != ""));
+  emit("is" record pair("stalls", whole(stalls + 0), stalls != ""));
 }

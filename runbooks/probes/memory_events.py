@@ -149,8 +149,8 @@ def parse(samples: Sequence[Sample]) -> MemoryEvents:
         kills_counted=integer(pairs.get("kills")),
         limit_ooms_delta=rise(sums[0], sums[-1]) if len(sums) > 1 else NEEDS_SECOND,
         has_many_nodes=nodes if isinstance(nodes, Unreadable) else bool(re.search(r"[-,]", nodes)),
-        panic_on_oom=integer(pairs.get("panic")),
-        kills_allocating_task=integer(pairs.get("allocating")),
+        panic_on_oom=integer(pairs.get("panic_on_oom")),
+        kills_allocating_task=integer(pairs.get("oom_kill_allocating_task")),
         early_killers=unseen or ", ".join(f"{one.comm} ({one.unit or one.user})" for one in killers if one is not None),
         spared=_largest_exempt(largest),
     )

@@ -25,7 +25,7 @@ function proc_table_read(table,    spec, columns, count, line, got, read_n, rows
   close(ROOT spec[2]);
   RS = BLOCK;
   if (got < 0 && read_n + 0 == 0) { return; }
-  for (i = 1; i <= count; i++) { all = all "\t" sprintf("%.0f", sums[i] + 0); }
+  for (i = 1; i <= count; i++) { all = all "\t" whole(sums[i] + 0); }
   emit(spec[1] "\tall\t" (rows_n + 0) "\t" (read_n > 5000) all);
   for (i = 1; i <= largest_n["table" spec[1]]; i++) { emit(spec[1] "\trow" largest["table" spec[1], i]); }
 }

@@ -1,6 +1,9 @@
 """Reads columns of a table below /proc (a generic kind: a runbook declares the file and its columns).
 
 Such as /proc/sysvipc/sem or /proc/key-users. Every line is counted and summed on the host; the largest rows are printed.
+A runbook declares `file`, `columns` (for each a name of its own with `column` and, where it helps, `unit` and `type: text`),
+`identity` (the column that names a row) and, where it helps, `skip_lines`, `separators`, `largest` (the column to order by) and
+`rows`. The facts are `rows`, `count` and `sum_NAME` of each column that is a number.
 """
 
 from collections.abc import Sequence

@@ -50,7 +50,7 @@ function group_print(list,    i, group) {
     if (!(group in group_printed)) {
       group_printed[group] = 1;
       emit("group\t" group_pid[group] "\t" shown(group_comm[group]) "\t" name_path(group_path[group]) "\t" name_uid(group_uid[group]) "\t" \
-        sprintf("%.0f", group_tasks[group]) "\t" group_processes[group] "\t" sprintf("%.0f", group_rss[group]));
+        whole(group_tasks[group]) "\t" group_processes[group] "\t" whole(group_rss[group]));
     }
   }
 }

@@ -223,9 +223,23 @@ def why_hidden(sample: Sample | None) -> str:
         if sample is not None and sample.n > 1 and (tasks + ended) * 10 >= total * 9:
             return f"{ended} processes ended while we looked, so only {tasks} of {total} tasks were counted; ask again"
         return f"{tasks} of {total} tasks are visible{HIDDEN}"
+    if counts_one_container(sample):
+        return f"only the tasks of this container are counted, in /proc/loadavg too{HIDDEN}"
     if isinstance(unscanned, int) and unscanned:
         return f"{unscanned} PIDs given out since the sample before were not looked at"
     return ""
+
+
+def counts_one_container(sample: Sample | None) -> bool:
+    """Say whether /proc/loadavg counts the tasks of one container, as lxcfs and OpenVZ have it, and not those of its host.
+
+    Such a container always has a PID namespace of its own, so the host's count would be clearly larger than what is visible.
+    """
+    if pairs_of(sample, "host", "is").get("container") not in {"lxc", "lxc-libvirt", "openvz"}:
+        return False
+    walk = pairs_of(sample, "walk")
+    tasks, total = integer(walk.get("tasks")), integer(walk.get("total"))
+    return isinstance(tasks, int) and isinstance(total, int) and not (tasks * 10 < total * 9 and total - tasks > 16)
 
 
 def because(*reasons: str) -> str:

@@ -13,12 +13,17 @@ function rlimits_begin(    i, lines, parts) {
 function rlimits_process(    i, used) {
   if (vm_size < 0) { return; }
   for (i = 1; i <= rl_n; i++) {
+    used = status_number(rl_use[i]);
+    # <brief>
     if (is_as_kept) { used = ((i, pid) in rl_kept) ? rl_kept[i, pid] : 0; }
-    else { used = status_number(rl_use[i]); delete rl_kept[i, pid]; }
+    else { delete rl_kept[i, pid]; }
+    # </brief>
     if (used < 0) { continue; }
     if (!(limit(rl_row[i]))) { rl_unread[i] += is_unreadable; continue; }
     if (soft == "unlimited" || !(pid in is_suspect) && used * rl_factor[i] * 100 < soft * rl_percent[i]) { rl_clear[i]++; continue; }
+    # <brief>
     if (sample_n > FIRST_SAMPLE && rl_near[i] < 100) { rl_kept[i, pid] = used; }
+    # </brief>
     if (++rl_near[i] > 12) { continue; }
     read_cgroup();
     rl_found[i, rl_near[i]] = head("at", pid, comm, uid, path) "\t" used "\t" soft "\t" hard;

@@ -1,6 +1,9 @@
 """Reads a row of /proc/PID/limits beside what the process uses of it (a generic kind: a runbook declares the row and the use).
 
 Source: getrlimit(2), proc_pid_limits(5), proc_pid_status(5). Only processes near the limit are printed, the rest are counted.
+A runbook declares `row` (Max open files, Max processes, Max stack size, ...), `use` (a line of /proc/PID/status: FDSize,
+Threads, SigQ, VmSize, VmStk, VmLck, ...) and, where 90 does not fit, `near_percent`. The facts are `near`, a list of processes
+with pid, comm, user, unit, used, soft, hard and room.
 """
 
 from collections.abc import Mapping, Sequence

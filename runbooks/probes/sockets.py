@@ -108,9 +108,9 @@ def parse(samples: Sequence[Sample]) -> Sockets:
     """Return what the last complete sample says; rises are between the first and the last complete one."""
     whole, sample = complete(samples), latest(samples)
     pairs, names = pairs_of(sample, _KIND, "are"), names_of(sample)
-    ports = _figures(pairs.get("ports"), 2)
+    ports = _figures(pairs.get("ip_local_port_range"), 2)
     in_use, waiting = integer(pairs.get("inuse")), integer(pairs.get("tw"))
-    usable, taken = ports_in(ports, pairs.get("reserved")), _sum(in_use, integer(pairs.get("inuse6")), waiting)
+    usable, taken = ports_in(ports, pairs.get("ip_local_reserved_ports")), _sum(in_use, integer(pairs.get("inuse6")), waiting)
     rows = pairs_of(sample, _KIND, "listed")
     listed = integer(rows.get("rows")) if rows else _why_not_listed(sample)
     return Sockets(
@@ -130,7 +130,7 @@ def parse(samples: Sequence[Sample]) -> Sockets:
 
 def _memory(whole: Sequence[Sample], pairs: Mapping[str, str | Unreadable]) -> dict[str, Any]:
     """Return pages and orphans beside their limits, which are the host's: in another namespace they are not shown."""
-    somaxconn, orphans_max = integer(pairs.get("somaxconn")), integer(pairs.get("orphans"))
+    somaxconn, orphans_max = integer(pairs.get("core/somaxconn")), integer(pairs.get("tcp_max_orphans"))
     memory, udp = _figures(pairs.get("tcp_mem"), 3), _figures(pairs.get("udp_mem"), 3)
     is_elsewhere = isinstance(somaxconn, int)  # such files are there; those of the host alone may not be
     limits = [_OF_HOST if is_elsewhere and isinstance(figure, Unreadable) else figure for figure in (*memory, udp[2], orphans_max)]
@@ -172,12 +172,12 @@ def _counters(whole: Sequence[Sample]) -> dict[str, Any]:
 
 def _conntrack(whole: Sequence[Sample], pairs: Mapping[str, str | Unreadable]) -> dict[str, Any]:
     """Return the table of tracked connections, where there is one."""
-    has_table = _has_conntrack(pairs, integer(pairs.get("somaxconn")))
+    has_table = _has_conntrack(pairs, integer(pairs.get("core/somaxconn")))
     why = None if has_table is True else _why_untracked(has_table)
     return {
         "has_conntrack": has_table,
-        "conntrack_count": why or integer(pairs.get("tracked")),
-        "conntrack_max": why or integer(pairs.get("tracked_max")),
+        "conntrack_count": why or integer(pairs.get("netfilter/nf_conntrack_count")),
+        "conntrack_max": why or integer(pairs.get("netfilter/nf_conntrack_max")),
         "conntrack_drops": why or _now(whole, "drops"),
         "conntrack_drops_delta": why or _rise(whole, "drops"),
     }
@@ -231,7 +231,7 @@ def _flag(value: str | Unreadable | None) -> bool | Unreadable:
 
 def _has_conntrack(pairs: Mapping[str, str | Unreadable], somaxconn: int | Unreadable) -> bool | Unreadable:
     """Say whether the module is loaded: its files are for everybody, so none beside others of that folder means no module."""
-    if isinstance(integer(pairs.get("tracked")), int):
+    if isinstance(integer(pairs.get("netfilter/nf_conntrack_count")), int):
         return True
     return False if isinstance(somaxconn, int) else NOT_READABLE
 

@@ -2,7 +2,7 @@
 function sysctl_end(    i, j, count, words, keys, parts, text) {
   count = split(sysctl_keys(), keys, " ");
   for (i = 1; i <= count; i++) {
-    text = first_line(slurp(ROOT "/proc/sys/" keys[i], 1));
+    text = line_of(ROOT "/proc/sys/" keys[i]);
     words = readable > 0 ? split(text, parts, "[ \t]+") : 0;
     text = "";
     for (j = 1; j <= words; j++) { text = text (j > 1 ? " " : "") parts[j]; }

@@ -1,6 +1,8 @@
 """Reads named settings below /proc/sys (a generic kind: a runbook declares the keys).
 
 Source: sysctl(8), proc_sys(5). Some files hold several figures in one line: `column` chooses one.
+A runbook declares `keys`: for each fact a name of its own with `key` (as sysctl writes it) and, where it helps, `unit`,
+`column` and `type: text`. The facts have these names.
 """
 
 from collections.abc import Sequence

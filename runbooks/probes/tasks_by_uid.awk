@@ -27,7 +27,7 @@ function tasks_by_uid_process(    key) {
 function uid_bind(entry, key) {
   if (!(entry in bound_count)) { bound[++bound_n] = entry; bound_key[entry] = key; bound_soft[entry] = soft; bound_hard[entry] = hard; }
   bound_count[entry]++;
-  if (threads > bound_threads[entry]) { bound_threads[entry] = threads; bound_pid[entry] = pid; bound_comm[entry] = comm; }
+  if (threads > bound_threads[entry]) { bound_threads[entry] = threads; bound_pid[entry] = pid; note_process(); }
 }
 
 function counts_by_namespace(    parts) {
@@ -104,16 +104,13 @@ function uid_print_counts(    i, key) {
   }
   for (i = 1; i <= largest_n["uids"]; i++) {
     key = largest["uids", i];
-    emit("has\t" name_uid(key) "\t" sprintf("%.0f", uid_tasks[key]) "\t" uid_processes[key]);
+    emit("has\t" name_uid(key) "\t" whole(uid_tasks[key]) "\t" uid_processes[key]);
   }
 }
 
 function uid_print(what, entry,    key) {
   key = bound_key[entry];
-  pid = bound_pid[entry];
-  has_cgroup = 0;
-  read_cgroup();
-  emit(head(what, pid, bound_comm[entry], uid_number[key], path) "\t" sprintf("%.0f", uid_tasks[key] + uid_guests[key]) "\t" \
+  emit(noted_head(what, bound_pid[entry]) "\t" whole(uid_tasks[key] + uid_guests[key]) "\t" \
     uid_processes[key] "\t" bound_soft[entry] "\t" bound_hard[entry] "\t" bound_count[entry] "\t" (uid_guests[key] + 0) "\t" \
     shown(substr(key, length(uid_number[key]) + 2)) "\t" (bound_soft[entry] == uid_least[key]));
 }

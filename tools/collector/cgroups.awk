@@ -4,18 +4,22 @@
 function read_cgroup() {
   if (has_cgroup) { return; }
   has_cgroup = 1;
+  # <brief>
   if (pid in kept_path) {
     path = kept_path[pid]; pids_path = kept_pids_path[pid]; memory_path = kept_memory_path[pid];
     cgroup_text = "";
     return;
   }
+  # </brief>
   find_controllers();
   if (pid in pids_listed && (memory_key == pids_key || pid in memory_listed)) {
     path = pids_path = pids_listed[pid];
     memory_path = memory_key == pids_key ? pids_path : memory_listed[pid];
     cgroup_text = "";
   } else { ask_cgroup(); }
+  # <brief>
   if (sample_n > FIRST_SAMPLE) { kept_path[pid] = path; kept_pids_path[pid] = pids_path; kept_memory_path[pid] = memory_path; }
+  # </brief>
 }
 
 function ask_cgroup(    text) {
@@ -55,7 +59,7 @@ function find_controllers(    text) {
   has_unified = index(self_cgroup, "\n0::") > 0;
   find_mounts();
   if (has_unified && unified_mount != "") {
-    text = " " first_line(slurp(ROOT unified_mount "/cgroup.controllers", 1)) " ";
+    text = " " line_of(ROOT unified_mount "/cgroup.controllers") " ";
     if (pids_key == "" && index(text, " pids ")) { pids_key = "\n0::"; }
     if (memory_key == "" && index(text, " memory ")) { memory_key = "\n0::"; }
   }
@@ -116,4 +120,29 @@ function cgroup_directory(mount, root, path) {
     return ROOT mount substr(path, length(root) + 1);
   }
   return ROOT mount (path == "/" ? "" : path);
+}
+
+# Notes a group of a hierarchy ("pids", "memory") for this sample, behind those above it.
+function add_group(tree, path,    rest, prefix, above, i) {
+  if ((tree, path) in tree_above) { return; }
+  rest = is_outside(path) ? "" : substr(path, 2);
+  above = "/";
+  while ((i = index(rest, "/")) > 0) {
+    prefix = prefix "/" substr(rest, 1, i - 1);
+    rest = substr(rest, i + 1);
+    enter_group(tree, prefix, above);
+    above = prefix;
+  }
+  enter_group(tree, path, above);
+}
+
+function enter_group(tree, path, above) {
+  if ((tree, path) in tree_above) { return; }
+  tree_above[tree, path] = above;
+  tree_list[tree, ++tree_n[tree]] = path;
+}
+
+# How a record about all groups of a hierarchy begins.
+function tree_head(key, mount, root) {
+  return "all\tmode=" (key == "" ? "none" : (key == "\n0::" ? "v2" : "v1")) "\tmount=" mount "\troot=" root;
 }

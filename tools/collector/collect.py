@@ -14,7 +14,7 @@ from triagebook.tools.collector import files, program, readings
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.collector.stream import SampleStream
 from triagebook.tools.log import log_event
-from triagebook.tools.transport.base import Exit, HostProcess, LoginFailed, Session, Transport
+from triagebook.tools.transport.base import Exit, FactTransport, HostProcess, LoginFailed, Session, Transport
 
 _ANSWER_CAP = 1 << 21
 _WATCH_CAP = 1 << 40  # each sample has its own cap
@@ -30,6 +30,12 @@ class SampleTimeouts:
     first_sample_s: float = 20.0
     sample_s: float = 20.0
     finish_s: float = 3.0
+
+
+def sample_timeouts_for(silent_s: float) -> SampleTimeouts:
+    """The timeouts where somebody said for how long a host may be silent, in seconds: never less than the usual ones."""
+    usual = SampleTimeouts()
+    return SampleTimeouts(max(usual.first_sample_s, silent_s), max(usual.sample_s, silent_s), usual.finish_s)
 
 
 @dataclass(frozen=True)
@@ -260,13 +266,17 @@ def start(
 ) -> HostReader:
     """Connect, start the program and read the first sample. The program then waits for `take_sample`, until `close`.
 
-    `cpu_limit_s` bounds the CPU of the whole collection on the host; None for a watch, which sets its own pace. `cache`
-    keeps the program for the next run.
+    `cpu_limit_s` bounds the CPU of the whole collection on the host; None for a watch, which sets its own pace and may take
+    brief samples. `cache` keeps the program for the next run.
 
     Raises:
         LoginFailed: no session. UsageError: unknown host, unreadable key. RunbookError: an unknown kind.
     """
-    argv = program.command(program.build(tuple(kinds), cache=cache), program.launcher(cpu_limit_s=cpu_limit_s))
+    if isinstance(transport, FactTransport):
+        return HostReader(host, transport.collect(host, kinds), kinds, timeouts or SampleTimeouts(), ())
+    argv = program.command(
+        program.build(tuple(kinds), is_watch=cpu_limit_s is None, cache=cache), program.launcher(cpu_limit_s=cpu_limit_s)
+    )
     process = transport.launch(host, argv, cap_bytes=_ANSWER_CAP if cpu_limit_s is not None else _WATCH_CAP)
     log_event("collector.started", host=host, program_bytes=len(argv[-1]), kinds=len(kinds))
     return HostReader(host, process, kinds, timeouts or SampleTimeouts(), argv)

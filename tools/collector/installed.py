@@ -54,5 +54,7 @@ def _reading_part() -> str:
 
 def _start_part(awk: str) -> str:
     kinds = tuple(kind for kind in catalog.kinds() if catalog.is_collected(kind))
-    argv = program.command(program.build(kinds, takes_readings=True), program.launcher(awk=awk, cpu_limit_s=CPU_LIMIT_S))
+    argv = program.command(
+        program.build(kinds, is_watch=True, takes_readings=True), program.launcher(awk=awk, cpu_limit_s=CPU_LIMIT_S)
+    )
     return f'export TRIAGEBOOK_COLLECTOR="$0"\nexec {shlex.join(argv)}\n'

@@ -1,11 +1,11 @@
 # What every kind shares: reading files, printing tagged and bounded records, taking further samples on request; the
 # walk over the processes is in processes.awk, control groups in cgroups.awk. program.py puts the kinds behind these
-# texts and writes constants() and the each_*() calls; minify.py makes it one line. Keep to: no single quote, no doubled
+# texts, writes the each_*() calls and puts numbers for names in capitals; minify.py makes it one line. Keep to: no single quote, no doubled
 # backslash, "!" only before "=" or "(", every statement ends in ";" "{" or "}", a comment has its own line. Text cut
-# out of a file compares as text ("9" is more than "1137"): add 0 to it before comparing it with a number.
+# out of a file compares as text ("9" is more than "1137"): add 0 to it before comparing it with a number. What stands between
+# the comments "<brief>" and "</brief>" serves the brief samples of a watch, and is left out of the program for a diagnosis.
 
 BEGIN {
-  constants();
   # A control character no file of procfs is cut by: one getline then reads a whole file. mawk -W interactive reads
   # by line whatever RS says, so there the lines are joined again.
   RS = "\001";
@@ -76,10 +76,26 @@ function pair(key, value, is_known) {
   return "\t" key (is_known ? "=" shown(value) : "?");
 }
 
-function file_pair(key, file,    text) {
-  text = first_line(slurp(file, 1));
-  return pair(key, text, readable > 0);
+# The first line of a file, "" when it cannot be read.
+function line_of(file) { return first_line(slurp(file, 1)); }
+
+function file_pair(key, file) {
+  file = line_of(file);
+  return pair(key, file, readable > 0);
 }
+
+# Settings of a folder below /proc/sys, under their own names.
+function sys_pairs(folder, names,    i, count, keys, text) {
+  count = split(names, keys, " ");
+  for (i = 1; i <= count; i++) { text = text file_pair(keys[i], ROOT "/proc/sys/" folder keys[i]); }
+  return text;
+}
+
+# A number as text that is never 1e+06.
+function whole(number) { return sprintf("%.0f", number); }
+
+# A value that is there, fit to print.
+function or_unknown(value) { return value == "" ? "?" : shown(value); }
 
 # Prints a record of the present kind, unless that would pass the kind's share of the answer; then it is counted.
 function emit(record) {
@@ -105,7 +121,7 @@ function share(name) {
 function take_sample(    i, text) {
   sample_n++;
   printed = 0; suppressed = 0; cut_kinds = ""; forget(cut);
-  forget(hot_cgroup); forget(hot_uid); forget(named_uid); named_n = 0; forget(largest_n);
+  forget(hot_cgroup); forget(hot_uid); forget(named_uid); named_n = 0; forget(largest_n); forget(tree_above); forget(tree_n);
   hot_cgroups_n = 0; hot_uids_n = 0;
   kinds_left = KINDS + asked_n;
   share_end = BUDGET;
@@ -123,7 +139,7 @@ function take_sample(    i, text) {
   share_end = BUDGET + 1000;
   emit("printed=" (printed + 1) "\tsuppressed=" (suppressed + 0) "\ttruncated=" cut_kinds \
     pair("uptime", after("\n" slurp(ROOT "/proc/uptime", 1), "\n"), readable > 0) \
-    pair("cpu_us", sprintf("%.0f", text), text > 0) \
+    pair("cpu_us", whole(text), text > 0) \
     pair("awk", (("version" in PROCINFO) ? "gawk" : ARGV[0]), 1) cut_pairs());
   # One write for all of it where the output is not buffered (mawk -W interactive).
   if (sample_n == FIRST_SAMPLE) { answer = answer push(); }
@@ -189,6 +205,14 @@ function head(what, pid, comm, uid, path) {
   return what "\t" pid "\t" shown(comm) "\t" name_uid(uid) "\t" (path == "" ? "?" : name_path(path));
 }
 
+# Keeps of the present process what a record about it begins with, for kinds that print it after the walk.
+function note_process() {
+  read_cgroup();
+  noted_comm[pid] = comm; noted_uid[pid] = uid; noted_path[pid] = path;
+}
+
+function noted_head(what, pid) { return head(what, pid, noted_comm[pid], noted_uid[pid], noted_path[pid]); }
+
 # A user whose name is not in /etc/passwd has none here; the file is read again only for users not asked for before.
 function print_names(    i, line, file, parts, wanted, wanted_n) {
   for (i = 1; i <= named_n; i++) {
@@ -227,7 +251,9 @@ function next_pace(    line, got, i, count, words) {
     each_pace();
     return next_pace();
   }
+  # <brief>
   is_brief = (words[2] == "brief");
+  # </brief>
   suspect_n = 0; asked_n = 0;
   forget(is_suspect); forget(is_asked);
   for (i = 2; i <= count && suspect_n + asked_n < 64; i++) {

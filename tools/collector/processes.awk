@@ -4,14 +4,18 @@
 # lie between the PID that was newest then and /proc/loadavg's newest now.
 function walk(    text, i, top) {
   tasks_seen = 0; processes_seen = 0; kernel_threads_seen = 0; gone = 0; alive_n = 0;
-  forget(met); forget(alike_n); forget(pids_listed); forget(memory_listed);
+  forget(met); forget(noted_comm); forget(noted_uid); forget(noted_path); forget(alike_n); forget(pids_listed); forget(memory_listed);
+  # <brief>
   # A watch lasts for months, and limits are anybody's to invent.
   if (limits_n > 500) { limits_n = 0; forget(limits_number); forget(limits_text); forget(soft_of); forget(hard_of); forget(kept_limits); }
+  # </brief>
   tasks_total = all_tasks();
   last_pid = tasks_total != "" ? load[5] + 0 : newest_pid;
   unvisited = 0;
   text = spent_us();
+  # <brief>
   tells_run_time = (text > 0);
+  # </brief>
   # Those alive take the places of those gone: alive_n is never ahead of i.
   for (i = 1; i <= known_n; i++) {
     visit(known[i], 0);
@@ -32,15 +36,9 @@ function walk(    text, i, top) {
   known_n = alive_n;
 }
 
-# This number was given out since the last look.
-function is_given_out(number) {
-  number = number + 0;
-  return last_pid >= newest_pid ? number > newest_pid && number <= last_pid : number > newest_pid || number <= last_pid;
-}
-
 # How many tasks the kernel counts now, "" where it does not say; `load` is then its line, split.
 function all_tasks() {
-  return split(first_line(slurp(ROOT "/proc/loadavg", 1)), load, " ") == 5 ? substr(load[4], index(load[4], "/") + 1) : "";
+  return split(line_of(ROOT "/proc/loadavg"), load, " ") == 5 ? substr(load[4], index(load[4], "/") + 1) : "";
 }
 
 # Where few numbers exist they go around more than once between two looks: then all of them are looked at.
@@ -64,13 +62,17 @@ function scan(first, last) {
 function visit(candidate, is_guess) {
   if (candidate in met) { return; }
   met[candidate] = 1;
+  # <brief>
   is_as_kept = (is_brief && candidate in kept_clock && is_unchanged(candidate));
+  # </brief>
   if (!(is_as_kept || is_read(candidate, is_guess))) { return; }
   pid = candidate;
   known[++alive_n] = pid;
   is_kernel_thread = (vm_size < 0 && state != "Z");
   has_cgroup = 0; has_limits = 0;
+  # <brief>
   if (!(is_as_kept) && sample_n > FIRST_SAMPLE) { keep(); }
+  # </brief>
   tasks_seen += threads; processes_seen++;
   if (is_kernel_thread) { kernel_threads_seen++; }
   each_process();
@@ -82,7 +84,9 @@ function is_read(candidate, is_guess) {
   threads = status_number("Threads:");
   if (threads < 1) {
     if (!(is_guess)) { gone++; }
+    # <brief>
     if (candidate in kept_clock) { lose(candidate); }
+    # </brief>
     return 0;
   }
   if (is_guess && status_number("Tgid:") != candidate + 0) { return 0; }
@@ -97,6 +101,7 @@ function is_read(candidate, is_guess) {
 
 # --- what is kept for the brief samples of a watch, from the second sample on ------------------------------------------
 
+# <brief>
 # Sets what a process was found to be, where the kernel's account of it shows that it has not run since. Of a single
 # thread that is /proc/PID/schedstat, to the nanosecond. Of several, or in a PID namespace (whose processes are known by
 # their parents), it is /proc/PID/stat: start, parent, threads, memory, and CPU time to 10 ms only, so all is read anew at
@@ -131,6 +136,12 @@ function is_unchanged(number,    clock, line, parts) {
   return 1;
 }
 
+# This number was given out since the last look.
+function is_given_out(number) {
+  number = number + 0;
+  return last_pid >= newest_pid ? number > newest_pid && number <= last_pid : number > newest_pid || number <= last_pid;
+}
+
 # Every process has its turn in one of so many samples.
 function is_turn(number, samples) { return (number + sample_n) % samples == 0; }
 
@@ -161,6 +172,7 @@ function lose_outside(number) {
   delete kept_path[number]; delete kept_pids_path[number]; delete kept_memory_path[number];
   delete kept_limits[number]; delete kept_maps[number];
 }
+# </brief>
 
 # --- reading -----------------------------------------------------------------------------------------------------------
 
@@ -207,8 +219,10 @@ function has_read_limits() {
   if (!(has_limits)) {
     has_limits = 1;
     is_unreadable = 0;
-    if (pid in kept_limits) { limits_id = kept_limits[pid]; }
-    else { read_limits(); }
+    # <brief>
+    if (pid in kept_limits) { limits_id = kept_limits[pid]; return limits_id; }
+    # </brief>
+    read_limits();
   }
   return limits_id;
 }
@@ -216,10 +230,12 @@ function has_read_limits() {
 function read_limits(    text) {
   text = slurp(ROOT "/proc/" pid "/limits", 11);
   limits_id = 0;
-  if (text == "") { is_unreadable = is_there(); return; }
+  if (text == "") { is_unreadable = is_there(pid); return; }
   limits_id = limits_number[text];
   if (limits_id == "") { limits_id = limits_number[text] = ++limits_n; limits_text[limits_id] = text; }
+  # <brief>
   if (sample_n > FIRST_SAMPLE) { kept_limits[pid] = limits_id; }
+  # </brief>
 }
 
 function first_word(text) { return substr(text, 1, index(text " ", " ") - 1); }
@@ -231,5 +247,5 @@ function print_walk(    left) {
     "\tkernel_threads=" kernel_threads_seen "\tgone=" gone "\tunscanned=" (unscanned + 0) "\tunvisited=" unvisited);
 }
 
-# The present process has not ended.
-function is_there() { return slurp(ROOT "/proc/" pid "/status", 1) != ""; }
+# The process has not ended.
+function is_there(pid) { return slurp(ROOT "/proc/" pid "/status", 1) != ""; }

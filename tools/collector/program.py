@@ -5,6 +5,7 @@ no single quote, no newline, no doubled backslash (fish reads it as one), no "!"
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,8 @@ from triagebook.tools.collector.minify import minify
 
 _SHARED = ("prelude.awk", "processes.awk", "cgroups.awk")
 _MOST_CORES = 300  # of about 100 characters each: an argument list is bounded
+_BRIEF_ONLY = re.compile(r"^ *# <brief>\n.*?^ *# </brief>\n", re.MULTILINE | re.DOTALL)
+_CONSTANT = re.compile(r"\b(ROOT|FIRST_SAMPLE|KINDS|WALKS|BUDGET|SCAN_LIMIT|MAP_LINES|WALK_US)\b")
 PHASES = ("begin", "process", "end", "after", "asked", "pace")
 
 
@@ -35,10 +38,14 @@ def build(
     root: str = "",
     bounds: HostBounds | None = None,
     *,
+    is_watch: bool = False,
     takes_readings: bool = False,
     cache: ContentCache | None = None,
 ) -> str:
-    """Return the program for these kinds, as it is sent; it reads below `root`. `takes_readings`: as it is installed.
+    """Return the program for these kinds, as it is sent; it reads below `root`.
+
+    `is_watch`: it can take brief samples, which only a watch asks for. `takes_readings`: it is installed on a host, and can
+    read what a change is planned from.
 
     Minifying takes 8 % of the instructions of a diagnosis, so its result is kept in `cache`, named by the digest of all
     that it was made from.
@@ -53,6 +60,8 @@ def build(
     if takes_readings:
         parts["readings"] = (folder / "readings.awk").read_text(encoding="ascii")
     joined = _join(shared, parts, root, bounds or HostBounds())
+    if not is_watch:
+        joined = _BRIEF_ONLY.sub("", joined)
     if cache is None:
         return minify(joined)
     made_by = (folder / "minify.py").read_bytes()
@@ -73,18 +82,16 @@ def _join(shared: str, kinds: Mapping[str, str], root: str, bounds: HostBounds) 
     found = {kind: _hooks(awk, kind) for kind, awk in kinds.items()}
     walks = any("process" in phases for phases in found.values())
     shares = sum("end" in phases or "after" in phases for phases in found.values())
-    constants = (
-        f'ROOT = "{root}"; FIRST_SAMPLE = 1; KINDS = {shares}; WALKS = {int(walks)}; '
-        f"BUDGET = {bounds.answer_bytes}; SCAN_LIMIT = {bounds.scanned_pids}; MAP_LINES = {bounds.map_lines}; "
-        f"WALK_US = {bounds.walk_us};"
-    )
-    generated = [f"function constants() {{ {constants} }}"]
+    constants = {"FIRST_SAMPLE": 1, "KINDS": shares, "WALKS": int(walks), "BUDGET": bounds.answer_bytes}
+    constants |= {"SCAN_LIMIT": bounds.scanned_pids, "MAP_LINES": bounds.map_lines, "WALK_US": bounds.walk_us}
+    generated = []
     early = [kind for kind in kinds if "end" in found[kind] and "process" not in found[kind]]
     generated.append(f"function each_early() {{ {''.join(_call(kind, 'end', found[kind]) for kind in early)}}}")
     for phase in PHASES:
         those = [kind for kind in kinds if phase in found[kind] and (phase != "end" or kind not in early)]
         generated.append(f"function each_{phase}() {{ {''.join(_call(kind, phase, found[kind]) for kind in those)}}}")
-    return "\n".join([shared, *kinds.values(), *generated])
+    joined = "\n".join([shared, *kinds.values(), *generated]).replace('ROOT "/', f'"{root}/')
+    return _CONSTANT.sub(lambda found: f'"{root}"' if found[0] == "ROOT" else str(constants[found[0]]), joined)
 
 
 def _hooks(awk: str, kind: str) -> tuple[str, ...]:
@@ -113,21 +120,21 @@ def launcher(*, root: str = "", awk: str = "", cpu_limit_s: int | None = 8) -> s
     become = (
         f'exec $n {awk} "$p" "$@"'
         if awk
-        else 'if [ -x /usr/bin/mawk ]; then exec $n /usr/bin/mawk -W interactive "$p" "$@"; else exec $n awk "$p" "$@"; fi'
+        else '[ -x /usr/bin/mawk ] && exec $n /usr/bin/mawk -W interactive "$p" "$@"; exec $n awk "$p" "$@"'
     )
     return (
         f'p=$1; {_cores(root)}cd "{root}/proc" || exit 3; '
         f'set -- [0-9]* "$@" "{root}"/sys/fs/cgroup/*/memory.events "{root}"/sys/fs/cgroup/memory/*/memory.failcnt; {limit}'
-        'LC_ALL=C; PATH="/usr/bin:/bin:/usr/sbin:/sbin:$PATH"; export LC_ALL PATH; '
-        f'n=; if [ -x /usr/bin/nice ] || [ -x /bin/nice ]; then n="nice -n 10"; fi; {become}'
+        'export LC_ALL=C PATH="/usr/bin:/bin:/usr/sbin:/sbin:$PATH"; '
+        f'n=; [ -x /usr/bin/nice ] || [ -x /bin/nice ] && n="nice -n 10"; {become}'
     )
 
 
 def _cores(root: str) -> str:
     """The part of the shell line that lists stored core dumps: `cores=N` for too many, `cores=none` where they cannot be listed."""
     return (
-        f'd="{root}/var/lib/systemd/coredump"; if [ -r "$d" ]; then set -- "$d"/core.*; else set -- cores=none; fi; '
-        f'if [ $# -gt {_MOST_CORES} ]; then set -- "cores=$#"; fi; '
+        f'd="{root}/var/lib/systemd/coredump"; set -- cores=none; [ -r "$d" ] && set -- "$d"/core.*; '
+        f'[ $# -gt {_MOST_CORES} ] && set -- "cores=$#"; '
     )
 
 

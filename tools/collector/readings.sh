@@ -12,7 +12,8 @@ esac
 case $name in
   unit) # its cgroup file is the truth about its limit
     systemctl show -p LoadState -p ActiveState -p ControlGroup -p TasksMax -p InvocationID -p MainPID \
-      -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft -p LimitNOFILE -p LimitNOFILESoft "$1" || exit
+      -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft -p LimitNOFILE -p LimitNOFILESoft \
+      -p LimitMEMLOCK -p LimitMEMLOCKSoft -p LimitDATA -p LimitDATASoft -p LimitSIGPENDING -p LimitSIGPENDINGSoft "$1" || exit
     group=$(systemctl show -p ControlGroup "$1") && group=${group#*=} && [ -n "$group" ] || exit 0
     for top in /sys/fs/cgroup/pids /sys/fs/cgroup; do
       [ ! -r "$top$group/pids.max" ] || { read -r max <"$top$group/pids.max" && echo "pids.max=$max"; exit; }
@@ -36,7 +37,7 @@ case $name in
       done 2>/dev/null <"$pid/status"
     done
     shift
-    [ $# = 0 ] || grep -hE "^((Name|Pid|PPid|Uid|Threads):|Max (processes|address space|open files)  |[0-9]+ [(])" "$@" 2>/dev/null
+    [ $# = 0 ] || grep -hE "^((Name|Pid|PPid|Uid|Threads):|Max (processes|address space|open files|locked memory)  |[0-9]+ [(])" "$@" 2>/dev/null
     exit 0 # a process that ended meanwhile is no failure
     ;;
   sysctl)
@@ -44,7 +45,7 @@ case $name in
       case $key in
         vm/max_map_count | vm/overcommit_memory | vm/overcommit_ratio | vm/overcommit_kbytes | kernel/pid_max | kernel/threads-max) ;;
         fs/file-max | fs/aio-max-nr | fs/inotify/max_user_instances | fs/inotify/max_user_watches) ;;
-        net/core/somaxconn | net/ipv4/tcp_max_orphans | net/netfilter/nf_conntrack_max) ;;
+        net/core/somaxconn | net/core/optmem_max | net/ipv4/tcp_max_orphans | net/netfilter/nf_conntrack_max) ;;
         *) exit 2 ;;
       esac
     done

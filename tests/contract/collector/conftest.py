@@ -350,10 +350,12 @@ class Run:
 
 
 class Paced:
-    """The program running over a tree, a sample at a time."""
+    """The program running over a tree, a sample at a time; that of a watch, which can do all, unless it says otherwise."""
 
-    def __init__(self, root: str, awk: str, kinds: Sequence[str], bounds: program.HostBounds | None = None) -> None:
-        argv = program.command(program.build(tuple(kinds), root, bounds), program.launcher(root=root, awk=awk))
+    def __init__(
+        self, root: str, awk: str, kinds: Sequence[str], bounds: program.HostBounds | None = None, *, is_watch: bool = True
+    ) -> None:
+        argv = program.command(program.build(tuple(kinds), root, bounds, is_watch=is_watch), program.launcher(root=root, awk=awk))
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.kinds = tuple(kinds)
         self.answer = b""
@@ -396,8 +398,8 @@ class Paced:
 
 
 def run(root: Path | str, awk: str = AWKS[0], kinds: Sequence[str] = KINDS, bounds: program.HostBounds | None = None) -> Run:
-    """One sample of the tree."""
-    return Paced(str(root), awk, kinds, bounds).end()
+    """One sample of the tree, by the program that a diagnosis sends."""
+    return Paced(str(root), awk, kinds, bounds, is_watch=False).end()
 
 
 def cpu_ms(argv: Sequence[str]) -> float:

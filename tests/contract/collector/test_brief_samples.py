@@ -264,3 +264,21 @@ def test_a_number_given_out_anew_is_read_though_its_process_has_not_run_for_long
     paced.brief(9)
     paced.end()
     assert _groups(paced, 9)["worker"][2] == "/system.slice/new.service"
+
+
+def test_the_program_for_a_diagnosis_takes_a_whole_sample_for_a_brief_one_and_reads_what_that_of_a_watch_reads(
+    tree: Callable[..., Any], tools: Any, awk: str
+) -> None:
+    host = tree("v2")
+    host.pids("/system.slice/web.service", 3, 4)
+    host.process(90, "moves", cgroup="/system.slice/web.service")
+    read = []
+    for is_watch, line in ((True, "sample\n"), (False, "sample\n"), (False, "sample brief\n")):
+        paced = tools.paced(str(host.root), awk, tools.kinds, is_watch=is_watch)
+        paced.read_sample(1)
+        paced.ask(line)
+        paced.read_sample(2)
+        paced.end()
+        read.append([(record.kind, record.fields) for sample in parse_samples(paced.answer.decode()) for record in sample.records])
+    records = [[record for record in found if record[0] not in {"end", "core_setup"}] for found in read]
+    assert records[0] == records[1] == records[2]

@@ -364,3 +364,23 @@ def test_tasks_that_end_during_the_walk_are_not_hidden(tree: Callable[..., Any],
     assert facts["host"].is_view_partial is False
     assert facts["kernel_limits"].tasks == 83
     teller.join(GUARD_S)
+
+
+@pytest.mark.parametrize(("container", "tasks"), [("lxc", 2), ("lxc", 300), ("docker", 2)])
+def test_a_count_of_one_container_is_not_taken_for_the_hosts(
+    tree: Callable[..., Any], tools: Any, awk: str, container: str, tasks: int
+) -> None:
+    """With lxcfs /proc/loadavg counts the container's tasks, so nothing looks hidden; elsewhere it always counts the host's."""
+    host = tree("v2")
+    host.write("run/systemd/container", f"{container}\n")
+    host.process(7, "app", cgroup="/a.service")
+    host.loadavg(tasks)
+    facts = _facts(host, tools, awk)
+    kernel = facts["kernel_limits"]
+    if (container, tasks) == ("lxc", 2):
+        assert "this container only" in kernel.tasks.reason
+        assert "this container only" in kernel.threads_room.reason
+        assert "only the tasks of this container are counted" in facts["tasks_by_uid"].limited.partial
+    else:
+        assert kernel.tasks == tasks
+        assert facts["host"].is_view_partial is (tasks == 300)

@@ -16,6 +16,11 @@ LINES = (
     ("acmed[9]: segfault at 7f00aa00 ip 000000007f00aa00 sp 00007ffffd17ec10 error 15", "data", ""),
     (f"acmed[9]: {STACK} {NEW}", "stack", "acmed+1432"),
     ("acme-main[8]: segfault at 7f73bc41d0c8 ip 000055d86ac33432 sp 00007f73bc41d0c0 error 6", "thread_stack", ""),
+    (  # of a public report: the stack of a thread lies just below the libraries
+        "als-controller[29781]: segfault at 7ff19934dfe0 ip 00007ff19b6da8ef sp 00007ff19934dfd0 error 6 in libc-2.21.so[7ff19b659000+1c0000]",
+        "thread_stack",
+        "libc-2.21.so+818ef",
+    ),
     ("acmed[9]: segfault at ffffffffffffffff ip 000055d86ac33432 sp 00007ffffd17ec10 error 7", "failed_call", ""),
     ("acmed[9]: segfault at ffff888000000000 ip 000055d86ac33432 sp 00007ffffd17ec10 error 5", "kernel_half", ""),
     ("acmed[9]: segfault at 55d86ac34004 ip 000055d86ac33432 sp 00007ffffd17ec10 error 7", "readonly", ""),

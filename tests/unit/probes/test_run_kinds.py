@@ -129,7 +129,9 @@ def test_a_journal_with_the_boot_line_alone_has_no_events() -> None:
 
 @pytest.mark.parametrize("stdout", ["", "-- No entries --\n", "No journal files were found.\n-- No entries --\n"])
 def test_a_journal_that_may_not_be_read_is_not_empty(stdout: str) -> None:
-    assert isinstance(kernel_log.parse(stdout), Unreadable)
+    found = kernel_log.parse(stdout)
+    assert isinstance(found, Unreadable)
+    assert "this account may not read it" in found.reason
 
 
 def test_the_log_has_one_subject() -> None:
