@@ -21,7 +21,7 @@ from triagebook.runbooks.library.document import Document, read_document
 from triagebook.runbooks.probes import catalog as probes
 
 CACHE_FORMAT = "2"
-_NAME = re.compile(r"^(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?$")
+_NAME = re.compile(r"(?P<id>[a-z][a-z0-9-]{0,31})(@(?P<version>\d+\.\d+\.\d+))?")
 
 
 class ContentCache(Protocol):
@@ -82,13 +82,13 @@ class Catalog:
         for root in self.roots:
             for file in sorted(root.glob("*/*/runbook.yaml")):
                 entry = RunbookVersion(file.parent.parent.name, file.parent.name, file.parent)
-                if _NAME.match(entry.name):
+                if _NAME.fullmatch(entry.name):
                     found.setdefault(entry.name, entry)
         return tuple(sorted(found.values(), key=lambda entry: (entry.id, version_key(entry.version))))
 
     def find(self, name: str) -> RunbookVersion:
         """Return the entry for `id` (newest released version) or `id@version`. Raises RunbookError with the nearest name."""
-        match = _NAME.match(name)
+        match = _NAME.fullmatch(name)
         entries = self.entries()
         if match is None:
             raise RunbookError(f"{name[:80]!r} is not a runbook name; write ID or ID@VERSION", reason="unknown_runbook")

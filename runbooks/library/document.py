@@ -64,7 +64,8 @@ def read_document(text: str, file: str) -> Document:
             pass
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RunbookError(f"{file}:{line}: (top): not YAML: {error.problem or error}") from None
+        cure = "; indent by spaces, not by tabs" if "'\\t'" in str(error.problem) else ""
+        raise RunbookError(f"{file}:{line}: (top): not YAML: {error.problem or error}{cure}") from None
     except (YAMLError, ValueError, RecursionError, AttributeError, IndexError) as error:
         # ruamel.yaml lets a few of its own errors through on odd input
         raise RunbookError(f"{file}:1: (top): not YAML: {error}") from None

@@ -1,11 +1,14 @@
 """Writes the JSON Schemas of the runbook format, of a diagnosis and of a triage. `docs/schema/` holds them, as tests see to."""
 
+from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.triage import Triage
 from triagebook.runbooks.library import schema
+
+LATER = frozenset(entry.name for entry in fields(Diagnosis) if "unused" in entry.metadata)
 
 
 def runbook_schema() -> dict[str, Any]:
@@ -33,11 +36,12 @@ def _schema_of(noun: type[Any]) -> dict[str, Any]:
 
 
 def _close(node: Any) -> None:
-    """Make every object of a schema list its members; each is always written."""
+    """Make every object of a schema list its members; each is always written, but one that came later and is not used."""
     if isinstance(node, dict):
         if node.get("type") == "object" and "properties" in node:
             node["additionalProperties"] = False
-            node["required"] = sorted(node["properties"])
+            unused = LATER if node.get("title") == Diagnosis.__name__ else ()
+            node["required"] = sorted(node["properties"].keys() - unused)
         for value in node.values():
             _close(value)
     elif isinstance(node, list):

@@ -51,7 +51,21 @@ def mutants(name: str) -> dict[str, Runbook]:
     return dict(mutations(runbook(name)))
 
 
-@pytest.mark.parametrize(("name", "label"), [(name, label) for name in ENTRIES for label in mutants(name)])
+def newest(name: str) -> bool:
+    """Whether no later version of that runbook is here. What is superseded is locked: its mutants are tried in long runs."""
+    return ENTRIES[name] == max(
+        (one for one in ENTRIES.values() if one.id == ENTRIES[name].id), key=lambda one: [*map(int, one.version.split("."))]
+    )
+
+
+MUTANTS = [
+    pytest.param(name, label, id=f"{name}-{label}", marks=[] if newest(name) else [pytest.mark.long])
+    for name in ENTRIES
+    for label in mutants(name)
+]
+
+
+@pytest.mark.parametrize(("name", "label"), MUTANTS)
 def test_changing_one_state_of_the_runbook_makes_a_case_fail(name: str, label: str) -> None:
     check = label.partition(".")[0]
     likely_first = sorted(cases(name).values(), key=lambda case: case.expect.get("cause") != check)
@@ -59,11 +73,12 @@ def test_changing_one_state_of_the_runbook_makes_a_case_fail(name: str, label: s
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
-def test_a_healthy_host_is_never_asked_for_a_second_sample(name: str, case: str) -> None:
+def test_a_healthy_host_is_asked_for_a_second_sample_only_where_it_once_refused(name: str, case: str) -> None:
+    """Whether a counter of refused connections still grows is seen in two looks only."""
     proved = cases(name)[case]
     wanted = needs(runbook(name), proved.history[0], 1, proved.inputs)
     if proved.expect["status"] == "healthy":
-        assert not wanted
+        assert not wanted or getattr(proved.history[0].get("net"), "overflows", 0) > 0
     elif proved.expect.get("active") in {"now", "at_limit", "past"}:
         assert wanted.sample
 

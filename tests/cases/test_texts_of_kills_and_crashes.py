@@ -1,6 +1,7 @@
 """Error texts of killed and crashed programs are routed to their class; a text of another matter is called by its name."""
 
 import pytest
+from triagebook.runbooks.engine.routes import route_text
 from triagebook.runbooks.engine.symptoms import route
 
 from tests.runbooks import CATALOG
@@ -39,12 +40,56 @@ KILLED = (
     ("bash: fork: retry: Resource temporarily unavailable", "other"),
     ("Too many open files", ""),
 )
+# What `docker inspect` prints of every container that has ended.
+DENIED = (
+    ('"OOMKilled": false, "ExitCode": 137', "killed"),
+    ("OOMKilled:false ExitCode:137", "killed"),
+    ("OOMKilled=False exit status 137", "killed"),
+    ('"OOMKilled": true, "ExitCode": 137', "container"),
+    ("OOMKilled:true", "container"),
+    ("Reason: OOMKilled", "container"),
+)
+
 CRASHED = (
     ("Segmentation fault (core dumped)", "segv"),
     ("acmefault[22344]: segfault at 0 ip 000055d86ac33432 sp 00007ffffd17ec10 error 6 in acmefault[55d86ac33000+1000]", "segv"),
     ("crashd.service: Main process exited, code=dumped, status=11/SEGV", "segv"),
     ("crashd.service: Main process exited, code=killed, status=11/SEGV", "segv"),
     ("crashd.service: Failed with result 'core-dump'.", "segv"),
+    ("Main PID: 123 (code=killed, signal=SEGV)", "segv"),
+    ("Main PID: 123 (code=dumped, signal=SEGV)", "segv"),
+    ("Job for kiwix-serve.service failed because a fatal signal was delivered to the control process.", "segv"),
+    ("kiwix-serve.service: Control process exited, code=killed, status=11/SEGV", "segv"),
+    ("[ERROR] Worker (pid:54) was sent code 139!", "segv"),
+    ("Process 77 was killed by signal 11", "segv"),
+    ("worker 3 killed by signal: 11", "segv"),
+    ("+++ killed by SIGSEGV (core dumped) +++", "segv"),
+    ("child killed: segmentation violation", "segv"),
+    ("DAMN ! worker 1 (pid: 9) died, killed by signal 11 :( trying respawn ...", "segv"),
+    ("RuntimeError: DataLoader worker (pid 2) is killed by signal: Segmentation fault.", "segv"),
+    ("Command '['x']' returned non-zero exit status -11.", "segv"),
+    ("systemd-coredump[99]: Process 88 (acmed) of user 33 dumped core.", "segv"),
+    ("AddressSanitizer: SEGV on unknown address 0x000000000000", "segv"),
+    (" *** caught segfault *** address 0x18, cause 'memory not mapped'", "segv"),
+    ("Speicherzugriffsfehler (Speicherabzug geschrieben)", "segv"),
+    ("Erreur de segmentation", "segv"),
+    ("Violación de segmento", "segv"),
+    ("Main PID: 123 (code=killed, signal=ABRT)", "abort"),
+    ("crashd.service: Main process exited, code=killed, status=6/ABRT", "abort"),
+    ("mysqld got signal 6 ;", "abort"),
+    ("bash: line 1:    77 Aborted                 (core dumped) ./x", "abort"),
+    ("Fatal Python error: Aborted", "abort"),
+    ("java.net.SocketException: Software caused connection abort", ""),
+    ("requests.exceptions.ConnectionError: ('Connection aborted.', BadStatusLine())", ""),
+    ("ERROR: current transaction is aborted, commands ignored until end of transaction block", ""),
+    ("Main PID: 123 (code=killed, signal=BUS)", "bus"),
+    ("+++ killed by SIGBUS +++", "bus"),
+    ("Main PID: 123 (code=dumped, signal=ILL)", "ill"),
+    ("Main PID: 123 (code=killed, signal=SYS)", "sys"),
+    ("Main PID: 123 (code=killed, signal=KILL)", "other"),
+    ("crashd.service: Main process exited, code=killed, status=15/TERM", "other"),
+    ("Killed by signal 15.", "other"),
+    ("child 5 exited with code 143", "other"),
     ("worker process 77 exited on signal 11 (core dumped)", "segv"),
     ("child pid 9 exit signal Segmentation fault (11)", "segv"),
     ("server process (PID 9) was terminated by signal 11: Segmentation fault", "segv"),
@@ -79,8 +124,22 @@ CRASHED = (
 
 @pytest.mark.parametrize(
     ("runbook", "text", "error_class"),
-    [("oom@1.0.0", *row) for row in KILLED] + [("segfault@1.0.0", *row) for row in CRASHED],
+    [(name, *row) for name in ("oom@1.0.0", "oom@1.0.1") for row in KILLED]
+    + [("oom@1.0.1", *row) for row in DENIED]
+    + [("segfault@1.0.0", *row) for row in CRASHED],
 )
 def test_a_text_is_routed_to_its_class(runbook: str, text: str, error_class: str) -> None:
     symptom = route(CATALOG.load(runbook), text)
     assert (symptom.error_class if symptom else "") == error_class
+
+
+@pytest.mark.parametrize(
+    ("runbook", "text"),
+    [("oom", text) for text, error_class in (*KILLED, *DENIED) if error_class not in {"", "other"}]
+    + [("segfault", text) for text, error_class in CRASHED if error_class not in {"", "other"}],
+)
+def test_a_text_of_one_runbook_is_never_led_by_another(runbook: str, text: str) -> None:
+    routes = route_text(
+        [CATALOG.load(name) for name in ("enomem@1.1.0", "oom@1.0.1", "segfault@1.0.0", "emfile@1.0.0", "tcp-memory@1.0.0")], text
+    )
+    assert [name for name, found in routes.items() if found.fit == "leads"] == [runbook]

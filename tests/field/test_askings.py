@@ -1,6 +1,7 @@
 """What is thought of an answer in the laboratory of the world, and the table of those that were given."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ def answer(status: str, cause: str = "", explains: str = "yes", headline: str = 
     return {"status": status, "verdict": verdict, "also": [], "headline": headline, "caveats": [], "next": []}
 
 
+LOCKED = replace(REFUSED, may_refuse_logins=True)
+SUSPECTING = answer("unreachable") | {"next": ["Not judged without a session, but it would fit: pids_cgroup."]}
+
+
 @pytest.mark.parametrize(
     ("recipe", "given", "has_text", "thought"),
     [
@@ -32,6 +37,9 @@ def answer(status: str, cause: str = "", explains: str = "yes", headline: str = 
         (REFUSED, answer("inconclusive"), True, "open"),
         (REFUSED, answer("healthy", headline=NO_TRACE), False, "healthy_while_refused"),
         (REFUSED, answer("unreachable"), True, "no_answer"),
+        (REFUSED, SUSPECTING, True, "no_answer"),
+        (LOCKED, SUSPECTING, True, "named"),
+        (LOCKED, answer("unreachable"), False, "no_answer"),
         (HIDDEN, answer("healthy", headline=f"It {NO_TRACE}."), False, "now"),
         (HIDDEN, answer("healthy"), False, "healthy_while_refused"),
         (HIDDEN, answer("healthy", headline=NO_TRACE), True, "healthy_while_refused"),

@@ -7,10 +7,17 @@ from triagebook.runbooks.engine.symptoms import route
 
 from tests.runbooks import CATALOG
 
-RUNBOOK = CATALOG.load("enomem@1.1.0")
+RUNBOOK = CATALOG.load("enomem@1.2.0")
 LINES = [
     line.split("\t")
-    for name in ("texts-reported.tsv", "texts-of-programs.tsv", "texts-collected.tsv", "texts-second.tsv")
+    for name in (
+        "texts-reported.tsv",
+        "texts-of-programs.tsv",
+        "texts-collected.tsv",
+        "texts-second.tsv",
+        "texts-third.tsv",
+        "texts-fourth.tsv",
+    )
     for line in Path(__file__).with_name(name).read_text().splitlines()
     if line and not line.startswith("#")
 ]
@@ -18,7 +25,7 @@ LINES = [
 
 def test_the_tables_hold_hundreds_of_texts_and_each_once() -> None:
     texts = [line[1] for line in LINES]
-    assert len(texts) > 650
+    assert len(texts) > 700
     assert [text for text in texts if texts.count(text) > 1] == []
 
 
