@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, delete, literal, select, update
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store.alert_schema import episodes
 from triagebook.tools.store.database import Transaction
@@ -62,14 +62,33 @@ def read(transaction: Transaction, episode_id: str) -> AlertEpisode | None:
     return None if row is None else _episode(row)
 
 
-def newest(transaction: Transaction, limit: int, host: str = "", since: datetime | None = None) -> list[AlertEpisode]:
-    """The newest alerts first, of one host or of all."""
-    statement = select(episodes).order_by(episodes.c.first_at.desc(), episodes.c.id).limit(limit)
+def begin_with(transaction: Transaction, start: str) -> list[AlertEpisode]:
+    """Alerts whose id begins with these characters; two at most, since one has to be meant."""
+    statement = select(episodes).where(episodes.c.id >= start, episodes.c.id < start + "g").limit(2)  # ids are hexadecimal
+    return [_episode(row) for row in transaction.connection.execute(statement)]
+
+
+def newest(
+    transaction: Transaction, limit: int, host: str = "", since: datetime | None = None, *, has_answers: bool = False
+) -> list[AlertEpisode]:
+    """The newest alerts first, of one host or of all; with the whole answer of each (`diagnosis`, some 50 KB) where wanted."""
+    columns: list[ColumnElement[Any]] = [column for column in episodes.c if has_answers or column is not episodes.c.diagnosis]
+    columns += [] if has_answers else [literal("").label("diagnosis")]
+    statement = select(*columns).order_by(episodes.c.first_at.desc(), episodes.c.id).limit(limit)
     if host:
         statement = statement.where(episodes.c.host == host)
     if since is not None:
         statement = statement.where(episodes.c.last_at >= to_micros(since))
     return [_episode(row) for row in transaction.connection.execute(statement)]
+
+
+def newest_answer_since(transaction: Transaction, like: AlertEpisode, since: datetime) -> AlertEpisode | None:
+    """The newest other alert of the same name, rule and host that was answered since then."""
+    where = [episodes.c[name] == getattr(like, name) for name in ("rule", "name", "host")]
+    where += [episodes.c.id != like.id, episodes.c.answered_at > to_micros(since), episodes.c.diagnosis != ""]
+    newest = select(episodes).where(*where).order_by(episodes.c.answered_at.desc()).limit(1)
+    row = transaction.connection.execute(newest).first()
+    return None if row is None else _episode(row)
 
 
 def forget(transaction: Transaction, before: datetime) -> None:

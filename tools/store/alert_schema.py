@@ -54,3 +54,15 @@ answers = Table(
     Index("ix_answers_host", "host", "at"),
     Index("ix_answers_at", "at"),
 )
+
+# The whole of such an answer, of one runbook or of several, to be shown again; kept for less long.
+answer_texts = Table(
+    "answer_texts",
+    metadata,
+    Column("id", String(64), primary_key=True),  # of the answer
+    Column("first", String(64), nullable=False),  # the id of its first diagnosis
+    Column("at", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),  # redacted JSON
+    Index("ix_answer_texts_first", "first"),
+    Index("ix_answer_texts_at", "at"),
+)

@@ -27,7 +27,7 @@ from triagebook.tools.audit.event import (
     leaf_of,
     search_text,
 )
-from triagebook.tools.audit.merkle import Edge, decode_edge, leaf_hash
+from triagebook.tools.audit.merkle import Edge, GrowingEdge, decode_edge, leaf_hash
 from triagebook.tools.audit.seal import has_seal
 from triagebook.tools.store.database import Transaction, insert_of
 from triagebook.tools.store.schema import audit, checkpoints, signed_head, tree_head
@@ -161,11 +161,11 @@ def read_signed_head(transaction: Transaction) -> tuple[Edge, str] | None:
 
 def stored_edge(transaction: Transaction, size: int) -> Edge:
     """The edge of the tree over the first `size` stored leaf hashes."""
-    edge = Edge()
+    grown = GrowingEdge(Edge())
     for start in range(0, size, HASHES):
         for hashed in leaf_hashes(transaction, start, min(size, start + HASHES)):
-            edge = edge.append(hashed)
-    return edge
+            grown.append(hashed)
+    return grown.edge()
 
 
 def repair_columns(transaction: Transaction) -> list[int]:

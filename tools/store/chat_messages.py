@@ -9,15 +9,16 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, delete, func, select, update
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store import leases
 from triagebook.tools.store.chat_schema import messages
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.fix_states import OPEN
-from triagebook.tools.store.leases import Lease
+from triagebook.tools.store.leases import Lease, Micros
 from triagebook.tools.store.schema import fixes, votes
 from triagebook.tools.times import to_micros
 
@@ -158,8 +159,14 @@ def release(transaction: Transaction, batch: Sequence[Message]) -> None:
 
 def is_due(transaction: Transaction, now: datetime) -> bool:
     """Whether there is anything to send. It writes nothing."""
-    due = _is_behind(now) & leases.is_over(messages, now)
-    return transaction.connection.execute(select(messages.c.id).where(due, _has_place()).limit(1)).first() is not None
+    return transaction.connection.execute(_due(), {"now": to_micros(now)}).first() is not None
+
+
+@cache
+def _due() -> Select[tuple[str]]:
+    """Built once: it is asked several times a second."""
+    now = bindparam("now", type_=BigInteger())
+    return select(messages.c.id).where(_is_behind_at(now) & leases.is_over_at(messages, now), _has_place()).limit(1)
 
 
 def age(transaction: Transaction, message: Message, now: datetime) -> timedelta:
@@ -200,8 +207,12 @@ def forget(transaction: Transaction, before: datetime) -> None:
 
 
 def _is_behind(now: datetime) -> ColumnElement[bool]:
+    return _is_behind_at(to_micros(now))
+
+
+def _is_behind_at(micros: Micros) -> ColumnElement[bool]:
     is_behind = (messages.c.shown < messages.c.wanted) & (messages.c.problem == "")
-    return is_behind & (messages.c.next_at <= to_micros(now))
+    return is_behind & (messages.c.next_at <= micros)
 
 
 def _free_values(*, is_doubtful: bool) -> Mapping[str, int]:

@@ -1,12 +1,12 @@
 """Diagnoses that were asked for in a chat: whose, where, what came of them. By these, repeats find the card there is."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, literal, select, update
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store.chat_schema import runs
 from triagebook.tools.store.database import Transaction
@@ -92,9 +92,23 @@ def hosts_since(transaction: Transaction, channel: str, since: datetime) -> froz
 
 
 def of_message(transaction: Transaction, message: str) -> list[ChatRun]:
-    """The runs that a message shows, oldest first."""
-    statement = select(runs).where(runs.c.message == message).order_by(runs.c.started_at)
+    """The runs that a message shows, oldest first, without their diagnoses: `diagnoses` has those."""
+    columns: list[ColumnElement[Any]] = [column for column in runs.c if column is not runs.c.diagnosis]
+    whole: Select[Any] = select(*columns, literal("").label("diagnosis"))
+    statement = whole.where(runs.c.message == message).order_by(runs.c.started_at)
     return [_run(row) for row in transaction.connection.execute(statement)]
+
+
+def diagnoses(transaction: Transaction, run_ids: Collection[str]) -> dict[str, str]:
+    """The diagnoses of these runs, as JSON, by run; of those that ended well."""
+    where = runs.c.id.in_(run_ids) & (runs.c.diagnosis != "")
+    return {row.id: row.diagnosis for row in transaction.connection.execute(select(runs.c.id, runs.c.diagnosis).where(where))}
+
+
+def is_under_way(transaction: Transaction, message: str) -> bool:
+    """Whether a run that the message shows has not ended."""
+    where = (runs.c.message == message) & (runs.c.ended_at == 0)
+    return transaction.connection.execute(select(runs.c.id).where(where).limit(1)).first() is not None
 
 
 def of_account(transaction: Transaction, account: str, limit: int) -> list[ChatRun]:

@@ -1,11 +1,11 @@
 """Opening the database, and transactions. A write on SQLite begins IMMEDIATE and is on the disk when it commits."""
 
+import errno
 import os
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,12 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.seal import FOREIGN, RowKey
 from triagebook.tools.log import log_event
+from triagebook.tools.store.writer_queue import WriterQueue
 
 BUSY_S = 30
+IDLE_S = 10  # between two statements of a transaction; only who was stopped, or is starved, takes longer
 PROBE_S = 2.0
+WRITERS = 8  # at once, on PostgreSQL: fewer than there are connections, so that who waits for a lock takes none from readers
 Step = Callable[[str], None]
 
 
@@ -66,7 +69,9 @@ class Store:
     def __init__(self, engine: Engine, step: Step = lambda _name: None, row_key: RowKey = FOREIGN) -> None:
         self._engine, self._row_key = engine, row_key
         self._step = step
-        self._one_writer = _WriterQueue() if engine.dialect.name == "sqlite" else None
+        self._writers = WriterQueue(1 if engine.dialect.name == "sqlite" else WRITERS)
+        self._beside: dict[str, Store] = {}
+        self._guard = threading.Lock()
 
     @property
     def dialect(self) -> str:
@@ -77,16 +82,13 @@ class Store:
     def write(self, name: str = "write", *, is_urgent: bool = False, is_synced: bool = True) -> Iterator[Transaction]:
         """A transaction that commits at the end of the block, or not at all. TrustError when the database fails.
 
-        Where only one can write at a time, an urgent one is next; it must be short, and there must be few. One that need
-        not outlive a crash of the database's machine, because another file has it, need not wait for the disk.
+        Writers wait in a line before they take a connection; an urgent one is next. It must be short, and there must be few.
+        One that need not outlive a crash of the database's machine, because another file has it or it is done again then,
+        need not wait for the disk.
         """
-        if self._one_writer is None:
-            with self._transaction(name) as transaction:
-                if not is_synced:
-                    transaction.connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-                yield transaction
-            return
-        with self._one_writer.hold(is_urgent=is_urgent), self._transaction(name, is_synced=is_synced) as transaction:
+        with self._writers.hold(is_urgent=is_urgent), self._transaction(name, is_synced=is_synced) as transaction:
+            if not is_synced and self.dialect == "postgresql":
+                transaction.connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield transaction
 
     @contextmanager
@@ -100,10 +102,16 @@ class Store:
     def beside(self, name: str, table: Table) -> "Store":
         """A database of its own for one table, in a file beside this one, so that writing it waits for no other writer.
 
-        PostgreSQL has many writers: there it is this very store.
+        PostgreSQL has many writers: there it is the same database, over connections that nothing else uses.
         """
+        with self._guard:
+            if name not in self._beside:
+                self._beside[name] = self._open_beside(name, table)
+            return self._beside[name]
+
+    def _open_beside(self, name: str, table: Table) -> "Store":
         if self.dialect != "sqlite":
-            return self
+            return Store(open_engine(self._engine.url), self._step, self._row_key)
         path = Path(self._engine.url.database or "").with_name(name)
         made = Store(_sqlite_engine(URL.create("sqlite", database=str(path))), self._step, self._row_key)
         with made.write("create") as transaction:
@@ -131,7 +139,11 @@ class Store:
             raise TrustError(f"database: {error}", reason="database") from error
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, of what is beside it too."""
+        with self._guard:
+            besides = list(self._beside.values())
+        for store in besides:
+            store.close()
         self._engine.dispose()
 
     @contextmanager
@@ -145,36 +157,6 @@ class Store:
             self._step(f"{name}.after_commit")
         for action in transaction.committed:
             action()
-
-
-class _WriterQueue:
-    """One writer at a time, in the order they came, urgent ones first. SQLite's own way to wait is polling, which is not fair."""
-
-    def __init__(self) -> None:
-        self._guard, self._is_taken = threading.Lock(), False
-        self._urgent: deque[threading.Event] = deque()
-        self._others: deque[threading.Event] = deque()
-
-    @contextmanager
-    def hold(self, *, is_urgent: bool) -> Iterator[None]:
-        """Wait, hold, hand over."""
-        turn = threading.Event()
-        with self._guard:
-            if self._is_taken:
-                (self._urgent if is_urgent else self._others).append(turn)
-            else:
-                self._is_taken = True
-                turn.set()
-        turn.wait()
-        try:
-            yield
-        finally:
-            with self._guard:
-                waiting = self._urgent or self._others
-                if waiting:
-                    waiting.popleft().set()
-                else:
-                    self._is_taken = False
 
 
 @contextmanager
@@ -199,19 +181,50 @@ def open_store(url: str, step: Step = lambda _name: None, row_key: RowKey = FORE
     return Store(open_engine(url), step, row_key)
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str | URL) -> Engine:
     """An engine with the settings durability rests on."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=20)
+        return _postgresql_engine(parsed.set(drivername="postgresql+psycopg"))
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise TrustError(f"database: expected sqlite:///FILE or postgresql://..., got {parsed.drivername!r}")
     return _sqlite_engine(parsed)
 
 
+def _postgresql_engine(url: URL) -> Engine:
+    """An engine whose transactions the database ends when we stand still in one: what it has locked, others wait for."""
+    told = {"connect_timeout": BUSY_S, "keepalives_idle": IDLE_S, "tcp_user_timeout": BUSY_S * 1000}
+    engine = create_engine(url, connect_args={**told, **url.query}, pool_size=20)
+    limits = (
+        f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'; "  # a process or a machine that was stopped
+        f"SET tcp_user_timeout = '{BUSY_S}s'; "  # the same, while it is sent an answer
+        f"SET lock_timeout = '{BUSY_S}s'"
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_limits(connection: Any, _record: object) -> None:
+        connection.autocommit = True  # in a transaction, the first rollback would take the settings back
+        connection.execute(limits)
+        connection.autocommit = False
+
+    return engine
+
+
+def _create_private(path: Path) -> None:
+    """Create the file, which SQLite would create 0644. Raises OSError: it is a link.
+
+    One that is there is not opened: closing it would give up the locks of every other connection of this process to it
+    (fcntl(2)), and who opens the file next takes the log of its newest transactions away.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _sqlite_engine(url: URL) -> Engine:
     path = Path(url.database or "")
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))  # SQLite would create it 0644
+    _create_private(path)
     engine = create_engine(url, connect_args={"timeout": BUSY_S, "isolation_level": None}, pool_size=20)
 
     @event.listens_for(engine, "connect")

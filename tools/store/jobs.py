@@ -6,18 +6,20 @@ Jobs with the same order key are done one after the other, in the order they wer
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, delete, or_, select, update
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.store import leases
 from triagebook.tools.store.database import Store, Transaction
-from triagebook.tools.store.leases import Lease
+from triagebook.tools.store.leases import Lease, Micros
 from triagebook.tools.store.schema import jobs
 from triagebook.tools.times import to_micros
 
 MOST_TRIES = 3
 BATCH = 50
+ABANDONED = timedelta(days=1)  # then a job is closed by a worker of another kind too
 BACKOFF, LONGEST_BACKOFF = timedelta(seconds=1), timedelta(minutes=1)
 FILE = "jobs.db"
 
@@ -61,14 +63,21 @@ def add(transaction: Transaction, new: Sequence[NewJob], now: datetime, lease: L
     if not new:
         return []
     values = [_values(job, now, lease) for job in sorted(new, key=_insertion_order)]
-    statement = transaction.insert(jobs).values(values).on_conflict_do_nothing().returning(*jobs.c)
-    return [_job(row) for row in transaction.connection.execute(statement)]
+    # Values beside the statement: SQLAlchemy builds it once, and sends as many rows at a time as a statement may have values.
+    statement = transaction.insert(jobs).on_conflict_do_nothing().returning(*jobs.c)
+    return [_job(row) for row in transaction.connection.execute(statement, values)]
 
 
 def is_waiting(transaction: Transaction, kinds: Collection[str], now: datetime) -> bool:
     """Whether there is a job to claim, to give up or to forget. It writes nothing."""
-    where = _is_claimable(kinds, now) | _is_hopeless(now) | _is_forgettable(now)
-    return transaction.connection.execute(select(jobs.c.number).where(where).limit(1)).first() is not None
+    return transaction.connection.execute(_question(tuple(sorted(kinds))), {"now": to_micros(now)}).first() is not None
+
+
+@cache
+def _question(kinds: tuple[str, ...]) -> Select[tuple[int]]:
+    """Built once: it is asked at each wake-up, and SQLAlchemy spends more on building it than the database on running it."""
+    now = bindparam("now", type_=BigInteger())
+    return select(jobs.c.number).where(_is_claimable(kinds, now) | _is_hopeless(kinds, now) | _is_forgettable(now)).limit(1)
 
 
 def is_known(transaction: Transaction, kind: str, key: str) -> bool:
@@ -77,9 +86,17 @@ def is_known(transaction: Transaction, kind: str, key: str) -> bool:
     return transaction.connection.execute(select(jobs.c.number).where(where)).first() is not None
 
 
+def is_first(transaction: Transaction, kind: str, key: str, now: datetime, remember_for: timedelta) -> bool:
+    """Note that something came, and say whether it is the first time within `remember_for`. There is nothing to do about it."""
+    forget(transaction, now)
+    values = {**_values(NewJob(kind, key, "", remember_for=remember_for), now, None), "done_at": to_micros(now)}
+    statement = transaction.insert(jobs).values(values).on_conflict_do_nothing().returning(jobs.c.number)
+    return transaction.connection.execute(statement).first() is not None
+
+
 def claim(transaction: Transaction, kinds: Collection[str], lease: Lease, now: datetime, limit: int = BATCH) -> list[Job]:
     """Take jobs of these kinds that belong to nobody: new ones, put off ones whose time has come, and those of dead workers."""
-    wanted = select(jobs.c.number).where(_is_claimable(kinds, now)).order_by(jobs.c.number).limit(limit)
+    wanted = select(jobs.c.number).where(_is_claimable(kinds, to_micros(now))).order_by(jobs.c.number).limit(limit)
     numbers = list(transaction.connection.execute(wanted).scalars())
     if not numbers:
         return []
@@ -111,37 +128,42 @@ def release(transaction: Transaction, owner: str, but: Collection[int] = ()) -> 
     transaction.connection.execute(update(jobs).where(where).values(tries=jobs.c.tries - 1, **leases.ENDED))
 
 
-def give_up(transaction: Transaction, now: datetime) -> list[Job]:
-    """Close the jobs that nobody will begin any more, and return them: it is too late, or too many workers died of them."""
+def give_up(transaction: Transaction, kinds: Collection[str], now: datetime) -> list[Job]:
+    """Close the jobs of these kinds that nobody will begin any more, and return them: too late, or too many workers died of them.
+
+    Jobs of other kinds are left to workers that can tell somebody, for a day.
+    """
     values = {"done_at": to_micros(now), "problem": f"not done by its time, or by {MOST_TRIES} workers"}
-    statement = update(jobs).where(_is_hopeless(now)).values(values)
+    statement = update(jobs).where(_is_hopeless(kinds, to_micros(now))).values(values)
     return [_job(row) for row in transaction.connection.execute(statement.returning(*jobs.c))]
 
 
 def forget(transaction: Transaction, now: datetime) -> None:
     """Drop closed jobs that need not be recognised any more."""
-    transaction.connection.execute(delete(jobs).where(_is_forgettable(now)))
+    transaction.connection.execute(delete(jobs).where(_is_forgettable(to_micros(now))))
 
 
-def _is_claimable(kinds: Collection[str], now: datetime) -> ColumnElement[bool]:
+def _is_claimable(kinds: Collection[str], micros: Micros) -> ColumnElement[bool]:
     earlier = jobs.alias()
     is_first = ~(
         select(earlier.c.number)
         .where(earlier.c.order_key == jobs.c.order_key, earlier.c.done_at == 0, earlier.c.number < jobs.c.number)
         .exists()
     )
-    is_open = jobs.c.kind.in_(sorted(kinds)) & (jobs.c.done_at == 0) & leases.is_over(jobs, now)
-    is_timely = (jobs.c.not_before <= to_micros(now)) & (jobs.c.begin_by > to_micros(now)) & (jobs.c.tries < MOST_TRIES)
+    is_open = jobs.c.kind.in_(sorted(kinds)) & (jobs.c.done_at == 0) & leases.is_over_at(jobs, micros)
+    is_timely = (jobs.c.not_before <= micros) & (jobs.c.begin_by > micros) & (jobs.c.tries < MOST_TRIES)
     return is_open & is_timely & or_(jobs.c.order_key == "", is_first)
 
 
-def _is_hopeless(now: datetime) -> ColumnElement[bool]:
-    is_open = (jobs.c.done_at == 0) & leases.is_over(jobs, now)
-    return is_open & ((jobs.c.begin_by <= to_micros(now)) | (jobs.c.tries >= MOST_TRIES))
+def _is_hopeless(kinds: Collection[str], micros: Micros) -> ColumnElement[bool]:
+    is_open = (jobs.c.done_at == 0) & leases.is_over_at(jobs, micros)
+    is_nobodys = jobs.c.begin_by <= micros - ABANDONED // timedelta(microseconds=1)
+    is_lost = (jobs.c.begin_by <= micros) | (jobs.c.tries >= MOST_TRIES)
+    return is_open & ((jobs.c.kind.in_(sorted(kinds)) & is_lost) | is_nobodys)
 
 
-def _is_forgettable(now: datetime) -> ColumnElement[bool]:
-    return (jobs.c.done_at > 0) & (jobs.c.remember_until <= to_micros(now))
+def _is_forgettable(micros: Micros) -> ColumnElement[bool]:
+    return (jobs.c.done_at > 0) & (jobs.c.remember_until <= micros)
 
 
 def _is_of(numbers: Collection[int], owner: str) -> ColumnElement[bool]:

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, update
+from sqlalchemy import BindParameter, ColumnElement, Row, Table, update
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.periodic import PeriodicThread
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.times import to_micros
+
+Micros = int | BindParameter[int]  # a time, or its place in a statement that is built once
 
 ENDED: Mapping[str, int] = {"lease_until": 0}  # given up in order; `owner` stays, as the last one
 IN_DOUBT: Mapping[str, int] = {"lease_until": 1}  # free, but nobody can say whether the owner's work was done
@@ -34,7 +36,12 @@ def owner_values(lease: Lease) -> dict[str, Any]:
 
 def is_over(table: Table, now: datetime) -> ColumnElement[bool]:
     """The row belongs to nobody: its lease was given up, or it expired."""
-    return table.c.lease_until <= to_micros(now)
+    return is_over_at(table, to_micros(now))
+
+
+def is_over_at(table: Table, micros: Micros) -> ColumnElement[bool]:
+    """The same at a time that is a number of microseconds, or a parameter of a statement that is built once."""
+    return table.c.lease_until <= micros
 
 
 def is_held(table: Table, owner: str, now: datetime) -> ColumnElement[bool]:

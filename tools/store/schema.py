@@ -94,8 +94,11 @@ audit = Table(
     Column("host", String(255), nullable=False),
     Column("fix", String(64), nullable=False),
     Column("person", String(255), nullable=False),
-    Index("ix_audit_fix", "fix"),
-    Index("ix_audit_host", "host"),
+    # idx in each: the newest rows are asked for, and sorting those of a host reads all of them
+    Index("ix_audit_fix", "fix", "idx"),
+    Index("ix_audit_host", "host", "idx"),
+    Index("ix_audit_action", "action", "idx"),
+    Index("ix_audit_person", "person", "action", "idx"),
 )
 
 tree_head = Table(

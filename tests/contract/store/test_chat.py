@@ -1,5 +1,6 @@
 """What a chat face keeps, on both databases: messages, tokens, runs."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from triagebook.tools.store import chat_messages, chat_runs, chat_tokens
@@ -142,3 +143,19 @@ def test_the_newest_run_with_a_card_is_found_by_its_place(store: Store) -> None:
         assert (found.cause, found.status, found.repeats, found.ended_at) == ("x", "healthy", 1, NOW + SECOND)
         chat_runs.forget(transaction, NOW + SECOND)
         assert [run.id for run in chat_runs.of_message(transaction, "m1")] == []
+
+
+def test_the_runs_of_a_table_are_read_without_their_answers(store: Store) -> None:
+    """A table of five hundred hosts is made anew for each that answers: only new answers are read for it."""
+    runs = [ChatRun(f"r{number}", "ann", "a", "C1", f"web-{number}", "", "m1", NOW + number * SECOND) for number in range(3)]
+    with store.write() as transaction:
+        for run in runs:
+            chat_runs.add(transaction, run)
+        for number in range(2):
+            chat_runs.end(transaction, f"r{number}", NOW + 9 * SECOND, status="healthy", diagnosis=f"answer {number}")
+        ended = [replace(run, status="healthy", ended_at=NOW + 9 * SECOND) for run in runs[:2]]
+        assert chat_runs.of_message(transaction, "m1") == [*ended, runs[2]]
+        assert chat_runs.diagnoses(transaction, ["r1", "r2"]) == {"r1": "answer 1"}
+        assert chat_runs.is_under_way(transaction, "m1")
+        chat_runs.end(transaction, "r2", NOW, status="failed")
+        assert not chat_runs.is_under_way(transaction, "m1")

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
+from triagebook.tools.alerts.sender import MOST_ALERTS
 from triagebook.tools.store import jobs
-from triagebook.tools.store.database import Store
+from triagebook.tools.store.database import Store, open_store
 from triagebook.tools.store.jobs import Job, NewJob
 from triagebook.tools.store.leases import Lease
 from triagebook.tools.store.schema import jobs as table
@@ -53,6 +54,32 @@ def test_a_job_belongs_to_who_adds_it_first(store: Store) -> None:
     assert claimed_keys(store, "c", NOW + LENGTH) == ["2"]
 
 
+def test_what_came_once_is_known_to_every_server_and_forgotten_when_its_time_is_over(
+    store: Store, current_database_url: str
+) -> None:
+    other = open_store(current_database_url)
+
+    def is_first(at_store: Store, key: str, at: datetime = NOW) -> bool:
+        with at_store.write() as transaction:
+            return jobs.is_first(transaction, "signature", key, at, LENGTH)
+
+    assert [is_first(store, "a"), is_first(other, "a"), is_first(store, "a"), is_first(other, "b")] == [True, False, False, True]
+    assert claim(store, "worker") == []
+    assert is_first(other, "c", NOW + LENGTH)
+    with store.read() as transaction:
+        assert [row.key for row in transaction.connection.execute(select(table.c.key))] == ["c"]
+    assert is_first(store, "a", NOW + LENGTH)
+    other.close()
+
+
+@pytest.mark.long
+def test_as_many_jobs_as_a_delivery_may_have_are_stored_at_once(store: Store) -> None:
+    """A statement of PostgreSQL has at most 65,535 values, and a job has fourteen."""
+    many = [NewJob("command", str(number), "{}", order_key=str(number)) for number in range(MOST_ALERTS)]
+    assert len(add(store, *many)) == len(many)
+    assert add(store, *many[:2], TWO) == []
+
+
 def test_a_job_that_nobody_claimed_is_for_the_first_that_comes(store: Store) -> None:
     add(store, ONE, TWO)
     assert [(job.key, job.tries) for job in claim(store, "a")] == [("1", 1), ("2", 1)]
@@ -89,12 +116,12 @@ def test_a_lease_that_ran_out_is_taken_over_a_few_times_and_no_more(store: Store
     for owner, at in (("b", 20), ("c", 31)):
         assert claimed_keys(store, owner, NOW + at * SECOND) == ["1"]
     with store.write() as transaction:
-        assert jobs.give_up(transaction, NOW + 40 * SECOND) == []
+        assert jobs.give_up(transaction, KINDS, NOW + 40 * SECOND) == []
     assert claim(store, "d", NOW + 60 * SECOND) == []
     assert finish(store, one, "a") is False
     with store.write() as transaction:
-        assert [(job.key, job.tries) for job in jobs.give_up(transaction, NOW + 60 * SECOND)] == [("1", 3)]
-        assert jobs.give_up(transaction, NOW + 60 * SECOND) == []
+        assert [(job.key, job.tries) for job in jobs.give_up(transaction, KINDS, NOW + 60 * SECOND)] == [("1", 3)]
+        assert jobs.give_up(transaction, KINDS, NOW + 60 * SECOND) == []
     assert finish(store, one, "c") is False
 
 
@@ -149,7 +176,7 @@ def test_jobs_with_one_order_key_are_done_one_after_the_other(store: Store) -> N
     for minute, owner in ((1, "b"), (2, "c")):
         assert claimed_keys(store, owner, NOW + timedelta(minutes=minute)) == ["m", "other"]
     with store.write() as transaction:
-        jobs.give_up(transaction, NOW + timedelta(minutes=3))
+        jobs.give_up(transaction, KINDS, NOW + timedelta(minutes=3))
     assert claimed_keys(store, "d", NOW + timedelta(minutes=3)) == ["a"]
 
 
@@ -158,10 +185,18 @@ def test_a_job_that_is_too_late_is_given_up_and_says_so(store: Store) -> None:
     at = NOW + timedelta(minutes=10)
     assert claim(store, "a", at) == []
     with store.write() as transaction:
-        assert jobs.give_up(transaction, at - SECOND) == []
-        assert jobs.give_up(transaction, at) == [late]
+        assert jobs.give_up(transaction, KINDS, at - SECOND) == []
+        assert jobs.give_up(transaction, KINDS, at) == [late]
         (problem,) = transaction.connection.execute(select(table.c.problem)).scalars()
     assert problem.startswith("not done by its time")
+
+
+def test_what_a_worker_of_another_kind_could_tell_nobody_of_is_left_to_its_own_for_a_day(store: Store) -> None:
+    (late,) = add(store, NewJob("command", "1", "{}", begin_within=timedelta(minutes=10)))
+    at = NOW + timedelta(minutes=10)
+    with store.write() as transaction:
+        assert jobs.give_up(transaction, ["alert"], at + DAY - SECOND) == []
+        assert jobs.give_up(transaction, ["alert"], at + DAY) == [late]
 
 
 def test_a_key_is_known_until_it_may_be_forgotten(store: Store) -> None:

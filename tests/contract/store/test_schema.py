@@ -5,14 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, select, text
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.store import alert_schema, chat_schema, migrations  # noqa: F401 - each schema adds its tables
 from triagebook.tools.store.database import open_engine, open_store
+from triagebook.tools.store.jobs import NewJob
+from triagebook.tools.store.jobs import add as add_jobs
 from triagebook.tools.store.migrate import HEAD, migrate
-from triagebook.tools.store.schema import metadata
+from triagebook.tools.store.schema import jobs, metadata
 
 from tests import postgres
+from tests.contract.store.samples import NOW
 
 
 def _create_all(url: str) -> None:
@@ -51,8 +54,24 @@ def test_schema_and_migrations_make_the_same_postgresql_database(postgres_server
 
 
 def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    def content() -> tuple[dict[str, list[str]], list[str]]:
+        engine = open_engine(database_url)
+        found = inspect(engine)
+        tables = {name: [column["name"] for column in found.get_columns(name)] for name in found.get_table_names()}
+        with engine.connect() as connection:
+            keys = [row.key for row in connection.execute(select(jobs.c.key))]
+        engine.dispose()
+        return tables, keys
+
     migrate(database_url)
+    store = open_store(database_url)
+    with store.write() as transaction:
+        add_jobs(transaction, [NewJob("command", "kept", "{}")], NOW)
+    store.close()
+    before = content()
     migrate(database_url)
+    assert content() == before
+    assert (len(before[0]) > 10, before[1]) == (True, ["kept"])
 
 
 def test_a_database_of_a_newer_release_is_refused(database_url: str) -> None:
