@@ -19,6 +19,7 @@ from triagebook.tools.actions import (
     unit_memory_max,
     unit_restart,
     unit_tasks_max,
+    user_memlock,
     user_nproc,
 )
 from triagebook.tools.actions.action import Action, Parameter, PlannedChange
@@ -28,6 +29,7 @@ __all__ = ["ACTIONS", "Action", "Parameter", "PlannedChange"]
 ACTIONS: Mapping[str, Action] = {
     "unit_tasks_max": unit_tasks_max.ACTION,
     "user_nproc": user_nproc.ACTION,
+    "user_memlock": user_memlock.ACTION,
     "sysctl": sysctl.ACTION,
     "socket_memory": socket_memory.ACTION,
     "port_range": port_range.ACTION,

@@ -8,10 +8,8 @@ import re
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError
 from triagebook.tools.actions.action import Lines, ManualChange
+from triagebook.tools.actions.resources import RESOURCES
 from triagebook.tools.collector.readings import HostReading
-
-_TITLES = {"nproc": "Max processes", "as": "Max address space"}
-_LATER_TITLES = {"nofile": "Max open files"}  # an older installed collector does not print it of every process of a user
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,13 @@ def parse(text: str) -> tuple[RunningProcess, ...]:
 def _block(text: str) -> RunningProcess | None:
     numbers = {name: re.search(rf"(?m)^{name}:\s+(\d+)", text) for name in ("Pid", "PPid", "Uid", "Threads")}
     comm = re.match(r"Name:\t(.*)", text)
-    limits = {name: _limit(text, title) for name, title in _TITLES.items()}
-    later = {name: found for name, title in _LATER_TITLES.items() if (found := _limit(text, title))}
+    limits = {name: found for name, resource in RESOURCES.items() if (found := _limit(text, resource.title))}
+    is_whole = all(name in limits for name, resource in RESOURCES.items() if not resource.is_later)
     stat = text.rpartition(") ")[2].split()  # state is the third field, the start time the twenty-second
-    if comm is None or not all(numbers.values()) or not all(limits.values()) or len(stat) < 20 or not stat[19].isdigit():
+    if comm is None or not all(numbers.values()) or not is_whole or len(stat) < 20 or not stat[19].isdigit():
         return None
     pid, parent, uid, threads = (int(found[1]) for found in numbers.values() if found)
-    return RunningProcess(pid, comm[1], stat[0], parent, int(stat[19]), uid, threads, {**limits, **later})
+    return RunningProcess(pid, comm[1], stat[0], parent, int(stat[19]), uid, threads, limits)
 
 
 def _limit(text: str, title: str) -> str:

@@ -1,4 +1,4 @@
-"""Raise RLIMIT_AS, RLIMIT_NPROC or RLIMIT_NOFILE of one running process. Its children inherit it; it ends with the process."""
+"""Raise one limit (RLIMIT_AS, RLIMIT_MEMLOCK and others) of one running process. Its children inherit it, and it ends with it."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ from triagebook.tools.actions.action import (
     refuse_unless_higher,
 )
 from triagebook.tools.actions.process import RunningProcess
+from triagebook.tools.actions.resources import RESOURCES
 from triagebook.tools.collector.readings import HostReading
 
-_UNITS = {"as": "bytes", "nproc": "processes", "nofile": "files"}
 MOST_FILES = 1048576  # programs that close every possible number at start take minutes of more, or gigabytes of tables
 
 
@@ -46,7 +46,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     process_fields = {"pid": pid, "start": str(found.start), "uid": str(found.uid)}
     return PlannedChange(
         order={"step": step, **process_fields, "resource": resource, "before": before, "value": limit},
-        what=f"{resource} limit (soft:hard, {_UNITS[resource]}) of process {pid} ({found.comm}), while it runs",
+        what=f"{resource} limit (soft:hard, {RESOURCES[resource].unit}) of process {pid} ({found.comm}), while it runs",
         now=before,
         then=after,
         commands=(("prlimit", "--pid", pid, f"--{resource}={after}"),),
@@ -68,7 +68,7 @@ ACTION = Action(
     name="process_limit",
     parameters={
         "pid": Parameter("pid", 2, 4194304),
-        "resource": Parameter("word", words=("nproc", "as", "nofile")),
+        "resource": Parameter("word", words=tuple(RESOURCES)),
         "limit": Parameter("int", 1, 2**47),
     },
     fields=("pid", "start", "uid", "resource", "before", "value"),

@@ -1,4 +1,4 @@
-# process_limit: RLIMIT_AS, RLIMIT_NPROC or RLIMIT_NOFILE of one running process.
+# process_limit: RLIMIT_AS, RLIMIT_MEMLOCK or another limit of one running process.
 
 parse_process_limit() {
   parse_process
@@ -17,8 +17,9 @@ check_process_limit() {
 
 check_resource() {
   case $RESOURCE in
-    as) [ "$WANTED" -le $((134217728 * MIB)) ] || refuse out_of_bounds ;; # 128 TiB, an x86-64 address space
-    nproc) [ "$WANTED" -le "$(half_of_threads_max)" ] || refuse out_of_bounds half_of_threads_max ;;
+    as | data) [ "$WANTED" -le $((134217728 * MIB)) ] || refuse out_of_bounds ;; # 128 TiB, an x86-64 address space
+    memlock) [ "$WANTED" -le $(($(kilobytes MemTotal) * 512)) ] || refuse out_of_bounds memory ;; # half of it: it is never swapped
+    nproc | sigpending) [ "$WANTED" -le "$(half_of_threads_max)" ] || refuse out_of_bounds half_of_threads_max ;;
     nofile) [ "$WANTED" -le 1048576 ] && [ "$WANTED" -le "$(sysctl_value fs.nr_open)" ] || refuse out_of_bounds nr_open ;;
   esac
 }
@@ -44,6 +45,14 @@ undo_guard_process_limit() {
   [ "$JOURNAL" != applied ] || observe_process_limit || refuse changed "$(quote "$AFTER")"
   case $RESOURCE in
     as) is_less $((P_KB * 1024)) "${BEFORE%:*}" || refuse undo_unsafe "in use $P_KB kB" ;;
+    data | memlock) # what is there stays, and every further request would be refused
+      if [ "$RESOURCE" = data ]; then _kb=$(status_of "$PID" VmData:); else _kb=$(locked_kb_of "$PID"); fi
+      is_less $((_kb * 1024)) "${BEFORE%:*}" || refuse undo_unsafe "in use $_kb kB"
+      ;;
+    sigpending) # "queued/limit", the former of all processes of the user
+      _signals=$(status_of "$PID" SigQ:)
+      is_less "${_signals%/*}" "${BEFORE%:*}" || refuse undo_unsafe "in use ${_signals%/*}"
+      ;;
     nproc)
       _tasks=$(tasks_of "$USER_ID")
       is_less "$_tasks" "${BEFORE%:*}" || refuse undo_unsafe "in use $_tasks"
@@ -55,6 +64,20 @@ undo_guard_process_limit() {
   esac
 }
 
+status_of() { # PID KEY -> the first word after it in /proc/PID/status, 0 where it is not there
+  while read -r _key _word _; do
+    if [ "$_key" = "$2" ]; then
+      printf '%s\n' "$_word"
+      return
+    fi
+  done <"$PROC/$1/status"
+  echo 0
+}
+
+locked_kb_of() { # PID -> kB that it has locked or pinned, the larger
+  _locked=$(status_of "$1" VmLck:) _pinned=$(status_of "$1" VmPin:)
+  if [ "$_pinned" -gt "$_locked" ]; then echo "$_pinned"; else echo "$_locked"; fi
+}
 
 open_files_of() { # PID -> how many descriptors it has
   (

@@ -29,6 +29,7 @@ KERNEL_VALUES = {
     "fs.inotify.max_user_instances": KernelValue(1048576, "inotify_instances_max"),
     "fs.inotify.max_user_watches": KernelValue(16777216, "inotify_watches_max"),
     "net.core.somaxconn": KernelValue(65535, "somaxconn"),
+    "net.core.optmem_max": KernelValue(1048576, "optmem_max_bytes"),
     "net.ipv4.tcp_max_orphans": KernelValue(1048576, "orphans_max"),
     "net.netfilter.nf_conntrack_max": KernelValue(16777216, "conntrack_max"),
 }

@@ -12,6 +12,7 @@ check_sysctl() {
   [ "$BEFORE" = "$EXPECTED" ] || refuse changed "$(quote "$BEFORE")"
   if [ "$STEP" = persist ]; then
     [ "$WANTED" = "$BEFORE" ] || refuse not_live # what was not tried live is not made permanent
+    case $KEY in net.netfilter.*) refuse_late_module nf_conntrack ;; esac
     check_sysctl_file "$WANTED"
     return
   fi
@@ -73,6 +74,26 @@ commit_limit_now() {
   else
     commit_limit vm.overcommit_ratio "$(sysctl_value vm.overcommit_ratio)"
   fi
+}
+
+# The files of sysctl.d are applied before a firewall loads its modules: of one that is not loaded before them, too, the
+# value would be the kernel's own again after a boot (sysctl.d(5), modules-load.d(5)). What is built in has no initstate.
+refuse_late_module() {
+  [ -e "$MODULES/$1/initstate" ] || return 0
+  set +f
+  IFS=:
+  for _dir in $MODULES_DIRS; do
+    unset IFS
+    for _file in "$_dir"/*.conf; do
+      if [ -e "$_file" ] && grep -qE "^[[:space:]]*$1[[:space:]]*\$" "$_file"; then
+        set -f
+        return 0
+      fi
+    done
+  done
+  unset IFS
+  set -f
+  refuse loaded_late "$1 is not in ${MODULES_DIRS%%:*}"
 }
 
 check_sysctl_file() { # VALUE as it stands in the file, its figures separated by spaces

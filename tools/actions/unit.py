@@ -6,6 +6,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.actions.action import ManualChange
+from triagebook.tools.actions.resources import RESOURCES
 from triagebook.tools.collector.readings import HostReading
 
 _UNLIMITED = ("infinity", "18446744073709551615")  # systemd up to 24x prints the number
@@ -36,9 +37,8 @@ def text_from_facts(change: ManualChange, action: str, setting: str, hard: str =
     if change.verdict.limit is None:
         raise UsageError(f"{action}: the limit itself was not read")
     value = f"{change.verdict.limit.value:.0f}"
-    limits = dict.fromkeys(
-        ("TasksMax", "LimitNPROC", "LimitNPROCSoft", "LimitAS", "LimitASSoft", "LimitNOFILE", "LimitNOFILESoft"), "infinity"
-    )
+    settings = [resource.setting for resource in RESOURCES.values()]
+    limits = dict.fromkeys(("TasksMax", *settings, *(f"{one}Soft" for one in settings)), "infinity")
     shown = {"LoadState": "loaded", "ActiveState": "active", **limits, setting: hard or value, f"{setting}Soft": value}
     return "".join(f"{key}={text}\n" for key, text in shown.items())
 
@@ -60,9 +60,9 @@ def parse(unit: str, text: str) -> LoadedUnit:
     if not re.fullmatch(r"max|\d+", tasks_max):
         raise ParseError(f"{unit}: TasksMax={tasks_max!r}")
     limits = {
-        name: f"{_limit(shown, key + 'Soft')}:{_limit(shown, key)}"
-        for name, key in (("nproc", "LimitNPROC"), ("as", "LimitAS"), ("nofile", "LimitNOFILE"))
-        if name != "nofile" or key in shown  # an older installed collector does not print it
+        name: f"{_limit(shown, resource.setting + 'Soft')}:{_limit(shown, resource.setting)}"
+        for name, resource in RESOURCES.items()
+        if not resource.is_later or resource.setting in shown
     }
     is_active, main_pid = shown.get("ActiveState") == "active", shown.get("MainPID", "")
     return LoadedUnit(unit, is_active, tasks_max, shown.get("InvocationID", ""), limits, main_pid)

@@ -1,9 +1,9 @@
-"""Raise LimitNPROC=, LimitAS= or LimitNOFILE= of a service by a drop-in. It holds from the service's next start, not before."""
+"""Raise one limit (LimitNPROC=, LimitMEMLOCK= and others) of a service by a drop-in. It holds from the service's next start."""
 
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.facts import Collection
+from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.tools.actions import unit as units
 from triagebook.tools.actions.action import (
     WRITE,
@@ -18,9 +18,8 @@ from triagebook.tools.actions.action import (
     refuse_unless_higher,
 )
 from triagebook.tools.actions.process_limit import refuse_too_many_files
+from triagebook.tools.actions.resources import RESOURCES
 from triagebook.tools.collector.readings import HostReading
-
-_SETTINGS = {"nproc": "LimitNPROC", "as": "LimitAS", "nofile": "LimitNOFILE"}
 
 
 def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
@@ -29,7 +28,7 @@ def _capture(params: Params, step: Step) -> tuple[HostReading, ...]:
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     name, resource, limit = str(params["unit"]), str(params["resource"]), str(params["limit"])
-    setting = _SETTINGS[resource]
+    setting = RESOURCES[resource].setting
     refuse_too_many_files(resource, limit)
     before = units.parse(name, outputs[0]).limits.get(resource, "")
     if not before:
@@ -53,17 +52,21 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
 
 def _manual_lines(change: ManualChange) -> Lines:
     resource = str(change.params["resource"])
-    hard = str(_hard_of(change)) if resource == "nofile" else ""
-    return ACTION.plan_by_hand(change, units.text_from_facts(change, "unit_limit", _SETTINGS[resource], hard))
+    hard = _hard_of(change, resource)
+    return ACTION.plan_by_hand(change, units.text_from_facts(change, "unit_limit", RESOURCES[resource].setting, hard))
 
 
-def _hard_of(change: ManualChange) -> int | str:
-    """Return the hard limit of the culprit's open files, as the facts have it: a lone number in the drop-in would lower it."""
-    for probe in change.facts.values():
+def _hard_of(change: ManualChange, resource: str) -> str:
+    """Return the hard limit of the culprit, as the facts that the verdict cites have it: a lone number would lower it."""
+    cited = {identifier.partition("[")[0] for identifier in change.verdict.evidence}
+    for probe in (probe for name, probe in change.facts.items() if name in cited):
         for collection in vars(probe).values():
             for item in collection.items if isinstance(collection, Collection) else ():
-                if getattr(item, "pid", None) == change.verdict.culprit.pid and isinstance(getattr(item, "hard", None), int):
-                    return int(item.hard)
+                hard = getattr(item, "hard", getattr(item, "hard_bytes", None))
+                if getattr(item, "pid", None) != change.verdict.culprit.pid or getattr(item, "resource", resource) != resource:
+                    continue
+                if isinstance(hard, (int, Unreadable)):  # one that cannot be told is none
+                    return "infinity" if isinstance(hard, Unreadable) else str(hard)
     return ""
 
 
@@ -71,7 +74,7 @@ ACTION = Action(
     name="unit_limit",
     parameters={
         "unit": Parameter("unit"),
-        "resource": Parameter("word", words=("nproc", "as", "nofile")),
+        "resource": Parameter("word", words=tuple(RESOURCES)),
         "limit": Parameter("int", 1, 2**47),
     },
     fields=("unit", "resource", "before", "value"),

@@ -1,4 +1,4 @@
-# unit_limit: LimitNPROC=, LimitAS= or LimitNOFILE= by a drop-in of ours. It takes effect when the service is next started.
+# unit_limit: LimitNPROC=, LimitMEMLOCK= or another limit by a drop-in of ours. It takes effect when the service is next started.
 
 parse_unit_limit() {
   field unit && unit_name && UNIT=$VALUE
@@ -7,8 +7,8 @@ parse_unit_limit() {
   field value && number value && WANTED=$VALUE
 }
 
-limit_setting() { case $RESOURCE in nproc) echo LimitNPROC ;; as) echo LimitAS ;; nofile) echo LimitNOFILE ;; esac; }
-unit_limit_now() { case $RESOURCE in nproc) printf '%s\n' "$U_NPROC" ;; as) printf '%s\n' "$U_AS" ;; nofile) printf '%s\n' "$U_NOFILE" ;; esac; }
+limit_setting() { printf 'Limit%s\n' "$(printf '%s' "$RESOURCE" | tr '[:lower:]' '[:upper:]')"; }
+unit_limit_now() { shown_limit "$(limit_setting)"; }
 unit_limit_file() { printf '%s\n' "$UNITS/$UNIT.d/zz-triagebook-$(limit_setting).conf"; }
 
 check_unit_limit() {

@@ -8,7 +8,7 @@ parse_unit_memory_max() {
 
 memory_max_file() {
   if [ "$STEP" = live ]; then
-    printf '%s\n' "$RUNTIME_UNITS/$UNIT.d/50-MemoryMax.conf" # where `set-property --runtime` writes
+    printf '%s\n' "$(runtime_folder)/$UNIT.d/50-MemoryMax.conf" # where `set-property --runtime` writes
   else
     printf '%s\n' "$UNITS/$UNIT.d/zz-triagebook-MemoryMax.conf"
   fi
@@ -50,7 +50,7 @@ check_unit_memory_max() {
 MemoryMax=$WANTED
 EOF
   else
-    [ -d "$RUNTIME_UNITS" ] || blank "$ENTRY/made_control" || refuse journal_unwritable
+    [ -d "$(runtime_folder)" ] || blank "$ENTRY/made_control" || refuse journal_unwritable
   fi
 }
 

@@ -26,19 +26,26 @@ check_user_file() {
     _max=$(cat "$(cgroup_path)/pids.max")
     ! is_less "$_max" "$WANTED" || refuse out_of_bounds user_slice
   fi
+  capture_limits_file nproc "$LIMITS/zz-triagebook-$USER_NAME.conf"
+  want_limits nproc "$(raised_pair "$EXPECTED" "$WANTED")"
+}
+
+capture_limits_file() { # RESOURCE FILE of limits.d: in force for logins, and none behind it that says otherwise
   grep -qsrE '^[[:space:]]*-?session[[:space:]].*pam_limits\.so' "$PAM" || refuse no_pam_limits
-  capture_file "$LIMITS/zz-triagebook-$USER_NAME.conf"
+  capture_file "$2"
   set +f
   for _file in "$LIMITS"/*.conf; do # the last file that names the user wins
     [ "$_file" != "$OWN" ] || continue
     [ "$(printf '%s\n%s\n' "${OWN##*/}" "${_file##*/}" | sort | sed -n '$p')" != "${OWN##*/}" ] || continue
-    ! grep -qE "^[[:space:]]*${USER_NAME}[[:space:]].*nproc" "$_file" || refuse overridden "$(quote "$_file")"
+    ! grep -qE "^[[:space:]]*${USER_NAME}[[:space:]].*$1" "$_file" || refuse overridden "$(quote "$_file")"
   done
   set -f
-  _pair=$(raised_pair "$EXPECTED" "$WANTED")
-  { # the hard limit as it is, unless it must rise; where there was none, none is set
-    printf '%s soft nproc %s\n' "$USER_NAME" "$WANTED"
-    [ "${_pair#*:}" = unlimited ] || printf '%s hard nproc %s\n' "$USER_NAME" "${_pair#*:}"
+}
+
+want_limits() { # RESOURCE SOFT:HARD as limits.d counts it. The hard limit as it is, unless it must rise; where there was none, none is set
+  {
+    printf '%s soft %s %s\n' "$USER_NAME" "$1" "${2%:*}"
+    [ "${2#*:}" = unlimited ] || printf '%s hard %s %s\n' "$USER_NAME" "$1" "${2#*:}"
   } >"$ENTRY/file.after" || refuse journal_unwritable
 }
 

@@ -9,12 +9,13 @@ import sys
 import syslog
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.audit.note import Checkpoint
 
+Item = TypeVar("Item")
 TAIL_BYTES = 64 * 1024  # a line takes a few hundred
 
 
@@ -64,12 +65,14 @@ class FileAnchor:
         try:
             with self.path.open("rb") as file:
                 self._require_ours(file.fileno())
-                lines = (line.decode("utf-8", "replace") for line in file)
-                return sample((note for note in map(_note, lines) if note), most)
+                lines = sample(file, most)  # of a million lines, only these are parsed
         except FileNotFoundError:
             return []
         except OSError as error:
             raise TrustError(f"anchor {self.path}: {error.strerror}", reason="anchor") from error
+        notes = [note for line in lines if (note := _note(line.decode("utf-8", "replace")))]
+        newest = self.newest()  # the last line may have been cut by a crash
+        return notes if not newest or newest in notes[-1:] else [*notes, newest]
 
     def newest(self) -> str:
         """Return the newest note without reading the whole file; empty for none."""
@@ -110,14 +113,14 @@ class FileAnchor:
             raise TrustError(f"anchor {self.path}: others may write it; chmod go-w {self.path}", reason="anchor")
 
 
-def sample(notes: Iterable[str], most: int) -> list[str]:
-    """Return at most about `most` of the notes, evenly spread, the newest among them; memory does not grow with their number."""
-    kept: list[str] = []
-    stride, newest = 1, ""
-    for number, note in enumerate(notes):
-        newest = note
+def sample(items: Iterable[Item], most: int) -> list[Item]:
+    """Return at most about `most` of the items, evenly spread, the newest among them; memory does not grow with their number."""
+    kept: list[Item] = []
+    stride = 1
+    for number, item in enumerate(items):
+        newest = item
         if number % stride == 0:
-            kept.append(note)
+            kept.append(item)
             if len(kept) > most:
                 kept, stride = kept[::2], stride * 2
     return kept if not kept or kept[-1] == newest else [*kept, newest]
@@ -146,6 +149,6 @@ class SyslogAnchor:
 def _note(line: str) -> str:
     try:
         found = json.loads(line)["note"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return found if isinstance(found, str) else ""

@@ -142,7 +142,7 @@ def is_copy(columns: SearchColumns, event: AuditEvent) -> bool:
 def decode(leaf: bytes) -> tuple[AuditEvent, int, bytes]:
     """Return the event, index and previous hash of a leaf. Raises TrustError: it is not one of ours."""
     try:
-        raw = json.loads(leaf)
+        raw = json.loads(leaf.decode("utf-8", "surrogatepass"))  # told its encoding: half the time
         schema = SEALED_SCHEMA if raw.pop("seal", None) is not None else OLD_SCHEMA
         if raw.keys() != _MEMBERS or raw.pop("schema") != schema:
             raise ValueError("unknown or missing members")

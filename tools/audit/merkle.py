@@ -32,11 +32,9 @@ class Edge:
 
     def append(self, leaf: bytes) -> "Edge":
         """Return the edge after one more leaf hash. O(log n)."""
-        nodes, node, size = list(self.nodes), leaf, self.size
-        while size & 1:
-            node = node_hash(nodes.pop(), node)
-            size >>= 1
-        return Edge(self.size + 1, (*nodes, node))
+        grown = GrowingEdge(self)
+        grown.append(leaf)
+        return grown.edge()
 
     def root(self) -> bytes:
         """Return the root hash of the tree."""
@@ -52,6 +50,27 @@ class Edge:
         return b"".join(self.nodes)
 
 
+class GrowingEdge:
+    """The right edge of a tree to which many leaves are appended, of which few edges between are looked at."""
+
+    def __init__(self, start: Edge) -> None:
+        self.size = start.size
+        self._nodes = list(start.nodes)
+
+    def append(self, leaf: bytes) -> None:
+        """Take one more leaf hash into the tree. O(log n)."""
+        nodes, node, size = self._nodes, leaf, self.size
+        while size & 1:
+            node = node_hash(nodes.pop(), node)
+            size >>= 1
+        nodes.append(node)
+        self.size += 1
+
+    def edge(self) -> Edge:
+        """Return the edge as it is now."""
+        return Edge(self.size, tuple(self._nodes))
+
+
 def decode_edge(size: int, content: bytes) -> Edge:
     """Read `Edge.encode`'s bytes. ValueError when they do not fit the size."""
     if size < 0 or len(content) != size.bit_count() * HASH_BYTES:
@@ -61,22 +80,39 @@ def decode_edge(size: int, content: bytes) -> Edge:
 
 def edge_of(leaves: Sequence[bytes]) -> Edge:
     """Return the edge of the tree over these leaf hashes."""
-    edge = Edge()
+    grown = GrowingEdge(Edge())
     for leaf in leaves:
-        edge = edge.append(leaf)
-    return edge
+        grown.append(leaf)
+    return grown.edge()
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """Return the path that shows leaf `index` to be in the tree over these leaf hashes (RFC 6962, 2.1.1). O(n)."""
-    if not 0 <= index < len(leaves):
-        raise ValueError(f"no leaf {index} in a tree of {len(leaves)}")
-    if len(leaves) == 1:
-        return ()
-    split = _split(len(leaves))
-    if index < split:
-        return (*inclusion_proof(leaves[:split], index), edge_of(leaves[split:]).root())
-    return (*inclusion_proof(leaves[split:], index - split), edge_of(leaves[:split]).root())
+    (proof,) = inclusion_proofs(leaves, [index])
+    return proof
+
+
+def inclusion_proofs(leaves: Sequence[bytes], indexes: Sequence[int]) -> list[tuple[bytes, ...]]:
+    """Return the path of each of these leaves. A subtree that several paths go by is hashed once."""
+    roots: dict[tuple[int, int], bytes] = {}
+
+    def root(start: int, stop: int) -> bytes:
+        if (start, stop) not in roots:
+            roots[start, stop] = edge_of(leaves[start:stop]).root()
+        return roots[start, stop]
+
+    def path(index: int, start: int, stop: int) -> tuple[bytes, ...]:
+        if stop - start == 1:
+            return ()
+        middle = start + _split(stop - start)
+        if index < middle:
+            return (*path(index, start, middle), root(middle, stop))
+        return (*path(index, middle, stop), root(start, middle))
+
+    for index in indexes:
+        if not 0 <= index < len(leaves):
+            raise ValueError(f"no leaf {index} in a tree of {len(leaves)}")
+    return [path(index, 0, len(leaves)) for index in indexes]
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:

@@ -8,7 +8,10 @@ from tests.system.helper.scratch_host import ScratchHost
 UNIT = "shop@1.service"
 SCRIPT = """#!/bin/sh
 root=ROOT unit=UNIT
-files() { ls -d $root/etc/units/$unit.d/*.conf $root/run-units/control/$unit.d/*.conf 2>/dev/null; }
+# Of a unit that a program made, systemd writes the settings beside its own file.
+runtime=$root/run-units/control
+[ ! -e $root/run-units/transient/$unit ] || runtime=$root/run-units/transient
+files() { ls -d $root/etc/units/$unit.d/*.conf $runtime/$unit.d/*.conf 2>/dev/null; }
 merged() { # SETTING DEFAULT: the last by file name wins
   value=$2
   for file in $(files | awk -F/ '{ print $NF, $0 }' | sort | cut -d' ' -f2); do
@@ -16,6 +19,14 @@ merged() { # SETTING DEFAULT: the last by file name wins
     [ -z "$found" ] || value=$found
   done
   echo "$value"
+}
+plainly_merged() { # SETTING: the same into `pair`, without a program: tests count those
+  for file in $root/etc/units/$unit.d/*.conf; do
+    [ -e "$file" ] || continue
+    while IFS= read -r line; do
+      case $line in "$1="*) pair=${line#*=} ;; esac
+    done <"$file"
+  done
 }
 apply() {
   [ -d $root/cgroup/system.slice/$unit ] || return 0
@@ -40,11 +51,18 @@ case $1 in
     pair=$(merged LimitNOFILE 1024:524288)
     echo "LimitNOFILESoft=${pair%:*}"
     echo "LimitNOFILE=${pair#*:}"
+    for setting in MEMLOCK DATA SIGPENDING; do
+      pair=infinity
+      [ $setting != MEMLOCK ] || pair=8388608
+      plainly_merged Limit$setting
+      echo "Limit${setting}Soft=${pair%:*}"
+      echo "Limit$setting=${pair#*:}"
+    done
     ;;
   daemon-reload) [ ! -e $root/broken ] && { [ -e $root/systemd-257 ] || apply; } ;;
   set-property)
-    mkdir -p $root/run-units/control/$unit.d
-    printf '[Service]\\n%s\\n' "$4" >$root/run-units/control/$unit.d/50-${4%%=*}.conf
+    mkdir -p $runtime/$unit.d
+    printf '[Service]\\n%s\\n' "$4" >$runtime/$unit.d/50-${4%%=*}.conf
     apply
     ;;
   restart) echo 00000000000000000000000000000002 >$root/invocation ;;

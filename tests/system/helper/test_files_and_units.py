@@ -30,6 +30,19 @@ def test_a_live_task_limit_is_set_by_systemd_and_undone_by_deleting_its_file(uni
     assert unit_host.snapshot() == before
 
 
+def test_the_settings_of_a_unit_that_a_program_made_stand_beside_it(unit_host: ScratchHost) -> None:
+    unit_host.write(f"run-units/transient/{UNIT}", "[Service]\n")  # by systemd-run
+    before = unit_host.snapshot()
+    answers = [unit_host.apply(LIVE), unit_host.apply(fields_of("unit_memory_max", ("live", UNIT, "50331648", "100663296")))]
+    assert [answer["result"] for answer in answers] == ["applied", "applied"], answers
+    found = sorted(path.name for path in unit_host.path(f"run-units/transient/{UNIT}.d").iterdir())
+    assert found == ["50-MemoryMax.conf", "50-TasksMax.conf"]
+    fake_systemctl.use(unit_host, 15)
+    assert [unit_host.apply(undo_of(answer["id"]))["result"] for answer in reversed(answers)] == ["undone", "undone"]
+    fake_systemctl.use(unit_host, 20)
+    assert unit_host.snapshot() == before
+
+
 def test_live_then_persistent_are_undone_in_either_order(unit_host: ScratchHost) -> None:
     fake_systemctl.use(unit_host, 15)
     before = unit_host.snapshot()

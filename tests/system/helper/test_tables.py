@@ -30,6 +30,7 @@ def use_tables(
         ("fs/aio-nr", str(aio)),
         ("fs/nr_open", "1048576"),
         ("net/core/somaxconn", "128"),
+        ("net/core/optmem_max", "20480"),
         ("net/ipv4/tcp_max_orphans", "20"),
         ("net/ipv4/tcp_mem", "300\t400\t500"),
         ("net/ipv4/udp_mem", "16\t24\t32"),
@@ -50,6 +51,7 @@ def use_tables(
         (FILE_MAX, "716", "1048576"),
         ("fs.aio-max-nr", "1024", "1048576"),
         ("net.core.somaxconn", "128", "4096"),
+        ("net.core.optmem_max", "20480", "131072"),
         ("net.ipv4.tcp_max_orphans", "20", "2048"),
         (CONNTRACK, "20", "65536"),
     ],
@@ -63,6 +65,20 @@ def test_a_table_is_raised_live_then_permanently_and_both_come_back(host: Scratc
     assert host.path(f"etc/sysctl.d/99-zz-triagebook-{key}.conf").read_text() == f"{key} = {value}\n"
     assert [host.apply(undo_of(done["id"]))["result"] for done in (kept, live)] == ["undone", "undone"]
     assert host.snapshot() == untouched
+
+
+def test_the_table_of_connections_is_made_permanent_only_where_its_module_is_loaded_before_the_files_are_read(
+    host: ScratchHost,
+) -> None:
+    use_tables(host, tracked=3)
+    host.write("sys/module/nf_conntrack/initstate", "live\n")
+    live = host.apply(fields_of("sysctl", ("live", CONNTRACK, "20", "65536")))
+    late = host.apply(fields_of("sysctl", ("persist", CONNTRACK, "65536", "65536")))
+    assert (live["result"], late["reason"]) == ("applied", "loaded_late")
+    assert late["detail"] == f"nf_conntrack is not in {host.path('etc/modules-load.d')}"
+    assert not host.path(f"etc/sysctl.d/99-zz-triagebook-{CONNTRACK}.conf").exists()
+    host.write("usr/modules-load.d/firewall.conf", "# first\nnf_conntrack_ftp\nnf_conntrack\n")
+    assert host.apply(fields_of("sysctl", ("persist", CONNTRACK, "65536", "65536")))["result"] == "applied"
 
 
 @pytest.mark.parametrize(

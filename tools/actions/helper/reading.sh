@@ -61,7 +61,14 @@ same_process() { # PID START UID
 }
 
 limit_of() { # PID RESOURCE -> SOFT:HARD as the kernel has it
-  case $2 in nproc) _title='Max processes' ;; as) _title='Max address space' ;; nofile) _title='Max open files' ;; esac
+  case $2 in
+    nproc) _title='Max processes' ;;
+    as) _title='Max address space' ;;
+    nofile) _title='Max open files' ;;
+    memlock) _title='Max locked memory' ;;
+    data) _title='Max data size' ;;
+    sigpending) _title='Max pending signals' ;;
+  esac
   while IFS= read -r _line; do
     case $_line in
       "$_title "*)
@@ -99,10 +106,10 @@ within_2s() { # COMMAND...
 
 # What systemd says about the unit, in U_ variables; fails, with U_WHY, when it says nothing or has not loaded it.
 unit() {
-  U_LOAD='' U_ACTIVE='' U_CGROUP='' U_DROPINS='' U_TASKS_MAX='' U_INVOCATION='' U_NPROC='' U_AS='' U_NOFILE='' U_WHY=systemd
-  _nproc_soft='' _as_soft='' _nofile_soft=''
-  _shown=$(timeout 60 systemctl show -p LoadState -p ActiveState -p ControlGroup -p DropInPaths -p TasksMax -p InvocationID \
-    -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft -p LimitNOFILE -p LimitNOFILESoft "$UNIT") || return 1
+  U_LOAD='' U_ACTIVE='' U_CGROUP='' U_DROPINS='' U_TASKS_MAX='' U_INVOCATION='' U_LIMITS='' U_WHY=systemd
+  U_LIMITS=$(timeout 60 systemctl show -p LoadState -p ActiveState -p ControlGroup -p DropInPaths -p TasksMax -p InvocationID \
+    -p LimitNPROC -p LimitNPROCSoft -p LimitAS -p LimitASSoft -p LimitNOFILE -p LimitNOFILESoft \
+    -p LimitMEMLOCK -p LimitMEMLOCKSoft -p LimitDATA -p LimitDATASoft -p LimitSIGPENDING -p LimitSIGPENDINGSoft "$UNIT") || return 1
   while IFS= read -r _line; do
     _value=${_line#*=}
     case $_value in infinity | 18446744073709551615) _value=max ;; esac # systemd up to 24x prints the number
@@ -113,30 +120,34 @@ unit() {
       DropInPaths=*) U_DROPINS=$_value ;;
       TasksMax=*) U_TASKS_MAX=$_value ;;
       InvocationID=*) U_INVOCATION=$_value ;;
-      LimitNPROC=*) U_NPROC=$_value ;;
-      LimitNPROCSoft=*) _nproc_soft=$_value ;;
-      LimitAS=*) U_AS=$_value ;;
-      LimitASSoft=*) _as_soft=$_value ;;
-      LimitNOFILE=*) U_NOFILE=$_value ;;
-      LimitNOFILESoft=*) _nofile_soft=$_value ;;
     esac
   done <<EOF
-$_shown
+$U_LIMITS
 EOF
-  U_NPROC=$(unlimited "$_nproc_soft"):$(unlimited "$U_NPROC")
-  U_AS=$(unlimited "$_as_soft"):$(unlimited "$U_AS")
-  U_NOFILE=$(unlimited "$_nofile_soft"):$(unlimited "$U_NOFILE")
   U_WHY=unit_not_loaded
   [ "$U_LOAD" = loaded ] # an unknown unit still prints defaults
 }
 
-unlimited() { if [ "$1" = max ]; then printf 'unlimited\n'; else printf '%s\n' "$1"; fi; }
+shown_limit() { # SETTING -> SOFT:HARD of what systemd said of the unit
+  _soft='' _hard=''
+  while IFS= read -r _line; do
+    case $_line in "$1="*) _hard=${_line#*=} ;; "$1Soft="*) _soft=${_line#*=} ;; esac
+  done <<EOF
+$U_LIMITS
+EOF
+  printf '%s:%s\n' "$(unlimited "$_soft")" "$(unlimited "$_hard")"
+}
+
+unlimited() { case $1 in infinity | 18446744073709551615) printf 'unlimited\n' ;; *) printf '%s\n' "$1" ;; esac; }
 
 cgroup_path() { # of U_CGROUP: v1 and hybrid have a pids hierarchy of their own
   if [ -d "$CGROUP/pids" ]; then printf '%s/pids%s\n' "$CGROUP" "$U_CGROUP"; else printf '%s%s\n' "$CGROUP" "$U_CGROUP"; fi
 }
 
 has_cgroup() { [ -n "$U_CGROUP" ] && [ "$U_CGROUP" != / ] && [ -e "$(cgroup_path)/pids.max" ]; }
+
+# systemd keeps the settings of a unit that a program made (systemd-run, a session's scope) beside that unit.
+runtime_folder() { if [ -e "$TRANSIENT_UNITS/$UNIT" ]; then echo "$TRANSIENT_UNITS"; else echo "$RUNTIME_UNITS"; fi; }
 
 # A drop-in of any directory that sorts after ours and sets the same thing would win at the next daemon-reload.
 refuse_later_dropin() { # OUR_NAME SETTING
