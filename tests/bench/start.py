@@ -7,6 +7,7 @@ from tests.bench.measure import run
 from tests.bench.peers import DIAGNOSED, PROGRAM, Network
 
 BARE = "python -c pass"
+ALL, ONE = "triagebook, over ssh", "triagebook -r enomem, over ssh"
 
 
 def cpu_ms(network: Network, rounds: int = 7) -> Mapping[str, float]:
@@ -18,7 +19,8 @@ def cpu_ms(network: Network, rounds: int = 7) -> Mapping[str, float]:
         BARE: (sys.executable, "-c", "pass"),
         "triagebook --help": (PROGRAM, "--help"),
         "triagebook, this machine": (PROGRAM, "diagnose"),
-        "triagebook, over ssh": (PROGRAM, "diagnose", "bench1", "-F", str(network.hosts.config)),
+        ALL: (PROGRAM, "diagnose", "bench1", "-F", str(network.hosts.config)),
+        ONE: (PROGRAM, "diagnose", "-r", "enomem", "bench1", "-F", str(network.hosts.config)),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds + 1):  # the first one warms the caches: the others are less

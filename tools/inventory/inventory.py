@@ -3,16 +3,18 @@
     hosts:
       web01:
       db01: {ssh: admin@10.0.0.7}      # where ssh goes by another name
+      web09: {site: eu1}               # reached by the workers of a site; without one, from here
     groups:
       web: [web01, web02]
       europe: {hosts: [db01], groups: [web], accept_unknown: [max_map_count]}   # of all its hosts; a host may have it too
+      frankfurt: {hosts: [web03], site: eu1}                                    # the site, too
 
 Names are checked before anything is done with them. `@GROUP` on a command line is every host of it, `@all` all.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -24,6 +26,7 @@ from triagebook.tools.settings import is_blank
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 ALL = "all"
+SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # one word of a subject of NATS
 CHECK_ID = r"[a-z][a-z0-9_]{0,60}"
 MOST_HOSTS = 100_000
 
@@ -36,11 +39,12 @@ class InventoryHost:
     ssh: str = ""
     sources: tuple[str, ...] = ()
     accept: tuple[str, ...] = ()  # checks whose unknown result is a caveat, not inconclusive
+    site: str = ""  # whose workers reach it
 
     @property
     def target(self) -> TargetName:
         """The host as the rest of the product has it."""
-        return TargetName(self.name, "remote", self.name, by=self.ssh, accept=self.accept)
+        return TargetName(self.name, "remote", self.name, by=self.ssh, accept=self.accept, site=self.site)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def merge(parts: Iterable[Inventory]) -> Inventory:
         for name, entry in part.hosts.items():
             known = hosts.get(name, InventoryHost(name))
             accept = tuple(dict.fromkeys((*known.accept, *entry.accept)))
-            hosts[name] = InventoryHost(name, known.ssh or entry.ssh, (*known.sources, *entry.sources), accept)
+            sources, site = (*known.sources, *entry.sources), known.site or entry.site
+            hosts[name] = InventoryHost(name, known.ssh or entry.ssh, sources, accept, site)
         for name, (members, inner) in part.groups.items():
             before = groups.get(name, ((), ()))
             groups[name] = (tuple(dict.fromkeys((*before[0], *members))), tuple(dict.fromkeys((*before[1], *inner))))
@@ -100,7 +105,8 @@ def read_inventory(file: Path) -> Inventory:
         text = file.read_text("utf-8")
         return Inventory() if is_blank(text) else _inventory(read_node(text, str(file)), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"{file}: {why}; `inventory:` in config.yaml or --inventory names it") from None
     except RunbookError as error:
         raise UsageError(str(error)) from None
 
@@ -108,7 +114,8 @@ def read_inventory(file: Path) -> Inventory:
 def _inventory(node: Node, file: str) -> Inventory:
     top = node.members(("hosts", "groups"))
     hosts = {
-        name: InventoryHost(name, _ssh(member), (file,), _accept(member)) for name, member in _name_nodes(top, "hosts").items()
+        name: InventoryHost(name, _ssh(member), (file,), _accept(member), _site(member))
+        for name, member in _name_nodes(top, "hosts").items()
     }
     named = _name_nodes(top, "groups")
     groups = {name: _group(name, member) for name, member in named.items()}
@@ -124,7 +131,8 @@ def _inventory(node: Node, file: str) -> Inventory:
     found = {name: (tuple(members), tuple(inner)) for name, (members, inner) in groups.items()}
     for name in found:
         _refuse_circle(found, (name,), named[name])
-    return merge([Inventory(hosts, found, warnings), *_accept_of_groups(Inventory(hosts, found), named)])
+    read = Inventory(hosts, found, warnings)
+    return merge([_sites_of_groups(read, named), *_accept_of_groups(read, named)])
 
 
 def _warnings(
@@ -144,6 +152,31 @@ def _accept_of_groups(inventory: Inventory, named: Mapping[str, Node]) -> Iterab
             yield Inventory({host.name: InventoryHost(host.name, accept=accept) for host in inventory.of(name)})
 
 
+def _sites_of_groups(inventory: Inventory, named: Mapping[str, Node]) -> Inventory:
+    """Return the inventory with the sites of groups. What a host says itself stands. RunbookError: two groups differ."""
+    given: dict[str, str] = {}
+    hosts = dict(inventory.hosts)
+    for group, node in named.items():
+        site = _site(node)
+        for host in inventory.of(group) if site else ():
+            if not host.site and given.setdefault(host.name, site) != site:
+                raise node.error(f"{host.name!r} is of site {given[host.name]!r} by another group already: say it at the host")
+            hosts[host.name] = replace(host, site=host.site or site)
+    return replace(inventory, hosts=hosts)
+
+
+def _site(node: Node) -> str:
+    """Return the site of a host or a group; empty where none is said."""
+    if _is_bare(node) or not isinstance(node.value, dict):
+        return ""
+    found = find_member(node.members(None), "site")
+    if found is None:
+        return ""
+    if not isinstance(found.value, str) or not SITE.fullmatch(found.value):
+        raise found.error(f"{found.value!r} is not a site: letters, digits, '_' and '-', at most 63, quoted if it is a number")
+    return found.value
+
+
 def _accept(node: Node) -> tuple[str, ...]:
     """Return the checks whose unknown result is accepted for a host or a group."""
     if _is_bare(node) or not isinstance(node.value, dict):
@@ -154,7 +187,7 @@ def _accept(node: Node) -> tuple[str, ...]:
 
 def _ssh(node: Node) -> str:
     """Return the destination that ssh gets for a host."""
-    ssh = find_member({} if _is_bare(node) else node.members(("ssh", "accept_unknown")), "ssh")
+    ssh = find_member({} if _is_bare(node) else node.members(("ssh", "accept_unknown", "site")), "ssh")
     if ssh is None or not ssh.value:
         return ""
     try:
@@ -170,7 +203,7 @@ def _group(name: str, node: Node) -> tuple[Mapping[str, Node], Mapping[str, Node
         raise node.error(f"{ALL!r} is every host already; give the group another name")
     if isinstance(node.value, list):
         return _names(node), {}
-    inner = {} if _is_bare(node) else node.members(("hosts", "groups", "accept_unknown"))
+    inner = {} if _is_bare(node) else node.members(("hosts", "groups", "accept_unknown", "site"))
     hosts, groups = find_member(inner, "hosts"), find_member(inner, "groups")
     return _names(hosts) if hosts else {}, _names(groups) if groups else {}
 

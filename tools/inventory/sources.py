@@ -115,7 +115,8 @@ def _ssh_of(name: str, variables: object) -> str:
 def expand(words: Sequence[str], sources: Sequence[str], ssh_config: Path | None = None) -> tuple[TargetName, ...]:
     """What a person wrote, as targets, each once: `@GROUP`, a name of our own files, or any name that ssh knows.
 
-    Others' inventories are read for a group only: a plain name needs none of them. Raises UsageError.
+    Others' inventories are read for a group only: a plain name needs none of them. Raises UsageError: also where all
+    groups are empty.
     """
     own = [source for source in sources if source != SSH_CONFIG and not source.startswith(ANSIBLE)]
     wants_group = any(word.startswith("@") for word in words)
@@ -127,4 +128,12 @@ def expand(words: Sequence[str], sources: Sequence[str], ssh_config: Path | None
         else:
             entry = inventory.hosts.get(word)
             found[word] = entry.target if entry is not None else parse_target(word)
+    if words and not found:
+        raise UsageError(say_no_hosts(words, sources), reason="group")
     return tuple(found.values())
+
+
+def say_no_hosts(groups: Sequence[str], sources: Sequence[str]) -> str:
+    """Say that these groups are empty, which sources were read, and where hosts are written."""
+    read = ", ".join(sources) or "nowhere"
+    return f"no hosts in {', '.join(groups)} (read from: {read}): add some, see docs/how-to/configure.md"

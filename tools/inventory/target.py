@@ -4,6 +4,7 @@ A name is checked before anything is done with it: it can never be an option of 
 """
 
 import re
+from ipaddress import ip_address
 from typing import Literal
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -12,7 +13,7 @@ from triagebook.tools.ssh.destination import parse_destination
 
 CASE = re.compile(r"replay:(?P<case>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})")
 MOST_CHARACTERS = 253  # of a host, and of an account
-LOCAL = ("localhost", "127.0.0.1", "::1")
+LOCAL = ("localhost", "127.0.0.1", "::1")  # what this machine is called, by a person and in an address
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class TargetName:
     user: str = ""
     by: str = ""  # what ssh is told, where an inventory says another name or address
     accept: tuple[str, ...] = ()  # checks whose unknown result the inventory accepts for this host
+    site: str = ""  # whose workers reach it; empty: it is reached from here
 
     @property
     def reach(self) -> str:
@@ -56,3 +58,11 @@ def parse_target(text: str) -> TargetName:
 
 def _not_a_host(text: str) -> UsageError:
     return UsageError(f"{text[:80]!r} is not a host: write NAME, USER@NAME, localhost or replay:CASE", reason="host_name")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether the address is reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

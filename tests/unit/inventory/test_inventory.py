@@ -80,6 +80,7 @@ def test_ssh_config_gives_the_names_without_patterns_also_of_included_files(tmp_
     found = from_ssh_config(account=LocalAccount("me", tmp_path))
     assert {"db01", "web01", "web02"} <= set(found.hosts)
     assert not [name for name in found.hosts if set("*?!") & set(name)]
+    assert not {"no", ".example"} & set(found.hosts), "what is negated or a pattern is no name without its sign either"
 
 
 ANSIBLE = {
