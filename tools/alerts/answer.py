@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.alerts.alert import Alert, load
+from triagebook.tools.alerts.due import QUIET, begin, has_to_ask, is_news, quiet_problem
 from triagebook.tools.alerts.routing import AlertRoute, find_route
 from triagebook.tools.alerts.rules import AlertRules
 from triagebook.tools.diagnosis.question import Question
@@ -34,7 +35,9 @@ KIND = "alert"
 CHANNEL = "alerts"
 WAIT = timedelta(minutes=5)  # for an equal question that is under way
 AT_ONCE = 48  # hosts that are asked at the same time
+KEPT_AT_ONCE = 4  # answers that are recorded and stored at once: they compute, and who acknowledges an alert waits for them
 FAILED = "failed"
+UNTOLD = frozenset({"ignored", QUIET})  # nobody wanted to be told of these
 Show = Callable[[str], None]
 
 
@@ -50,6 +53,7 @@ class AlertAnswerer:
     shows: Sequence[Show] = ()
     _flights: SingleFlight[StoredDiagnosis, StoredDiagnosis] = field(default_factory=SingleFlight)
     _places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE))
+    _keepers: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(KEPT_AT_ONCE))
 
     def handle(self, job: Job) -> Continue | None:
         """Note the alert; what is left is to ask the host, where it has to be asked."""
@@ -70,9 +74,18 @@ class AlertAnswerer:
             repeats=after.repeats,
         )
         self._show(after.id)
-        if is_overtaken or not _has_to_ask(after, route, alert):
+        if is_overtaken or after.problem == QUIET or not has_to_ask(after, route, alert):
             return None
         return lambda: self._answer(alert, route)
+
+    def give_up(self, job: Job) -> None:
+        """Say of an alert that nobody will ask about any more that its host was not asked: it is never dropped without a word."""
+        if self.handle(replace(job, tries=max(2, job.tries))) is None:
+            return
+        alert = load(job.body)
+        says = "The host was not asked: the server ended or failed each time it was about to; its log says why."
+        self._keep_failure(alert.episode, TriagebookError(says, reason="given_up"))
+        self._show(alert.episode)
 
     def _is_overtaken(self, alert: Alert) -> bool:
         """Tell whether its resolution is here already, so that nobody needs the answer."""
@@ -86,15 +99,17 @@ class AlertAnswerer:
     ) -> AlertEpisode:
         now = self.server.clock()
         if before is None:
-            alert_rows.add(transaction, _first(alert, route, self.server))
+            first = begin(alert, route, now)
+            alert_rows.add(transaction, replace(first, **quiet_problem(transaction, alert, route, first, now)))
         elif alert.is_resolved:
             alert_rows.change(transaction, before.id, last_at=now, resolved_at=before.resolved_at or now)
         elif not is_retry:
-            alert_rows.change(transaction, before.id, last_at=now, resolved_at=None, repeats=before.repeats + 1)
+            quiet = quiet_problem(transaction, alert, route, before, now) if before.problem == QUIET else {}
+            alert_rows.change(transaction, before.id, last_at=now, resolved_at=None, repeats=before.repeats + 1, **quiet)
         after = alert_rows.read(transaction, alert.episode)
         if after is None:  # it was written just now
             raise TrustError("an alert that was just stored is not there", reason="database")
-        if before is None and after.problem and after.problem != "ignored":
+        if before is None and after.problem and after.problem not in UNTOLD:
             self._tell(transaction, "alert.not_asked", after)
         return after
 
@@ -107,6 +122,7 @@ class AlertAnswerer:
         if episode.diagnosis:
             content["answer"] = json.loads(episode.diagnosis)
         values = {"host": episode.host, "status": episode.status, "cause": episode.cause, "headline": alert_sentence(episode)}
+        values |= {"source": episode.source, "reference": load(episode.alert).fingerprint}
         outbox.add(transaction, make_event(kind, episode.asks, episode.id, now, **values, content=content), sinks, now)
 
     def _answer(self, alert: Alert, route: AlertRoute) -> None:
@@ -118,15 +134,14 @@ class AlertAnswerer:
             with self._places:
                 ask = partial(self.asker.ask, question)
                 found = self._flights.ask(question_key(question), ask, lambda _first: None, WAIT.total_seconds())
-            permission.record(actor, found.found)
+            with self._keepers:
+                self._keep(alert.episode, found.as_told(permission.record(actor, found.found, found.text)))
         except TrustError:
             raise
         except TriagebookError as error:
             self._keep_failure(alert.episode, error)
         except TimeoutError:
             self._keep_failure(alert.episode, TriagebookError(f"{route.host}: no answer in time", reason="timeout"))
-        else:
-            self._keep(alert.episode, found)
         self._show(alert.episode)
 
     def _question(self, actor: Actor, permission: PolicyPermission, route: AlertRoute) -> Question:
@@ -167,7 +182,7 @@ class AlertAnswerer:
                 **first,
             )
             after = alert_rows.read(transaction, episode_id)
-            if after is not None and _is_news(before, after):
+            if after is not None and is_news(before, after):
                 self._tell(transaction, "alert.resolved" if after.resolved_at else "alert.answered", after)
         log_event("alert.answered", host=answer.host.name, status=answer.status, cause=cause, asks=before.asks + 1)
 
@@ -186,6 +201,9 @@ class AlertAnswerer:
                 problem=problem,
                 says=str(error)[:500],
             )
+            after = alert_rows.read(transaction, episode_id)
+            if before is not None and after is not None and (before.status, before.problem) != (after.status, after.problem):
+                self._tell(transaction, "alert.not_asked", after)
         log_event("alert.not_answered", reason=problem, says=error)
 
     def _show(self, episode_id: str) -> None:
@@ -196,42 +214,3 @@ class AlertAnswerer:
 def _is_named(name: str, named: Sequence[str]) -> bool:
     """Tell whether ID@VERSION is among names that may leave the version out."""
     return name in named or name.partition("@")[0] in named
-
-
-def _first(alert: Alert, route: AlertRoute, server: ApprovalServer) -> AlertEpisode:
-    now, rule = server.clock(), route.rule
-    return AlertEpisode(
-        id=alert.episode,
-        source=alert.source,
-        name=alert.name[:255],
-        alert=alert.dump(),
-        rule=rule.name if rule else "",
-        host=route.host,
-        runbooks=json.dumps(route.runbooks) if route.runbooks else "",
-        problem=route.problem,
-        says=route.says,
-        channel=rule.channel if rule else "",
-        first_at=now,
-        last_at=now,
-        resolved_at=now if alert.is_resolved else None,
-    )
-
-
-def _is_news(before: AlertEpisode, after: AlertEpisode) -> bool:
-    """Tell whether an answer is worth a word: the first one, another verdict than before, and what is there at the resolution."""
-    is_other = (before.status, before.cause) != (after.status, after.cause)
-    is_last = after.resolved_at is not None and before.answered_at is not None and before.answered_at < after.resolved_at
-    return not before.asks or is_other or is_last
-
-
-def _has_to_ask(episode: AlertEpisode, route: AlertRoute, alert: Alert) -> bool:
-    """Tell whether the host has to be asked now: at first, at every so many repetitions, and when the alert resolved."""
-    rule = route.rule
-    if rule is None or route.problem or not episode.host:
-        return False
-    if alert.is_resolved:
-        return episode.answered_at is not None and episode.resolved_at is not None and episode.answered_at < episode.resolved_at
-    if episode.answered_at is None:
-        return True
-    is_due = rule.again_every > 0 and episode.repeats > 0 and episode.repeats % rule.again_every == 0
-    return is_due and episode.asks <= rule.again_most

@@ -1,4 +1,4 @@
-"""Checks the secret by which a sender of alerts proves who it is. Several secrets hold at once, so that one can be rotated."""
+"""Checks how a sender of alerts proves who it is. Several secrets hold at once, so that one can be rotated."""
 
 import base64
 import binascii
@@ -16,12 +16,25 @@ from triagebook.tools.files import read_private
 SIGNATURE_HEADER = "x-pagerduty-signature"
 SHORTEST = 16  # bytes of a secret: what is shorter can be tried
 MOST_SIGNATURES = 16  # in one header
+DNS_NAME = r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*"
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What a request proves itself with: its headers, and the DNS names of the client's certificate, which TLS has verified."""
+
+    headers: Mapping[str, str]
+    names: frozenset[str] = frozenset()
 
 
 class Credential(Protocol):
     """Decides whether a request comes from its source."""
 
-    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def may_hold(self, proofs: Proofs) -> bool:
+        """Tell from the headers whether the body is worth reading: a stranger must not make us keep a megabyte."""
+        ...
+
+    def holds(self, proofs: Proofs, body: bytes) -> bool:
         """Tell whether this request carries the secret."""
         ...
 
@@ -32,8 +45,11 @@ class Bearer:
 
     tokens: tuple[bytes, ...]
 
-    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
-        given = _authorization(headers, "bearer").encode()
+    def may_hold(self, proofs: Proofs) -> bool:
+        return self.holds(proofs, b"")
+
+    def holds(self, proofs: Proofs, body: bytes) -> bool:
+        given = _authorization(proofs.headers, "bearer").encode()
         return _is_one_of(given, self.tokens)
 
 
@@ -44,9 +60,12 @@ class Basic:
     user: str
     passwords: tuple[bytes, ...]
 
-    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def may_hold(self, proofs: Proofs) -> bool:
+        return self.holds(proofs, b"")
+
+    def holds(self, proofs: Proofs, body: bytes) -> bool:
         try:
-            given = base64.b64decode(_authorization(headers, "basic"), validate=True)
+            given = base64.b64decode(_authorization(proofs.headers, "basic"), validate=True)
         except (binascii.Error, ValueError):
             return False
         return _is_one_of(given, tuple(self.user.encode() + b":" + password for password in self.passwords))
@@ -58,10 +77,26 @@ class Signature:
 
     secrets: tuple[bytes, ...]
 
-    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
-        given = [word.strip().removeprefix("v1=") for word in headers.get(SIGNATURE_HEADER, "").split(",")[:MOST_SIGNATURES]]
+    def may_hold(self, proofs: Proofs) -> bool:
+        return SIGNATURE_HEADER in proofs.headers
+
+    def holds(self, proofs: Proofs, body: bytes) -> bool:
+        given = [word.strip().removeprefix("v1=") for word in proofs.headers.get(SIGNATURE_HEADER, "").split(",")[:MOST_SIGNATURES]]
         wanted = tuple(hmac.new(secret, body, hashlib.sha256).hexdigest().encode() for secret in self.secrets)
         return any(_is_one_of(word.encode(), wanted) for word in given)
+
+
+@dataclass(frozen=True)
+class ClientCertificate:
+    """A client's certificate of an authority that the listener trusts, with one of these DNS names (mutual TLS)."""
+
+    names: frozenset[str]
+
+    def may_hold(self, proofs: Proofs) -> bool:
+        return bool(self.names & proofs.names)
+
+    def holds(self, proofs: Proofs, body: bytes) -> bool:
+        return self.may_hold(proofs)
 
 
 def read_bearer(node: Node, folder: Path) -> Credential:
@@ -81,11 +116,20 @@ def read_signature(node: Node, folder: Path) -> Credential:
     return Signature(_read_secrets(node, folder))
 
 
+def read_certificate(node: Node, _folder: Path) -> Credential:
+    """Return the names that a client's certificate may have. Raises RunbookError."""
+    names = frozenset(item.text(DNS_NAME, "a DNS name in small letters") for item in node.items("a list of DNS names"))
+    if not names:
+        raise node.error("an empty list: nobody could send anything; name at least one certificate")
+    return ClientCertificate(names)
+
+
 # How a source in alerts.yaml says its secret: key, and what reads it.
 WAYS = {
     "bearer": ("bearer_files", read_bearer),
     "basic": ("basic", read_basic),
     "signature": ("secret_files", read_signature),
+    "certificate": ("certificate_names", read_certificate),
 }
 
 

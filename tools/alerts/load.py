@@ -6,13 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from triagebook.runbooks.engine import expressions
+from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.node import Node, find_member, read_node
-from triagebook.tools.alerts.credentials import WAYS, Credential, read_secret
+from triagebook.tools.alerts.credentials import WAYS, Credential
+from triagebook.tools.alerts.load_sinks import read_alertmanagers, read_sinks
 from triagebook.tools.alerts.rules import ROOTS, AlertRule, AlertRules, AlertSource
 from triagebook.tools.alerts.sender import kinds
-from triagebook.tools.sinks.webhook import WebhookSink, check_url
+from triagebook.tools.times import duration_of
 
 VERSION = "triagebook/alerts/v1"
 NAME = r"[a-z0-9][a-z0-9-]{0,62}"
@@ -28,13 +30,24 @@ RULE = (
     "hosts",
     "symptom",
     "hold",
+    "quiet",
     "again_every",
     "again_most",
     "sinks",
+    "silence",
     "channel",
 )
-LONGEST_HOLD_S = 3600
-_DURATION = re.compile(r"([1-9][0-9]{0,3})([sm])")
+LONGEST_HOLD, LONGEST_QUIET = "60m", "24h"
+
+
+@dataclass(frozen=True)
+class Known:
+    """The names that a rule may use."""
+
+    runbooks: Collection[str]
+    hosts: Collection[str]
+    sinks: tuple[str, ...]
+    alertmanagers: tuple[str, ...]
 
 
 def load_rules(file: Path, runbooks: Collection[str], hosts: Collection[str]) -> AlertRules:
@@ -48,11 +61,13 @@ def load_rules(file: Path, runbooks: Collection[str], hosts: Collection[str]) ->
 
 
 def _rules(node: Node, folder: Path, runbooks: Collection[str], hosts: Collection[str]) -> AlertRules:
-    top = node.members(("apiVersion", "sources", "sinks", "rules"), ("apiVersion", "sources", "rules"))
+    top = node.members(("apiVersion", "sources", "sinks", "alertmanagers", "rules"), ("apiVersion", "sources", "rules"))
     top["apiVersion"].choice((VERSION,))
     sources = {name: _source(name, member, folder) for name, member in top["sources"].members(None).items()}
-    sinks = {name: _sink(name, member, folder) for name, member in top["sinks"].members(None).items()} if "sinks" in top else {}
-    rules = tuple(_rule(item, runbooks, hosts, tuple(sinks)) for item in top["rules"].items("a list of rules"))
+    sinks = read_sinks(top["sinks"], sources, folder) if "sinks" in top else {}
+    alertmanagers = read_alertmanagers(top["alertmanagers"], folder) if "alertmanagers" in top else {}
+    known = Known(runbooks, hosts, tuple(sinks), tuple(alertmanagers))
+    rules = tuple(_rule(item, known) for item in top["rules"].items("a list of rules"))
     seen: set[str] = set()
     for item, rule in zip(top["rules"].items(), rules, strict=True):
         if rule.name in seen:
@@ -60,7 +75,7 @@ def _rules(node: Node, folder: Path, runbooks: Collection[str], hosts: Collectio
         seen.add(rule.name)
     if not sources:
         raise top["sources"].error("no source: nobody could send an alert")
-    return AlertRules(sources, rules, sinks)
+    return AlertRules(sources, rules, sinks, alertmanagers)
 
 
 def _source(name: str, node: Node, folder: Path) -> AlertSource:
@@ -72,20 +87,10 @@ def _source(name: str, node: Node, folder: Path) -> AlertSource:
     sender = kinds()[kind.choice(tuple(kinds()))]
     keys = {WAYS[way][0]: way for way in sender.CREDENTIALS}
     members = node.members(("type", *keys, *sender.OPTIONS), sender.REQUIRED)
-    sender.check({key: member for key, member in members.items() if key in sender.OPTIONS})
     options = {key: member.value for key, member in members.items() if key in sender.OPTIONS}
+    for key in options:
+        sender.OPTIONS[key](members[key])
     return AlertSource(name, sender, _credential(node, members, keys, folder), options)
-
-
-def _sink(name: str, node: Node, folder: Path) -> WebhookSink:
-    if not re.fullmatch(NAME, name):
-        raise node.error(f"{name!r} is no name for a sink: small letters, digits, '-'")
-    members = node.members(("url", "secret_file"), ("url", "secret_file"))
-    try:
-        url = check_url(members["url"].text(r"[^\x00-\x20\x7f]{1,500}", "an address"))
-    except UsageError as error:
-        raise members["url"].error(str(error)) from None
-    return WebhookSink(name, url, read_secret(members["secret_file"], folder))
 
 
 def _credential(node: Node, members: Mapping[str, Node], keys: Mapping[str, str], folder: Path) -> Credential:
@@ -96,7 +101,7 @@ def _credential(node: Node, members: Mapping[str, Node], keys: Mapping[str, str]
     return read(members[given[0]], folder)
 
 
-def _rule(node: Node, runbooks: Collection[str], hosts: Collection[str], sinks: tuple[str, ...]) -> AlertRule:
+def _rule(node: Node, known: Known) -> AlertRule:
     members = node.members(RULE, ("name",))
     text = {key: member.text(WORD, "the name of a label or annotation") for key, member in members.items() if key in _WORDS}
     if "host" in members and "host_in" in members:
@@ -106,12 +111,14 @@ def _rule(node: Node, runbooks: Collection[str], hosts: Collection[str], sinks: 
         when=_condition(members["when"]) if "when" in members else "",
         where=node.where,
         is_ignored=_flag(members.get("ignore")),
-        runbooks=_names_of(members.get("runbooks"), runbooks, "runbook"),
-        hosts=_hosts(members.get("hosts"), hosts),
-        hold=_duration(members["hold"]) if "hold" in members else timedelta(),
+        runbooks=_names_of(members.get("runbooks"), known.runbooks, "runbook"),
+        hosts=_hosts(members.get("hosts"), known.hosts),
+        hold=duration_of(members["hold"], "1s", LONGEST_HOLD) if "hold" in members else timedelta(),
+        quiet=duration_of(members["quiet"], "1s", LONGEST_QUIET) if "quiet" in members else timedelta(),
         again_every=members["again_every"].count(1000) if "again_every" in members else 0,
         again_most=members["again_most"].count(100) if "again_most" in members else 3,
-        sinks=_names_of(members["sinks"], sinks, "sink") if "sinks" in members else sinks,
+        sinks=_names_of(members["sinks"], known.sinks, "sink") if "sinks" in members else known.sinks,
+        silence=_one_of(members["silence"], known.alertmanagers, "Alertmanager") if "silence" in members else "",
         channel=members["channel"].text(CHANNEL, "a channel id such as C024BE91L") if "channel" in members else "",
         **text,
     )
@@ -145,15 +152,17 @@ def _flag(node: Node | None) -> bool:
 
 
 def _names_of(node: Node | None, known: Collection[str], what: str) -> tuple[str, ...]:
-    found = []
-    for item in node.items(f"a list of {what}s") if node else ():
-        word = item.text()
-        if word not in known:
-            raise item.error(f"no {what} {word!r}{did_you_mean(word, known)}")
-        found.append(word)
+    found = [_one_of(item, known, what) for item in (node.items(f"a list of {what}s") if node else ())]
     if node is not None and not found:
         raise node.error(f"an empty list asks nothing; leave the key out for every {what}")
     return tuple(found)
+
+
+def _one_of(node: Node, known: Collection[str], what: str) -> str:
+    word = node.text()
+    if word not in known:
+        raise node.error(f"no {what} {word!r}{did_you_mean(word, known)}")
+    return word
 
 
 def _hosts(node: Node | None, known: Collection[str]) -> Mapping[str, str]:
@@ -164,11 +173,3 @@ def _hosts(node: Node | None, known: Collection[str]) -> Mapping[str, str]:
             raise member.error(f"no host {name!r} in the inventory{did_you_mean(name, known)}")
         found[said] = name
     return found
-
-
-def _duration(node: Node) -> timedelta:
-    match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
-    seconds = int(match[1]) * {"s": 1, "m": 60}[match[2]] if match else 0
-    if not 1 <= seconds <= LONGEST_HOLD_S:
-        raise node.error(f"expected a time such as 90s or 2m, at most 60m, got {node.value!r}")
-    return timedelta(seconds=seconds)

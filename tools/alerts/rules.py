@@ -9,7 +9,8 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.alerts.alert import Alert
 from triagebook.tools.alerts.credentials import Credential
 from triagebook.tools.alerts.sender import AlertSender
-from triagebook.tools.sinks.webhook import WebhookSink
+from triagebook.tools.sinks.alertmanager import Alertmanager
+from triagebook.tools.sinks.outbox import Sink
 
 ROOTS = ("labels", "annotations", "status", "source")  # what a condition may name
 
@@ -38,9 +39,11 @@ class AlertRule:
     hosts: Mapping[str, str] = field(default_factory=dict)  # what that label says -> a name of the inventory
     symptom: str = "symptom"  # the label or annotation with the error text
     hold: timedelta = timedelta()  # wait so long whether it resolves by itself; never for a critical one
+    quiet: timedelta = timedelta()  # after an answer, the same alert of the host asks nothing so long; never a critical one
     again_every: int = 0  # ask again at each so many repetitions; 0: at none
     again_most: int = 3  # and at most so often
     sinks: tuple[str, ...] = ()  # who else is told of the answer
+    silence: str = ""  # the Alertmanager whose alert is silent while a fix is carried out on its host; empty: none
     channel: str = ""  # where the answer is shown; empty: where alerts are shown by default
 
     def fits(self, alert: Alert) -> bool:
@@ -65,7 +68,8 @@ class AlertRules:
 
     sources: Mapping[str, AlertSource]
     rules: tuple[AlertRule, ...]
-    sinks: Mapping[str, WebhookSink] = field(default_factory=dict)
+    sinks: Mapping[str, Sink] = field(default_factory=dict)
+    alertmanagers: Mapping[str, Alertmanager] = field(default_factory=dict)  # that silences may be made at
 
     def first(self, alert: Alert) -> AlertRule | None:
         """Return the rule that decides about an alert; None where no rule is about it."""

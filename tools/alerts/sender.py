@@ -3,7 +3,7 @@
 import importlib
 import json
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Protocol, TypeVar, cast
 
@@ -15,6 +15,7 @@ from triagebook.tools.alerts import senders
 from triagebook.tools.alerts.alert import AlertBatch
 
 Form = TypeVar("Form", bound="SenderForm")
+CheckOption = Callable[[Node], None]
 MOST_ALERTS = 5000  # of one delivery
 
 
@@ -25,15 +26,14 @@ class SenderForm(BaseModel):
 
 
 class AlertSender(Protocol):
-    """What a module of `senders/` offers. `OPTIONS` are the keys of its own that a source in alerts.yaml may have."""
+    """What a module of `senders/` offers. `OPTIONS` are the keys of its own that a source in alerts.yaml may have.
 
-    OPTIONS: tuple[str, ...]
+    What checks each of them is called when the server starts. It raises RunbookError with file and line.
+    """
+
+    OPTIONS: Mapping[str, CheckOption]
     REQUIRED: tuple[str, ...]  # of OPTIONS
     CREDENTIALS: tuple[str, ...]  # the ways in which it can prove who it is, of `credentials.WAYS`
-
-    def check(self, options: Mapping[str, Node]) -> None:
-        """Refuse options that do not fit, when the server starts. Raises RunbookError with file and line."""
-        ...
 
     def read(self, body: object, source: str, options: Mapping[str, object]) -> AlertBatch:
         """Return the alerts of a body. Raises UsageError `alert_body`: what is wrong with it, and where."""

@@ -26,6 +26,8 @@ class OutgoingEvent:
     status: str
     cause: str
     headline: str
+    source: str = ""  # who sent the alert
+    reference: str = ""  # what the source calls it: an incident's id, a fingerprint
     content: Mapping[str, Any] = field(default_factory=dict)  # the alert, and the answer as it is published
     schema: Literal["triagebook/event/v1"] = SCHEMA
 

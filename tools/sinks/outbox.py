@@ -3,19 +3,32 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.jobs.worker import Continue
 from triagebook.tools.log import log_event
 from triagebook.tools.sinks.event import OutgoingEvent
-from triagebook.tools.sinks.webhook import WebhookSink
 from triagebook.tools.store import jobs
 from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.jobs import Job, NewJob
 
 KIND = "event"
 KEEP = timedelta(days=1)  # a receiver that is away for longer misses what came before
+
+
+class Sink(Protocol):
+    """A receiver of events."""
+
+    @property
+    def name(self) -> str:
+        """What alerts.yaml calls it."""
+        ...
+
+    def send(self, event_id: str, body: str, now: datetime) -> None:
+        """Send one event. Raises TrustError: try again later. UsageError: it will never be taken."""
+        ...
 
 
 def add(transaction: Transaction, event: OutgoingEvent, sinks: Iterable[str], now: datetime) -> None:
@@ -29,7 +42,7 @@ def add(transaction: Transaction, event: OutgoingEvent, sinks: Iterable[str], no
 class EventSender:
     """Does the jobs of events. One that cannot be sent now is put off, and holds up no other subject."""
 
-    sinks: Mapping[str, WebhookSink]
+    sinks: Mapping[str, Sink]
     clock: Callable[[], datetime]
 
     def handle(self, job: Job) -> Continue | None:

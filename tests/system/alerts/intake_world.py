@@ -31,6 +31,7 @@ sources:
   prometheus: {type: alertmanager, bearer_files: [token]}
 rules:
   - {name: held, when: "labels.alertname == 'Held'", hold: 10m}
+  - {name: quietly, when: "labels.alertname == 'Flapping'", quiet: 30m}
   - {name: again, when: "labels.alertname == 'Again'", again_every: 2, again_most: 1}
   - {name: all}
 """
@@ -71,7 +72,7 @@ class IntakeWorld:
 
     def episodes(self) -> list[AlertEpisode]:
         with self.world.store.read() as transaction:
-            return sorted(alert_rows.newest(transaction, 1000), key=lambda episode: (episode.host, episode.id))
+            return sorted(alert_rows.newest(transaction, 1000, has_answers=True), key=lambda episode: (episode.host, episode.id))
 
     def new_jobs(self, *alerts: dict[str, Any]) -> list[NewJob]:
         """The jobs that a delivery of these alerts becomes."""

@@ -1,5 +1,6 @@
 """From a delivery to its answer: each alert is stored once, its host is asked when it has to be, and what came of it is kept."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,11 @@ from triagebook.runbooks.engine.errors import TrustError, UsageError
 from triagebook.tools.alerts.alert import AlertBatch
 from triagebook.tools.alerts.answer import KIND, AlertAnswerer
 from triagebook.tools.jobs.worker import JobWorker
+from triagebook.tools.store import alert_rows, jobs
 from triagebook.tools.store.jobs import Job
+from triagebook.tools.store.leases import Lease
+
+from tests.system.jobs.steps import until
 
 from .intake_world import IntakeWorld, alert
 
@@ -33,6 +38,8 @@ def test_an_alert_is_stored_its_host_asked_once_and_the_answer_kept(made: Intake
     )
     assert (episode.status, episode.cause, episode.cause_at_alert, episode.asks) == ("cause_found", "pids_cgroup", "pids_cgroup", 1)
     assert episode.diagnosis
+    with made.world.store.read() as transaction:
+        assert alert_rows.newest(transaction, 10) == [replace(episode, diagnosis="")]  # a list need not read whole answers
     assert set(made.shown) == {episode.id}
     event = made.world.last()
     assert (event.action, event.account, event.person, event.channel, event.host) == (
@@ -97,6 +104,34 @@ def test_an_alert_that_resolves_within_its_hold_asks_nobody(made: IntakeWorld) -
     assert {episode.host: episode.asks for episode in made.episodes()} == {"web-01": 0, "web-02": 1, "web-03": 1}
 
 
+def test_within_the_quiet_time_of_its_rule_the_same_alert_of_a_host_asks_nothing(made: IntakeWorld) -> None:
+    made.deliver(alert(name="Flapping"))
+    made.settle()
+    later(made, minutes=10)
+    again, other, urgent = alert("f2", "Flapping"), alert("f3", "Flapping", "web-02"), alert("f4", "Flapping", severity="critical")
+    made.deliver(again)
+    made.deliver(other)
+    made.settle()
+    assert [question.target.text for question in made.asker.asked] == ["web-01", "web-02"]
+    (quiet,) = [episode for episode in made.episodes() if episode.problem]
+    assert (quiet.host, quiet.problem, quiet.asks) == ("web-01", "quiet", 0)
+    assert quiet.says.endswith("and rule 'quietly' is quiet for 0:30:00.")
+    made.deliver({**again, "status": "resolved"})
+    made.deliver(urgent)
+    made.settle()
+    assert [question.target.text for question in made.asker.asked] == [
+        "web-01",
+        "web-02",
+        "web-01",
+    ]  # a critical one is asked about
+    later(made, minutes=31)
+    with made.answerer.arrivals.write() as transaction:
+        transaction.connection.exec_driver_sql("DELETE FROM jobs WHERE done_at > 0")
+    made.deliver(again)  # it fires again, and the time is over
+    made.settle()
+    assert (len(made.asker.asked), {episode.problem for episode in made.episodes()}) == (4, {""})
+
+
 @pytest.mark.parametrize("host", ["nosuch", "localhost", "web-01\nweb-02", "w" * 10_000, "root@web-01"])
 def test_an_alert_that_names_no_host_of_ours_is_kept_and_said(made: IntakeWorld, host: str) -> None:
     assert made.deliver(alert(host=host)) == 202
@@ -141,7 +176,7 @@ def test_a_database_that_is_away_is_our_trouble_and_the_sender_repeats(made: Int
         raise TrustError("database: away", reason="database")
 
     with monkeypatch.context() as patch:
-        patch.setattr(made.worker, "_insert", fail)
+        patch.setattr(made.worker._arrivals, "insert", fail)
         assert made.deliver(alert()) == 503
     assert made.deliver(alert()) == 202
     made.settle()
@@ -163,6 +198,28 @@ def test_a_job_of_a_worker_that_died_after_noting_is_answered_by_another(made: I
     assert made.answerer.handle(job(3)) is None  # killed after answering
     (episode,) = made.episodes()
     assert (episode.repeats, episode.asks) == (0, 1)
+
+
+def test_an_alert_that_three_workers_died_of_says_that_its_host_was_not_asked(made: IntakeWorld) -> None:
+    made.worker.stop()
+    (new,) = made.new_jobs(alert())
+    with made.answerer.arrivals.write() as transaction:
+        jobs.add(transaction, [new], made.world.clock())
+    for number in range(jobs.MOST_TRIES):
+        with made.answerer.arrivals.write() as transaction:
+            assert jobs.claim(transaction, [KIND], Lease(f"doomed {number}", made.world.clock()), made.world.clock())
+    worker = JobWorker(
+        *(made.answerer.arrivals, made.world.clock, "last", {KIND: made.answerer.handle}), on_given_up=made.answerer.give_up
+    )
+    worker.start()
+    try:
+        until(lambda: any(episode.problem for episode in made.episodes()), "what is said of it")
+    finally:
+        worker.stop()
+    (episode,) = made.episodes()
+    assert (episode.host, episode.problem, episode.asks, made.asker.asked) == ("web-01", "given_up", 1, [])
+    assert episode.says.startswith("The host was not asked: the server ended or failed")
+    assert made.shown[-1] == episode.id
 
 
 def test_two_replicas_fed_the_same_deliveries_ask_once(made: IntakeWorld) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.alerts.load import load_rules
 from triagebook.tools.sinks.webhook import check_url
 from triagebook.tools.store import jobs
 
+from tests.command import ROOT
 from tests.system.fixes import samples
 from tests.system.jobs.steps import until
 
@@ -27,7 +29,7 @@ from .intake_world import RULES, SECRET, IntakeWorld, alert, intake_world
 
 @dataclass
 class Receiver:
-    """A real HTTP server that checks signatures. `status` is what it answers."""
+    """A real HTTP server that checks signatures, and takes notes as PagerDuty does. `status` is what it answers."""
 
     status: int = 204
     got: list[dict[str, Any]] = field(default_factory=list)
@@ -35,8 +37,14 @@ class Receiver:
     tries: int = 0
     port: int = 0
 
-    def take(self, headers: Any, body: bytes) -> None:
+    notes: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def take(self, path: str, headers: Any, body: bytes) -> None:
         self.tries += 1
+        if path.startswith("/incidents/"):  # as PagerDuty takes notes
+            if self.status < 300:
+                self.notes.append((path, headers["Authorization"], headers["From"], json.loads(body)["note"]["content"]))
+            return
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         wanted = "v1," + base64.b64encode(hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()).decode()
         if headers["webhook-signature"] != wanted:
@@ -51,7 +59,7 @@ def receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            state.take(self.headers, self.rfile.read(int(self.headers["Content-Length"])))
+            state.take(self.path, self.headers, self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(state.status)
             self.send_header("Location", "http://127.0.0.1:9/")
             self.end_headers()
@@ -96,6 +104,8 @@ def test_an_answer_is_told_once_and_again_when_it_changed_or_the_alert_resolved(
     until(lambda: len(state.got) == 3, "the third event")
     events = {event["type"]: event for event in state.got}
     assert state.wrong == []
+    for event in state.got:
+        Draft202012Validator(json.loads((ROOT / "docs" / "schema" / "event.json").read_text())).validate(event)
     answered, resolved, unasked = events["alert.answered"], events["alert.resolved"], events["alert.not_asked"]
     assert (answered["schema"], answered["host"], answered["cause"]) == ("triagebook/event/v1", "web-01", "pids_cgroup")
     assert answered["content"]["answer"]["schema"] == "triagebook/diagnosis/v1"
@@ -105,6 +115,59 @@ def test_an_answer_is_told_once_and_again_when_it_changed_or_the_alert_resolved(
         "The alert resolved",
     )
     assert unasked["headline"].startswith("The alert names no host of the inventory")
+
+
+def test_an_alert_whose_host_could_not_be_asked_is_told_with_the_reason(told: tuple[IntakeWorld, Receiver]) -> None:
+    made, state = told
+    made.asker.fails = UsageError("web-01: cannot be asked", reason="busy")
+    send(made, alert(), alert("f2", host="db-01"))
+    until(lambda: len(state.got) == 2, "two events")
+    found = {event["host"]: (event["type"], event["status"], event["content"]["alert"]["problem"]) for event in state.got}
+    assert found == {"web-01": ("alert.not_asked", "failed", "busy"), "db-01": ("alert.not_asked", "failed", "refused")}
+
+
+PAGER = """\
+apiVersion: triagebook/alerts/v1
+sources:
+  prometheus: {type: alertmanager, bearer_files: [token]}
+  pager: {type: pagerduty, secret_files: [token]}
+sinks:
+  notes: {type: pagerduty, source: pager, from: bot@ops.example, token_file: token, url: URL}
+rules: [{name: all, host_in: alertname}]
+"""
+
+
+def test_the_incident_of_pagerduty_that_an_alert_is_about_gets_a_note(current_database_url: str, tmp_path: Path) -> None:
+    now = samples.NOW.isoformat()
+    data = {"type": "incident", "id": "P/1", "created_at": now, "title": "web-01: cannot fork", "urgency": "high"}
+    event = {"event_type": "incident.triggered", "occurred_at": now, "data": data}
+    with (
+        receiver() as state,
+        intake_world(current_database_url, tmp_path, PAGER.replace("URL", f"http://127.0.0.1:{state.port}")) as made,
+    ):
+        state.status = 429
+        source = made.answerer.rules.sources["pager"]
+        made.deliver(alert(name="web-02 cannot fork"))  # of another source: it has no incident
+        assert made.intake.store(source, json.dumps({"event": event}).encode())[0] == 202
+        made.settle()
+        made.events._claims.wake()
+        until(lambda: state.tries, "a try")
+        assert state.notes == []
+        state.status = 201
+        until(lambda: _wake(made, state) or state.notes, "the note")
+        until(lambda: not _open(made), "the other event to be dropped")
+        ((path, proof, author, says),) = set(state.notes)  # at least once: the clock leapt over the lease of who sent it
+    assert (path, proof, author) == ("/incidents/P%2F1/notes", f"Token token={SECRET}", "bot@ops.example")
+    assert says.startswith("triagebook on web-01: ")
+
+
+def test_notes_need_a_source_that_has_incidents(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(SECRET)
+    (tmp_path / "token").chmod(0o600)
+    wrong = PAGER.replace("URL", "https://api.eu.pagerduty.com").replace("source: pager", "source: prometheus")
+    (tmp_path / "alerts.yaml").write_text(wrong)
+    with pytest.raises(UsageError, match=r"alerts\.yaml:6: sinks\.notes\.source: 'prometheus' is no source of PagerDuty"):
+        load_rules(tmp_path / "alerts.yaml", ["forks"], [])
 
 
 def test_a_receiver_that_is_away_for_an_hour_misses_nothing_and_gets_it_in_order(told: tuple[IntakeWorld, Receiver]) -> None:

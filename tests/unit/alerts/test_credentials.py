@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 
 import pytest
-from triagebook.tools.alerts.credentials import Basic, Bearer, Credential, Signature
+from triagebook.tools.alerts.credentials import Basic, Bearer, ClientCertificate, Credential, Proofs, Signature
 
 BODY = b'{"event": {}}'
 OLD, NEW, OTHER = b"old-secret-of-16", b"new-secret-of-16", b"another-of-16-ch"
@@ -44,4 +44,13 @@ def basic(user: str, password: bytes) -> dict[str, str]:
     ],
 )
 def test_only_the_secret_holds(credential: Credential, headers: Mapping[str, str], *, holds: bool) -> None:
-    assert credential.holds(headers, BODY) is holds
+    assert credential.holds(Proofs(headers), BODY) is holds
+
+
+@pytest.mark.parametrize(
+    ("names", "holds"), [({"am.example"}, True), ({"other.example", "am.example"}, True), ({"example"}, False), (set(), False)]
+)
+def test_only_a_certificate_of_that_name_holds_and_no_header_is_one(names: set[str], *, holds: bool) -> None:
+    credential = ClientCertificate(frozenset({"am.example"}))
+    headers = {"client_names": "am.example", "x-client-names": "am.example", "authorization": "Bearer am.example"}
+    assert credential.holds(Proofs(headers, frozenset(names)), BODY) is holds

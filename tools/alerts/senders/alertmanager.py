@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
-from triagebook.runbooks.library.node import Node
 from triagebook.tools.alerts.alert import Alert, AlertBatch, clean, start_time
-from triagebook.tools.alerts.sender import SenderForm, read_form, require_few
+from triagebook.tools.alerts.sender import CheckOption, SenderForm, read_form, require_few
 
-OPTIONS: tuple[str, ...] = ()
+OPTIONS: Mapping[str, CheckOption] = {}
 REQUIRED: tuple[str, ...] = ()
-CREDENTIALS = ("bearer", "basic")
+CREDENTIALS = ("bearer", "basic", "certificate")
 
 
 class AlertForm(SenderForm):
@@ -33,10 +32,6 @@ class AlertmanagerGroup(SenderForm):
     alerts: list[AlertForm]
     left_out: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
     reason: Annotated[str, Field(alias="notification_reason")] = ""
-
-
-def check(options: Mapping[str, Node]) -> None:
-    """Accept the source as it is: there is nothing to choose."""
 
 
 def read(body: object, source: str, options: Mapping[str, object]) -> AlertBatch:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
-from triagebook.runbooks.library.node import Node
 from triagebook.tools.alerts.alert import AlertBatch
-from triagebook.tools.alerts.sender import SenderForm, read_form
+from triagebook.tools.alerts.sender import CheckOption, SenderForm, read_form
 from triagebook.tools.alerts.senders.alertmanager import AlertForm, batch
 
-OPTIONS: tuple[str, ...] = ()
+OPTIONS: Mapping[str, CheckOption] = {}
 REQUIRED: tuple[str, ...] = ()
-CREDENTIALS = ("bearer", "basic")
+CREDENTIALS = ("bearer", "basic", "certificate")
 
 
 class GrafanaGroup(SenderForm):
@@ -23,10 +22,6 @@ class GrafanaGroup(SenderForm):
     version: Annotated[str, Field(pattern=r"^[0-9]{1,4}$")]
     alerts: list[AlertForm]
     left_out: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
-
-
-def check(options: Mapping[str, Node]) -> None:
-    """Accept the source as it is: there is nothing to choose."""
 
 
 def read(body: object, source: str, options: Mapping[str, object]) -> AlertBatch:

@@ -17,30 +17,40 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.library.node import Node
 from triagebook.tools.alerts.alert import Alert, AlertBatch, clean, start_time
-from triagebook.tools.alerts.sender import require_few
+from triagebook.tools.alerts.sender import CheckOption, require_few
 from triagebook.tools.times import rfc3339
 
 PATHS, WORDS = ("fingerprint", "starts_at", "state"), ("labels", "annotations")
-OPTIONS = (*PATHS, "resolved", "list", *WORDS)
 REQUIRED = (*PATHS, "resolved", "labels")
-CREDENTIALS = ("bearer", "basic")
+CREDENTIALS = ("bearer", "basic", "certificate")
 PATH = r"[A-Za-z0-9_@-]{1,64}(\.[A-Za-z0-9_@-]{1,64}){0,9}"
 NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 ABSENT = object()
 
 
-def check(options: Mapping[str, Node]) -> None:
-    """Refuse paths that are none, and a source that lacks one. Raises RunbookError with file and line."""
-    for key, node in options.items():
-        if key in (*PATHS, "list"):
-            node.text(PATH, "a path such as event.id")
-        elif key == "resolved":
-            list(node.items("a list of values"))
-        elif key in WORDS:
-            for name, member in node.members(None).items():
-                if not re.fullmatch(NAME, name):
-                    raise member.error(f"{name!r} is no name for a label: letters, digits, '_'")
-                member.text(PATH, "a path such as event.id")
+def check_path(node: Node) -> None:
+    """Refuse a path that is none. Raises RunbookError with file and line."""
+    node.text(PATH, "a path such as event.id")
+
+
+def check_values(node: Node) -> None:
+    """Refuse what is no list of values. Raises RunbookError."""
+    list(node.items("a list of values"))
+
+
+def check_words(node: Node) -> None:
+    """Refuse names that are none, and paths that are none. Raises RunbookError."""
+    for name, member in node.members(None).items():
+        if not re.fullmatch(NAME, name):
+            raise member.error(f"{name!r} is no name for a label: letters, digits, '_'")
+        check_path(member)
+
+
+OPTIONS: Mapping[str, CheckOption] = {
+    **dict.fromkeys((*PATHS, "list"), check_path),
+    "resolved": check_values,
+    **dict.fromkeys(WORDS, check_words),
+}
 
 
 def read(body: object, source: str, options: Mapping[str, object]) -> AlertBatch:

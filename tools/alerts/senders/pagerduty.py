@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from triagebook.runbooks.library.node import Node
 from triagebook.tools.alerts.alert import Alert, AlertBatch, clean, start_time
-from triagebook.tools.alerts.sender import SenderForm, read_form
+from triagebook.tools.alerts.sender import CheckOption, SenderForm, read_form
 
-OPTIONS: tuple[str, ...] = ()
+OPTIONS: Mapping[str, CheckOption] = {}
 REQUIRED: tuple[str, ...] = ()
 CREDENTIALS = ("signature",)
 STATES: Mapping[str, bool] = {"incident.triggered": False, "incident.reopened": False, "incident.resolved": True}
@@ -54,10 +53,6 @@ class IncidentData(SenderForm):
     """Says that an event is about an incident."""
 
     type: Literal["incident"]
-
-
-def check(options: Mapping[str, Node]) -> None:
-    """Accept the source as it is: there is nothing to choose."""
 
 
 def read(body: object, source: str, options: Mapping[str, object]) -> AlertBatch:
