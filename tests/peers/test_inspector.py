@@ -38,7 +38,9 @@ def inspected(*arguments: str) -> Any:
 def called(*where: str, tool: str, **arguments: object) -> Any:
     options = [option for key, value in arguments.items() for option in ("--tool-arg", f"{key}={value}")]
     command = (str(peers.INSPECTOR), "--cli", *where, "--method", "tools/call", "--tool-name", tool, *options)
-    return json.loads(peers.node(*command, timeout_s=GUARD_S).stdout)
+    done = peers.node(*command, timeout_s=GUARD_S)
+    assert done.stdout, (done.returncode, done.stderr[-2000:])
+    return json.loads(done.stdout)
 
 
 @pytest.mark.timeout(200)
@@ -54,6 +56,18 @@ def test_every_tool_is_called_over_http_and_the_schemas_are_strictly_portable(ad
             assert "not_approved" in answer["content"][0]["text"]
         else:
             assert answer["structuredContent"], name
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_a_client_of_either_revision_goes_from_the_verdict_to_the_state_of_a_fix(era: str, address: str) -> None:
+    """`legacy` is 2025-11-25, `modern` 2026-07-28 and nothing else."""
+    where = (address, "--transport", "http", "--protocol-era", era)
+    verdict = called(*where, tool="diagnose", host="web-01")["structuredContent"]
+    assert (verdict["status"], verdict["offers"][0]["remediation"]) == ("cause_found", "raise_tasks_max")
+    fix = called(*where, tool="propose_fix", host="web-01", remediation="raise_tasks_max", parameters='{"limit":200}')
+    fix_id = fix["structuredContent"]["fix_id"]
+    assert called(*where, tool="fix_status", fix_id=fix_id)["structuredContent"]["state"] == "proposed"
 
 
 @pytest.mark.timeout(300)

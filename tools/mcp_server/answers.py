@@ -31,7 +31,6 @@ class RunbookAnswer:
 
     name: str
     title: str
-    digest: str
     inputs: tuple[str, ...]
     checks: tuple[str, ...]
     remediations: tuple[str, ...]
@@ -82,10 +81,7 @@ class OfferAnswer:
     """A change the diagnosis supports. Pass `remediation` to propose_fix."""
 
     remediation: str
-    title: str
-    cause: str
     risk: str
-    disruption: str
     can_be_undone: bool
     parameters: tuple[ParameterAnswer, ...]
 
@@ -103,13 +99,12 @@ class OtherRunbookAnswer:
 
 @dataclass(frozen=True)
 class DiagnosisAnswer:
-    """The verdict on one host: the worst that any runbook found. `cause` is null when none was established; `not_judged` is
-    never "fine"."""
+    """The verdict on one host: the worst that any runbook found. `cause` is null when none was established (a limit that is merely
+    close stands in `also`); `not_judged` is never "fine"."""
 
     diagnosis_id: str
     host: str
     runbook: str
-    runbook_digest: str
     status: str
     cause: CauseAnswer | None
     also: tuple[CauseAnswer, ...]
@@ -117,11 +112,10 @@ class DiagnosisAnswer:
     not_judged: tuple[str, ...]
     offers: tuple[OfferAnswer, ...]
     next_actions: tuple[str, ...]
-    duration_ms: int
     samples: int
-    resource: str
     untrusted: Untrusted
     other_runbooks: tuple[OtherRunbookAnswer, ...] = ()
+    recurrence: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +164,6 @@ class SectionAnswer:
     section: str
     total: int
     next_offset: int | None
-    resource: str
     untrusted: Untrusted
 
 
@@ -184,7 +177,6 @@ class FixAnswer:
     host: str
     runbook: str
     remediation: str
-    action: str
     risk: str
     can_be_undone: bool
     requester: str
@@ -196,8 +188,19 @@ class FixAnswer:
 
 
 @dataclass(frozen=True)
+class FixStateAnswer:
+    """What a program needs to go on with a fix. The answer has all members of `FixAnswer`: propose_fix's schema has them."""
+
+    fix_id: str
+    state: str
+    waits_for_person: bool
+    next_actions: tuple[str, ...]
+    untrusted: Untrusted
+
+
+@dataclass(frozen=True)
 class AuditRowAnswer:
-    """One row of the audit log; `resource` has its detail."""
+    """One row of the audit log; the resource audit://row/INDEX has its detail and proof."""
 
     index: int
     at: str
@@ -210,7 +213,6 @@ class AuditRowAnswer:
     host: str
     fix_id: str
     severity: str
-    resource: str
 
 
 @dataclass(frozen=True)

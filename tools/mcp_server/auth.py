@@ -21,6 +21,7 @@ from mcp.server.auth.provider import AccessToken
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.faces import CHANNELS
+from triagebook.tools.inventory.target import LOCAL
 from triagebook.tools.log import log_event
 from triagebook.tools.policy.identity import Account, Actor
 
@@ -73,7 +74,6 @@ TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt"})
 LEEWAY_S = 10
 MAX_TOKEN = 8192
 MAX_KEYS = 1024 * 1024
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.ExpiredSignatureError, "token_expired"),
     (jwt.InvalidAudienceError, "token_audience"),
@@ -100,20 +100,45 @@ class IssuerKeys(Protocol):
     def key_of(self, token: str) -> Any: ...
 
 
-class JwtVerifier:
-    """Checks tokens. Counts the refused ones by reason and tells `refused` about them, at most once a second."""
+class RefusalCounter:
+    """Counts refused credentials by reason, and tells `refused` about them at most once a second."""
 
-    def __init__(self, issuer: Issuer, refused: Callable[[Mapping[str, int]], None]) -> None:
-        self._issuer, self._keys, self._refused = issuer, _keys(issuer.jwks), refused
+    def __init__(self, refused: Callable[[Mapping[str, int]], None]) -> None:
+        self._refused = refused
         self._counts: Counter[str] = Counter()
         self._lock, self._is_telling = threading.Lock(), False
+
+    def add(self, reason: str) -> None:
+        """Count one more."""
+        with self._lock:
+            self._counts[reason] += 1
+            if self._is_telling:
+                return
+            self._is_telling = True
+        timer = threading.Timer(1.0, self._tell)
+        timer.daemon = True
+        timer.start()
+
+    def _tell(self) -> None:
+        with self._lock:
+            counts, self._counts, self._is_telling = dict(self._counts), Counter(), False
+        self._refused(counts)
+
+
+class JwtVerifier:
+    """Checks tokens. The refused ones are counted by reason."""
+
+    def __init__(self, issuer: Issuer, refused: Callable[[Mapping[str, int]], None]) -> None:
+        self._issuer, self._keys, self._refusals = issuer, _keys(issuer.jwks), RefusalCounter(refused)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return what the token proves, or None."""
         try:
             return await asyncio.to_thread(self.check, token)
         except (jwt.PyJWTError, ValueError, OSError) as error:
-            self._count(_reason(error))
+            reason = _reason(error)
+            log_event("mcp.token_refused", reason=reason)
+            self._refusals.add(reason)
             return None
 
     def check(self, token: str) -> AccessToken:
@@ -145,22 +170,6 @@ class JwtVerifier:
             subject=subject,
             claims={"iss": self._issuer.issuer},
         )
-
-    def _count(self, reason: str) -> None:
-        log_event("mcp.token_refused", reason=reason)
-        with self._lock:
-            self._counts[reason] += 1
-            if self._is_telling:
-                return
-            self._is_telling = True
-        timer = threading.Timer(1.0, self._tell)
-        timer.daemon = True
-        timer.start()
-
-    def _tell(self) -> None:
-        with self._lock:
-            counts, self._counts, self._is_telling = dict(self._counts), Counter(), False
-        self._refused(counts)
 
 
 def token_caller() -> Caller:
@@ -200,7 +209,7 @@ class _FetchedKeys:
 
 def _keys(where: str) -> IssuerKeys:
     parts = urlsplit(where)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL):
         return _FetchedKeys(jwt.PyJWKClient(where, timeout=5))
     if parts.scheme:
         raise UsageError(f"{where[:200]}: the issuer's keys are fetched by https, or read from a file", reason="mcp")

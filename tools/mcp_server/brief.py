@@ -36,24 +36,23 @@ def uri_of(found: Found) -> str:
 def answer_of(found: Found) -> DiagnosisAnswer:
     """Return the typed answer: the diagnosis of the first sentence, and what other runbooks found in the same look."""
     diagnosis, *others = diagnoses_of(found)
-    verdict = diagnosis.verdict
+    verdicts = [one for one in (diagnosis.verdict, *diagnosis.also) if one is not None]
+    established = verdicts[:1] if verdicts and not verdicts[0].is_only_close else []
     return DiagnosisAnswer(
-        diagnosis_id=diagnosis.id,
+        diagnosis_id=found.id,
         host=diagnosis.host.name,
         runbook=f"{diagnosis.runbook.id}@{diagnosis.runbook.version}",
-        runbook_digest=diagnosis.runbook.digest,
         status=diagnosis.status,
-        cause=_cause(verdict) if verdict else None,
-        also=tuple(map(_cause, diagnosis.also[:MAX_ALSO])),
+        cause=_cause(established[0]) if established else None,
+        also=tuple(map(_cause, verdicts[len(established) :][:MAX_ALSO])),
         ruled_out=tuple(check.id for check in diagnosis.checks if check.outcome == "cleared"),
         not_judged=tuple(item.check for item in diagnosis.unknown),
         offers=tuple(_offer(offer) for offer in _distinct(diagnosis.remediations)),
-        next_actions=(*next_actions(diagnosis), *_next_of_others(others)),
-        duration_ms=diagnosis.duration_ms,
+        next_actions=(*next_actions(diagnosis, uri_of(found)), *_next_of_others(others)),
         samples=len(diagnosis.samples),
-        resource=uri_of(found),
         untrusted=mark_untrusted(_untrusted_pairs(replace(diagnosis, headline=found.headline))),
         other_runbooks=tuple(map(_other, others)),
+        recurrence=diagnosis.recurrence.says if diagnosis.recurrence else "",
     )
 
 
@@ -65,7 +64,7 @@ def text_of(answer: DiagnosisAnswer) -> str:
     return f"{ours}\n{data}" if data else ours
 
 
-def next_actions(diagnosis: Diagnosis) -> Iterator[str]:
+def next_actions(diagnosis: Diagnosis, address: str) -> Iterator[str]:
     """List what a careful assistant does now."""
     host = diagnosis.host.name
     if diagnosis.status == "unreachable":
@@ -73,8 +72,11 @@ def next_actions(diagnosis: Diagnosis) -> Iterator[str]:
         return
     if diagnosis.unknown:
         yield "Say what could not be judged and why; never count it as fine."
-    if diagnosis.verdict is not None:
-        yield f"Explain the cause with its evidence; details: get_diagnosis, or read {uri_of(diagnosis)}."
+    verdict = diagnosis.verdict
+    if verdict is not None and not verdict.may_be_why:
+        yield f"Do not call {verdict.cause} the cause: {_why_not(verdict)}. Details: get_diagnosis, or read {address}."
+    elif verdict is not None:
+        yield f"Explain the cause with its evidence; details: get_diagnosis, or read {address}."
     if diagnosis.remediations:
         first = diagnosis.remediations[0].id
         yield f"If the person wants it: propose_fix(host={host!r}, remediation={first!r}). Another person then approves elsewhere."
@@ -84,7 +86,7 @@ def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
     """Return the lines of one section, as the host made them."""
     if section == "verdicts":
         verdicts = [verdict for verdict in (diagnosis.verdict, *diagnosis.also) if verdict]
-        return [("verdict", f"{item.cause}, {item.active}, {item.strength}: {item.summary}") for item in verdicts]
+        return [("verdict", f"{item.cause}, {item.active}, {_how_sure(item)}: {item.summary}") for item in verdicts]
     if section == "checks":
         return [("check", _check_text(check)) for check in diagnosis.checks]
     if section == "facts":
@@ -92,7 +94,7 @@ def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
     if section == "unknown":
         return [("not_judged", _unknown_text(item)) for item in diagnosis.unknown]
     if section == "fixes":
-        return [pair for offer in diagnosis.remediations for pair in _by_hand(offer)]
+        return [pair for number, offer in enumerate(diagnosis.remediations, 1) for pair in _by_hand(number, offer)]
     if section == "cost":
         entries = [*to_plain(diagnosis.target).items(), *diagnosis.timings_ms.items(), *to_plain(diagnosis.login).items()]
         singly = [(name, item) for name, value in entries for item in (value if isinstance(value, list) else [value])]
@@ -101,14 +103,17 @@ def section_of(diagnosis: Diagnosis, section: str) -> list[tuple[str, object]]:
 
 
 def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
-    yield f"{answer.status.upper()} on {answer.host} by {answer.runbook}. {STATUS[answer.status]}"
+    samples = f"{answer.samples} sample{'' if answer.samples == 1 else 's'}"
+    yield f"{answer.status.upper()} on {answer.host} by {answer.runbook}, {samples}. {STATUS[answer.status]}"
     if answer.cause is not None:
         yield f"Cause: {_cause_text(answer.cause)}"
         limit = answer.cause.limit
         if limit is not None:
             used = f"{quantity(limit.used, 'bytes' if limit.unit == 'bytes' else '')} of " if limit.used is not None else ""
             yield f"Limit: {limit.name}: {used}{quantity(limit.value, limit.unit)}"
-    for cause in answer.also[:3]:
+    if answer.recurrence:
+        yield f"Before: {answer.recurrence}"
+    for cause in answer.also:
         yield f"Also: {_cause_text(cause)}"
     if answer.ruled_out:
         yield f"Ruled out: {', '.join(answer.ruled_out)}"
@@ -122,7 +127,7 @@ def _lines(answer: DiagnosisAnswer) -> Iterator[str]:
         yield f"Offer: {offer.remediation} (risk {offer.risk}, {undo}{'; ' + bounds if bounds else ''})"
     for action in answer.next_actions:
         yield f"Next: {action}"
-    yield f"Everything: {answer.resource}"
+    yield f"Everything: diagnosis://{answer.diagnosis_id}"
 
 
 def _bounds_text(parameter: ParameterAnswer) -> str:
@@ -156,8 +161,20 @@ def _next_of_others(others: Sequence[Diagnosis]) -> Iterator[str]:
         yield "Another runbook found something too: get_diagnosis with its diagnosis_id."
 
 
+def _how_sure(verdict: Verdict) -> str:
+    return "not reached" if verdict.is_only_close else verdict.strength
+
+
+def _why_not(verdict: Verdict) -> str:
+    """Return why a verdict is not what was asked about."""
+    if verdict.explains_symptom == "no":
+        return "it cannot be what was asked about"
+    return "it is close to its limit, and was not seen to reach it"
+
+
 def _cause_text(cause: CauseAnswer) -> str:
-    parts = [cause.cause, cause.active, cause.strength]
+    is_reached = cause.active not in {"near", "trend"}
+    parts = [cause.cause, cause.active, cause.strength if is_reached else "not reached"]
     if cause.belongs_to:
         parts.append(f"another matter: runbook {cause.belongs_to}")
     elif cause.explains_symptom != "yes":
@@ -185,7 +202,7 @@ def _offer(offer: OfferedRemediation) -> OfferAnswer:
         for name, bound in offer.params.items()
         if isinstance(bound.default, int) and bound.min is not None and bound.max is not None
     )
-    return OfferAnswer(offer.id, offer.title, offer.cause, offer.risk, offer.disruption, offer.undo != "none", numbers)
+    return OfferAnswer(offer.id, offer.risk, offer.undo != "none", numbers)
 
 
 def _untrusted_pairs(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
@@ -197,7 +214,7 @@ def _untrusted_pairs(diagnosis: Diagnosis) -> Iterator[tuple[str, object]]:
     if verdict is not None:
         if verdict.summary not in diagnosis.headline:
             yield "summary", verdict.summary
-        yield "culprit", f"{verdict.culprit.kind} {verdict.culprit.id}"
+        yield "culprit", verdict.culprit.title
         yield from (("evidence", line) for line in _evidence(diagnosis, verdict))
     yield from (("not_judged", _unknown_text(item)) for item in diagnosis.unknown)
     for offer in diagnosis.remediations:
@@ -229,7 +246,8 @@ def _unknown_text(item: Unknown) -> str:
     return f"{item.check}: {item.because}{' (' + ', '.join(item.which) + ')' if item.which else ''}"
 
 
-def _by_hand(offer: OfferedRemediation) -> Iterator[tuple[str, object]]:
-    yield "fix", f"{offer.id} for {offer.culprit}: {offer.title}"
-    yield from (("command", line) for line in offer.commands)
-    yield from (("undo_command", line) for line in offer.undo_commands or ("none: it cannot be taken back",))
+def _by_hand(number: int, offer: OfferedRemediation) -> Iterator[tuple[str, object]]:
+    """List a fix and its commands under names with its number: grouped by name, they still belong together."""
+    yield f"fix_{number}", f"{offer.id} for {offer.culprit}: {offer.title}"
+    yield from ((f"command_{number}", line) for line in offer.commands)
+    yield from ((f"undo_command_{number}", line) for line in offer.undo_commands or ("none: it cannot be taken back",))

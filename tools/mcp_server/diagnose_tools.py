@@ -32,9 +32,9 @@ class DiagnoseTools:
     def tools(self) -> list[Tool]:
         """Return the tools as they are listed."""
         return [
-            tool(self.diagnose, "Diagnose a host", READS_HOSTS),
-            tool(self.diagnose_fleet, "Diagnose many hosts", READS_HOSTS),
-            tool(self.get_diagnosis, "Read a diagnosis again, or more of it", READS_RECORDS),
+            self.context.declare_blocks(tool(self.diagnose, "Diagnose a host", READS_HOSTS)),
+            self.context.declare_blocks(tool(self.diagnose_fleet, "Diagnose many hosts", READS_HOSTS)),
+            self.context.declare_blocks(tool(self.get_diagnosis, "Read a diagnosis again, or more of it", READS_RECORDS)),
         ]
 
     async def diagnose(
@@ -48,21 +48,22 @@ class DiagnoseTools:
         user: of.User = "",
         pid: of.Pid = 0,
     ) -> Annotated[CallToolResult, DiagnosisAnswer]:
-        """Find out why one Linux host refuses memory, processes or threads, by tested runbooks, in one read-only SSH session.
-        Gives one verdict with its evidence, what was ruled out, and what could not be judged: never treat that as fine. Use it
-        first, instead of running commands. Pass the symptom word for word, and the unit, user or pid when known. It changes
-        nothing."""
+        """Why a Linux host fails with "fork: retry", "Cannot allocate memory", "Killed" or "Too many open files": one SSH login,
+        one verdict with culprit, limit, evidence, causes ruled out and not judged (never fine). Use it first, instead of
+        commands; not to read one again: get_diagnosis. Example: diagnose(host="web01", symptom="fork: retry: Resource
+        temporarily unavailable")."""
         caller = self.context.caller()
         inputs = _inputs(symptom=symptom, unit=unit, user=user, pid=pid)
         asked = self.context.runner.diagnose(caller, host, runbook, inputs, _tell(ctx, LAST))
-        answer = answer_of(await self.context.answer(caller, "diagnose", asked))
-        return result(answer, text_of(answer))
+        found = await self.context.answer(caller, "diagnose", asked)
+        answer = answer_of(found)
+        return result(answer, text_of(answer), self.context.meta(lambda cards, user: cards.of_answer(found, user)))
 
     async def diagnose_fleet(
         self, ctx: Context[Any, Any], hosts: of.Hosts, runbook: of.Runbook = "", symptom: of.Symptom = ""
     ) -> Annotated[CallToolResult, FleetAnswer]:
-        """Diagnose up to 64 hosts at once and group them by verdict, worst first. Use it for "which of these have the problem?";
-        then get_diagnosis for one of them. Hosts that could not be asked are listed apart, with the reason. It changes nothing."""
+        """Diagnose up to 64 hosts at once, grouped by verdict, worst first; those not reached stand apart. For "which hosts have
+        it?"; not for one host: diagnose. Example: diagnose_fleet(hosts=["group:web"])."""
         caller = self.context.caller()
 
         async def resolve() -> tuple[str, ...]:
@@ -87,13 +88,14 @@ class DiagnoseTools:
 
         found = await asyncio.gather(*(one(name) for name in names))
         answer = _fleet(names, found)
-        return result(answer, _fleet_text(answer))
+        by_host = dict(zip(names, found, strict=True))
+        return result(answer, _fleet_text(answer), self.context.meta(lambda cards, user: cards.of_fleet(by_host, user)))
 
     async def get_diagnosis(
         self, diagnosis_id: of.DiagnosisId, section: of.SectionName = "brief", offset: of.Offset = 0, limit: of.Limit = PAGE
     ) -> Annotated[CallToolResult, SectionAnswer]:
-        """Read a kept diagnosis again: its brief, or a page of its verdicts, checks, facts, unknowns, fixes (exact commands by
-        hand and their undo) or cost. It asks no host. All of it at once: the resource diagnosis://DIAGNOSIS_ID."""
+        """More of a kept diagnosis, a page at a time; no host is asked. Not for how the host is now: diagnose. Example:
+        get_diagnosis(diagnosis_id="...", section="fixes")."""
         caller = self.context.caller()
         kept = await self.context.answer(caller, "get_diagnosis", self.context.runner.load(caller, diagnosis_id))
         found = diagnoses_of(kept)[0]
@@ -101,12 +103,11 @@ class DiagnoseTools:
         page = items[offset : offset + limit]
         shown = mark_untrusted(page, most=limit)
         following = offset + len(page) if offset + len(page) < len(items) else None
-        uri = uri_of(kept)
-        answer = SectionAnswer(found.id, found.host.name, section, len(items), following, uri, shown)
+        answer = SectionAnswer(kept.id, found.host.name, section, len(items), following, shown)
         if section == "brief":
-            return result(answer, text_of(answer_of(kept)))
+            return result(answer, text_of(answer_of(kept)), self.context.meta(lambda cards, user: cards.of_answer(kept, user)))
         more = f" The next page begins at offset {following}." if following is not None else ""
-        head = f"{section} of {found.id} on {found.host.name}: {len(page)} of {len(items)} lines.{more} Everything: {uri}"
+        head = f"{section} of {kept.id} on {found.host.name}: {len(page)} of {len(items)} lines.{more} Everything: {uri_of(kept)}"
         return result(answer, f"{head}\n{fence(shown, MAX_BYTES - len(head) - 1)}")
 
 

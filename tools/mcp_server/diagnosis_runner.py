@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
@@ -43,26 +44,40 @@ class DiagnosisRunner:
 
     async def diagnose(self, caller: Caller, host: str, runbook: str, inputs: Mapping[str, object], tell: Tell) -> Found:
         """Diagnose one host. Raises what the permission and the service raise; `busy` above the limits."""
-        name = await anyio.to_thread.run_sync(self.names.require, host, self.sight(caller))
+        self.names.require_form(host)
         wanted = runbook or self._default()
-        question = Question(self.names.target(name), self.service.catalog.find(wanted).name if wanted else "", inputs)
+        question = Question(self.names.target(host), self.service.catalog.find(wanted).name if wanted else "", inputs)
         with self.limits.hold(caller.key):
-            question = await anyio.to_thread.run_sync(self._permit, caller, name, question)
+            question = await anyio.to_thread.run_sync(self._permit, caller, host, question)
             found = await self._ask(question, tell)
-            await anyio.to_thread.run_sync(self.permission.record, caller.actor, found)
-        return found
+            told = await anyio.to_thread.run_sync(self.permission.record, caller.actor, found)
+        if told is not found:  # with what was found there before
+            self._keep(told)
+        return told
 
     def _permit(self, caller: Caller, host: str, question: Question) -> Question:
-        """Return the question without the runbooks that this caller may not ask. Raises RefusedError: none may be asked."""
+        """Return the question without the runbooks that this caller may not ask. Raises RefusedError: none may be asked.
+
+        Only who may ask about the name learns whether it is in the inventory: UsageError.
+        """
         if question.runbook:
             self.permission.allow(caller.actor, host, question.runbook)
-            return question
-        names = [item.runbook.name for item in self.service.runbooks_for(question)]
-        return replace(question, left_out=runbooks_left_out(self.permission, caller.actor, host, names))
+        else:
+            names = [item.runbook.name for item in self.service.runbooks_for(question)]
+            question = replace(question, left_out=runbooks_left_out(self.permission, caller.actor, host, names))
+        self.names.require(host, self.sight(caller))
+        return question
 
     def sight(self, caller: Caller) -> Callable[[str], bool]:
         """Return whether this caller may know of a host."""
         return lambda name: self.permission.may_see(caller.actor, name, "")
+
+    def require_visible(self, caller: Caller, host: str) -> str:
+        """Return a name of the inventory that this caller may know of. Raises UsageError, alike for one that is not there."""
+        self.names.require_form(host)
+        if not self.sight(caller)(host):
+            raise UsageError(f"{safe_text(host, 60)!r} is no host of the inventory that you may ask about", reason="inventory")
+        return self.names.require(host, self.sight(caller))
 
     async def load(self, caller: Caller, diagnosis_id: str) -> Found:
         """Return an answer made here, if this caller may (still) see its host. Else UsageError `not_found`, and no more."""
@@ -84,7 +99,7 @@ class DiagnosisRunner:
             asyncio.run_coroutine_threadsafe(tell(*STEPS[stage]), loop)
 
         def run(on_progress: Callable[[str], None]) -> Found:
-            def progress(stage: str, _answer: Answer | None) -> None:
+            def progress(stage: str, _answer: Callable[[], Answer] | None) -> None:
                 if stage in STEPS:
                     on_progress(stage)
 

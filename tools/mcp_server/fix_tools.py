@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.faces.views_json import FixJson
 from triagebook.tools.mcp_server import arguments as of
-from triagebook.tools.mcp_server.answers import FixAnswer
+from triagebook.tools.mcp_server.answers import FixAnswer, FixStateAnswer
 from triagebook.tools.mcp_server.auth import Caller
 from triagebook.tools.mcp_server.brief import MAX_BYTES
 from triagebook.tools.mcp_server.tool_context import CHANGES_HOSTS, READS_RECORDS, WRITES_RECORDS, ToolContext, result, tool
@@ -59,10 +59,9 @@ class FixTools:
         reason: of.Reason = "",
         permanent_of: of.PermanentOf = "",
     ) -> Annotated[CallToolResult, FixAnswer]:
-        """Ask for a fix that a diagnosis offers. The server diagnoses the host again, and writes down the exact change, its risk
-        and its undo, for another person to decide on in the terminal or Slack. It changes nothing on the host, and you cannot
-        approve it. Only after you explained the diagnosis and the person wants the fix. A live change ends at the next boot:
-        permanent_of asks for the step that keeps it, as a plan of its own."""
+        """Ask for a fix that a diagnosis offers: the server diagnoses again and writes a plan (change, risk, undo) that another
+        person decides on elsewhere; you cannot approve it. Changes no host. Not before the person wants it. Example:
+        propose_fix(host="web01", remediation="raise_tasks_max")."""
         caller = self.context.caller()
         if permanent_of:
             given = [name for name, value in (("runbook", runbook), ("parameters", parameters), ("culprit", culprit)) if value]
@@ -78,7 +77,7 @@ class FixTools:
         }
 
         def propose() -> FixJson:
-            self.context.runner.names.require(host, self.context.runner.sight(caller))
+            self.context.runner.names.require_form(host)
             return self.context.backend.propose(caller, wish)
 
         return _to_result(await self.context.answer(caller, "propose", self.context.run(propose)))
@@ -93,16 +92,16 @@ class FixTools:
             raise UsageError(f"{', '.join(given)}: with permanent_of they are those of {fix_id}; leave them out", reason="usage")
         return self.context.backend.persist(caller, fix_id, reason)
 
-    async def fix_status(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
-        """Where a fix stands: waiting for a person, approved, running, how it ended; its exact change, commands, undo, expiry."""
+    async def fix_status(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixStateAnswer]:
+        """Where a fix stands: waiting, approved, running, how it ended; its change, undo, expiry. Not more often than every 15 s.
+        Example: fix_status(fix_id="F-1a2b3c4d")."""
         caller = self.context.caller()
         shown = self.context.run(self.context.backend.show, caller, fix_id)
         return _to_result(await self.context.answer(caller, "fix_status", shown))
 
-    async def apply_fix(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixAnswer]:
-        """Carry out a fix whose state is approved, once: the server checks everything again, changes exactly what was approved,
-        validates it by fresh facts and undoes it when it did harm. Refused unless another person approved it elsewhere. Then
-        tell the person how it ended."""
+    async def apply_fix(self, fix_id: of.FixId) -> Annotated[CallToolResult, FixStateAnswer]:
+        """Carry out an approved fix, once: changes exactly what was approved, validates by fresh facts, undoes harm. Refused
+        unless another person approved it elsewhere; not for asking that: fix_status. Example: apply_fix(fix_id="F-1a2b3c4d")."""
         caller = self.context.caller()
         return _to_result(await self.context.answer(caller, "apply", self.apply(caller, fix_id)))
 
@@ -126,7 +125,6 @@ def fix_answer(fix: FixJson) -> FixAnswer:
         host=plan.get("host", ""),
         runbook=f"{plan['runbook_id']}@{plan['runbook_version']}" if plan else "",
         remediation=plan.get("remediation", ""),
-        action=plan.get("action", ""),
         risk=plan.get("risk", ""),
         can_be_undone=plan.get("undo") == "captured",
         requester=plan.get("requester", ""),

@@ -3,9 +3,9 @@
 Without an issuer it listens on loopback, and every caller is anonymous: an account that belongs to no person.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,21 +20,37 @@ from starlette.types import ASGIApp
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.faces import CHANNELS
 from triagebook.tools.faces.permission import PolicyPermission
 from triagebook.tools.fixes import view
 from triagebook.tools.inventory.names import Names
-from triagebook.tools.mcp_server.auth import CHANNEL, NOBODY, READ, SCOPES, Caller, GetCaller, Issuer, JwtVerifier, token_caller
+from triagebook.tools.inventory.target import LOCAL, is_loopback
+from triagebook.tools.mcp_server import slack_identity
+from triagebook.tools.mcp_server.auth import (
+    CHANNEL,
+    NOBODY,
+    READ,
+    SCOPES,
+    Caller,
+    GetCaller,
+    Issuer,
+    JwtVerifier,
+    RefusalCounter,
+    token_caller,
+)
 from triagebook.tools.mcp_server.checked_server import CheckedServer
 from triagebook.tools.mcp_server.diagnosis_runner import DiagnosisRunner
 from triagebook.tools.mcp_server.local_backend import LocalBackend
+from triagebook.tools.mcp_server.native_blocks import NativeBlocks
 from triagebook.tools.mcp_server.server import McpParts, build
 from triagebook.tools.server import web as server_web
 from triagebook.tools.server.run import RunningServer
+from triagebook.tools.store.jobs import store_of_arrivals
 
 PATH = "/mcp"
+TEAM = re.compile(CHANNELS["slack"].account.issuer)
 MAX_BODY = 256 * 1024
 MOST_CONNECTIONS = 512
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,7 @@ class HttpOptions:
     jwks: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
+    slack_teams: str = ""  # workspaces whose people may ask by Slackbot, separated by commas
 
 
 def http_options(listen: str, **values: str) -> HttpOptions:
@@ -68,27 +85,39 @@ def http_options(listen: str, **values: str) -> HttpOptions:
         raise UsageError(
             "--mcp-url: the address clients use, such as https://triage.example/mcp; tokens must name it", reason="mcp"
         )
+    if options.slack_teams and not (options.url and all(TEAM.fullmatch(team) for team in options.slack_teams.split(","))):
+        message = "--mcp-slack: the id of your workspace, such as T0123456789, and --mcp-url, the address that Slack calls"
+        raise UsageError(message, reason="mcp")
     if bool(options.tls_certificate) != bool(options.tls_key):
         raise UsageError("--mcp-tls-cert and --mcp-tls-key go together", reason="mcp")
     return options
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether the address is reached from this machine only."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def build_application(
-    options: HttpOptions, running: RunningServer, service: Service, names: Names, default_runbook: Any
+    options: HttpOptions,
+    running: RunningServer,
+    service: Service,
+    names: Names,
+    default_runbook: Any,
+    slack: slack_identity.FromSlack | None = None,
 ) -> tuple[CheckedServer, Starlette]:
-    """Build the server and its ASGI application."""
+    """Build the server and its ASGI application; with `slack` also the endpoint for Slackbot."""
     caller, settings = _callers(options, running)
     runner = DiagnosisRunner(service, PolicyPermission(running.approval_server), names, default_runbook)
-    server = build(McpParts(caller, runner, LocalBackend(running.service), settings=settings))
-    return server, application(server, options)
+    blocks = NativeBlocks(slack.cards, slack_identity.viewer) if slack is not None else None
+    backend = LocalBackend(running.service)
+    server = build(McpParts(slack_identity.caller_or(caller), runner, backend, settings=settings, blocks=blocks))
+    app = application(server, options)
+    if options.slack_teams and slack is not None:
+        refusals = RefusalCounter(_recorder(running))
+        teams = options.slack_teams.split(",")
+        answer = server.session_manager.handle_request
+        is_first = slack_identity.memory(store_of_arrivals(running.approval_server.store), running.approval_server.clock)
+        found = slack_identity.SlackIdentity(answer, slack.is_signed, is_first, teams, refusals.add)
+        if not options.issuer:  # nobody without a proof gets in beside Slack
+            app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") != PATH]
+        mount(app, {slack_identity.PATH: found})
+    return server, app
 
 
 def application(server: CheckedServer, options: HttpOptions, store: EventStore | None = None) -> Starlette:
@@ -128,8 +157,9 @@ def transport_security(options: HttpOptions) -> TransportSecuritySettings:
     origins = [f"{named.scheme}://{named.netloc}"] if named.netloc else []
     if is_loopback(options.host):
         port = options.port or "*"  # 0: any free one
-        hosts += [f"{name}:{port}" for name in LOOPBACK_NAMES]
-        origins += [f"http://{name}:{port}" for name in LOOPBACK_NAMES]
+        ours = [f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in LOCAL]
+        hosts += ours
+        origins += [f"http://{name}" for name in ours]
     return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
 
 
@@ -143,11 +173,8 @@ def listen(options: HttpOptions, app: Starlette) -> Iterator[int]:
         yield port
 
 
-def _callers(options: HttpOptions, running: RunningServer) -> tuple[GetCaller, dict[str, Any]]:
-    if not options.issuer:
-        nobody = Caller(NOBODY)
-        return (lambda: nobody), {}
-    issuer = Issuer(options.issuer, options.url, options.jwks)
+def _recorder(running: RunningServer) -> Callable[[Mapping[str, int]], None]:
+    """Return what writes the counts of refused credentials into the audit log."""
 
     def record_refusals(counts: Mapping[str, int]) -> None:
         try:
@@ -155,10 +182,18 @@ def _callers(options: HttpOptions, running: RunningServer) -> tuple[GetCaller, d
         except TriagebookError:  # the log is broken: the server says so at every decision
             return
 
+    return record_refusals
+
+
+def _callers(options: HttpOptions, running: RunningServer) -> tuple[GetCaller, dict[str, Any]]:
+    if not options.issuer:
+        nobody = Caller(NOBODY)
+        return (lambda: nobody), {}
+    issuer = Issuer(options.issuer, options.url, options.jwks)
     auth = AuthSettings(
         issuer_url=AnyHttpUrl(options.issuer),
         resource_server_url=AnyHttpUrl(options.url),
         required_scopes=[READ],
         validate_token_resource=False,  # the verifier checks the audience itself
     )
-    return token_caller, {"token_verifier": JwtVerifier(issuer, record_refusals), "auth": auth}
+    return token_caller, {"token_verifier": JwtVerifier(issuer, _recorder(running)), "auth": auth}

@@ -37,8 +37,8 @@ class LookupTools:
         ]
 
     async def list_hosts(self, offset: of.Offset = 0) -> Annotated[CallToolResult, HostsAnswer]:
-        """The hosts you may ask about, by the names that the other tools take. Use it when a name is refused or not known.
-        Groups can be given to diagnose_fleet as group:NAME."""
+        """Names of the Linux hosts and groups that the other tools take. Use it when a name is not known or refused, not before
+        every diagnose. Example: list_hosts()."""
         caller, runner = self.context.caller(), self.context.runner
 
         def visible_hosts() -> list[HostAnswer]:
@@ -57,8 +57,8 @@ class LookupTools:
         return result(answer, _cap([*lines, to_try]))
 
     async def list_runbooks(self) -> Annotated[CallToolResult, RunbooksAnswer]:
-        """The runbooks there are: what each is for, the inputs it takes, the causes it checks in order, the remediations it may
-        offer. The definition itself is the resource runbook://ID/VERSION."""
+        """What each runbook can explain: its causes in order, its inputs, the fixes it may offer. Not needed before diagnose,
+        which asks all. Example: list_runbooks()."""
         caller, catalog = self.context.caller(), self.context.runner.service.catalog
 
         def all_runbooks() -> tuple[RunbookAnswer, ...]:
@@ -67,7 +67,6 @@ class LookupTools:
                 RunbookAnswer(
                     name=book.name,
                     title=book.title,
-                    digest=book.digest,
                     inputs=tuple(book.inputs),
                     checks=tuple(check.id for check in book.checks),
                     remediations=tuple(book.remediations),
@@ -86,24 +85,26 @@ class LookupTools:
     async def search_audit(
         self, host: of.MaybeHost = "", fix_id: of.MaybeFixId = "", person: of.Person = "", limit: of.Limit = 20
     ) -> Annotated[CallToolResult, AuditAnswer]:
-        """Who asked, approved, refused or changed what, newest first: rows of the tamper-evident log that you may read. Use it to
-        answer "what was done to this host?". Details of a row, with its proof: the resource audit://row/INDEX."""
+        """Who asked, approved, refused or changed what, newest first. Not for what is wrong now: diagnose. A row's proof: resource
+        audit://row/INDEX. Example: search_audit(host="web01")."""
         caller = self.context.caller()
         asked = self.context.run(self.context.backend.audit_list, caller, limit, fix=fix_id, host=host, person=person)
         rows: list[Any] = await self.context.answer(caller, "search_audit", asked)
         answer = AuditAnswer(tuple(map(_row, rows)), () if rows else ("Nothing that you may read matches.",))
         lines = [f"{len(rows)} rows, newest first."]
         for row in answer.rows:
-            about = " ".join(part for part in (row.host, row.fix_id) if part)
-            who = row.person or row.account or "server"
-            lines.append(f"{row.index} {row.at} {who} {row.action} {row.outcome} {row.reason} {about}".rstrip())
+            who = " as ".join(part for part in (row.person, row.account) if part) or "server"
+            channel = f"({row.channel})" if row.channel else ""
+            severity = row.severity if row.severity != "info" else ""
+            said = (str(row.index), row.at, who, channel, row.action, row.outcome, row.reason, row.host, row.fix_id, severity)
+            lines.append(" ".join(part for part in said if part))
         return result(answer, _cap([*lines, *answer.next_actions]))
 
 
 def _row(row: Any) -> AuditRowAnswer:
     names = ("at", "action", "outcome", "reason", "account", "person", "channel", "host", "severity")
     same = {name: safe_text(str(row[name]), 200) for name in names}
-    return AuditRowAnswer(**same, index=row["index"], fix_id=safe_text(row["fix"], 40), resource=f"audit://row/{row['index']}")
+    return AuditRowAnswer(**same, index=row["index"], fix_id=safe_text(row["fix"], 40))
 
 
 def _cap(lines: list[str]) -> str:

@@ -118,7 +118,7 @@ class Resources:
 
     def triage(self, host: PromptHost, symptom: PromptSymptom = "") -> str:
         """Return the order of work for one host and symptom."""
-        name = json.dumps(self.context.runner.names.require(host, self.context.runner.sight(self.context.caller())))
+        name = json.dumps(self.context.runner.require_visible(self.context.caller(), host))
         return STEPS.format(host=name, symptom=json.dumps(safe_text(symptom, 500), ensure_ascii=False))
 
     async def _rows(self, *, fix: str = "", host: str = "") -> str:

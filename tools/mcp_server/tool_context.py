@@ -8,13 +8,15 @@ import anyio.to_thread
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.mcp_server.auth import Caller, GetCaller
 from triagebook.tools.mcp_server.backend import FixBackend
 from triagebook.tools.mcp_server.diagnosis_runner import DiagnosisRunner
 from triagebook.tools.mcp_server.failures import tool_error
+from triagebook.tools.mcp_server.native_blocks import DRAWS_BLOCKS, Blocks, Cards, NativeBlocks
+from triagebook.tools.mcp_server.tool_schema import slim_schema
 
 NAME_REASONS = frozenset({"host_name", "inventory", "no_inventory"})  # refused by the face: the services never hear of them
 READS_RECORDS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -31,6 +33,15 @@ class ToolContext:
     caller: GetCaller
     runner: DiagnosisRunner
     backend: FixBackend
+    blocks: NativeBlocks | None = None  # for a client that draws them
+
+    def meta(self, draw: Callable[[Cards, str], Blocks]) -> dict[str, Any] | None:
+        """Return the `_meta` of a result: its blocks, where the client of this request draws them."""
+        return self.blocks.meta(draw) if self.blocks is not None else None
+
+    def declare_blocks(self, made: Tool) -> Tool:
+        """Return a tool as one whose results may have blocks, where this server makes any."""
+        return made.model_copy(update={"meta": dict(DRAWS_BLOCKS)}) if self.blocks is not None else made
 
     async def run(self, function: Callable[..., T], *arguments: object, **named: object) -> T:
         """Run a synchronous method of a service on a thread."""
@@ -41,7 +52,7 @@ class ToolContext:
         try:
             return await asked
         except TriagebookError as error:
-            if error.reason in NAME_REASONS:
+            if error.reason in NAME_REASONS and not isinstance(error, RefusedError):  # the service records what it refuses
                 await self._note(caller, action, error)
             raise tool_error(error) from error
 
@@ -57,10 +68,11 @@ def tool(function: Callable[..., Any], title: str, annotations: ToolAnnotations)
     """Make a tool whose schema takes nothing but its arguments."""
     made = Tool.from_function(function, title=title, annotations=annotations, structured_output=True)
     made.description = " ".join(made.description.split())
-    made.parameters["additionalProperties"] = False
+    made.parameters = {**slim_schema(made.parameters), "additionalProperties": False}
+    made.fn_metadata.output_schema = slim_schema(made.fn_metadata.output_schema or {})
     return made
 
 
-def result(answer: Any, text: str) -> CallToolResult:
+def result(answer: Any, text: str, meta: dict[str, Any] | None = None) -> CallToolResult:
     """Return structured content with its short text."""
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=to_plain(answer))
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=to_plain(answer), _meta=meta)

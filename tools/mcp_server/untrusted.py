@@ -5,7 +5,7 @@ or look like a part of the answer; and the notice before it says what it is.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.text import safe_text
@@ -18,26 +18,21 @@ MAX_ITEMS = 40
 
 
 @dataclass(frozen=True)
-class UntrustedText:
-    """One value by the name of what it is; the name is ours."""
-
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Untrusted:
-    """All text of an answer that is not ours. `cut` counts values left out; the resource has them."""
+    """All text of an answer that is not ours, by names that are. `cut` counts values left out; the resource has them."""
 
     notice: str
-    texts: tuple[UntrustedText, ...]
+    texts: Mapping[str, tuple[str, ...]]
     cut: int = 0
 
 
 def mark_untrusted(pairs: Iterable[tuple[str, object]], limit: int = MAX_TEXT, most: int = MAX_ITEMS) -> Untrusted:
     """Mark values by their names; empty ones are left out."""
-    found = [UntrustedText(name, safe_text(redact(str(value)), limit)) for name, value in pairs if value not in ("", None)]
-    return Untrusted(NOTICE, tuple(found[:most]), max(0, len(found) - most))
+    found = [(name, safe_text(redact(str(value)), limit)) for name, value in pairs if value not in ("", None)]
+    texts: dict[str, tuple[str, ...]] = {}
+    for name, text in found[:most]:
+        texts[name] = (*texts.get(name, ()), text)
+    return Untrusted(NOTICE, texts, max(0, len(found) - most))
 
 
 def fence(data: Untrusted, budget: int) -> str:
@@ -45,9 +40,8 @@ def fence(data: Untrusted, budget: int) -> str:
     kept: dict[str, object] = {}
     room = budget - len(MARK) - 60
     left = data.cut
-    for item in data.texts:
-        text = item.text if len(item.text.encode()) <= 240 else safe_text(item.text, 160)
-        added = _add(kept, item.name, text)
+    for name, whole in ((name, text) for name, texts in data.texts.items() for text in texts):
+        added = _add(kept, name, whole if len(whole.encode()) <= 240 else safe_text(whole, 160))
         if len(json.dumps(added, ensure_ascii=False).encode()) > room:
             left += 1
             continue

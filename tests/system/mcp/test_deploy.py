@@ -5,46 +5,22 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
+from tests import plugins
 from tests.command import ROOT, Triagebook
 
 from .world import McpWorld
 
 DEPLOY = ROOT / "deploy" / "mcp"
 STEPS = ("Diagnose", "Explain", "Propose", "Wait", "Apply", "Verify")
-CONFIGURATIONS = sorted(file for file in DEPLOY.glob("*/*") if file.suffix in {".json", ".toml"})
-
-
-def servers(file: Path) -> dict[str, object]:
-    read = tomllib.loads(file.read_text()) if file.suffix == ".toml" else json.loads(file.read_text())
-    (table,) = read.values()
-    found: dict[str, object] = table["triagebook"]
-    return found
-
-
-def test_every_client_has_both_transports() -> None:
-    kinds: dict[str, set[str]] = {}
-    for file in CONFIGURATIONS:
-        kinds.setdefault(file.parent.name, set()).add(file.stem)
-    assert len(kinds) == 8
-    assert all(found == {"stdio", "http"} for found in kinds.values())
-
-
-@pytest.mark.parametrize("file", CONFIGURATIONS, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_a_client_configuration_starts_our_command_or_names_our_path(file: Path) -> None:
-    server = servers(file)
-    if file.stem == "stdio":
-        assert (server["command"], server["args"]) == ("triagebook", ["mcp"])
-    else:
-        assert "https://triage.example/mcp" in json.dumps(server)
+SKILL = DEPLOY / "plugin" / "skills" / "triagebook" / "SKILL.md"
 
 
 def test_the_texts_name_only_tools_commands_and_options_that_exist(world: McpWorld, tmp_path: Path) -> None:
     tools = {tool.name for tool in world.run(lambda client: client.list_tools()).tools}
-    text = (DEPLOY / "skill" / "SKILL.md").read_text()
+    text = SKILL.read_text()
     named = set(re.findall(r"`([a-z]+_[a-z_]+|diagnose)(?:\(|`)", text)) - {"cannot_apply"}
     assert named <= tools
+    assert set(plugins.TOOLS) == tools
     assert named >= tools - {"list_runbooks"}
     triagebook = Triagebook(tmp_path)
     texts = text + (DEPLOY / "README.md").read_text() + (DEPLOY / "server.json").read_text()
@@ -57,7 +33,7 @@ def test_the_texts_name_only_tools_commands_and_options_that_exist(world: McpWor
 
 
 def test_the_skill_keeps_the_safe_order(world: McpWorld) -> None:
-    text = (DEPLOY / "skill" / "SKILL.md").read_text()
+    text = SKILL.read_text()
     places = [text.index(f"**{step}") for step in STEPS]
     assert places == sorted(places)
     assert text.startswith("---\nname: triagebook\ndescription: ")

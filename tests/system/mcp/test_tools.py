@@ -156,11 +156,23 @@ def test_planted_text_reaches_neither_descriptions_nor_prompts_nor_errors(world:
 def test_a_reason_is_shown_as_unverified_and_a_fix_keeps_host_text_apart(world: McpWorld) -> None:
     answer = world.call("propose_fix", {**WISH, "reason": f"{PLANTED} password=hunter2"})
     fix = answer.structured_content
-    told = {item["name"]: item["text"] for item in fix["untrusted"]["texts"]}
-    assert told["unverified_reason"] == f"{PLANTED} password=***"
+    told = fix["untrusted"]["texts"]
+    assert told["unverified_reason"] == [f"{PLANTED} password=***"]
     assert not [found for found in outside(fix) if "IGNORE" in found]
     assert (fix["state"], fix["waits_for_person"], fix["requester"]) == ("proposed", True, "ann")
     assert any("fix approve" in action for action in fix["next_actions"])
+
+
+def test_a_cause_that_comes_back_says_how_often_it_was_found(world: McpWorld) -> None:
+    first = world.call("diagnose", {"host": "web-01"}).structured_content
+    world.trust.clock.pass_(days=9)
+    world.hosts.answers["web-01"] = replace(samples.diagnosis("web-01"), id="D-2")
+    again = world.call("diagnose", {"host": "web-01"})
+    says = "Second time in 9 days, first on 23 November."
+    assert (first["recurrence"], again.structured_content["recurrence"]) == ("", says)
+    assert f"Before: {says}" in text(again).splitlines()
+    whole = world.run(lambda client: client.read_resource("diagnosis://D-2"))
+    assert json.loads(whole.contents[0].text)["untrusted"]["recurrence"]["times"] == 2
 
 
 def test_an_unreachable_host_and_an_unknown_are_never_fine(world: McpWorld) -> None:

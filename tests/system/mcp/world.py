@@ -10,7 +10,7 @@ from mcp import Client
 from mcp_types import CallToolResult
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.library.catalog import Catalog
-from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.diagnosis.question import Answer, Progress, Question
 from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.faces.permission import PolicyPermission
 from triagebook.tools.inventory.inventory import Inventory, InventoryHost
@@ -52,7 +52,7 @@ class Hosts:
     asked: list[Question] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
 
-    def diagnose(self, question: Question, progress: Callable[[str, Diagnosis | None], None] | None = None) -> Answer:
+    def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
         self.asked.append(question)
         if progress is not None:
             progress("connecting", None)
