@@ -16,11 +16,11 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.fixes import view
 
 CLICKS = (
-    names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE, names.APPROVE, names.DENY, names.DETAILS, names.APPLY,
+    names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE, names.FEEDBACK, names.APPROVE, names.DENY, names.DETAILS, names.APPLY,
     names.WITHDRAW, names.REVERT, names.PERSIST, names.REPLAN,
 )  # fmt: skip
 CHANGES = (names.OFFER, names.PARAM)
-VIEWS = (names.PROPOSE_VIEW, names.DENY_VIEW, names.REVERT_VIEW, names.PERSIST_VIEW, names.DIAGNOSE_VIEW)
+VIEWS = (names.PROPOSE_VIEW, names.DENY_VIEW, names.REVERT_VIEW, names.PERSIST_VIEW, names.DIAGNOSE_VIEW, names.WRONG_VIEW)
 MOST_OPTIONS = 100
 MOST_JUDGED = 1000  # names that the policy is asked about for one menu
 Body = Mapping[str, Any]
@@ -48,6 +48,7 @@ def build(context: SlackContext, signing_secret: str, accept: Accept, problems: 
     for name in VIEWS:
         app.view(name)(_submission(accept, problems if name == names.PROPOSE_VIEW else None))
     app.event("app_mention")(_listener(accept, lambda body: of.of_event(body, "mention")))
+    app.event("message", matchers=[of.is_direct])(_listener(accept, lambda body: of.of_event(body, "direct")))
     app.event("app_home_opened")(_listener(accept, lambda body: of.of_event(body, "home")))
     app.options(names.HOST)(_hosts(context))
     return app

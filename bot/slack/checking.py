@@ -1,10 +1,16 @@
-"""Checks that the tokens are valid, belong to one app, and grant every scope that the listeners need."""
+"""Checks that the tokens are valid, belong to one app and grant every scope that is needed, and that Slack takes our cards."""
 
+import json
 import ssl
+from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
-from triagebook.bot.slack.manifest import SCOPES
+from triagebook.bot.slack.cards.help import SAYS, help_card
+from triagebook.bot.slack.cards.home import Health, home
+from triagebook.bot.slack.cards.refusal import refusal_of
+from triagebook.bot.slack.cards.views import diagnose
+from triagebook.bot.slack.manifest import AGENT_SCOPES, SCOPES
 from triagebook.bot.slack.outbound.posted import HISTORY_SCOPES
 from triagebook.bot.slack.settings import Credentials
 
@@ -15,7 +21,7 @@ SCOPES_HEADER = "x-oauth-scopes"
 def problems(credentials: Credentials, approvals: str) -> list[str]:
     """Return one line for each check: `ok`, `MISSING` or `note`."""
     client = WebClient(credentials.bot_token, base_url=credentials.api_url, timeout=TIMEOUT_S, ssl=ssl.create_default_context())
-    return [*_bot(client), *_socket(client, credentials), *_settings(credentials, approvals)]
+    return [*_bot(client), *_socket(client, credentials), *_cards(client), *_settings(credentials, approvals)]
 
 
 def _bot(client: WebClient) -> list[str]:
@@ -33,11 +39,39 @@ def _bot(client: WebClient) -> list[str]:
     lines += [
         f"MISSING scope {scope}: {SCOPES[scope]}; add it to the app and install it again" for scope in sorted(set(SCOPES) - granted)
     ]
-    lines += [f"note    scope {scope} is not needed" for scope in sorted(granted - {*SCOPES, *HISTORY_SCOPES, ""})]
+    lines += [f"note    scope {scope} is not needed" for scope in sorted(granted - {*SCOPES, *HISTORY_SCOPES, *AGENT_SCOPES, ""})]
     lines += ["ok      scopes"] if len(lines) == 1 else []
     if not granted & set(HISTORY_SCOPES):
         lines.append("note    scope channels:history is not granted: a card posted just before a crash is posted twice")
     return lines
+
+
+def _cards(client: WebClient) -> list[str]:
+    """Have Slack itself judge a card of each kind that can be drawn without a host."""
+    samples = {name: json.dumps(made) for name, made in surfaces().items()}
+    lines = []
+    for name, content in samples.items():
+        try:
+            client.api_call("blocks.validate", data={"view" if name.endswith("view") else "blocks": content})
+        except SlackApiError as error:
+            said = error.response.get("errors") or ()
+            if not str(error.response.get("error")).startswith("invalid_") or not said:
+                return [f"note    cards: Slack did not judge them: {_word(error)}"]
+            lines += [f"MISSING {name}: Slack refuses it at {item.get('pointer')}: {item.get('message')}" for item in said]
+        except (SlackClientError, OSError):
+            return []  # said of the bot token
+    return lines or [f"ok      cards: Slack takes {len(samples)} of {len(samples)}"]
+
+
+def surfaces() -> dict[str, Any]:
+    """Return blocks and views that need no host: a help card, a refusal, App Home, and the form of a diagnosis."""
+    runbooks = [("a-runbook", "Linux refuses memory, processes or threads")]
+    return {
+        "help card": help_card([action for action, _says in SAYS], "/triage", runbooks).payload()["blocks"],
+        "refusal card": refusal_of("this host is in no group of yours", "not_allowed", "approve F-1").payload()["blocks"],
+        "home view": home((), (), (), Health()),
+        "diagnosis view": diagnose(runbooks, "token", "web01", "fork: retry"),
+    }
 
 
 def _socket(client: WebClient, credentials: Credentials) -> list[str]:

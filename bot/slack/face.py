@@ -15,7 +15,9 @@ from triagebook.bot.slack.flows.alerts import AlertCards
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.decide import DecideFlow
 from triagebook.bot.slack.flows.diagnose import DiagnoseFlow
+from triagebook.bot.slack.flows.direct import DirectFlow
 from triagebook.bot.slack.flows.dispatch import Dispatcher
+from triagebook.bot.slack.flows.feedback import FeedbackFlow
 from triagebook.bot.slack.flows.follow import Follower
 from triagebook.bot.slack.flows.home import HomeFlow
 from triagebook.bot.slack.flows.modals import Modals
@@ -74,8 +76,6 @@ class Face:
         for thread in self._threads:
             thread.join(10)
         self.inbox.worker.stop()
-        if self.inbox.worker.store is not self.context.store:
-            self.inbox.worker.store.close()
         self.follower.stop()
         self.sender.stop()
 
@@ -145,7 +145,9 @@ def build(
     propose = ProposeFlow(context, follower, modals)
     storm = Storm(context)
     diagnose = DiagnoseFlow(context, storm)
-    work = Dispatcher(context, diagnose, DecideFlow(context, follower, modals), propose, HomeFlow(context), modals)
+    home = HomeFlow(context)
+    decide, direct = DecideFlow(context, follower, modals), DirectFlow(context, home)
+    work = Dispatcher(context, diagnose, decide, propose, home, direct, modals, FeedbackFlow(context, propose, modals))
     inbox = inboxes.build(server.store, server.clock, f"{server.instance}.slack", work.do, work.on_defect)
     app = listeners.build(context, credentials.signing_secret, inbox.accept, propose.problems)
     verifier = SignatureVerifier(credentials.signing_secret or "-")

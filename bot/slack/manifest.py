@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from triagebook.bot.slack.flows.direct import PROMPTS
 from triagebook.bot.slack.inbound.http import PATH
 from triagebook.bot.slack.outbound.posted import HISTORY_SCOPES
 from triagebook.bot.slack.settings import GENERIC
@@ -21,8 +22,22 @@ SCOPES: Mapping[str, str] = {
 }
 
 
-def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = False) -> dict[str, Any]:
-    """Return the manifest for Socket Mode, or for HTTP at `url` (https://NAME). `has_history` also requests to read channels."""
+# With `has_agent`: people write to the app itself, in its agent view or as a direct message.
+AGENT_EVENTS = ("message.im",)
+AGENT_SCOPES: Mapping[str, str] = {
+    "assistant:write": "the agent view and its suggested prompts",
+    "im:history": "message.im: what people write to the app itself",
+}
+AGENT_SAYS = "Names the limit that refuses memory, processes or files on a Linux host. Write the host and the error text."
+
+
+def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = False, has_agent: bool = False) -> dict[str, Any]:
+    """Return the manifest for Socket Mode, or for HTTP at `url` (https://NAME).
+
+    `has_history` also requests to read channels, `has_agent` to be written to."""
+    prompts = [{"title": title, "message": message} for title, message in PROMPTS.items()]
+    agent = {"agent_view": {"agent_description": AGENT_SAYS, "suggested_prompts": prompts}} if has_agent else {}
+    scopes = {*SCOPES, *(HISTORY_SCOPES if has_history else ()), *(AGENT_SCOPES if has_agent else ())}
     address = {"url": f"{url.rstrip('/')}{PATH}"} if url else {}
     request = {"request_url": address["url"]} if url else {}
     return {
@@ -32,7 +47,8 @@ def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = Fals
             "background_color": "#1d3557",
         },
         "features": {
-            "app_home": {"home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": True},
+            "app_home": {"home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": not has_agent},
+            **agent,
             "bot_user": {"display_name": NAME, "always_online": True},
             "shortcuts": [
                 {
@@ -53,9 +69,9 @@ def manifest(commands: Iterable[str], url: str = "", *, has_history: bool = Fals
                 for command in sorted(commands)
             ],
         },
-        "oauth_config": {"scopes": {"bot": sorted({*SCOPES, *(HISTORY_SCOPES if has_history else ())})}},
+        "oauth_config": {"scopes": {"bot": sorted(scopes)}},
         "settings": {
-            "event_subscriptions": {**request, "bot_events": list(EVENTS)},
+            "event_subscriptions": {**request, "bot_events": [*EVENTS, *(AGENT_EVENTS if has_agent else ())]},
             "interactivity": {
                 "is_enabled": True,
                 **request,

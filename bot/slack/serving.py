@@ -1,6 +1,5 @@
 """Starts the Slack face of `triagebook serve --slack`; everything is checked before anything is served."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import field
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from triagebook.tools.alerts.answer import Show
     from triagebook.tools.server.options import Hosts
     from triagebook.tools.server.run import RunningServer
-
-SWITCH_S = 0.001  # who acknowledges waits at most so long for each thread that draws a card (Python's default: 5 ms)
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,6 @@ class SlackFace:
         from triagebook.bot.slack import face  # noqa: PLC0415
         from triagebook.tools.diagnosis.worker import WorkerProcess  # noqa: PLC0415
 
-        sys.setswitchinterval(SWITCH_S)
         with WorkerProcess(self.hosts.settings, self.hosts.ssh_config) as asker:
             made = face.build(place, self.hosts, self.settings, self.credentials, asker)
             self.shows_of_alerts.append(made.alerts.show)

@@ -61,6 +61,15 @@ def credentials(environment: Mapping[str, str] = os.environ, *, over_http: bool)
     return Credentials(found[BOT_TOKEN], found[APP_TOKEN], found[SIGNING_SECRET], api_url.rstrip("/") + "/")
 
 
+def require_secret(environment: Mapping[str, str] = os.environ) -> str:
+    """Read what Slack signs with. Raises UsageError without it."""
+    found = _secret(environment, SIGNING_SECRET)
+    if not found:
+        message = f"--mcp-slack: without ${SIGNING_SECRET} (or ${SIGNING_SECRET}_FILE) anybody could ask; not started"
+        raise UsageError(message, reason="slack")
+    return found
+
+
 def slack_settings(raw: Mapping[str, object], runbooks: tuple[str, ...]) -> SlackSettings:
     """Read the `slack:` part of the configuration; every runbook gets the command of its id. Raises UsageError."""
     for key in raw:

@@ -25,6 +25,12 @@ def alert_card(alert: AlertView, found: Found | None, tokens: Tokens) -> Card:
     return card(blocks, mrkdwn.fallback([f"No diagnosis: {alert.says}", notice(alert)]))
 
 
+def news_card(alert: AlertView) -> Card:
+    """Return what the thread says when the host was found to have something else, or has it still."""
+    says = mrkdwn.plain(alert.says, 600)
+    return card([prose(run(f"🔔 {notice(alert)}\n"), run(says))], mrkdwn.fallback([notice(alert), says]))
+
+
 def notice(alert: AlertView) -> str:
     """Return one line about the alert itself: its name, what became of it, how often it was sent again."""
     name = mrkdwn.plain(alert.name or "Alert", NAME)

@@ -179,7 +179,7 @@ def _plan(plan: Plan, *, is_over: bool = False) -> Iterator[Block]:
     if plan.undo_commands:
         yield fixed_width("Undo", [mrkdwn.exact(line) for line in plan.undo_commands])
     undo = "" if plan.undo_commands and plan.undo != "none" else ". It CANNOT be undone."
-    risk = [run("Risk ", bold=True), run(f"{plan.risk}{undo}\n"), run("Disturbs ", bold=True), run(mrkdwn.plain(plan.disruption))]
+    risk = [run("Risk ", bold=True), run(f"{plan.risk}{undo}\n"), run("Disruption ", bold=True), run(mrkdwn.plain(plan.disruption))]
     yield prose(*risk)
 
 
@@ -233,6 +233,6 @@ def _plain_lines(fix: FixView, mentions: Mentions) -> Iterator[str]:
         yield fix.outcome
     yield f"{plan.title}, because {plan.summary}"
     yield from (f"Command: {line}" for line in plan.commands)
-    yield f"Risk {plan.risk}, {undo_text(plan.undo)}. Disturbs: {plan.disruption}"
+    yield f"Risk {plan.risk}, {undo_text(plan.undo)}. Disruption: {plan.disruption}"
     yield f"Asked by {plan.requester}. In the requester's words, not verified: {plan.reason}"
     yield f"Approvals: {fix.approvals}. Expires {fix.expires_at}. {fix.id}, plan {digest(fix.digest)}"

@@ -105,6 +105,18 @@ def actions(buttons: Sequence[dict[str, Any]], block_id: str = "") -> list[Block
     return [{"type": "actions", **({"block_id": block_id} if block_id else {}), "elements": list(buttons)}]
 
 
+def feedback_buttons(action: str, right: tuple[str, str], wrong: tuple[str, str]) -> Block:
+    """Return the two small buttons that ask whether an answer was right; each is a label and its token."""
+    (yes, yes_token), (no, no_token) = right, wrong
+    element = {
+        "type": "feedback_buttons",
+        "action_id": action,
+        "positive_button": {"text": plain_text(yes, LABEL), "value": yes_token},
+        "negative_button": {"text": plain_text(no, LABEL), "value": no_token},
+    }
+    return {"type": "context_actions", "elements": [element]}
+
+
 def option(text: str, value: str, description: str = "") -> dict[str, Any]:
     """Return an option of a select."""
     made: dict[str, Any] = {"text": plain_text(text, OPTION), "value": value}

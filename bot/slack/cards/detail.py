@@ -11,6 +11,7 @@ from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEnt
 
 LINES = 24  # of a box
 CHARACTERS = 2400
+SOURCE = "    "  # a line that begins so says where the fact of the line above was read
 ELSEWHERE = "in the file of this run"
 
 
@@ -78,7 +79,7 @@ def _by_hand(offers: Sequence[OfferedRemediation]) -> Iterator[Part | Block]:
     """Return each change and what undoes it in boxes of their own: whoever copies one box runs one thing."""
     yield prose(run("Changes by hand. ", bold=True), run("Nothing was changed. A person with root on the host may run these."))
     for offer in offers:
-        about = (f"risk {offer.risk}, {undo_text(offer.undo)}", *bounds(offer), f"disturbs: {offer.disruption}")
+        about = (f"risk {offer.risk}, {undo_text(offer.undo)}", *bounds(offer), f"disruption: {offer.disruption}")
         lines = [*(f"# {line}" for line in about), *offer.commands]
         yield from boxes(mrkdwn.plain(f"{offer.id}: {offer.title}: {offer.culprit}"), lines)
         yield from boxes(mrkdwn.plain(f"To undo {offer.id} afterwards"), offer.undo_commands, spare=2)
@@ -100,7 +101,8 @@ def boxes(title: str, lines: Iterable[str], spare: int = 1) -> Iterator[Part]:
     held: list[str] = []
     made = 0
     for line in (mrkdwn.exact(text, 600) for text in lines if text):
-        if held and (len(held) == LINES or sum(map(len, held)) + len(line) > CHARACTERS):
+        is_source = line.startswith(SOURCE)  # stays in the box of its fact
+        if held and ((len(held) >= LINES and not is_source) or sum(map(len, held)) + len(line) > CHARACTERS):
             yield Part(box("" if made else title, held), spare, len(held))
             held, made = [], made + 1
         held.append(line)

@@ -12,6 +12,7 @@ from triagebook.bot.slack.cards.blocks import (
     bullets,
     button,
     context,
+    feedback_buttons,
     fixed_width,
     header,
     note,
@@ -26,8 +27,8 @@ from triagebook.bot.slack.cards.wording import (
     columns,
     digest,
     duration,
+    fact_title,
     gauge,
-    short,
     title,
     unknown_text,
     urgency_in,
@@ -68,9 +69,11 @@ def verdict(found: Found, origin: Origin, tokens: Tokens, pending: str = "", *, 
     diagnosis, others = first_and_others(found)
     alert = [note(f"🔔 {notice}")] if notice else []
     parts: list[Part | Block] = [header(title(diagnosis)), *alert, *_headline(diagnosis)]
+    if diagnosis.recurrence is not None:
+        parts.append(note(f"🔁 {diagnosis.recurrence.says}"))
     if diagnosis.verdict is not None:
         parts += _verdict(diagnosis, diagnosis.verdict)
-    if others:
+    if others and diagnosis.status != "unreachable":  # there is one login, and one reason why it failed
         parts.append(Part(bullets("Other runbooks", [mrkdwn.plain(_other_line(item), 600) for item in others]), 4, len(others)))
     parts += _unknowns(diagnosis)
     if advice := _advice(diagnosis):
@@ -78,7 +81,7 @@ def verdict(found: Found, origin: Origin, tokens: Tokens, pending: str = "", *, 
     parts += _outcomes(diagnosis)
     if pending:
         parts.append(note(f"⏳ {pending}"))
-    parts += [about(diagnosis, origin), *actions(_buttons(found, tokens))]
+    parts += [about(diagnosis, origin), *_feedback(tokens), *actions(_buttons(found, tokens))]
     return card(parts, fallback(found))
 
 
@@ -126,8 +129,10 @@ def about(diagnosis: Diagnosis, origin: Origin) -> Block:
 
 
 def _headline(diagnosis: Diagnosis) -> Iterator[Block]:
-    """Return the headline, with the verdict's sentence in bold."""
-    summary = diagnosis.verdict.summary if diagnosis.verdict else ""
+    """Return the headline, with the verdict's sentence in bold; where that is not known to be why, the first sentence is."""
+    verdict = diagnosis.verdict
+    is_why = verdict is not None and (verdict.may_be_why or diagnosis.status == "cause_found")
+    summary = verdict.summary if verdict is not None and is_why else ""
     if summary and summary in diagnosis.headline:
         main, rest = summary, " ".join(diagnosis.headline.replace(summary, " ").split())
     else:
@@ -162,7 +167,7 @@ def _evidence(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
         values = {reading.value for reading in entry.readings}
         is_told = len(values) == 1 and (entry.source, *values) in told
         if entry.unreadable or (any(values) and not is_told):
-            shown.append((short(entry.id), value_of(entry)))
+            shown.append((fact_title(entry.id), value_of(entry)))
     lines = columns([*_consumers(verdict), *shown[:MAX_EVIDENCE]], NAME_WIDTH)
     return [*lines, f"limit read from {mrkdwn.exact(limit.source, 120)}"] if limit and limit.source else lines
 
@@ -199,9 +204,10 @@ def _advice(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 def _buttons(found: Found, tokens: Tokens) -> list[dict[str, object]]:
     """Return the buttons of the card. None changes a host: a fix is proposed in a form and approved elsewhere."""
-    has_offers = any(item.remediations for item in diagnoses_of(found))
+    offering = [item for item in diagnoses_of(found) if item.remediations]
+    would_help = any(item.verdict is not None and item.verdict.may_be_why for item in offering)
     wanted = [
-        ("Propose fix…", names.PROPOSE, "primary" if has_offers else None),
+        ("Propose fix…", names.PROPOSE, ("primary" if would_help else "") if offering else None),
         ("Re-run", names.RERUN, ""),
         ("Show evidence", names.EVIDENCE, ""),
         ("Close", names.CLOSE, ""),
@@ -209,9 +215,18 @@ def _buttons(found: Found, tokens: Tokens) -> list[dict[str, object]]:
     return [button(label, name, tokens[name], style=style) for label, name, style in wanted if name in tokens and style is not None]
 
 
+def _feedback(tokens: Tokens) -> list[Block]:
+    """Return the question whether the answer was right."""
+    if names.RIGHT not in tokens or names.WRONG not in tokens:
+        return []
+    return [feedback_buttons(names.FEEDBACK, ("Right", tokens[names.RIGHT]), ("Wrong: it was…", tokens[names.WRONG]))]
+
+
 def _plain_lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield f"{title(diagnosis)}: {diagnosis.headline}"
     found = diagnosis.verdict
+    if diagnosis.recurrence is not None:
+        yield diagnosis.recurrence.says
     if found is not None:
         yield f"{found.cause}: {urgency_in(diagnosis, found)}"
         if found.limit is not None:

@@ -96,7 +96,7 @@ def _one(item: PendingFix, spare: int) -> Iterator[Part]:
         yield Part(prose(run(title, bold=True), run("\nToo large for this page: see Details.")), spare, 0)
     who = f"asked by {mrkdwn.escape(plan.requester)} · {mrkdwn.escape(fix.approvals)} · expires {mrkdwn.date(fix.expires_at)}"
     yield Part(context(f"{who} · {mrkdwn.code(fix.id)} plan {mrkdwn.code(digest(fix.digest))}"), spare, 0)
-    yield Part(note(f"Disturbs: {plan.disruption}"), spare, 0)
+    yield Part(note(f"Disruption: {plan.disruption}"), spare, 0)
     if plan.reason:
         yield Part(note(f"In the requester's words, not verified: {plan.reason}"), spare, 0)
     for row in actions(list(_buttons(item, is_whole))):

@@ -20,12 +20,12 @@ LABEL = 75  # of a button
 OPTION, OPTIONS, OPTION_VALUE = 75, 100, 150
 TEXT = 150  # labels and hints of ours; Slack allows 2000
 VALUE, ID = 2000, 255
-ELEMENTS, CONTEXT_ELEMENTS = 25, 10
+ELEMENTS, CONTEXT_ELEMENTS, CONTEXT_ACTIONS = 25, 10, 5
 VIEW_TITLE, METADATA = 24, 3000
 CONFIRM: Mapping[str, int] = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 RICH = 3000  # characters of a rich text block, kept as for a section
 SHORTER = (1500, 700, 300, 150, 80)  # characters of a text when room is very short
-FRAME = ("header", "actions", "input")  # what makes a card or a form one
+FRAME = ("header", "actions", "context_actions", "input")  # what makes a card or a form one
 PLACES: Mapping[str, int] = {"header": TITLE, "button": LABEL, "section": SECTION, "context": SECTION, "input": 2000}
 
 
@@ -133,6 +133,8 @@ def _problems(payload: Mapping[str, Any]) -> Iterator[str]:
 def _block_problems(block: Mapping[str, Any]) -> Iterator[str]:
     kind, elements = block["type"], block.get("elements", [])
     if kind in {"actions", "context"} and not 1 <= len(elements) <= (ELEMENTS if kind == "actions" else CONTEXT_ELEMENTS):
+        yield f"{kind} of {len(elements)} elements"
+    if kind == "context_actions" and not 1 <= len(elements) <= CONTEXT_ACTIONS:
         yield f"{kind} of {len(elements)} elements"
     if kind == "actions" and len({element["action_id"] for element in elements}) != len(elements):
         yield "action_id twice"

@@ -14,6 +14,7 @@ from html import unescape
 from triagebook.runbooks.engine.text import safe_text
 
 NAME, PROSE, LINE, TEXT = 80, 400, 800, 3000  # characters
+LINE_BYTES = 800  # of a line as JSON: one host's emoji, of twelve bytes each, must not hide the lines after it
 EXACT = 3500  # more than a block holds: a line that was cut is never taken for whole
 
 _CONTROL = re.compile(r"<(?=[!@#]|[A-Za-z][A-Za-z0-9+.-]*:)")  # how Slack's own forms begin
@@ -55,12 +56,19 @@ def fallback(lines: Iterable[str], limit: int = TEXT) -> str:
     kept: list[str] = []
     room = limit - len("\\n\\u2026")
     for line in lines:
-        text = escape(line, LINE)
+        text = _line(line)
         room -= len(json.dumps(text))
         if room < 0:
             return "\n".join([*kept, "…"])
         kept.append(text)
     return "\n".join(kept) or "-"
+
+
+def _line(line: str) -> str:
+    limit = LINE
+    while len(json.dumps(text := escape(line, limit))) > LINE_BYTES:
+        limit = limit * 3 // 4
+    return text
 
 
 def date(moment: str, form: str = "{date_short_pretty} {time}") -> str:

@@ -71,7 +71,7 @@ def form(diagnosis: Diagnosis, token: str, draft: Draft = EMPTY, preview: Previe
         *_preview(offer, preview),
         field(names.REASON, "Why, for those who decide", _reason(draft.reason), hint="Shown as your words, unverified."),
         context(f"Risk *{mrkdwn.escape(offer.risk)}* · {undo_text(offer.undo)}. Nothing changes now: another person decides."),
-        note(f"Disturbs: {offer.disruption}"),
+        note(f"Disruption: {offer.disruption}"),
     ]
     if more := len(diagnosis.remediations) - len(offers):
         parts.append(note(f"{more} more offers are not listed here: triagebook fix propose"))
@@ -145,7 +145,8 @@ def _number(block_id: str, name: str, bound: ParamBounds, given: int | None) -> 
     hint = f"From {as_count(bound.min)} to {as_count(bound.max)}."
     if isinstance(value, int) and _least(bound) >= BIG:
         hint += f" In bytes: {as_bytes(bound.min)} to {as_bytes(bound.max)}; {as_bytes(value)} is set."
-    return {**field(block_id, name, element, hint=hint), "dispatch_action": True}
+    label = name.replace("_", " ").capitalize()
+    return {**field(block_id, label, element, hint=hint), "dispatch_action": True}
 
 
 def _reason(text: str) -> dict[str, Any]:

@@ -77,6 +77,14 @@ def persist(host: str, what: str, token: str) -> dict[str, Any]:
     return why(names.PERSIST_VIEW, "Make it permanent", host, said, token, "Ask for approval")
 
 
+def wrong(host: str, what: str, token: str) -> dict[str, Any]:
+    """Return the form that asks what it was, where an answer was wrong."""
+    element = {"type": "plain_text_input", "action_id": names.REASON, "multiline": True, "min_length": 2, "max_length": MAX_REASON}
+    said = prose(run(f"{mrkdwn.plain(host, mrkdwn.NAME)}: ", bold=True), run(mrkdwn.plain(what, 600)))
+    hint = "Kept in the audit log. The host is read once more, for the draft of a case."
+    return modal(names.WRONG_VIEW, "Wrong answer", [said, field(names.REASON, "It was", element, hint=hint)], token, submit="Send")
+
+
 def diagnose(runbooks: Sequence[tuple[str, str]], token: str = "", host: str = "", symptom: str = "") -> dict[str, Any]:
     """Return the form of a diagnosis: host, runbook (name and title; the first is preselected), and what is known already."""
     select: dict[str, Any] = {

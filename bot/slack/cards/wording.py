@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from triagebook.bot.render import chart
-from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
+from triagebook.bot.render.text import STATUS_WORDS, check_titles
+from triagebook.bot.render.verdict_words import ACTIVE_WORDS
 from triagebook.bot.slack.cards import mrkdwn
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Unknown, Verdict
@@ -39,8 +40,11 @@ def title(diagnosis: Diagnosis) -> str:
 
 
 def urgency(verdict: Verdict, *, has_error: bool = True) -> str:
-    """Return how sure and how urgent a verdict is: `certain · being refused now`. `has_error`: an error text was given."""
-    parts = [verdict.strength, ACTIVE_WORDS[verdict.active]]
+    """Return how sure and how urgent a verdict is: `certain · being refused now`. `has_error`: an error text was given.
+
+    Of a limit that is merely close only that: "likely" beside it would read as "the likely cause".
+    """
+    parts = [*([] if verdict.is_only_close else [verdict.strength]), ACTIVE_WORDS[verdict.active]]
     if verdict.belongs_to:
         parts.append(f"another matter: runbook {verdict.belongs_to}")
     elif verdict.explains_symptom != "yes":
@@ -84,9 +88,12 @@ def value_of(entry: FactEntry) -> str:
     return " -> ".join([*(quantity(value, plain) for value in values[:-1]), quantity(values[-1], entry.unit)])
 
 
-def short(name: str) -> str:
-    """Return the last part of a fact's name (`pids[/x.service].current` -> `current`); the verdict names the rest."""
-    return name.rpartition("].")[2] if "]." in name else name
+def fact_title(name: str) -> str:
+    """Return a fact's name for people: `pids[/x.service].refused_delta` -> `refused meanwhile`; the verdict names the rest."""
+    last = name.rpartition("].")[2] if "]." in name else name
+    if last.endswith("_delta"):
+        last = f"{last.removesuffix('_delta')} meanwhile"
+    return last.removesuffix("_bytes").replace("_", " ").replace(".", " ")
 
 
 def columns(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
@@ -103,8 +110,8 @@ def unknown_text(item: Unknown, most: int = 3) -> str:
 
 
 def checks_of(diagnosis: Diagnosis, outcome: str) -> list[str]:
-    """Return the names of the checks with that outcome."""
-    return [check.id for check in diagnosis.checks if check.outcome == outcome]
+    """Return what people call the checks with that outcome."""
+    return check_titles(diagnosis.checks, outcome)
 
 
 def digest(text: str) -> str:

@@ -1,10 +1,11 @@
 """Shows alerts in channels: one card each, edited as the alert and its answer change; one table where they are many."""
 
 import json
-from dataclasses import replace
+import threading
+from dataclasses import field, replace
 
 from triagebook.bot.slack.cards import names
-from triagebook.bot.slack.cards.alert import alert_card
+from triagebook.bot.slack.cards.alert import alert_card, news_card
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.storm import Storm
 from triagebook.bot.slack.flows.thread import below
@@ -19,7 +20,7 @@ from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.database import Transaction
 
 CARD = "diagnosis"
-UNSHOWN = frozenset({"ignored", "no_rule"})  # nobody asked for these
+UNSHOWN = frozenset({"ignored", "no_rule", "quiet"})  # nobody asked for these
 
 
 @dataclass
@@ -28,24 +29,39 @@ class AlertCards:
 
     context: SlackContext
     storm: Storm
+    _turn: threading.Lock = field(default_factory=threading.Lock)  # cards of a channel are written one after the other anyway
 
     def show(self, episode_id: str) -> None:
         """Show an alert in the channel of its rule, or in that of alerts; nothing where there is none."""
         with self.context.store.read() as transaction:
-            episode = alert_rows.read(transaction, episode_id)
-        channel = episode.channel or self.context.settings.alerts if episode else ""
-        if episode is None or not channel or episode.problem in UNSHOWN:
+            channel = self._channel(alert_rows.read(transaction, episode_id))
+        if not channel:
             return
-        with self.context.store.write("chat.alert") as transaction:
+        table = ""
+        with self._turn, self.context.store.write("chat.alert") as transaction:
             chat_runs.hold(transaction, channel)
-            run = chat_runs.read(transaction, episode.id[:24]) or self._begin(transaction, episode, channel)
-            is_table = self.storm.is_one(transaction, run.message)
-            self._end(transaction, episode, run)
-            if not is_table:
-                self._set_card(transaction, episode, run)
-        if is_table:
-            self.storm.refresh(run.message)
+            episode = alert_rows.read(transaction, episode_id)  # as it is now, after waiting for its turn
+            if episode is not None and self._channel(episode):
+                table = self._write(transaction, episode, channel)
+        if table:
+            self.storm.refresh(table)
         self.context.sender.wake()
+
+    def _channel(self, episode: AlertEpisode | None) -> str:
+        """Return where an alert is shown; empty: nowhere."""
+        if episode is None or episode.problem in UNSHOWN:
+            return ""
+        return episode.channel or self.context.settings.alerts
+
+    def _write(self, transaction: Transaction, episode: AlertEpisode, channel: str) -> str:
+        """Bring the run of an alert and its card up to date. Returns the table that shows it instead, if one does."""
+        run = chat_runs.read(transaction, episode.id[:24]) or self._begin(transaction, episode, channel)
+        is_table = self.storm.is_one(transaction, run.message)
+        self._end(transaction, episode, run)
+        if not is_table:
+            self._set_card(transaction, episode, run)
+            self._say_news(transaction, episode, run)
+        return run.message if is_table else ""
 
     def _begin(self, transaction: Transaction, episode: AlertEpisode, channel: str) -> ChatRun:
         """Keep the run that the card's buttons are about, and its card, or the table that it belongs to."""
@@ -83,6 +99,17 @@ class AlertCards:
         if answer is not None and episode.asks == 1 and episode.resolved_at is None and not episode.repeats:
             for message in below(run, answer):
                 chat_messages.add(transaction, message, self.context.now())
+
+    def _say_news(self, transaction: Transaction, episode: AlertEpisode, before: ChatRun) -> None:
+        """Say below the card what an edit of it shows to nobody: another verdict, or a cause that outlived its alert."""
+        alert = alert_view(episode)
+        is_other = (before.status, before.cause) != (episode.status, episode.cause) and episode.resolved_at is None
+        if episode.asks < 2 or not episode.diagnosis or before.ended_at is None or not (is_other or alert.is_cause_still_there):
+            return
+        told = news_card(alert).payload()
+        name = f"{before.message[:20]}.news{episode.asks}"
+        message = Message(name, "detail", before.id, before.channel, told, parent=before.message)
+        chat_messages.add(transaction, message, self.context.now())
 
     def _tokens(self, transaction: Transaction, run: ChatRun, answer: StoredDiagnosis | None) -> dict[str, str]:
         if answer is None:

@@ -71,10 +71,10 @@ class SlackContext:
         self.sender.wake()
 
     def whisper(self, delivery: Delivery, text: str, blocks: list[dict[str, Any]] | None = None, channel: str = "") -> None:
-        """Answer only one person, where they asked; by direct message if there is no channel."""
+        """Answer only one person, where they asked; by direct message if there is no channel, or if that is where they asked."""
         content = {"user": delivery.user, "text": text, **({"blocks": blocks} if blocks else {})}
         place = channel or delivery.channel or delivery.user
-        kind = EPHEMERAL if place != delivery.user else "notice"
+        kind = EPHEMERAL if place != delivery.user and delivery.kind != "direct" else "notice"
         if kind == "notice":
             content.pop("user")
         thread = delivery.thread_ts if place == delivery.channel else ""

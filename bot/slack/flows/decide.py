@@ -11,6 +11,7 @@ from triagebook.bot.slack.flows.people import require_member
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
+from triagebook.runbooks.engine.plan import inputs_of
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.fixes.persist import FOLLOWS
 from triagebook.tools.fixes.propose import Proposal
@@ -142,4 +143,5 @@ class DecideFlow:
         if plan.action == UNDO or FOLLOWS in plan.parameters:
             raise UsageError("propose a revert or a permanent step from the card of the fix it belongs to", reason="usage")
         runbook = f"{plan.runbook_id}@{plan.runbook_version}"
-        return Proposal(plan.host, plan.remediation, runbook, {}, dict(plan.parameters), plan.culprit, plan.reason)
+        inputs = {name: str(value) for name, value in inputs_of(plan).items()}
+        return Proposal(plan.host, plan.remediation, runbook, inputs, dict(plan.parameters), plan.culprit, plan.reason)

@@ -18,7 +18,7 @@ from triagebook.bot.slack.inbound.command import DiagnosisWish, parse_inputs
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.bot.slack.outbound.sender import INSTEAD
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
+from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.diagnosis.question import Question, check_inputs
 from triagebook.tools.diagnosis.stored import StoredDiagnosis
@@ -26,6 +26,7 @@ from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.faces.permission import DiagnosisPermission, PolicyPermission, runbooks_left_out
 from triagebook.tools.faces.single_flight import SingleFlight, question_key
 from triagebook.tools.fixes import view
+from triagebook.tools.inventory.target import CASE
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
@@ -69,7 +70,7 @@ class DiagnoseFlow:
         try:
             host, question = self._check(delivery, wish)
         except TriagebookError as error:
-            if error.reason in FACE:
+            if error.reason in FACE and not isinstance(error, RefusedError):  # the service records what it refuses
                 self.context.note(delivery, "diagnose", error)
             self.context.refuse(delivery, error, f"diagnose {wish.host}")
             return None
@@ -77,8 +78,9 @@ class DiagnoseFlow:
 
     def _check(self, delivery: Delivery, wish: DiagnosisWish) -> tuple[str, Question]:
         context = self.context
-        host = context.names.require(wish.host, lambda name: view.may_see(context.approval_server, delivery.actor, name, ""))
-        if host not in context.names.inventory.hosts:
+        host = wish.host
+        context.names.require_form(host)
+        if CASE.fullmatch(host):
             raise UsageError(f"{host}: here only names of the inventory may be asked about", reason="host_name")
         wanted, inputs = wish.runbook or context.default_runbook(), parse_inputs(wish.inputs)
         name = context.hosts.catalog.find(wanted).name if wanted else ""
@@ -90,6 +92,7 @@ class DiagnoseFlow:
             names = [item.runbook.name for item in context.hosts.runbooks_for(question)]
             left_out = runbooks_left_out(self._permission, delivery.actor, host, names)
             question = replace(question, left_out=left_out)
+        context.names.require(host, lambda name: view.may_see(context.approval_server, delivery.actor, name, ""))
         self.limits.take(str(delivery.actor.account))
         return host, question
 
@@ -104,7 +107,7 @@ class DiagnoseFlow:
         try:
             found = self._answer(question, begun, origin)
             with self._few:
-                self._permission.record(delivery.actor, found.found)
+                found = found.as_told(self._permission.record(delivery.actor, found.found, found.text))
                 self._finish(delivery, begun, found, origin)
         except TrustError:
             raise
@@ -183,7 +186,7 @@ class DiagnoseFlow:
     def _finish(self, delivery: Delivery, begun: _RunUnderWay, answer: StoredDiagnosis, origin: Origin) -> None:
         context, run, earlier, found = self.context, begun.run, begun.earlier, answer.found
         thread = [] if begun.is_storm or earlier is not None else list(below(run, answer))  # made before the database waits
-        cause = found.verdict.cause if found.verdict else found.status
+        cause = found.verdict.cause if found.verdict and found.verdict.may_be_why else found.status
         values = {"cause": cause, "status": found.status, "headline": found.headline, "diagnosis": answer.text}
         with context.store.write("chat.run") as transaction:
             chat_runs.hold(transaction, run.channel)
@@ -241,6 +244,7 @@ class DiagnoseFlow:
         wanted = [
             names.RERUN,
             names.CLOSE,
+            *((names.RIGHT, names.WRONG) if found.status != "unreachable" else ()),
             *([names.EVIDENCE] if diagnoses[0].facts else []),
             *([names.PROPOSE] if any(item.remediations for item in diagnoses) else []),
         ]

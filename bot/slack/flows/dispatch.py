@@ -11,6 +11,8 @@ from triagebook.bot.slack.cards.wording import Origin
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.flows.decide import ACTIONS, FORMS, DecideFlow
 from triagebook.bot.slack.flows.diagnose import DiagnoseFlow
+from triagebook.bot.slack.flows.direct import DirectFlow, word_of
+from triagebook.bot.slack.flows.feedback import FeedbackFlow
 from triagebook.bot.slack.flows.home import HomeFlow
 from triagebook.bot.slack.flows.modals import Modals
 from triagebook.bot.slack.flows.propose import ProposeFlow
@@ -39,7 +41,9 @@ class Dispatcher:
     decide: DecideFlow
     propose: ProposeFlow
     home: HomeFlow
+    direct: DirectFlow
     modals: Modals
+    feedback: FeedbackFlow
 
     def do(self, delivery: Delivery) -> Continue | None:
         """Handle one delivery. Work that reads a host is returned, for a slow worker to do."""
@@ -59,7 +63,9 @@ class Dispatcher:
     def _do(self, delivery: Delivery) -> Continue | None:
         if delivery.kind == "command":
             return self._command(delivery)
-        if delivery.kind == "mention":
+        if delivery.kind == "direct" and (word := word_of(delivery.text)):
+            return lambda: self.direct.answer(delivery, word)
+        if delivery.kind in {"mention", "direct"}:
             runbooks = [entry.name for entry in self.context.hosts.catalog.entries()]
             wish = read_message(delivery.text, self.context.names.inventory.hosts, runbooks)
             return self._ask(delivery, wish)
@@ -141,6 +147,9 @@ class Dispatcher:
             return self.propose.on_click(delivery, meaning)
         if meaning.does == names.RERUN:
             return self._rerun(delivery, meaning)
+        if meaning.does in {names.RIGHT, names.WRONG}:
+            self.feedback.on_click(delivery, meaning)
+            return None
         run, found = self.propose.load(delivery, meaning)
         if meaning.does == names.EVIDENCE:
             card = evidence(diagnoses_of(found)[0]).payload()
@@ -170,6 +179,8 @@ class Dispatcher:
         channel = str(meaning.data.get("channel", ""))
         if meaning.does == names.PROPOSE:
             return self.propose.on_submit(delivery, meaning)
+        if meaning.does == names.WRONG:
+            return self.feedback.on_submit(delivery, meaning)
         if meaning.does == ASK:
             wanted = views.read_request(delivery.values)
             place = replace(delivery, channel=channel or delivery.user, thread_ts=str(meaning.data.get("thread", "")))

@@ -35,8 +35,7 @@ class HomeFlow:
         """Build and publish the tab. After a failure the person opens it again."""
         context, actor = self.context, delivery.actor
         try:
-            open_fixes = [context.fixes.view_for_channel(fix.id) for fix in context.fixes.list(actor, state="proposed")]
-            waiting = [item for fix in open_fixes if (item := self._pending_fix(delivery, fix))]
+            waiting = self.pending_fixes(delivery)
             locks = context.fixes.locks(actor)
         except TrustError:
             raise
@@ -50,6 +49,12 @@ class HomeFlow:
             call(context.client.views_publish, user_id=delivery.user, view=view)
         except (RetryLater, CannotSend):
             return
+
+    def pending_fixes(self, delivery: Delivery) -> list[PendingFix]:
+        """Return the fixes that this person may decide on, with their buttons."""
+        fixes = self.context.fixes
+        open_fixes = [fixes.view_for_channel(fix.id) for fix in fixes.list(delivery.actor, state="proposed")]
+        return [item for fix in open_fixes if (item := self._pending_fix(delivery, fix))]
 
     def _pending_fix(self, delivery: Delivery, fix: FixView | None) -> PendingFix | None:
         """Return a fix that this account may decide on, with its buttons; else None."""

@@ -3,8 +3,7 @@
 import threading
 import time
 from dataclasses import field
-from datetime import timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
 
 from triagebook.bot.render.fleet import HostRow, row_of
 from triagebook.bot.slack.cards.fleet import fleet
@@ -21,8 +20,9 @@ from triagebook.tools.times import rfc3339
 
 CARD = "storm"
 WINDOW = timedelta(minutes=1)
-GOES_ON = timedelta(minutes=10)  # within it, more hosts join the same table
+GOES_ON = timedelta(minutes=10)  # within it more hosts join the same table: others within WINDOW, or while some have not answered
 GATHER_S = 0.3  # what ends within it is shown at once: Slack takes about one change a second anyway
+Version = tuple[str, datetime | None, str, str]
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Storm:
     _wanted: set[str] = field(default_factory=set)  # tables that somebody waits to make anew
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    _rows: dict[Version, HostRow] = field(default_factory=dict)  # of the table that was made last: to read an answer takes 10 ms
 
     def is_one(self, transaction: Transaction, message_id: str) -> bool:
         """Tell whether this message is a table."""
@@ -43,11 +44,12 @@ class Storm:
         """Return the table that this run belongs to, created if there are now too many cards; empty: it gets its own card."""
         now = self.context.now()
         recent = chat_runs.hosts_since(transaction, run.channel, now - WINDOW) - {run.host}
-        if len(recent) < self.context.settings.storm:
-            return ""
+        is_storm = len(recent) >= self.context.settings.storm
         present = chat_messages.newest_of(transaction, run.channel, CARD, now - GOES_ON)
-        if present is not None:
+        if present is not None and (is_storm or chat_runs.is_under_way(transaction, present.id)):
             return present.id
+        if not is_storm:
+            return ""
         made = Message(run.id, CARD, run.id, run.channel, {"text": "Many hosts"}, thread_ts="", wanted=0)
         chat_messages.add(transaction, made, now)
         return run.id
@@ -74,26 +76,29 @@ class Storm:
         with self.context.store.read() as transaction:
             table = chat_messages.read(transaction, message_id)
             members = chat_runs.of_message(transaction, message_id)
+            ended = {run.host: run for run in members if run.ended_at is not None}
+            unread = [run.id for run in ended.values() if _version(run) not in self._rows]
+            texts = chat_runs.diagnoses(transaction, unread)
         if table is None or not members:
             return True
-        content = _table(members).payload()
+        rows = {_version(run): self._rows.get(_version(run)) or _row(run, texts.get(run.id, "")) for run in ended.values()}
+        self._rows = rows
+        content = _table(members, list(rows.values())).payload()
         with self.context.store.write("chat.table") as transaction:
             return chat_messages.set_desired(transaction, message_id, content, mark=f"table/{table.wanted + 1}", before=table.mark)
 
 
-def _table(members: list[ChatRun]) -> Card:
-    ended = {run.host: run for run in members if run.ended_at is not None}
+def _version(run: ChatRun) -> Version:
+    """Return what is another one when another answer is stored at a run."""
+    return run.id, run.ended_at, run.status, run.headline
+
+
+def _table(members: list[ChatRun], rows: list[HostRow]) -> Card:
     hosts = {run.host for run in members}
     first = members[0]
     origin = Origin(first.account.rpartition("/")[2], rfc3339(first.started_at))
-    rows = [_row(run) for run in ended.values()]
-    return fleet(rows, origin, running=len(hosts) - len(ended), repeats=len(members) - len(hosts))
+    return fleet(rows, origin, running=len(hosts) - len(rows), repeats=len(members) - len(hosts))
 
 
-def _row(run: ChatRun) -> HostRow:
-    return _stored_row(run.diagnosis) if run.diagnosis else HostRow(run.host, "failed", run.cause, run.headline)
-
-
-@lru_cache(maxsize=1024)  # a table is made anew for each host that answers
-def _stored_row(diagnosis: str) -> HostRow:
-    return row_of(stored.load(diagnosis))
+def _row(run: ChatRun, diagnosis: str) -> HostRow:
+    return row_of(stored.load(diagnosis)) if diagnosis else HostRow(run.host, "failed", run.cause, run.headline)

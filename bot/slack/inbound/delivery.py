@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.policy.identity import Account, Actor
 from triagebook.tools.redact import redact
 
-Kind = Literal["command", "mention", "shortcut", "click", "change", "submit", "home"]
+Kind = Literal["command", "mention", "direct", "shortcut", "click", "change", "submit", "home"]
 MOST_TEXT = 3000
 MOST_VALUE = 1000
 Body = Mapping[str, Any]
@@ -121,7 +121,7 @@ def of_shortcut(body: Body) -> Delivery:
 
 
 def of_event(body: Body, kind: Kind) -> Delivery:
-    """Read an event: a mention, or the opened home tab."""
+    """Read an event: a mention, a direct message, or the opened home tab."""
     event = body.get("event") or {}
     team = str(body.get("team_id", ""))
     return Delivery(
@@ -135,6 +135,12 @@ def of_event(body: Body, kind: Kind) -> Delivery:
         message_ts=str(event.get("ts") or ""),
         text=_text(_message_text(event)),
     )
+
+
+def is_direct(body: Body) -> bool:
+    """Tell whether an event is what a person wrote to the app itself; edits, joins and programs are not."""
+    event = body.get("event") or {}
+    return event.get("channel_type") == "im" and not event.get("subtype") and not event.get("bot_id")
 
 
 def actor_of(body: Body) -> Actor:

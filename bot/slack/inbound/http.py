@@ -5,11 +5,11 @@ A request is only read here; its signature, age and content are judged by Bolt, 
 
 import asyncio
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from slack_bolt import App, BoltRequest
 from slack_sdk.signature import SignatureVerifier
+from triagebook.bot.slack.inbound.signature import is_signed
 from triagebook.tools.log import log_event
 from triagebook.tools.server.asgi import Receive, Scope, Send, answer, answer_lifespan, read_body
 
@@ -70,7 +70,7 @@ class Endpoint:
         except UnicodeDecodeError:
             await answer(send, 400)
             return
-        if not _is_signed(verifier, text, headers):  # before anything in it is read
+        if not is_signed(verifier, text, headers):  # before anything in it is read
             log_event("slack.signature_refused")
             self.refused.add()
             await answer(send, 401)
@@ -82,10 +82,3 @@ class Endpoint:
             self.refused.add()
         kind = found.first_headers().get("content-type", "text/plain;charset=utf-8")
         await answer(send, found.status, found.body.encode(), kind)
-
-
-def _is_signed(verifier: SignatureVerifier, body: str, headers: Mapping[str, str]) -> bool:
-    try:
-        return verifier.is_valid_request(body, dict(headers))
-    except (ValueError, TypeError):  # a time that is no number, a signature that is no text
-        return False

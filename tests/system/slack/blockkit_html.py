@@ -29,6 +29,8 @@ pre{border-radius:4px;padding:8px;margin:3px 0;white-space:pre-wrap;overflow-wra
 code{border-radius:3px;padding:1px 3px;color:#c01343}
 ul{margin:2px 0;padding-left:22px}
 .buttons{display:flex;gap:8px;flex-wrap:wrap;margin:10px 0 2px}
+.feedback{display:flex;gap:6px;margin:8px 0 0}
+.feedback button{border:0;background:#f8f8f8;color:#616061;font-weight:400;line-height:24px;padding:0 8px}
 button{font:inherit;font-size:13px;font-weight:700;line-height:28px;border:1px solid #bbb;border-radius:4px;background:#fff;
   padding:0 12px;color:#1d1c1d}
 button.primary{background:#007a5a;border-color:#007a5a;color:#fff}
@@ -137,6 +139,12 @@ def _element(element: Mapping[str, Any]) -> str:
     return f"<div class='input {'tall' if element.get('multiline') else ''}'>{value}{empty}</div>"
 
 
+def _feedback(element: Mapping[str, Any]) -> str:
+    """The two buttons of `feedback_buttons`, each with the thumb that Slack puts before its label."""
+    thumbs = (("👍", "positive_button"), ("👎", "negative_button"))
+    return "".join(f"<button class=plain>{thumb} {_plain(element[name]['text'])}</button>" for thumb, name in thumbs)
+
+
 def _input(found: Mapping[str, Any]) -> str:
     optional = " <span class=hint>(optional)</span>" if found.get("optional") else ""
     hint = f"<div class=hint>{_plain(found['hint'])}</div>" if "hint" in found else ""
@@ -150,5 +158,6 @@ _BLOCKS = {
     "divider": lambda _found: "<hr>",
     "rich_text": _rich,
     "actions": lambda found: f"<div class=buttons>{''.join(map(_element, found['elements']))}</div>",
+    "context_actions": lambda found: f"<div class=feedback>{''.join(map(_feedback, found['elements']))}</div>",
     "input": _input,
 }

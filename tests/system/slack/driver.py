@@ -132,6 +132,18 @@ class Driver:
         }
         return self.event(event, event_id)
 
+    def direct(self, user: str, text: str, *, event_id: str = "", **more: Any) -> Answer:
+        """What a person writes to the app itself; one of its channels stands in for the fake's direct ones."""
+        event = {
+            "type": "message",
+            "channel_type": "im",
+            "user": self.gate.workspace.users[user],
+            "text": text,
+            "ts": f"{time.time():.6f}",
+            "channel": self.gate.workspace.channels["incidents"],
+        }
+        return self.event({**event, **more}, event_id)
+
     def home(self, user: str) -> Answer:
         return self.event({"type": "app_home_opened", "user": self.gate.workspace.users[user], "tab": "home", "channel": "D0"})
 
@@ -161,16 +173,27 @@ class Driver:
 
     def click_body(self, user: str, message: dict[str, Any], action: str, **changes: Any) -> dict[str, Any]:
         button = button_of(message, action)
-        body = {
+        made = {"type": "button", "action_id": action, "value": button["value"], "block_id": "b"}
+        return self._body_of(user, message, made) | changes
+
+    def _body_of(self, user: str, message: dict[str, Any], action: dict[str, Any]) -> dict[str, Any]:
+        return {
             **self._who(user),
             "type": "block_actions",
             "trigger_id": self.trigger(user),
             "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
             "channel": {"id": message["channel"]},
             "message": {"ts": message["ts"], "thread_ts": message.get("thread_ts", "")},
-            "actions": [{"type": "button", "action_id": action, "value": button["value"], "block_id": "b"}],
+            "actions": [action],
         }
-        return body | changes
+
+    def judge(self, user: str, message: dict[str, Any], *, was_right: bool, lie: dict[str, Any] | None = None) -> Answer:
+        """Press one of the two buttons that ask whether an answer was right."""
+        (element,) = [item for block in message["blocks"] if block["type"] == "context_actions" for item in block["elements"]]
+        value = element["positive_button" if was_right else "negative_button"]["value"]
+        action = {"type": "feedback_buttons", "action_id": element["action_id"], "value": value, "block_id": "b"}
+        body = self._body_of(user, message, action)
+        return self.way.send("interactive", body | (lie or {}))
 
     def submit(self, user: str, view: dict[str, Any], values: dict[str, dict[str, Any]], **changes: Any) -> Answer:
         body = {

@@ -101,6 +101,9 @@ class Gate:
             return self._kept(method, values, {"ok": False, "error": "internal_error"}, 500)
         if values.get("channel") in self.not_in:
             return self._kept(method, values, {"ok": False, "error": "not_in_channel"})
+        if self.picky and method == "blocks.validate":
+            errors = [{"pointer": "/blocks/0", "code": "invalid", "message": "picky"}]
+            return self._kept(method, values, {"ok": False, "error": "invalid_blocks", "errors": errors})
         if self.picky and "blocks" in values:
             return self._kept(method, values, {"ok": False, "error": "invalid_blocks"})
         if method in self.limited:

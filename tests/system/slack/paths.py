@@ -39,8 +39,15 @@ def form(gate: Gate, callback: str, timeout_s: float = 15) -> dict[str, Any]:
 def proposed(world: Any, host: str = "web-01", user: str = "ann", *, timeout_s: float = 15, **values: str) -> dict[str, Any]:
     """From the command to the approval card. The world has a gate, channels and a driver."""
     assert world.driver.command(user, host).status == 200
-    world.card("incidents", f"CAUSE FOUND · {host}", timeout_s)
-    card = until(lambda: _final(world.card("incidents", f"CAUSE FOUND · {host}")), "the card to be final", timeout_s)
+    return proposed_from_card(world, "incidents", host, user, timeout_s=timeout_s, **values)
+
+
+def proposed_from_card(
+    world: Any, channel: str, host: str, user: str = "ann", *, timeout_s: float = 15, **values: str
+) -> dict[str, Any]:
+    """From the card with the cause, whoever asked, to the approval card."""
+    world.card(channel, f"CAUSE FOUND · {host}", timeout_s)
+    card = until(lambda: _final(world.card(channel, f"CAUSE FOUND · {host}")), "the card to be final", timeout_s)
     seen = len(world.gate.views())
     assert world.driver.click(user, card, names.PROPOSE).status == 200
     until(lambda: len(world.gate.views()) > seen + 1, "the form", timeout_s)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.system.slack import world as worlds
 
@@ -23,19 +24,21 @@ class Replica:
 
 
 @contextmanager
-def replica(directory: Path, gate: Gate, database: str = "", *, join: bool = False, token: str = "") -> Iterator[Replica]:
+def replica(
+    directory: Path, gate: Gate, database: str = "", *, join: bool = False, token: str = "", **asked: object
+) -> Iterator[Replica]:
     """Started; ended by its pid."""
     directory.mkdir(exist_ok=True)
     env = environment(gate, SLACK_SIGNING_SECRET=SECRET, **({"SLACK_BOT_TOKEN": token} if token else {}))
-    with started(directory, gate, worlds.policy(gate), env, database=database, join=join, http=True) as (process, port):
+    with started(directory, gate, worlds.policy(gate), env, database=database, join=join, http=True, **asked) as (process, port):
         yield Replica(process, Driver(gate, Http(port)))
 
 
 @contextmanager
-def two(directory: Path, gate: Gate, database: str) -> Iterator[tuple[Replica, Replica]]:
+def two(directory: Path, gate: Gate, database: str, **asked: Any) -> Iterator[tuple[Replica, Replica]]:
     """The second joins the log of the first, with its keys."""
-    with replica(directory / "one", gate, database) as one:
+    with replica(directory / "one", gate, database, **asked) as one:
         (directory / "two" / "data").mkdir(0o700, parents=True)
         shutil.copytree(directory / "one" / "data" / "keys", directory / "two" / "data" / "keys", copy_function=shutil.copy2)
-        with replica(directory / "two", gate, database, join=True) as other:
+        with replica(directory / "two", gate, database, join=True, **asked) as other:
             yield one, other

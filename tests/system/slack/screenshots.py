@@ -1,5 +1,6 @@
 """The main cards as pictures, by a headless Chromium: `python -m tests.system.slack.screenshots FOLDER [NAME...]`."""
 
+import hashlib
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageChops
+from PIL.PngImagePlugin import PngInfo
 from triagebook.bot.render.fleet import row_of
 from triagebook.bot.slack.cards import approval, detail, diagnosis, fleet, home, propose
 from triagebook.runbooks.engine.diagnosis import Diagnosis
@@ -24,7 +26,8 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
-TALL, MARGIN = 4000, 12  # pixels
+TALL, MARGIN = 9000, 12  # pixels
+DRAWN_FROM = "drawn-from"  # a text of the PNG
 WHY = "Workers cannot fork since 13:50; the queue grows by 400 jobs a minute."
 MENTIONS = {"ann": "U0ANN", "bob": "U0BOB", "cleo": "U0CLEO"}
 
@@ -80,17 +83,30 @@ def main(folder: Path, wanted: Sequence[str]) -> None:
             own = (f"--user-data-dir={scratch}/profile", f"--screenshot={target}", f"--window-size=650,{TALL}")
             argv = ("chromium", *FLAGS, *own, source.as_uri())
             subprocess.run(argv, check=True, capture_output=True, timeout=600)
-            cut_to_content(target)
+            cut_to_content(target, digest(payloads))
 
 
-def cut_to_content(file: Path) -> None:
+def digest(payloads: Sequence[Mapping[str, Any]]) -> str:
+    """The digest of the page that a picture is drawn from: it is kept in the picture, and says whether it is current."""
+    return hashlib.sha256(page(payloads).encode()).hexdigest()
+
+
+def drawn_from(file: Path) -> str:
+    """The digest of the page that a picture was drawn from; empty: it does not say."""
+    with Image.open(file) as image:
+        return str(image.info.get(DRAWN_FROM, ""))
+
+
+def cut_to_content(file: Path, page_digest: str) -> None:
     """Take away the empty ground below the last line, and nothing else: no picture ends in the middle of a card."""
     with Image.open(file) as image:
         whole = image.convert("RGB")
     low = ImageChops.difference(whole, Image.new("RGB", whole.size, "white")).getbbox()
     if low is None or low[3] + MARGIN > TALL:
         raise ValueError(f"{file}: nothing is on it, or more than {TALL} pixels")
-    whole.crop((0, 0, whole.width, low[3] + MARGIN)).save(file, optimize=True)
+    says = PngInfo()
+    says.add_text(DRAWN_FROM, page_digest)
+    whole.crop((0, 0, whole.width, low[3] + MARGIN)).save(file, optimize=True, pnginfo=says)
 
 
 if __name__ == "__main__":

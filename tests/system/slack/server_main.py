@@ -1,17 +1,17 @@
 """A server process for tests: `triagebook serve`'s own code with the Slack face beside it, recorded diagnoses and an executor
-that writes files. A file `die` in its folder names the step at which it kills itself.
+that writes files. A file `die` in its folder names the step at which it kills itself: the first time it comes there, or `STEP N`.
 
 Configuration is a JSON object as the only argument; tokens come from the environment as they do for the product. With `http` it
-takes deliveries at a port of its own, which it says, instead of over a WebSocket.
+takes deliveries at a port of its own, which it says, instead of over a WebSocket. With `alerts`, rules of alerts, it takes those
+too, at a port that it writes into its folder.
 """
 
 import json
-import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +19,11 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from triagebook.bot.slack import face as faces
 from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.settings import credentials, slack_settings
+from triagebook.tools.alerts.answer import Show
+from triagebook.tools.alerts.face import AlertsFace
+from triagebook.tools.alerts.load import load_rules
+from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.stored import Asker, LocalAsker, OnFirstVerdict, StoredDiagnosis
 from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.server.options import Hosts, ServeOptions
@@ -27,17 +32,28 @@ from triagebook.tools.server.web import listen
 
 from tests.system.fixes.server_main import Machines
 from tests.system.fixes.world import FileExecutor, UnitRenderer
+from tests.system.kill_point import KillPoint
 from tests.system.slack.world import HOSTS, SlackHosts
+
+
+@dataclass
+class SteppedAsker:
+    """Asks hosts, and says when one has answered."""
+
+    asker: Asker
+    step: Callable[[str], None]
+
+    def ask(self, question: Question, first: OnFirstVerdict) -> StoredDiagnosis:
+        found = self.asker.ask(question, first)
+        self.step("host.answered")
+        return found
 
 
 def main() -> None:
     asked = json.loads(sys.argv[1])
     data, effects = Path(asked["data"]), Path(asked["effects"])
 
-    def step(name: str) -> None:
-        if (effects.parent / "die").exists() and (effects.parent / "die").read_text() == name:
-            os.kill(os.getpid(), signal.SIGKILL)
-
+    step = KillPoint(effects.parent / "die")
     options = ServeOptions(
         data=data,
         socket=Path(asked["socket"]),
@@ -56,6 +72,7 @@ def main() -> None:
     port = 0
     hosts = SlackHosts()
     runbooks = tuple(dict.fromkeys(entry.id for entry in hosts.catalog.entries()))
+    shows: list[Show] = []
     settings = slack_settings({"approvals": asked["approvals"]}, runbooks)
 
     @contextmanager
@@ -65,6 +82,7 @@ def main() -> None:
         made = faces.build(place, Hosts(hosts, names, lambda: runbooks[0]), settings, found)  # type: ignore[arg-type]
         made.inbox.worker.lease, made.inbox.worker.claim_s = timedelta(seconds=2), 0.5
         made.sender.lease = timedelta(seconds=2)
+        shows.append(made.alerts.show)
         if "http" not in asked:
             with faces.run(made, found):
                 yield
@@ -75,11 +93,21 @@ def main() -> None:
                 time.sleep(0.02)
             yield
 
+    @contextmanager
+    def alerts_face(place: RunningServer) -> Iterator[None]:
+        rules = load_rules(Path(asked["alerts"]), runbooks, HOSTS)
+        asker = SteppedAsker(LocalAsker(hosts), step)  # type: ignore[arg-type]
+        served = Hosts(hosts, names, lambda: runbooks[0])  # type: ignore[arg-type]
+        made = AlertsFace("127.0.0.1:0", rules, served, shows, asker=asker, lease=timedelta(seconds=2))
+        with made(place) as found:
+            (effects.parent / "alerts_port").write_text(str(found))
+            yield
+
     def ready() -> None:
         sys.stdout.write(f"ready {port}\n")
         sys.stdout.flush()
 
-    serve(options, parts, ready, [face])
+    serve(options, parts, ready, [face, alerts_face] if "alerts" in asked else [face])
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from tests.system.slack.samples import HOSTILE, NOW, all_made, fix_of
 
 ASKED = Origin("U0ANN", "2026-11-23T14:00:00Z")
 ROOT = (names.PROPOSE, names.RERUN, names.EVIDENCE, names.CLOSE)
+JUDGE = (names.RIGHT, names.WRONG)
 FIX = (names.APPROVE, names.DENY, names.DETAILS, names.APPLY, names.WITHDRAW, names.REVERT, names.PERSIST, names.REPLAN)
-TOKENS = {name: f"tok_{number:02}_9Zk3vQ" for number, name in enumerate((*ROOT, *FIX))}
+TOKENS = {name: f"tok_{number:02}_9Zk3vQ" for number, name in enumerate((*ROOT, *JUDGE, *FIX))}
 Surface = tuple[str, dict[str, Any]]
 
 

@@ -1,7 +1,8 @@
 """Alerts in a channel: each has one card with the verdict of its host, edited as it goes on; many at once are one table."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from triagebook.tools.alerts.alert import Alert
 from triagebook.tools.alerts.answer import KIND, AlertAnswerer
 from triagebook.tools.alerts.load import load_rules
 from triagebook.tools.jobs.worker import JobWorker
-from triagebook.tools.store import jobs
+from triagebook.tools.store import alert_rows, chat_runs, jobs
+from triagebook.tools.store.database import Transaction
 from triagebook.tools.store.jobs import NewJob
 
+from tests.hang import GUARD_S
 from tests.system.fixes import samples
 
 from .driver import buttons
@@ -60,7 +63,7 @@ def beside(slacked: SlackWorld, folder: Path) -> Iterator[Alerts]:
     rules = load_rules(folder / "alerts.yaml", ["enomem"], HOSTS)
     arrivals = jobs.store_of_arrivals(slacked.trust.store)
     asker, show = slacked.face.context.asker, slacked.face.alerts.show
-    answerer = AlertAnswerer(slacked.trust.trust, rules, asker, arrivals, lambda: ("enomem@1.1.0",), [show])
+    answerer = AlertAnswerer(slacked.trust.trust, rules, asker, arrivals, lambda: ("enomem@1.2.0",), [show])
     worker = JobWorker(arrivals, slacked.trust.clock, "alerts", {KIND: answerer.handle}, claim_s=0.2)
     worker.start()
     try:
@@ -70,7 +73,8 @@ def beside(slacked: SlackWorld, folder: Path) -> Iterator[Alerts]:
 
 
 def said(card: dict[str, Any]) -> str:
-    return str(card["blocks"][1]["elements"][0]["text"])
+    """The line about the alert; nothing while its host is being asked."""
+    return str(card["blocks"][1]["elements"][0].get("text", ""))
 
 
 def test_an_alert_has_one_card_with_the_verdict_of_its_host(slacked: SlackWorld, alerts: Alerts) -> None:
@@ -91,7 +95,49 @@ def test_the_card_counts_repetitions_and_says_that_the_cause_outlived_the_alert(
     slacked.trust.clock.pass_(seconds=1)
     alerts.send(is_resolved=True)
     _until_said(slacked, "🔔 Tasks resolved, but the cause is still there, sent again 1 time")
-    assert len(alerts.root()) == 1
+    slacked.idle()
+    (card,) = alerts.root()
+    below = [item["text"] for item in slacked.thread(card) if "Tasks" in item["text"]]
+    assert len(below) == 1  # a person who follows the thread is told: an edit of a card tells nobody
+    assert "The alert resolved, but the cause is still there: " in below[0]
+
+
+def test_another_verdict_than_before_is_said_in_the_thread(slacked: SlackWorld, alerts: Alerts) -> None:
+    alerts.send()
+    slacked.card("alerts", "CAUSE FOUND · web-01")
+    sound = replace(samples.diagnosis("web-01"), id="D-9", status="healthy", verdict=None, headline="No limit is reached.")
+    slacked.hosts.answers["web-01"] = sound
+    for _ in range(2):
+        alerts.send()
+        slacked.idle()
+    card = slacked.card("alerts", "HEALTHY · web-01")
+    slacked.idle()
+    assert len([item for item in slacked.thread(card) if "Tasks is firing" in item["text"]]) == 1  # the second time it is the same
+
+
+def test_a_card_that_waited_for_its_turn_shows_what_is_true_by_then(
+    slacked: SlackWorld, alerts: Alerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts.send()
+    slacked.card("alerts", "CAUSE FOUND · web-01")
+    slacked.idle()
+    alerts.worker.stop()
+    store, write = slacked.trust.store, slacked.trust.store.write
+    with store.read() as transaction:
+        (episode,) = alert_rows.newest(transaction, 1)
+
+    def answered_before(name: str, **how: Any) -> AbstractContextManager[Transaction]:
+        if name == "chat.alert":
+            with write("alert.answer") as transaction:
+                alert_rows.change(transaction, episode.id, asks=2, status="healthy", cause="", headline="No limit is reached.")
+        return write(name, **how)
+
+    monkeypatch.setattr(store, "write", answered_before)
+    slacked.face.alerts.show(episode.id)
+    with store.read() as transaction:
+        run = chat_runs.read(transaction, episode.id[:24])
+    assert run is not None
+    assert run.status == "healthy"
 
 
 def test_the_card_says_that_what_was_found_is_gone(slacked: SlackWorld, alerts: Alerts) -> None:
@@ -103,6 +149,23 @@ def test_the_card_says_that_what_was_found_is_gone(slacked: SlackWorld, alerts: 
     card = slacked.card("alerts", "HEALTHY · web-01")
     assert said(card) == "🔔 Tasks resolved"
     assert len(alerts.root()) == 1
+
+
+def test_the_card_says_how_often_the_cause_was_found_before(slacked: SlackWorld, alerts: Alerts) -> None:
+    first = samples.diagnosis("web-01")
+    for name, found in {
+        "Sick": first,
+        "Sound": replace(first, id="D-2", status="healthy", verdict=None),
+        "Again": replace(first, id="D-3"),
+    }.items():
+        slacked.hosts.answers["web-01"] = found
+        alerts.send(name=name)
+        until(lambda name=name: any(said(card) == f"🔔 {name} is firing" for card in alerts.root()), name)
+        slacked.idle()
+    (card,) = [card for card in alerts.root() if said(card) == "🔔 Again is firing"]
+    assert "🔁 Second time in a day, first on" in str(card["blocks"])
+    assert "Second time in a day" in card["text"]
+    assert str(alerts.root()).count("🔁") == 1
 
 
 def test_an_alert_that_names_no_host_is_a_visible_result_and_its_words_are_inert(slacked: SlackWorld, alerts: Alerts) -> None:
@@ -120,6 +183,25 @@ def test_many_alerts_at_once_are_one_table(slacked: SlackWorld, alerts: Alerts) 
     slacked.idle()
     assert len(alerts.root()) <= 11
     assert table["ts"] in {item["ts"] for item in alerts.root()}
+
+
+def test_an_alert_joins_the_table_for_as_long_as_one_of_its_hosts_has_not_answered(slacked: SlackWorld, alerts: Alerts) -> None:
+    """However slowly they are worked off: the others in the table may have come minutes ago."""
+    release = threading.Event()
+    slacked.hosts.before = lambda question: release.wait(GUARD_S) and None if question.target.text == "web-30" else None
+    for number in range(1, 31):
+        alerts.send(f"web-{number:02}")
+    slacked.card("alerts", "1 not answered yet")
+    slacked.trust.clock.pass_(minutes=3)
+    alerts.send("web-31")
+    slacked.card("alerts", "21 hosts")
+    release.set()
+    until(lambda: "not answered yet" not in slacked.card("alerts", "21 hosts")["text"], "the last host")
+    slacked.idle()
+    assert len(alerts.root()) == 11
+    slacked.trust.clock.pass_(minutes=3)
+    alerts.send("web-32")
+    slacked.card("alerts", "CAUSE FOUND · web-32")
 
 
 def test_a_card_that_is_shown_again_stays_as_it_is(slacked: SlackWorld, alerts: Alerts) -> None:

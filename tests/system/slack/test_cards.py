@@ -13,8 +13,10 @@ from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.routes import TextRoute
 from triagebook.runbooks.engine.triage import RunbookDiagnosis, join
 
+from tests.command import ROOT
 from tests.quick import quick_share
-from tests.system.slack import judges, surfaces
+from tests.system.slack import judges, screenshots, surfaces
+from tests.system.slack.blockkit_html import page
 from tests.system.slack.samples import CASES, made, recorded
 
 SEEDS = range(100)
@@ -80,6 +82,15 @@ def test_small_surfaces_are_accepted() -> None:
         views.diagnose(books, "tok", "host01", "fork: retry"),
     ]
     assert [judges.objections(payload) for payload in payloads] == [[]] * len(payloads)
+
+
+def test_the_pictures_of_cards_show_the_cards_of_today() -> None:
+    """Each holds the digest of the page that it was drawn from, so that no browser is needed to tell."""
+    made = screenshots.pictures()
+    drawn = {file.stem: screenshots.drawn_from(file) for file in (ROOT / "docs" / "images").glob("slack-*.png")}
+    assert len(drawn) == 4
+    assert drawn == {name: screenshots.digest(made[name]) for name in drawn}, "`make pictures` draws them anew (it needs chromium)"
+    assert "Right" in page(made["slack-diagnosis"])
 
 
 def test_what_other_runbooks_found_stands_below_on_the_same_card() -> None:

@@ -262,3 +262,17 @@ def test_numbers_beyond_their_bounds_are_said_in_the_form(slacked: SlackWorld) -
     slacked.driver.change("ann", view, names.PARAM, wish(limit="400"))
     slacked.idle()
     assert "TasksMax=400" in str(slacked.gate.views()[-1])
+
+
+def test_the_card_in_the_approvers_channel_calls_them_until_it_is_decided(slacked: SlackWorld) -> None:
+    card, users = proposed(slacked), slacked.gate.workspace.users
+    said = str(card["blocks"])
+    assert all(f"<@{users[name]}>" in said.partition("Please decide: ")[2].partition("'")[0] for name in ("bob", "cid"))
+    assert f"<@{users['ann']}>" not in said.partition("Please decide: ")[2].partition("'")[0]
+    slacked.idle()
+    copies = [item for item in slacked.thread(slacked.card("incidents", "CAUSE FOUND")) if "APPROVAL NEEDED" in item["text"]]
+    assert copies
+    assert "Please decide" not in str(copies)
+    slacked.driver.click("bob", card, names.DENY)
+    slacked.driver.submit("bob", form(slacked.gate, names.DENY_VIEW), reason())
+    assert "Please decide" not in str(slacked.card("approvals", "DENIED: web-01")["blocks"])

@@ -268,7 +268,7 @@ def test_app_home_approves_by_the_same_button_and_only_what_it_shows_whole() -> 
     said = "\n".join(lines(view["blocks"]))
     assert fix.plan is not None
     whole = [*fix.plan.commands, *fix.plan.undo_commands]
-    assert [line for line in [*whole, f"Disturbs: {fix.plan.disruption}"] if line not in said] == []
+    assert [line for line in [*whole, f"Disruption: {fix.plan.disruption}"] if line not in said] == []
     assert "Not verified: it is unknown whether the log is intact" in said
     large = replace(fix, plan=replace(fix.plan, commands=("echo " + "x" * 2500,)))
     view = home.home(

@@ -33,6 +33,7 @@ def raw(kind: str, length: int) -> dict[str, Any]:
         (message({"type": "actions", "elements": [{**BUTTON, "action_id": str(n)} for n in range(26)]}), "actions of 26 elements"),
         (message({"type": "actions", "elements": [BUTTON, BUTTON]}), "action_id twice"),
         (message({"type": "actions", "elements": []}), "actions of 0 elements"),
+        (message({"type": "context_actions", "elements": [BUTTON] * 6}), "context_actions of 6 elements"),
         (message({"type": "actions", "elements": [{**BUTTON, "value": "x" * 2001}]}), "value of 2001"),
         (message({"type": "actions", "elements": [{**BUTTON, "action_id": "x" * 256}]}), "action_id of 256"),
         (message({"type": "actions", "elements": [{**BUTTON, "text": raw("plain_text", 76)}]}), "button text of 76"),

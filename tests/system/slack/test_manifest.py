@@ -78,9 +78,9 @@ def test_the_scopes_are_those_that_the_whole_path_was_tested_with() -> None:
 def test_the_check_names_what_a_token_lacks(through: Gate) -> None:
     good = Credentials(workspace.TOKEN, "xapp-test", "", f"{through.url}/api/")
     through.scopes = ",".join(SCOPES)
-    assert [line.split()[0] for line in problems(good, "C0123456789")] == ["ok", "ok", "note", "ok", "ok"]
+    assert [line.split()[0] for line in problems(good, "C0123456789")] == ["ok", "ok", "note", "ok", "ok", "ok"]
     through.scopes = ",".join((*SCOPES, *workspace.HISTORY))
-    assert [line.split()[0] for line in problems(good, "C0123456789")] == ["ok"] * 4
+    assert [line.split()[0] for line in problems(good, "C0123456789")] == ["ok"] * 5
     through.scopes = "commands,chat:write,admin"
     lines = problems(good, "")
     assert [line for line in lines if line.startswith("MISSING scope users:read")]
@@ -91,6 +91,17 @@ def test_the_check_names_what_a_token_lacks(through: Gate) -> None:
         "MISSING bot token",
         "MISSING app-level token for Socket Mode",
     ]
+
+
+def test_the_check_has_slack_judge_our_cards(through: Gate) -> None:
+    good = Credentials(workspace.TOKEN, "", "", f"{through.url}/api/")
+    assert "ok      cards: Slack takes 4 of 4" in problems(good, "C0123456789")
+    through.picky = True
+    lines = [line for line in problems(good, "C0123456789") if line.startswith("MISSING")]
+    assert len(lines) == 4
+    assert lines[0] == "MISSING help card: Slack refuses it at /blocks/0: picky"
+    through.failing.add("blocks.validate")
+    assert "note    cards: Slack did not judge them: internal_error" in problems(good, "C0123456789")
 
 
 def test_the_check_says_that_slack_cannot_be_reached_and_no_token_is_blamed() -> None:

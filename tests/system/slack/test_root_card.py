@@ -24,7 +24,7 @@ from triagebook.bot.slack.cards.chart_png import (
     use_course,
 )
 from triagebook.bot.slack.cards.limits import Card
-from triagebook.bot.slack.cards.wording import gauge, use
+from triagebook.bot.slack.cards.wording import fact_title, gauge, use
 from triagebook.bot.slack.flows.thread import below
 from triagebook.runbooks.engine.diagnosis import LimitValue, LoginResult, Usage
 from triagebook.tools.diagnosis.stored import redact_diagnosis
@@ -56,14 +56,15 @@ def test_the_card_says_the_verdict_first_and_the_run_last() -> None:
         "A limit, not a shortage",
         "▰▰▰▰▰▰▰▰▰▰ 24 of 24 tasks (100 %) · TasksMax (pids.max)",
         "certain · being refused now",
-        "used by worker  24 tasks (PID 292, worker.service)",
-        "refused         47 -> 50 refusals",
+        "used by worker     24 tasks (PID 292, worker.service)",
+        "refused            47 -> 50 refusals",
+        "refused meanwhile  3 refusals",
         "limit read from /sys/fs/cgroup/system.slice/worker.service/pids.max",
         "Also found",
         "Not judged: each may still be a cause",
         "What to do",
-        "Ruled out: user_nproc_latent, threads_max",
-        f"enomem@1.1.0` `{FOUND.runbook.digest[7:19]}",
+        "Ruled out: user_nproc_latent [nproc (RLIMIT_NPROC)], kernel.threads-max",
+        f"enomem@1.2.0` `{FOUND.runbook.digest[7:19]}",
         "Propose fix…",
     )
     places = [said.index(text) for text in order]
@@ -75,7 +76,8 @@ def test_the_fallback_text_says_all_that_the_card_says(case: str) -> None:
     found = recorded(case)
     text = diagnosis.fallback(found)
     wanted = [found.headline, *(item.summary for item in found.also[:3]), *(item.check for item in found.unknown), *found.next[:2]]
-    wanted += [found.verdict.cause, found.verdict.strength] if found.verdict else []
+    wanted += [found.verdict.cause] if found.verdict else []
+    wanted += [found.verdict.strength] if found.verdict and not found.verdict.is_only_close else []
     assert not [part for part in wanted if " ".join(part.split()) not in text.replace("&gt;", ">").replace("&lt;", "<")]
 
 
@@ -171,6 +173,26 @@ def test_the_evidence_of_a_healthy_host_has_a_figure_for_each_check() -> None:
     assert re.search(r"threads_max: \d+ of [\d ]+ tasks", said)
     assert "kernel.threads_max = " in "\n".join(lines(evidence.blocks))
     assert "    /proc/sys/kernel/threads-max" in "\n".join(lines(evidence.blocks))
+
+
+@pytest.mark.parametrize("case", ["healthy", "debian-13-two-at-once"])
+def test_a_fact_and_where_it_was_read_are_in_one_box(case: str) -> None:
+    boxes = [text.splitlines() for text in boxes_of(detail.detail(recorded(case))[1])]
+    assert len(boxes) > 2
+    assert not [box[0] for box in boxes if box[0].startswith("    ")]
+    assert not [line for box in boxes for line in box if line.endswith("=")]  # a fact that is empty is said to be none
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        ("pids[/system.slice/worker.service].refused_delta", "refused meanwhile"),
+        ("users[1003].limited_processes", "limited processes"),
+        ("mem.available_bytes", "mem available"),
+    ],
+)
+def test_a_fact_of_the_card_has_a_name_for_people(fact: str, said: str) -> None:
+    assert fact_title(fact) == said
 
 
 def test_a_host_without_a_session_is_told_what_to_type_as_code() -> None:

@@ -15,7 +15,8 @@ from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.settings import Credentials, slack_settings
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.library.catalog import Catalog
-from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.diagnosis.asked import DefaultRunbooks
+from triagebook.tools.diagnosis.question import Answer, Progress, Question
 from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.server.keys import ServerKeys
@@ -75,12 +76,14 @@ class SlackHosts:
     asked: list[str] = field(default_factory=list)
     inputs: list[Any] = field(default_factory=list)
     before: Callable[[Question], None] = lambda _question: None
+    default: DefaultRunbooks = field(default_factory=DefaultRunbooks)
+    history: tuple[Any, ...] = ()  # the facts after each sample
 
-    def diagnose(self, question: Question, progress: Callable[[str, Diagnosis | None], None] | None = None) -> Answer:
+    def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
         self.asked.append(question.target.text)
         self.inputs.append(question.inputs)
         self.before(question)
-        return Answer(self.answer(question.target.text), ())
+        return Answer(self.answer(question.target.text), self.history)
 
     def answer(self, name: str) -> Diagnosis:
         found = self.answers.get(name) or samples.diagnosis(name)
