@@ -109,7 +109,7 @@ def _runbooks(settings: Settings) -> Iterator[DoctorFinding]:
     for missing in catalog.missing_releases():
         yield DoctorFinding("runbook", "broken", f"{missing} is released, and its folder is not there", "triagebook runbook lint")
     for entry in catalog.entries():
-        asked = " (asked by its id)" if catalog.find(entry.id).version == entry.version else ""
+        asked = f" (used by -r {entry.id})" if catalog.find(entry.id).version == entry.version else ""
         state = "released" if entry.name in released else "draft"
         try:
             catalog.load(entry.name)
@@ -135,6 +135,17 @@ def _watches(settings: Settings) -> Iterator[DoctorFinding]:
     living = [path for path in sockets if not _why_silent(path)]
     says = f"{len(living)} hosts are watched by this account ({settings.runtime})" if living else "none of this account runs"
     yield DoctorFinding("watch", "ok" if living else "absent", says, "" if living else "triagebook watch HOST")
+
+
+def _sites(settings: Settings) -> Iterator[DoctorFinding]:
+    if settings.sites is None:
+        return
+    client = setup.sites_of(settings).client()
+    try:
+        client.require_connection("any")
+        yield DoctorFinding("sites", "ok", f"the NATS server {settings.sites.nats} knows our key")
+    finally:
+        client.close()
 
 
 def _server(_settings: Settings) -> Iterator[DoctorFinding]:
@@ -163,5 +174,6 @@ PARTS: tuple[tuple[str, Callable[[Settings], Iterator[DoctorFinding]], str], ...
     ("runbook", _runbooks, "triagebook config edit"),
     ("folders", _folders, "triagebook config view"),
     ("watch", _watches, "triagebook watch HOST"),
+    ("sites", _sites, "triagebook site list"),
     ("serve", _server, "triagebook serve --help"),
 )

@@ -103,6 +103,18 @@ def check_private(path: Path) -> None:
         return
 
 
+def require_unwritable(*paths: Path | None) -> None:
+    """Refuse files that others than root and this account can write. TrustError `lax_mode`. Absent ones are fine."""
+    for path in filter(None, paths):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            continue
+        if found.st_mode & 0o022 or found.st_uid not in {0, os.geteuid()}:
+            message = f"{path}: others can write it: it must belong to root or this account; chmod go-w {path}"
+            raise TrustError(message, reason="lax_mode")
+
+
 def create_private(path: Path, content: bytes) -> None:
     """Write a new 0600 file, whole or not at all. FileExistsError when it is there."""
     with _temporary_file(path, content, 0o600, is_synced=True) as temporary:

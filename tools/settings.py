@@ -11,7 +11,18 @@ from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.library.node import Node, find_member, read_node
 
 _PATH = r"[^\x00-\x1f\x7f]{1,4096}"
-KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack", "accept_unknown", "triage")
+MOST_SILENT_S = 600
+SITE_KEYS = ("nats", "credentials", "authority")
+KEYS = ("runbook_paths", "default_runbook", "ssh_config", "inventory", "slack", "accept_unknown", "triage", "sites", "timeout")
+
+
+@dataclass(frozen=True)
+class SiteSettings:
+    """Where the workers of sites are asked: the NATS server, the file with our key, and the authority of its certificate."""
+
+    nats: str
+    credentials: Path
+    authority: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class Settings:
     runtime: Path | None = None  # sockets
     inventory: tuple[str, ...] = ()  # files of ours, `ssh_config`, `ansible:PATH`
     accept_unknown: tuple[str, ...] = ()  # checks whose unknown result is a caveat on every host, not inconclusive
+    sites: SiteSettings | None = None  # None: every host is reached from here
+    timeout_s: float = 0.0  # how long a host may be silent before it is given up; 0: the usual time
     slack: Mapping[str, object] = field(default_factory=dict)  # the keys of bot/slack/settings.py
 
 
@@ -65,11 +78,33 @@ def read_settings(environment: Mapping[str, str] = os.environ, draft: Path | Non
             inventory=tuple(_source(config, one) for one in _texts(sources, "a list: files, ssh_config, ansible:PATH")) or default,
             accept_unknown=_texts(find_member(top, "accept_unknown"), "a list of checks"),
             slack=cast("Mapping[str, object]", slack.value) if slack else {},
+            sites=_sites(config, find_member(top, "sites")),
+            timeout_s=_seconds(find_member(top, "timeout")),
         )
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{config}: {getattr(error, 'strerror', None) or error}") from None
     except RunbookError as error:
         raise UsageError(str(error)) from None
+
+
+def _seconds(node: Node | None) -> float:
+    """Return how long a host may be silent."""
+    if node is None:
+        return 0.0
+    value = node.value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= MOST_SILENT_S:
+        raise node.error(f"expected seconds from 1 to {MOST_SILENT_S}, got {value!r}")
+    return float(value)
+
+
+def _sites(config: Path, node: Node | None) -> SiteSettings | None:
+    """Return how sites are asked; files are relative to the configuration."""
+    if node is None:
+        return None
+    members = node.members(SITE_KEYS, ("nats", "credentials"))
+    authority = _beside(config, _text(find_member(members, "authority")))
+    credentials = Path(_beside(config, members["credentials"].text(_PATH))).expanduser()
+    return SiteSettings(members["nats"].text(_PATH), credentials, Path(authority).expanduser() if authority else None)
 
 
 def config_path(environment: Mapping[str, str] = os.environ) -> Path:

@@ -33,6 +33,7 @@ def _of_file(settings: Settings, file: Path) -> Iterator[OriginOfSetting]:
         "runbook_paths": ", ".join(map(str, settings.runbook_paths)),
         "default_runbook": settings.default_runbook,
         "triage": ", ".join(settings.triage),
+        "sites": settings.sites.nats if settings.sites else "",
         "ssh_config": settings.ssh_config,
         "inventory": ", ".join(settings.inventory),
         "accept_unknown": ", ".join(settings.accept_unknown),

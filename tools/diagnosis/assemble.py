@@ -25,6 +25,7 @@ from triagebook.runbooks.engine.symptoms import rule_inputs
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes.catalog import facts_types
+from triagebook.tools.diagnosis.login_advice import BEFORE_THE_HOST, login_advice
 from triagebook.tools.diagnosis.named import absent_names
 from triagebook.tools.diagnosis.needs_root import with_cure
 from triagebook.tools.diagnosis.question import Question
@@ -47,6 +48,7 @@ class DiagnosisRun:
     def __init__(self, runbook: model.Runbook, question: Question, started: datetime, clock: float) -> None:
         self.runbook, self.question, self.started, self.clock = runbook, question, started, clock
         self.samples: list[SampleTime] = []
+        self._newest = started  # when the newest sample had come
         self.outcomes: tuple[CheckOutcome, ...] = ()  # of the newest sample
         self._about = ""  # of a recorded case: what it shows
         self.missing: tuple[str, ...] = ()  # sentences: what the person named and the host does not have
@@ -57,6 +59,7 @@ class DiagnosisRun:
     def add_sample(self, moment: datetime) -> None:
         """Note when the next sample was taken."""
         self.samples.append(SampleTime(len(self.samples) + 1, rfc3339(moment, "milliseconds")))
+        self._newest = moment
 
     def diagnosis(
         self, history: Sequence[Facts], collection: "HostReader", extra: Sequence[FactEntry], collected_ms: float
@@ -90,8 +93,11 @@ class DiagnosisRun:
         return conclusion
 
     def _skew(self, history: Sequence[Facts]) -> float | None:
+        """Return by how much the host's clock was certainly off: a slow login or a slow host does not make it wrong."""
         now_s = getattr(self._host(history), "now_s", None)
-        return round(now_s - self.started.timestamp(), 1) if isinstance(now_s, float) else None
+        if not isinstance(now_s, float):
+            return None
+        return round(min(now_s - self.started.timestamp(), 0.0) + max(now_s - self._newest.timestamp(), 0.0), 1)
 
     def _host(self, history: Sequence[Facts]) -> object:
         name = next((name for name, kind in self.runbook.probes.items() if kind == "host"), "")
@@ -161,9 +167,11 @@ class DiagnosisRun:
         from triagebook.runbooks.engine.conclude import Conclusion, unreachable_headline  # noqa: PLC0415 - as in _conclude
 
         login = LoginResult(error.login.phase, error.login.outcome, safe_text(str(error), 1000))
-        meaning = next((item for item in self.runbook.logins if item.outcome == login.outcome), None)
+        was_there = login.phase not in BEFORE_THE_HOST
+        meaning = next((item for item in self.runbook.logins if was_there and item.outcome == login.outcome), None)
         error_class = rule_inputs(self.runbook, self.question.inputs)["symptom_class"]
-        empty = Conclusion("unreachable", unreachable_headline(self.runbook, login), None, (), (), (), (), (), (), (), error_class)
+        headline, advice = unreachable_headline(self.runbook, login), login_advice(login)
+        empty = Conclusion("unreachable", headline, None, (), (), (), (), (), advice, (), error_class)
         if meaning is not None:
             from triagebook.tools.actions.without_fork import console_lines  # noqa: PLC0415 - as in _offers
 

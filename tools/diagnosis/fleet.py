@@ -8,25 +8,32 @@ import resource
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.tools.diagnosis.lanes import Lanes
 from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.log import log_event
+from triagebook.tools.transport.base import Timeouts, timeouts_for
 from triagebook.tools.transport.scheduler import Scheduler
 
 AT_ONCE = 200
 RAMP_S = 0.25  # the number at once doubles this often, and grows by one with each answer
 OVERDUE_S = 1.0  # how often those that overran their deadline are looked for
 FILES_A_HOST = 4
+SPARE_S = 5.0  # beyond the login of a host that is given up soon: time to read and judge what has come
 
 
 @dataclass(frozen=True)
 class FleetBounds:
-    """`max_errors`: so many hosts unreachable or failed, and no further one is asked (0: no budget)."""
+    """`at_once`: of each site, and of the hosts without one.
+
+    `max_errors`: so many hosts unreachable or failed, and no further one is asked (0: no budget).
+    """
 
     at_once: int = AT_ONCE
     max_errors: int = 0
@@ -52,46 +59,48 @@ class Fleet:
 
     def __init__(self, ask: Callable[[Question], Answer], bounds: FleetBounds | None = None) -> None:
         self._one, self._bounds = ask, bounds or FleetBounds()
-        self._at_once = max(1, min(self._bounds.at_once, _files_allow()))
+        self._at_once, self._most = max(1, self._bounds.at_once), _files_allow()
         self._scheduler = Scheduler()
         self._ended: deque[tuple[int, Outcome]] = deque()
         self._running: dict[int, tuple[Question, float, Any]] = {}  # until when, and the session
         self._errors = 0
         self._allowed, self._doubled, self._looked = 1.0, 0.0, 0.0
+        self._is_growing = True
 
     def ask(self, questions: Iterable[Question]) -> Iterator[Outcome]:
         """See the class. Ends its sessions when the caller stops iterating."""
         self._doubled = time.monotonic()
-        coming = enumerate(questions)
+        lanes = Lanes(questions, min(self._at_once, self._most))
         try:
             while True:
-                self._start(coming)
+                self._start(lanes)
                 if not self._running:
                     break
                 outcome = self._next()
                 if outcome is not None:
+                    lanes.end(outcome.question)
                     yield outcome
-            yield from (Outcome(item) for _number, item in coming)
+            yield from (Outcome(item) for _number, item in lanes.rest())
         finally:
             self._scheduler.close()
 
-    def _start(self, coming: Iterator[tuple[int, Question]]) -> None:
+    def _start(self, lanes: Lanes) -> None:
         """Start as many as are allowed now. Nothing more once the budget is used up."""
-        self._ramp()
+        self._ramp(min(lanes.most, self._most))
         while len(self._running) < int(self._allowed) and not self._is_spent:
-            item = next(coming, None)
+            item = lanes.take()
             if item is None:
                 break
             number, question = item
             until = time.monotonic() + self._bounds.host_s
             self._running[number] = question, until, self._scheduler.start(partial(self._work, number, question))
 
-    def _ramp(self) -> None:
+    def _ramp(self, most: int) -> None:
         """A slow network or one silent host must not hold the ramp: it grows with time as well as with answers."""
         now = time.monotonic()
-        while self._allowed < self._at_once and now - self._doubled >= RAMP_S:
+        while self._allowed < most and now - self._doubled >= RAMP_S:
             self._allowed, self._doubled = self._allowed * 2, self._doubled + RAMP_S
-        self._allowed = min(self._allowed, float(self._at_once))
+        self._is_growing, self._allowed = self._allowed < most, min(self._allowed, float(most))
 
     @property
     def _is_spent(self) -> bool:
@@ -102,7 +111,7 @@ class Fleet:
         if time.monotonic() - self._looked > OVERDUE_S and (late := self._overdue()) is not None:
             return late
         if not self._ended:
-            self._scheduler.run_once(RAMP_S if self._allowed < self._at_once else OVERDUE_S)
+            self._scheduler.run_once(RAMP_S if self._is_growing else OVERDUE_S)
         if not self._ended:
             return None
         number, outcome = self._ended.popleft()
@@ -124,7 +133,7 @@ class Fleet:
 
     def _count(self, outcome: Outcome) -> Outcome:
         self._errors += outcome.is_error
-        self._allowed = min(self._allowed + 1, float(self._at_once))
+        self._allowed += 1
         return outcome
 
     def _work(self, number: int, question: Question) -> None:
@@ -143,7 +152,16 @@ class Fleet:
 
 def fleet(service: Service, runbook: str, bounds: FleetBounds | None = None) -> Fleet:
     """A fleet of that service's hosts; its runbooks are read once for all of them. Raises RunbookError."""
+    bounds = bounds or FleetBounds()
+    if service.silent_s:
+        bounds = replace(bounds, host_s=_host_s(service.silent_s))
     return Fleet(service.preload_runbooks(runbook).diagnose, bounds)
+
+
+def _host_s(silent_s: float) -> float:
+    """How long one host may take in all where somebody said how long it may be silent."""
+    login = timeouts_for(silent_s)
+    return login.total_s + (SPARE_S if login.total_s < Timeouts().total_s else FleetBounds().host_s - Timeouts().total_s)
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 
 from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.diagnosis import FactEntry, Reading
-from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.facts import Collection, Unreadable
 from triagebook.runbooks.probes import catalog as probes
 from triagebook.tools.collector.collect import HostReader
 
@@ -63,8 +63,8 @@ def _entries(identifier: str, facts: object, source: str) -> list[FactEntry]:
     for entry in fields(facts):
         value = getattr(facts, entry.name)
         name, unit = f"{identifier}.{entry.name}", entry.metadata.get("unit", "")
-        if isinstance(value, Unreadable):
-            continue  # what a unit does not set is no evidence
+        if isinstance(value, (Unreadable, Collection)):
+            continue  # what a unit does not set is no evidence; of many elements the checks cite those that they judge
         if isinstance(value, tuple):
             value = "; ".join(str(item) for item in value)
         if value != "":

@@ -52,7 +52,7 @@ class Answer:
         return self.triage or self.diagnosis
 
 
-Progress = Callable[[str, Answer | None], None]
+Progress = Callable[[str, Callable[[], Answer] | None], None]  # a stage, and the answer so far, which costs as much as the last
 
 
 _FORMS = {

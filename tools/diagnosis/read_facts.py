@@ -24,11 +24,14 @@ class WantedFacts:
 def facts_to_read(words: Sequence[str]) -> WantedFacts:
     """Read `KIND` and `KIND:SUBJECT`; no word means all kinds that need no subject. Raises UsageError, RunbookError."""
     if not words:
-        return WantedFacts(tuple(kind for kind in probes.kinds() if probes.is_collected(kind)))
+        return WantedFacts(tuple(kind for kind in probes.kinds() if probes.is_collected(kind) and not _is_declared(kind)))
     collected, asked = [], []
     for word in dict.fromkeys(words):
         kind, colon, subject = word.partition(":")
         module = probes.load(kind)
+        if _is_declared(kind):
+            message = f"{kind} reads what a runbook declares of it: triagebook facts HOST --runbook RUNBOOK shows all facts of one"
+            raise UsageError(message, reason="usage")
         if probes.is_collected(kind):
             if colon:
                 raise UsageError(f"{kind} takes no subject: write it without {colon}{subject[:40]}", reason="usage")
@@ -40,6 +43,22 @@ def facts_to_read(words: Sequence[str]) -> WantedFacts:
             raise UsageError(f"{kind} asks a program about one subject: write {kind}:SUBJECT ({error})", reason="usage") from None
         asked.append((kind, subject))
     return WantedFacts(tuple(collected), tuple(asked))
+
+
+def _is_declared(kind: str) -> bool:
+    """Say whether a kind reads nothing but what a runbook declares."""
+    return hasattr(probes.load(kind), "bind")
+
+
+def read_facts_of_runbook(service: Service, target: TargetName, runbook: str, *, samples: int = 1) -> Mapping[str, object]:
+    """Return the facts that a runbook reads with each look, by its own names for its probes. Raises LoginFailed, RunbookError."""
+    loaded = service.load(runbook)
+    kinds = lookups.kinds_to_collect([loaded])
+    if target.kind == "replay":
+        found: Mapping[str, object] = facts_by_kind(service, service.diagnose(Question(target, runbook)))
+    else:
+        found = read_facts(service, target, WantedFacts(tuple(kinds)), samples=samples)
+    return {name: found[kind] for name, kind in loaded.probes.items() if kind in kinds and kind in found}
 
 
 def read_facts(

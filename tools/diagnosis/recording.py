@@ -16,14 +16,15 @@ from triagebook.tools.files import write_whole
 
 def save_answer(file: Path, answer: Answer) -> None:
     """Write the answer and all facts of each sample (of a triage by runbook), redacted, as JSON. Raises UsageError: it cannot."""
-    saved: dict[str, Any] = {"diagnosis": to_plain(answer.diagnosis), "facts": _steps(answer)}
+    saved: dict[str, Any] = {"diagnosis": to_plain(answer.diagnosis), "facts": plain_facts(answer)}
     if answer.triage is not None:
-        by_runbook = {found.diagnosis.runbook.id: _steps(found) for found in (answer, *answer.others)}
+        by_runbook = {found.diagnosis.runbook.id: plain_facts(found) for found in (answer, *answer.others)}
         saved = {"triage": to_plain(answer.triage), "facts": by_runbook}
     save_text(file, json.dumps(redact_plain(saved), ensure_ascii=False, indent=1) + "\n")
 
 
-def _steps(answer: Answer) -> list[dict[str, Any]]:
+def plain_facts(answer: Answer) -> list[dict[str, Any]]:
+    """Return the facts after each sample as plain data."""
     return [{name: to_plain(value) for name, value in step.items()} for step in answer.history]
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from triagebook.runbooks.engine import judge, model
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -47,6 +48,7 @@ class Service:
     pause: Callable[[float], None] = waiting.pause
     default: DefaultRunbooks = DefaultRunbooks()
     accept_unknown: tuple[str, ...] = ()  # of the configuration: checks whose unknown result is a caveat
+    silent_s: float = 0.0  # how long a host may be silent; 0: the usual time
     loaded: Mapping[str, model.Runbook] = field(default_factory=dict)  # by the name asked for: read once for many hosts
 
     def diagnose(self, question: Question, progress: Progress | None = None) -> Answer:
@@ -98,7 +100,13 @@ class Service:
             threading.Thread(target=preload, args=([item.runbook for item in run.asked], run.kinds), daemon=True).start()
         target = run.question.target
         try:
-            collection = collect.start(self.transport_for(target), target.reach, run.kinds, cache=self.catalog.cache)
+            collection = collect.start(
+                self.transport_for(target),
+                target.reach,
+                run.kinds,
+                timeouts=collect.sample_timeouts_for(self.silent_s),
+                cache=self.catalog.cache,
+            )
         except LoginFailed as error:
             return run.unreachable(error)
         try:
@@ -115,7 +123,7 @@ class Service:
         wanted = run.join_needs()
         if wanted.sample or (question.samples != 1 and may_be_a_crowd(collection.samples[-1])):
             log_event("diagnosis.second_sample", host=question.target.text, after_s=float(question.sample_s))
-            progress("first", run.answer(collection, extra, collected_ms))
+            progress("first", partial(run.answer, collection, extra, collected_ms))
             self.pause(question.sample_s)
             collection.take_sample(wanted.suspects, asked=wanted.asked)
             run.take(collection.samples, self.now())
@@ -130,7 +138,7 @@ class Service:
         return replace(run.answer(collection, extra, collected_ms), extra_facts=also, extra_outputs=beside)
 
 
-def _say_nothing(_stage: str, _answer: Answer | None) -> None:
+def _say_nothing(_stage: str, _answer: Callable[[], Answer] | None) -> None:
     """Take no interest in the progress."""
 
 

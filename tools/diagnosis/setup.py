@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.files import FileCache
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.settings import Settings, config_file, has_watch, read_settings, recent_logins_file
-from triagebook.tools.transport.base import Timeouts, Transport
+from triagebook.tools.sites.reach import Sites
+from triagebook.tools.transport.base import Timeouts, Transport, timeouts_for
 from triagebook.tools.transport.local import LocalTransport
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 REPLAY = "replay"  # TargetName.kind of a recorded case
 SOME_CASES = 8  # of a runbook, in a list of all runbooks
 TRANSPORTS = ("ssh", "openssh")
-WATCH_TIMEOUTS = Timeouts(session_s=10 * 365 * 86400.0)  # a watch ends when its host or its person does
+WATCH_S = 10 * 365 * 86400.0  # a watch ends when its host or its person does
 
 
 def settings() -> Settings:
@@ -52,17 +54,21 @@ def service(
     *,
     transport: str = "ssh",
     ssh_config: str = "",
-    timeouts: Timeouts | None = None,
+    silent_s: float = 0.0,
     dialing: "SshTransport | None" = None,
+    sites: Sites | None = None,
 ) -> Service:
     """A service for this person: their ssh configuration, their keys, their known hosts. A running watch is asked first.
 
-    `dialing` is the transport that has begun to connect (`dial.dial`).
+    `silent_s` is how long a host may be silent, instead of what the configuration says; `dialing` is the transport that has begun
+    to connect (`early_connect.dial`); `sites` is shared with others that ask sites.
     """
-    ordinary = transports(settings, transport=transport, ssh_config=ssh_config, timeouts=timeouts, dialing=dialing)
+    silent_s = silent_s or settings.timeout_s
+    timeouts = timeouts_for(silent_s)
+    ordinary = transports(settings, transport=transport, ssh_config=ssh_config, timeouts=timeouts, dialing=dialing, sites=sites)
 
     def transport_for(target: TargetName) -> Transport:
-        if not has_watch(settings):
+        if target.site or not has_watch(settings):
             return ordinary(target)
         socket = watch_socket(settings, target, ssh_config)
         if socket is None or not socket.exists():
@@ -71,7 +77,18 @@ def service(
 
         return WatchTransport(socket, ordinary(target))
 
-    return Service(runbooks(settings), transport_for, default=default_runbooks(settings), accept_unknown=settings.accept_unknown)
+    return Service(
+        runbooks(settings),
+        transport_for,
+        default=default_runbooks(settings),
+        accept_unknown=settings.accept_unknown,
+        silent_s=silent_s,
+    )
+
+
+def watch_timeouts(settings: Settings) -> Timeouts:
+    """The timeouts of a session that is kept open."""
+    return replace(timeouts_for(settings.timeout_s), session_s=WATCH_S)
 
 
 def transports(
@@ -81,20 +98,29 @@ def transports(
     ssh_config: str = "",
     timeouts: Timeouts | None = None,
     dialing: "SshTransport | None" = None,
+    sites: Sites | None = None,
 ) -> Callable[[TargetName], Transport]:
     """The ordinary transport to each host, made once for all of them. Raises UsageError: no such transport."""
     if transport not in TRANSPORTS:
         raise UsageError(f"unknown transport {transport!r} (one of: {', '.join(TRANSPORTS)})")
     config = config_file(settings, ssh_config)
     made: dict[str, Transport] = {"ssh": dialing} if dialing is not None else {}
+    sites = sites or sites_of(settings)
 
     def transport_for(target: TargetName) -> Transport:
+        if target.site:
+            return sites.transport(target, timeouts)
         kind = "local" if target.kind == "local" else transport
         if kind not in made:
             made[kind] = _make(kind, settings, config, timeouts)
         return made[kind]
 
     return transport_for
+
+
+def sites_of(settings: Settings) -> Sites:
+    """The way to the hosts of sites. Nothing is connected before one is asked."""
+    return Sites(settings.sites, settings.state)
 
 
 def _make(kind: str, settings: Settings, config: Path | None, timeouts: Timeouts | None) -> Transport:

@@ -1,7 +1,7 @@
 """Holds one question under way: the runbooks it is put to, over the same samples of one host, and the answer they make."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ MAX_SUSPECTS = 8
 MAX_LOOKUPS = 8  # programs of a last round, of all runbooks together
 UNKNOWN_TEXT = "The error text is none that the runbooks asked here know; the host was judged without it."
 History = tuple[Facts, ...]
+FactsByKind = Mapping[str, object]
 
 
 class TriageRun:
@@ -38,6 +39,7 @@ class TriageRun:
         self.id = diagnosis_id(started)
         self.runs = tuple(DiagnosisRun(item.runbook, item.question, started, clock) for item in asked)
         self.kinds = lookups.kinds_to_collect([item.runbook for item in asked])
+        self.steps: tuple[FactsByKind, ...] = ()  # the facts after each sample
         self.histories: tuple[History, ...] = ()
         self.needs: tuple[Needs, ...] = ()
 
@@ -48,7 +50,8 @@ class TriageRun:
 
     def take(self, samples: Sequence[Sample], moment: datetime) -> None:
         """Turn the samples so far into each runbook's facts."""
-        self.histories = histories_of([run.runbook for run in self.runs], self.kinds, samples)
+        self.steps = (*self.steps, *parse_from(len(self.steps), self.kinds, samples))
+        self.histories = histories_of([run.runbook for run in self.runs], self.steps)
         for run in self.runs:
             run.add_sample(moment)
 
@@ -124,7 +127,7 @@ class TriageRun:
         if len(self.runs) > 1 and any(run.is_open for run in self.runs) and is_explained(found):
             for index, run in enumerate(self.runs):
                 if run.is_open:
-                    run.beside = _beside(explained=True, of_text="")
+                    run.beside = _beside(explained=True, of_text=run.beside.of_text if run.beside else "")
                     found[index] = self._one(index, diagnose)
         text = safe_text(str(self.question.inputs.get("symptom", "")), 500)
         triage = join(self.id, text, found, round((time.perf_counter() - self.clock) * 1000))
@@ -143,9 +146,13 @@ class TriageRun:
                 run.beside = _beside(explained=False, of_text=item.route.says or UNKNOWN_TEXT)
 
 
-def histories_of(runbooks: Sequence[model.Runbook], kinds: Sequence[str], samples: Sequence[Sample]) -> tuple[History, ...]:
-    """Return for each runbook the facts after each sample, by its own names for its probes. Each kind is parsed once."""
-    steps = [collect.parse(kinds, samples[: number + 1]) for number in range(len(samples))]
+def parse_from(first: int, kinds: Sequence[str], samples: Sequence[Sample]) -> tuple[FactsByKind, ...]:
+    """Return the facts after each sample, from the one of that index on."""
+    return tuple(collect.parse(kinds, samples[: number + 1]) for number in range(first, len(samples)))
+
+
+def histories_of(runbooks: Sequence[model.Runbook], steps: Sequence[FactsByKind]) -> tuple[History, ...]:
+    """Return for each runbook the facts after each sample, by its own names for its probes."""
     return tuple(
         tuple({name: step[kind] for name, kind in runbook.probes.items() if kind in step} for step in steps) for runbook in runbooks
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError
-from triagebook.runbooks.engine.plan import Plan
+from triagebook.runbooks.engine.plan import Plan, inputs_of
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.tools.actions import ACTIONS, orders
 from triagebook.tools.actions.orders import FIELDS, UNDO, Envelope, OrderedChange, OrderKey, fields_of
@@ -85,7 +85,12 @@ class HostExecutor:
         name = runbook_name(plan)
         remediation = self.catalog.load(name).remediations[plan.remediation]
         within_s = remediation.validates_within_s if plan.order.get("step") == "live" else 0  # waiting would not change it
-        return validate(plan, lambda: self.diagnoser.diagnose(plan.host, name, {}), within_s, self.pause)
+        inputs = inputs_of(plan)  # the question that the plan was made from
+
+        def diagnose() -> Diagnosis:
+            return self.diagnoser.diagnose(plan.host, name, inputs)
+
+        return validate(plan, remediation.validates_cleared, diagnose, within_s, self.pause)
 
     def undo(self, execution: Execution, number: str) -> HelperAnswer | Ending:
         """Order the helper to put back what the order `number` changed; its answer, or why there is none."""

@@ -72,6 +72,7 @@ class HelperLink:
     transport: Transport
     account: str = FIXER
     target_of: Callable[[str], TargetName] = parse_target
+    site_transport: Callable[[TargetName], Transport] | None = None  # to the helpers of hosts that a site reaches
 
     def ask(self, host: str, message: bytes) -> HelperAnswer:
         """Log in and send once. LoginFailed: nothing was sent; AnswerLost: it was, and what became of it is not known."""
@@ -99,8 +100,10 @@ class HelperLink:
             raise _not_prepared_error(host, error) from None
 
     def _launch(self, host: str) -> HostProcess:
-        name = parse_target(self.target_of(host).reach).host
-        return self.transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
+        target = self.target_of(host)
+        name = parse_target(target.reach).host
+        transport = self.site_transport(target) if target.site and self.site_transport else self.transport
+        return transport.launch(f"{self.account}@{name}" if self.account else name, ARGV, cap_bytes=CAP_BYTES)
 
 
 @dataclass

@@ -205,6 +205,15 @@ ADVICE: Mapping[str, RefusalAdvice] = {
         "of the diagnosis by hand.",
         tool="get_diagnosis",
     ),
+    "site": _person(
+        "See which workers answer and since when (`triagebook site list`). If the host's site has none, show this to "
+        f"{ADMINISTRATOR}."
+    ),
+    "credentials": _person("Name a file with a key that nobody else can read, or make a new one (`triagebook site add`)."),
+    "given_up": RefusalAdvice(
+        "Diagnose the host now; the server's log says why the alert could not be asked about.", tool="diagnose"
+    ),
+    "client_file": _person("Nothing was written. Put right what the message names, and run the command again."),
     "status": _START,
     "mcp": _START,
     "slack": _START,

@@ -17,8 +17,11 @@ class DiagnosisPermission(Protocol):
         """Return when this actor may diagnose that host. Raises RefusedError, recorded in the audit log, when not."""
         ...
 
-    def record(self, actor: Actor, found: Found) -> None:
-        """Record in the audit log who was shown which answer about which host."""
+    def record(self, actor: Actor, found: Found, text: str = "") -> Found:
+        """Record in the audit log who is shown which answer about which host; return it as it is shown: with what was before.
+
+        `text` is the answer as `stored.dump` wrote it, where the face has it.
+        """
         ...
 
     def may_see(self, actor: Actor, host: str, runbook: str) -> bool:
@@ -52,8 +55,8 @@ class PolicyPermission:
     def allow(self, actor: Actor, host: str, runbook: str) -> None:
         view.allow_diagnosis(self.server, actor, host, runbook)
 
-    def record(self, actor: Actor, found: Found) -> None:
-        view.record_diagnosis(self.server, actor, found)
+    def record(self, actor: Actor, found: Found, text: str = "") -> Found:
+        return view.record_diagnosis(self.server, actor, found, text)
 
     def may_see(self, actor: Actor, host: str, runbook: str) -> bool:
         return view.may_see(self.server, actor, host, runbook)
@@ -65,7 +68,8 @@ class OwnPermission:
 
     def allow(self, actor: Actor, host: str, runbook: str) -> None: ...
 
-    def record(self, actor: Actor, found: Found) -> None: ...
+    def record(self, actor: Actor, found: Found, text: str = "") -> Found:
+        return found
 
     def may_see(self, actor: Actor, host: str, runbook: str) -> bool:
         return True

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import PlanError, RefusedError, TriagebookError, TrustError
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.plan import Plan, Rendering
+from triagebook.runbooks.engine.plan import Plan, Rendering, inputs_of
 from triagebook.tools.actions.orders import UNDO
 from triagebook.tools.audit.event import AuditEvent, Outcome
 from triagebook.tools.audit.note import Checkpoint
@@ -119,10 +119,11 @@ class _Now:
 def _look(server: ApprovalServer, fix: Fix, plan: Plan) -> _Now:
     """Look at the host once, which mostly shows that the cause holds; if it does not, diagnose it in full."""
     if plan.action == UNDO:
-        return _Now(server.diagnoser.look(plan.host, fix.runbook, ())[0], None)
-    fresh, outputs = server.diagnoser.look(plan.host, fix.runbook, server.renderer.reads(plan))
+        return _Now(server.diagnoser.look(plan.host, fix.runbook, (), {})[0], None)
+    inputs = inputs_of(plan)
+    fresh, outputs = server.diagnoser.look(plan.host, fix.runbook, server.renderer.reads(plan), inputs)
     if FOLLOWS not in plan.parameters and why_cause_is_gone(plan, fresh) is not None:
-        fresh = server.diagnoser.diagnose(plan.host, fix.runbook, {})
+        fresh = server.diagnoser.diagnose(plan.host, fix.runbook, inputs)
     if isinstance(outputs, Unreadable):
         return _Now(fresh, Stale(UNKNOWN, f"what the change would start from cannot be read: {outputs.reason}"))
     try:

@@ -154,8 +154,22 @@ def require(server: ApprovalServer, request: FixRequest, question: PolicyQuestio
     return decision
 
 
+def require_form(server: ApprovalServer, request: FixRequest, host: str, runbook: str = "") -> None:
+    """Refuse what can be no name of an inventory; note what the request is about. Raises RefusedError."""
+    try:
+        server.names.require_form(host)
+    except UsageError as error:
+        raise RefusedError(str(error), reason=error.reason) from None
+    if server.names.has(host):
+        request.about.update(host=host, runbook=runbook)
+
+
 def require_name(server: ApprovalServer, request: FixRequest, host: str) -> str:
-    """Return the name if it is one of the inventory, or a recorded case. Raises RefusedError, which tells no name to a stranger."""
+    """Return the name if it is one of the inventory, or a recorded case. Raises RefusedError.
+
+    Call it once the policy has allowed the request on that name: to who may not ask, a host that is there and one that is
+    not must look the same.
+    """
 
     def may_see(name: str) -> bool:
         return may(server.policy, request.identity, PolicyQuestion("diagnose", name)).is_allowed
@@ -172,7 +186,7 @@ def decide_on_machine(server: ApprovalServer, identity: Identity, question: Poli
     for name in _other_names(server, question.host) if decision.is_allowed and question.host else ():
         other = may(server.policy, identity, replace(question, host=name))
         if not other.is_allowed:
-            return replace(other, says=f"{question.host} is {name} too: {other.says}")
+            return replace(other, says=f"{question.host} has another name too, for which the policy refuses this")
     return decision
 
 

@@ -77,9 +77,9 @@ def show_row(server: ApprovalServer, request: FixRequest, index: int, old_size: 
     checkpoint = server.checkpointer.publish()
     with server.store.read() as transaction:
         found = list(audit_rows.rows(transaction, index, index + 1))
+        if not found or not _may_read(server, request, _to_audit_row(found[0])):
+            raise UsageError(f"no audit row {index} that you may read", reason="not_found")
         hashes = audit_rows.leaf_hashes(transaction, 0, checkpoint.size)
-    if not found or not _may_read(server, request, _to_audit_row(found[0])):
-        raise UsageError(f"no audit row {index} that you may read", reason="not_found")
     if not 0 <= old_size <= len(hashes):
         raise UsageError(f"the log has {len(hashes)} rows: no proof from {old_size}", reason="not_found")
     proof = AuditProof(
@@ -141,8 +141,10 @@ def export(server: ApprovalServer, request: FixRequest, start: int) -> Iterator[
     with server.store.write("export") as transaction:
         audit_rows.append(transaction, request.event(detail={"from": str(start)}))
     checkpoint = server.checkpointer.publish()
-    with server.store.read() as transaction:
-        for row in audit_rows.rows(transaction, start, checkpoint.size):
+    for at in range(start, checkpoint.size, audit_rows.PAGE):
+        with server.store.read() as transaction:  # ends before a page is given on: who takes it may be slow
+            page = list(audit_rows.rows(transaction, at, min(at + audit_rows.PAGE, checkpoint.size)))
+        for row in page:
             yield {"index": row.index, "leaf": row.leaf.decode(), "hash": row.leaf_hash.hex()}
     yield {"checkpoint": checkpoint.note, "vkey": server.checkpointer.vkey}
 

@@ -12,6 +12,7 @@ from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.actions.action import ManualChange
 from triagebook.tools.actions.manual import manual_lines
 from triagebook.tools.collector.collect import Output
@@ -32,11 +33,19 @@ class ServiceDiagnoser:
     target_of: Callable[[str], TargetName] = parse_target
     facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
 
+    def runbooks_for(self, host: str, inputs: Mapping[str, Value]) -> tuple[str, ...]:
+        """See Diagnoser. Raises RunbookError or UsageError."""
+        return tuple(item.runbook.name for item in self.service.runbooks_for(Question(self.target_of(host), inputs=inputs)))
+
+    def triage(self, host: str, inputs: Mapping[str, Value], left_out: tuple[str, ...]) -> Found:
+        """See Diagnoser. Raises RunbookError or UsageError."""
+        return self.service.diagnose(Question(self.target_of(host), inputs=inputs, left_out=left_out)).result
+
     def runbooks_with(self, remediation: str) -> tuple[str, ...]:
         """See Diagnoser. Raises RunbookError or UsageError."""
         return self.service.runbooks_with(remediation)
 
-    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, Value]) -> Diagnosis:
         """Diagnose one host by one runbook. Raises RunbookError or UsageError."""
         answer = self.service.diagnose(Question(self.target_of(host), runbook, inputs))
         self.facts[answer.diagnosis.id] = answer.history[-1] if answer.history else {}
@@ -44,9 +53,11 @@ class ServiceDiagnoser:
             self.facts.popitem(last=False)
         return answer.diagnosis
 
-    def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+    def look(
+        self, host: str, runbook: str, readings: Sequence[HostReading], inputs: Mapping[str, Value]
+    ) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         """Take one sample, and make the readings by the same login. Raises RunbookError or UsageError."""
-        answer = self.service.diagnose(Question(self.target_of(host), runbook, samples=1, extra_readings=tuple(readings)))
+        answer = self.service.diagnose(Question(self.target_of(host), runbook, inputs, samples=1, extra_readings=tuple(readings)))
         if len(answer.extra_outputs) < len(readings):
             return answer.diagnosis, Unreadable(answer.diagnosis.headline)
         printed = tuple(map(_output_of, readings, answer.extra_outputs))

@@ -37,7 +37,8 @@ def other_host(plan: Plan, fresh: Diagnosis, target_id: str) -> Stale | None:
 
 def why_cause_is_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
     """Return why the fresh diagnosis does not offer the plan's change at its values any more; None if it does."""
-    if fresh.status in {"unreachable", "inconclusive"} or any(unknown.check == plan.cause for unknown in fresh.unknown):
+    is_open = fresh.status == "inconclusive" and not _is_merely_close(plan, fresh)
+    if fresh.status == "unreachable" or is_open or any(unknown.check == plan.cause for unknown in fresh.unknown):
         return Stale(UNKNOWN, f"whether {plan.cause} still holds cannot be told: {fresh.headline}")
     try:
         offered = find_offer(fresh, plan.remediation, plan.culprit)
@@ -46,6 +47,12 @@ def why_cause_is_gone(plan: Plan, fresh: Diagnosis) -> Stale | None:
     except PlanError as error:
         return Stale("stale_facts", str(error))
     return None
+
+
+def _is_merely_close(plan: Plan, fresh: Diagnosis) -> bool:
+    """Say whether what the plan raises was found, and close to its limit: that leaves a question about an error open, not this."""
+    verdicts = (one for one in (fresh.verdict, *fresh.also) if one is not None)
+    return any(one.is_only_close for one in verdicts if (one.cause, one.culprit.id) == (plan.cause, plan.culprit))
 
 
 def why_start_differs(plan: Plan, rendering: Rendering) -> Stale | None:

@@ -6,22 +6,31 @@ from itertools import pairwise
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require, require_name
+from triagebook.runbooks.engine.triage import Found, diagnoses_of
+from triagebook.tools.diagnosis.stored import StoredDiagnosis, read_stored
+from triagebook.tools.fixes.approval_server import (
+    ApprovalServer,
+    FixRequest,
+    decide_on_machine,
+    require,
+    require_form,
+    require_name,
+)
+from triagebook.tools.fixes.recurrence import culprit_of
 from triagebook.tools.policy.decide import may
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_text
 from triagebook.tools.store import alert_rows, answer_rows, fix_rows
 from triagebook.tools.store.alert_rows import AlertEpisode
-from triagebook.tools.store.answer_rows import AnswerRow
+from triagebook.tools.store.answer_rows import AnswerRow, AnswerText
 from triagebook.tools.store.database import Transaction
-from triagebook.tools.store.fix_states import State
 from triagebook.tools.times import rfc3339
 
 MOST_DAYS, MOST_ROWS = 365, 500
 KEEP = timedelta(days=MOST_DAYS)
-RECENT = timedelta(days=30)
-CHANGED: tuple[State, ...] = ("validated", "unresolved")  # states of a fix that left its change on the host
+KEEP_WHOLE = timedelta(days=30)  # whole answers, to be shown again; their first sentences are kept for a year
 
 
 @dataclass(frozen=True)
@@ -37,36 +46,13 @@ class HistoryEntry:
     by: str = ""
 
 
-@dataclass(frozen=True)
-class Recurrence:
-    """How often a cause with this culprit was found on a host in the last 30 days, and the last fix of the host."""
-
-    times: int
-    first_at: datetime
-    fix: str = ""
-    fix_state: str = ""
-    fix_at: datetime | None = None
-    has_rebooted: bool = False  # since that fix
-
-    @property
-    def sentence(self) -> str:
-        """Return it for people; empty where it was found for the first time."""
-        if self.times < 2:
-            return ""
-        found = f"Found for the {_ordinal(self.times)} time in 30 days, first on {self.first_at:%-d %B}."
-        if not self.fix or self.fix_at is None:
-            return found
-        lost = "; the host has rebooted since, which undoes what was not made permanent" if self.has_rebooted else ""
-        return f"{found} {self.fix} was {self.fix_state} on {self.fix_at:%-d %B}{lost}."
-
-
-def keep_answer(transaction: Transaction, request: FixRequest, diagnosis: Diagnosis) -> None:
-    """Keep what a host was found to have. Everybody who is shown a diagnosis passes here."""
+def keep_answer(transaction: Transaction, request: FixRequest, found: Found, text: str) -> None:
+    """Keep what a host was found to have; `text` is the answer as it is stored. Everybody who is shown an answer passes here."""
+    diagnosis = diagnoses_of(found)[0]
     verdict, runbook = diagnosis.verdict, diagnosis.runbook
-    culprit = clean_text(verdict.culprit.unit or verdict.culprit.id, 255) if verdict else ""
     answer = AnswerRow(
         id=safe_text(diagnosis.id, 64),
-        host=safe_text(diagnosis.host.name, 255),
+        host=safe_text(diagnosis.host.name, answer_rows.LONGEST_HOST),
         host_key=safe_text(diagnosis.target.host_key, 255),
         boot_id=safe_text(diagnosis.host.boot_id, 64),
         account=safe_text(str(request.identity.account), 512),
@@ -74,32 +60,43 @@ def keep_answer(transaction: Transaction, request: FixRequest, diagnosis: Diagno
         at=request.at,
         status=diagnosis.status,
         cause=verdict.cause if verdict else "",
-        culprit=culprit,
+        culprit=culprit_of(verdict) if verdict else "",
         headline=clean_text(diagnosis.headline, 500),
     )
     answer_rows.add(transaction, answer)
+    answer_rows.add_text(transaction, AnswerText(safe_text(found.id, 64), answer.id, request.at, text))
 
 
-def recurrence(transaction: Transaction, host: str, now: datetime) -> Recurrence | None:
-    """Say how often the newest cause of a host was found; None where its newest answer names none."""
-    answers = answer_rows.of_host(transaction, host, now - RECENT, MOST_ROWS)
-    if not answers or not answers[0].cause:
-        return None
-    newest = answers[0]
-    times = answer_rows.find_times(transaction, host, newest.cause, newest.culprit, now - RECENT)
-    fix = next(iter(fix_rows.list_fixes(transaction, 1, states=CHANGED, host=host)), None)
-    if fix is None:
-        return Recurrence(len(times), times[0])
-    before = [answer for answer in answers if answer.at < fix.updated_at]
-    has_rebooted = bool(before) and before[0].boot_id != newest.boot_id
-    return Recurrence(len(times), times[0], fix.id, fix.state, fix.updated_at, has_rebooted)
+def get_answer(server: ApprovalServer, request: FixRequest, answer_id: str) -> StoredDiagnosis:
+    """Return a whole answer by its own id or by its first diagnosis's. Raises UsageError: none that this identity may see.
+
+    Whoever may not see it is told the same as where there is none.
+    """
+    with server.store.read() as transaction:
+        text = answer_rows.find_text(transaction, answer_id)
+    try:
+        stored = read_stored(text) if text else None
+    except ValueError:  # of another release, or changed by somebody
+        stored = None
+    if stored is None or not all(_may_see(server, request, diagnosis) for diagnosis in diagnoses_of(stored.found)):
+        message = (
+            f"{safe_text(answer_id, 64)}: no such answer is kept that you may see; it is for {KEEP_WHOLE.days} days, "
+            "and `triagebook history HOST` lists what a host was found to have before"
+        )
+        raise UsageError(message, reason="not_found")
+    return stored
+
+
+def _may_see(server: ApprovalServer, request: FixRequest, diagnosis: Diagnosis) -> bool:
+    runbook = f"{diagnosis.runbook.id}@{diagnosis.runbook.version}"
+    return decide_on_machine(server, request.identity, PolicyQuestion("diagnose", diagnosis.host.name, runbook)).is_allowed
 
 
 def history(server: ApprovalServer, request: FixRequest, host: str, days: int) -> tuple[HistoryEntry, ...]:
     """Return what happened to a host, newest first. Raises RefusedError: this identity may not diagnose it."""
-    require_name(server, request, host)
-    request.about.update(host=host)
+    require_form(server, request, host)
     require(server, request, PolicyQuestion("diagnose", host))
+    require_name(server, request, host)
     since = request.at - timedelta(days=days)
     with server.store.read() as transaction:
         answers = answer_rows.of_host(transaction, host, since, MOST_ROWS)
@@ -126,6 +123,7 @@ def alerts(server: ApprovalServer, request: FixRequest, host: str, limit: int) -
 def forget(transaction: Transaction, now: datetime) -> None:
     """Drop what is older than a year."""
     answer_rows.forget(transaction, now - KEEP)
+    answer_rows.forget_texts(transaction, now - KEEP_WHOLE)
     alert_rows.forget(transaction, now - KEEP)
 
 
@@ -143,10 +141,3 @@ def _boots(answers: Sequence[AnswerRow]) -> Iterator[HistoryEntry]:
     for newer, older in pairwise(answer for answer in answers if answer.boot_id):
         if newer.boot_id != older.boot_id:
             yield HistoryEntry(rfc3339(newer.at), "boot", "", "", "", f"The host has booted since {rfc3339(older.at)}.")
-
-
-def _ordinal(number: int) -> str:
-    if number % 100 in {11, 12, 13}:
-        return f"{number}th"
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"

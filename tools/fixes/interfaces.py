@@ -8,6 +8,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.engine.plan import Plan, Rendering, Value
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.audit.note import Checkpoint
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.policy.identity import Account
@@ -19,15 +20,25 @@ EndState = Literal["validated", "unresolved", "reverted", "failed", "unknown", "
 class Diagnoser(Protocol):
     """Diagnoses a host. A plan never rests on a diagnosis that the requester brings along."""
 
-    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, Value]) -> Diagnosis:
         """Diagnose the host now; `unreachable` is an answer too. Raises TriagebookError: unknown host, runbook or input."""
+        ...
+
+    def runbooks_for(self, host: str, inputs: Mapping[str, Value]) -> tuple[str, ...]:
+        """Return the runbooks (`ID@VERSION`) that are asked about a host where none is named. Raises RunbookError or UsageError."""
+        ...
+
+    def triage(self, host: str, inputs: Mapping[str, Value], left_out: tuple[str, ...]) -> Found:
+        """Diagnose the host now by all of them but those left out, by their ids. Raises as `diagnose` does."""
         ...
 
     def runbooks_with(self, remediation: str) -> tuple[str, ...]:
         """Return the runbooks, of those asked where none is named, that may offer this remediation."""
         ...
 
-    def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+    def look(
+        self, host: str, runbook: str, readings: Sequence[HostReading], inputs: Mapping[str, Value]
+    ) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         """Take one sample and run these readings by the same login; return the diagnosis and what they printed."""
         ...
 

@@ -7,7 +7,7 @@ was really replaced. The host key is proven by the login; target id and machine 
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, other_names, require, require_name
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, other_names, require, require_form, require_name
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_reason
@@ -57,15 +57,15 @@ def bind_host(server: ApprovalServer, request: FixRequest, host: str, why: str) 
 
     Raises RefusedError: not allowed, not reached, or a machine that another name is bound to. UsageError: no reason given.
     """
-    require_name(server, request, host)
-    request.about["host"] = host
+    require_form(server, request, host)
     if not may_decide(request.actor.channel) or request.identity.service:
         raise RefusedError(f"{host}: only a person binds a name, in the terminal", reason="mcp_cannot_approve")
     require(server, request, PolicyQuestion(BIND, host))
+    require_name(server, request, host)
     reason = clean_reason(why)
     if not reason:
         raise UsageError("say why the name is bound to another machine (--why)", reason="usage")
-    diagnosis, _ = server.diagnoser.look(host, server.default_runbook(), ())
+    diagnosis, _ = server.diagnoser.look(host, server.default_runbook(), (), {})
     machine = machine_of(server, diagnosis, server.executor.target_id(host) if server.executor else "")
     if not machine.host_key or not machine.machine_id:
         message = f"{host}: it shows no host key or no machine id now, so nothing was bound: {diagnosis.headline}"

@@ -34,7 +34,7 @@ def propose_permanent(server: ApprovalServer, request: FixRequest, fix_id: str, 
         raise RefusedError(f"{fix.id}: this server cannot change hosts", reason="cannot_apply")
     require_room(server, request)
     require_quota(server, request)
-    fresh, _ = server.diagnoser.look(plan.host, fix.runbook, ())
+    fresh, _ = server.diagnoser.look(plan.host, fix.runbook, (), {})
     stale = other_host(plan, fresh, server.executor.target_id(plan.host))
     if stale is not None:
         raise RefusedError(f"{fix.id}: {stale.says}", reason=stale.reason)

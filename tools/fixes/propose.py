@@ -16,6 +16,7 @@ from triagebook.tools.fixes.approval_server import (
     decide_on_machine,
     log_decision,
     require,
+    require_form,
     require_name,
 )
 from triagebook.tools.fixes.machines import require_machine
@@ -66,6 +67,7 @@ def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> 
     """Diagnose the host, plan the fix and store it. Raises RefusedError, PlanError, and what the diagnosis raises."""
     host = _check_host(server, request, proposal.host)
     runbooks = _require_one(server, request, host, _runbooks_of(server, proposal))
+    require_name(server, request, host)
     require_room(server, request)
     require_quota(server, request)
     diagnosis = _diagnose(server, host, runbooks, proposal)
@@ -76,11 +78,12 @@ def propose(server: ApprovalServer, request: FixRequest, proposal: Proposal) -> 
 
 
 def _check_host(server: ApprovalServer, request: FixRequest, text: str) -> str:
-    """Return the host's name if it is one of the inventory, or a recorded case; whoever asks, and however."""
+    """Return the host's name if it can be one of the inventory, or a recorded case; whoever asks, and however."""
     target = parse_target(text)
     if target.user:
         raise RefusedError(f"{text}: the server chooses the account on a host; write {target.host}", reason="host_name")
-    return require_name(server, request, target.text)
+    require_form(server, request, target.text)
+    return target.text
 
 
 def _runbooks_of(server: ApprovalServer, proposal: Proposal) -> tuple[str, ...]:
@@ -154,6 +157,7 @@ def _plan(server: ApprovalServer, request: FixRequest, proposal: Proposal, diagn
         reason=clean_text(proposal.reason, MAX_REASON),
         expires_at=rfc3339(expires_at),
         target_id=target_id,
+        inputs=proposal.inputs,
     )
     return _without_secrets(make_plan(diagnosis, wanted, server.renderer.render(diagnosis, offered, proposal.parameters)))
 

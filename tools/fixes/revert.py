@@ -39,7 +39,7 @@ def propose_revert(server: ApprovalServer, request: FixRequest, fix_id: str, rea
             f"{fix.id}: this server cannot change hosts; by hand: {'; '.join(plan.undo_commands)}", reason="cannot_apply"
         )
     require_room(server, request)
-    fresh, _ = server.diagnoser.look(plan.host, fix.runbook, ())
+    fresh, _ = server.diagnoser.look(plan.host, fix.runbook, (), {})
     same_boot = plan if plan.order.get("step") == "live" else replace(plan, boot_id=fresh.host.boot_id)
     stale = other_host(replace(same_boot, runbook_digest=fresh.runbook.digest), fresh, server.executor.target_id(plan.host))
     if stale is not None:

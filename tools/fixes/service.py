@@ -1,14 +1,30 @@
 """Offers every request about fixes to all faces. FixService authorises, audits and moves fixes; faces parse and render."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.plan import Rendering, Value, find_offer
-from triagebook.tools.fixes import apply, audit_log, history, machines, persist, propose, revert, sweep, view, vote
+from triagebook.tools.diagnosis.stored import StoredDiagnosis
+from triagebook.tools.fixes import (
+    apply,
+    audit_log,
+    feedback,
+    history,
+    machines,
+    persist,
+    propose,
+    record,
+    revert,
+    sweep,
+    view,
+    vote,
+)
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, require
 from triagebook.tools.fixes.audit_log import AuditProof, AuditReport
+from triagebook.tools.fixes.feedback import FeedbackView
 from triagebook.tools.fixes.history import HistoryEntry
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.views import (
@@ -70,19 +86,10 @@ class FixService:
             require(self._server, request, question)
             return self._server.renderer.render(diagnosis, offered, parameters)
 
-    def allow_diagnosis(self, actor: Actor, host: str, runbook: str) -> str:
-        """Allow this actor to diagnose a host of the inventory; return the runbook to ask. Raises RefusedError."""
-        chosen = runbook or self._server.default_runbook()
-        view.allow_diagnosis(self._server, actor, host, chosen)
-        return chosen
-
-    def run_diagnosis(self, host: str, runbook: str, inputs: Mapping[str, Value]) -> Diagnosis:
-        """Diagnose a host for one who was allowed to, or for several at once. Raises RunbookError or UsageError."""
-        return self._server.diagnoser.diagnose(host, runbook, inputs)  # type: ignore[arg-type]
-
-    def record_diagnosis(self, actor: Actor, diagnosis: Diagnosis) -> None:
-        """Record who was told what about which host."""
-        view.record_diagnosis(self._server, actor, diagnosis)
+    def get_diagnosis(self, actor: Actor, diagnosis_id: str) -> StoredDiagnosis:
+        """Show again what somebody was told about a host that this identity may diagnose, by the id of the answer."""
+        with attempt(self._server, actor, "get_diagnosis") as request:
+            return history.get_answer(self._server, request, diagnosis_id)
 
     def show(self, actor: Actor, fix_id: str) -> FixView:
         """Show one fix with its plan."""
@@ -145,6 +152,31 @@ class FixService:
         """List the newest alerts about hosts that this identity may diagnose."""
         with attempt(self._server, actor, "alerts") as request:
             return tuple(map(alert_view, history.alerts(self._server, request, host, limit)))
+
+    def record(self, actor: Actor, subject: str, since: datetime | None = None) -> Mapping[str, object]:
+        """Make the record of an incident: of a host, a fix or an alert, each line with the proof that the audit log has it."""
+        with attempt(self._server, actor, "record") as request:
+            return record.make_record(self._server, request, subject, since)
+
+    def give_feedback(self, actor: Actor, answer_id: str, was: str, it_was: str = "") -> FeedbackView:
+        """Record that an answer was `right`, or `wrong` and what it was."""
+        with attempt(self._server, actor, feedback.ACTION) as request:
+            return feedback.give(self._server, request, answer_id, was, it_was)
+
+    def feedback(self, actor: Actor, host: str, limit: int) -> tuple[FeedbackView, ...]:
+        """List what was said of answers about hosts that this identity may diagnose, newest first."""
+        with attempt(self._server, actor, "list_feedback") as request:
+            return feedback.feedback(self._server, request, host, limit)
+
+    def keep_case(self, actor: Actor, answer_id: str, text: str) -> None:
+        """Keep the draft of a case beside an answer that was said to be wrong."""
+        with attempt(self._server, actor, "keep_case") as request:
+            feedback.keep_case(self._server, request, answer_id, text)
+
+    def get_case(self, actor: Actor, answer_id: str) -> str:
+        """Return the draft of a case that is kept beside an answer."""
+        with attempt(self._server, actor, "get_case") as request:
+            return feedback.get_case(self._server, request, answer_id)
 
     def locks(self, actor: Actor) -> tuple[LockView, ...]:
         """List the locked hosts among those that this identity may diagnose."""

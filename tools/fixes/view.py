@@ -8,10 +8,20 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Found, Triage, diagnoses_of
 from triagebook.tools.audit.event import AuditEvent, decode
+from triagebook.tools.diagnosis.stored import dump
 from triagebook.tools.fixes import history
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, attempt, decide_on_machine, require, require_name
+from triagebook.tools.fixes.approval_server import (
+    ApprovalServer,
+    FixRequest,
+    attempt,
+    decide_on_machine,
+    require,
+    require_form,
+    require_name,
+)
 from triagebook.tools.fixes.evidence import PLANNING
 from triagebook.tools.fixes.machines import note_machine
+from triagebook.tools.fixes.recurrence import with_recurrence
 from triagebook.tools.policy.channels import may_decide
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
@@ -62,13 +72,16 @@ MOST_ROWS = 1000
 def allow_diagnosis(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> None:
     """Allow this actor to diagnose that host, or record a refusal and raise RefusedError."""
     with attempt(server, actor, "diagnose") as request:
-        require_name(server, request, host)
-        request.about.update(host=host, runbook=runbook)
+        require_form(server, request, host, runbook)
         require(server, request, PolicyQuestion("diagnose", host, runbook))
+        require_name(server, request, host)
 
 
-def record_diagnosis(server: ApprovalServer, actor: Actor, found: Found) -> None:
-    """Record who was told what about which host. Of several runbooks the row is the first sentence's, and names the others."""
+def record_diagnosis(server: ApprovalServer, actor: Actor, found: Found, text: str = "") -> Found:
+    """Record who was told what about which host, and return it with what was found there before.
+
+    Of several runbooks the row is the first sentence's, and names the others. `text` is what `dump` wrote of it, if it did.
+    """
     with attempt(server, actor, "diagnose") as request:
         diagnosis, *others = diagnoses_of(found)
         runbook = diagnosis.runbook
@@ -78,10 +91,12 @@ def record_diagnosis(server: ApprovalServer, actor: Actor, found: Found) -> None
         if isinstance(found, Triage):
             told = [f"{item.runbook.id}@{item.runbook.version} {item.status}" for item in others]
             detail |= {"triage": found.id, "others": ", ".join(told)}
+        text = text or dump(found)  # it takes longer than all that is written: nobody waits for it in line
         with server.store.write("diagnose") as transaction:
             note_machine(server, transaction, diagnosis)
-            history.keep_answer(transaction, request, diagnosis)
+            history.keep_answer(transaction, request, found, text)
             audit_rows.append(transaction, request.event(detail=detail))
+            return with_recurrence(transaction, found, request.at)
 
 
 def may_see(server: ApprovalServer, actor: Actor, host: str, runbook: str) -> bool:

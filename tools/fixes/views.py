@@ -174,10 +174,17 @@ def alert_view(episode: AlertEpisode) -> AlertView:
 
 
 def _is_cause_still_there(episode: AlertEpisode) -> bool:
-    """Tell whether the host was asked after the alert resolved, and the cause of the first answer was found again."""
+    """Tell whether the host was asked after the alert resolved, and the cause of the first answer is at work now.
+
+    A warning is not: it tells of what was refused before, or of what comes near again.
+    """
     resolved_at, answered_at = episode.resolved_at, episode.answered_at
     is_after = resolved_at is not None and answered_at is not None and answered_at >= resolved_at
-    return is_after and bool(episode.cause_at_alert) and episode.cause == episode.cause_at_alert
+    return is_after and episode.status == "cause_found" and _is_cause_of_alert(episode)
+
+
+def _is_cause_of_alert(episode: AlertEpisode) -> bool:
+    return bool(episode.cause_at_alert) and episode.cause == episode.cause_at_alert
 
 
 def alert_sentence(episode: AlertEpisode) -> str:
@@ -193,6 +200,8 @@ def alert_sentence(episode: AlertEpisode) -> str:
         return f"The alert resolved; the host has not been asked since. {episode.headline}"
     if _is_cause_still_there(episode):
         return f"The alert resolved, but the cause is still there: {episode.headline}"
+    if _is_cause_of_alert(episode):
+        return f"The alert resolved. {episode.headline}"
     return f"The alert resolved, and what was found then is gone. {episode.headline}"
 
 

@@ -13,11 +13,11 @@ Insert = Callable[[list[NewJob]], list[Job]]
 
 @dataclass
 class _Arrival:
-    """A job that somebody waits for to be stored, and what came of it."""
+    """Jobs of one delivery, which somebody waits for to be stored, and those of them that were new."""
 
-    new: NewJob
+    new: list[NewJob]
     is_over: bool = False
-    stored: Job | None = None
+    stored: list[Job] = field(default_factory=list)
     problem: TrustError | None = None
 
 
@@ -30,8 +30,8 @@ class Arrivals:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _committing: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, new: NewJob) -> Job | None:
-        """Store a job; None when it was stored before. TrustError: it is not stored, and must not be acknowledged."""
+    def add(self, new: list[NewJob]) -> list[Job]:
+        """Store jobs, all or none; those that were not stored before. TrustError: they are not, and must not be acknowledged."""
         arrival = _Arrival(new)
         with self._guard:
             self._pending.append(arrival)
@@ -45,11 +45,14 @@ class Arrivals:
     def _commit(self) -> None:
         with self._guard:
             arrivals, self._pending = self._pending, []
-        first = {(arrival.new.kind, arrival.new.key): arrival for arrival in reversed(arrivals)}
+        first: dict[tuple[str, str], tuple[NewJob, _Arrival]] = {}
+        for arrival in arrivals:
+            for new in arrival.new:
+                first.setdefault((new.kind, new.key), (new, arrival))
         problem: TrustError | None = TrustError("a job could not be stored", reason="database")
         try:
-            for job in self.insert([arrival.new for arrival in first.values()][::-1]):
-                first[job.kind, job.key].stored = job
+            for job in self.insert([new for new, _arrival in first.values()]):
+                first[job.kind, job.key][1].stored.append(job)
             problem = None
         except TrustError as error:
             problem = error

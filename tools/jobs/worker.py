@@ -39,6 +39,7 @@ class JobWorker:
     owner: str
     handlers: Mapping[str, Handler]
     on_defect: Callable[[Job], None] = lambda _job: None  # told of a bug, so that whoever waits can be told
+    on_given_up: Callable[[Job], None] = lambda _job: None  # told of a job that nobody will do any more
     quick_threads: int = 4
     slow_threads: int = 16
     most_held: int = MOST_HELD
@@ -65,19 +66,20 @@ class JobWorker:
         """Store a job and have it done. False: it was stored before. UsageError `busy`; TrustError: it is not stored."""
         if len(self._held) >= self.most_held:
             raise UsageError(f"busy, retry in {BUSY_S} s: {len(self._held)} requests are waiting", reason="busy")
-        job = self._arrivals.add(new)
-        if job is not None and job.tries:
-            self._submit(job)
-        elif job is not None:
-            self._claims.wake()
-        return job is not None
+        stored = self._arrivals.add([new])
+        for job in stored:
+            if job.tries:
+                self._submit(job)
+            else:
+                self._claims.wake()
+        return bool(stored)
 
     def accept_batch(self, new: list[NewJob]) -> int:
-        """Store jobs with order keys by one commit and have them done in time; how many were new. TrustError: none is stored.
+        """Store jobs with order keys by one commit, shared with other deliveries, and have them done in time; how many were new.
 
-        However many wait, they are stored: nothing is held in memory for them before they are claimed.
+        However many wait, they are stored: nothing is held in memory for them before they are claimed. TrustError: none is stored.
         """
-        stored = self._insert(new)
+        stored = self._arrivals.add(new)
         if stored:
             self._claims.wake()
         return len(stored)
@@ -107,11 +109,13 @@ class JobWorker:
             if not jobs.is_waiting(transaction, self.handlers, now):
                 return False
         with self.store.write("jobs.claim") as transaction:
-            lost = jobs.give_up(transaction, now)
+            lost = jobs.give_up(transaction, self.handlers, now)
             claimed = jobs.claim(transaction, self.handlers, Lease(self.owner, now + self.lease), now, room) if room > 0 else []
             jobs.forget(transaction, now)
         for job in lost:
             log_event("job.given_up", kind=job.kind, job=job.number, tries=job.tries)
+            if job.kind in self.handlers:
+                self._tell(self.on_given_up, job)
         for job in claimed:
             if job.tries > 1:
                 log_event("job.taken_over", kind=job.kind, job=job.number, tries=job.tries)
@@ -122,7 +126,7 @@ class JobWorker:
         with self._changed:
             held = set(self._held)
         if held:
-            with self.store.write("jobs.renew") as transaction:
+            with self.store.write("jobs.renew", is_synced=False) as transaction:
                 jobs.renew(transaction, held, Lease(self.owner, self.clock() + self.lease))
         return True
 
@@ -156,7 +160,7 @@ class JobWorker:
             log_event("job.refused", kind=job.kind, job=job.number, reason=error.reason, error=error)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the others go on
             log_event("job.defect", kind=job.kind, job=job.number, error=error)
-            self._tell_defect(job)
+            self._tell(self.on_defect, job)
         if rest is not None:
             with self._changed:
                 self._running.discard(job.number)
@@ -166,16 +170,18 @@ class JobWorker:
         log_event("job.ended", kind=job.kind, job=job.number, ms=(time.monotonic() - began) * 1000)
         self._let_go(job)
 
-    def _tell_defect(self, job: Job) -> None:
+    def _tell(self, whom: Callable[[Job], None], job: Job) -> None:
         try:
-            self.on_defect(job)
+            whom(job)
         except Exception as error:  # noqa: BLE001 - it may fail for the same reason as the job
             log_event("job.defect", kind=job.kind, job=job.number, error=error)
 
     def _close(self, job: Job, *, is_put_off: bool) -> None:
         close = jobs.retry_later if is_put_off else jobs.finish
         try:
-            with self.store.write("jobs.finish") as transaction:
+            with self.store.write(
+                "jobs.finish", is_synced=False
+            ) as transaction:  # lost in a crash of the machine, it is done again
                 is_ours = close(transaction, job, self.owner, self.clock())
         except TrustError as error:  # its lease expires, and it is done again
             log_event("job.unrecorded", kind=job.kind, job=job.number, error=error)

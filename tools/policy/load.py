@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 from triagebook.runbooks.engine.errors import PolicyError, RunbookError
@@ -25,6 +26,7 @@ from triagebook.tools.policy.model import (
     Terms,
     UserGroup,
 )
+from triagebook.tools.times import duration_of
 
 _Entry = TypeVar("_Entry", Rule, Terms, BreakGlass)
 VERSION = "triagebook/policy/v1"
@@ -34,9 +36,7 @@ USERGROUP = "slack_usergroup"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _PATTERN = r"[A-Za-z0-9*?][A-Za-z0-9._:@*?-]{0,252}"
 MAX_COUNT = 20
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-MIN_S, MAX_S = 60, 24 * 3600
+SHORTEST_APPROVAL, LONGEST_APPROVAL = "60s", "24h"
 
 
 def load_policy(text: str, file: str) -> Policy:
@@ -164,16 +164,8 @@ def _terms(node: Node, names: _Names) -> Terms:
     needs = tuple(_need(item, names) for item in members["needs"].items())
     if not needs:
         raise members["needs"].error("expected at least one need")
-    return Terms(members["name"].text(), needs, _duration_s(members["expires_in"]), _scope(members), node.where, _via(members))
-
-
-def _duration_s(node: Node) -> int:
-    """Return `90s`, `15m` or `2h` in seconds. Refuses less than a minute and more than a day."""
-    match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
-    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if not MIN_S <= seconds <= MAX_S:
-        raise node.error(f"expected a time such as 15m, from 60s to 24h, got {node.value!r}")
-    return seconds
+    expires_in = duration_of(members["expires_in"], SHORTEST_APPROVAL, LONGEST_APPROVAL)
+    return Terms(members["name"].text(), needs, expires_in // timedelta(seconds=1), _scope(members), node.where, _via(members))
 
 
 def _need(node: Node, names: _Names) -> Need:

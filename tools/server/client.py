@@ -1,5 +1,6 @@
 """Sends requests to the approval server, which learns the caller from the kernel and not from the request."""
 
+import grp
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -61,10 +62,20 @@ def _lines(path: Path, request: Mapping[str, object]) -> Iterator[bytes]:
     except (ConnectionResetError, BlockingIOError) as error:
         raise UsageError(f"{path}: busy, retry in 1 s", reason="busy") from error
     except OSError as error:
-        hint = "is the approval server (`triagebook serve`) running, and may you use its socket?"
-        raise UsageError(f"{path}: {error.strerror or error}: {hint}", reason="no_server") from error
+        raise UsageError(f"{path}: {error.strerror or error}: {_hint(path, error)}", reason="no_server") from error
     except ValueError as error:
         raise UsageError(f"not an answer of triagebook serve: {error}", reason="no_server") from error
+
+
+def _hint(path: Path, error: OSError) -> str:
+    """Return what to do about a socket that cannot be used."""
+    if isinstance(error, PermissionError):
+        try:
+            group = grp.getgrgid(path.stat().st_gid).gr_name
+        except (OSError, KeyError):
+            group = "the socket's group"
+        return f"the approval server is for members of {group}; who has just become one logs in anew first"
+    return f"is the approval server (`triagebook serve`) running here? ${VARIABLE} names another socket"
 
 
 def _check(line: bytes) -> dict[str, Any]:

@@ -2,58 +2,58 @@
 
 from collections.abc import Mapping
 
-from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.engine.plan import Value
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.diagnosis.stored import redact_diagnosis
 from triagebook.tools.faces.limits import RateLimits
+from triagebook.tools.faces.permission import PolicyPermission, runbooks_left_out
 from triagebook.tools.faces.single_flight import SingleFlight
+from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.server.protocol import Members
+from triagebook.tools.server.requests import Call
 
 WAIT_S = 300.0
-INPUTS = frozenset({"symptom", "unit", "user", "pid"})
 
 
 class SocketDiagnoses:
     """Answers `diagnose`. Equal questions at the same time share one run; each asker is authorised and recorded."""
 
-    def __init__(self) -> None:
-        self._flights: SingleFlight[Diagnosis, None] = SingleFlight()
+    def __init__(self, server: ApprovalServer) -> None:
+        self._server, self._permission = server, PolicyPermission(server)
+        self.flights: SingleFlight[Found, None] = SingleFlight()
         self._limits = RateLimits(burst=60, a_second=1.0)
 
-    def diagnose(self, service: FixService, actor: Actor, members: Members) -> "DiagnoseCall":
-        """Read the request, and return what answers it."""
+    def diagnose(self, _service: FixService, actor: Actor, members: Members) -> Call:
+        """Read the request, and return what answers it. That raises RefusedError: not allowed; UsageError: too often."""
         host, runbook, inputs = members.text("host"), members.text("runbook", ""), members.values("inputs")
-        return DiagnoseCall(self, service, actor, host, runbook, inputs)
+        return lambda: self._answer(actor, host, runbook or self._server.default_runbook(), inputs)
 
-    def run(self, call: "DiagnoseCall") -> Mapping[str, object]:
-        """Diagnose for one asker. Raises RefusedError: not allowed; UsageError: too often."""
-        service, actor = call.service, call.actor
-        runbook = service.allow_diagnosis(actor, call.host, call.runbook)
+    def _answer(self, actor: Actor, host: str, runbook: str, inputs: Mapping[str, Value]) -> Mapping[str, object]:
+        left_out = self._permit(actor, host, runbook, inputs)
         self._limits.take(str(actor.account))
-        key = call.host, runbook, tuple(sorted((name, str(value)) for name, value in call.inputs.items()))
-        found = self._flights.ask(
-            key, lambda _tell: service.run_diagnosis(call.host, runbook, call.inputs), lambda _progress: None, WAIT_S
-        )
-        service.record_diagnosis(actor, found)
-        return to_plain(redact_diagnosis(found).diagnosis)  # type: ignore[no-any-return]
+        key = host, runbook, left_out, tuple(sorted((name, str(value)) for name, value in inputs.items()))
 
+        def ask(_tell: object) -> Found:
+            if runbook:
+                return self._server.diagnoser.diagnose(host, runbook, inputs)
+            return self._server.diagnoser.triage(host, inputs, left_out)
 
-class DiagnoseCall:
-    """One request to diagnose a host, ready to be answered."""
+        found = self.flights.ask(key, ask, lambda _progress: None, WAIT_S)
+        told = self._permission.record(actor, found)
+        return to_plain(redact_diagnosis(told).found)  # type: ignore[no-any-return]
 
-    def __init__(
-        self,
-        diagnoses: SocketDiagnoses,
-        service: FixService,
-        actor: Actor,
-        host: str,
-        runbook: str,
-        inputs: Mapping[str, str | int],
-    ) -> None:
-        self.diagnoses, self.service, self.actor = diagnoses, service, actor
-        self.host, self.runbook, self.inputs = host, runbook, inputs
-
-    def __call__(self) -> Mapping[str, object]:
-        return self.diagnoses.run(self)
+    def _permit(self, actor: Actor, host: str, runbook: str, inputs: Mapping[str, Value]) -> tuple[str, ...]:
+        """Return the ids of the runbooks that this asker may not ask. Raises RefusedError: none may be asked."""
+        if runbook:
+            self._permission.allow(actor, host, runbook)
+            return ()
+        try:
+            runbooks = self._server.diagnoser.runbooks_for(host, inputs)
+        except TriagebookError:
+            self._permission.allow(actor, host, "")  # the policy first; refuses and records what is no name of a host
+            raise
+        return runbooks_left_out(self._permission, actor, host, runbooks)

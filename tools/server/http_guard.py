@@ -11,6 +11,7 @@ from typing import Any
 
 import h11
 from triagebook.tools.log import log_event
+from triagebook.tools.server.client_certificate import CLIENT_NAMES, client_names
 from triagebook.tools.server.log_interval import LogInterval
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -30,7 +31,7 @@ class Gate:
     def __init__(self, most: int = MOST_UNFINISHED, most_of_address: int = MOST_OF_ADDRESS) -> None:
         self._most, self._most_of_address = most, most_of_address
         self._waiting: dict[GuardedProtocol, str] = {}
-        self._eviction_interval = LogInterval()
+        self._eviction_interval, self._slow_interval = LogInterval(), LogInterval()
 
     def add(self, connection: "GuardedProtocol") -> None:
         """Add a connection, and close another one where there are too many."""
@@ -46,6 +47,11 @@ class Gate:
     def remove(self, connection: "GuardedProtocol") -> None:
         """Forget a connection: its request is whole, or it is closed."""
         self._waiting.pop(connection, None)
+
+    def say_slow(self, connection: "GuardedProtocol", part: str) -> None:
+        """Log that a request was not whole by its deadline."""
+        if self._slow_interval.is_over():
+            log_event("http.too_slow", address=connection.client[0] if connection.client else "", part=part)
 
     def _close_one(self, address: str) -> None:
         mine = [connection for connection, other in self._waiting.items() if other == address]
@@ -67,6 +73,7 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self.app_state = {**self.app_state, CLIENT_NAMES: client_names(transport)}
         self._judge()
         self.gate.add(self)
 
@@ -100,7 +107,13 @@ class GuardedProtocol(H11Protocol):
     def _set_deadline(self, seconds: float) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self.transport.abort) if seconds else None
+        self._deadline = self.loop.call_later(seconds, self._expire) if seconds else None
+
+    def _expire(self) -> None:
+        """Close the connection, and say so of one that had begun a request."""
+        if self._is_body or self.conn.trailing_data[0]:
+            self.gate.say_slow(self, "body" if self._is_body else "header")
+        self.transport.abort()
 
 
 def make_protocol() -> type[GuardedProtocol]:

@@ -10,6 +10,7 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.inventory.sources import SSH_CONFIG, load
 from triagebook.tools.settings import Settings
+from triagebook.tools.sites.reach import Sites
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,15 @@ class Hosts:
     default_runbook: Callable[[], str]
     settings: Settings = field(default_factory=Settings)  # by these the service was made, and another process makes its own
     ssh_config: str = ""
+    sites: Sites = field(default_factory=lambda: Sites(None, None))
 
 
 def server_hosts(settings: Settings, ssh_config: Path) -> Hosts:
     """Return the hosts of a server, without names of an ssh_config, which are a person's. Raises UsageError: bad inventory."""
-    service = setup.service(settings, ssh_config=str(ssh_config))
+    sites = setup.sites_of(settings)
+    service = setup.service(settings, ssh_config=str(ssh_config), sites=sites)
     names = Names(load([source for source in settings.inventory if source != SSH_CONFIG]))
-    return Hosts(service, names, lambda: settings.default_runbook, settings, str(ssh_config))
+    return Hosts(service, names, lambda: settings.default_runbook, settings, str(ssh_config), sites)
 
 
 DATABASE = "triagebook.db"

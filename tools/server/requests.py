@@ -16,6 +16,7 @@ from triagebook.tools.policy.channels import socket_channels
 from triagebook.tools.policy.identity import Actor
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.server.protocol import Members
+from triagebook.tools.times import parse_rfc3339
 
 MOST = 2**53 - 1
 DIAGNOSE = "diagnose"  # is answered by tools/server/diagnoses.py, which holds what is under way
@@ -135,6 +136,35 @@ def _alerts(service: FixService, actor: Actor, members: Members) -> Call:
     return lambda: to_plain(service.alerts(actor, host, limit))
 
 
+def _record(service: FixService, actor: Actor, members: Members) -> Call:
+    subject, since = members.text("subject", limit=255), members.text("since", "", limit=40)
+    try:
+        moment = parse_rfc3339(since) if since else None
+    except ValueError as error:
+        raise UsageError(f"since: {error}", reason="request") from None
+    return lambda: service.record(actor, subject, moment)
+
+
+def _get_diagnosis(service: FixService, actor: Actor, members: Members) -> Call:
+    diagnosis = members.text("diagnosis", limit=64)
+    return lambda: to_plain(service.get_diagnosis(actor, diagnosis).found)
+
+
+def _give_feedback(service: FixService, actor: Actor, members: Members) -> Call:
+    answer, was, it_was = members.text("answer", limit=64), members.text("was", limit=10), members.text("it_was", "")
+    return lambda: to_plain(service.give_feedback(actor, answer, was, it_was))
+
+
+def _feedback(service: FixService, actor: Actor, members: Members) -> Call:
+    host, limit = members.text("host", ""), members.integer("limit", 50, MOST_ROWS)
+    return lambda: to_plain(service.feedback(actor, host, limit))
+
+
+def _get_case(service: FixService, actor: Actor, members: Members) -> Call:
+    answer = members.text("answer", limit=64)
+    return lambda: service.get_case(actor, answer)
+
+
 def _note_refusal(service: FixService, actor: Actor, members: Members) -> Call:
     action, reason, says = members.text("action", limit=40), members.text("reason", limit=40), members.text("says", limit=300)
     return lambda: service.note_refusal(actor, action, reason, says)
@@ -161,6 +191,11 @@ REQUESTS: Mapping[str, Handler] = {
     "policy_check": _policy_check,
     "history": _history,
     "alerts": _alerts,
+    "record": _record,
+    "get_diagnosis": _get_diagnosis,
+    "give_feedback": _give_feedback,
+    "feedback": _feedback,
+    "get_case": _get_case,
     "note_refusal": _note_refusal,
 }
 

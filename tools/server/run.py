@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,6 +45,7 @@ from triagebook.tools.store.database import Step, Store, open_store
 from triagebook.tools.store.migrate import migrate
 
 MAX_POLICY = 512 * 1024
+SWITCH_S = 0.001  # who acknowledges waits at most so long for each thread that computes (Python's default: 5 ms)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ def serve(
         sweeper = threading.Thread(target=_sweep, args=(place.service, options.sweep_s, stopping), daemon=True)
         sweeper.start()
         faces = contextlib.ExitStack()
+        if beside:
+            sys.setswitchinterval(SWITCH_S)
         try:
             for face in beside:
                 faces.enter_context(face(place))
@@ -146,7 +150,7 @@ def read_policy(path: Path) -> Policy:
             found = os.fstat(file.fileno())
             text = file.read(MAX_POLICY)
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path}: cannot be read: {error}") from None
+        raise PolicyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o022 or found.st_uid not in {0, os.geteuid()}:
         raise PolicyError(f"{path}: others can write it: it must belong to root or this account; chmod go-w {path}")
     return load_policy(text, str(path))
@@ -170,7 +174,7 @@ def _checkpointer(options: ServeOptions, parts: Parts, store: Store, keys: Serve
 
 
 def _answer(place: RunningServer) -> Callable[[int, Members], Iterator[Mapping[str, object]]]:
-    requests: Mapping[str, Handler] = {**REQUESTS, DIAGNOSE: SocketDiagnoses().diagnose}
+    requests: Mapping[str, Handler] = {**REQUESTS, DIAGNOSE: SocketDiagnoses(place.approval_server).diagnose}
     return lambda uid, members: answers(place.service, lambda channel: actor_of(uid, channel), members, requests)
 
 

@@ -115,8 +115,10 @@ def _folder_step(layout: ServerLayout, folder: Path, mode: int, *, is_accounts: 
 
 
 def _cure_of_owner(layout: ServerLayout, path: Path, folder: Path, *, is_accounts: bool) -> str:
-    if not is_accounts or layout.root != Path("/"):
+    if layout.root != Path("/"):
         return ""
+    if not is_accounts:
+        return "" if path.stat().st_uid == 0 else f"chown root: {folder}"
     is_theirs = _state_of(pwd.getpwnam, layout.account) == "there" and path.stat().st_uid == pwd.getpwnam(layout.account).pw_uid
     return "" if is_theirs else f"chown {layout.account}: {folder}"
 

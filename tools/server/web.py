@@ -1,6 +1,7 @@
 """Runs an HTTP listener in a thread of its own, inside `triagebook serve`."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,13 @@ class TlsLoop(asyncio.SelectorEventLoop):
 
 
 @contextmanager
-def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tls_key: str = "", most: int = 512) -> Iterator[int]:
-    """Serve an ASGI application at `HOST:PORT` for as long as the block lasts and yield its port. Raises UsageError."""
+def listen(
+    address: str, app: Any, option: str, *, tls_certificate: str = "", tls_key: str = "", client_ca: str = "", most: int = 512
+) -> Iterator[int]:
+    """Serve an ASGI application at `HOST:PORT` for as long as the block lasts and yield its port. Raises UsageError.
+
+    With `client_ca` clients may prove themselves by a certificate of these authorities; one of another authority is refused.
+    """
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--{option} {address[:60]!r}: expected HOST:PORT", reason=option)
@@ -44,6 +50,8 @@ def listen(address: str, app: Any, option: str, *, tls_certificate: str = "", tl
         timeout_graceful_shutdown=5,
         ssl_certfile=tls_certificate or None,
         ssl_keyfile=tls_key or None,
+        ssl_ca_certs=client_ca or None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if client_ca else ssl.CERT_NONE,
     )
     server = uvicorn.Server(config)
     is_over = threading.Event()

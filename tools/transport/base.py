@@ -7,7 +7,7 @@ processes start on the same session. A failed login raises LoginFailed with the 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
@@ -25,6 +25,21 @@ class Timeouts:
     first_byte_s: float = 20.0
     total_s: float = 60.0
     session_s: float | None = None  # for a watch: how long a session may last once it is open; None is within `total_s`
+
+
+def timeouts_for(silent_s: float) -> Timeouts:
+    """The timeouts where somebody said for how long a host may be silent, in seconds; 0: the usual ones.
+
+    A host that is given up sooner is given up as a whole by then. One that is waited for longer has so much for each phase, and
+    that much more for all of them: it may be slow in each because it suffers.
+    """
+    usual = Timeouts()
+    phases = {name: float(value) for name, value in vars(usual).items() if name not in {"total_s", "session_s"}}
+    if not silent_s:
+        return usual
+    if silent_s <= usual.banner_s:
+        return Timeouts(**{name: min(value, silent_s) for name, value in phases.items()}, total_s=silent_s)
+    return Timeouts(**{name: max(value, silent_s) for name, value in phases.items()}, total_s=usual.total_s + silent_s)
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,15 @@ class Transport(Protocol):
 
     def launch(self, host: str, argv: Sequence[str], *, cap_bytes: int = 1 << 20) -> HostProcess:
         """Connect and start the first process. Raises LoginFailed or UsageError (unknown host, unreadable key)."""
+        ...
+
+
+@runtime_checkable
+class FactTransport(Protocol):
+    """A transport whose far end has the collector itself: it is told what to read, never what to run."""
+
+    def collect(self, host: str, kinds: Sequence[str]) -> HostProcess:
+        """Connect and take the first sample of these kinds. Raises LoginFailed or UsageError."""
         ...
 
 

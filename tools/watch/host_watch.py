@@ -18,7 +18,7 @@ from triagebook.runbooks.engine.diagnosis import LoginResult
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import lookups
-from triagebook.tools.diagnosis.triage_run import histories_of
+from triagebook.tools.diagnosis.triage_run import histories_of, parse_from
 from triagebook.tools.log import log_event
 from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
@@ -144,7 +144,7 @@ class HostWatch:
             self._emit(WatchUpdate(Observation(self.host, self._stamp(), self._number, "inconclusive", headline, cost=cost)))
             return pace_s
         whole = tuple(sample for sample in collection.samples[-2:] if sample.is_complete)
-        histories, now_s = histories_of(self.runbooks, self.kinds, whole), time.monotonic()
+        histories, now_s = histories_of(self.runbooks, parse_from(0, self.kinds, whole)), time.monotonic()
         said = order([watch.judge(now_s, history) for watch, history in zip(self._watched, histories, strict=True)])
         first, *others = (sample.conclusion for sample in said)
         headings = [heading for sample in said for heading in sample.headings]
@@ -174,7 +174,7 @@ class HostWatch:
         if fullest is None:
             return WatchUpdate(observation, found)
         watch, use = fullest
-        return WatchUpdate(observation, found, watch.course.of(use.key), f"{use.label}, {use.limit.name}")
+        return WatchUpdate(observation, found, watch.course.of(use.key), use.title)
 
     def _pace(self, collection: HostReader) -> float:
         """Seconds to the next sample: as asked, or more, up to a minute, where a sample costs the host more than the share."""

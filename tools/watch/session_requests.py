@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.probes import catalog as probes
 from triagebook.tools.collector import program
 from triagebook.tools.collector.collect import HostReader
+from triagebook.tools.collector.fixed_argv import is_lookup
 from triagebook.tools.transport.watch_session import program_digest, sample_text
 
 RUN_S = 20.0
@@ -49,22 +49,7 @@ def _sample(collection: HostReader, request: Mapping[str, Any], answers: Sequenc
 
 def _run(collection: HostReader, request: Mapping[str, Any]) -> Mapping[str, object]:
     argv = request.get("argv")
-    if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv) or not _is_lookup(tuple(argv)):
+    if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv) or not is_lookup(argv):
         return {"error": "only the commands of lookups are run through a watch"}
     output = collection.run(argv, RUN_S)
     return {"error": output.reason} if isinstance(output, Unreadable) else {"text": output.stdout}
-
-
-def _is_lookup(argv: tuple[str, ...]) -> bool:
-    """Exactly the argv that a kind of the vocabulary makes for one of its words, or for its own subject."""
-    for kind in probes.kinds():
-        if probes.is_collected(kind):
-            continue
-        module = probes.load(kind)
-        for subject in {*argv, "kernel"}:
-            try:
-                if tuple(module.command(subject)) == argv:
-                    return True
-            except ValueError:
-                continue
-    return False
