@@ -170,22 +170,26 @@ GROUPS = {
     "fix": "Propose, approve, apply and revert fixes. Exit status: 0 done, 5 refused, 2 usage, 4 failed; `apply` has more.",
     "lock": "Show and break host locks.",
     "audit": "Read, verify and export the audit log.",
+    "feedback": "Show and record whether answers were right.",
     "host": "List and compare hosts; prepare hosts for fixes.",
     "policy": "Check a policy and explain its decisions.",
     "slack": "Print the Slack app manifest; check the tokens.",
     "config": "Show, find and edit the configuration.",
+    "site": "Prepare keys of sites; show which sites have workers.",
     "serve": "Run the approval server: policy, signing and audit log. `serve init` sets it up.",
+    "mcp": "Serve an AI assistant over MCP on standard input and output. `mcp install` configures one.",
 }
-RUN_THEMSELVES = {"serve"}  # groups that are a command too, with a help text of their own
+RUN_THEMSELVES = {"mcp", "serve"}  # groups that are a command too, with a help text of their own
 COMMANDS = {
-    "show": "Show a saved diagnosis again, as text, JSON or Markdown.",
-    "diff": "Compare two saved diagnoses: status, causes and figures.",
+    "show": "Show a diagnosis again, of a file or by its id.",
+    "diff": "Compare two diagnoses: status, causes and figures.",
     "facts": "Read the facts of kinds on a host, without a verdict.",
     "doctor": "Check the installation: what is in use, and what is missing.",
     "completion": "Print the completion script of a shell: bash, zsh or fish.",
-    "mcp": "Serve an AI assistant over MCP on standard input and output.",
     "alerts": "Show the alerts that the server took, and what came of each.",
     "history": "Show what a host was found to have before.",
+    "record": "Write the record of an incident, each line with its proof.",
+    "worker": "Run a worker of a site: it reads the hosts of this network.",
 }
 
 

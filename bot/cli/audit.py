@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from triagebook.bot.cli.server_call import JsonOption, SocketOption, call_server, show_answer
 from triagebook.bot.render.plan import table
+from triagebook.bot.render.style import room_of
 from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
@@ -68,7 +69,12 @@ def verify(
     export: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Verify this export, without the server; requires --key")
     ] = None,
-    key: Annotated[str, typer.Option(metavar="KEY", help="For --export: the verifier key you saved, NAME+HASH+KEY")] = "",
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Verify this incident record, without the server; requires --key")
+    ] = None,
+    key: Annotated[
+        str, typer.Option(metavar="KEY", help="For --export and --record: the verifier key you saved, NAME+HASH+KEY")
+    ] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
@@ -82,7 +88,10 @@ def verify(
     Exit status: 0 the log is intact, 1 it fails verification, 2 usage, 5 refused by policy.
     """
     notes = [path.read_text(encoding="utf-8") for path in checkpoint or []]
-    if export is not None:
+    if record is not None:
+        report = _verify_record_file(record, key)
+        sys.stdout.write(json.dumps(report) + "\n" if as_json else _render_record_report(report))
+    elif export is not None:
         report = _verify_export_file(export, key, notes)
         sys.stdout.write(json.dumps(report) + "\n" if as_json else _render_report(report))
     else:
@@ -135,9 +144,34 @@ def _verify_export_file(path: Path, key: str, notes: list[str]) -> dict[str, Any
             raise UsageError(f"{path}: {error}; make one with: triagebook audit export > {path.name}", reason="usage") from None
 
 
+def _verify_record_file(path: Path, key: str) -> dict[str, Any]:
+    """Check an incident record: what its data proves, and that the file shows nothing else."""
+    from triagebook.bot.render.record import find_difference, read_record  # noqa: PLC0415 - light start
+    from triagebook.tools.audit.record import check_record  # noqa: PLC0415
+
+    if not key:
+        raise UsageError("--record requires --key: a key taken from the same file would prove nothing", reason="usage")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        form, found = read_record(text)
+        checked = check_record(found, key)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}; make one with: triagebook record HOST > {path.name}", reason="usage") from None
+    problems = [*checked.problems, *filter(None, (find_difference(text, found, form),))]
+    return {"holds": not problems, "size": checked.size, "lines": checked.lines, "problems": problems}
+
+
+def _render_record_report(report: dict[str, Any]) -> str:
+    if report["holds"]:
+        return f"The record is intact: {report['lines']} lines, each in the signed log of {report['size']} rows.\n"
+    return "\n".join(["THE RECORD FAILS VERIFICATION", *(safe_text(says, 400) for says in report["problems"][:20])]) + "\n"
+
+
 def _render_rows(rows: list[dict[str, Any]]) -> str:
     columns = ("index", "at", "action", "outcome", "reason", "person", "account", "host", "fix")
-    return table(columns, [[str(row[name]) for name in columns] for row in rows]) if rows else "No audit rows that you may read.\n"
+    if not rows:
+        return "No audit rows that you may read.\n"
+    return table(columns, [[str(row[name]) for name in columns] for row in rows], room_of(sys.stdout))
 
 
 def _render_row(found: dict[str, Any], size: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from triagebook.bot.cli.mcp_clients import CLIENTS
 from triagebook.bot.cli.server_call import call_server
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes import catalog as probes
@@ -138,6 +139,11 @@ def _fixes(context: "Context", _parameter: "Parameter", _incomplete: str) -> Ite
         yield str(fix["id"]), f"{fix['state']} on {fix['host']}"
 
 
+def _subjects(context: "Context", parameter: "Parameter", incomplete: str) -> Iterable[Candidate]:
+    """Offer hosts, and fixes to who begins with `F`: only these ask the server."""
+    return _fixes(context, parameter, incomplete) if incomplete.startswith("F") else _hosts(context, parameter, incomplete)
+
+
 def _explain_words(_context: "Context", _parameter: "Parameter", _incomplete: str) -> Iterable[Candidate]:
     """Offer what `runbook explain` knows."""
     yield from ((kind, "kind") for kind in probes.kinds())
@@ -156,6 +162,7 @@ def _words(*words: str) -> "Callable[[Context, Parameter, str], Iterable[Candida
 
 
 CANDIDATES: "Mapping[str, Callable[[Context, Parameter, str], Iterable[Candidate]]]" = {
+    "CLIENT": lambda *_: [(name, client.title) for name, client in CLIENTS.items()],
     "ACTION": _words(*RULED, "approve"),
     "CHECK": _checks,
     "FIX": _fixes,
@@ -163,7 +170,9 @@ CANDIDATES: "Mapping[str, Callable[[Context, Parameter, str], Iterable[Candidate
     "FORMAT": _words("text", "json"),
     "GROUP": _groups,
     "HOST": _hosts,
+    "HOST|FIX|ALERT": _subjects,
     "KIND": _kinds,
+    "MARKUP": _words("markdown", "html", "json"),
     "NEW": _versions,
     "OLD": _versions,
     "REMEDIATION": _remediations,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from triagebook.bot.render.plan import table
+from triagebook.bot.render.style import room_of
 from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
@@ -43,7 +44,7 @@ def view(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, on
         sys.stdout.write("".join(json_line(to_plain(setting)) for setting in found))
         return
     rows = [[item.key, item.value or "-", item.origin] for item in found]
-    sys.stdout.write(table(("setting", "value", "from"), rows, longest=LONGEST))
+    sys.stdout.write(table(("setting", "value", "from"), rows, room_of(sys.stdout), longest=LONGEST))
 
 
 @app.command()

@@ -1,8 +1,7 @@
 """Run `triagebook diagnose`: one host or many, text or JSON, progress on standard error."""
 
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -18,7 +17,6 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.log import is_logged
 from triagebook.tools.settings import Settings
-from triagebook.tools.transport.base import Timeouts
 
 EXIT_STATUS: Mapping[str, int] = {
     "healthy": 0,
@@ -42,7 +40,7 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
         transport=options.transport,
         ssh_config=options.ssh_config,
         dialing=options.dialing,
-        timeouts=_timeouts(options.timeout_s),
+        silent_s=options.timeout_s,
     )
     if options.is_by_server:
         from triagebook.bot.cli.diagnose_by_server import ask_server  # noqa: PLC0415 - where the server is asked only
@@ -70,19 +68,7 @@ def _targets(settings: Settings, options: DiagnoseOptions) -> tuple[TargetName, 
 
         names = (*names, *names_in(options.hosts_from)) if options.hosts_from else names
         return choose(setup.targets(settings, names, options.ssh_config), options.only, options.exclude)
-    targets = setup.targets(settings, names or ("localhost",), options.ssh_config)
-    if not targets:
-        raise UsageError(f"no hosts in {', '.join(names)}")
-    return targets
-
-
-def _timeouts(seconds: float) -> Timeouts | None:
-    """Return the time that each phase of a login may take when a person said how long to wait for a host; None: the usual ones."""
-    if not seconds:
-        return None
-    usual = Timeouts()
-    limited = {name: min(float(value), seconds) for name, value in vars(usual).items() if value is not None}
-    return replace(usual, **limited)
+    return setup.targets(settings, names or ("localhost",), options.ssh_config)
 
 
 def _one(service: Service, question: Question, options: DiagnoseOptions, out: TextIO, err: TextIO) -> int:
@@ -119,11 +105,11 @@ class _live_line:  # noqa: N801 - used as a function
     def __init__(self, err: TextIO, host: str) -> None:
         self.err, self.host = err, host
 
-    def __call__(self, stage: str, answer: Answer | None) -> None:
+    def __call__(self, stage: str, answer: Callable[[], Answer] | None) -> None:
         if not self.err.isatty() or is_logged("diagnosis.started"):  # with -v it is said line by line
             return
         words = {"connecting": "connecting...", "asking": "reading systemd and the journal...", "done": ""}
-        first = f"first sample: {answer.result.headline[:90]} taking a second one..." if answer else words.get(stage, stage)
+        first = f"first sample: {answer().result.headline[:90]} taking a second one..." if answer else words.get(stage, stage)
         move(self.err, "\r\x1b[K")
         if first:
             self.err.write(f"{self.host}: {first}")

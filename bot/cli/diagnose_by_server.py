@@ -10,11 +10,12 @@ from triagebook.bot.cli.progress import Progress
 from triagebook.bot.render.fleet import HostRow, render_table, row_of, row_of_failure
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import write_json
-from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
-from triagebook.runbooks.engine.plain_data import from_plain, to_plain
+from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.diagnosis import setup
+from triagebook.tools.diagnosis.stored import read_plain
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.server.client import ask, default_socket
 from triagebook.tools.settings import Settings, has_watch
@@ -39,7 +40,7 @@ def ask_server(targets: Sequence[TargetName], options: DiagnoseOptions, out: Tex
     rows = []
     for target, answer in zip(targets, answers, strict=True):
         rows.append(_row(target, answer))
-        if options.as_json and isinstance(answer, Diagnosis):
+        if options.as_json and not isinstance(answer, TriagebookError):
             write_json(out, to_plain(answer))
         elif options.as_json:
             err.write(f"triagebook: {safe_text(str(answer), 400)}\n")
@@ -48,7 +49,7 @@ def ask_server(targets: Sequence[TargetName], options: DiagnoseOptions, out: Tex
     return [row.status for row in rows]
 
 
-def ask_instead(target: TargetName, options: DiagnoseOptions, err: TextIO) -> Diagnosis | None:
+def ask_instead(target: TargetName, options: DiagnoseOptions, err: TextIO) -> Found | None:
     """Return what the server finds of a host that this person does not reach; None if there is no server, or it does no better.
 
     It may hold an open session, of a watch that began while the host was well, where no new login works.
@@ -82,21 +83,21 @@ def tell_of_watch(target: TargetName, settings: Settings, ssh_config: str, err: 
                 return
 
 
-def _ask(target: TargetName, options: DiagnoseOptions) -> Diagnosis:
+def _ask(target: TargetName, options: DiagnoseOptions) -> Found:
     """Ask for one host, by the name that an inventory would have. Raises the server's refusal."""
     name = target.text if target.kind == "replay" else parse_target(target.text).host
     request = {"do": "diagnose", "host": name, "runbook": options.runbook, "inputs": dict(options.inputs)}
-    return from_plain(Diagnosis, ask(default_socket(), request), "diagnosis")
+    return read_plain(ask(default_socket(), request))
 
 
-def _try(target: TargetName, options: DiagnoseOptions) -> Diagnosis | TriagebookError:
+def _try(target: TargetName, options: DiagnoseOptions) -> Found | TriagebookError:
     try:
         return _ask(target, options)
     except TriagebookError as error:
         return error
 
 
-def _row(target: TargetName, answer: Diagnosis | TriagebookError) -> HostRow:
+def _row(target: TargetName, answer: Found | TriagebookError) -> HostRow:
     if isinstance(answer, TriagebookError):
         return row_of_failure(target.text, answer.reason, str(answer))
     return row_of(answer)

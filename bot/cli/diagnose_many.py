@@ -27,7 +27,6 @@ from triagebook.tools.server.client import default_socket
 
 NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host named gets a line
 OPENSSH_AT_ONCE = 50  # each host costs a process
-SPARE_S = 5.0  # beyond --timeout: time to read and judge what has come
 
 
 def names_in(file: str) -> tuple[str, ...]:
@@ -102,7 +101,7 @@ def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseO
 
 def _ask(service: Service, runbook: str, questions: Sequence[Question], options: DiagnoseOptions) -> Iterator[Outcome]:
     at_once = options.at_once or (OPENSSH_AT_ONCE if options.transport == "openssh" else AT_ONCE)
-    bounds = FleetBounds(at_once, options.max_errors, *([options.timeout_s + SPARE_S] if options.timeout_s else []))
+    bounds = FleetBounds(at_once, options.max_errors)
     return fleet(service, runbook, bounds).ask(questions)
 
 

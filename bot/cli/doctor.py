@@ -15,6 +15,7 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.doctor import DoctorFinding, examine
 
 BROKEN = 4
+COLUMN = 21  # in which what is said of a part begins
 SIGNS = {"ok": ("ok", "32"), "absent": ("-", "33"), "broken": ("BROKEN", "31")}
 
 
@@ -62,9 +63,7 @@ def _is_installed(package: str) -> bool:
 
 def _text(finding: DoctorFinding, style: Style) -> str:
     sign, colour = SIGNS[finding.state]
-    first, rest = f"{style.paint(f'{sign:<6}', colour)}  {finding.part:<11}  ", " " * 21
-    prose = f"{sign:<6}  {finding.part:<11}  "
-    lines = style.wrap(safe_text(finding.says, 500), prose, rest)
-    lines[0] = first + lines[0].removeprefix(prose)
-    command = [f"{rest}  {finding.cure}"] if finding.cure else []
+    lines = style.row(f"{sign:<6}  {finding.part}", safe_text(finding.says, 500), COLUMN)
+    lines[0] = style.paint(sign, colour) + lines[0].removeprefix(sign)
+    command = [f"{' ' * min(COLUMN, style.width // 4)}  {finding.cure}"] if finding.cure else []
     return "\n".join([*lines, *command]) + "\n"

@@ -5,7 +5,6 @@ import sys
 from triagebook.bot.render.drift import render_drift
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import json_line
-from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.drift import ASKED, HostLimits, compare, limits_of
@@ -30,8 +29,6 @@ def run(hosts: tuple[str, ...], *, as_json: bool, runbook: str, transport: str, 
             sys.stderr.write(f"triagebook: {target}: {why}\n")
             continue
         found.append(limits_of(target, {**facts_by_kind(service, outcome.answer), **outcome.answer.extra_facts}))
-    if not found and not missing:
-        raise UsageError("no hosts to compare")
     order = {target.text: number for number, target in enumerate(targets)}
     rows = compare(sorted(found, key=lambda limits: order[limits.host]))
     if as_json:

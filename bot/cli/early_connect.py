@@ -11,6 +11,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.settings import config_file, has_watch, read_settings, recent_logins_file
+from triagebook.tools.transport.base import timeouts_for
 
 if TYPE_CHECKING:
     from triagebook.tools.ssh.transport import SshTransport
@@ -77,6 +78,8 @@ def dial(hosts: Sequence[str], ssh_config: str) -> "SshTransport | None":
     from triagebook.tools.ssh.transport import SshTransport  # noqa: PLC0415 - not needed for this machine
 
     config = config_file(settings, ssh_config)
-    transport = SshTransport(config_file=config, recent_logins_file=recent_logins_file(settings))
+    transport = SshTransport(
+        config_file=config, recent_logins_file=recent_logins_file(settings), timeouts=timeouts_for(settings.timeout_s)
+    )
     transport.dial(target.text)
     return transport

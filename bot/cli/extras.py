@@ -13,6 +13,7 @@ NAME = "triagebook"
 EXTRAS: Mapping[str, tuple[str, frozenset[str]]] = {
     "mcp": ("the MCP server", frozenset({"anyio", "httpx", "jwt", "mcp", "mcp_types", "sse_starlette", "starlette", "uvicorn"})),
     "slack": ("the Slack face", frozenset({"PIL", "slack_bolt", "slack_sdk"})),
+    "sites": ("the client of NATS", frozenset({"nats"})),
     "alerts": ("the intake of alerts", frozenset({"uvicorn"})),
     "postgresql": ("the driver for PostgreSQL", frozenset({"psycopg"})),
 }

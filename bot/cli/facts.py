@@ -10,8 +10,9 @@ from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.probes.declared import base_of
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.read_facts import facts_to_read, read_facts
+from triagebook.tools.diagnosis.read_facts import facts_to_read, read_facts, read_facts_of_runbook
 
 SCHEMA = "triagebook/facts/v1"
 
@@ -33,25 +34,34 @@ def facts(
 ) -> None:
     """Read the facts of kinds on a host, without a verdict. Each has its value, unit and file.
 
-    A kind that asks a program takes its subject after a colon. --runbook says whose case a replay:CASE is.
+    A kind that asks a program takes its subject after a colon. With --runbook and no kind, the facts of that runbook are read, by
+    its own names, also those it declares of sysctl, proc_table and rlimits; with kinds, it says whose case a replay:CASE is.
 
     \b
     Examples:
+      triagebook facts web01 --runbook my-runbook
       triagebook facts localhost kernel_limits meminfo
       triagebook facts web01 unit_settings:nginx.service
       triagebook facts replay:unit-tasksmax pids_cgroups --json
     """
     settings = setup.settings()
     wanted = facts_to_read(kinds or ())
+    is_of_runbook = bool(runbook) and not kinds
     targets = setup.targets(settings, (host,), ssh_config)
     if len(targets) != 1:
         raise UsageError(f"{host}: {len(targets)} hosts; facts are read of one", reason="usage")
     service = setup.service(settings, transport=transport, ssh_config=ssh_config)
-    found = read_facts(service, targets[0], wanted, runbook=runbook or settings.default_runbook, samples=samples)
+    if is_of_runbook:
+        found = read_facts_of_runbook(service, targets[0], runbook, samples=samples)
+    else:
+        found = read_facts(service, targets[0], wanted, runbook=runbook or settings.default_runbook, samples=samples)
     style = style_of(sys.stdout)
-    for kind, value in found.items():
+    kinds_of = {name: base_of(kind) for name, kind in service.load(runbook).probes.items()} if is_of_runbook else {}
+    for name, value in found.items():
+        kind = kinds_of.get(name, name)
         if as_json:
             line = {"schema": SCHEMA, "host": targets[0].text, "kind": kind, "facts": to_plain(value)}
+            line |= {"probe": name} if is_of_runbook else {}
             sys.stdout.write(json_line(line))
         else:
-            sys.stdout.write(render_facts(kind, value, style))
+            sys.stdout.write(render_facts(f"{name} ({kind})" if is_of_runbook else kind, value, style))

@@ -1,6 +1,7 @@
 """`triagebook fix ...` sends requests about fixes to the approval server, which learns the caller from the kernel."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +14,10 @@ from triagebook.bot.cli.server_call import (
     parse_assignments,
     parse_parameters,
     show_answer,
+    show_fix,
 )
 from triagebook.bot.render.plan import render_fix, render_fixes
+from triagebook.bot.render.style import room_of
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 
@@ -64,7 +67,7 @@ def propose(
         "reason": reason,
     }
     doing = f"The approval server diagnoses {safe_text(host, 60)} and writes the plan"
-    show_answer(request, socket, as_json, render_fix, doing)
+    show_fix(request, socket, as_json, doing)
 
 
 @app.command()
@@ -73,7 +76,7 @@ def show(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption 
 
     Example: triagebook fix show F-7K2M9QXB
     """
-    show_answer({"do": "show", "fix": fix}, socket, as_json, render_fix)
+    show_fix({"do": "show", "fix": fix}, socket, as_json)
 
 
 @app.command(name="list")
@@ -88,7 +91,7 @@ def list_(
 
     Example: triagebook fix list --state proposed
     """
-    show_answer({"do": "list", "state": state, "host": host}, socket, as_json, render_fixes)
+    show_answer({"do": "list", "state": state, "host": host}, socket, as_json, _text_of_fixes)
 
 
 @app.command()
@@ -108,7 +111,7 @@ def approve(
     Example: triagebook fix approve F-7K2M9QXB
     """
     seen = _confirm_digest("approve", fix, digest, is_sure=yes, socket=socket)
-    show_answer({"do": "approve", "fix": fix, "digest": seen, "break_glass": break_glass}, socket, as_json, render_fix)
+    show_fix({"do": "approve", "fix": fix, "digest": seen, "break_glass": break_glass}, socket, as_json)
 
 
 @app.command()
@@ -126,7 +129,7 @@ def deny(
     Example: triagebook fix deny F-7K2M9QXB --why 'the unit leaks tasks'
     """
     seen = _confirm_digest("deny", fix, digest, is_sure=yes, socket=socket)
-    show_answer({"do": "deny", "fix": fix, "digest": seen, "why": why}, socket, as_json, render_fix)
+    show_fix({"do": "deny", "fix": fix, "digest": seen, "why": why}, socket, as_json)
 
 
 @app.command()
@@ -135,7 +138,7 @@ def withdraw(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOpt
 
     Example: triagebook fix withdraw F-7K2M9QXB
     """
-    show_answer({"do": "withdraw", "fix": fix}, socket, as_json, render_fix)
+    show_fix({"do": "withdraw", "fix": fix}, socket, as_json)
 
 
 @app.command()
@@ -150,7 +153,7 @@ def apply(fix: FixArgument, *, as_json: JsonOption = False, socket: SocketOption
     4 failed or put back, 5 refused (nothing was done).
     """
     doing = "The approval server diagnoses the host again, has the helper make the change, and validates it"
-    answer = show_answer({"do": "apply", "fix": fix}, socket, as_json, render_fix, doing)
+    answer = show_fix({"do": "apply", "fix": fix}, socket, as_json, doing)
     raise typer.Exit(APPLIED.get(str(answer["state"]), 4))
 
 
@@ -167,7 +170,7 @@ def revert(
     Example: triagebook fix revert F-7K2M9QXB --reason 'load is back to normal'
     """
     doing = "The approval server asks the host what is in place and writes the plan"
-    show_answer({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, render_fix, doing)
+    show_fix({"do": "revert", "fix": fix, "reason": reason}, socket, as_json, doing)
 
 
 @app.command()
@@ -183,7 +186,11 @@ def persist(
     Example: triagebook fix persist F-7K2M9QXB
     """
     doing = "The approval server asks the host what is in place and writes the plan"
-    show_answer({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, render_fix, doing)
+    show_fix({"do": "persist", "fix": fix, "reason": reason}, socket, as_json, doing)
+
+
+def _text_of_fixes(fixes: Sequence[Mapping[str, Any]]) -> str:
+    return render_fixes(fixes, room=room_of(sys.stdout))
 
 
 def _confirm_digest(verb: str, fix: str, digest: str, *, is_sure: bool, socket: Any) -> str:
@@ -195,7 +202,7 @@ def _confirm_digest(verb: str, fix: str, digest: str, *, is_sure: bool, socket: 
             f"{verb} without a terminal requires --digest of the reviewed plan (see: triagebook fix show {fix})", reason="usage"
         )
     found = call_server({"do": "show", "fix": fix}, socket)
-    sys.stderr.write(render_fix(found))
+    sys.stderr.write(render_fix(found, room=room_of(sys.stderr)))
     if not typer.confirm(f"{verb} exactly this plan?", err=True):
         raise typer.Exit(1)
     return str(found["digest"])

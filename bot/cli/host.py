@@ -25,20 +25,25 @@ def list_hosts(
     """
     from triagebook.runbooks.engine.text import safe_text  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
-    from triagebook.tools.inventory.sources import load  # noqa: PLC0415
+    from triagebook.tools.inventory.sources import load, say_no_hosts  # noqa: PLC0415
     from triagebook.tools.settings import config_file  # noqa: PLC0415
 
     settings = setup.settings()
     inventory = load(settings.inventory, config_file(settings, ssh_config))
     for says in inventory.warnings:
         sys.stderr.write(f"triagebook: warning: {safe_text(says, 400)}\n")
-    for entry in inventory.of(group.removeprefix("@")):
+    name = group.removeprefix("@")
+    listed = inventory.of(name)
+    if not listed:
+        sys.stderr.write(f"triagebook: {safe_text(say_no_hosts([f'@{name}'], settings.inventory), 1000)}\n")
+    for entry in listed:
         groups = inventory.groups_of(entry.name)
         if as_json:
             line = {"host": entry.name, "ssh": entry.ssh or entry.name, "groups": groups, "sources": entry.sources}
+            line |= {"site": entry.site} if entry.site else {}
             sys.stdout.write(json.dumps(line) + "\n")
         else:
-            ssh = f"  ssh {entry.ssh}" if entry.ssh else ""
+            ssh = (f"  ssh {entry.ssh}" if entry.ssh else "") + (f"  site {entry.site}" if entry.site else "")
             text = f"{entry.name}{ssh}  {', '.join(f'@{name}' for name in groups)}".rstrip()
             sys.stdout.write(safe_text(text, 400) + "\n")
 

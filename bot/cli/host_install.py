@@ -66,6 +66,10 @@ def prepare(target: TargetName, options: InstallOptions, tell: Callable[[str], N
     """Prepare one host, see that it lets in again, and have a server of this machine bind its name. Raises TriagebookError."""
     from triagebook.tools.host_setup.install import install as put  # noqa: PLC0415
 
+    if target.site:
+        raise UsageError(
+            f"{target.text}: is reached by site {target.site}, whose workers install nothing; run host install on a machine there"
+        )
     place = login_of(target, options.login)
     tell(f"{target.text}: logging in")
     with open_session(place, options.ssh_config, is_sudo=options.is_sudo) as remote:

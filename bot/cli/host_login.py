@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from triagebook.tools.host_setup.layout import Signer
     from triagebook.tools.host_setup.remote import Remote
 
-SSHD_BACK_S = 30.0
+SSHD_BACK_S = 90.0  # three logins that each wait 30 s for an answer: one that got lost says nothing yet
 SERVER_CONFIG = Path("/etc/triagebook-serve")  # where `serve init` leaves the public keys
 
 

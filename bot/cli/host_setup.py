@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from triagebook.bot.cli.host_login import SERVER_CONFIG, await_login, login_keys, open_session, read_key, signer_of
 from triagebook.bot.cli.progress import Progress
-from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, ask_why, show_answer
 from triagebook.runbooks.engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -192,9 +192,7 @@ def uninstall(
 def bind(
     host: Annotated[str, typer.Argument(metavar="HOST", help="The host, by its name in the server's inventory")],
     *,
-    why: Annotated[
-        str, typer.Option(metavar="TEXT", help="The reason, recorded in the audit log; asked for if omitted", prompt=True)
-    ],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason, recorded in the audit log; asked for if omitted")] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
@@ -206,7 +204,7 @@ def bind(
     Example: triagebook host bind web01 --why 'reinstalled, ticket 4711'
     """
     show_answer(
-        {"do": "bind_host", "host": host, "why": why},
+        {"do": "bind_host", "host": host, "why": ask_why(why, "host bind")},
         socket,
         as_json,
         lambda found: "{host}: bound to host key {host_key}, machine {machine_id}, target {target_id}\n".format(**found),

@@ -1,10 +1,12 @@
 """`triagebook lock ...` shows host locks and breaks one whose fix cannot be settled."""
 
+import sys
 from typing import Annotated
 
 import typer
-from triagebook.bot.cli.server_call import JsonOption, SocketOption, show_answer
+from triagebook.bot.cli.server_call import JsonOption, SocketOption, ask_why, show_answer
 from triagebook.bot.render.plan import table
+from triagebook.bot.render.style import room_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -24,8 +26,8 @@ def break_lock(
     *,
     why: Annotated[
         str,
-        typer.Option(metavar="TEXT", help="The reason, recorded prominently in the audit log; asked for if omitted", prompt=True),
-    ],
+        typer.Option(metavar="TEXT", help="The reason, recorded prominently in the audit log; asked for if omitted"),
+    ] = "",
     as_json: JsonOption = False,
     socket: SocketOption = None,
 ) -> None:
@@ -34,7 +36,7 @@ def break_lock(
     Example: triagebook lock break web01 --why 'host was reinstalled'
     """
     show_answer(
-        {"do": "break_lock", "host": host, "why": why},
+        {"do": "break_lock", "host": host, "why": ask_why(why, "lock break")},
         socket,
         as_json,
         lambda lock: f"{lock['host']}: the lock of {lock['fix']} is broken.\n",
@@ -42,5 +44,7 @@ def break_lock(
 
 
 def _render_locks(found: list[dict[str, str]]) -> str:
+    if not found:
+        return "No host is locked.\n"
     columns = ("host", "fix", "person", "taken_at", "reason")
-    return table(columns, [[lock[name] for name in columns] for lock in found]) if found else "No host is locked.\n"
+    return table(columns, [[lock[name] for name in columns] for lock in found], room_of(sys.stdout))

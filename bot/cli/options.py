@@ -45,14 +45,20 @@ AcceptUnknownOption = Annotated[
     ),
 ]
 AtOnceOption = Annotated[
-    int, typer.Option("--at-once", metavar="N", help="Diagnose at most N hosts at a time; 0: automatic", min=0, max=1000)
+    int, typer.Option("--at-once", metavar="N", help="Diagnose at most N hosts of a site at a time; 0: automatic", min=0, max=1000)
 ]
 MaxErrorsOption = Annotated[
     int, typer.Option("--max-errors", metavar="N", help="Start no further host after N hosts have failed; 0: no limit", min=0)
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="SECONDS", help="Give up a host that is silent for so long; 0: about 8 s", min=0, max=600),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help="Give up a host that is silent for so long; 0: as configured, else about 8 s",
+        min=0,
+        max=600,
+    ),
 ]
 LimitOption = Annotated[
     list[str] | None,

@@ -18,7 +18,9 @@ DENIED = 5
 def check(
     *,
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="Use this file instead of the approval server's policy")] = None,
-    action: Annotated[str, typer.Option(metavar="ACTION", help="diagnose, propose, approve, apply, break_lock or read_audit")] = "",
+    action: Annotated[
+        str, typer.Option(metavar="ACTION", help="diagnose, propose, approve, apply, break_lock, bind_host or read_audit")
+    ] = "",
     account: Annotated[
         str,
         typer.Option(metavar="ACCOUNT", help="os:NAME, slack:TEAM/USER or mcp:ISSUER#SUBJECT; your own account if omitted"),
@@ -52,7 +54,11 @@ def _decide(file: Path, asked: dict[str, str], account: str, requester: str) -> 
     from triagebook.tools.policy.load import load_policy  # noqa: PLC0415
     from triagebook.tools.policy.model import RULED, PolicyQuestion  # noqa: PLC0415
 
-    policy = load_policy(file.read_text(encoding="utf-8"), str(file))
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"--file {file}: it is no text", reason="usage") from None
+    policy = load_policy(text, str(file))
     if not asked["action"]:
         groups = sorted({str(group) for terms in policy.approvals for group in terms.unasked_groups})
         asked_for = f"; members of {', '.join(groups)} are looked up in Slack at each decision" if groups else ""

@@ -1,12 +1,12 @@
 """`triagebook runbook ...` lists, shows, checks, tests and compares runbooks, and starts new ones."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from triagebook.bot.cli import options, runbook_release, runbook_words
-from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def list_runbooks(*, as_json: JsonOption = False) -> None:
 
     Example: triagebook runbook list
     """
+    from triagebook.bot.render.runbooks import runbooks_text  # noqa: PLC0415 - light start
+    from triagebook.bot.render.style import style_of  # noqa: PLC0415 - as above
+
     catalog = _catalog()
     released = catalog.lock()
     rows = []
@@ -47,8 +50,7 @@ def list_runbooks(*, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    for row in rows:
-        typer.echo(f"{row['name']:<24} {row['state']:<9} {str(row['digest'])[7:19]}  {row['cases']:>3} cases  {row['title']}")
+    sys.stdout.write(runbooks_text(rows, style_of(sys.stdout)))
 
 
 @app.command()
@@ -57,27 +59,16 @@ def show(name: RunbookName, *, as_json: JsonOption = False) -> None:
 
     Example: triagebook runbook show my-runbook
     """
+    from triagebook.bot.render.runbooks import tree_text  # noqa: PLC0415 - light start
+    from triagebook.bot.render.style import style_of  # noqa: PLC0415 - as above
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
 
     runbook = _catalog().load(name)
     if as_json:
         typer.echo(json.dumps({**to_plain(runbook), "digest": runbook.digest}))
         return
-    typer.echo(f"{runbook.name}  {runbook.title}  ({runbook.digest[7:19]})\n")
-    for number, check in enumerate(runbook.checks, 1):
-        where = f" for each of {check.each}" if check.each else ""
-        other = f"  [belongs to {check.belongs_to}]" if check.belongs_to else ""
-        typer.echo(f"{number}. {check.id}{where}  explains: {', '.join(check.explains) or 'no such error'}{other}")
-        for state in check.states:
-            second = "  (two samples)" if state.samples > 1 else ""
-            typer.echo(f"     {state.active:<9} {state.strength:<9} {state.when}{second}")
-        for offer in check.offers:
-            typer.echo(f"     offers    {offer.id}" + ("" if offer.when == "true" else f"  when {offer.when}"))
-    cases = ", ".join(sorted(file.stem for file in _catalog().find(name).cases))
-    if cases:
-        typer.echo(
-            "\nRecorded cases, to be shown with `triagebook diagnose replay:CASE`:\n" + "\n".join(Style().wrap(cases, "  ", "  "))
-        )
+    cases = sorted(file.stem for file in _catalog().find(name).cases)
+    sys.stdout.write(tree_text(runbook, cases, style_of(sys.stdout)))
 
 
 @app.command()
@@ -217,24 +208,23 @@ def record(
 ) -> None:
     """Record a test case from a live host. It holds the host's facts, with names replaced, and today's verdict.
 
-    Review the file before you share it.
+    Without -r it is of the runbook that the first sentence of `diagnose` would be of. Review the file before you share it.
 
     Example: triagebook runbook record web01 web01.yaml --about 'worker is full'
     """
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.diagnosis.question import Question  # noqa: PLC0415
-    from triagebook.tools.diagnosis.recording import record_case, save_text  # noqa: PLC0415
+    from triagebook.tools.diagnosis.recording import plain_facts, record_case, save_text  # noqa: PLC0415
     from triagebook.tools.inventory.target import parse_target  # noqa: PLC0415
 
     settings = setup.settings()
     service = setup.service(settings, ssh_config=ssh_config)
-    name = runbook or setup.default_runbook(settings, service.catalog)
     inputs = {"symptom": symptom} if symptom else {}
-    answer = service.diagnose(Question(parse_target(host), name, inputs, samples=samples))
+    answer = service.diagnose(Question(parse_target(host), runbook or settings.default_runbook, inputs, samples=samples))
     if not answer.history:
         raise RunbookError(f"nothing to record: {answer.diagnosis.headline}")
-    facts = [{probe: to_plain(value) for probe, value in step.items()} for step in answer.history]
-    said = to_plain(answer.diagnosis)
-    save_text(case, record_case(facts, said, about=about or answer.diagnosis.headline, symptom=symptom))
-    typer.echo(f"{case}: {answer.diagnosis.headline}")
+    facts = plain_facts(answer)
+    found = answer.diagnosis
+    save_text(case, record_case(facts, to_plain(found), about=about or found.headline, symptom=symptom if found.symptom else ""))
+    typer.echo(f"{case}: a case of {found.runbook.id}. {found.headline}")

@@ -88,7 +88,11 @@ def text_of(word: str, catalog: "Catalog", style: "Style") -> str:
         raise UsageError(
             f"{runbook.name} is a runbook; say {runbook.id}.CHECK, or: triagebook runbook show {runbook.name}", reason="usage"
         )
-    raise UsageError(f"no word {word[:80]!r}{did_you_mean(word, known)}; kinds: triagebook runbook kinds", reason="usage")
+    raise UsageError(
+        f"{word[:80]!r} is no kind, check, remediation or action{did_you_mean(word, known)}; "
+        "kinds: triagebook runbook kinds; checks: triagebook runbook show RUNBOOK",
+        reason="usage",
+    )
 
 
 def _kind(kind: str, path: str, style: "Style") -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from triagebook.bot.cli import serve_options as options
 from triagebook.bot.cli.serve_init import init
 from triagebook.bot.cli.verbosity import of_context
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.tools.files import create_private, private_directory
+from triagebook.tools.files import create_private, private_directory, require_unwritable
 from triagebook.tools.log import log_event
 from triagebook.tools.server.client import SOCKET
 
@@ -55,6 +56,7 @@ def serve(
     mcp_url: options.McpUrl = "",
     mcp_issuer: options.McpIssuer = "",
     mcp_jwks: options.McpJwks = "",
+    mcp_slack: options.McpSlack = "",
     mcp_tls_cert: options.McpTlsCert = "",
     mcp_tls_key: options.McpTlsKey = "",
     slack: options.Slack = False,
@@ -64,6 +66,7 @@ def serve(
     alert_rules: options.AlertRules = None,
     alerts_tls_cert: options.AlertsTlsCert = "",
     alerts_tls_key: options.AlertsTlsKey = "",
+    alerts_client_ca: options.AlertsClientCa = "",
     ssh_config: options.SshConfig = None,
     fix_ssh_config: options.FixSshConfig = None,
     fix_account: options.FixAccount = "triagebook-fix",
@@ -85,19 +88,17 @@ def serve(
     _start_log(context, log_format)
     plain = ServeOptions(data, socket, policy=policy, anchor=anchor, syslog=syslog, join=join, socket_group=socket_group)
     made = replace(plain, socket_mode=_mode(socket_mode), database=_database_url(database))
-    config = _require_file(ssh_config) if ssh_config else data / SSH_CONFIG
-    hosts = hosts_of(config, inventory)
+    hosts = hosts_of(config := _config_of(ssh_config, data, fix_ssh_config, inventory, alert_rules), inventory)
     faces: list[Face] = [_status_face(status, made)] if status else []
-    mounted: Mapping[str, Endpoint] = {}
-    shows: list[Show] = []
-    if slack or slack_http:
-        face = _slack_face(slack_http, hosts, slack_approvals, is_shared=bool(mcp) and mcp == slack_http)
-        mounted, shows, faces = face.mounted, face.shows_of_alerts, [*faces, face]
+    is_shared = bool(mcp) and mcp == slack_http
+    face = _slack_face(slack_http, hosts, slack_approvals, is_shared=is_shared) if slack or slack_http else None
+    faces += [face] if face else []
     if mcp:
-        tls = {"tls_certificate": mcp_tls_cert, "tls_key": mcp_tls_key}
-        faces.append(_mcp_face(mcp, hosts, mounted, url=mcp_url, issuer=mcp_issuer, jwks=mcp_jwks, **tls))
+        told = {"url": mcp_url, "issuer": mcp_issuer, "jwks": mcp_jwks, "slack_teams": mcp_slack}
+        faces.append(_mcp_face(mcp, hosts, face.mounted if face else {}, **told, tls_certificate=mcp_tls_cert, tls_key=mcp_tls_key))
     if alerts:
-        faces.append(_alerts_face(alerts, alert_rules or data / ALERTS, hosts, shows, (alerts_tls_cert, alerts_tls_key)))
+        rules, tls = alert_rules or data / ALERTS, (alerts_tls_cert, alerts_tls_key, alerts_client_ca)
+        faces.append(_alerts_face(alerts, rules, hosts, face.shows_of_alerts if face else [], tls))
     run(made, parts(hosts, _fix_config(fix_ssh_config, config), fix_account), beside=faces)
 
 
@@ -136,13 +137,20 @@ def _slack_face(listen: str, hosts: "Hosts", approvals: str, *, is_shared: bool)
 def _mcp_face(address: str, hosts: "Hosts", mounted: "Mapping[str, Endpoint]", **values: str) -> "Face":
     from triagebook.bot.cli.mcp import http_face  # noqa: PLC0415 - the extra `mcp`
 
-    return http_face(address, hosts, mounted, **values)
+    slack = None
+    if values.get("slack_teams"):
+        from triagebook.bot.slack.cards.slackbot import SlackbotCards  # noqa: PLC0415 - the extra `slack`
+        from triagebook.bot.slack.inbound.signature import signature_check  # noqa: PLC0415 - as above
+        from triagebook.tools.mcp_server.slack_identity import FromSlack  # noqa: PLC0415 - the extra `mcp`
+
+        slack = FromSlack(signature_check(), SlackbotCards(lambda: datetime.now(UTC)))
+    return http_face(address, hosts, mounted, slack, **values)
 
 
-def _alerts_face(address: str, rules: Path, hosts: "Hosts", shows: "list[Show]", tls: tuple[str, str]) -> "Face":
-    from triagebook.tools.alerts.face import alerts_face  # noqa: PLC0415 - the extra `alerts`
+def _alerts_face(address: str, rules: Path, hosts: "Hosts", shows: "list[Show]", tls: tuple[str, str, str]) -> "Face":
+    from triagebook.tools.alerts.face import TlsFiles, alerts_face  # noqa: PLC0415 - the extra `alerts`
 
-    return alerts_face(address, rules, hosts, shows, *tls)
+    return alerts_face(address, rules, hosts, shows, TlsFiles(*tls))
 
 
 def hosts_of(ssh_config: Path, inventory: Path | None = None) -> "Hosts":
@@ -171,7 +179,7 @@ def parts(hosts: "Hosts", fix_ssh_config: Path, fix_account: str) -> "Parts":
     diagnoser = ServiceDiagnoser(service, hosts.names.target)
     capture = HostCapture(service.transport_for, hosts.names.target)
     transport = SshTransport(config_file=_require_file(fix_ssh_config), timeouts=TIMEOUTS, allows_one_flight=False)
-    link = HelperLink(transport, fix_account, hosts.names.target)
+    link = HelperLink(transport, fix_account, hosts.names.target, hosts.sites.helper)
 
     def executor(keys: "ServerKeys") -> HostExecutor:
         return HostExecutor(OrderKey(keys.orders), link, diagnoser, service.catalog, Harm(capture))
@@ -189,6 +197,16 @@ def _fix_config(fix_ssh_config: Path | None, config: Path) -> Path:
         with contextlib.suppress(FileExistsError):
             create_private(private_directory(config.parent) / config.name, OWN_SSH_CONFIG)
     return fix_ssh_config or config
+
+
+def _config_of(ssh_config: Path | None, data: Path, *others: Path | None) -> Path:
+    """Return the ssh configuration for diagnosing. Raises TrustError: others can write it, or another file of the server.
+
+    These files say which machine a name is, which key it has, who may send alerts and who is told.
+    """
+    config = _require_file(ssh_config) if ssh_config else data / SSH_CONFIG
+    require_unwritable(config, data / ALERTS, *others)
+    return config
 
 
 def _require_file(config: Path) -> Path:

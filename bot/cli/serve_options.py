@@ -27,6 +27,13 @@ McpIssuer = Annotated[
     typer.Option(metavar="URL", help="Accept tokens of this OAuth 2.1 issuer; without it: loopback only, callers are anonymous"),
 ]
 McpJwks = Annotated[str, typer.Option(metavar="URL", help="Keys of the issuer: an https URL or a file")]
+McpSlack = Annotated[
+    str,
+    typer.Option(
+        metavar="TEAM[,TEAM...]",
+        help="Let people of these Slack workspaces ask by Slackbot, at /mcp/slack; Slack signs for them ($SLACK_SIGNING_SECRET)",
+    ),
+]
 McpTlsCert = Annotated[str, typer.Option(metavar="FILE", help="TLS certificate chain for MCP, if no proxy terminates TLS")]
 McpTlsKey = Annotated[str, typer.Option(metavar="FILE", help="Private key of that certificate")]
 Slack = Annotated[bool, typer.Option("--slack", help="Also serve Slack, in Socket Mode (an outgoing WebSocket)")]
@@ -42,6 +49,9 @@ AlertRules = Annotated[
 ]
 AlertsTlsCert = Annotated[str, typer.Option(metavar="FILE", help="TLS certificate chain for alerts, if no proxy terminates TLS")]
 AlertsTlsKey = Annotated[str, typer.Option(metavar="FILE", help="Private key of that certificate")]
+AlertsClientCa = Annotated[
+    str, typer.Option(metavar="FILE", help="Certificates of the authorities whose clients may prove themselves by TLS")
+]
 SshConfig = Annotated[
     Path | None,
     typer.Option("--ssh-config", "-F", metavar="FILE", help="ssh configuration for diagnosing (default: ssh_config in --data)"),

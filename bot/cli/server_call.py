@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 from triagebook.bot.cli.progress import Progress
+from triagebook.bot.render.plan import render_fix
+from triagebook.bot.render.style import room_of
 from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.server.client import ask, default_socket
@@ -16,6 +18,20 @@ SocketOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line")]
 FixArgument = Annotated[str, typer.Argument(metavar="FIX", help="The id of the fix, such as F-7K2M9QXB")]
+
+
+def ask_why(given: str, doing: str) -> str:
+    """Return the reason that was given, else ask for it. Raises UsageError: without a terminal there is nobody to ask."""
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError(f"{doing} needs --why TEXT: the reason, for the audit log", reason="usage")
+    return str(typer.prompt("Why", err=True))
+
+
+def show_fix(request: Mapping[str, object], socket: Path | None, as_json: bool, doing: str = "") -> Any:
+    """Send a request whose answer is a fix, and show it as `show_answer` does."""
+    return show_answer(request, socket, as_json, lambda fix: render_fix(fix, room=room_of(sys.stdout)), doing)
 
 
 def show_answer(

@@ -22,6 +22,9 @@ def manifest(
             "--history", help="Also request permission to read channels, so that a card posted just before a crash is found"
         ),
     ] = False,
+    agent: Annotated[
+        bool, typer.Option("--agent", help="Also let people write to the app itself, as to an assistant: a host and its error text")
+    ] = False,
 ) -> None:
     """Print the manifest of the Slack app. It covers your runbooks and commands.
 
@@ -34,7 +37,7 @@ def manifest(
 
     if url and not url.startswith("https://"):
         raise UsageError("--url: Slack sends only to https", reason="usage")
-    sys.stdout.write(write_yaml(made(_commands(), url, has_history=history)))
+    sys.stdout.write(write_yaml(made(_commands(), url, has_history=history, has_agent=agent)))
 
 
 @app.command()
@@ -44,7 +47,7 @@ def check(
         bool, typer.Option("--http", help="Check for --slack-http: the signing secret is required, the app-level token is not")
     ] = False,
 ) -> None:
-    """Check the Slack tokens. Exits 4 if one is invalid or lacks a scope that is needed.
+    """Check the Slack tokens, and have Slack judge our cards. Exits 4 if one is invalid or lacks a scope that is needed.
 
     Example: triagebook slack check
     """

@@ -36,7 +36,9 @@ def add_option(command: "Command") -> None:
     from typer.core import TyperOption  # noqa: PLC0415 - the start that connects first imports this module before typer
 
     command.params.append(
-        TyperOption(param_decls=["--verbose", "-v"], count=True, expose_value=False, callback=_take, help=HELP, show_default=False)
+        TyperOption(
+            param_decls=["--verbose", "-v"], count=True, expose_value=False, callback=_take, help=HELP, show_default=False, type=int
+        )
     )
     for below in getattr(command, "commands", {}).values():
         add_option(below)

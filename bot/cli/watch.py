@@ -65,7 +65,8 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
     named = options.runbook or settings.default_runbook
     names = (named,) if named else runbooks_by_default(setup.default_runbooks(settings), catalog)
     runbooks = [catalog.load(name) for name in names]
-    way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, timeouts=setup.WATCH_TIMEOUTS)
+    timeouts = setup.watch_timeouts(settings)
+    way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, timeouts=timeouts)
     seen: queue.Queue[WatchUpdate | None] = queue.Queue(maxsize=4 * len(targets) + 4)
     watches = [_watch(target, _runbooks_for(runbooks, target, settings), way, seen, options) for target in targets]
     listeners = []

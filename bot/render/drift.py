@@ -21,7 +21,7 @@ def render_drift(rows: Sequence[DriftRow], hosts: int, style: Style) -> str:
             lines += _unknown(row, style)
     unclear = [row for row in rows if row.unknown and not row.outliers]
     if unclear:
-        lines += ["", "Unknown on some hosts, equal on the others:"] if lines else ["Unknown on some hosts, equal on the others:"]
+        lines += [*([""] if lines else []), *style.wrap("Unknown on some hosts, equal on the others:")]
         for row in unclear:
             usual = f"{_value(row.usual, row.unit)} on {row.usual_hosts}" if row.usual is not None else "known on none"
             lines += style.wrap(f"{row.setting}: {usual}", "  ", "    ")

@@ -16,7 +16,7 @@ def kinds_text(kinds: Iterable[KindDescription], style: Style) -> str:
     """Return a line for each kind: its name and its first sentence."""
     found = list(kinds)
     width = max(len(kind.kind) for kind in found) + 2
-    lines = [line for kind in found for line in style.wrap(_first_sentence(kind.about), kind.kind.ljust(width), " " * width)]
+    lines = [line for kind in found for line in style.row(kind.kind, _first_sentence(kind.about), width)]
     return "\n".join([*lines, "", *style.wrap("Facts of one: `triagebook runbook explain KIND`")]) + "\n"
 
 
@@ -61,7 +61,7 @@ def remediation_text(runbook: model.Runbook, remediation: model.Remediation, sty
     )
     rows = [
         ("risk", remediation.risk),
-        ("disturbs", remediation.disruption),
+        ("disruption", remediation.disruption),
         ("undo", "what was before is captured and put back" if remediation.undo == "captured" else "none"),
         ("validated", f"{', '.join(remediation.validates_cleared)} cleared within {remediation.validates_within_s} s"),
     ]
@@ -77,7 +77,7 @@ def action_text(action: Action, offered_by: Mapping[str, str], style: Style) -> 
     """Return an action: its parameters with bounds and words, its steps, and the remediations that use it."""
     lines = style.wrap(f"{action.name}: an action, carried out as {action.privilege}")
     undo = "what was before is captured and put back" if action.undo == "captured" else "none"
-    rows = [("steps", ", ".join(action.steps)), ("disturbs", action.disruption), ("undo", undo)]
+    rows = [("steps", ", ".join(action.steps)), ("disruption", action.disruption), ("undo", undo)]
     lines += [line for name, text in rows for line in style.wrap(text, f"  {name:<10}", " " * 12)]
     lines += ["", "Parameters:"]
     for name, parameter in action.parameters.items():

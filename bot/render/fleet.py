@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from triagebook.bot.render.style import Style
-from triagebook.bot.render.text import ACTIVE_WORDS, STATUS_WORDS
+from triagebook.bot.render.text import STATUS_WORDS
+from triagebook.bot.render.verdict_words import ACTIVE_WORDS
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, LoginResult
 from triagebook.runbooks.engine.triage import Triage
@@ -24,6 +25,12 @@ LOGIN_WORDS: Mapping[str, str] = {
     "no_banner": "closed before SSH began",
     "no_session": "login gave no session",
     "cut": "connection cut",
+    "no_nats": "no connection to the sites",
+    "silent": "the site's worker died",
+    "lost": "connection to the sites cut",
+    "denied": "the site may not be asked",
+    "malformed": "the site's answer is refused",
+    "busy": "the site is busy",
 }
 REASON_WORDS: Mapping[str, str] = {
     "usage": "key or configuration",
@@ -81,6 +88,8 @@ def row_of(said: Diagnosis | Triage) -> HostRow:
 
 def login_text(login: LoginResult) -> str:
     """Return how a login failed, in words: `connect: refused`, `host key not trusted`."""
+    if login.outcome == "no_worker":
+        return login.message  # names the site: sites are told apart
     if login.phase in LOGIN_WORDS:
         return LOGIN_WORDS[login.phase]
     return LOGIN_WORDS.get(login.outcome, f"{login.phase}: {login.outcome}".removeprefix(": "))

@@ -38,15 +38,22 @@ def _entry(entry: Mapping[str, Any], width: int) -> Iterator[str]:
     word = WORDS.get(state, state) if kind == "answer" else state
     parts = [local_time(str(entry["at"])), kind, word, *filter(None, (str(entry["cause"]), str(entry["id"])))]
     by = f"  by {safe_text(str(entry['by']), 100)}" if entry["by"] else ""
-    yield safe_text("  ".join(filter(None, parts)), LONGEST) + by
+    yield from _head(safe_text("  ".join(filter(None, parts)), LONGEST) + by, width)
     yield from _sentence(str(entry["says"]), width)
 
 
 def _alert(alert: Mapping[str, Any], width: int) -> Iterator[str]:
     host = safe_text(str(alert["host"]) or "no host of the inventory", 100)
     more = f"  and {alert['repeats']} more notifications" if alert["repeats"] else ""
-    yield f"{local_time(str(alert['first_at']))}  {str(alert['state']).upper()}  {host}  {safe_text(str(alert['name']), 100)}{more}"
+    when, state = local_time(str(alert["first_at"])), str(alert["state"]).upper()
+    yield from _head(
+        f"{when}  {state}  {host}  {safe_text(str(alert['name']), 100)}{more}  {safe_text(str(alert['id'])[:12])}", width
+    )
     yield from _sentence(f"{WORDS.get(str(alert['status']), str(alert['status']))}: {alert['says']}", width)
+
+
+def _head(text: str, width: int) -> list[str]:
+    return wrap(text, max(20, width), subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _sentence(text: str, width: int) -> Iterator[str]:

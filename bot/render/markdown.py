@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from triagebook.bot.render.text import ACTIVE_WORDS, NAMELESS, OUTCOME_WORDS, STATUS_WORDS
+from triagebook.bot.render.text import OUTCOME_WORDS, STATUS_WORDS
+from triagebook.bot.render.verdict_words import offers_title, verdict_label, verdict_words
 from triagebook.runbooks.engine.diagnosis import Diagnosis, FactEntry, OfferedRemediation, Verdict
 from triagebook.runbooks.engine.quantities import quantity
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
@@ -23,13 +24,14 @@ def render_markdown(found: Found, *, explain: bool = False) -> str:
 def _body(diagnosis: Diagnosis, *, explain: bool) -> list[str]:
     lines: list[str] = []
     if diagnosis.verdict is not None:
-        lines += ["## Cause", "", *_verdict(diagnosis, diagnosis.verdict), ""]
+        lines += [f"## {verdict_label(diagnosis.verdict)}", "", *_verdict(diagnosis, diagnosis.verdict), ""]
     if diagnosis.also:
         lines += ["## Also", "", *(f"- {code(verdict.cause)}: {escape(verdict.summary)}" for verdict in diagnosis.also), ""]
     if diagnosis.next:
         lines += ["## What to do", "", *(f"- {escape(text)}" for text in diagnosis.next), ""]
     if diagnosis.remediations:
-        lines += ["## Changes that would help", "", *(line for offer in diagnosis.remediations for line in _offer(offer))]
+        title = offers_title(diagnosis).partition(" (")[0]
+        lines += [f"## {title}", "", *(line for offer in diagnosis.remediations for line in _offer(offer))]
     lines += ["## Checks", "", *_checks(diagnosis, explain=explain), ""]
     if explain and diagnosis.facts:
         lines += ["## Facts", "", *_facts(diagnosis.facts), ""]
@@ -49,8 +51,7 @@ def _about(diagnosis: Diagnosis) -> list[str]:
 
 
 def _verdict(diagnosis: Diagnosis, verdict: Verdict) -> list[str]:
-    culprit = f"{verdict.culprit.kind} {verdict.culprit.id or NAMELESS}"
-    rows = [("Cause", f"{code(verdict.cause)}, {ACTIVE_WORDS[verdict.active]}, {verdict.strength}"), ("Culprit", code(culprit))]
+    rows = [(verdict_label(verdict), verdict_words(verdict, code(verdict.cause))), ("Culprit", code(verdict.culprit.title))]
     if verdict.limit is not None:
         used = f"{quantity(verdict.usage.value, verdict.usage.unit)} of " if verdict.usage else ""
         rows.append(("Limit", f"{used}{quantity(verdict.limit.value, verdict.limit.unit)} ({code(verdict.limit.name)})"))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from triagebook.bot.render.style import Style
 from triagebook.runbooks.engine.citing import cgroups_of
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.faces.fix_meanings import commands_of, meaning_of
@@ -11,28 +12,54 @@ from triagebook.tools.times import relative
 
 LIMIT = 400
 OPEN = ("proposed", "approved")  # a plan that may still be carried out
+COLUMN = 14  # in which what is said of a label begins
+PROSE = ("outcome", "means", "next", "host", "because", "fix", "disruption", "asked by", "reason", "approvals")
 CGROUP = 4096  # the end of a path is its owner's to choose, so all of it is shown
 
 
-def render_fix(fix: Mapping[str, Any], now: datetime | None = None) -> str:
-    """Return the whole fix: the change, its commands, risk and undo, the requester, the expiry, and the digest to approve."""
-    return "\n".join(_lines(fix, now or datetime.now(UTC))) + "\n"
+def render_fix(fix: Mapping[str, Any], now: datetime | None = None, room: int | None = None) -> str:
+    """Return the whole fix: the change, its commands, risk and undo, the requester, the expiry, and the digest to approve.
+
+    `room`: how many columns a terminal has.
+    """
+    return "\n".join(part for line in _lines(fix, now or datetime.now(UTC)) for part in _fit(line, room)) + "\n"
 
 
-def render_fixes(fixes: Sequence[Mapping[str, Any]], now: datetime | None = None) -> str:
-    """Return a table with one fix per line."""
+def render_fixes(fixes: Sequence[Mapping[str, Any]], now: datetime | None = None, room: int | None = None) -> str:
+    """Return a table with one fix per line, or a block for each where the terminal is narrower than that."""
     if not fixes:
         return "No fixes.\n"
     moment = now or datetime.now(UTC)
     columns = ("id", "state", "host", "risk", "runbook", "requester")
-    return table((*columns, "expires"), [[*(str(fix[name]) for name in columns), _expiry(fix, moment)] for fix in fixes])
+    return table((*columns, "expires"), [[*(str(fix[name]) for name in columns), _expiry(fix, moment)] for fix in fixes], room)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], longest: int = 80) -> str:
-    """Return a table whose columns are as wide as their widest cell."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int | None = None, longest: int = 80) -> str:
+    """Return a table whose columns are as wide as their widest cell; a block for each row where a terminal is narrower."""
     cells = [[name.replace("_", " ") for name in columns], *[[safe_text(cell, longest) for cell in row] for row in rows]]
     widths = [max(len(row[number]) for row in cells) for number in range(len(columns))]
+    if room is not None and sum(widths) + 2 * len(widths) - 2 > room:
+        return "".join(line + "\n" for row in cells[1:] for line in _block(cells[0], row, Style(width=room)))
     return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in cells)
+
+
+def _block(names: Sequence[str], row: Sequence[str], style: Style) -> Iterator[str]:
+    column = max(map(len, names)) + 4
+    yield row[0]
+    for name, cell in zip(names[1:], row[1:], strict=True):
+        if cell:
+            yield from style.row(f"  {name}", cell, column, is_quoted=True)
+
+
+def _fit(line: str, room: int | None) -> list[str]:
+    """Break a long line of prose below its own beginning, so that no word of it ever stands where a label does.
+
+    What is to be compared or copied as it is (a command, a path, a digest) is not broken.
+    """
+    label, text = line[:COLUMN], line[COLUMN:]
+    if room is None or len(line) <= room or label.strip() not in PROSE:
+        return [line]
+    return Style(width=room).row(label.rstrip(), text, COLUMN, is_quoted=True)
 
 
 def _lines(fix: Mapping[str, Any], now: datetime) -> Iterator[str]:

@@ -31,10 +31,21 @@ class Style:
             if number % 2:
                 lines.append(f"{rest}    {part}")
             elif words := part.strip(" "):
-                lines += self._fill(words, rest if lines else first, rest)
+                lines += self.fill(words, rest if lines else first, rest)
         return lines or [first]
 
-    def _fill(self, text: str, first: str, rest: str) -> list[str]:
+    def row(self, head: str, text: str, column: int, *, is_quoted: bool = False) -> list[str]:
+        """Return a row whose text starts in that column, beside `head`; below it where too little of the terminal is left.
+
+        `is_quoted`: the text is somebody else's, and a command in it is no command of ours.
+        """
+        lay_out = self.fill if is_quoted else self.wrap
+        if self.width - column < NARROWEST:
+            return [*self.fill(head.strip(), head[: len(head) - len(head.lstrip())], "  "), *lay_out(text, "    ", "    ")]
+        return lay_out(text, head.ljust(column), " " * column)
+
+    def fill(self, text: str, first: str, rest: str) -> list[str]:
+        """Return the text in lines of this width, broken between words only."""
         import textwrap  # noqa: PLC0415 - 10 ms: not for --json
 
         return textwrap.wrap(
@@ -47,6 +58,11 @@ def style_of(out: TextIO, *, explain: bool = False) -> Style:
     is_terminal = out.isatty()
     colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(colour=colour, explain=explain, width=max(NARROWEST, min(WIDTH, _columns(out) if is_terminal else WIDTH)))
+
+
+def room_of(out: TextIO) -> int | None:
+    """Return how many columns a terminal has, however wide; None where text goes to no terminal, and any line is short enough."""
+    return max(NARROWEST, _columns(out)) if out.isatty() else None
 
 
 def _columns(out: TextIO) -> int:

@@ -8,25 +8,18 @@ from datetime import datetime
 
 from triagebook.bot.render import chart
 from triagebook.bot.render.style import WIDTH, Style
-from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, OfferedRemediation, Verdict
+from triagebook.bot.render.verdict_words import offers_title, relation_text, verdict_label, verdict_words
+from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, FactEntry, Verdict
 from triagebook.runbooks.engine.quantities import quantity
 from triagebook.runbooks.engine.triage import Triage
 
 GAUGE_WIDTH = 24
-NAMELESS = "(its name could not be read)"
 STATUS_WORDS = {
     "healthy": "HEALTHY",
     "warning": "WARNING",
     "cause_found": "CAUSE FOUND",
     "inconclusive": "INCONCLUSIVE",
     "unreachable": "UNREACHABLE",
-}
-ACTIVE_WORDS = {
-    "now": "being refused now",
-    "at_limit": "at the limit",
-    "past": "was refused earlier",
-    "near": "close to the limit",
-    "trend": "heading for the limit",
 }
 OUTCOME_WORDS = {"matched": "FOUND", "cleared": "ruled out", "unknown": "NOT JUDGED", "skipped": "not looked at"}
 _COLOURS = {"healthy": "32", "warning": "33", "cause_found": "31;1", "inconclusive": "35", "unreachable": "35"}
@@ -36,14 +29,15 @@ def render(said: Diagnosis | Triage, style: Style) -> str:
     """Return the whole answer for one host, ending in a newline."""
     if isinstance(said, Triage):
         return _triage(said, style)
-    lines = [_title(said, style), "", *style.wrap(said.headline), *_body(said, style), "", *_dim(_footer(said), style)]
+    lines = [*_title(said, style), "", *style.wrap(said.headline), *_body(said, style), "", *_dim(_footer(said), style)]
     return "\n".join(lines) + "\n"
 
 
 def _triage(triage: Triage, style: Style) -> str:
     """Return the answer of several runbooks: that of the first sentence whole, then what each of the others found."""
     first, *others = triage.diagnoses
-    lines = [_title(first, style), "", *style.wrap(triage.headline), *_body(first, style)]
+    others = [] if first.status == "unreachable" else others  # there is one login, and one reason why it failed
+    lines = [*_title(first, style), "", *style.wrap(triage.headline), *_body(first, style)]
     if others:
         lines += ["", "Other runbooks, asked in the same look:"]
     for found in others:
@@ -52,7 +46,7 @@ def _triage(triage: Triage, style: Style) -> str:
         if found.status in {"cause_found", "warning"} or style.explain:
             lines += [f"    {line}".rstrip() for line in _body(found, style)]
     names = " ".join(f"{item.runbook.id}@{item.runbook.version}" for item in triage.asked)
-    return "\n".join([*lines, "", *_dim(_footer(first, names if others else "", triage), style)]) + "\n"
+    return "\n".join([*lines, "", *_dim(_footer(first, names if len(triage.asked) > 1 else "", triage), style)]) + "\n"
 
 
 def _dim(footer: str, style: Style) -> list[str]:
@@ -64,44 +58,35 @@ def _body(diagnosis: Diagnosis, style: Style) -> list[str]:
     lines: list[str] = []
     if diagnosis.verdict is not None:
         lines += ["", *_verdict(diagnosis, diagnosis.verdict, style)]
+    if diagnosis.recurrence is not None:
+        lines += style.wrap(diagnosis.recurrence.says, "Before    ", "          ")
     if diagnosis.also:
         lines += ["", "Also:"]
         for verdict in diagnosis.also[:6]:
-            lines += style.wrap(f"{_word(verdict)}: {verdict.summary}{_relation(verdict, diagnosis)}", "  ", "    ")
+            lines += style.wrap(f"{verdict_words(verdict)}: {verdict.summary}{_relation(verdict, diagnosis)}", "  ", "    ")
         if len(diagnosis.also) > 6:
             lines.append(f"  and {len(diagnosis.also) - 6} more (--json has them)")
     lines += _remainder(diagnosis, style)
     if diagnosis.next:
         lines += ["", "What to do:"]
         lines += [line for text in diagnosis.next for line in style.wrap(text, "  - ", "    ")]
-    lines += _remediations(diagnosis.remediations, style)
+    lines += _remediations(diagnosis, style)
     if style.explain:
         lines += [*_checks(diagnosis.checks, style), *_facts(diagnosis.facts, style)]
     return lines
 
 
-def _title(diagnosis: Diagnosis, style: Style) -> str:
-    word = style.paint(STATUS_WORDS[diagnosis.status], _COLOURS[diagnosis.status])
+def _title(diagnosis: Diagnosis, style: Style) -> list[str]:
+    """Return the status, the host, and what is known of it: on one line where they fit."""
+    word = STATUS_WORDS[diagnosis.status]
     host = diagnosis.host
     known = ", ".join(
         part
         for part in (host.hostname if host.hostname != host.name else "", f"Linux {host.kernel}" if host.kernel else "")
         if part
     )
-    return f"{word}  {host.name}" + (f" ({known})" if known else "")
-
-
-def _word(verdict: Verdict) -> str:
-    return f"{verdict.cause}, {ACTIVE_WORDS[verdict.active]}, {verdict.strength}"
-
-
-def relation_text(verdict: Verdict, *, has_error: bool) -> str:
-    """Return how a verdict stands to what was asked, or '': only where an error was given is there one it does not explain."""
-    if verdict.belongs_to:
-        return f"another matter: runbook {verdict.belongs_to}"
-    if verdict.explains_symptom != "no":
-        return ""
-    return "does not explain the error given" if has_error else "does not concern what you named"
+    first, *others = style.wrap(host.name + (f" ({known})" if known else ""), f"{word}  ", "  ")
+    return [style.paint(word, _COLOURS[diagnosis.status]) + first.removeprefix(word), *others]
 
 
 def _relation(verdict: Verdict, diagnosis: Diagnosis) -> str:
@@ -110,12 +95,12 @@ def _relation(verdict: Verdict, diagnosis: Diagnosis) -> str:
 
 
 def _verdict(diagnosis: Diagnosis, verdict: Verdict, style: Style) -> list[str]:
-    lines = style.wrap(f"{_word(verdict)}{_relation(verdict, diagnosis)}", "Cause     ", "          ")
+    lines = style.wrap(f"{verdict_words(verdict)}{_relation(verdict, diagnosis)}", f"{verdict_label(verdict):<10}", "          ")
     culprit = verdict.culprit
     more = [f"{name} {value}" for name, value in (("unit", culprit.unit), ("user", culprit.user), ("PID", culprit.pid)) if value]
     more = [part for part in more if not part.endswith(f" {culprit.id}")]
     named = f" ({', '.join(more)})" if more else ""
-    lines += style.wrap(f"{culprit.kind} {culprit.id or NAMELESS}{named}", "Culprit   ", "          ")
+    lines += style.wrap(f"{culprit.title}{named}", "Culprit   ", "          ")
     if verdict.limit is not None:
         used = verdict.usage.value if verdict.usage else None
         text = f"{quantity(used, '' if verdict.limit.unit != 'bytes' else 'bytes')} of " if used is not None else ""
@@ -152,7 +137,7 @@ def _fact_lines(entries: Iterable[FactEntry], style: Style, indent: str = "  ") 
     rows = []
     for entry in entries:
         values = list(dict.fromkeys(quantity(reading.value, entry.unit) for reading in entry.readings))
-        value = (" -> ".join(values) or "none") if values else f"not readable: {entry.unreadable}"
+        value = " -> ".join(values) if values else f"not readable: {entry.unreadable}"
         rows.append((entry.id, value, entry.source))
     width = min(56, max((len(row[0]) for row in rows), default=0))
     lines = []
@@ -168,10 +153,10 @@ def _fact_lines(entries: Iterable[FactEntry], style: Style, indent: str = "  ") 
 
 def _remainder(diagnosis: Diagnosis, style: Style) -> list[str]:
     lines: list[str] = []
-    cleared = [check.id for check in diagnosis.checks if check.outcome == "cleared"]
+    cleared = check_titles(diagnosis.checks, "cleared")
     if cleared:
         lines += ["", *style.wrap(", ".join(cleared), "Ruled out: ", "           ")]
-    skipped = [check.id for check in diagnosis.checks if check.outcome == "skipped"]
+    skipped = check_titles(diagnosis.checks, "skipped")
     if skipped:
         lines += style.wrap(", ".join(skipped), "Not looked at: ", "               ")
     if diagnosis.unknown:
@@ -187,18 +172,25 @@ def _remainder(diagnosis: Diagnosis, style: Style) -> list[str]:
     return lines
 
 
-def _remediations(offers: Sequence[OfferedRemediation], style: Style) -> list[str]:
+def check_titles(checks: Sequence[CheckResult], outcome: str) -> list[str]:
+    """Return what people call the checks of this outcome, each title once; with the id where another outcome has it too."""
+    elsewhere = {check.title for check in checks if check.outcome != outcome} | {""}
+    found = [check for check in checks if check.outcome == outcome]
+    return list(dict.fromkeys(check_name(check) if check.title in elsewhere else check.title for check in found))
+
+
+def _remediations(diagnosis: Diagnosis, style: Style) -> list[str]:
     """Return the offered changes. A command stands alone on its line, and what undoes a change apart from the change."""
-    if not offers:
+    if not diagnosis.remediations:
         return []
-    lines = ["", *style.wrap("Changes that would help (nothing was changed; each needs approval):")]
-    for offer in offers:
+    lines = ["", *style.wrap(offers_title(diagnosis))]
+    for offer in diagnosis.remediations:
         undo = "cannot be undone" if offer.undo == "none" else "can be undone"
         lines += style.wrap(f"{offer.title}: {offer.culprit} (risk {offer.risk}, {undo})", f"  {offer.id}  ", "    ")
         for name, bounds in offer.params.items():
             if bounds.min is not None and bounds.max is not None and bounds.min != bounds.max:
                 lines.append(f"    {name}: {bounds.default} (from {bounds.min} to {bounds.max})")
-        lines += style.wrap(offer.disruption, "    disturbs: ", "              ")
+        lines += style.wrap(offer.disruption, "    disruption: ", "                ")
         lines += _commands("by hand, as root on that host:", offer.commands)
         lines += _commands("to undo it:", offer.undo_commands)
     return lines
