@@ -55,9 +55,11 @@ class Attack:
 
 
 def mutated(random: Random, content: bytes, most: int = 6) -> bytes:
-    """Return the content with a few bytes or stretches changed, put in, taken out or doubled."""
+    """Return the content with a few bytes or stretches changed, put in, taken out or doubled; never as it was."""
     data = bytearray(content)
-    for _ in range(random.randint(1, most)):
+    left = random.randint(1, most)
+    while left > 0 or data == content:
+        left -= 1
         at = random.randrange(len(data) + 1)
         length = random.choice((1, 1, 1, 2, 4, 16, 300))
         kind = random.randrange(6)

@@ -1,7 +1,6 @@
 """Names that look like secrets, are too long or are no text reach the audit log: it holds, and the server starts again."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select, text
@@ -14,17 +13,10 @@ from triagebook.tools.store.triggers import suspend_append_only
 
 from tests.system.fixes import policies, samples
 from tests.system.fixes.samples import NOW
-from tests.system.fixes.world import World, build
+from tests.system.fixes.world import World
 
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
 NAMES = [SECRET, "sk-bratislava-frontend-web-01", "h" * 300, "h" * 2500, "token=x", "nul\0nul", "lone\ud800", "ünïcødé" * 60, ""]
-
-
-@pytest.fixture
-def attacked(database_url: str, tmp_path: Path) -> Iterator[World]:
-    made = build(database_url, tmp_path)
-    yield made
-    made.store.close()
 
 
 def _start_again(world: World) -> None:

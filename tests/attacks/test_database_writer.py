@@ -3,9 +3,6 @@
 The attacker runs any SQL as the database's owner, triggers dropped. He does not have the server's keys.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
@@ -18,19 +15,12 @@ from triagebook.tools.times import to_micros
 
 from tests.system.fixes.policies import actor
 from tests.system.fixes.samples import NOW
-from tests.system.fixes.world import KEY, World, build
+from tests.system.fixes.world import KEY, World
 
 DROP = {
     "sqlite": ("DROP TRIGGER IF EXISTS audit_no_update", "DROP TRIGGER IF EXISTS audit_no_delete"),
     "postgresql": ("DROP TRIGGER IF EXISTS audit_no_change ON audit",),
 }
-
-
-@pytest.fixture
-def attacked(database_url: str, tmp_path: Path) -> Iterator[World]:
-    made = build(database_url, tmp_path)
-    yield made
-    made.store.close()
 
 
 def _vote_sql(world: World, fix_id: str, *, person: str = "bob", break_glass: str = "", seal: str = "ab" * 32) -> str:

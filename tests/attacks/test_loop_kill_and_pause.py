@@ -89,7 +89,13 @@ def test_a_server_stopped_at_any_moment_changes_nothing_that_another_settled(
     attack: Attack, many: Starter, postgres_server: postgres.Server
 ) -> None:
     policy, effects = test_kill._policy(many), many.directory / "effects"
-    asked: dict[str, Any] = {"policy": policy, "effects": str(effects), "database": postgres_server.new_database(), "lease_s": 2}
+    asked: dict[str, Any] = {
+        "policy": policy,
+        "effects": str(effects),
+        "database": postgres_server.new_database(),
+        "lease_s": 2,
+        "idle_s": 1,
+    }
     one = many.start(name="one", **asked)
     assert one.said == "ready", one.said
     (many.directory / "two").mkdir(0o700)
@@ -118,7 +124,7 @@ def test_a_server_stopped_at_any_moment_changes_nothing_that_another_settled(
 def _settled(server: Server, fix_id: str) -> str:
     """The state once it is not running any more, by another server; `approved` when it was stopped before its claim.
 
-    `running` after a while: it was stopped inside a transaction, and the other server waits for the lock of the log.
+    `running` after a while: it was stopped between its claim and the end of its lease, and nobody has swept yet.
     """
     for _ in range(100):
         state = str(server.ask("show", fix=fix_id)["state"])

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from random import Random
 
 import pytest
-from triagebook.tools.actions.orders import fields_of
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from triagebook.tools.actions.orders import OrderKey, fields_of
 
 from tests.attacks.budget import Attack, mutated
 from tests.system.helper.scratch_host import SHELLS, ScratchHost, parsed
@@ -32,7 +33,7 @@ def hosts() -> Iterator[list[ScratchHost]]:
 def _hostile(random: Random, order: bytes, host: ScratchHost) -> tuple[str, bytes]:
     """An order that must be refused, and of which kind it is."""
     lines = order.splitlines(keepends=True)
-    kind = random.randrange(6)
+    kind = random.randrange(8)
     if kind == 0:
         return "unsigned", order
     if kind == 1:
@@ -48,6 +49,11 @@ def _hostile(random: Random, order: bytes, host: ScratchHost) -> tuple[str, byte
         return "reordered", host.key.seal(b"".join(lines))
     if kind == 4:
         return "doubled", host.key.seal(order + random.choice(lines))
+    if kind == 5:
+        other = host.order(CHANGE)
+        return "signature of another order", order + host.key.seal(other)[len(other) :]
+    if kind == 6:
+        return "signed by a stranger", OrderKey(Ed25519PrivateKey.generate()).seal(order)
     return "signed noise", host.key.seal(mutated(random, order))
 
 
@@ -65,7 +71,9 @@ def test_no_hostile_order_is_carried_out_and_every_shell_says_the_same(attack: A
                 attack.figure(f"{kind}: applied")
                 for host in hosts:
                     host.path("proc/sys/vm/max_map_count").write_text("65530\n")
-            assert not applied or kind in {"another value", "signed noise", "reordered"}, (kind, content)
+            # base64 may be broken into other lines: what is carried out is what was signed all the same
+            is_as_signed = kind == "changed after signing" and content.partition(b"-----BEGIN SSH SIGNATURE")[0] == order
+            assert not applied or is_as_signed or kind in {"another value", "signed noise", "reordered"}, (kind, content)
             assert [host.snapshot() for host in hosts] == before, (kind, content)
             attack.figure(kind)
     assert not [path for host in hosts for path in host.path("run").glob("*order*")]

@@ -3,11 +3,13 @@
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from triagebook.tools.server import requests
 
 from tests import postgres
 from tests.attacks.budget import Attack, mutated
@@ -26,6 +28,24 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     {"do": "break_lock", "host": "web-01", "reason": "mine"},
     {"do": "policy_check", "action": "propose", "host": "web-01", "who": "os:ann"},
     {"do": "record", "diagnosis": {"id": "D-1"}},
+    {"do": "diagnose", "host": "web-01", "runbook": "forks", "inputs": {"pid": "7", "symptom": "fork: retry"}},
+    {"do": "history", "host": "web-01", "days": 30},
+    {"do": "alerts", "host": "", "limit": 20},
+    {"do": "get_diagnosis", "diagnosis": "20261130T000000-00000000"},
+    {"do": "give_feedback", "answer": "20261130T000000-00000000", "was": "wrong", "it_was": "a leak"},
+    {"do": "feedback", "host": "web-01", "limit": 20},
+    {"do": "get_case", "answer": "20261130T000000-00000000"},
+    {"do": "bind_host", "host": "web-01", "why": "reinstalled"},
+    {"do": "show", "fix": "F-00000000"},
+    {"do": "deny", "fix": "F-00000000", "digest": "a" * 64, "why": "x"},
+    {"do": "withdraw", "fix": "F-00000000"},
+    {"do": "revert", "fix": "F-00000000", "reason": "x"},
+    {"do": "persist", "fix": "F-00000000", "reason": "x"},
+    {"do": "locks"},
+    {"do": "audit_verify", "checkpoints": [], "since": 1},
+    {"do": "audit_repair", "what": "columns"},
+    {"do": "audit_export", "from": 1},
+    {"do": "note_refusal", "action": "diagnose", "reason": "inventory", "says": "x"},
 )
 ODD = (
     "",
@@ -83,19 +103,19 @@ def _answers(path: Path, lines: list[bytes]) -> int:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(GUARD_S)
         connection.connect(str(path))
-        try:
+        with suppress(OSError):  # it refused an earlier line and hung up: what it said of that is still to be read
             connection.sendall(b"".join(lines))
             connection.shutdown(socket.SHUT_WR)
-        except OSError:
-            return 0  # it refused an earlier line and hung up
-        with connection.makefile("rb") as answers:
-            try:
-                for line in answers:
-                    assert "ok" in json.loads(line) or "item" in json.loads(line), line[:200]
-                    count += 1
-            except ConnectionResetError:
-                return count
+        with connection.makefile("rb") as answers, suppress(ConnectionResetError):
+            for line in answers:
+                assert "ok" in json.loads(line) or "item" in json.loads(line), line[:200]
+                count += 1
+    assert count or not lines[0].endswith(b"\n"), f"no answer to {lines[0][:300]!r}"
     return count
+
+
+def test_every_request_that_there_is_is_attacked() -> None:
+    assert {asked["do"] for asked in REQUESTS} >= {*requests.REQUESTS, requests.DIAGNOSE}
 
 
 def test_a_malformed_request_is_answered_and_harms_nobody(attack: Attack, server: Server) -> None:

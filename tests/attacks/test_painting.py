@@ -16,13 +16,20 @@ import pytest
 import typer
 from triagebook.bot.cli import app as command_line
 from triagebook.bot.cli import host_setup
+from triagebook.bot.cli.host_install import InstallResult, render_results
 from triagebook.bot.render.style import Style
 from triagebook.bot.render.terminal import SafeStream, clean, json_line, move
 from triagebook.bot.render.text import render
 from triagebook.bot.slack.cards import approval
+from triagebook.bot.slack.cards.alert import alert_card
+from triagebook.bot.slack.cards.diagnosis import verdict
+from triagebook.bot.slack.cards.wording import Origin
+from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.engine.routes import TextRoute
+from triagebook.runbooks.engine.triage import RunbookDiagnosis, join
 from triagebook.tools.execute.helper_link import HelperAnswer
-from triagebook.tools.fixes.views import FixView
+from triagebook.tools.fixes.views import AlertView, FixView
 from triagebook.tools.host_setup.needs import Requirement
 from triagebook.tools.log_output import show_of_server
 from triagebook.tools.mcp_server.untrusted import mark_untrusted
@@ -132,6 +139,9 @@ class Hostile:
             "locks": lambda: [paint(lock, self.more) for _ in range(100)],
             "break_lock": lambda: paint(lock, self.more),
             "bind_host": lambda: paint(dict.fromkeys(("host", "host_key", "machine_id", "target_id"), "x"), self.more),
+            "history": lambda: [paint(dict.fromkeys(ENTRY, "x"), self.more) for _ in range(100)],
+            "alerts": lambda: [{**paint(dict.fromkeys(ALERT, "x"), self.more), "repeats": 7} for _ in range(100)],
+            "diagnose": lambda: to_plain(self._diagnosis()),
             "audit_list": lambda: [{**paint(audit, self.more), "index": 1} for _ in range(50)],
             "policy_check": lambda: {
                 **paint(dict.fromkeys(("reason", "says", "account", "person", "service"), "x"), self.more),
@@ -143,6 +153,16 @@ class Hostile:
             yield {"ok": True, "end": 1}
             return
         yield {"ok": True, "answer": answers.get(do, lambda: fix)()}
+
+    def _diagnosis(self) -> Diagnosis:
+        found = samples.diagnosis()
+        cause = replace(found.verdict, summary=next(self.more), since=next(self.more))  # type: ignore[type-var]
+        host = replace(found.host, name=next(self.more), kernel=next(self.more))
+        return replace(found, headline=next(self.more), verdict=cause, next=(next(self.more),), host=host)
+
+
+ENTRY = ("at", "kind", "id", "status", "cause", "says", "by")
+ALERT = ("id", "source", "name", "state", "host", "status", "cause", "headline", "says", "first_at", "last_at", "severity")
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +195,10 @@ COMMANDS = [
     ("audit", "export"),
     ("audit", "verify"),
     ("policy", "check", "--action", "propose", "--host", "web01"),
+    ("history", "web01"),
+    ("alerts",),
+    ("diagnose", "web01", "--server"),
+    ("diagnose", "web01", "web02", "--server"),
 ]
 
 
@@ -188,7 +212,8 @@ def test_no_command_paints_what_a_server_says(
     hostile.refuses = refuses
     out, err = io.StringIO(), io.StringIO()
     monkeypatch.setattr(command_line, "app", typer.Typer())
-    monkeypatch.setattr(sys, "argv", ["triagebook", *words, "--socket", str(socket), *(["--json"] if as_json else [])])
+    monkeypatch.setenv("TRIAGEBOOK_SOCKET", str(socket))
+    monkeypatch.setattr(sys, "argv", ["triagebook", *words, *(["--json"] if as_json else [])])
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
     command_line._run(None)
@@ -215,6 +240,39 @@ def test_a_check_of_a_host_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert odd(out.getvalue()) == []
 
 
+def test_a_table_of_prepared_hosts_paints_nothing() -> None:
+    more = cycle(STRINGS)
+    results = [InstallResult(next(more), failure=next(more)) for _ in range(500)]
+    results += [InstallResult(next(more), next(more), (Requirement(next(more), False, next(more)),)) for _ in range(500)]
+    results += [InstallResult(next(more), next(more), bound=next(more)) for _ in range(500)]
+    assert odd(render_results(results, "left")) == []
+
+
+@pytest.mark.parametrize("problem", ["", "no_host", "failed"])
+@pytest.mark.parametrize("status", ["", "failed", "cause_found"])
+def test_no_alert_paints_in_slack(problem: str, status: str) -> None:
+    more = cycle(STRINGS)
+    for number in range(60):
+        names = (next(more), next(more), next(more), next(more) if number % 2 else "")
+        view = AlertView(*names, "firing", next(more), *("2026-11-23T14:00:00Z",) * 2, 3, status, next(more), next(more), problem)
+        shown = alert_card(view, None, {})
+        told = json.dumps([shown.blocks, shown.text], ensure_ascii=False)
+        assert odd(told) == []
+        assert "<!channel>" not in json.dumps([block for block in shown.blocks if block["type"] != "header"])
+
+
+def test_no_answer_of_several_runbooks_paints() -> None:
+    more = cycle(STRINGS)
+    for _ in range(30):
+        found = samples.diagnosis()
+        host = replace(found.host, name=next(more), kernel=next(more))
+        told = [replace(found, headline=next(more), next=(next(more),), host=host) for _ in range(3)]
+        triage = join("T-1", next(more), [RunbookDiagnosis(item, "installed", TextRoute(says=next(more))) for item in told], 1)
+        assert odd(clean(render(triage, Style(colour=False, explain=True, width=100)))) == []
+        assert odd(clean(json_line(to_plain(triage)))) == []
+        assert odd(json.dumps(verdict(triage, Origin("U1", "2026-11-23T14:00:00Z"), {}).blocks, ensure_ascii=False)) == []
+
+
 def test_the_helpers_words_are_safe_where_they_are_kept() -> None:
     for text in STRINGS:
         answer = HelperAnswer(*(text for _ in range(13)))
@@ -225,9 +283,9 @@ def test_no_diagnosis_card_answer_or_log_line_paints(capsys: pytest.CaptureFixtu
     more, log = cycle(STRINGS), io.StringIO()
     for _ in range(60):
         found = samples.diagnosis()
-        verdict = replace(found.verdict, summary=next(more), since=next(more))  # type: ignore[type-var]
+        cause = replace(found.verdict, summary=next(more), since=next(more))  # type: ignore[type-var]
         told = replace(
-            found, headline=next(more), verdict=verdict, next=(next(more), next(more)), host=replace(found.host, kernel=next(more))
+            found, headline=next(more), verdict=cause, next=(next(more), next(more)), host=replace(found.host, kernel=next(more))
         )
         assert odd(clean(render(told, Style(colour=False, explain=True, width=100)))) == []
         plan = samples.plan(

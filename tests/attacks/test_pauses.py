@@ -261,3 +261,41 @@ def test_a_server_process_stopped_by_a_signal_changes_nothing_once_another_settl
     assert list((tmp_path / "effects").iterdir()) == []
     assert two.ask("show", fix=fix_id)["state"] == "failed"
     assert two.ask("audit_verify")["holds"]
+
+
+@pytest.mark.parametrize("point", ["propose.before_commit", pytest.param("claim.before_commit", marks=pytest.mark.long)])
+def test_a_server_that_was_stopped_inside_a_transaction_holds_up_no_other_server(
+    starter: Starter, postgres_server: postgres.Server, tmp_path: Path, point: str
+) -> None:
+    """It has locked the head of the audit log: the database ends its transaction, and what it was about to do is not done."""
+    asked = {
+        "policy": test_kill._policy(starter),
+        "effects": str(starter.directory / "effects"),
+        "database": postgres_server.new_database(),
+        "idle_s": 1,
+    }
+    two = starter.start(name="two", **asked)
+    (tmp_path / "one").mkdir(0o700)
+    shutil.copytree(tmp_path / "two" / "keys", tmp_path / "one" / "keys", copy_function=shutil.copy2)
+    stopped = starter.start(name="one", join=True, steps=(point,), **asked)
+    assert (two.said, stopped.said) == ("ready", "ready")
+    if point == "propose.before_commit":
+        doing = threading.Thread(target=test_kill._live, args=(stopped,))
+    else:
+        doing = threading.Thread(target=test_kill._apply, args=(stopped, test_kill._approved(two, 1), []))
+    doing.start()
+    assert stopped.await_step() == point
+    stopped.process.send_signal(signal.SIGSTOP)
+    proposed: list[str] = []
+    other = threading.Thread(target=lambda: proposed.append(test_kill._approved(two, 2)), daemon=True)
+    other.start()
+    other.join(60)
+    has_waited = not proposed
+    os.write(stopped.answers, b"\n")
+    stopped.process.send_signal(signal.SIGCONT)
+    doing.join(60)
+    assert not has_waited, "the other server waits for the one that stands still"
+    states = {fix["host"]: fix["state"] for fix in two.ask("list")}
+    assert states == ({"web-03": "approved"} if point == "propose.before_commit" else {"web-02": "approved", "web-03": "approved"})
+    assert list((tmp_path / "effects").iterdir()) == []
+    assert stopped.ask("audit_verify")["holds"]

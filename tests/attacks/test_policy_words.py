@@ -107,6 +107,7 @@ def test_a_glass_that_the_policy_of_now_does_not_let_break_is_whole(world: World
         without,
         TEXT.replace("who: [ann], hosts: [web-*]", "who: [ann], hosts: [db-*]"),
         TEXT.replace("who: [ann], h", "who: [bob], h"),
+        TEXT.replace("via: [cli, slack]", "via: [slack]"),
     ):
         with pytest.raises(TriagebookError) as refused:
             with_policy(text).apply(actor("cid"), fix_id)

@@ -5,14 +5,18 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from mcp import Client, MCPError
+from mcp_types import PromptReference
 from triagebook.runbooks.engine.errors import RefusedError, RunbookError, UsageError
 from triagebook.runbooks.library.document import MAX_BYTES, read_document
 from triagebook.tools.actions.orders import fields_of
 from triagebook.tools.diagnosis.question import Answer, Question, check_inputs
 from triagebook.tools.diagnosis.recording import save_answer
+from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.fixes import audit_log
 from triagebook.tools.inventory.target import parse_target
 
@@ -21,6 +25,7 @@ from tests.system.fixes import samples
 from tests.system.fixes.policies import actor
 from tests.system.fixes.world import World
 from tests.system.helper.scratch_host import SHELLS, ScratchHost, programs
+from tests.system.mcp import world as mcp
 
 LIVE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
 FLOCK = """#!/bin/sh
@@ -129,3 +134,31 @@ def test_the_log_is_verified_once_at_a_time(world: World, monkeypatch: pytest.Mo
     assert world.service.audit_verify(actor("dan")).holds
     with pytest.raises(RefusedError):
         world.service.audit_verify(actor("bob"))
+
+
+@pytest.mark.parametrize("name", ["enomem\n", "enomem@1.0.0\n", "enomem ", "\nenomem", "enomem@1.0.\u0660"])
+def test_a_name_of_a_runbook_has_nothing_after_it(name: str) -> None:
+    """A rule of the policy that denies `enomem` does not fit `enomem` with the end of a line: that may be no name of it."""
+    with pytest.raises(RunbookError):
+        CATALOG.find(name)
+
+
+@pytest.mark.parametrize("name", ["web-01\n", "root@web-01\n", "web-01:22\n", "replay:enomem/x\n", "localhost\n"])
+def test_a_name_of_a_host_has_nothing_after_it(name: str) -> None:
+    with pytest.raises(UsageError):
+        parse_target(name)
+
+
+def test_completions_are_counted_as_requests(tmp_path: Path) -> None:
+    """One of a great inventory is dear, and a client sends one for each key that is pressed."""
+    made = mcp.build(tmp_path, RateLimits(burst=3, a_second=0.001))
+
+    async def complete(client: Client) -> int:
+        answered = 0
+        for _ in range(6):
+            with suppress(MCPError):
+                await client.complete(PromptReference(name="triage"), {"name": "host", "value": "w"})
+                answered += 1
+        return answered
+
+    assert made.run(complete) <= 3

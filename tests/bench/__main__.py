@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests import sshd
-from tests.bench import guard, link
+from tests.bench import guard, link, network
 from tests.bench.full import Plan, full
 from tests.bench.peers import ROOT
 
@@ -27,6 +27,8 @@ def main() -> int:
     if sshd.WHY_NOT:
         print(f"bench: {sshd.WHY_NOT}", file=sys.stderr)
         return 2
+    if why := network.enter_own():
+        print(f"bench: in the machine's own network ({why})", file=sys.stderr)
     if options.command == "guard":
         return guard.main(is_recording=options.record)
     if options.rtt and (why := link.why_not()):

@@ -15,6 +15,7 @@ from tests.bench import peers, report, silent, standing, start, target
 from tests.bench.hosts import Hosts, hosts
 from tests.bench.link import link
 from tests.bench.measure import Figures, in_turn
+from tests.bench.network import refuse_a_connection
 from tests.bench.peers import Network
 from tests.bench.report import Target
 from tests.bench.warm import warm
@@ -47,6 +48,7 @@ class Found:
     watch_ms: Mapping[int, float] = field(default_factory=dict)  # of a sample, by the number of processes there
     without_silent_s: float = 0.0
     with_silent_s: float = 0.0
+    twice: Figures | None = None  # of one host whose counters say that it once refused somebody
 
 
 def tell(line: str) -> None:
@@ -72,6 +74,8 @@ def full(plan: Plan, into: Path) -> None:
         _fleets(found, networks[0], plan)
         found.without_silent_s = silent.seconds_until_the_rest_is_answered(networks[0], SILENT_FLEET, 0)
         found.with_silent_s = silent.seconds_until_the_rest_is_answered(networks[0], SILENT_FLEET, SILENT_FLEET // 10)
+        refuse_a_connection()
+        found.twice = in_turn({peers.TRIAGEBOOK: networks[0].triagebook()}, plan.rounds, tell=tell).get(peers.TRIAGEBOOK)
         versions = _versions(near)
     write(found, into, f"{started:%Y-%m-%d}, load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end", versions)
 
@@ -145,7 +149,9 @@ def judged(found: Found) -> list[Target]:
         for count, spent_ms in found.watch_ms.items()
     ]
     limits = {"triagebook --help": 70, "triagebook, this machine": 200, "triagebook, over ssh": 250}
-    return targets + [Target(f"CPU of `{name}`", limit, found.starts[name], " ms") for name, limit in limits.items()]
+    targets += [Target(f"CPU of `{name}`", limit, found.starts[name], " ms") for name, limit in limits.items()]
+    ratio = found.starts[start.ALL] / found.starts[start.ONE]
+    return [*targets, Target("CPU of a whole process over ssh, by all runbooks / by `enomem` alone", 1.3, ratio)]
 
 
 def beside_the_thriftiest(count: int, fleet: Mapping[str, Figures]) -> Target:
@@ -202,6 +208,7 @@ def write(found: Found, into: Path, when: str, versions: str) -> None:
         "walls": report.walls(found.single, peers.SSH_BATCH),
         "fleets": report.fleets(found.fleets),
         "silent": f"{found.without_silent_s:.1f} s without, {found.with_silent_s:.1f} s with {SILENT_FLEET // 10} silent",
+        "twice": "" if found.twice is None else f"{found.twice.wall_s:.1f} s and {found.twice.cpu_s * 1000:.0f} ms of CPU",
         "starts": f"| start | CPU ms |\n|---|---|\n{starts}",
         "watch": ", ".join(f"{spent_ms:.1f} ms with {count} processes" for count, spent_ms in found.watch_ms.items()),
         "costs": f"| asked by | processes started | CPU ms | bytes |\n|---|---|---|---|\n{costs}",

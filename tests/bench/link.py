@@ -8,7 +8,6 @@ belong to one process of ours and go with it.
 """
 
 import argparse
-import ctypes
 import fcntl
 import heapq
 import itertools
@@ -23,8 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import network
+
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
-CLONE_NEWNET = 0x40000000
 MAX_PACKET = 2048
 _SUBNETS = itertools.count(os.getpid())
 
@@ -106,9 +106,8 @@ def main() -> None:
     options = parser.parse_args()
     client, server = f"{options.subnet}.1", f"{options.subnet}.2"
     ours = _tun(f"tb{os.getpid() % 100000}", server, client)
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
-        sys.exit("unshare: " + os.strerror(ctypes.get_errno()))
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    if why := network.enter_own():
+        sys.exit(why)
     theirs = _tun("tb0", client, server)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 from tests.lab.field_recipes import Recipe
 
-RUNBOOK = "oom@1.0.0"
+RUNBOOK = "oom@1.0.1"
 ACMED = "/opt/acme/bin/acmed"
 EVENTS = "/sys/fs/cgroup/system.slice"
 MEMCG_TEXT = "Memory cgroup out of memory: Killed process 4213 (tail) total-vm:213020kB, anon-rss:47104kB"
@@ -39,12 +39,12 @@ KILLED = {
     ),
     "killed-for-tmpfs": Recipe(
         title="a service is killed for files in /dev/shm: its processes have next to nothing",
-        commands="systemd-run -q --unit=cachesrv -p MemoryMax=48M sh -c 'head -c 90M /dev/zero > /dev/shm/blob; sleep 900'",
+        commands="systemd-run -q --unit=shmsrv -p MemoryMax=48M sh -c 'head -c 90M /dev/zero > /dev/shm/blob; sleep 900'",
         symptom=MEMCG_TEXT,
         cause="memcg_limit memcg_gone",
         runbook=RUNBOOK,
-        proof=f"{LOG} | grep -q oom_memcg=/system.slice/cachesrv.service",
-        culprit="cachesrv.service system.slice",
+        proof=f"{LOG} | grep -q oom_memcg=/system.slice/shmsrv.service",
+        culprit="shmsrv.service system.slice",
     ),
     "killed-child": Recipe(
         title="children are killed at the limit, the service lives on (OOMPolicy=continue)",
@@ -52,7 +52,7 @@ KILLED = {
         symptom=MEMCG_TEXT,
         cause="memcg_limit",
         runbook=RUNBOOK,
-        proof=f"grep -q '^oom_kill [1-9]' {EVENTS}/poolsrv.service/memory.events",
+        proof=f"{LOG} | grep -q oom_memcg=/system.slice/poolsrv.service",
         culprit="poolsrv.service",
     ),
     "killed-together": Recipe(
@@ -62,6 +62,7 @@ KILLED = {
         cause="memcg_limit memcg_gone",
         runbook=RUNBOOK,
         proof=f"{LOG} | grep -q 'memory.oom.group'",
+        is_unified_only=True,
         culprit="poolsrv.service system.slice",
     ),
     "killed-before": Recipe(
@@ -84,10 +85,11 @@ KILLED = {
     ),
     "slow-at-memoryhigh": Recipe(
         title="near miss: MemoryHigh slows a service down; nobody is killed",
-        commands=f"systemd-run -q --unit=cachesrv -p MemoryHigh=30M {ACMED} touch 120; sleep 8",
+        commands=f"systemd-run -q --unit=slowsrv -p MemoryHigh=30M {ACMED} touch 120; sleep 8",
         symptom="Killed",
         runbook=RUNBOOK,
-        proof=f"grep -q '^high [1-9][0-9]' {EVENTS}/cachesrv.service/memory.events",
+        proof=f"grep -q '^high [1-9][0-9]' {EVENTS}/slowsrv.service/memory.events",
+        is_unified_only=True,
     ),
     "refused-not-killed": Recipe(
         title="near miss: a program at LimitAS reports a refused allocation",

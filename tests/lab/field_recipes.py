@@ -22,11 +22,13 @@ class Recipe:
     names: str = ""
     leaves_no_trace: str = ""
     options: tuple[str, ...] = ()
-    runbook: str = "enomem@1.1.0"
+    runbook: str = "enomem@1.2.0"
     proof: str = ""
     culprit: str = ""
     accounts: tuple[str, ...] = ("diag", "root")  # who can ask at all
+    may_refuse_logins: bool = False  # a login that fails is then a right answer if it says that this fits
     is_unified_only: bool = False  # it is made of what only cgroup v2 has: elsewhere nothing would be refused
+    is_legacy_only: bool = False  # it is made of what only cgroup v1 has
 
 
 RECIPES = {
@@ -155,6 +157,7 @@ RECIPES = {
         commands="systemd-run -q --unit=unsh /opt/acme/bin/fx unsharepid; sleep 4",
         symptom="bash: fork: Cannot allocate memory",
         cause="dead_pid_namespace",
+        names="first process of its PID namespace may have died",
         leaves_no_trace="a namespace without a process shows only in a link of /proc that nobody else may read",
     ),
     "nsenter-shell-ok": Recipe(

@@ -3,7 +3,7 @@
 from tests.lab.field_recipes import Recipe
 
 RUNBOOK = "emfile"
-FDS, WATCH = "/usr/bin/python3 /opt/acme/bin/fds.py", "/usr/bin/python3 /opt/acme/bin/watch.py"
+FDS = "/opt/acme/bin/fds"
 TEXT = "accept4() failed (24: Too many open files)"
 LOG = "-p StandardOutput=append:/run/acme.log"
 UNIT = f"systemd-run -q -p User=acme {LOG}"
@@ -29,7 +29,7 @@ RECIPES = {
     "login-nofile": Recipe(
         title="login with nofile 40 (limits.d)",
         commands=(
-            "echo 'appuser - nofile 40' > /etc/security/limits.d/90-acme.conf; chmod 755 /opt/acme/bin; "
+            "echo 'appuser - nofile 40' > /etc/security/limits.d/90-acme.conf; "
             f"setsid -f su - appuser -c 'exec {FDS} null 500 >/tmp/appuser.log 2>&1' </dev/null >/dev/null 2>&1; sleep 6"
         ),
         symptom="OSError: [Errno 24] Too many open files",
@@ -59,18 +59,18 @@ RECIPES = {
     "file-max": Recipe(
         title="fs.file-max is full: 500 above what was open",
         commands=(
-            "read a b c < /proc/sys/fs/file-nr; systemd-run -q -p LimitNOFILE=20000 -p User=acme "
-            f"{LOG} --unit=fdsrv {FDS} null 20000; sleep 3; echo $((a + 500)) > /proc/sys/fs/file-max; sleep 5"
+            "used=$(cut -f1 /proc/sys/fs/file-nr); systemd-run -q -p LimitNOFILE=20000 -p User=acme "
+            f"{LOG} --unit=fdsrv {FDS} null 20000; sleep 3; echo $((used + 500)) > /proc/sys/fs/file-max; sleep 5"
         ),
         symptom="Failed to acquire system context: Too many open files in system",
         cause="file_max file_max_log",
         proof="cat /proc/sys/fs/file-nr; awk '{exit !($1 + 64 >= $3)}' /proc/sys/fs/file-nr",
         runbook=RUNBOOK,
-        accounts=("root",),
+        may_refuse_logins=True,
     ),
     "all-inotify-instances": Recipe(
         title="user with all 128 inotify instances",
-        commands=f"{UNIT} --unit=watchd {WATCH} 300 0; sleep 5",
+        commands=f"{UNIT} --unit=watchd {FDS} watch 300 0; sleep 5",
         symptom="failed to create fsnotify watcher: too many open files",
         cause="inotify_instances inotify_instances_text",
         leaves_no_trace="the kernel shows no count of them",
@@ -79,7 +79,7 @@ RECIPES = {
     ),
     "inotify-watches": Recipe(
         title="user with all 100 watches",
-        commands=f"echo 100 > /proc/sys/fs/inotify/max_user_watches; {UNIT} --unit=watchd {WATCH} 1 300; sleep 5",
+        commands=f"echo 100 > /proc/sys/fs/inotify/max_user_watches; {UNIT} --unit=watchd {FDS} watch 1 300; sleep 5",
         symptom="inotify_add_watch: No space left on device",
         cause="inotify_watches inotify_watches_text",
         leaves_no_trace="the kernel shows no count of them",

@@ -32,6 +32,7 @@ class Trial:
     who: str = "diag"
     relief: Relief = ""
     is_stopped: bool = False
+    runbook: str = "enomem"
 
 
 def live_and_permanent(remediation: str, **parameters: int) -> tuple[Step, ...]:
@@ -72,5 +73,28 @@ TRIALS = (
             Step("kill_process", is_reversible=False),
         ),
         is_stopped=True,
+    ),
+    Trial(
+        "F6 swap for the host whose kernel would kill",
+        "true-shortage",
+        (Step("add_swap", {"size_mib": 128}),),
+        relief="slay",
+        runbook="oom",
+    ),
+    Trial(
+        "F7 end the largest consumer before the kernel does",
+        "true-shortage",
+        (Step("terminate_process", is_reversible=False),),
+        runbook="oom",
+    ),
+    Trial(
+        "F7 kill the largest consumer that will not end",
+        "true-shortage",
+        (
+            Step("terminate_process", ending="unresolved", is_reversible=False),
+            Step("kill_process", is_reversible=False),
+        ),
+        is_stopped=True,
+        runbook="oom",
     ),
 )

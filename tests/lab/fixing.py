@@ -4,15 +4,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import pytest
 from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.tools.collector import collect
+from triagebook.tools.collector.collect import SampleTimeouts
+from triagebook.tools.execute import helper_link
 from triagebook.tools.files import private_directory
 from triagebook.tools.fixes.approval_server import SILENT, ApprovalServer
+from triagebook.tools.fixes.freshness import UNKNOWN
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.fixes.views import FixView
@@ -21,9 +27,11 @@ from triagebook.tools.policy.identity import Account, Actor
 from triagebook.tools.server.keys import open_keys
 from triagebook.tools.server.options import KEYS, ServeOptions
 from triagebook.tools.server.run import open_server
+from triagebook.tools.ssh import transport
 from triagebook.tools.store.database import Step
+from triagebook.tools.transport.base import Timeouts
 
-from tests.lab import fix_table, keys, programs
+from tests.lab import fix_table, keys, programs, qemu
 from tests.lab.judging import LOGIN_ATTEMPTS
 from tests.lab.machines import Machine
 from tests.lab.scenario import Context
@@ -40,6 +48,8 @@ rules:
 approvals:
   - {name: one, needs: [{from: ["group:sre"]}], expires_in: 15m}
 """
+LOGIN_S = 60  # sshd was told to reload; beside other work a guest's banner may take seconds
+PHASES = dict.fromkeys(("connect_s", "banner_s", "kex_s", "auth_s", "exec_s"), 60.0)
 LIVE = (
     "/proc/sys/vm/max_map_count",
     "/proc/sys/vm/overcommit_memory",
@@ -67,10 +77,26 @@ class Fixing:
     options: ServeOptions
     fix_ssh_config: Path
     install: tuple[str, ...]  # keys, as `host install` takes them
+    config: Path  # by which the host is diagnosed
 
-    def proposed(self, remediation: str, culprit: str = "", **parameters: int | str) -> FixView:
-        proposal = Proposal(self.host, remediation, runbook="enomem", parameters=parameters, culprit=culprit)
+    def diagnose_as(self, user: str) -> None:
+        """Have the server log in as this account from now on, by the one name that a machine may have."""
+        log_in_as(user, self.machine, self.config)
+
+    def proposed(
+        self, remediation: str, culprit: str = "", runbook: str = "enomem", symptom: str = "", **parameters: int | str
+    ) -> FixView:
+        inputs = {"symptom": symptom} if symptom else {}
+        proposal = Proposal(self.host, remediation, runbook=runbook, inputs=inputs, parameters=parameters, culprit=culprit)
         return patiently(lambda: self.service.propose(ASKS, proposal))
+
+    def made_permanent(self, fix: str) -> FixView:
+        """The plan that makes a live fix permanent."""
+        return patiently(lambda: self.service.persist(ASKS, fix))
+
+    def undone(self, fix: str) -> FixView:
+        """The plan that puts back what a fix has changed."""
+        return patiently(lambda: self.service.revert(ASKS, fix, "trial"))
 
     def diagnose(self) -> Diagnosis:
         """A diagnosis as the server makes it: a new connection."""
@@ -105,7 +131,7 @@ def patiently(ask: Callable[[], FixView]) -> FixView:
         try:
             return ask()
         except TriagebookError as error:
-            if error.reason not in {"plan", "not_prepared"}:
+            if error.reason not in {"plan", "not_prepared", UNKNOWN}:
                 raise
             time.sleep(2)
     return ask()
@@ -115,6 +141,11 @@ def triagebook(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """The command line."""
     command = (sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", *arguments)
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def log_in_as(user: str, machine: Machine, config: Path) -> None:
+    """Write the ssh_config of a server that logs in to the guest as this account."""
+    config.write_text(machine.ssh_config.read_text().replace("User diag\n", f"User {user}\n"))
 
 
 @dataclass(frozen=True)
@@ -153,14 +184,24 @@ def install(machine: Machine, folder: Path, fix_port: int = 0, *, is_hardened: b
     config.write_text(text)
     public = keys.client_key().with_suffix(".pub")
     told: tuple[str, ...] = ("--signer", str(signer), "--fix-key", f"{key}.pub", "--diagnose-key", str(public))
-    diagnose_config = machine.ssh_config
+    diagnose_config = folder / "diagnose_ssh_config"
     if is_hardened:
         told = (*told, "--collector")
-        diagnose_config = folder / "diagnose_ssh_config"
-        diagnose_config.write_text(machine.ssh_config.read_text().replace("User diag\n", f"User {layout.DIAGNOSER}\n"))
+    log_in_as(layout.DIAGNOSER if is_hardened else "diag", machine, diagnose_config)
     done = triagebook("host", "install", machine.alias("root"), "-F", str(machine.ssh_config), *told)
     assert done.returncode == 0, done.stdout + done.stderr
+    qemu.wait_until(lambda: not machine.ssh("root", "true", LOGIN_S).returncode, 3 * LOGIN_S, f"{machine.name}: no login")
     return Installed(data, diagnose_config, config, told)
+
+
+@contextmanager
+def time_for_logins() -> Iterator[None]:
+    """Give a login and a sample the time that an emulated processor takes beside other work; a real host's is seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transport, "Timeouts", partial(Timeouts, total_s=300, **PHASES))
+        patch.setattr(collect, "SampleTimeouts", partial(SampleTimeouts, 120, 120, 30))
+        patch.setattr(helper_link, "TIMEOUTS", replace(helper_link.TIMEOUTS, **PHASES))
+        yield
 
 
 @contextmanager
@@ -174,8 +215,17 @@ def prepared(
     options = ServeOptions(data=installed.data, socket=folder / "socket", policy=policy, lease_s=lease_s)
     inventory = folder / "inventory.yaml"
     inventory.write_text(f"hosts: [{machine.alias()}]\n")
-    built = replace(parts(hosts_of(installed.config, inventory), installed.fix_config, layout.FIXER), step=step)
-    with open_server(options, built) as place:
+    with ExitStack() as stack:
+        stack.enter_context(time_for_logins())
+        built = replace(parts(hosts_of(installed.config, inventory), installed.fix_config, layout.FIXER), step=step)
+        place = stack.enter_context(open_server(options, built))
         yield Fixing(
-            machine, place.service, place.approval_server, machine.alias(), options, installed.fix_config, installed.install
+            machine,
+            place.service,
+            place.approval_server,
+            machine.alias(),
+            options,
+            installed.fix_config,
+            installed.install,
+            installed.config,
         )

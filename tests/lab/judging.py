@@ -66,6 +66,8 @@ def wrong_with(answer: Mapping[str, Any], scenario: Scenario) -> list[str]:
     ]
     if said and scenario.expected and said[0]["cause"] not in causes:
         wrong.append(f"the first verdict is {said[0]['cause']}")
+    if scenario.unseen_cause and (answer["status"] != "inconclusive" or scenario.unseen_says not in answer["headline"]):
+        wrong.append(f"does not say that {scenario.unseen_says}, but {answer['status']}: {answer['headline']}")
     if not scenario.expected and answer["status"] not in {"healthy", "inconclusive"}:
         wrong.append(f"a healthy host is called {answer['status']}")
     return wrong
@@ -73,8 +75,6 @@ def wrong_with(answer: Mapping[str, Any], scenario: Scenario) -> list[str]:
 
 def _mismatch(verdict: Mapping[str, Any], expected: Expected) -> str:
     culprit, meant = verdict["culprit"], expected.culprit
-    if verdict["strength"] == "possible" and verdict["cause"] == "dead_pid_namespace":
-        return ""  # a namespace that a process merely forks into cannot be seen from outside
     pairs = [
         (meant.unit, culprit["unit"], "unit"),
         (meant.path, culprit["id"], "path"),

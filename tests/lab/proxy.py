@@ -13,9 +13,9 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close(2) sends a reset
 class Proxy:
     """Listens as long as it is entered."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, listen: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._guest = ("127.0.0.1", port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(listen)
         self._open: list[socket.socket] = []
 
     @property
@@ -51,7 +51,10 @@ class Proxy:
 
 
 def _copy(one: socket.socket, other: socket.socket) -> None:
-    with contextlib.suppress(OSError):
+    try:
         while data := one.recv(65536):
             other.sendall(data)
         other.shutdown(socket.SHUT_WR)
+    except OSError:  # a reset, which the other end is to see too
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)

@@ -37,6 +37,7 @@ class Scenario:
 
     `diag_login` and `root_login` say who gets in by a new login: True, False, or None where it changes from try to try.
     `visible_to_diag` is False where only root can read what proves the cause.
+    `unseen_cause` is one that nothing shows from outside: the answer must be inconclusive, and say `unseen_says`.
     `unit`, `user` and `program` are what an operator would give as inputs of the diagnosis.
     """
 
@@ -49,6 +50,8 @@ class Scenario:
     unit: str = ""
     user: str = ""
     visible_to_diag: bool = True
+    unseen_cause: str = ""
+    unseen_says: str = ""
     diag_login: bool | None = True
     root_login: bool | None = True
 

@@ -52,7 +52,7 @@ def broken(guest: Machine, scenario: str) -> Iterator[Context]:
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.name.replace(" ", "-"))
 def test_a_fix_is_applied_validated_and_taken_back(fixing: Fixing, trial: Trial) -> None:
     guest = fixing.machine
-    fixing.host = guest.alias(trial.who)
+    fixing.diagnose_as(trial.who)
     with broken(guest, trial.scenario) as context:
         if trial.is_stopped:
             guest.agent.check("kill", "-STOP", str(context.pid))
@@ -60,7 +60,7 @@ def test_a_fix_is_applied_validated_and_taken_back(fixing: Fixing, trial: Trial)
         applied = []
         for step in trial.steps:
             was = fixing.state(context)
-            fix = _proposed(fixing, step, applied)
+            fix = _proposed(fixing, step, applied, trial.runbook)
             assert fix.plan is not None
             assert (fix.plan.undo == "none") == (not step.is_reversible)  # said before anybody approves
             done, seconds = fixing.applied(fix)
@@ -97,7 +97,7 @@ def test_an_undo_below_present_use_is_refused_until_the_load_is_gone_and_the_hos
     fixing: Fixing, scenario: str, remediation: str, parameters: dict[str, int], relief: Relief
 ) -> None:
     guest = fixing.machine
-    fixing.host = guest.alias()
+    fixing.diagnose_as("diag")
     with broken(guest, scenario) as context:
         step = Step(remediation, parameters)
         done, _seconds = fixing.applied(_proposed(fixing, step, []))
@@ -116,7 +116,7 @@ def test_an_undo_below_present_use_is_refused_until_the_load_is_gone_and_the_hos
 
 def test_a_change_comes_within_one_and_a_half_diagnoses_of_the_click(fixing: Fixing) -> None:
     guest = fixing.machine
-    fixing.host = guest.alias()
+    fixing.diagnose_as("diag")
     with broken(guest, "unit-tasksmax"):
         colds = []
         for _ in range(3):
@@ -179,10 +179,10 @@ def test_a_host_is_prepared_again_and_left_as_it_was(fixing: Fixing) -> None:
     assert triagebook("host", "check", guest.alias("root"), *config).returncode == 4
 
 
-def _proposed(fixing: Fixing, step: Step, before: list[FixView]) -> FixView:
+def _proposed(fixing: Fixing, step: Step, before: list[FixView], runbook: str = "enomem") -> FixView:
     if step.is_persist:
         return patiently(lambda: fixing.service.persist(ASKS, before[-1].id, "trial"))
-    return fixing.proposed(step.remediation, **step.parameters)
+    return fixing.proposed(step.remediation, runbook=runbook, **step.parameters)
 
 
 def _relieve(fixing: Fixing, context: Context, relief: Relief) -> None:

@@ -65,3 +65,8 @@ def test_the_judge_tells_a_wrong_answer_from_a_right_one() -> None:
     assert wrong_with({**answer, "also": [{**right, "cause": "overcommit", "active": "at_limit"}]}, scenario)
     assert wrong_with({"status": "healthy", "verdict": None, "also": []}, scenario)
     assert wrong_with(answer, lab.SCENARIOS["healthy"])
+    unseen = lab.SCENARIOS["dead-pid-namespace"]
+    said = {"status": "inconclusive", "headline": f"Nothing is full; {unseen.unseen_says}.", "verdict": None, "also": []}
+    assert wrong_with(said, unseen) == []
+    assert wrong_with({**said, "status": "healthy"}, unseen)
+    assert wrong_with({**said, "headline": "Nothing is full."}, unseen)

@@ -6,6 +6,7 @@
 #include <mqueue.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,31 @@ static int terminals(long number)
     return open("/dev/ptmx", O_RDWR | O_NOCTTY) < 0 ? errno : 0;
 }
 
+static volatile sig_atomic_t gives_back;
+
+static void give_back(int unused)
+{
+    (void)unused;
+    gives_back = 1;
+}
+
+/* Wants 12 MiB locked in pieces of 512 KiB and then no more; SIGUSR1 has it give back all. */
+static int locks(long number)
+{
+    signal(SIGUSR1, give_back);
+    if (gives_back)
+        return munlockall(), 0;
+    if (number >= 24)
+        return 0;
+    void *piece = mmap(0, 512 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (piece == MAP_FAILED)
+        return errno;
+    int failure = mlock(piece, 512 << 10) ? errno : 0;
+    if (failure)
+        munmap(piece, 512 << 10);
+    return failure;
+}
+
 int main(int count, char **words)
 {
     static const struct {
@@ -135,7 +161,7 @@ int main(int count, char **words)
         {"keys", "add_key", keys},          {"deadline", "fork", deadline},         {"groups", "IP_ADD_MEMBERSHIP", groups},
         {"ring", "io_uring_setup", ring},   {"executable", "mprotect", executable}, {"queues", "mq_open", queues},
         {"realtime", "pthread_create", realtime}, {"watchers", "inotify_init", watchers}, {"namespace", "unshare", namespace},
-        {"terminals", "open(/dev/ptmx)", terminals},
+        {"terminals", "open(/dev/ptmx)", terminals}, {"locks", "mlock", locks},
     };
     for (unsigned i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++)
         if (!strcmp(words[1], modes[i].name))
@@ -144,7 +170,7 @@ int main(int count, char **words)
                 if (failure) {
                     said(modes[i].call, failure, number);
                     sleep(2);
-                } else if (++number > 2000)
+                } else if (++number > 2000 || (modes[i].attempt == locks && number >= 24))
                     sleep(2);
             }
     fprintf(stderr, "lx: which mode?\n");
