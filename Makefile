@@ -17,7 +17,7 @@ RELEASES ?=
 ATTACKS_ELSEWHERE := tests/system/mcp/test_attacks.py tests/system/slack/test_attacks.py tests/system/slack/test_hostile.py tests/system/slack/test_floods.py \
 	tests/system/helper/test_refusals.py tests/system/fixes/test_refusals.py tests/system/fixes/test_kill.py
 
-.PHONY: help docs golden diagnose test check lint types unit unit-long attacks peers conformance lab lab-long bench bench-guard bench-lock pictures reference docs-picture peers-lock lock system-packages clean
+.PHONY: help docs golden diagnose test check lint types unit unit-long attacks peers conformance lab lab-long bench bench-agents bench-guard bench-lock pictures plugins clients reference docs-picture peers-lock lock system-packages clean
 
 diagnose: $(VENV)/.run ## Diagnose this machine, or HOST=... over SSH; ARGS= for more options
 	@$(BIN)/triagebook diagnose $(HOST) $(ARGS); status=$$?; \
@@ -58,7 +58,7 @@ lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes ea
 # What `make test` asks of one: each shell of the helper and each program it is killed before, each awk, each database, each case.
 unit-long: $(VENV)/.dev system-packages ## The tests that repeat others in further shells, awks, databases and cases: minutes
 	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(IN_MEMORY) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone")
-	$(call timed,long tests alone,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector)
+	$(call timed,long tests alone,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector tests/system/alerts)
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh
@@ -68,6 +68,9 @@ conformance: $(VENV)/.dev peers ## The official MCP conformance suite, both revi
 
 bench: $(VENV)/.run .cache/bench/.ready ## Time triagebook beside its peers; writes docs/performance.md. As root also over slow links
 	@$(BIN)/python -m tests.bench run $(ARGS)
+
+bench-agents: $(VENV)/.dev ## Score what assistants would read, from recorded texts; writes docs/benchmark.md
+	@$(BIN)/python -m tests.agents score
 
 bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/bench/ratios.json?
 	@$(BIN)/python -m tests.bench guard
@@ -80,6 +83,12 @@ bench-guard: $(VENV)/.run ## Quick: has a ratio got worse by half against tests/
 pictures: $(VENV)/.dev ## Write the pictures in docs/images anew: a terminal, and Slack cards (these need chromium; minutes)
 	@$(BIN)/python -m tests.terminal_pictures
 	@$(BIN)/python -m tests.system.slack.screenshots docs/images slack-diagnosis slack-approval slack-propose slack-home
+
+plugins: $(VENV)/.dev ## Write deploy/mcp anew: plugins, bundle and configurations for assistants, from tests/plugins.py
+	@$(BIN)/python -m tests.plugins
+
+clients: $(VENV)/.dev ## Real assistants for tests/peers/test_clients.py, by npm: 1.3 GB
+	@sh tests/peers/packages.sh clients
 
 reference: $(VENV)/.dev ## Write docs/reference and docs/schema anew from the code
 	@$(BIN)/python -m tests.reference
@@ -114,7 +123,7 @@ lock: ## Write the lock files anew (needs uv); no file names a registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
 		--group docs -o docs/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links \
-		-c requirements-dev.txt --extra mcp --extra slack --extra postgresql --group build -o deploy/container/requirements.txt pyproject.toml
+		-c requirements-dev.txt --extra mcp --extra slack --extra sites --extra postgresql --group build -o deploy/container/requirements.txt pyproject.toml
 
 system-packages: ## What the tests drive, from the system's packages: installed where root, named elsewhere
 	@sh tests/system_packages.sh

@@ -6,6 +6,7 @@ The command's own code prints to a real pseudo-terminal; only the last line of a
 
 import fcntl
 import io
+import json
 import os
 import pty
 import re
@@ -17,20 +18,43 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
 from triagebook.bot.cli import diagnose, output
 from triagebook.bot.cli.diagnose_options import DiagnoseOptions
-from triagebook.bot.render.style import style_of
+from triagebook.bot.render.drift import render_drift
+from triagebook.bot.render.plan import render_fix, render_fixes
+from triagebook.bot.render.runbooks import tree_text
+from triagebook.bot.render.style import Style, style_of
 from triagebook.bot.render.terminal import SafeStream
 from triagebook.bot.render.watch import Screen
+from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.tools.diagnosis.drift import DriftRow
 from triagebook.tools.watch.observation import Observation, WatchCost, WatchUpdate
+
+from tests.runbooks import CATALOG
+from tests.system.fixes import samples
 
 FOLDER = Path(__file__).parent / "unit" / "render" / "golden"
 RUNBOOK = "enomem@1.1.0"  # a released version never changes: a picture differs only when the product prints otherwise
 SIZES = ((80, 24), (24, 80), (100, 50), (50, 100), (140, 50), (50, 140), (20, 60), (60, 20))  # columns, rows
+SMALL = ((80, 24), (20, 60))  # for what is a table on a wide terminal
 CASES = ("debian-13-unit-tasksmax", "max-map-count-unreadable")
+NOW = datetime(2026, 11, 30, 14, 1, tzinfo=UTC)
+FIX = {
+    "id": "F-7K2M9QXB",
+    "state": "proposed",
+    "digest": "d" * 64,
+    "plan": to_plain(samples.plan()),
+    "votes": [],
+    "approvals": "0 of 2 (group:sre)",
+    "created_at": "2026-11-30T14:00:00Z",
+    "expires_at": "2026-11-30 14:15:00 UTC (in 14 min)",
+    "outcome": "",
+    "problem": "",
+}
 WATCHED = ("cause_found", "warning", "inconclusive", "unreachable", *(["healthy"] * 29))
 
 
@@ -61,6 +85,9 @@ def pictures() -> Iterator[tuple[str, str]]:
                 yield f"{case}-{columns}x{rows}.txt", diagnosis(terminal, home, f"replay:{case}")
             yield f"fleet-{columns}x{rows}.txt", diagnosis(terminal, home, *(f"replay:{case}" for case in (*CASES, "healthy")))
             yield f"watch-{columns}x{rows}.txt", watch(terminal, home)
+        for columns, rows in SMALL:
+            for name, text in tables(Terminal(columns, rows)).items():
+                yield f"{name}-{columns}x{rows}.txt", text
         for name, terminal in PLAIN.items():
             yield f"{name}.txt", diagnosis(terminal, home, f"replay:{CASES[0]}")
             yield f"{name}-other-letters.txt", diagnosis(terminal, home, "replay:healthy", user="山田é")
@@ -84,6 +111,25 @@ def watch(terminal: Terminal, home: str) -> str:
             seen = Observation(f"web{number:02}", "2026-11-30T12:00:00Z", 3, status, "A sentence.", cost=cost)
             screen.show(WatchUpdate(seen), ())
     return re.split(r"\x1b\[\d+A\x1b\[J", "".join(printed))[-1]
+
+
+def tables(terminal: Terminal) -> dict[str, str]:
+    """Return what other commands print there: the tree of a runbook, fixes, one fix, hosts that differ."""
+    style, room = Style(width=terminal.columns), terminal.columns
+    unset = "unreadable: permission denied"
+    rows = [
+        DriftRow("kernel.threads-max", "tasks", "/proc/sys/kernel/threads-max", 3682, 2, {"1024": ("web03",)}, {}),
+        DriftRow("vm.max_map_count", "maps", "/proc/sys/vm/max_map_count", 65530, 2, {}, {unset: ("web02",)}),
+    ]
+    fix = json.loads(json.dumps(FIX))
+    found = {**fix, "host": "web-01", "risk": "low", "runbook": RUNBOOK, "requester": "ann"}
+    waiting = {**fix, "state": "approved", "plan": {**fix["plan"], "reason": "pages since 13:50, and " + "again " * 20}}
+    return {
+        "tree": tree_text(CATALOG.load(RUNBOOK), ["healthy", *CASES], style),
+        "fixes": render_fixes([found, {**found, "state": "validated"}], NOW, room),
+        "fix": render_fix({**waiting, "expires_at": "soon"}, NOW, room),
+        "drift": render_drift(rows, 3, style),
+    }
 
 
 @contextmanager

@@ -25,6 +25,7 @@ LAYERS = {
         "ssh",
         "inventory",
         "collector",
+        "sites",
         "actions",
         "diagnosis",
         "policy",

@@ -21,6 +21,7 @@ SAYS = {
     "tools/transport": "run a command on a host",
     "tools/ssh": "the SSH wire, fenced",
     "tools/inventory": "hosts, groups, names",
+    "tools/sites": "workers in other networks",
     "tools/collector": "one awk program, no fork",
     "tools/diagnosis": "one question, one answer",
     "tools/watch": "sample hosts, find trends",
@@ -42,7 +43,7 @@ SAYS = {
     "runbooks/engine": "evaluate: facts and rules to findings, verdicts and plans",
 }
 COLUMNS = {
-    "reach a host": ("transport", "ssh", "inventory"),
+    "reach a host": ("transport", "ssh", "inventory", "sites"),
     "read it": ("collector", "diagnosis", "watch"),
     "change it": ("actions", "host_setup", "execute"),
     "decide and record": ("policy", "audit", "store", "jobs", "fixes"),

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.hang import GUARD_S
+from tests.namespaces import Namespace
 
 SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), shutil.which("sshd"))
 WHY_NOT = None if SSHD and shutil.which("ssh-keygen") else "no sshd here (as root, `make test` installs openssh-server)"
@@ -64,11 +65,11 @@ def public(path: Path) -> str:
     return " ".join(path.with_name(path.name + ".pub").read_text().split()[:2])
 
 
-def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Until something listens on loopback, or the process ended."""
+def await_port(port: int, process: subprocess.Popen[bytes], address: str = "127.0.0.1") -> None:
+    """Until something listens there, or the process ended."""
     deadline = time.monotonic() + GUARD_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((address, port), 1):
             return
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with status {process.returncode}")
@@ -134,8 +135,9 @@ class Ground:
         is_hashed: bool = False,
         extra_config: str = "",
         trusts: tuple[Path, ...] = (),
+        within: Namespace | None = None,
     ) -> Iterator[Server]:
-        """Start one. `options` replace or add lines of sshd_config; `trusts` are more user keys to let in."""
+        """Start one, `within` a network of its own if so. `options` change lines of sshd_config; `trusts` are more user keys."""
         self.servers += 1
         folder = self.folder / f"sshd{self.servers}"
         folder.mkdir()
@@ -170,12 +172,15 @@ class Ground:
             f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"
         )
         with (folder / "sshd.log").open("wb") as log:
-            process = subprocess.Popen(
-                [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log, stdin=subprocess.DEVNULL
-            )
+            command = [str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")]
+            argv = within.argv(*command) if within else command
+            process = subprocess.Popen(argv, stderr=log, stdin=subprocess.DEVNULL)
         server = Server(folder, port, alias, self.user, config, known, process)
         try:
-            await_port(port, process)
+            if within:
+                within.call(lambda: await_port(port, process))
+            else:
+                await_port(port, process)
             yield server
         finally:
             sessions = server.session_pids()

@@ -13,17 +13,22 @@ need original-awk original-awk
 need strace strace
 need shellcheck shellcheck
 need dropbear dropbear-bin
+need nats-server nats-server
 need groff groff-base
 need zsh zsh
 need fish fish
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
-# promtool from the package of Prometheus, which is not installed: that would start a server.
+# Prometheus (and its promtool), Alertmanager and node-exporter from packages that are not installed: that would start servers.
 cache=$(cd "$(dirname "$0")/.." && pwd)/.cache/prometheus
-if ! command -v promtool >/dev/null 2>&1 && [ ! -x "$cache/usr/bin/promtool" ] && command -v apt-get >/dev/null 2>&1; then
+unpacked() {
+    command -v "$2" >/dev/null 2>&1 || [ -x "$cache/usr/bin/$2" ] || ! command -v apt-get >/dev/null 2>&1 && return 0
     mkdir -p "$cache"
-    { (cd "$cache" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb) >/dev/null 2>&1; } ||
-        echo "promtool could not be had (its test skips)"
-fi
+    { (cd "$cache" && apt-get download -qq "$1" && dpkg-deb -x "$1"_*.deb . && rm -f "$1"_*.deb) >/dev/null 2>&1; } ||
+        echo "$2 could not be had (its tests skip)"
+}
+unpacked prometheus promtool
+unpacked prometheus-alertmanager prometheus-alertmanager
+unpacked prometheus-node-exporter prometheus-node-exporter
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing:$missing"

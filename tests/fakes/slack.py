@@ -263,9 +263,16 @@ def _complete_files(slack: FakeSlack, who: Token, values: Values) -> Answer:
     return {"files": shown}
 
 
+def _validate(_slack: FakeSlack, _who: Token, values: Values) -> Answer:
+    if sum(name in values for name in ("blocks", "message", "view")) != 1:
+        raise Refusal("invalid_arguments")
+    return {}
+
+
 Method = tuple[str, Callable[[FakeSlack, Token, Values], Answer]]
 METHODS: Mapping[str, Method] = {  # method -> scope, answer
     "auth.test": ("", _test),
+    "blocks.validate": ("", _validate),
     "chat.postEphemeral": ("chat:write", _post_ephemeral),
     "chat.postMessage": ("chat:write", _post),
     "chat.update": ("chat:write", _update),

@@ -45,6 +45,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     REFERENCE / "reason-codes.md": codes_page.reason_codes_page,
     SCHEMA / "diagnosis.json": partial(as_json, published.diagnosis_schema),
     SCHEMA / "drift.json": partial(as_json, json_page.drift_schema),
+    SCHEMA / "event.json": partial(as_json, json_page.event_schema),
     SCHEMA / "no-answer.json": partial(as_json, json_page.no_answer_schema),
     SCHEMA / "triage.json": partial(as_json, published.triage_schema),
     SCHEMA / "runbook.json": partial(as_json, published.runbook_schema),

@@ -40,7 +40,7 @@ def _section(action: Action) -> str:
     facts = (
         ("Steps", " and ".join(action.steps)),
         ("Undo", "captured before the change" if action.undo == "captured" else "none: the approver is told, and the risk is high"),
-        ("Disturbs", action.disruption),
+        ("Disruption", action.disruption),
         ("Runs as", action.privilege),
         ("After a boot", "still there" if action.outlives_boot or "live" not in action.steps else "gone, unless made permanent"),
     )

@@ -40,6 +40,7 @@ ACTIVE = {
     "near": "it is close to full (a warning)",
     "trend": "it will be full soon",
 }
+HAPPENS = {**ACTIVE, "now": "it happens now", "at_limit": "it holds", "past": "it happened earlier"}
 
 
 def pages() -> dict[Path, str]:
@@ -86,7 +87,7 @@ def _made(entry: RunbookVersion, runbook: model.Runbook, check: model.Check) -> 
     parts = [
         "## How it is judged\n\n",
         f"`{check.id}` of `{runbook.id}`. {where}The first line that is true holds.\n\n",
-        table(("It means", "Sure", "When", "Looks"), (_state(state) for state in check.states)),
+        table(("It means", "Sure", "When", "Looks"), (_state(check, state) for state in check.states)),
         f"It explains errors of class: {explains}.\n\n",
         "## What clears it\n\n",
         "It is ruled out when everything it needs could be read and none of these lines is true; `--explain` shows the\n"
@@ -102,8 +103,9 @@ def _made(entry: RunbookVersion, runbook: model.Runbook, check: model.Check) -> 
     return "".join(parts)
 
 
-def _state(state: model.State) -> tuple[str, str, str, str]:
-    return ACTIVE[state.active], state.strength, f"`{' '.join(state.when.split())}`", "two" if state.samples > 1 else "one"
+def _state(check: model.Check, state: model.State) -> tuple[str, str, str, str]:
+    means = HAPPENS if check.nature == "other" else ACTIVE
+    return means[state.active], state.strength, f"`{' '.join(state.when.split())}`", "two" if state.samples > 1 else "one"
 
 
 def _offers(runbook: model.Runbook, check: model.Check) -> str:

@@ -88,15 +88,14 @@ def _command(parser: Any, words: tuple[str, ...], parent: Any) -> Command:
 
 def _parameter(item: Any, context: Any) -> Parameter:
     written, says = item.get_help_record(context)
-    if match := re.fullmatch(r"(.*?)\s*\[([^\[\]]*(?:default|required|<=|>=)[^\[\]]*)\]", says, re.DOTALL):
+    if match := re.fullmatch(r"(.*?)\s*\[([^\[\]]*(?:default|required|at least|at most|\d to \d)[^\[\]]*)\]", says, re.DOTALL):
         return Parameter(written, match[1], _note(match[2]))
     return Parameter(written, says, "")
 
 
 def _note(text: str) -> str:
-    """Say a default and a range in words: `default: 2.0; 0.1<=x<=60` becomes `default 2.0; 0.1 to 60`."""
-    text = re.sub(r"([\d.]+)<=x<=([\d.]+)", r"\1 to \2", text.replace("default: ", "default "))
-    return re.sub(r"x>=([\d.]+)", r"at least \1", re.sub(r"x<=([\d.]+)", r"at most \1", text))
+    """Say a default without a colon: `default: 2.0; 0.1 to 60` becomes `default 2.0; 0.1 to 60`."""
+    return text.replace("default: ", "default ")
 
 
 def _texts(text: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:

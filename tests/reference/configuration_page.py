@@ -58,6 +58,12 @@ CONFIG: Mapping[str, tuple[str, str, str]] = {
         "every released one",
         "[enomem]",
     ),
+    "sites": (
+        "The NATS server over which the workers of sites are asked, the file with our key, and the authority of its certificate.",
+        "every host is reached from here",
+        "{nats: 'tls://nats.example.com:4222', credentials: server.creds, authority: ca.pem}",
+    ),
+    "timeout": ("Seconds that a host may be silent before it is given up (`--timeout`), 1 to 600.", "about 8", "30"),
 }
 SLACK: Mapping[str, tuple[str, str]] = {
     "approvals": ("The channel where plans wait for a decision (`--slack-approvals` wins).", "none"),
@@ -72,18 +78,21 @@ hosts:
   web01:                                                       # a name that ssh knows
   db01: {ssh: admin@10.0.0.7}                                  # where ssh goes by another name
   app01: {accept_unknown: [max_map_count]}
+  web09: {site: eu1}                                           # reached by the workers of a site
 groups:
   web: [web01, web02]
   europe: {hosts: [db01], groups: [web], accept_unknown: [max_map_count]}
+  frankfurt: {hosts: [web10, web11], site: eu1}
 ```
 
 | Key | What it says |
 |---|---|
 | `hosts.NAME.ssh` | `[USER@]ADDRESS[:PORT]` where ssh reaches the host by another name |
 | `hosts.NAME.accept_unknown` | checks whose unknown result is a caveat on this host |
+| `hosts.NAME.site` | the site whose workers reach it (docs/how-to/sites.md); without one it is reached from here |
 | `groups.NAME` | a list of hosts, or a mapping with the keys below; `@NAME` on the command line, `@all` is every host |
 | `groups.NAME.hosts`, `.groups` | hosts and other groups that belong to it |
-| `groups.NAME.accept_unknown` | the same for each of its hosts |
+| `groups.NAME.accept_unknown`, `.site` | the same for each of its hosts; a site of the host's own stands |
 
 """
 VARIABLES: Mapping[str, str] = {

@@ -13,6 +13,8 @@ from triagebook.runbooks.engine.triage import AskedRunbook, Triage
 from triagebook.runbooks.library import published
 from triagebook.tools.diagnosis.drift import DriftRow
 from triagebook.tools.faces import views_json
+from triagebook.tools.fixes.views import AlertView
+from triagebook.tools.sinks.event import OutgoingEvent
 from triagebook.tools.watch.observation import Observation
 
 from tests.reference.markdown import first_sentences, made_by, table
@@ -33,6 +35,7 @@ triagebook diagnose replay:unit-tasksmax --json | jq -r '.status, .verdict.culpr
 | the same with `-r RUNBOOK` | `triagebook/diagnosis/v1` | [diagnosis.json](../schema/diagnosis.json), `runbook schema diagnosis` |
 | the same of many hosts, for one without an answer | `triagebook/no-answer/v1` | [no-answer.json](../schema/no-answer.json) |
 | `watch --json` | `triagebook/watch/v1` | [watch.json](../schema/watch.json) |
+| (what sinks of alerts.yaml are sent) | `triagebook/event/v1` | [event.json](../schema/event.json) |
 | `host drift --json` | `triagebook/drift/v1` | [drift.json](../schema/drift.json) |
 | `fix ... --json`, `lock ... --json`, `audit ... --json` | | below |
 | (a runbook file, in YAML) | | [runbook.json](../schema/runbook.json), `runbook schema` |
@@ -79,6 +82,16 @@ def drift_schema() -> dict[str, Any]:
     schema = _schema(DriftRow)
     schema["properties"] |= {"schema": {"const": "triagebook/drift/v1", "type": "string"}, "hosts": {"type": "integer"}}
     schema["required"] = sorted(schema["properties"])
+    return schema
+
+
+def event_schema() -> dict[str, Any]:
+    """Return the schema of what sinks are told: the alert as it is shown, and the answer as it is published."""
+    schema = _schema(OutgoingEvent)
+    alert = _schema(AlertView)
+    del alert["$schema"]
+    answer = {"type": "object", "description": "triagebook/triage/v1 or triagebook/diagnosis/v1; left out where no host was asked"}
+    schema["properties"]["content"] = {"type": "object", "properties": {"alert": alert, "answer": answer}, "required": ["alert"]}
     return schema
 
 

@@ -29,6 +29,13 @@ A runbook names what it reads: `probes: {mem: {kind: meminfo}}`. The name on the
 
 """
 runbooks = find_runbooks()
+DECLARED = {  # how a runbook declares what a generic kind reads
+    "sysctl": "probes:\n  files:\n    kind: sysctl\n    keys:\n      used: {key: fs.file-nr, column: 1, unit: files}",
+    "rlimits": "probes:\n  tables: {kind: rlimits, row: Max open files, use: FDSize, near_percent: 90}",
+    "proc_table": "probes:\n  locks:\n    kind: proc_table\n    file: /proc/locks\n"
+    "    columns: {id: {column: 1, type: text}, pid: {column: 5, type: text}}\n"
+    "    identity: id",
+}
 TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 
 
@@ -54,6 +61,8 @@ def how(kind: str) -> str:
 def section(kind: str, module: Any) -> str:
     """Return a kind's heading, an example, and a table for each of its dataclasses."""
     probe = probe_names().get(kind, "facts")
+    if kind in DECLARED:
+        return f"## {kind}\n\n{' '.join(module.__doc__.split())}\n\n" + fenced(DECLARED[kind], "yaml")
     example = fenced(f"probes: {{{probe}: {{kind: {kind}}}}}", "yaml")
     tables = (_class(one, path, probe) for path, one in classes(module.FACTS, probe))
     return f"## {kind}\n\n{says(module)}\n\n{example}" + "".join(tables)

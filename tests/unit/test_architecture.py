@@ -29,6 +29,7 @@ SDK_HOMES = {
     "ruamel": ("runbooks/library/document.py",),
     "cel": ("runbooks/engine/expressions.py",),
     "prometheus_client": ("tools/server/metrics.py",),
+    "nats": ("tools/sites/",),
     "greenlet": ("tools/transport/scheduler.py",),
 }
 

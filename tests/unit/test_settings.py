@@ -6,8 +6,11 @@ from triagebook.bot.cli.app import FAULT
 from triagebook.bot.cli.diagnose import EXIT_STATUS
 from triagebook.bot.cli.output import BROKEN_PIPE, UNWRITABLE
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.tools.collector.collect import sample_timeouts_for
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.settings import KEYS, read_settings
+from triagebook.tools.diagnosis.fleet import fleet
+from triagebook.tools.settings import KEYS, Settings, read_settings
+from triagebook.tools.transport.base import timeouts_for
 
 from tests.command import ROOT
 
@@ -77,6 +80,27 @@ def test_a_folder_in_the_place_of_the_configuration_is_said(tmp_path: Path) -> N
         read_settings({"XDG_CONFIG_HOME": str(tmp_path)})
 
 
+@pytest.mark.parametrize("value", ["0", "601", "soon", "true", "[30]"])
+def test_a_timeout_that_is_no_time_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UsageError, match=r"config.yaml:1: timeout: expected seconds from 1 to 600, got "):
+        read_settings(settings_of(tmp_path, f"timeout: {value}\n"))
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "phases", "total_s", "sample_s", "host_s"),
+    [(0, (8, 8, 10, 15, 20, 20), 60, 20, 90), (3, (3, 3, 3, 3, 3, 3), 3, 20, 8), (30, (30,) * 6, 90, 30, 120)],
+)
+def test_for_how_long_a_host_may_be_silent_holds_for_each_phase(
+    silent_s: float, phases: tuple[float, ...], total_s: float, sample_s: float, host_s: float
+) -> None:
+    made = timeouts_for(silent_s)
+    assert (made.connect_s, made.banner_s, made.kex_s, made.auth_s, made.exec_s, made.first_byte_s) == phases
+    assert (made.total_s, made.session_s) == (total_s, None)
+    assert sample_timeouts_for(silent_s).first_sample_s == sample_timeouts_for(silent_s).sample_s == sample_s
+    service = setup.service(Settings(timeout_s=silent_s))
+    assert fleet(service, "enomem")._bounds.host_s == host_s
+
+
 def test_every_key_and_every_exit_status_is_in_the_page_about_them() -> None:
     page = (ROOT / "docs" / "how-to" / "configure.md").read_text()
     statuses = (ROOT / "docs" / "reference" / "exit-statuses.md").read_text()
@@ -85,6 +109,8 @@ def test_every_key_and_every_exit_status_is_in_the_page_about_them() -> None:
         "accept_unknown",
         "slack",
         "triage",
+        "sites",
+        "timeout",
     ]
     told = {int(number) for row in re.findall(r"^\| ([\d, ]+) \|", statuses, re.MULTILINE) for number in row.split(", ")}
     assert {*EXIT_STATUS.values(), FAULT, UNWRITABLE, BROKEN_PIPE} - told == set()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triagebook.tools.times import Precision, from_micros, parse_rfc3339, rfc3339, to_micros
+from triagebook.tools.times import Precision, from_micros, parse_duration, parse_rfc3339, rfc3339, to_micros
 
 MOMENT = datetime(2026, 11, 23, 14, 5, 0, 987654, UTC)
 WRITTEN: dict[Precision, str] = {
@@ -52,3 +52,19 @@ OTHER_FORMS = (
 def test_any_other_form_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the words are the standard library's for some
         parse_rfc3339(text)
+
+
+def test_a_duration_is_a_number_with_its_unit() -> None:
+    read = {text: parse_duration(text) for text in ("90s", "15m", "12h", "7d")}
+    assert read == {
+        "90s": timedelta(seconds=90),
+        "15m": timedelta(minutes=15),
+        "12h": timedelta(hours=12),
+        "7d": timedelta(days=7),
+    }
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "0m", "-1h", "1.5h", "15 m", "15M", "7w", "100000s", "15m\n", "\u0661h"])
+def test_any_other_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a time such as 90s, 15m, 12h or 7d, got "):
+        parse_duration(text)

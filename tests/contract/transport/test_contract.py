@@ -1,6 +1,7 @@
 """One suite for every way to a host: what a HostProcess and a Session promise holds for each."""
 
 import contextlib
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -250,5 +251,9 @@ def test_every_recording_is_used_once() -> None:
 
 
 def test_the_transports_fit_the_protocol() -> None:
+    """Each takes what the protocol says, by the same names and in the same way, and gives what it can be told."""
     makers: list[Callable[[], Transport]] = [SshTransport, OpensshTransport, LocalTransport, lambda: ReplayTransport(())]
-    assert all(callable(maker().launch) for maker in makers)
+    _self, *wanted = inspect.signature(Transport.launch).parameters.values()
+    for maker in makers:
+        taken = inspect.signature(maker().launch).parameters
+        assert [(one.name.lstrip("_"), one.kind) for one in taken.values()] == [(one.name, one.kind) for one in wanted], maker

@@ -53,7 +53,7 @@ def test_openssh_is_reached_in_one_flight_of_two_segments(place: Ground, tmp_pat
 
 
 def test_the_program_of_all_released_runbooks_and_the_login_fit_into_the_first_window_of_tcp(place: Ground, tmp_path: Path) -> None:
-    """What is sent where no runbook is named. With the kinds of drafts it is 1.1 windows, a round trip more."""
+    """What is sent where no runbook is named."""
     asked = [CATALOG.load(name) for name in runbooks_by_default(DefaultRunbooks(), CATALOG)]
     argv = program.command(program.build(kinds_to_collect(asked)), program.launcher())
     assert len(" ".join(argv)) > FIRST_WINDOW_BYTES

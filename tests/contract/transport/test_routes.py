@@ -113,7 +113,8 @@ def test_jumps_in_a_circle_are_a_mistake_of_the_configuration(place: Ground) -> 
             launch("ssh:stock", config)
 
 
-RELAY = """import socket, sys, threading
+RELAY = """import pathlib, socket, sys, threading
+pathlib.Path(sys.argv[3]).touch()
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
 def out():
     while (data := s.recv(65536)):
@@ -127,8 +128,10 @@ while (data := sys.stdin.buffer.read1(65536)):
 def test_a_proxy_command_is_the_way(kind: str, place: Ground, tmp_path: Path) -> None:
     script = tmp_path / "relay.py"
     script.write_text(RELAY)
-    with place.sshd(extra_config=f"  ProxyCommand python3 {script} %h %p\n") as box:
+    mark = tmp_path / "was-used"
+    with place.sshd(extra_config=f"  ProxyCommand python3 {script} %h %p {mark}\n") as box:
         talk(launch(kind, box.config))
+        assert mark.exists(), "the host was reached another way"
 
 
 def test_a_proxy_command_that_fails_is_no_evidence_about_the_host(kind: str, place: Ground) -> None:

@@ -32,7 +32,8 @@ export PATH HOME=/root
 for name in ana ben mallory; do id -u "$name" >/dev/null 2>&1 || useradd --no-create-home "$name"; done
 """
 START = """install -d -o triagebook-serve -g triagebook-serve -m 0755 /run/triagebook
-line=$(sed -n 's/^ExecStart=//p' /etc/systemd/system/triagebook.service)
+options=$(sed -n 's/^Environment=TRIAGEBOOK_OPTIONS=//p' /etc/systemd/system/triagebook.service)
+line=$(sed -n "s/ [$]TRIAGEBOOK_OPTIONS$/ $options/; s/^ExecStart=//p" /etc/systemd/system/triagebook.service)
 setpriv --reuid triagebook-serve --regid triagebook-serve --groups "$(getent group triagebook-users | cut -d: -f3)" \
   env HOME=/var/lib/triagebook $line >/run/serve.log 2>&1 &
 server=$!

@@ -7,6 +7,7 @@ waits there until a byte comes back, so that a test can kill it at exactly that 
 import json
 import os
 import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,8 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import TriagebookError
+from triagebook.runbooks.engine.plan import Value
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import Parts, serve
+from triagebook.tools.store import database
 
 from tests.system.fixes import samples
 from tests.system.fixes.world import FileExecutor, Recorded, UnitRenderer
@@ -25,9 +28,10 @@ from tests.system.fixes.world import FileExecutor, Recorded, UnitRenderer
 class Machines(Recorded):
     """Every host a machine of its own."""
 
-    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, Value]) -> Diagnosis:
         found = super().diagnose(host, runbook, inputs)
-        return replace(found, host=replace(found.host, machine_id=f"machine-of-{host}"))
+        name = f"20261123T140000-{zlib.crc32(host.encode()):08x}"
+        return replace(found, id=name, host=replace(found.host, machine_id=f"machine-of-{host}"))
 
 
 def main() -> int:
@@ -50,6 +54,7 @@ def main() -> int:
         patience_s=asked.get("patience_s", 5),
         join=asked.get("join", False),
     )
+    database.IDLE_S = asked.get("idle_s", database.IDLE_S)
     executor = FileExecutor(Path(asked["effects"]), step) if asked.get("effects") else None
     machines = Machines()
     parts = Parts(

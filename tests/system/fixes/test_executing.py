@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.diagnosis import CheckResult, Diagnosis, Findings
 from triagebook.runbooks.engine.errors import RefusedError
-from triagebook.runbooks.engine.plan import Plan
+from triagebook.runbooks.engine.plan import CitedFact, Plan
 from triagebook.tools.actions import orders
 from triagebook.tools.execute.capture import Harm, HostCapture
 from triagebook.tools.execute.executor import HostExecutor
@@ -102,7 +102,7 @@ def execution(**changes: Any) -> Execution:
 
 
 def executor(helper: Helper, found: Diagnosis, harmed: str = "") -> HostExecutor:
-    remediation = SimpleNamespace(validates_within_s=0)
+    remediation = SimpleNamespace(validates_within_s=0, validates_cleared=("pids_cgroup",))
     runbooks: Any = SimpleNamespace(load=lambda _name: SimpleNamespace(remediations={"raise_tasks_max": remediation}))
     harm: Any = SimpleNamespace(find=lambda _job: harmed)
     key = orders.OrderKey(Ed25519PrivateKey.generate())
@@ -110,8 +110,34 @@ def executor(helper: Helper, found: Diagnosis, harmed: str = "") -> HostExecutor
 
 
 WELL = replace(samples.diagnosis(), verdict=None, status="healthy")
+NONE = Findings(0, 0, 0)
 APPLIED = text(result="applied", reason="ok", id="ID", before="100", after="200", journal="applied")
 UNDONE = text(result="undone", reason="ok", id="ID", after="100", journal="undone")
+
+
+@pytest.mark.parametrize(
+    ("after", "state", "says"),
+    [
+        (samples.diagnosis(current_limit=200), "unresolved", "it still holds"),
+        (replace(WELL, checks=(CheckResult("pids_cgroup", "skipped", NONE, "none was asked"),)), "unresolved", "none was asked"),
+        (replace(WELL, checks=(CheckResult("pids_cgroup", "cleared", NONE, "12 of 200"),)), "validated", "pids_cgroup is cleared"),
+    ],
+)
+def test_a_cause_that_only_a_text_or_a_log_told_is_validated_by_the_checks_that_end_with_it(
+    after: Diagnosis, state: str, says: str
+) -> None:
+    asked: list[Any] = []
+
+    class Asked(Looks):
+        def diagnose(self, host: str, runbook: str, inputs: Any) -> Diagnosis:
+            asked.append(inputs)
+            return self.found
+
+    facts = (*samples.plan().facts, CitedFact("inputs.symptom", "fork: Resource temporarily unavailable", ""))
+    made = replace(executor(Helper([APPLIED]), WELL), diagnoser=Asked(after))
+    ending = made.execute(execution(facts=facts, cause="pids_text"))
+    assert (ending.state, says in ending.says) == (state, True), ending.says
+    assert asked == [{"symptom": "fork: Resource temporarily unavailable"}]
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,22 @@
 """What is looked at before a plan is carried out: one look as a rule, a whole diagnosis where that does not show the cause."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.plan import CitedFact
 from triagebook.tools.collector.collect import Output
 from triagebook.tools.collector.readings import HostReading
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.inventory.target import parse_target
 
-from tests.system.fixes import samples
+from tests.system.fixes import policies, samples
 
 from .world import World
 
@@ -23,7 +25,7 @@ WELL = replace(samples.diagnosis(), verdict=None, remediations=(), status="healt
 
 def looks(world: World, monkeypatch: pytest.MonkeyPatch, seen: Diagnosis, outputs: tuple[str, ...] | Unreadable = ("",)) -> None:
     def look(
-        _self: object, host: str, runbook: str, readings: Sequence[HostReading]
+        _self: object, host: str, runbook: str, readings: Sequence[HostReading], inputs: object
     ) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
         return seen, outputs
 
@@ -43,6 +45,22 @@ def test_a_look_that_does_not_show_the_cause_is_followed_by_a_whole_diagnosis(
     fix_id = world.approved()
     looks(world, monkeypatch, WELL)
     monkeypatch.setattr(type(world.trust.renderer), "again", lambda _self, _plan, _outputs: samples.rendering())
+    assert world.apply(fix_id) == "validated"
+
+
+def test_a_cause_that_an_errors_text_told_is_looked_for_with_that_text(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diagnose(_self: object, host: str, _runbook: str, inputs: Mapping[str, Any]) -> Diagnosis:
+        return samples.diagnosis(host) if "inotify" in inputs.get("symptom", "") else WELL
+
+    monkeypatch.setattr(type(world.diagnoser), "diagnose", diagnose)
+    fix_id = world.propose(inputs={"symptom": "tail: inotify cannot be used:\n Too many open files", "user": "acme", "pid": ""})
+    plan = world.service.show(policies.actor("ann"), fix_id).plan
+    assert plan is not None
+    assert plan.facts[-2:] == (
+        CitedFact("inputs.symptom", "tail: inotify cannot be used: Too many open files", ""),
+        CitedFact("inputs.user", "acme", ""),
+    )
+    world.approve(fix_id)
     assert world.apply(fix_id) == "validated"
 
 

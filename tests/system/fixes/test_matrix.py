@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy
+from sqlalchemy.pool import Pool
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.server.protocol import Members
 from triagebook.tools.server.requests import REQUESTS, answers
@@ -30,6 +32,11 @@ ASKED = {
     "audit_repair": {"what": "columns"},
     "history": {"host": "web-01"},
     "alerts": {},
+    "record": {"subject": "web-01"},
+    "get_diagnosis": {"diagnosis": "20261130T000000-00000000"},
+    "give_feedback": {"answer": "20261130T000000-00000000", "was": "right"},
+    "feedback": {},
+    "get_case": {"answer": "20261130T000000-00000000"},
     "policy_check": {"action": "propose", "host": "web-01"},
     "note_refusal": {"action": "diagnose", "reason": "unknown_argument", "says": "no argument approved"},
 }
@@ -54,6 +61,11 @@ audit_export  no_rule          no_rule          ok                no_rule       
 audit_repair  no_rule          no_rule          ok                no_rule               no_rule             unmapped_account
 history       ok               ok               ok                ok                    ok                  ok
 alerts        ok               ok               ok                ok                    ok                  ok
+record        no_rule          ok               ok                no_rule               no_rule             unmapped_account
+get_diagnosis not_found        not_found        not_found         not_found             not_found           not_found
+give_feedback not_found        not_found        not_found         not_found             not_found           not_found
+feedback      ok               ok               ok                ok                    ok                  ok
+get_case      not_found        not_found        not_found         not_found             not_found           not_found
 policy_check  ok               ok               ok                ok                    ok                  ok
 note_refusal  ok               ok               ok                ok                    ok                  ok
 """
@@ -94,6 +106,28 @@ def test_audit_rows_are_shown_by_their_host(world: World) -> None:
     assert {row.host for row in world.service.audit_list(actor("dan"))} == {"web-01", "db-01"}
     assert world.service.audit_list(actor("cid")) == ()
     assert world.refused(world.service.audit_show, actor("bob"), 1) == "not_found"
+
+
+def test_an_export_holds_no_transaction_while_its_reader_takes_his_time(world: World) -> None:
+    """PostgreSQL ends a transaction that stands still for ten seconds."""
+    in_use: set[int] = set()
+
+    def checkout(_connection: object, record: object, _proxy: object) -> None:
+        in_use.add(id(record))
+
+    def checkin(_connection: object, record: object) -> None:
+        in_use.discard(id(record))
+
+    world.apply(world.approved())
+    sqlalchemy.event.listen(Pool, "checkout", checkout)
+    sqlalchemy.event.listen(Pool, "checkin", checkin)
+    try:
+        items: Iterator[dict[str, object]] = world.service.audit_export(actor("dan"))
+        assert next(items)["index"] == 0
+        assert in_use == set()
+    finally:
+        sqlalchemy.event.remove(Pool, "checkout", checkout)
+        sqlalchemy.event.remove(Pool, "checkin", checkin)
 
 
 def test_an_export_is_verified_elsewhere_and_an_edit_of_it_is_seen(world: World) -> None:

@@ -159,8 +159,8 @@ def test_metrics_count_what_happened_and_name_no_host(shared: Serving) -> None:
     assert status == 200
     assert float(series['triagebook_requests_total{action="propose",channel="cli",outcome="ok"}']) >= 1
     assert float(series['triagebook_decisions_total{allowed="yes",asked="propose",reason="allowed"}']) >= 1
-    assert float(series['triagebook_diagnoses_total{runbook="enomem@1.1.0",status="cause_found"}']) >= 1
-    assert float(series['triagebook_diagnosis_seconds_bucket{le="+Inf",runbook="enomem@1.1.0"}']) >= 1
+    assert float(series['triagebook_diagnoses_total{runbook="enomem@1.2.0",status="cause_found"}']) >= 1
+    assert float(series['triagebook_diagnosis_seconds_bucket{le="+Inf",runbook="enomem@1.2.0"}']) >= 1
     assert float(series['triagebook_fixes{state="proposed"}']) >= 1
     assert {series[f'triagebook_ready{{check="{check}"}}'] for check in ("database", "audit_log", "policy", "keys")} == {"1.0"}
     assert series["triagebook_audit_rows"] == series["triagebook_audit_checkpoint_rows"]

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from triagebook.runbooks.engine.diagnosis import Diagnosis, OfferedRemediation
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict
+from triagebook.runbooks.engine.plan import Plan, Rendering, Value, check_parameters, find_verdict, inputs_of
+from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.audit.anchors import FileAnchor
 from triagebook.tools.audit.event import AuditEvent, decode
 from triagebook.tools.audit.seal import row_key_of
@@ -63,15 +64,25 @@ class Recorded:
     asked: list[str] = field(default_factory=list)
     limit: int = 100
 
-    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, str]) -> Diagnosis:
+    def diagnose(self, host: str, runbook: str, inputs: Mapping[str, Value]) -> Diagnosis:
         self.asked.append(host)
         return self.edit.get(host) or samples.diagnosis(host, current_limit=self.limit)
+
+    def runbooks_for(self, host: str, inputs: Mapping[str, Value]) -> tuple[str, ...]:
+        found = self.edit.get(host) or samples.diagnosis(host)
+        return (f"{found.runbook.id}@{found.runbook.version}",)
+
+    def triage(self, host: str, inputs: Mapping[str, Value], left_out: tuple[str, ...]) -> Found:
+        assert not left_out
+        return self.diagnose(host, "", inputs)
 
     def runbooks_with(self, remediation: str) -> tuple[str, ...]:
         return ("forks",)
 
-    def look(self, host: str, runbook: str, readings: Sequence[HostReading]) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
-        return self.diagnose(host, runbook, {}), ("",) * len(readings)
+    def look(
+        self, host: str, runbook: str, readings: Sequence[HostReading], inputs: Mapping[str, Value]
+    ) -> tuple[Diagnosis, tuple[str, ...] | Unreadable]:
+        return self.diagnose(host, runbook, inputs), ("",) * len(readings)
 
 
 @dataclass
@@ -90,7 +101,7 @@ class UnitRenderer:
     def again(self, plan: Plan, outputs: Sequence[str]) -> Rendering:
         if FOLLOWS in plan.parameters:
             return self.permanent(plan)
-        diagnosis = self.diagnoser.look(plan.host, "", ())[0]
+        diagnosis = self.diagnoser.look(plan.host, "", (), inputs_of(plan))[0]
         return samples.rendering(before_of(diagnosis.verdict) if diagnosis.verdict else "", str(plan.parameters["limit"]))
 
     def permanent(self, plan: Plan) -> Rendering:

@@ -15,9 +15,11 @@ class Steps:
 
     seen: Counter[str] = field(default_factory=Counter)
     held: dict[str, threading.Event] = field(default_factory=dict)
+    guard: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, name: str) -> None:
-        self.seen[name] += 1
+        with self.guard:
+            self.seen[name] += 1
         if name in self.held:
             assert self.held[name].wait(GUARD_S)
 

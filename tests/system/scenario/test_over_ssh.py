@@ -6,11 +6,12 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import jsonschema
 import pytest
+from triagebook.runbooks.engine.triage import Triage
 from triagebook.tools.actions import process
 from triagebook.tools.collector import installed
 from triagebook.tools.diagnosis import setup
@@ -18,6 +19,7 @@ from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.execute.capture import HostCapture
 from triagebook.tools.fixes.diagnoser import ServiceDiagnoser
 from triagebook.tools.ssh.transport import SshTransport
+from triagebook.tools.transport.base import Timeouts
 
 from tests import sshd
 from tests.command import ONE, ROOT, Triagebook
@@ -121,6 +123,51 @@ def test_a_silent_host_is_given_up_in_seconds_and_says_so(triagebook: Triagebook
         run = triagebook("diagnose", "box", "-F", config_for(box, tmp_path, port=str(port)), *ONE)
     (diagnosis,) = run.json()
     assert (run.status, diagnosis["login"]["outcome"]) == (4, "timeout")
+
+
+@contextmanager
+def late(port: int, wait_s: float) -> Iterator[int]:
+    """A loopback port that takes a connection at once and begins to pass it on to `port` after so long."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def carry(source: socket.socket, into: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(65536):
+                    into.sendall(data)
+                into.shutdown(socket.SHUT_WR)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _address = listener.accept()
+                    threading.Event().wait(wait_s)
+                    server = socket.create_connection(("127.0.0.1", port))
+                    for ends in ((client, server), (server, client)):
+                        threading.Thread(target=carry, args=ends, daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("said", ["option", "configuration"])
+def test_a_host_that_answers_late_is_waited_for_as_long_as_was_said(
+    triagebook: Triagebook, place: sshd.Ground, box: sshd.Server, tmp_path: Path, said: str
+) -> None:
+    wait_s = Timeouts().banner_s + 1
+    with late(box.port, wait_s) as port:
+        known = tmp_path / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{port} {sshd.public(place.host_key())}\n")
+        config = config_for(box, tmp_path, port=str(port), userknownhostsfile=str(known))
+        assert triagebook("diagnose", "box", "-F", config, *ONE).status == 4
+        home = {}
+        if said == "configuration":
+            (tmp_path / "triagebook").mkdir()
+            (tmp_path / "triagebook" / "config.yaml").write_text("timeout: 60\n")
+            home = {"XDG_CONFIG_HOME": str(tmp_path)}
+        patience = ("--timeout", "60") if said == "option" else ()
+        assert triagebook("diagnose", "box", "-F", config, *patience, *ONE, **home).status in {0, 3}
 
 
 def test_a_host_that_cannot_fork_for_the_connection_leaves_its_refusal_as_evidence(
@@ -291,7 +338,17 @@ def test_a_change_is_planned_by_a_key_that_may_start_the_installed_collector_onl
         transport = SshTransport(config_file=box.config)
         (planned,) = HostCapture(lambda _target: transport).read("hardened", (reading,))
         service = Service(setup.runbooks(setup.settings()), lambda _target: transport)
-        diagnosis, looked = ServiceDiagnoser(service).look("hardened", "enomem", (reading,))
+        diagnosis, looked = ServiceDiagnoser(service).look("hardened", "enomem", (reading,), {})
     assert diagnosis.target.collector.split()[0] == "installed"
     assert isinstance(looked, tuple)
     assert [[one.pid for one in process.parse(text)] for text in (planned, *looked)] == [[os.getpid()]] * 2
+
+
+def test_a_server_asks_a_host_by_every_runbook_but_those_left_out(box: sshd.Server) -> None:
+    transport = SshTransport(config_file=box.config)
+    diagnoser = ServiceDiagnoser(Service(setup.runbooks(setup.settings()), lambda _target: transport))
+    names = [name.partition("@")[0] for name in diagnoser.runbooks_for("box", {})]
+    assert {"enomem", "oom"} <= set(names)
+    found = diagnoser.triage("box", {}, ("oom",))
+    assert isinstance(found, Triage)
+    assert {item.runbook.id for item in found.diagnoses} == set(names) - {"oom"}

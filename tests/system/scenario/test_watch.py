@@ -86,6 +86,21 @@ def test_a_socket_that_nobody_listens_on_is_passed_by_and_taken_away_by_the_next
     assert not stale.exists()
 
 
+def test_a_host_out_of_reach_names_the_watch_that_has_a_session(triagebook: Triagebook, box: sshd.Server, tmp_path: Path) -> None:
+    """`no-such-account@box` may not log in; the watch of `box` may, and its session answers."""
+    run_folder = tmp_path / "run"
+    run_folder.mkdir(mode=0o700)
+    where = {"XDG_RUNTIME_DIR": str(run_folder)}
+    asked = ("diagnose", "no-such-account@box", "-r", "enomem", "-F", str(box.config))
+    alone = triagebook(*asked, **where)
+    assert (alone.status, "a watch of it runs" in alone.err) == (4, False), alone
+    with watching(triagebook.home, "box", "-F", str(box.config), **where) as watch:
+        watch.wait(lambda lines: len(lines) > 0)
+        told = triagebook(*asked, **where)
+    assert told.status == 4, told
+    assert "a watch of it runs; its open session answers: triagebook diagnose box\n" in told.err
+
+
 def test_a_second_watch_of_a_host_runs_without_the_socket_and_says_so(
     triagebook: Triagebook, box: sshd.Server, run_folder: Path
 ) -> None:

@@ -7,13 +7,13 @@ import pytest
 from tests.command import ROOT
 from tests.transcript import Reader, Step, steps_of
 
-TUTORIALS = ("first-incident.md", "write-a-runbook.md")
+TUTORIALS = ("tutorials/first-incident.md", "tutorials/write-a-runbook.md", "how-to/runbook.md")
 
 
 @pytest.mark.parametrize("page", TUTORIALS)
 def test_a_tutorial_prints_what_it_shows(page: str, tmp_path: Path) -> None:
     reader = Reader(tmp_path)
-    steps = list(steps_of((ROOT / "docs" / "tutorials" / page).read_text()))
+    steps = list(steps_of((ROOT / "docs" / page).read_text()))
     assert any(step.command for step in steps)
     for step in steps:
         wrong = reader.follow(step)

@@ -28,6 +28,10 @@ LimitNPROC=3790
 LimitNPROCSoft=60
 LimitAS=infinity
 LimitASSoft=infinity
+LimitMEMLOCK=8388608
+LimitMEMLOCKSoft=65536
+LimitDATA=infinity
+LimitDATASoft=67108864
 pids.max=20
 """
 PROCESSES = """Name:\tsh
@@ -37,6 +41,7 @@ Uid:\t1001\t1001\t1001\t1001
 Threads:\t1
 Limit                     Soft Limit           Hard Limit           Units
 Max processes             60                   60                   processes
+Max locked memory         65536                8388608              bytes
 Max address space         unlimited            unlimited            bytes
 812 (sh) S 1 812 812 0 -1 4194560 600 0 0 0 1 2 0 0 20 0 1 0 4242 2600000 200 18446744073709551615
 Name:\ta) b (c
@@ -104,6 +109,42 @@ CASES: list[tuple[str, Params, Step, str, str, str, str]] = [
         "60:3790",
         "500:3790",
         "persist shop.service nproc 60:3790 500",
+    ),
+    (
+        "unit_limit",
+        {"unit": "shop.service", "resource": "memlock", "limit": 16777216},
+        "persist",
+        UNIT,
+        "65536:8388608",
+        "16777216:16777216",
+        "persist shop.service memlock 65536:8388608 16777216",
+    ),
+    (
+        "unit_limit",
+        {"unit": "shop.service", "resource": "data", "limit": 134217728},
+        "persist",
+        UNIT,
+        "67108864:unlimited",
+        "134217728:unlimited",
+        "persist shop.service data 67108864:unlimited 134217728",
+    ),
+    (
+        "process_limit",
+        {"pid": 812, "resource": "memlock", "limit": 131072},
+        "live",
+        PROCESSES,
+        "65536:8388608",
+        "131072:8388608",
+        "live 812 4242 1001 memlock 65536:8388608 131072",
+    ),
+    (
+        "user_memlock",
+        {"user": "shop", "uid": 1001, "limit": 16777216},
+        "persist",
+        PROCESSES,
+        "65536:8388608",
+        "16777216:16777216",
+        "persist shop 1001 65536:8388608 16777216",
     ),
     (
         "unit_restart",
@@ -248,6 +289,10 @@ def test_of_ratio_and_kbytes_the_one_in_force_is_put_back() -> None:
         ("sysctl", {"key": "vm.max_map_count", "value": 262144}, "persist", "65530\n", "not_live"),
         ("user_nproc", {"user": "shop", "uid": 1001, "limit": 8}, "live", PROCESSES, "below_use"),
         ("user_nproc", {"user": "root", "uid": 0, "limit": 8}, "live", PROCESSES, "usage"),
+        ("user_memlock", {"user": "shop", "uid": 1001, "limit": 65536}, "persist", PROCESSES, "not_higher"),
+        ("user_memlock", {"user": "shop", "uid": 1002, "limit": 99999}, "persist", PROCESSES, "unknown_limit"),
+        ("unit_limit", {"unit": "shop.service", "resource": "sigpending", "limit": 500}, "persist", UNIT, "unread"),
+        ("process_limit", {"pid": 813, "resource": "memlock", "limit": 131072}, "live", PROCESSES, "unread"),
         ("process_signal", {"pid": 1, "signal": "TERM"}, "live", PROCESSES, "usage"),
         ("process_signal", {"pid": 99, "signal": "TERM"}, "live", PROCESSES, "process_gone"),
         ("process_signal", {"pid": 812, "signal": "STOP"}, "live", PROCESSES, "usage"),

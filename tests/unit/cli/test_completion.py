@@ -23,8 +23,10 @@ from tests.unit.cli.test_help import LEAVES
 
 # Metavars of values that only the person knows, or that the shell completes itself (files).
 FREE = {
+    "FILE|ID",
     *("ACCOUNT", "CHANNEL", "CULPRIT", "DAYS", "DIGEST", "DIR", "FILE", "FOLDER", "HOST:PORT", "ID", "KEY", "MODE", "N", "NAME"),
-    *("NAME=VALUE", "PATH", "PATTERN", "PERCENT", "PERSON", "PID", "REASON", "ROW", "SECONDS", "TEXT", "UNIT", "URL", "USER"),
+    *("NAME=VALUE", "PATH", "PATTERN", "PERCENT", "PERSON", "PID", "REASON", "ROW", "SECONDS", "TEXT", "TIME", "UNIT", "URL"),
+    "USER",
 }
 START = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],

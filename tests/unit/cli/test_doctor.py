@@ -27,8 +27,8 @@ def test_on_a_new_machine_nothing_is_broken_and_each_part_has_its_line(tmp_path:
         "cure": "triagebook config edit",
     }
     assert found["serve"][0]["says"] == f"no approval server at {tmp_path}/none.sock"
-    assert f"enomem@1.1.0 released (asked by its id): {ROOT}/runbooks/enomem/1.1.0" in [line["says"] for line in found["runbook"]]
-    assert {line["says"].partition(":")[0] for line in found["extra"]} == {"alerts", "mcp", "slack", "postgresql"}
+    assert f"enomem@1.2.0 released (used by -r enomem): {ROOT}/runbooks/enomem/1.2.0" in [line["says"] for line in found["runbook"]]
+    assert {line["says"].partition(":")[0] for line in found["extra"]} == {"alerts", "mcp", "sites", "slack", "postgresql"}
     assert set(found) >= {"version", "inventory", "ssh_config", "known_hosts", "login", "cache", "state", "watch"}
 
 

@@ -77,3 +77,16 @@ def test_what_cannot_be_read_is_said_with_what_to_write(triagebook: Triagebook, 
 def test_a_program_that_could_not_tell_is_unreadable_not_empty(triagebook: Triagebook) -> None:
     (line,) = triagebook("facts", "localhost", "unit_settings:no-such-unit.service", "--json").json()
     assert "unreadable" in line["facts"] or line["facts"]["load_state"] == "not-found"
+
+
+def test_the_facts_of_a_runbook_are_read_by_its_own_names(triagebook: Triagebook) -> None:
+    lines = triagebook("facts", "localhost", "--runbook", "enomem", "--json").json()
+    assert {(line["probe"], line["kind"]) for line in lines} >= {("kernel", "kernel_limits"), ("mem", "meminfo")}
+    assert triagebook("facts", "replay:unit-tasksmax", "-r", "enomem").out.splitlines().count("mem (meminfo)") == 1
+
+
+@pytest.mark.parametrize("kind", ["sysctl", "proc_table", "rlimits"])
+def test_a_kind_that_a_runbook_declares_is_not_read_by_itself(triagebook: Triagebook, kind: str) -> None:
+    run = triagebook("facts", "localhost", kind)
+    assert (run.status, run.out, f"{kind} reads what a runbook declares of it" in run.err) == (2, "", True), run
+    assert kind not in triagebook("facts", "localhost", "kernel_limits", "--json").out

@@ -59,7 +59,25 @@ def test_a_case_that_is_not_recorded_is_answered_with_names_that_are(triagebook:
     assert "unit-tasksmax" in triagebook("runbook", "show", "enomem").out
 
 
+@pytest.mark.parametrize("command", ["diagnose @empty", "watch @empty", "host drift @empty", "facts @all", "host list all"])
+def test_a_group_without_hosts_is_said_with_where_hosts_are_written(triagebook: Triagebook, tmp_path: Path, command: str) -> None:
+    """Nothing is watched, compared or called healthy in silence. A list of nothing is an answer; what needs a host is not done."""
+    file = tmp_path / ".config" / "triagebook" / "inventory.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("groups:\n  empty: []\n")
+    run = triagebook(*command.split())
+    group = f"@{command.rsplit(maxsplit=1)[-1].removeprefix('@')}"
+    assert (run.status, run.out) == (0 if command == "host list all" else 2, "")
+    assert run.err == f"triagebook: no hosts in {group} (read from: {file}, ssh_config): add some, see docs/how-to/configure.md\n"
+
+
 def test_make_help_lists_every_target_that_has_a_text() -> None:
     done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     listed = {line.split()[0] for line in done.stdout.splitlines()}
     assert {"diagnose", "help", "test", "lab", "bench", "pictures"} <= listed
+
+
+def test_make_says_that_it_sets_up_before_what_takes_a_minute() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("$(VENV)/.run:")[2].partition("\n\n")[0].splitlines()
+    assert 'echo "setting up (about a minute' in recipe[1]
+    assert recipe[1].endswith(">&2")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -133,6 +134,26 @@ def test_planted_text_cannot_draw_a_line_of_its_own() -> None:
     text = render_fix(shown(summary="x\n  risk        low\x1b[2J\u202e", reason="\n  approvals   2 of 2"))
     assert "because     x risk low\\x1b[2J\\u202e" in text
     assert sum(line.startswith("  approvals") for line in text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("room", [*range(60, 80), 100])
+def test_planted_text_never_stands_where_a_label_does_on_a_terminal(room: int) -> None:
+    """A terminal that breaks a long line begins the rest of it in its first column; we begin it below the text."""
+    found = shown(reason="so much to say " * 5 + "risk low approvals 2 of 2 " * 4, summary="all is " + "risk low " * 20)
+    labels = [line[:14].strip() for line in render_fix(found, NOW).splitlines()[4:]]
+    lines = render_fix(found, NOW, room).splitlines()
+    assert [line[:14].strip() for line in lines[4:] if line[:14].strip()] == labels
+    assert len(lines) > len(labels) + 4
+    assert not [line for line in lines if len(line) > room and not re.match("  (digest|rests on|undo|command|runbook) ", line)]
+
+
+def test_a_list_wider_than_the_terminal_is_a_block_for_each_and_a_table_in_a_pipe() -> None:
+    summary = {**dict.fromkeys(("id", "host", "risk", "runbook", "requester", "state"), "x" * 20), "expires_at": "soon"}
+    piped, narrow = render_fixes([summary, summary], NOW), render_fixes([summary, summary], NOW, 80)
+    assert len(piped.splitlines()) == 3
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert narrow.count("  state") == 2
+    assert render_fixes([summary, summary], NOW, 200) == piped
 
 
 def test_a_changed_plan_is_not_shown_as_if_it_could_be_approved() -> None:

@@ -16,6 +16,7 @@ WIDTH = 80  # columns of a terminal
 VERBS = {
     *("Apply", "Approve", "Break", "Check", "Compare", "Deny", "Diagnose", "Explain", "Export", "Find", "List", "Prepare", "Print"),
     "Repair",
+    "Write",
     *(
         "Edit",
         "Propose",

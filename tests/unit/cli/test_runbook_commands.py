@@ -86,3 +86,13 @@ def test_what_lint_or_a_case_complains_of_is_not_released(books: Path) -> None:
     run = triagebook("runbook", "release", "mine@0.1.0")
     assert (run.status, "case healthy fails" in run.err) == (2, True)
     assert not (books / "runbooks.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("symptom", "runbook"), [("fork: Cannot allocate memory", "enomem"), ("accept: Too many open files in system", "emfile")]
+)
+def test_the_error_text_chooses_the_runbook_that_a_case_is_recorded_for(symptom: str, runbook: str, tmp_path: Path) -> None:
+    case = tmp_path / "here.yaml"
+    run = Triagebook(tmp_path)("runbook", "record", "localhost", str(case), "--symptom", symptom, "--samples", "1")
+    assert run.out.startswith(f"{case}: a case of {runbook}. "), run.err
+    assert f'symptom: "{symptom}"' in case.read_text()

@@ -67,7 +67,10 @@ def test_nothing_that_a_host_said_becomes_markup(home: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "empty; it takes what diagnose --save or --json wrote"),
+        (
+            "",
+            "empty; give a file that `triagebook diagnose --save FILE` or `--json` wrote, or an id such as ",
+        ),
         ("{}", ":1: not a diagnosis (triagebook/diagnosis/v1 or triagebook/triage/v1)"),
         ("root:x:0:0\n", ":1: not JSON"),
         ('{"schema": "triagebook/drift/v1"}', "it is a triagebook/drift/v1"),

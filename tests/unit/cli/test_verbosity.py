@@ -38,7 +38,7 @@ def test_v_says_what_happens_in_words(triagebook: Triagebook, words: tuple[str, 
     assert said(run.err) == [
         f"{CASE}: The diagnosis begins (runbook=enomem)",
         f"{CASE}: The diagnosis is concluded"
-        " (runbook=enomem@1.1.0, status=cause_found, cause=pids_cgroup, strength=certain, samples=1)",
+        " (runbook=enomem@1.2.0, status=cause_found, cause=pids_cgroup, strength=certain, samples=1)",
     ]
 
 

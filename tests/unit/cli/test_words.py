@@ -55,7 +55,7 @@ def test_a_fact_of_a_list_is_told_by_its_path() -> None:
 
 def test_a_check_is_told_with_its_states_in_order() -> None:
     text = said("enomem.max_map_count")
-    assert text.startswith("max_map_count: vm.max_map_count. A check of enomem@1.1.0, limit.\n")
+    assert text.startswith("max_map_count: vm.max_map_count. A check of enomem@1.2.0, limit.\n")
     assert text.index("at_limit, certain\n    it.room <= 1") < text.index("near, likely\n")
     assert "  raise_max_map_count\n" in text
     assert said("max_map_count") == text
@@ -66,8 +66,8 @@ def test_a_remediation_and_its_action_are_told_with_their_bounds() -> None:
     text = said("raise_tasks_max")
     assert "limit  int, default max(it.current * 2, 64), from it.current + 1 to min(" in text
     assert "triagebook runbook explain unit_tasks_max" in text
-    assert "  raise_tasks_max  (enomem@1.1.0)\n" in said("unit_tasks_max")
-    assert "  resource  one of nproc, as, nofile\n" in said("unit_limit")
+    assert "  raise_tasks_max  (enomem@1.2.0)\n" in said("unit_tasks_max")
+    assert "  resource  one of nproc, as, nofile, memlock, data, sigpending\n" in said("unit_limit")
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -52,6 +52,36 @@ def test_what_it_is_made_from_names_the_file(tmp_path: Path, monkeypatch: pytest
     program.build.cache_clear()
 
 
+def test_a_function_that_is_called_once_and_gives_nothing_back_is_put_where_it_is_called() -> None:
+    begins = "function begin() { total = 1; if (total) { count = 2; } } BEGIN { begin(); print count; }"
+    assert minify(begins) == "BEGIN{B=1;if(B){A=2}print A}"
+
+
+@pytest.mark.parametrize(
+    "awk",
+    [
+        "function gives() { return 1; } BEGIN { gives(); }",
+        "function takes(one) { all = one; } BEGIN { takes(); }",
+        "function twice() { all = 1; } BEGIN { twice(); twice(); }",
+        "function value() { all = 1; } BEGIN { all = value(); }",
+    ],
+)
+def test_any_other_function_stays_one(awk: str) -> None:
+    assert minify(awk).startswith("function ")
+
+
+def test_a_parameter_has_the_same_letter_in_all_functions_and_no_letter_of_another_name() -> None:
+    awk = "function one(i, text) { return text i; } function two(text, i) { return i text all; } BEGIN { print one(1) two(1); }"
+    assert minify(awk) == "function A(a,b){return b a};function B(b,a){return a b C};BEGIN{print A(1)B(1)}"
+
+
+def test_what_only_a_watch_needs_is_not_sent_for_a_diagnosis() -> None:
+    whole, sent = program.build(KINDS, is_watch=True), program.build(KINDS)
+    assert '"brief"' in whole
+    assert '"brief"' not in sent
+    assert len(sent) < len(whole) * 0.96
+
+
 @pytest.mark.parametrize(
     ("awk", "minified"),
     [

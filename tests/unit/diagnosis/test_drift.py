@@ -46,6 +46,8 @@ def test_an_unreadable_value_is_unknown_and_not_equal() -> None:
 def test_all_unreadable_has_no_majority_and_no_outlier() -> None:
     (row,) = compare([host("a", x=Unreadable("gone")), host("b", x=Unreadable("gone"))])
     assert (row.usual, row.outliers) == (None, 0)
+    text = render_drift([row], 2, Style())
+    assert text == "Unknown on some hosts, equal on the others:\n  x: known on none\n    unknown (gone)  2: a, b\n"
 
 
 def test_without_a_majority_every_value_is_shown() -> None:

@@ -1,5 +1,6 @@
 """A fleet: every host exactly once, a ramp, an error budget, deadlines that hold, and one silent host that costs nothing."""
 
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -9,8 +10,9 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.collector.collect import HostReader
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.fleet import Fleet, FleetBounds, Outcome
+from triagebook.tools.diagnosis.lanes import Lanes
 from triagebook.tools.diagnosis.question import Answer, Question
-from triagebook.tools.inventory.target import parse_target
+from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.transport import waiting
 from triagebook.tools.transport.scheduler import Scheduler
 
@@ -73,6 +75,44 @@ def test_silent_hosts_cost_the_others_nothing() -> None:
         if others == 270:
             release.append(True)
     assert (others, in_vain) == (270, []), "the others waited until the silent ones were given up"
+
+
+def of_site(site: str, count: int) -> list[Question]:
+    return [Question(TargetName(f"{site}{number:03}", "remote", "h", site=site), "book") for number in range(count)]
+
+
+def test_all_sites_are_asked_at_once_and_a_slow_one_holds_up_no_other() -> None:
+    slow, quick, own = of_site("slow", 40), of_site("quick", 90), questions(30)
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    release: list[bool] = []
+
+    def ask(question: Question) -> Answer:
+        site = question.target.site
+        running[site] += 1
+        most[site] = max(most[site], running[site])
+        assert site != "slow" or waiting.until(lambda: bool(release), 60), "the others waited for the slow site"
+        waiting.pause(0.001)
+        running[site] -= 1
+        return answer(question)  # type: ignore[no-any-return]
+
+    ended = []
+    for outcome in Fleet(ask, FleetBounds(at_once=10)).ask([*slow, *quick, *own]):
+        assert outcome.error is None, outcome.error
+        ended.append(outcome)
+        if len(ended) == 120:
+            release.append(True)
+    assert names(ended) == names([Outcome(question) for question in (*slow, *quick, *own)])
+    assert all(outcome.question.target.site != "slow" for outcome in ended[:120])
+    assert max(most.values()) <= 10
+
+
+def test_what_was_not_taken_of_a_full_site_is_left() -> None:
+    slow, other = of_site("a", 3), of_site("b", 1)
+    lanes = Lanes(iter([*slow, *other]), 1)
+    assert [lanes.take(), lanes.take(), lanes.take()] == [(0, slow[0]), (3, other[0]), None]
+    assert lanes.most == 2
+    assert list(lanes.rest()) == [(1, slow[1]), (2, slow[2])]
 
 
 def test_a_host_beyond_its_deadline_is_given_up_and_the_rest_goes_on() -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from triagebook.tools.diagnosis import service as subject
-from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.question import Answer, Question
 from triagebook.tools.diagnosis.service import Service
+from triagebook.tools.diagnosis.triage_run import TriageRun
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.local import LocalTransport
 
@@ -48,3 +49,17 @@ def test_where_processes_may_only_have_ended_meanwhile_the_host_is_looked_at_aga
     found = service.diagnose(Question(parse_target("localhost"), "enomem@1.1.0", {})).diagnosis
     assert is_crowd <= (len(found.samples) > 1)
     assert len(service.diagnose(Question(parse_target("localhost"), "enomem@1.1.0", {}, samples=1)).diagnosis.samples) == 1
+
+
+def test_the_answer_after_the_first_look_is_made_for_who_asks_for_it_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "may_be_a_crowd", lambda _sample: True)
+    concluded: list[object] = []
+    answer = TriageRun.answer
+    monkeypatch.setattr(TriageRun, "answer", lambda run, *given: concluded.append(run) or answer(run, *given))
+    service = Service(CATALOG, lambda _target: LocalTransport(), pause=lambda _seconds: None)
+    question = Question(parse_target("localhost"), "enomem@1.1.0", {})
+    service.diagnose(question)
+    assert len(concluded) == 1
+    firsts: list[Answer] = []
+    found = service.diagnose(question, lambda _stage, so_far: firsts.append(so_far()) if so_far else None)
+    assert (len(concluded), len(firsts), firsts[0].diagnosis.id) == (3, 1, found.diagnosis.id)

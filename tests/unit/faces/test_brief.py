@@ -1,7 +1,9 @@
 """What an assistant reads of a diagnosis says its figures with their units, each on a line, and nothing twice."""
 
+from dataclasses import replace
+
 import pytest
-from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.diagnosis import Culprit, Diagnosis
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
@@ -41,3 +43,13 @@ def test_a_parameter_without_a_choice_is_not_offered_as_a_range() -> None:
     text = text_of(answer_of(diagnosis_of("overcommit-full")))
     assert "0 to 0" not in text
     assert "(no other value)" in text
+
+
+def test_what_has_no_name_and_what_is_empty_are_said_so() -> None:
+    found = diagnosis_of("unit-tasksmax")
+    assert found.verdict is not None
+    nameless = replace(found, verdict=replace(found.verdict, culprit=Culprit("container", "")))
+    assert ("culprit", "container (its name could not be read)") in section_of(nameless, "brief")
+    (entry, *_rest) = found.facts
+    empty = replace(entry, readings=(replace(entry.readings[0], value=""),))
+    assert ("evidence", f"{entry.id} = none") in section_of(replace(found, facts=(empty, *found.facts[1:])), "brief")

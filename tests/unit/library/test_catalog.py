@@ -100,3 +100,15 @@ def test_a_runbook_makes_the_same_program_from_its_file_and_from_the_cache(tmp_p
     first, second = (kinds_to_collect([catalog(cache=FileCache(tmp_path)).load("enomem")]) for _ in range(2))
     assert list(tmp_path.iterdir())
     assert first == second
+
+
+def named_elsewhere(name: str) -> set[str]:
+    """The runbooks that this one says another matter belongs to."""
+    runbook = CATALOG.load(name)
+    return {item.belongs_to for item in (*runbook.checks, *runbook.symptoms)} - {""}
+
+
+@pytest.mark.parametrize("name", CATALOG.release_ids())
+def test_a_runbook_that_another_matter_is_said_to_belong_to_is_there(name: str) -> None:
+    assert named_elsewhere(name) <= set(CATALOG.release_ids())
+    assert "pid-namespaces" in named_elsewhere("enomem@1.0.0"), "the first version named two that never came"

@@ -7,6 +7,8 @@ import pytest
 
 from tests import golden
 
+EXACT = re.compile(r"  (?:change|command|undo|rests on|runbook|digest)  ")  # of a fix: what is compared or copied as it is
+
 
 @pytest.fixture(scope="module")
 def printed() -> dict[str, str]:
@@ -26,7 +28,7 @@ def test_text_keeps_to_the_columns_but_for_words_that_cannot_be_broken(printed: 
         columns = int(match[1]) if (match := re.search(r"-(\d+)x\d+\.txt$", name)) else 80
         for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines():
             if len(line) > columns:
-                assert is_one_piece(line), f"{name}: {line}"
+                assert is_one_piece(line) or (name.startswith("fix-") and EXACT.match(line)), f"{name}: {line}"
 
 
 def is_one_piece(line: str) -> bool:

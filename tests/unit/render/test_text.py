@@ -3,13 +3,15 @@
 import io
 import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from triagebook.bot.render.fleet import HostRow, login_text, render_table, row_of
+from triagebook.bot.render.markdown import render_markdown
 from triagebook.bot.render.style import Style, style_of
-from triagebook.bot.render.text import check_name, gauge, local_time, render
-from triagebook.runbooks.engine.diagnosis import Diagnosis, LoginResult
+from triagebook.bot.render.text import check_name, check_titles, gauge, local_time, render
+from triagebook.runbooks.engine.diagnosis import Culprit, Diagnosis, LoginResult, Recurrence
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
@@ -50,6 +52,41 @@ def test_the_verdict_stands_before_the_evidence_and_the_changes_last() -> None:
     assert "by hand, as root on that host:\n        systemctl set-property --runtime worker.service TasksMax=64\n" in text
     assert "to undo it:\n" in text
     assert "\n        rm /run/systemd/system.control/worker.service.d/50-TasksMax.conf\n" in text
+
+
+@pytest.mark.parametrize("show", [lambda found: render(found, Style()), render_markdown])
+def test_a_culprit_whose_name_could_not_be_read_is_said_to_have_none(show: Callable[[Diagnosis], str]) -> None:
+    found = replay("unit-tasksmax")
+    assert found.verdict is not None
+    nameless = replace(found, verdict=replace(found.verdict, culprit=Culprit("container", "")))
+    assert re.search(r"^\W*Culprit\W+container \(its name could not be read\)\W*$", show(nameless), re.MULTILINE)
+
+
+def test_what_was_found_before_stands_below_the_cause() -> None:
+    says = "Third time in 9 days, first on 21 November."
+    found = replace(replay("unit-tasksmax"), recurrence=Recurrence(3, "2026-11-21T00:00:00Z", says))
+    text = render(found, Style())
+    assert f"\nBefore    {says}\n" in text
+    assert text.index("Culprit") < text.index("Before  ") < text.index("Ruled out")
+
+
+def test_what_was_ruled_out_is_told_by_what_people_call_it_and_never_by_a_name_of_the_cause() -> None:
+    found = replay("unit-tasksmax")
+    titles = check_titles(found.checks, "cleared")
+    assert {"kernel.threads-max", "nproc (RLIMIT_NPROC)", "locked memory (RLIMIT_MEMLOCK)"} <= set(titles)
+    assert len(titles) == len(set(titles))
+    other = tuple(replace(check, outcome="matched") if check.id == "user_nproc" else check for check in found.checks)
+    assert "user_nproc_latent [nproc (RLIMIT_NPROC)]" in check_titles(other, "cleared")
+
+
+@pytest.mark.parametrize("width", [24, 60, 80])
+def test_the_first_line_fits_the_terminal(width: int) -> None:
+    found = replay("debian-13-unit-tasksmax")
+    for colour in (False, True):
+        text = render(replace(found, host=replace(found.host, name="web01")), Style(width=width, colour=colour))
+        title = re.sub(r"\x1b\[[0-9;]*m", "", text.partition("\n\n")[0])
+        assert " ".join(title.split()) == "CAUSE FOUND web01 (host01, Linux 6.12.117+deb13-cloud-amd64)"
+        assert max(map(len, title.splitlines())) <= max(width, len("  6.12.117+deb13-cloud-amd64)"))
 
 
 def test_memory_and_commit_figures_carry_their_units() -> None:

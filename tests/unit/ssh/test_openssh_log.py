@@ -59,7 +59,9 @@ def test_the_end_of_a_login_is_classified(text: str, phase: str, outcome: str) -
 def test_a_mistake_in_the_configuration_is_one_of_usage() -> None:
     log = OpensshLog("box")
     log.feed(b"config: line 3: Bad configuration option: frobnicate\nconfig: terminating, 1 bad configuration options\n")
-    assert isinstance(log.failure(b""), UsageError)
+    failure = log.failure(b"")
+    assert isinstance(failure, UsageError)
+    assert "config: line 3: Bad configuration option: frobnicate" in str(failure)
 
 
 def test_the_words_of_the_log_tell_how_far_it_went() -> None:

@@ -44,10 +44,13 @@ def test_without_a_file_it_is_kept_in_memory() -> None:
 
 def test_a_file_that_grew_is_compacted(tmp_path: Path) -> None:
     file = tmp_path / "ways"
-    file.write_text("x" * (recent_logins.MAX_FILE_BYTES // 2 + 1) + "\n")
+    RecentLogins(file).remember("ben", "web2", ONE_FLIGHT, "k2", "x")
+    with file.open("a") as more:
+        more.write("x" * (recent_logins.MAX_FILE_BYTES // 2 + 1) + "\n")
     RecentLogins(file).remember("ann", "web1", ONE_FLIGHT, "k", "x")
     assert file.stat().st_size < 1000
-    assert RecentLogins(file).get("ann", "web1") is not None
+    known = RecentLogins(file)
+    assert [(login.key if (login := known.get(*who)) else "") for who in (("ann", "web1"), ("ben", "web2"))] == ["k", "k2"]
 
 
 @given(st.binary(max_size=300))

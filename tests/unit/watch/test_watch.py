@@ -2,6 +2,7 @@
 
 import io
 import queue
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from triagebook.bot.render.style import Style
 from triagebook.bot.render.watch import Screen, events
 from triagebook.runbooks.engine.diagnosis import Culprit, LimitValue
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.heading import Use
+from triagebook.runbooks.engine.heading import Use, sentence
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.engine.trend import Trend
 from triagebook.runbooks.probes.records import Record, Sample
 from triagebook.tools.collector.collect import Cost
 from triagebook.tools.transport.base import Login, LoginFailed, Route
@@ -215,6 +217,29 @@ def test_a_leak_of_hours_is_seen_though_its_minutes_are_flat() -> None:
     assert trend.slope_per_s * 3600 == pytest.approx(18, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("culprit", "limit", "said"),
+    [
+        (Culprit("host", "memory"), "memory", "memory"),
+        (Culprit("host", "kernel.pid_max"), "kernel.pid_max less the 300 reserved", "kernel.pid_max less the 300 reserved"),
+        (Culprit("host", "10.0.0.7:443"), "net.ipv4.ip_local_port_range", "10.0.0.7:443, net.ipv4.ip_local_port_range"),
+        (Culprit("unit", "/system.slice/x.service", "x.service"), "TasksMax", "x.service, TasksMax"),
+    ],
+)
+def test_a_limit_of_the_host_is_named_once(culprit: Culprit, limit: str, said: str) -> None:
+    """Not "web01: memory, memory, 10 % in use", nor "kernel.threads-max is heading for kernel.threads-max"."""
+    one = Use(("check", ""), culprit, LimitValue(limit, 100.0, "tasks", "/x"), 10.0)
+    assert one.title == said
+    course = Trend(slope_per_s=1, r2=1, readings=8, span_s=60, used=10, limit=100, seconds_to_limit=90)
+    who = "The host" if said == limit else one.label
+    assert sentence(culprit, one.limit, None, course).startswith(f"{who} is heading for {limit}: 10 of 100 tasks, ")
+
+
+def test_the_picture_of_a_watch_says_once_what_is_drawn() -> None:
+    (seen,), _ = watched(FakeCollection([sample(1, tasks=990)]), looks=1)
+    assert seen.course_of == "kernel.threads-max"
+
+
 def seen_with(uses: tuple[Use, ...], host: str = "web01") -> WatchUpdate:
     (seen,), _ = watched(FakeCollection([sample(1)]), looks=1)
     return WatchUpdate(type(seen.observation)(**{**vars(seen.observation), "host": host}), uses, ((10.0, 100.0),), "x")
@@ -261,6 +286,10 @@ def test_the_screen_draws_its_state_anew_below_what_happened(capsys: pytest.Capt
     screen.show(seen[1], ["second line"])
     out = capsys.readouterr().out
     assert out.index("first line") < out.index("\x1b[") < out.index("second line")
+    erased = re.search(r"\x1b\[(\d+)A\x1b\[J", out)
+    assert erased is not None
+    drawn = out[out.index("first line") : erased.start()].count("\n") - 1
+    assert int(erased[1]) == drawn, "exactly what was drawn below the line is erased, and not the line"
     assert "100 % |" in out
 
 
