@@ -144,7 +144,7 @@ def test_what_a_stranger_sends_is_one_harmless_line(shared: Serving) -> None:
         shared.ask("propose", host=hostile, remediation="raise_tasks_max")
     with pytest.raises(UsageError):
         shared.ask("no\nsuch\x1b[0m")
-    until(lambda: sum("outcome=refused" in line and "action=unknown" in line for line in shared.log()) == 1)
+    until(lambda: {"propose", "unknown"} <= {action for line in shared.log() for action in re.findall(r"action=(\w+).* outcome=refused", line)})
     text = (shared.folder / "log").read_text()
     assert "\\x1b[2J" in text
     assert not {"\x1b", "\u202e"} & set(text)
