@@ -13,14 +13,31 @@ DEFECT = "def test_{0}(): assert False\n"
 
 def run(folder: Path, *tests: str) -> tuple[int, str]:
     (folder / "test_toy.py").write_text("".join(test.format(at) for at, test in enumerate(tests)))
-    words = ("sh", str(SCRIPT), sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:randomly", "--rootdir", str(folder), str(folder))
+    words = (
+        "sh",
+        str(SCRIPT),
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "-p",
+        "no:randomly",
+        "--rootdir",
+        str(folder),
+        str(folder),
+    )
     done = subprocess.run(words, capture_output=True, text=True, cwd=folder, check=False)
     return done.returncode, done.stdout
 
 
 def test_a_race_is_named(tmp_path: Path) -> None:
     status, said = run(tmp_path, RACE, "def test_{0}(): pass\n", RACE)
-    assert (status, said.splitlines()[-2:]) == (0, ["RACE, to be cured: test_toy.py::test_0", "RACE, to be cured: test_toy.py::test_2"])
+    assert (status, said.splitlines()[-2:]) == (
+        0,
+        ["RACE, to be cured: test_toy.py::test_0", "RACE, to be cured: test_toy.py::test_2"],
+    )
 
 
 @pytest.mark.parametrize("tests", [(DEFECT,), (RACE, DEFECT)])

@@ -208,6 +208,8 @@ def answers(
 ) -> Iterator[Mapping[str, object]]:
     """Yield every line of the answer to one of `requests`. An expected failure is an answer too.
 
+    The log says how it ended before the caller hears the last line.
+
     `channel` may only say that an assistant asks on this account's behalf, which takes rights away.
     """
     with _RequestLog(str(actor_for("cli").account), members.about()) as log:
@@ -222,12 +224,13 @@ def answers(
                 count = 0
                 for count, item in enumerate(result, 1):  # noqa: B007 - counted to the end
                     yield {"ok": True, "item": item}
-                yield {"ok": True, "end": count}
+                last: Mapping[str, object] = {"ok": True, "end": count}
             else:
-                yield {"ok": True, "answer": result}
+                last = {"ok": True, "answer": result}
         except TriagebookError as error:
             log.error = error
-            yield {"ok": False, "error": {"reason": error.reason, "message": str(error), "kind": type(error).__name__}}
+            last = {"ok": False, "error": {"reason": error.reason, "message": str(error), "kind": type(error).__name__}}
+    yield last
 
 
 class _RequestLog:

@@ -91,6 +91,19 @@ def test_every_request_by_every_sort_of_actor(world: World, request_name: str, w
     assert (lines[-1].get("error") or {"reason": "ok"})["reason"] == expected  # type: ignore[index]
 
 
+@pytest.mark.parametrize(("request_name", "outcome"), [("list", "ok"), ("locks", "ok"), ("no_such", "refused")])
+def test_the_log_says_how_a_request_ended_before_the_caller_hears_it(
+    world: World, caplog: pytest.LogCaptureFixture, request_name: str, outcome: str
+) -> None:
+    with caplog.at_level("INFO", logger="triagebook"):
+        for line in answers(world.service, lambda _channel: actor("ann"), Members({"do": request_name})):
+            if "item" not in line:
+                assert [record.context["outcome"] for record in caplog.records if record.event == "server.request"] == [outcome]  # type: ignore[attr-defined]
+                break
+        else:
+            pytest.fail("no answer")
+
+
 def test_what_a_stranger_sees_is_only_what_he_may_diagnose(world: World) -> None:
     seen, unseen = world.propose(host="web-01"), world.propose(host="db-01")
     assert [fix.id for fix in world.service.list(actor("mallory"))] == [seen]

@@ -123,7 +123,6 @@ def test_a_request_is_one_line_and_so_is_each_decision(shared: Serving) -> None:
     fix = shared.ask("propose", host=HOST, remediation="raise_tasks_max", parameters={"limit": 200})
     with pytest.raises(RefusedError, match="always another person decides"):
         shared.ask("approve", fix=fix["id"], digest=fix["digest"])
-    until(lambda: "action=approve" in shared.log()[-1] and "server.request" in shared.log()[-1])
     said = [re.sub(r" ms=[\d.]+| id=\S+| sha256=\S+|F-\w{8}", "", line) for line in shared.log()[before:]]
     found = [" ".join(re.findall(r"^info \S+|(?:action|asked|outcome|allowed|status|after)=\S+", line)) for line in said]
     assert found == [
@@ -144,7 +143,6 @@ def test_what_a_stranger_sends_is_one_harmless_line(shared: Serving) -> None:
         shared.ask("propose", host=hostile, remediation="raise_tasks_max")
     with pytest.raises(UsageError):
         shared.ask("no\nsuch\x1b[0m")
-    until(lambda: {"propose", "unknown"} <= {action for line in shared.log() for action in re.findall(r"action=(\w+).* outcome=refused", line)})
     text = (shared.folder / "log").read_text()
     assert "\\x1b[2J" in text
     assert not {"\x1b", "\u202e"} & set(text)
@@ -218,7 +216,6 @@ def test_keys_that_are_gone_are_not_ready(server: Serving) -> None:
 def test_a_collector_may_have_json_lines(tmp_path: Path) -> None:
     with serve(tmp_path, "--log-format", "json", "-v") as server:
         server.ask("list")
-        until(lambda: "server.request" in server.log()[-1])
         lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [line["event"] for line in lines][-2:] == ["fix.request", "server.request"]  # -v adds the first
     assert {"at", "level", "event", "action", "account", "outcome", "ms"} <= lines[-1].keys()
