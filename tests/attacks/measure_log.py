@@ -28,7 +28,7 @@ from tests import postgres
 from tests.attacks.long_log import copy, extend
 from tests.databases import open_current
 from tests.system.fixes import policies, samples
-from tests.system.fixes.serving import Server, Starter
+from tests.system.fixes.server import Server, Starter
 
 TICKS = os.sysconf("SC_CLK_TCK")
 APPEND_S = 10.0

@@ -24,7 +24,7 @@ from triagebook.tools.sinks.webhook import WebhookSink, check_url
 
 from tests.attacks.budget import Attack, mutated
 from tests.attacks.test_names import OTHER_NAMES
-from tests.attacks.test_painting import STRINGS, odd
+from tests.attacks.test_terminal_text import STRINGS, odd
 from tests.hang import GUARD_S
 from tests.system.alerts.intake_world import SECRET, IntakeWorld, alert, intake_world
 from tests.system.fixes.samples import NAMES, NOW

@@ -11,7 +11,7 @@ from triagebook.tools.fixes.feedback import RIGHT, WRONG
 from triagebook.tools.store.migrate import migrate
 
 from tests.system.fixes.policies import actor
-from tests.system.fixes.test_diagnosing import asked
+from tests.system.fixes.test_diagnoses import asked
 from tests.system.fixes.world import World
 
 

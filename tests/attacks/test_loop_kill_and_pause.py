@@ -18,7 +18,7 @@ from tests.attacks.budget import Attack
 from tests.hang import GUARD_S
 from tests.system.fixes import test_kill
 from tests.system.fixes.policies import TEXT
-from tests.system.fixes.serving import Server, Starter
+from tests.system.fixes.server import Server, Starter
 
 DONE = {"approved", "running", "validated", "unknown", "failed"}
 HOSTS = [f"web-{number:02}" for number in range(1, 61)]

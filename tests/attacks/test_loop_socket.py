@@ -16,7 +16,7 @@ from tests.attacks.budget import Attack, mutated
 from tests.hang import GUARD_S
 from tests.system.fixes import test_kill
 from tests.system.fixes.policies import TEXT
-from tests.system.fixes.serving import Server, Starter
+from tests.system.fixes.server import Server, Starter
 
 REQUESTS: tuple[dict[str, Any], ...] = (
     {"do": "propose", "host": "web-01", "remediation": "raise_tasks_max", "parameters": {"limit": 200}, "reason": "pages"},

@@ -8,7 +8,7 @@ import pytest
 from triagebook.runbooks.engine.errors import TrustError
 from triagebook.tools.server.keys import AUDIT_FILE, ORDER_FILE, fingerprint, open_keys
 
-from tests.system.fixes.serving import Starter
+from tests.system.fixes.server import Starter
 
 
 @pytest.mark.parametrize("lost", [AUDIT_FILE, ORDER_FILE])

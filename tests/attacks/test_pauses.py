@@ -28,9 +28,9 @@ from triagebook.tools.fixes.service import FixService
 from triagebook.tools.store import fix_rows
 
 from tests import postgres
-from tests.system.fixes import policies, samples, test_executing, test_kill
-from tests.system.fixes.serving import Starter
-from tests.system.fixes.test_executing import APPLIED, BOOT, TARGET, WELL, Helper
+from tests.system.fixes import policies, samples, test_executor, test_kill
+from tests.system.fixes.server import Starter
+from tests.system.fixes.test_executor import APPLIED, BOOT, TARGET, WELL, Helper
 from tests.system.fixes.world import Clock, UnitRenderer, World, build
 
 LEASE_S = 60
@@ -102,7 +102,7 @@ def stage(database_url: str, tmp_path: Path) -> Iterator[Stage]:
     here = replace(here, host=replace(here.host, boot_id=BOOT), target=replace(here.target, clock_skew_s=1.0))
     made.diagnoser.edit["web-01"] = here
     executor: HostExecutor = replace(
-        test_executing.executor(helper, WELL), now=clock, monotonic=pauses.monotonic, diagnoser=made.diagnoser
+        test_executor.executor(helper, WELL), now=clock, monotonic=pauses.monotonic, diagnoser=made.diagnoser
     )
     object.__setattr__(executor, "target_id", lambda _host: TARGET)
     object.__setattr__(executor, "approach", lambda _host: made.executor.approach(""))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import peers, report, silent, standing, start, target
+from tests.bench import peers, report, silent, start, target, watch_cost
 from tests.bench.hosts import Hosts, hosts
 from tests.bench.link import link
 from tests.bench.measure import Figures, in_turn
@@ -68,7 +68,7 @@ def full(plan: Plan, into: Path) -> None:
         networks += [Network(rtt, place, slow.enter) for (rtt, slow), place in zip(links.items(), far, strict=True)]
         found.starts = start.cpu_ms(networks[0])
         found.costs = target.costs(networks[0].home, tell)
-        found.watch_ms = standing.sample_ms(networks[0])
+        found.watch_ms = watch_cost.sample_ms(networks[0])
         for network in networks:
             found.single[network.rtt_ms] = _single(network, plan.rounds)
         _fleets(found, networks[0], plan)

@@ -28,15 +28,15 @@ from triagebook.runbooks.probes.catalog import facts_types, is_collected
 
 from tests import lab
 from tests.lab import cache
-from tests.lab.field_crashed import CRASHED
-from tests.lab.field_found import FOUND
-from tests.lab.field_killed import KILLED
+from tests.lab.field_crashes import CRASHED
+from tests.lab.field_further import FOUND
+from tests.lab.field_kills import KILLED
 from tests.lab.field_limits import LIMITS
 from tests.lab.field_recipes import RECIPES as REPORTED
 from tests.lab.field_recipes import Recipe
-from tests.lab.field_reported import TEN
+from tests.lab.field_reports import TEN
 from tests.lab.file_recipes import RECIPES as OF_FILES
-from tests.lab.judging import LOGIN_ATTEMPTS
+from tests.lab.judgement import LOGIN_ATTEMPTS
 from tests.lab.network_recipes import RECIPES as OF_NETWORK
 from tests.lab.programs import run
 from tests.lab.releases import RELEASES

@@ -16,7 +16,7 @@ from pathlib import Path
 from triagebook.tools.diagnosis.recording import record_case
 
 from tests.lab import RELEASES, SCENARIOS, NotAvailable, down, reset, running, up
-from tests.lab.judging import Judgement, judge
+from tests.lab.judgement import Judgement, judge
 from tests.lab.machines import Machine
 
 AT_ONCE = 2  # guests: a processor each, and 512 MB

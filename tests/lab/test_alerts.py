@@ -20,11 +20,11 @@ from triagebook.tools.server.run import open_server
 
 from tests import lab
 from tests.command import ROOT
-from tests.lab.fixing import install, time_for_logins
+from tests.lab.approval_server import install, time_for_logins
 from tests.lab.test_slack import SLOW_S, LabSlack, over_http
 from tests.system.alerts.intake_world import SECRET as TOKEN_OF_PROMETHEUS
-from tests.system.alerts.monitoring import WHY_NOT, monitoring
-from tests.system.scenario.watching import watching
+from tests.system.alerts.prometheus import WHY_NOT, monitoring
+from tests.system.scenario.watch_process import watching
 from tests.system.slack import gate, workspace
 from tests.system.slack.driver import SECRET, Driver
 from tests.system.slack.paths import fix_of, proposed_from_card

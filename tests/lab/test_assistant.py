@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import lab
-from tests.lab.fixing import install
+from tests.lab.approval_server import install
 from tests.peers import peers
 from tests.system.mcp import persons
 

@@ -19,7 +19,7 @@ from triagebook.tools.fixes.views import FixView
 from triagebook.tools.host_setup import layout
 
 from tests import lab
-from tests.lab.fixing import ASKS, DECIDES, Fixing, patiently, prepared
+from tests.lab.approval_server import ASKS, DECIDES, Fixing, patiently, prepared
 from tests.lab.proxy import Proxy
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(300)]
@@ -142,7 +142,7 @@ def test_our_process_killed(fixing: Fixing, step: str, seconds: float) -> None:
         "fix_ssh_config": str(fixing.fix_ssh_config),
         "lease_s": LEASE_S,
     }
-    command = (sys.executable, "-m", "tests.lab.applying", json.dumps(asked))
+    command = (sys.executable, "-m", "tests.lab.executor_main", json.dumps(asked))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
         assert process.stdout is not None
         assert step in (line.strip() for line in process.stdout)

@@ -10,10 +10,10 @@ import pytest
 
 from tests import lab
 from tests.lab import kernel_modules
+from tests.lab.approval_server import ASKS, Fixing, prepared
 from tests.lab.change_table import CHANGES, HERE, Change
 from tests.lab.field import RECIPES, as_root, make, programs
 from tests.lab.fix_table import Step, Trial
-from tests.lab.fixing import ASKS, Fixing, prepared
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 FILES = (

@@ -16,8 +16,8 @@ from triagebook.tools.fixes.views import FixView
 from triagebook.tools.host_setup import layout
 
 from tests import lab
+from tests.lab.approval_server import ASKS, DECIDES, Fixing, patiently, prepared, triagebook
 from tests.lab.fix_table import TRIALS, Relief, Step, Trial
-from tests.lab.fixing import ASKS, DECIDES, Fixing, patiently, prepared, triagebook
 from tests.lab.machines import Machine
 from tests.lab.proofs import PROGRAMS
 from tests.lab.scenario import Context

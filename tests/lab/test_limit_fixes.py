@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import lab
+from tests.lab.approval_server import ASKS, Fixing, prepared
 from tests.lab.field import RECIPES, make, programs
 from tests.lab.fix_table import Step, Trial
-from tests.lab.fixing import ASKS, Fixing, prepared
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 FILES = "cat /etc/systemd/system/*.d/zz-triagebook-* /etc/sysctl.d/99-zz-triagebook-* 2>/dev/null; true"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import lab
-from tests.lab.judging import judge, verdicts_of, wrong_with
+from tests.lab.judgement import judge, verdicts_of, wrong_with
 
 EIGHT = (
     "healthy",

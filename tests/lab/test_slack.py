@@ -17,7 +17,7 @@ from triagebook.tools.server.run import open_server
 from triagebook.tools.server.web import listen
 
 from tests import lab
-from tests.lab.fixing import install
+from tests.lab.approval_server import install
 from tests.system.slack import emulator, gate
 from tests.system.slack.driver import SECRET, Driver, Http, Socket
 from tests.system.slack.emulator import NO_SLACK

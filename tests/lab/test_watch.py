@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests import lab
-from tests.lab.judging import wrong_with
-from tests.system.scenario.watching import watching
+from tests.lab.judgement import wrong_with
+from tests.system.scenario.watch_process import watching
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,12 @@ def test_no_function_is_named_by_a_participle_or_a_gerund() -> None:
     assert not wrong, "an imperative verb or the noun it returns: " + ", ".join(wrong)
 
 
+def test_no_module_of_the_tests_is_named_by_a_participle_or_a_gerund() -> None:
+    modules = {file.relative_to(ROOT): file.stem.removeprefix("test_").split("_")[-1] for file in (ROOT / "tests").rglob("*.py")}
+    wrong = [str(module) for module, last in modules.items() if is_participle(last)]
+    assert not wrong, "the noun that the module is about: " + ", ".join(wrong)
+
+
 def classes() -> dict[str, list[str]]:
     """Class name -> where it is defined."""
     found: dict[str, list[str]] = collections.defaultdict(list)

@@ -34,7 +34,7 @@ from tests.system.slack import gate as gates
 from tests.system.slack import workspace
 from tests.system.slack.gate import CALLED, Gate
 from tests.system.slack.test_alert_kills import RULES
-from tests.system.slack.test_serving import COMMAND, environment
+from tests.system.slack.test_server import COMMAND, environment
 
 SENDERS, PATIENCE_S = 8, 120
 PROMISED_S = 0.3  # 99 of 100 acknowledgements come within it

@@ -18,7 +18,7 @@ from tests import sshd
 from tests.hang import GUARD_S
 
 from .intake_world import RULES, IntakeWorld, alert, intake_world
-from .monitoring import WHY_NOT, alertmanager
+from .prometheus import WHY_NOT, alertmanager
 
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 ROUTE = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"

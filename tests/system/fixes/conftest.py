@@ -5,7 +5,7 @@ import pytest
 
 from tests.system.fixes import policies
 
-from .serving import Starter
+from .server import Starter
 from .world import World, build
 
 

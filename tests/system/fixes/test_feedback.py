@@ -8,7 +8,7 @@ from triagebook.tools.fixes.feedback import MOST_CASE, RIGHT, WRONG, FeedbackVie
 
 from . import samples
 from .policies import actor
-from .test_diagnosing import asked
+from .test_diagnoses import asked
 from .world import World
 
 

@@ -15,7 +15,7 @@ from tests import postgres
 from tests.hang import GUARD_S
 from tests.system.fixes import policies
 
-from .serving import Server, Starter
+from .server import Server, Starter
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 PROPOSAL = {"host": "web-01", "remediation": "raise_tasks_max", "parameters": {"limit": 200}}

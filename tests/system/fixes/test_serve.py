@@ -19,7 +19,7 @@ from triagebook.tools.server.peer import actor_of
 from tests.hang import GUARD_S
 from tests.system.fixes import policies
 
-from .serving import Server, Starter
+from .server import Server, Starter
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 PROPOSAL = {"host": "web-01", "remediation": "raise_tasks_max", "parameters": {"limit": 200}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.command import environment
 from tests.hang import GUARD_S
-from tests.system.fixes.serving import Server, Starter
+from tests.system.fixes.server import Server, Starter
 
 OTHER = "daemon"  # on every Linux; only its user id is used
 NOT_ROOT = None if os.geteuid() == 0 else "a second OS account approves: needs root"

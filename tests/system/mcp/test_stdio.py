@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from tests.hang import GUARD_S
-from tests.system.fixes.serving import Server
+from tests.system.fixes.server import Server
 from tests.system.mcp import persons
 
 from .test_attacks import WISH

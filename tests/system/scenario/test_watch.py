@@ -14,7 +14,7 @@ from tests import sshd
 from tests.command import Triagebook
 from tests.hang import GUARD_S
 from tests.runbooks import CATALOG
-from tests.system.scenario.watching import watching
+from tests.system.scenario.watch_process import watching
 
 
 @pytest.fixture

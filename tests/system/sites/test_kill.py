@@ -19,9 +19,9 @@ from tests import nats
 from tests.hang import GUARD_S
 from tests.quick import quick_share
 from tests.system.helper.scratch_host import ScratchHost
-from tests.system.sites import doomed
+from tests.system.sites import kill_targets
 from tests.system.sites.conftest import until
-from tests.system.sites.doomed import PROCESSES, Bus, Doom
+from tests.system.sites.kill_targets import PROCESSES, Bus, Doom
 
 VICTIMS = ("worker", "nats", "server")
 RAISE = fields_of("sysctl", ("live", "vm.max_map_count", "65530", "262144"))
@@ -71,7 +71,7 @@ class Field:
 
     @contextlib.contextmanager
     def worker(self, helper: tuple[str, ...] = (), step: str = "", victim: int = 0) -> Iterator[Child]:
-        with self.child(doomed.work, Doom(step, victim), helper) as made:
+        with self.child(kill_targets.work, Doom(step, victim), helper) as made:
             assert made.tell() == "ready"
             yield made
 
@@ -79,7 +79,7 @@ class Field:
     def killed(self, victim: str, step: str, order: bytes = b"", helper: tuple[str, ...] = ()) -> Iterator[object]:
         """Ask; kill `victim` at that step. Yields how the question ended ("" where who asked is dead), with a worker running."""
         with contextlib.ExitStack() as stack:
-            asking = stack.enter_context(self.child(doomed.ask, order))
+            asking = stack.enter_context(self.child(kill_targets.ask, order))
             assert asking.tell() == "ready"
             pids = {"worker": 0, "nats": self.nats.process.pid if self.nats.process else 0, "server": asking.process.pid}
             worker = stack.enter_context(self.worker(helper, step, pids[victim]))
@@ -99,7 +99,7 @@ class Field:
     def reads(self) -> bool:
         """Whether a server reads a host now."""
         try:
-            reader = collect.start(self.sites.transport(doomed.target("box")), "box", doomed.KINDS)
+            reader = collect.start(self.sites.transport(kill_targets.target("box")), "box", kill_targets.KINDS)
         except LoginFailed:
             return False
         reader.close()
@@ -125,7 +125,7 @@ READ_ENDS: dict[str, list[object]] = {
 }
 
 
-@pytest.mark.parametrize("point", quick_share(f"{victim}-{step}" for victim in VICTIMS for step in doomed.READING))
+@pytest.mark.parametrize("point", quick_share(f"{victim}-{step}" for victim in VICTIMS for step in kill_targets.READING))
 def test_a_reading_whose_worker_nats_or_server_is_killed_has_its_end_and_the_site_goes_on(field: Field, point: str) -> None:
     victim, _, step = point.partition("-")
     with field.killed(victim, step) as ended:
@@ -145,7 +145,7 @@ ORDER_ENDS: dict[str, tuple[list[str], list[str], dict[str, bool]]] = {
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the helper works as root only")
-@pytest.mark.parametrize("point", quick_share(f"{victim}-{step}" for victim in VICTIMS for step in doomed.ORDER))
+@pytest.mark.parametrize("point", quick_share(f"{victim}-{step}" for victim in VICTIMS for step in kill_targets.ORDER))
 def test_an_order_whose_worker_nats_or_server_is_killed_is_carried_out_once_or_never(field: Field, point: str) -> None:
     victim, _, step = point.partition("-")
     by_worker, by_nats, had_it = ORDER_ENDS[step]
@@ -157,10 +157,10 @@ def test_an_order_whose_worker_nats_or_server_is_killed_is_carried_out_once_or_n
         with field.killed(victim, step, order, argv) as ended:
             assert ended in expected
             until(
-                lambda: doomed.journal(field.sites, number) == ("applied" if had_it[victim] else "none"),
+                lambda: kill_targets.journal(field.sites, number) == ("applied" if had_it[victim] else "none"),
                 "the journal says something else",
             )
             assert host.sysctl("vm/max_map_count") == ("262144" if had_it[victim] else "65530")
-            again = doomed.link(field.sites).ask("box", host.key.seal(host.order(RAISE, id=number)))
+            again = kill_targets.link(field.sites).ask("box", host.key.seal(host.order(RAISE, id=number)))
             assert (again.result, again.reason) == (("refused", "replayed") if had_it[victim] else ("applied", "ok"))
             assert host.sysctl("vm/max_map_count") == "262144"

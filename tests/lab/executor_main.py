@@ -1,4 +1,4 @@
-"""A process that carries out one approved fix and can be killed: `python -m tests.lab.applying CONFIGURATION`.
+"""A process that carries out one approved fix and can be killed: `python -m tests.lab.executor_main CONFIGURATION`.
 
 It says the name of each step on standard output as it comes to it.
 """
@@ -12,7 +12,7 @@ from triagebook.bot.cli.serve import hosts_of, parts
 from triagebook.tools.server.options import ServeOptions
 from triagebook.tools.server.run import open_server
 
-from tests.lab.fixing import ASKS
+from tests.lab.approval_server import ASKS
 
 
 def main() -> None:

@@ -8,14 +8,14 @@ import pytest
 from tests import sshd
 from tests.command import ROOT
 from tests.system.scenario.test_real_faults_here import empty, forker_in, limited_cgroup, refused
-from tests.system.scenario.watching import watching
+from tests.system.scenario.watch_process import watching
 from tests.system.slack import gate as gates
 from tests.system.slack import workspace
 from tests.system.slack.test_alerts import said
 from tests.system.slack.world import Channels, until
 
 from .measure import served
-from .monitoring import WHY_NOT, monitoring
+from .prometheus import WHY_NOT, monitoring
 
 pytestmark = [pytest.mark.long, pytest.mark.alone]  # the whole machine has the fault
 

@@ -1,6 +1,6 @@
 """Ten public reports of a refused request for memory, a process or a thread (tests/field/log.md), made in a guest. Data only."""
 
-from tests.lab.field_found import ANOTHER_MATTER
+from tests.lab.field_further import ANOTHER_MATTER
 from tests.lab.field_recipes import FX, Recipe
 
 LATENT = "a request that mode 0 refuses is counted nowhere, and its program is gone"

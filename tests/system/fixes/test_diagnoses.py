@@ -31,7 +31,7 @@ from tests.system.fixes import samples
 
 from . import policies
 from .policies import actor
-from .serving import Server, Starter
+from .server import Server, Starter
 from .test_serve import started
 from .world import World
 

@@ -25,7 +25,7 @@ from tests.system.slack import world as worlds
 
 from .driver import SECRET, Driver, Http
 from .gate import Gate
-from .test_serving import COMMAND, environment
+from .test_server import COMMAND, environment
 from .world import SlackWorld, until
 
 MOST_S, LATE_S = 0.3, 1.5  # Slack gives up after 3

@@ -32,7 +32,7 @@ from triagebook.tools.store.database import Step
 from triagebook.tools.transport.base import Timeouts
 
 from tests.lab import fix_table, keys, programs, qemu
-from tests.lab.judging import LOGIN_ATTEMPTS
+from tests.lab.judgement import LOGIN_ATTEMPTS
 from tests.lab.machines import Machine
 from tests.lab.scenario import Context
 

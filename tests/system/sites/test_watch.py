@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.hang import GUARD_S
-from tests.system.scenario.watching import watching
+from tests.system.scenario.watch_process import watching
 from tests.system.sites.conftest import Network
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.system.fixes import samples
 
 from .policies import actor
-from .test_reverting import applied
+from .test_revert import applied
 from .world import World
 
 WELL = replace(samples.diagnosis(), verdict=None, remediations=(), status="healthy")
