@@ -4,6 +4,7 @@ import pytest
 from triagebook.runbooks.engine.routes import route_text
 from triagebook.runbooks.engine.symptoms import route
 
+from tests.quick import quick_share
 from tests.runbooks import CATALOG
 
 KILLED = (
@@ -133,12 +134,13 @@ def test_a_text_is_routed_to_its_class(runbook: str, text: str, error_class: str
     assert (symptom.error_class if symptom else "") == error_class
 
 
-@pytest.mark.parametrize(
-    ("runbook", "text"),
-    [("oom", text) for text, error_class in (*KILLED, *DENIED) if error_class not in {"", "other"}]
-    + [("segfault", text) for text, error_class in CRASHED if error_class not in {"", "other"}],
-)
-def test_a_text_of_one_runbook_is_never_led_by_another(runbook: str, text: str) -> None:
+OWNED = [("oom", text) for text, error_class in (*KILLED, *DENIED) if error_class not in {"", "other"}]
+OWNED += [("segfault", text) for text, error_class in CRASHED if error_class not in {"", "other"}]
+
+
+@pytest.mark.parametrize("owned", quick_share(OWNED, name="-".join))
+def test_a_text_of_one_runbook_is_never_led_by_another(owned: tuple[str, str]) -> None:
+    runbook, text = owned
     routes = route_text(
         [CATALOG.load(name) for name in ("enomem@1.1.0", "oom@1.0.1", "segfault@1.0.0", "emfile@1.0.0", "tcp-memory@1.0.0")], text
     )
