@@ -68,7 +68,8 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
     timeouts = setup.watch_timeouts(settings)
     way = setup.transports(settings, transport=options.transport, ssh_config=options.ssh_config, timeouts=timeouts)
     seen: queue.Queue[WatchUpdate | None] = queue.Queue(maxsize=4 * len(targets) + 4)
-    watches = [_watch(target, _runbooks_for(runbooks, target, settings), way, seen, options) for target in targets]
+    sample = collect.sample_timeouts_for(settings.timeout_s)
+    watches = [_watch(target, _runbooks_for(runbooks, target, settings), way, sample, seen, options) for target in targets]
     listeners = []
     for target, watch in zip(targets, watches, strict=True):
         path = setup.watch_socket(settings, target, options.ssh_config)
@@ -100,13 +101,14 @@ def _watch(
     target: TargetName,
     watched: Sequence[WatchedRunbook],
     way: Callable[[TargetName], Transport],
+    timeouts: collect.SampleTimeouts,
     seen: "queue.Queue[WatchUpdate | None]",
     options: WatchOptions,
 ) -> HostWatch:
     holder: list[HostWatch] = []
 
     def connect() -> collect.HostReader:
-        return collect.start(way(target), target.reach, holder[0].kinds, cpu_limit_s=None)
+        return collect.start(way(target), target.reach, holder[0].kinds, cpu_limit_s=None, timeouts=timeouts)
 
     watch = HostWatch(
         target.text,

@@ -61,6 +61,7 @@ def worker(
 
 def _ways(ssh_config: Path | None, fix_ssh_config: Path | None, fix_account: str) -> "Ways":
     """Return how this worker reaches hosts. Raises UsageError: an ssh configuration that is not there."""
+    from triagebook.tools.collector.collect import sample_timeouts_for  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.execute.helper_link import ARGV, TIMEOUTS  # noqa: PLC0415
     from triagebook.tools.settings import recent_logins_file  # noqa: PLC0415
@@ -75,4 +76,5 @@ def _ways(ssh_config: Path | None, fix_ssh_config: Path | None, fix_account: str
         config_file=ssh_config, recent_logins_file=recent_logins_file(settings), timeouts=setup.watch_timeouts(settings)
     )  # a session lasts as long as its server asks; each step has a time of its own
     fix = SshTransport(config_file=fix_ssh_config, timeouts=TIMEOUTS, allows_one_flight=False) if fix_ssh_config else None
-    return Ways(read, fix, fix_account, ARGV, setup.runbooks(settings).cache)
+    timeouts = sample_timeouts_for(settings.timeout_s)
+    return Ways(read, fix, fix_account, ARGV, setup.runbooks(settings).cache, timeouts)

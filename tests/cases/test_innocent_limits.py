@@ -69,12 +69,19 @@ def test_each_face_says_that_it_is_merely_close_and_the_answer_stays_open(case: 
 
     answer = answer_of(found)
     assert answer.cause is None
-    assert answer.also[0].cause == found.verdict.cause
+    assert (answer.also[0].cause, answer.also[0].strength) == (found.verdict.cause, "not reached")
     text = text_of(answer)
     assert "\nCause: " not in text
     assert f"Also: {found.verdict.cause}, near, not reached" in text
     assert f"Do not call {found.verdict.cause} the cause" in text
     assert section_of(found, "verdicts")[0][1] == f"{found.verdict.cause}, near, not reached: {found.verdict.summary}"
+
+
+def test_a_shortage_that_is_near_is_not_called_unreached() -> None:
+    answer = answer_of(replay("enomem@1.2.0", "shortage-near"))
+    (said,) = [one for one in (answer.cause, *answer.also) if one and one.cause == "memory_shortage"]
+    assert (said.active, said.strength) == ("near", "likely")
+    assert "memory_shortage, near, likely" in text_of(answer)
 
 
 def bold_of(found: Diagnosis) -> str:

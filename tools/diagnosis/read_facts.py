@@ -67,7 +67,9 @@ def read_facts(
     """Return the facts by kind; `runbook` says whose case is meant. Raises LoginFailed, UsageError."""
     if target.kind == "replay":
         return _facts_of_case(service, target, wanted, runbook)
-    collection = collect.start(service.transport_for(target), target.reach, wanted.collected, cache=service.catalog.cache)
+    timeouts = collect.sample_timeouts_for(service.silent_s)
+    way = service.transport_for(target)
+    collection = collect.start(way, target.reach, wanted.collected, timeouts=timeouts, cache=service.catalog.cache)
     try:
         for _ in range(samples - 1):
             service.pause(Question.sample_s)

@@ -56,7 +56,9 @@ class LimitAnswer:
 
 @dataclass(frozen=True)
 class CauseAnswer:
-    """One cause: how pressing (`now` < `at_limit` < `past` < `near` < `trend`), how sure, does it explain the symptom."""
+    """One cause: how pressing (`now` < `at_limit` < `past` < `near` < `trend`), how sure (`not reached`: merely close), and whether
+    it explains the symptom.
+    """
 
     cause: str
     active: str

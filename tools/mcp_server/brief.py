@@ -173,8 +173,7 @@ def _why_not(verdict: Verdict) -> str:
 
 
 def _cause_text(cause: CauseAnswer) -> str:
-    is_reached = cause.active not in {"near", "trend"}
-    parts = [cause.cause, cause.active, cause.strength if is_reached else "not reached"]
+    parts = [cause.cause, cause.active, cause.strength]
     if cause.belongs_to:
         parts.append(f"another matter: runbook {cause.belongs_to}")
     elif cause.explains_symptom != "yes":
@@ -188,7 +187,7 @@ def _cause(verdict: Verdict) -> CauseAnswer:
     if verdict.limit is not None:
         used = verdict.usage.value if verdict.usage else None
         limit = LimitAnswer(verdict.limit.name, verdict.limit.value, used, verdict.limit.unit)
-    return CauseAnswer(verdict.cause, verdict.active, verdict.strength, verdict.explains_symptom, verdict.belongs_to, limit)
+    return CauseAnswer(verdict.cause, verdict.active, _how_sure(verdict), verdict.explains_symptom, verdict.belongs_to, limit)
 
 
 def _distinct(offers: Sequence[OfferedRemediation]) -> list[OfferedRemediation]:

@@ -39,6 +39,7 @@ class Ways:
     account: str = ""  # the fixing account; empty: the one of the ssh configuration
     helper: tuple[str, ...] = ()
     cache: ContentCache | None = None
+    timeouts: collect.SampleTimeouts = collect.SampleTimeouts()
 
 
 class HostSession:
@@ -101,7 +102,9 @@ class HostSession:
         if parse_target(reach).kind != "remote":
             raise UsageError("a worker reaches hosts over SSH only")
         limit = CPU_LIMIT_S if self.hold_s <= HOLD_S else None
-        self._reader = collect.start(self._ways.read, reach, kinds, cpu_limit_s=limit, cache=self._ways.cache)
+        self._reader = collect.start(
+            self._ways.read, reach, kinds, cpu_limit_s=limit, timeouts=self._ways.timeouts, cache=self._ways.cache
+        )
         route = self._reader.session.route
         return {
             **self._newest(asked),

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from triagebook.tools.collector import collect
 
 from tests import sshd
 from tests.command import Triagebook
@@ -41,6 +42,21 @@ def test_samples_come_by_one_session_and_one_login(triagebook: Triagebook, place
     assert lines[-1]["cost"]["cpu_ms"] > lines[0]["cost"]["cpu_ms"] > 0
     assert (run.status, run.err) == (0, "")
     assert list((run_folder / "triagebook").iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_sample_that_comes_late_is_waited_for_as_long_as_was_said(
+    triagebook: Triagebook, place: sshd.Ground, run_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "triagebook").mkdir()
+    (tmp_path / "triagebook" / "config.yaml").write_text("timeout: 60\n")
+    slow = f'sleep {collect.SampleTimeouts().first_sample_s + 2}; eval "$SSH_ORIGINAL_COMMAND"'
+    where = {"XDG_RUNTIME_DIR": str(run_folder), "XDG_CONFIG_HOME": str(tmp_path)}
+    with place.sshd({"ForceCommand": slow}) as server:
+        run = triagebook("watch", "box", "--samples", "1", "-F", str(server.config), **where)
+    assert run.status == 0
+    assert run.out
+    assert not [words for words in ("did not come", "user_nproc") if words in run.out], run.out
 
 
 def test_diagnose_goes_through_the_open_session_though_nobody_can_log_in_any_more(
@@ -155,7 +171,6 @@ def test_a_cut_session_is_told_as_evidence_and_opened_again(triagebook: Triagebo
 
 def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: sshd.Server) -> None:
     """The session of one diagnosis ends after 60 s at the latest; a watch's does not. Seen with short deadlines."""
-    from triagebook.tools.collector import collect
     from triagebook.tools.diagnosis import lookups
     from triagebook.tools.ssh.transport import SshTransport
     from triagebook.tools.transport.base import LoginFailed, Timeouts
@@ -184,7 +199,6 @@ def test_a_watch_outlives_the_deadline_of_a_login(triagebook: Triagebook, box: s
 @pytest.mark.alone
 def test_a_sample_of_a_watch_costs_the_host_less_than_its_share_and_memory_does_not_grow(box: sshd.Server) -> None:
     """0.1 % of one CPU at one sample in ten seconds is 10 ms a sample."""
-    from triagebook.tools.collector import collect
     from triagebook.tools.diagnosis import lookups
     from triagebook.tools.ssh.transport import SshTransport
 
