@@ -156,6 +156,8 @@ def watch(
     longer fork or accept a login.
 
     Example: triagebook watch web01 db01 --every 30
+
+    Exit status: 0 ended by Ctrl-C or --samples, 2 usage, 4 at the last of --samples a host gave no session.
     """
     from triagebook.bot.cli import watch as face  # noqa: PLC0415
 

@@ -96,7 +96,7 @@ def _tell_near_name(diagnosis: Diagnosis, options: DiagnoseOptions, err: TextIO)
     if diagnosis.status == "unreachable":
         from triagebook.bot.cli.near_names import NearNames  # noqa: PLC0415 - for a mistyped name only
 
-        NearNames(setup.settings(), options.ssh_config, err).tell(diagnosis)
+        NearNames(setup.settings(), options.ssh_config, err).tell(diagnosis.host.name, diagnosis.login)
 
 
 class _live_line:  # noqa: N801 - used as a function

@@ -89,8 +89,8 @@ def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseO
         for outcome in _ask(service, runbook, questions, options):
             rows.append(_row(outcome))
             _show(outcome, rows, len(questions), to, as_json=options.as_json)
-            if outcome.answer is not None:
-                near.tell(outcome.answer.diagnosis)
+            if outcome.answer is not None and outcome.answer.diagnosis.status == "unreachable":
+                near.tell(rows[-1].host, outcome.answer.diagnosis.login)
             del outcome  # frees all facts of the host
     except KeyboardInterrupt:
         _finish(rows, names, options, to)

@@ -4,7 +4,7 @@ from dataclasses import field
 from typing import TextIO
 
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.diagnosis import Diagnosis
+from triagebook.runbooks.engine.diagnosis import LoginResult
 from triagebook.runbooks.engine.text import nearest, safe_text
 from triagebook.tools.inventory.inventory import Inventory
 from triagebook.tools.inventory.sources import load
@@ -20,13 +20,13 @@ class NearNames:
     err: TextIO
     read: list[Inventory] = field(default_factory=list)
 
-    def tell(self, diagnosis: Diagnosis) -> None:
+    def tell(self, word: str, login: LoginResult) -> None:
         """Tell the nearest name if this host's name has no address, and whatever the inventory says of it is doubtful."""
-        if diagnosis.status != "unreachable" or diagnosis.login.phase != "resolve":
+        if login.phase != "resolve":
             return
         if not self.read:
             self.read.append(load(self.settings.inventory, config_file(self.settings, self.ssh_config)))
-        inventory, word = self.read[0], diagnosis.host.name
+        inventory = self.read[0]
         account, at, name = word.rpartition("@")
         near = nearest(word, [f"{account}{at}{known}" for known in inventory.hosts if known != name])
         if near is not None:

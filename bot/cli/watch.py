@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from triagebook.bot.cli.near_names import NearNames
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import write_json
 from triagebook.bot.render.watch import Screen, clock, events, trend_line
@@ -20,6 +21,7 @@ from triagebook.runbooks.engine import model
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
+from triagebook.runbooks.engine.quantities import as_duration
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.asked import runbooks_by_default
@@ -35,6 +37,7 @@ from triagebook.tools.watch.watched import WatchedRunbook
 
 MOST_HOSTS = 200
 END_S = 3.0
+NO_SESSION = 4
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,11 @@ class WatchOptions:
 
 
 def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = None) -> int:
-    """Watch until interrupted, or until each host was sampled `samples` times."""
+    """Watch until interrupted, or until each host was sampled `samples` times; return the exit status."""
     out, err = out or sys.stdout, err or sys.stderr
     settings = setup.settings()
     settings = replace(settings, inventory=(options.inventory,)) if options.inventory else settings
-    targets = setup.targets(settings, options.hosts, options.ssh_config)
-    if len(targets) > MOST_HOSTS or any(target.kind == "replay" for target in targets):
-        raise UsageError(f"watch takes at most {MOST_HOSTS} hosts and no recorded case (replay:)")
+    targets = _targets(settings, options)
     catalog = setup.runbooks(settings)
     named = options.runbook or settings.default_runbook
     names = (named,) if named else runbooks_by_default(setup.default_runbooks(settings), catalog)
@@ -75,7 +76,7 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
         path = setup.watch_socket(settings, target, options.ssh_config)
         if path is not None:
             listeners.append(WatchListener(path, watch))
-    face = _Face(options, out)
+    face = _Face(options, out, NearNames(settings, options.ssh_config, err))
     threads: list[threading.Thread] = []
     with _end_on_sigterm(watches):
         try:
@@ -83,12 +84,28 @@ def run(options: WatchOptions, out: TextIO | None = None, err: TextIO | None = N
                 _open(listener, err)
             threads += [_start(watch, options.samples, seen, err) for watch in watches]
             face.follow(seen, len(threads))
+            status = 0 if all(face.is_reached(target.text) for target in targets) else NO_SESSION
         except KeyboardInterrupt:
-            pass
+            status = 0  # the way to end it
         finally:
             _end(watches, listeners, seen, threads)
             face.close()
-    return 0
+    return status
+
+
+def _targets(settings: Settings, options: WatchOptions) -> tuple[TargetName, ...]:
+    """Return the hosts to watch. Raises UsageError: too many, or a recorded case."""
+    targets = setup.targets(settings, options.hosts, options.ssh_config)
+    recorded = next((target.text for target in targets if target.kind == "replay"), "")
+    if recorded:
+        raise UsageError(
+            f"{recorded}: a recorded case does not change, so there is nothing to watch: triagebook diagnose {recorded}"
+        )
+    if len(targets) > MOST_HOSTS:
+        raise UsageError(
+            f"one watch takes at most {MOST_HOSTS} hosts, and these are {len(targets)}: start several, of a group each"
+        )
+    return targets
 
 
 def _runbooks_for(runbooks: Sequence[model.Runbook], target: TargetName, settings: Settings) -> list[WatchedRunbook]:
@@ -178,12 +195,14 @@ def _end(
 class _Face:
     """Prints observations as lines of text or JSON, and writes the metrics file."""
 
-    def __init__(self, options: WatchOptions, out: TextIO) -> None:
-        self._as_json, self._out = options.as_json, out
+    def __init__(self, options: WatchOptions, out: TextIO, near: NearNames) -> None:
+        self._as_json, self._out, self._near = options.as_json, out, near
         self._textfile = Textfile(Path(options.textfile)) if options.textfile else None
         is_screen = not options.as_json and out.isatty() and os.environ.get("TERM") != "dumb"
         self._screen = Screen(out, style_of(out)) if is_screen else None
         self._told: dict[str, tuple[str, ...]] = {}
+        self._status: dict[str, str] = {}
+        self._samples = options.samples
 
     def follow(self, seen: "queue.Queue[WatchUpdate | None]", watches: int) -> None:
         """Print observations until all watches have ended."""
@@ -198,10 +217,15 @@ class _Face:
         if self._textfile is not None:
             self._textfile.put(item, datetime.now(UTC).timestamp())
         observation = item.observation
+        if observation.status == "unreachable" and observation.host not in self._status:
+            self._near.tell(observation.host, observation.login)
+        self._status[observation.host] = observation.status
         if self._as_json:
             write_json(self._out, to_plain(observation))
             return
         lines = events(observation, is_first=observation.host not in self._told)
+        if observation.status == "unreachable" and lines and observation.sample != self._samples:
+            lines[-1] += f" Next try in {as_duration(observation.cost.pace_s)}."
         before = self._told.get(observation.host, ())
         self._told[observation.host] = tuple(heading.what for heading in observation.trends)
         if self._screen is not None:
@@ -211,6 +235,10 @@ class _Face:
         lines += [f"{clock(observation.at)}  {observation.host}  TREND  {trend_line(heading)}" for heading in fresh]
         self._out.write("".join(f"{line}\n" for line in lines))
         self._out.flush()
+
+    def is_reached(self, host: str) -> bool:
+        """Whether the host had a session when it was looked at last."""
+        return self._status.get(host, "unreachable") != "unreachable"
 
     def close(self) -> None:
         """Write the last metrics."""

@@ -3,13 +3,14 @@
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.tools.inventory.inventory import NAME, Inventory, InventoryHost, merge, read_inventory
-from triagebook.tools.inventory.target import TargetName, parse_target
+from triagebook.tools.inventory.target import LOCAL, TargetName, parse_target
 from triagebook.tools.log import log_event
 from triagebook.tools.ssh.config import SYSTEM_CONFIG, LocalAccount
 from triagebook.tools.ssh.config_file import aliases
@@ -124,13 +125,20 @@ def expand(words: Sequence[str], sources: Sequence[str], ssh_config: Path | None
     found: dict[str, TargetName] = {}
     for word in words:
         if word.startswith("@"):
-            found.update((entry.name, entry.target) for entry in inventory.of(word[1:]))
+            found.update((entry.name, _target(entry)) for entry in inventory.of(word[1:]))
         else:
             entry = inventory.hosts.get(word)
-            found[word] = entry.target if entry is not None else parse_target(word)
+            found[word] = _target(entry) if entry is not None else parse_target(word)
     if words and not found:
         raise UsageError(say_no_hosts(words, sources), reason="group")
     return tuple(found.values())
+
+
+def _target(entry: InventoryHost) -> TargetName:
+    """The target of an entry; `localhost` is this machine in an inventory too, where no address and no site is written."""
+    if entry.name in LOCAL and not entry.ssh and not entry.site:
+        return replace(entry.target, kind="local")
+    return entry.target
 
 
 def say_no_hosts(groups: Sequence[str], sources: Sequence[str]) -> str:

@@ -230,4 +230,4 @@ def test_metrics_are_kept_in_a_file_for_the_textfile_collector(triagebook: Triag
 def test_a_recorded_case_cannot_be_watched(triagebook: Triagebook) -> None:
     run = triagebook("watch", "replay:healthy")
     assert (run.status, run.out) == (2, "")
-    assert "no recorded case" in run.err
+    assert "a recorded case does not change" in run.err
