@@ -55,7 +55,7 @@ def check_text(runbook: model.Runbook, check: model.Check, style: Style) -> str:
 
 
 def remediation_text(runbook: model.Runbook, remediation: model.Remediation, style: Style) -> str:
-    """Return a remediation: its action, its bounded parameters, what it disturbs and how it is undone."""
+    """Return a remediation: its action, its bounded parameters, its disruption and how it is undone."""
     lines = style.wrap(
         f"{remediation.id}: {remediation.title}. A remediation of {runbook.name}, by the action {remediation.action}."
     )

@@ -128,7 +128,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Remediation:
-    """Describes a change a runbook offers: a typed action with bounded parameters, what it disturbs and how it is undone."""
+    """Describes a change a runbook offers: a typed action with bounded parameters, its disruption and how it is undone."""
 
     id: str
     title: str

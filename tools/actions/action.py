@@ -97,7 +97,7 @@ class ManualChange:
 
 @dataclass(frozen=True)
 class Action:
-    """A typed change: what it takes, what an order of it says, what it disturbs, how it is undone."""
+    """A typed change: what it takes, what an order of it says, its disruption, how it is undone."""
 
     name: str
     parameters: Mapping[str, Parameter]
