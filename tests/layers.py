@@ -17,6 +17,7 @@ LAYERS = {
         "log_output",
         "periodic",
         "files",
+        "own_file",
         "unix_socket",
         "patterns",
         "settings",

@@ -50,6 +50,7 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
     questions = [Question(target, runbook, options.inputs, options.accepted, options.sample_s) for target in targets]
     if options.save and len(questions) > 1:
         raise UsageError("--save works with one host only")
+    _require_files(options)
     if len(questions) == 1 and not options.retry_file:
         return _one(service, questions[0], options, out, err)
     from triagebook.bot.cli.diagnose_many import FleetOutput, ask_many  # noqa: PLC0415 - for many hosts only
@@ -58,6 +59,17 @@ def run(options: DiagnoseOptions, out: TextIO | None = None, err: TextIO | None 
         return exit_status(ask_many(service, questions, options, FleetOutput(out, err)))
     except KeyboardInterrupt:
         return output.INTERRUPTED
+
+
+def _require_files(options: DiagnoseOptions) -> None:
+    """Refuse, before any host is asked, files that may not be written afterwards. Raises UsageError."""
+    if options.save or options.retry_file:
+        from triagebook.tools import own_file  # noqa: PLC0415 - where something is written only
+
+        if options.save:
+            own_file.require_new(Path(options.save))
+        if options.retry_file:
+            own_file.require_own(Path(options.retry_file), own_file.HOSTS_LEFT)
 
 
 def _targets(settings: Settings, options: DiagnoseOptions) -> tuple[TargetName, ...]:

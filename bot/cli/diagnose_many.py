@@ -21,8 +21,8 @@ from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.fleet import AT_ONCE, FleetBounds, Outcome, fleet
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
-from triagebook.tools.files import write_whole
 from triagebook.tools.inventory.target import TargetName
+from triagebook.tools.own_file import write_hosts_left
 from triagebook.tools.server.client import default_socket
 
 NO_ANSWER = "triagebook/no-answer/v1"  # status failed | not_asked: every host named gets a line
@@ -129,8 +129,7 @@ def _finish(rows: Sequence[HostRow], names: Sequence[str], options: DiagnoseOpti
         to.err.write(f"triagebook: stopped after {options.max_errors} errors; {counts['not_asked']} hosts were not diagnosed\n")
     if options.retry_file:
         answered = {row.host for row in rows if row.status not in WITHOUT_ANSWER}
-        silent = [name for name in names if name not in answered]
-        write_whole(Path(options.retry_file), "".join(f"{name}\n" for name in silent).encode(), mode=0o644)
+        write_hosts_left(Path(options.retry_file), [name for name in names if name not in answered])
     if any(row.status == "unreachable" for row in rows) and default_socket().is_socket():
         to.err.write("triagebook: the approval server may hold open sessions to hosts that you do not reach: diagnose --server\n")
     if rows and not options.as_json:

@@ -58,7 +58,7 @@ def wrong(
 @app.command()
 def case(
     answer: AnswerArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The case file to write, for example cases/my-host.yaml")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new case file, for example cases/my-host.yaml")],
     *,
     socket: SocketOption = None,
 ) -> None:
@@ -69,10 +69,10 @@ def case(
 
     Example: triagebook feedback case 20261130T141500-be2e41fd cases/web01.yaml
     """
-    from triagebook.tools.diagnosis.recording import save_text  # noqa: PLC0415 - light start
+    from triagebook.tools.own_file import require_new, write_new  # noqa: PLC0415 - light start
 
-    text = call_server({"do": "get_case", "answer": answer}, socket)
-    save_text(file, str(text))
+    require_new(file)
+    write_new(file, str(call_server({"do": "get_case", "answer": answer}, socket)))
     sys.stdout.write(f"{file}: correct what it expects, then: triagebook runbook test\n")
 
 

@@ -15,8 +15,8 @@ from triagebook.bot.cli.server_call import call_server
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.engine.text import safe_text
-from triagebook.tools.files import write_whole
 from triagebook.tools.inventory.target import TargetName, parse_target
+from triagebook.tools.own_file import HOSTS_LEFT, require_own, write_hosts_left
 from triagebook.tools.server.client import default_socket
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ def install_one(target: TargetName, options: InstallOptions) -> InstallResult:
 
 def install_many(targets: Sequence[TargetName], options: InstallOptions) -> int:
     """Prepare many hosts, a few at a time; print a table, keep those that are left for another try; return the exit status."""
+    if options.retry_file:
+        require_own(Path(options.retry_file), HOSTS_LEFT)
     results = {target.text: InstallResult(target.text) for target in targets}
     is_interrupted = False
     pool = ThreadPoolExecutor(options.at_once)
@@ -129,7 +131,7 @@ def install_many(targets: Sequence[TargetName], options: InstallOptions) -> int:
     pool.shutdown(wait=True)
     left = [name for name, result in results.items() if result.why]
     if options.retry_file:
-        write_whole(Path(options.retry_file), "".join(f"{name}\n" for name in left).encode(), mode=0o644)
+        write_hosts_left(Path(options.retry_file), left)
     sys.stdout.write(render_results(list(results.values()), options.retry_file))
     return INTERRUPTED if is_interrupted else 4 if left else 0
 

@@ -39,7 +39,7 @@ AtOnceOption = Annotated[int, typer.Option(metavar="N", help="Prepare at most N 
 HostsFromOption = Annotated[
     str, typer.Option(metavar="FILE", help="Read more hosts from this file, one a line; - is standard input")
 ]
-RetryFileOption = Annotated[str, typer.Option(metavar="FILE", help="Write the hosts that are not prepared to this file")]
+RetryFileOption = Annotated[str, typer.Option(metavar="FILE", help="Write those not prepared to this file, each time anew")]
 DataOption = Annotated[
     Path | None,
     typer.Option(

@@ -34,7 +34,7 @@ ExplainOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one line per host")]
 SaveOption = Annotated[
-    str, typer.Option("--save", metavar="FILE", help="Write the diagnosis and all facts to this file (one host only)")
+    str, typer.Option("--save", metavar="FILE", help="Write the diagnosis and all facts to this new file (one host only)")
 ]
 AcceptUnknownOption = Annotated[
     list[str] | None,
@@ -72,5 +72,5 @@ HostsFromOption = Annotated[
     str, typer.Option("--hosts-from", metavar="FILE", help="Read more hosts from this file, one a line; - is standard input")
 ]
 RetryFileOption = Annotated[
-    str, typer.Option("--retry-file", metavar="FILE", help="Write the hosts that gave no answer to this file")
+    str, typer.Option("--retry-file", metavar="FILE", help="Write the hosts that gave no answer to this file, each time anew")
 ]

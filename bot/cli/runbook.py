@@ -198,7 +198,7 @@ def new(
 @app.command()
 def record(
     host: Annotated[str, typer.Argument(metavar="HOST", help="HOST, USER@HOST or localhost")],
-    case: Annotated[Path, typer.Argument(metavar="FILE", help="The case file to write, for example cases/my-host.yaml")],
+    case: Annotated[Path, typer.Argument(metavar="FILE", help="The new case file, for example cases/my-host.yaml")],
     *,
     runbook: options.RunbookOption = "",
     about: Annotated[str, typer.Option(metavar="TEXT", help="Describe in one sentence what was broken")] = "",
@@ -215,9 +215,11 @@ def record(
     from triagebook.runbooks.engine.plain_data import to_plain  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
     from triagebook.tools.diagnosis.question import Question  # noqa: PLC0415
-    from triagebook.tools.diagnosis.recording import plain_facts, record_case, save_text  # noqa: PLC0415
+    from triagebook.tools.diagnosis.recording import plain_facts, record_case  # noqa: PLC0415
     from triagebook.tools.inventory.target import parse_target  # noqa: PLC0415
+    from triagebook.tools.own_file import require_new, write_new  # noqa: PLC0415
 
+    require_new(case)
     settings = setup.settings()
     service = setup.service(settings, ssh_config=ssh_config)
     inputs = {"symptom": symptom} if symptom else {}
@@ -226,5 +228,5 @@ def record(
         raise RunbookError(f"nothing to record: {answer.diagnosis.headline}")
     facts = plain_facts(answer)
     found = answer.diagnosis
-    save_text(case, record_case(facts, to_plain(found), about=about or found.headline, symptom=symptom if found.symptom else ""))
+    write_new(case, record_case(facts, to_plain(found), about=about or found.headline, symptom=symptom if found.symptom else ""))
     typer.echo(f"{case}: a case of {found.runbook.id}. {found.headline}")

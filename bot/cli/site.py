@@ -18,7 +18,7 @@ USERS = "Add these lines to `users` in nats-server.conf, and reload the NATS ser
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the key is written; it must not be there yet")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file for the key")],
 ) -> None:
     """Prepare the key with which this server asks sites. Prints what the NATS server is to let it do.
 
@@ -37,7 +37,7 @@ def init(
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The site: letters, digits, '_' and '-'")],
     *,
-    creds: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the key is written (default: NAME.creds)")] = None,
+    creds: Annotated[Path | None, typer.Option(metavar="FILE", help="The new file for the key (default: NAME.creds)")] = None,
 ) -> None:
     """Prepare the key of a site's workers. Prints what the NATS server is to let them do: their own site's subjects only.
 

@@ -64,6 +64,8 @@ def start_runbook(name: str, folder: Path) -> tuple[Path, ...]:
         files |= {home / "cases" / f"{case}.yaml": text for case, text in CASES.items()}
         for file, text in files.items():
             file.write_text(text)
+    except FileExistsError:
+        raise RunbookError(f"{home}: is there already, and is not overwritten; choose another id or folder") from None
     except OSError as error:
         raise RunbookError(f"{home}: {error.strerror}") from None
     return tuple(files)

@@ -48,7 +48,7 @@ def test_a_key_is_written_for_its_owner_only_and_never_over_another(tmp_path: Pa
     public = create_credentials(file, "about")
     assert file.stat().st_mode & 0o777 == 0o600
     assert read_credentials(file).key.public == public
-    with pytest.raises(TrustError, match="is there already"):
+    with pytest.raises(UsageError, match="is there already"):
         create_credentials(file, "about")
     file.chmod(0o640)
     with pytest.raises(TrustError, match="lets others in; chmod 0600"):

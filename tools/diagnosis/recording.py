@@ -6,34 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.library.yaml_text import write_yaml
 from triagebook.tools.diagnosis.question import Answer
 from triagebook.tools.diagnosis.stored import redact_plain
-from triagebook.tools.files import write_whole
+from triagebook.tools.own_file import write_new
 
 
 def save_answer(file: Path, answer: Answer) -> None:
-    """Write the answer and all facts of each sample (of a triage by runbook), redacted, as JSON. Raises UsageError: it cannot."""
+    """Write the answer and all facts of each sample (of a triage by runbook), redacted, as JSON. Raises UsageError."""
     saved: dict[str, Any] = {"diagnosis": to_plain(answer.diagnosis), "facts": plain_facts(answer)}
     if answer.triage is not None:
         by_runbook = {found.diagnosis.runbook.id: plain_facts(found) for found in (answer, *answer.others)}
         saved = {"triage": to_plain(answer.triage), "facts": by_runbook}
-    save_text(file, json.dumps(redact_plain(saved), ensure_ascii=False, indent=1) + "\n")
+    write_new(file, json.dumps(redact_plain(saved), ensure_ascii=False, indent=1) + "\n")
 
 
 def plain_facts(answer: Answer) -> list[dict[str, Any]]:
     """Return the facts after each sample as plain data."""
     return [{name: to_plain(value) for name, value in step.items()} for step in answer.history]
-
-
-def save_text(file: Path, text: str) -> None:
-    """Write the file whole, readable by the owner only. Raises UsageError when it cannot be written."""
-    try:
-        write_whole(file, text.encode())
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
 
 
 _STAND_INS = {"hostname": "host01", "boot_id": "00000000-0000-0000-0000-000000000000", "machine_id": "0" * 32}

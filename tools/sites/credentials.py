@@ -5,7 +5,8 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TrustError
-from triagebook.tools.files import create_private, read_private
+from triagebook.tools.files import read_private
+from triagebook.tools.own_file import write_new
 from triagebook.tools.sites.nkey import UserKey, new_seed
 from triagebook.tools.sites.wire import Permissions
 
@@ -37,15 +38,10 @@ def read_credentials(file: Path) -> NatsKey:
 
 
 def create_credentials(file: Path, about: str) -> str:
-    """Make a key, write it to a new file of our own, and return its public half. Raises TrustError: the file is there."""
+    """Make a key, write it to a new file of our own, and return its public half. Raises UsageError."""
     seed = new_seed()
     text = f"# {about}. Keep it secret: it is all that a thief needs.\n{seed}\n"
-    try:
-        create_private(file, text.encode())
-    except FileExistsError:
-        raise TrustError(f"{file}: is there already; name another file", reason="credentials") from None
-    except OSError as error:
-        raise TrustError(f"{file}: {error.strerror}", reason="credentials") from None
+    write_new(file, text)
     return UserKey(seed).public
 
 

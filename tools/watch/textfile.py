@@ -10,10 +10,12 @@ from pathlib import Path
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.heading import Use
 from triagebook.tools.files import write_whole
+from triagebook.tools.own_file import require_own
 from triagebook.tools.watch.observation import HeadingLimit, WatchUpdate
 
 MOST_USES = 40  # a host
 LEAST_S = 1.0  # between two writings
+FIRST_LINE = "# HELP triagebook_"  # how it begins
 
 HELP = {
     "watch_up": ("gauge", "1 while the host has a session and its sample came"),
@@ -29,9 +31,10 @@ HELP = {
 
 
 class Textfile:
-    """The file; `put` as observations come, `close` at the end."""
+    """The file; `put` as observations come, `close` at the end. Raises UsageError: a file of somebody else's is there."""
 
     def __init__(self, path: Path) -> None:
+        require_own(path, FIRST_LINE)
         self._path = path
         self._hosts: dict[str, WatchUpdate] = {}
         self._stamps: dict[str, float] = {}

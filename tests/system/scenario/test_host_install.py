@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.bot.cli.host_install import InstallResult, render_results
+from triagebook.tools.own_file import HOSTS_LEFT
 
 from tests import sshd
 from tests.command import Run, Triagebook
@@ -34,12 +35,12 @@ def test_of_many_hosts_those_that_are_not_prepared_are_grouped_by_the_reason_and
     assert "lacks: root (this session is not root and has no sudo)" in groups[1]
     assert "0 of 3 hosts are prepared." in done.out
     assert f"    triagebook host install --hosts-from {tmp_path / 'left.txt'}\n" in done.out
-    assert (tmp_path / "left.txt").read_text() == "shut1\nbox\nshut2\n"
+    assert (tmp_path / "left.txt").read_text() == f"{HOSTS_LEFT}shut1\nbox\nshut2\n"
     assert {line.split()[0] for line in done.err.splitlines()} >= {"1/3", "2/3", "3/3"}, done.err
-    (tmp_path / "left.txt").write_text("shut2\n")
+    (tmp_path / "left.txt").write_text(f"{HOSTS_LEFT}shut2\n")
     again = install(triagebook, tmp_path, box, "--hosts-from", str(tmp_path / "left.txt"))
     assert (again.status, "0 of 1 hosts are prepared." in again.out) == (4, True), again
-    assert (tmp_path / "left.txt").read_text() == "shut2\n"
+    assert (tmp_path / "left.txt").read_text() == f"{HOSTS_LEFT}shut2\n"
 
 
 @pytest.mark.parametrize("retry_file", ["", "left.txt"])

@@ -46,8 +46,8 @@ def test_init_and_add_write_a_key_and_print_only_the_lines_of_its_user(person: T
     ("argv", "status", "says"),
     [
         (("add", "eu1.>"), 2, "'eu1.>' is not a site: letters, digits, '_' and '-', at most 63"),
-        (("add", "eu1", "--creds", "no/such/folder"), 4, "no/such/folder: No such file or directory"),
-        (("init", "there"), 4, "there: is there already; name another file"),
+        (("add", "eu1", "--creds", "no/such/folder"), 2, "cannot write no/such/folder: No such file or directory"),
+        (("init", "there"), 2, "there: is there already, and is not overwritten; name another file, or remove that one first"),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_nothing_is_written(
