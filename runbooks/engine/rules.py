@@ -4,6 +4,7 @@ The CEL library evaluates; an absent key becomes the Unreadable that caused it, 
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from triagebook.runbooks.engine.errors import RunbookError
@@ -32,16 +33,29 @@ def evaluate(expression: str, facts: Mapping[str, object]) -> Any:
 
 
 def evaluate_each(expressions: tuple[str, ...], facts: Mapping[str, object]) -> Iterable[Any]:
-    """Return what `evaluate` gives for each: at once where nothing stands in the way of any, else one by one on demand."""
+    """Return what `evaluate` gives for each: at once where none of them fails, else one by one on demand."""
     values, missing = _values(expressions, facts)
-    if not missing:
-        try:
-            found: list[Any] = run(join(expressions)[0], values)
-        except _FAILURES:
-            pass
-        else:
-            return found
-    return (_run_one(expression, values, missing) for expression in expressions)
+    joined, undecided = _plan(expressions, frozenset(missing)) if missing else (join(expressions)[0], ())
+    try:
+        found: list[Any] = run(joined, values)
+    except _FAILURES:
+        return (_run_one(expression, values, missing) for expression in expressions)
+    for index, path in undecided:
+        found.insert(index, missing[path])
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _plan(expressions: tuple[str, ...], missing: frozenset[str]) -> tuple[str, tuple[tuple[int, str], ...]]:
+    """Return the list of those that may have a value without the missing facts, and beside it where which fact decides another."""
+    undecided = []
+    for index, expression in enumerate(expressions):
+        path = next((path for path in paths(expression) if path in missing), "")
+        if path and not can_absorb(expression):
+            undecided.append((index, path))
+    left_out = {index for index, _path in undecided}
+    asked = tuple([expression for index, expression in enumerate(expressions) if index not in left_out])
+    return join(asked, tuple(sorted(missing)))[0], tuple(undecided)
 
 
 def _run_one(expression: str, values: dict[str, Any], missing: Mapping[str, Unreadable]) -> Any:
