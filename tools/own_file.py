@@ -21,6 +21,10 @@ def require_new(path: Path) -> None:
     """Refuse before the work what `write_new` would refuse after it. Raises UsageError."""
     if os.path.lexists(path):
         raise UsageError(say_taken(path))
+    _require_folder(path)
+
+
+def _require_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
 
@@ -37,6 +41,7 @@ def write_new(path: Path, text: str) -> None:
 
 def require_own(path: Path, first_line: str) -> None:
     """Refuse a file that is there, is not empty and does not begin so, or is no file. Raises UsageError."""
+    _require_folder(path)
     if not os.path.lexists(path):
         return
     try:

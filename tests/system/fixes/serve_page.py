@@ -52,9 +52,9 @@ class Block:
     text: str
 
 
-def blocks() -> list[Block]:
+def blocks(page: Path = PAGE) -> list[Block]:
     """Every block of the page, in its order."""
-    return [Block(found["mark"] or "", found["form"], found["text"]) for found in BLOCK.finditer(PAGE.read_text())]
+    return [Block(found["mark"] or "", found["form"], found["text"]) for found in BLOCK.finditer(page.read_text())]
 
 
 def file_of(block: Block) -> str:
@@ -63,9 +63,9 @@ def file_of(block: Block) -> str:
     return f"cat >{path} <<'CONTENT'\n{block.text}CONTENT\n"
 
 
-def here() -> str:
+def here(page: Path = PAGE) -> str:
     """All that runs without a guest, in the page's order: what is pasted, and the files that are edited."""
-    parts = [file_of(block) if block.mark.startswith("file: ") else block.text for block in blocks() if is_here(block)]
+    parts = [file_of(block) if block.mark.startswith("file: ") else block.text for block in blocks(page) if is_here(block)]
     return "\n".join(parts)
 
 

@@ -52,7 +52,13 @@ def test_hosts_are_not_prepared_when_the_file_for_those_left_is_another_one(tria
 
 
 def test_a_folder_that_is_not_there_is_said_before_a_host_is_asked(triagebook: Triagebook) -> None:
-    for words in (("diagnose", "nosuch.invalid", "--save"), ("runbook", "record", "nosuch.invalid")):
+    nosuch = "nosuch.invalid"
+    for words in (
+        ("diagnose", nosuch, "--save"),
+        ("diagnose", nosuch, "--retry-file"),
+        ("runbook", "record", nosuch),
+        ("watch", nosuch, "--textfile"),
+    ):
         run = triagebook(*words, "none/x.json")
         assert (run.status, run.err) == (2, "triagebook: cannot write none/x.json: there is no folder none\n")
 
