@@ -149,4 +149,4 @@ def test_a_new_runbook_passes_its_own_checks(tmp_path_factory: pytest.TempPathFa
     )
     assert triagebook("runbook", "test").out.endswith(" passed, 0 failed\n")
     again = triagebook("runbook", "new", "my-runbook", str(home / "books"))
-    assert (again.status, "File exists" in again.err) == (2, True)
+    assert (again.status, "is there already, and is not overwritten" in again.err) == (2, True)
