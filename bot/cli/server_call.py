@@ -11,6 +11,7 @@ from triagebook.bot.render.plan import render_fix
 from triagebook.bot.render.style import room_of
 from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.server.client import ask, default_socket
 
 SocketOption = Annotated[
@@ -62,4 +63,4 @@ def parse_assignments(values: list[str] | None) -> dict[str, str]:
 
 def parse_parameters(values: Mapping[str, str]) -> dict[str, int | str]:
     """Return parameters with whole numbers converted to integers."""
-    return {name: int(text) if text.lstrip("-").isdigit() and text.isascii() else text for name, text in values.items()}
+    return {name: int(text) if is_whole_number(text.removeprefix("-")) else text for name, text in values.items()}

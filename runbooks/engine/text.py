@@ -23,6 +23,11 @@ def why_unreadable(error: Exception) -> str:
     return "it has another form" if isinstance(error, (TypeError, AttributeError)) else str(error)
 
 
+def is_whole_number(text: str) -> bool:
+    """Say whether a text is ASCII digits, as many as 64 bits need at most: "²" is a digit to Python, and no number."""
+    return 0 < len(text) <= 20 and text.isascii() and text.isdigit()
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ` (did you mean 'room'?)`, or the choices when none is near and they are few, or nothing."""
     known = sorted(set(choices))

@@ -199,7 +199,7 @@ def time_for_logins() -> Iterator[None]:
     """Give a login and a sample the time that an emulated processor takes beside other work; a real host's is seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transport, "Timeouts", partial(Timeouts, total_s=300, **PHASES))
-        patch.setattr(collect, "SampleTimeouts", partial(SampleTimeouts, 120, 120, 30))
+        patch.setattr(collect, "sample_timeouts_for", lambda _silent_s: SampleTimeouts(120, 120, 30))
         patch.setattr(helper_link, "TIMEOUTS", replace(helper_link.TIMEOUTS, **PHASES))
         yield
 

@@ -1,5 +1,6 @@
 """What fails beside other tests runs once more alone; what fails alone too, and what fails often, stays a failure."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,8 @@ def run(folder: Path, *tests: str) -> tuple[int, str]:
         str(folder),
         str(folder),
     )
-    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, check=False)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=env, check=False)
     return done.returncode, done.stdout
 
 

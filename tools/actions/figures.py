@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.actions.action import WRITE, PlannedChange, Step
 from triagebook.tools.collector.readings import HostReading
 
@@ -15,7 +16,7 @@ def capture(key: str) -> tuple[HostReading, ...]:
 def parse(key: str, text: str, size: int) -> tuple[int, ...]:
     """Read what `capture` printed. Raises ParseError: not so many figures."""
     words = text.split()
-    if len(words) != size or not all(word.isdigit() for word in words):
+    if len(words) != size or not all(is_whole_number(word) for word in words):
         raise ParseError(f"{key}: {text[:80]!r}")
     return tuple(int(word) for word in words)
 

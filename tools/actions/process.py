@@ -7,6 +7,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.actions.action import Lines, ManualChange
 from triagebook.tools.actions.resources import RESOURCES
 from triagebook.tools.collector.readings import HostReading
@@ -61,12 +62,12 @@ def parse(text: str) -> tuple[RunningProcess, ...]:
 
 
 def _block(text: str) -> RunningProcess | None:
-    numbers = {name: re.search(rf"(?m)^{name}:\s+(\d+)", text) for name in ("Pid", "PPid", "Uid", "Threads")}
+    numbers = {name: re.search(rf"(?m)^{name}:\s+([0-9]{{1,20}})\b", text) for name in ("Pid", "PPid", "Uid", "Threads")}
     comm = re.match(r"Name:\t(.*)", text)
     limits = {name: found for name, resource in RESOURCES.items() if (found := _limit(text, resource.title))}
     is_whole = all(name in limits for name, resource in RESOURCES.items() if not resource.is_later)
     stat = text.rpartition(") ")[2].split()  # state is the third field, the start time the twenty-second
-    if comm is None or not all(numbers.values()) or not is_whole or len(stat) < 20 or not stat[19].isdigit():
+    if comm is None or not all(numbers.values()) or not is_whole or len(stat) < 20 or not is_whole_number(stat[19]):
         return None
     pid, parent, uid, threads = (int(found[1]) for found in numbers.values() if found)
     return RunningProcess(pid, comm[1], stat[0], parent, int(stat[19]), uid, threads, limits)

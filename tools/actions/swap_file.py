@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.actions.action import Action, Argv, Lines, ManualChange, Parameter, Params, PlannedChange, Step
 from triagebook.tools.collector.readings import HostReading
 
@@ -55,7 +56,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
 def _filesystem(output: str) -> tuple[str, int]:
     """Read type and free kB from `df -P -T -k`."""
     row = (output.splitlines() or [""])[-1].split()
-    if len(row) < 7 or not row[4].isdigit():
+    if len(row) < 7 or not is_whole_number(row[4]):
         raise ParseError(f"df: cannot read row {row!r}")
     return row[1], int(row[4])
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.actions.action import WRITE, Action, Lines, ManualChange, Parameter, Params, PlannedChange, Step
 from triagebook.tools.collector.readings import HostReading
 
@@ -50,7 +51,7 @@ def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:
     if int(value) > (maximum := KERNEL_VALUES[key].maximum):
         raise UsageError(f"{key}: {value} is above {maximum}", reason="out_of_bounds")
     values = outputs[0].split()
-    if len(values) != len(_paths(key)) or not all(each.isdigit() for each in values):
+    if len(values) != len(_paths(key)) or not all(is_whole_number(each) for each in values):
         raise ParseError(f"{key}: {outputs[0]!r}")
     return _live(key, value, values) if step == "live" else _persist(key, value, values[0])
 

@@ -4,7 +4,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.text import is_whole_number, safe_text
 from triagebook.tools.actions.action import ManualChange
 from triagebook.tools.actions.resources import RESOURCES
 from triagebook.tools.collector.readings import HostReading
@@ -72,6 +72,6 @@ def _limit(shown: dict[str, str], key: str) -> str:
     value = shown.get(key, "")
     if value in _UNLIMITED:
         return "unlimited"
-    if not value.isdigit():
+    if not is_whole_number(value):
         raise ParseError(f"{key}={value!r}")
     return value

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import ParseError, UsageError
-from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.text import is_whole_number, safe_text
 from triagebook.tools.actions.action import (
     WRITE,
     Action,
@@ -59,7 +59,7 @@ def _parse(name: str, text: str) -> _UnitMemory:
     if not re.fullmatch(r"max|\d+", value):
         raise ParseError(f"{name}: MemoryMax={value[:40]!r}")
     current = shown.get("memory.current", "0")
-    return _UnitMemory(is_active, value, int(current) if current.isdecimal() else 0, shown.get("MainPID", ""))
+    return _UnitMemory(is_active, value, int(current) if is_whole_number(current) else 0, shown.get("MainPID", ""))
 
 
 def _plan(params: Params, step: Step, outputs: Sequence[str]) -> PlannedChange:

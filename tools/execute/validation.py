@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis, Verdict
 from triagebook.runbooks.engine.plan import Plan
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.log import log_event
 
 BETWEEN_S = 2.0
@@ -67,4 +68,4 @@ def _is_without_effect(plan: Plan, verdict: Verdict) -> bool:
     before, value = plan.order.get("before", "").partition(":")[0], plan.order.get("value", "")
     if plan.order.get("step") != "live":  # it holds from the next start on
         return False
-    return verdict.limit is not None and before.isdigit() and before != value and verdict.limit.value == int(before)
+    return verdict.limit is not None and is_whole_number(before) and before != value and verdict.limit.value == int(before)

@@ -10,7 +10,7 @@ from datetime import datetime
 from triagebook.tools.actions.helper import build
 from triagebook.tools.actions.orders import status_request
 from triagebook.tools.host_setup import layout
-from triagebook.tools.host_setup.needs import Requirement, requirements
+from triagebook.tools.host_setup.needs import Requirement, only_root_writes, requirements
 from triagebook.tools.host_setup.remote import Ran, Remote
 
 _MUST_NOT_WRITE = [
@@ -61,12 +61,12 @@ def check(remote: Remote, *, collector: str = "", now: Callable[[], datetime]) -
 
 def _content(remote: Remote, name: str, path: str, text: str) -> Requirement:
     said = remote.ask("sha256sum", path).stdout.split()
-    owner = remote.ask("stat", "-c", "%u %a", path).stdout.split()
+    owner = remote.ask("stat", "-c", "%u %a", path).stdout
     if not said:
         return Requirement(name, False, f"{path} is missing: run `triagebook host install`")
     if said[0] != hashlib.sha256(text.encode()).hexdigest():
         return Requirement(name, False, f"{path} differs from what this version installs: run `triagebook host install` again")
-    is_met = len(owner) == 2 and owner[0] == "0" and not int(owner[1], 8) & 0o022
+    is_met = only_root_writes(owner)
     return Requirement(name, is_met, f"{path} as installed" if is_met else f"{path}: others than root may write it")
 
 

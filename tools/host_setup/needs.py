@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from triagebook.runbooks.engine.dataclass import dataclass
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.host_setup import layout
 from triagebook.tools.host_setup.remote import Remote
 
@@ -55,7 +56,7 @@ def _program(remote: Remote, name: str, why: str) -> Requirement:
 
 def openssh_version(banner: str) -> tuple[int, int] | None:
     """Return major and minor version from the output of `ssh -V`."""
-    found = re.search(r"OpenSSH_(\d+)\.(\d+)", banner)
+    found = re.search(r"OpenSSH_([0-9]{1,4})\.([0-9]{1,4})", banner)
     return (int(found[1]), int(found[2])) if found else None
 
 
@@ -76,7 +77,7 @@ def _clock(remote: Remote, now: Callable[[], datetime]) -> Requirement:
     before = now()
     said = remote.ask("date", "+%s").stdout.strip()
     after = now()
-    if not said.isdigit():
+    if not is_whole_number(said):
         return Requirement("clock", False, f"date said {said[:40]!r}")
     ahead = int(said) + 0.5 - (before.timestamp() + after.timestamp()) / 2
     is_met = abs(ahead) <= CLOCK_SLACK_S
@@ -91,11 +92,17 @@ def _sshd_includes(remote: Remote) -> Requirement:
     return Requirement("sshd_include", found, says)
 
 
+def only_root_writes(said: str) -> bool:
+    """Say whether what `stat -c '%u %a'` printed is root's, and nobody else may write it."""
+    found = re.fullmatch(r"0 ([0-7]{1,4})", said.strip())
+    return found is not None and not int(found[1], 8) & 0o022
+
+
 def _root_ownership(remote: Remote, path: str) -> Requirement:
-    said = remote.ask("stat", "-c", "%u %a", path).stdout.split()
-    is_met = len(said) == 2 and said[0] == "0" and not int(said[1], 8) & 0o022
+    said = remote.ask("stat", "-c", "%u %a", path).stdout.strip()
+    is_met = only_root_writes(said)
     return Requirement(
         f"folder {path}",
         is_met,
-        "only root may write there" if is_met else f"{path} is {' '.join(said)}: others than root may write there",
+        "only root may write there" if is_met else f"{path} is {said}: others than root may write there",
     )

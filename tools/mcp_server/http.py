@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.faces import CHANNELS
 from triagebook.tools.faces.permission import PolicyPermission
@@ -71,7 +72,7 @@ def http_options(listen: str, **values: str) -> HttpOptions:
     """Read `HOST:PORT` and the other options. Raises UsageError for what would let strangers in."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not is_whole_number(port) or int(port) > 65535:
         raise UsageError(f"--mcp {listen[:60]!r}: expected HOST:PORT", reason="mcp")
     options = HttpOptions(host, int(port), **values)
     if bool(options.issuer) != bool(options.jwks):

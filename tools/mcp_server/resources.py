@@ -12,7 +12,7 @@ from pydantic import Field
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.text import is_whole_number, safe_text
 from triagebook.tools.mcp_server.failures import refusal_text
 from triagebook.tools.mcp_server.tool_context import ToolContext
 from triagebook.tools.mcp_server.untrusted import NOTICE
@@ -103,7 +103,7 @@ class Resources:
     async def row(self, index: str) -> str:
         """Return one audit row with its proof."""
         caller = self.context.caller()
-        number = int(index) if index.isascii() and index.isdigit() and len(index) < 16 else -1
+        number = int(index) if is_whole_number(index) else -1
         if number < 0:
             raise ResourceNotFoundError("audit://row/INDEX: the index is a number")
         return await self._read(lambda: _untrusted_json(self.context.backend.audit_show(caller, number)))

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import PolicyError, TriagebookError, TrustError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.audit.anchors import Anchor, FileAnchor, SyslogAnchor
 from triagebook.tools.audit.event import AuditEvent
 from triagebook.tools.audit.seal import row_key_of
@@ -223,7 +224,7 @@ def _group(name: str) -> int:
     """Return the id of a group; a number stands for itself: in a container the machine's groups have no names."""
     if not name:
         return -1
-    if name.isascii() and name.isdigit():
+    if is_whole_number(name):
         return int(name)
     try:
         return grp.getgrnam(name).gr_gid

@@ -14,6 +14,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.log import DETAIL, log_event
 from triagebook.tools.log_output import add_handler, remove_handler
 from triagebook.tools.server.metrics import CONTENT_TYPE, Metrics
@@ -83,7 +84,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: str, pages: Pages) -> None:
         host, _, port = address.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not host or not is_whole_number(port) or int(port) > 65535:
             raise UsageError(f"--status {address[:60]!r}: expected HOST:PORT", reason="status")
         host = host.strip("[]")
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET

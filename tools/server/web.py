@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.tools.server.http_guard import Admission, make_protocol
 
 START_S = 10.0
@@ -32,7 +33,7 @@ def listen(
     With `client_ca` clients may prove themselves by a certificate of these authorities; one of another authority is refused.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not is_whole_number(port) or int(port) > 65535:
         raise UsageError(f"--{option} {address[:60]!r}: expected HOST:PORT", reason=option)
     config = uvicorn.Config(
         Admission(app, most),

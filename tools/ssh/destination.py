@@ -7,6 +7,7 @@ import re
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
+from triagebook.runbooks.engine.text import is_whole_number
 
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:%-]*")
 _PLACE = re.compile(r"(?:\[(?P<bracketed>[^\[\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[^:]*))?")  # not a bare IPv6 address
@@ -39,6 +40,6 @@ def parse_destination(text: str) -> Destination:
 
 def parse_port(text: str, where: str) -> int:
     """Read a port; `where` is what it stands in. Raises UsageError."""
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+    if not is_whole_number(text) or not 0 < int(text) < 65536:
         raise UsageError(f"{where}: {text!r} is no port (1 to 65535)")
     return int(text)

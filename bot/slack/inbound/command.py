@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from triagebook.bot.slack.cards.mrkdwn import words
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.text import did_you_mean
+from triagebook.runbooks.engine.text import did_you_mean, is_whole_number
 
 INPUTS = ("unit", "user", "pid", "symptom")
 HELP = "help"
@@ -62,7 +62,7 @@ def parse_inputs(inputs: Mapping[str, str]) -> dict[str, object]:
     """Return the inputs as the services take them. Raises UsageError."""
     found: dict[str, object] = {name: value for name, value in inputs.items() if value}
     if "pid" in found:
-        if not str(found["pid"]).isdigit():
+        if not is_whole_number(str(found["pid"])):
             raise UsageError(f"pid: expected a number, got {str(found['pid'])[:20]!r}", reason="input")
         found["pid"] = int(str(found["pid"]))
     return found

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from slack_sdk.errors import SlackApiError, SlackClientError
+from triagebook.runbooks.engine.text import is_whole_number
 
 LONGEST_S = 30.0
 PASSING = frozenset(
@@ -34,7 +35,9 @@ def call(method: Callable[..., Any], **values: Any) -> Mapping[str, Any]:
         if status == 429 or word in PASSING or status >= 500:
             after = str(error.response.headers.get("Retry-After", "") or error.response.headers.get("retry-after", ""))
             is_doubtful = status != 429 and word not in {"ratelimited", "rate_limited"}
-            raise RetryLater(word or str(status), float(after) if after.isdigit() else None, is_doubtful=is_doubtful) from None
+            raise RetryLater(
+                word or str(status), float(after) if is_whole_number(after) else None, is_doubtful=is_doubtful
+            ) from None
         if word in OURS:
             raise RetryLater(f"{word} {error.response.get('needed', '')}".strip(), LONGEST_S) from None
         raise CannotSend(word) from None

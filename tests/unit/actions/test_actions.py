@@ -327,6 +327,26 @@ def examples(action: Action) -> dict[str, st.SearchStrategy[str | int]]:
     }
 
 
+# "²" is a digit to Python and no number, "٣" is a number to it and none to a kernel, and Python converts no 5,000 digits
+NO_NUMBERS = ("²", "٣", "9" * 5000)
+
+
+@pytest.mark.parametrize("digits", NO_NUMBERS, ids=["superscript", "arabic", "long"])
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_a_figure_that_is_no_number_is_an_expected_failure(name: str, digits: str) -> None:
+    params = {
+        key: kind.words[0] if kind.words else VALUES.get(kind.type) or NUMBERS.get(key, kind.minimum)
+        for key, kind in ACTIONS[name].parameters.items()
+    }
+    for step in ACTIONS[name].steps:
+        for output in (digits, f"{digits} {digits}", *(re.sub(r"\d+", digits, text) for text in (UNIT, PROCESSES, DF))):
+            try:
+                planned = ACTIONS[name].plan_change(params, step, [output])
+            except TriagebookError:
+                continue
+            assert digits not in repr(planned)
+
+
 @given(st.sampled_from(sorted(ACTIONS)), st.text(max_size=300), st.data())
 def test_no_output_of_a_host_raises_anything_but_an_expected_failure(name: str, output: str, data: st.DataObject) -> None:
     params = data.draw(st.fixed_dictionaries(examples(ACTIONS[name])))

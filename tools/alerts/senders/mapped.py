@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from triagebook.runbooks.engine.errors import UsageError
-from triagebook.runbooks.engine.text import safe_text
+from triagebook.runbooks.engine.text import is_whole_number, safe_text
 from triagebook.runbooks.library.node import Node
 from triagebook.tools.alerts.alert import Alert, AlertBatch, clean, start_time
 from triagebook.tools.alerts.sender import CheckOption, require_few
@@ -67,7 +67,7 @@ def find(body: object, path: str) -> object:
     for part in path.split("."):
         if isinstance(body, dict):
             body = body.get(part, ABSENT)
-        elif isinstance(body, list) and part.isdigit() and int(part) < len(body):
+        elif isinstance(body, list) and is_whole_number(part) and int(part) < len(body):
             body = body[int(part)]
         else:
             return ABSENT
