@@ -82,8 +82,8 @@ class AlertCards:
     def _end(self, transaction: Transaction, episode: AlertEpisode, run: ChatRun) -> None:
         if episode.answered_at is None and not episode.problem:
             return
-        values = {"status": episode.status or "failed", "diagnosis": episode.diagnosis}
-        values |= {"cause": episode.cause or episode.problem or episode.status, "headline": episode.headline or episode.says}
+        status, cause = _outcome(episode)
+        values = {"status": status, "cause": cause, "diagnosis": episode.diagnosis, "headline": episode.headline or episode.says}
         chat_runs.end(transaction, run.id, self.context.now(), **values)
 
     def _set_card(self, transaction: Transaction, episode: AlertEpisode, run: ChatRun) -> None:
@@ -103,7 +103,7 @@ class AlertCards:
     def _say_news(self, transaction: Transaction, episode: AlertEpisode, before: ChatRun) -> None:
         """Say below the card what an edit of it shows to nobody: another verdict, or a cause that outlived its alert."""
         alert = alert_view(episode)
-        is_other = (before.status, before.cause) != (episode.status, episode.cause) and episode.resolved_at is None
+        is_other = (before.status, before.cause) != _outcome(episode) and episode.resolved_at is None
         if episode.asks < 2 or not episode.diagnosis or before.ended_at is None or not (is_other or alert.is_cause_still_there):
             return
         told = news_card(alert).payload()
@@ -119,3 +119,8 @@ class AlertCards:
         wanted += [names.PROPOSE] if any(item.remediations for item in diagnoses) else []
         data = {"run": run.id, "channel": run.channel}
         return {name: self.context.mint(transaction, name, run.message, data=data) for name in wanted}
+
+
+def _outcome(episode: AlertEpisode) -> tuple[str, str]:
+    """Return the status and the cause by which the run of an alert is kept; where there is no cause, why there is none."""
+    return episode.status or "failed", episode.cause or episode.problem or episode.status
