@@ -4,6 +4,7 @@ import gc
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TextIO
@@ -102,7 +103,7 @@ def ask_many(service: Service, questions: Sequence[Question], options: DiagnoseO
 def _ask(service: Service, runbook: str, questions: Sequence[Question], options: DiagnoseOptions) -> Iterator[Outcome]:
     at_once = options.at_once or (OPENSSH_AT_ONCE if options.transport == "openssh" else AT_ONCE)
     bounds = FleetBounds(at_once, options.max_errors)
-    return fleet(service, runbook, bounds).ask(questions)
+    return fleet(service, runbook, bounds).ask([replace(question, is_brief=not options.as_json) for question in questions])
 
 
 def _show(outcome: Outcome, rows: Sequence[HostRow], asked: int, to: FleetOutput, *, as_json: bool) -> None:

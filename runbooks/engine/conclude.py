@@ -1,6 +1,7 @@
 """Concludes from facts: verdicts in order, the status, the first sentence, what to do next. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from triagebook.runbooks.engine import citing, heading, model, naming, offers, rules, symptoms, template
@@ -73,12 +74,13 @@ def conclude(
     trends: heading.Trends | None = None,
     outcomes: Sequence[CheckOutcome] = (),
     beside: OtherRunbooks | None = None,
+    is_brief: bool = False,
 ) -> Conclusion:
     """Decide on the last of `history` (facts after each sample). `accepted`: checks whose unknown is a stated caveat.
 
     `outcomes` are what that last one was judged to be where it was done already (`needs`). `error_class` overrides the routing of
-    the symptom's text; `trends` is for those who go on looking; `beside` is for one of several runbooks asked together. Raises
-    RunbookError when a rule or template fails.
+    the symptom's text; `trends` is for those who go on looking; `beside` is for one of several runbooks asked together. `is_brief`
+    leaves out what supports the verdicts: checks, facts, offers and advice. Raises RunbookError when a rule or template fails.
     """
     beside = beside or OtherRunbooks()
     asked = symptoms.rule_inputs(runbook, inputs, error_class)
@@ -96,31 +98,51 @@ def conclude(
     )
     is_open = not beside.explained and _is_unexplained(runbook, verdicts, asked) and status != "cause_found"
     status = "inconclusive" if is_open else status
-    cited = {}
-    for item in ranked:
-        for path in citing.evidence_of(item.check, item.finding.element):
-            entry = citing.cite(path, item.check, item.finding.element, history)
-            cited[entry.id] = entry
-    return Conclusion(
+    found = Conclusion(
         status=status,
         headline=first_sentence(
             runbook, Said(status, verdicts, unknown, is_open), facts, about_text(runbook, facts, beside.of_text)
         ),
         verdict=verdicts[0] if verdicts else None,
         also=tuple(verdicts[1:]),
-        checks=tuple([to_result(result, history) for result in outcomes]),
+        checks=(),
         unknown=unknown,
-        facts=tuple(cited.values()),
-        remediations=offers.offers_for(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
-        next=(
-            *_growth_sentences(ranked, trends or {}),
-            *_next(runbook, ranked, facts),
-            *(_next_unexplained(runbook, facts) if is_open else ()),
-        ),
+        facts=(),
+        remediations=(),
+        next=(),
         caveats=caveats,
         error_class=error_class,
         omitted=omitted,
         is_open=is_open,
+    )
+    return found if is_brief else _with_support(found, runbook, history, outcomes, ranked, trends or {})
+
+
+def _with_support(
+    found: Conclusion,
+    runbook: model.Runbook,
+    history: Sequence[Facts],
+    outcomes: Sequence[CheckOutcome],
+    ranked: Sequence[_Ranked],
+    trends: heading.Trends,
+) -> Conclusion:
+    """Return the conclusion with what supports its verdicts, and what to do about them."""
+    facts = history[-1]
+    cited = {}
+    for item in ranked:
+        for path in citing.evidence_of(item.check, item.finding.element):
+            entry = citing.cite(path, item.check, item.finding.element, history)
+            cited[entry.id] = entry
+    return replace(
+        found,
+        checks=tuple([to_result(result, history) for result in outcomes]),
+        facts=tuple(cited.values()),
+        remediations=offers.offers_for(runbook, [(item.check, item.finding, item.verdict) for item in ranked], facts),
+        next=(
+            *_growth_sentences(ranked, trends),
+            *_next(runbook, ranked, facts),
+            *(_next_unexplained(runbook, facts) if found.is_open else ()),
+        ),
     )
 
 

@@ -87,7 +87,13 @@ class DiagnosisRun:
 
         asked = self.question
         conclusion = conclude(
-            self.runbook, history, asked.inputs, accepted=asked.accepted, outcomes=self.outcomes, beside=self.beside
+            self.runbook,
+            history,
+            asked.inputs,
+            accepted=asked.accepted,
+            outcomes=self.outcomes,
+            beside=self.beside,
+            is_brief=asked.is_brief,
         )
         self.is_open = conclusion.is_open
         return conclusion

@@ -30,6 +30,7 @@ class Question:
     extra_lookups: tuple[tuple[str, str], ...] = ()  # (kind, subject) of programs to ask whatever was found
     extra_readings: tuple[HostReading, ...] = ()  # what else to read by the same login
     left_out: tuple[str, ...] = ()  # ids of runbooks that are not to be asked: whoever asks may not
+    is_brief: bool = False  # for a table: the status, the first sentence and the verdicts, without what supports them
 
 
 @dataclass(frozen=True)

@@ -135,3 +135,14 @@ def test_a_healthy_host_is_told_the_figures_of_the_first_runbook_and_which_other
         healthy_sentence("No limit is reached: 3 of 9.", ["oom"]) == "No limit is reached: 3 of 9. Nothing was found by oom either."
     )
     assert healthy_sentence("No.", ["a", "b", "c"]) == "No. Nothing was found by a, b and c either."
+
+
+def test_a_brief_answer_has_the_same_verdicts_without_what_supports_them() -> None:
+    asked = service(CATALOG)
+    question = Question(parse_target("replay:unit-tasksmax"))
+    whole, brief = asked.diagnose(question).diagnosis, asked.diagnose(replace(question, is_brief=True)).diagnosis
+    assert whole.verdict is not None
+    for name in ("status", "headline", "verdict", "also", "unknown"):
+        assert getattr(brief, name) == getattr(whole, name)
+    assert all((whole.checks, whole.facts, whole.remediations, whole.next))
+    assert not any((brief.checks, brief.facts, brief.remediations, brief.next))
