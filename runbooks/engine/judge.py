@@ -6,9 +6,8 @@ say is another matter: it is asked in a last round only, so its absence leaves n
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import field
-from functools import lru_cache
 from typing import cast
 
 from triagebook.runbooks.engine import expressions, model, rules, symptoms
@@ -60,20 +59,30 @@ def with_element(facts: Facts, finding: Finding) -> Facts:
 
 def judge(runbook: model.Runbook, facts: Facts, samples: int) -> tuple[CheckOutcome, ...]:
     """Judge every check. Raises rules.RuleError when a rule fails on readable facts."""
-    return tuple(_check(check, facts, samples) for check in runbook.checks)
+    of_host = iter(rules.evaluate_groups(_conditions_of_host(runbook, samples), facts))
+    return tuple(
+        _check(check, facts, samples) if check.each else _check_host(check, samples, next(of_host)) for check in runbook.checks
+    )
+
+
+def _conditions_of_host(runbook: model.Runbook, samples: int) -> tuple[tuple[str, ...], ...]:
+    """Return the conditions of each check of the host as a whole."""
+    return tuple([check.told_by(samples)[1] for check in runbook.checks if not check.each])
+
+
+def _check_host(check: model.Check, samples: int, values: Iterable[object]) -> CheckOutcome:
+    return to_outcome(check, (_finding(check.told_by(samples)[0], values, None),))
 
 
 def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
-    told = _states_for(check.states, samples)
-    if not check.each:
-        return to_outcome(check, (_finding(told, facts, None),))
+    states, conditions = check.told_by(samples)
     collection = rules.resolve(check.each, facts)
     if isinstance(collection, Unreadable):
         return to_outcome(check, () if _rests_on_a_program(check) else (Finding("unknown", None, because=collection.reason),))
     if not isinstance(collection, Collection):
         raise rules.RuleError(f"{check.id}: {check.each!r} is not a collection")
-    findings = tuple([_finding(told, facts, element) for element in collection.items])
-    return to_outcome(check, findings, collection.partial, collection.counted)
+    findings = [_finding(states, rules.evaluate_each(conditions, {**facts, "it": item}), item) for item in collection.items]
+    return to_outcome(check, tuple(findings), collection.partial, collection.counted)
 
 
 def _rests_on_a_program(check: model.Check) -> bool:
@@ -83,27 +92,19 @@ def _rests_on_a_program(check: model.Check) -> bool:
     return all(root in roots for roots in asked)
 
 
-_StateConditions = tuple[tuple[model.State, ...], tuple[str, ...]]
-
-
-@lru_cache(maxsize=1024)
-def _states_for(states: tuple[model.State, ...], samples: int) -> _StateConditions:
-    """Return the states that so many samples can tell, and their conditions."""
-    told = tuple(state for state in states if state.samples <= samples)
-    return told, tuple(state.when for state in told)
-
-
-def compile_rules(runbook: model.Runbook) -> None:
-    """Compile the conditions that a first sample is judged by."""
+def compile_rules(runbook: model.Runbook, kinds: Container[str]) -> None:
+    """Compile the conditions that a first sample is judged by, where only these kinds are read in it."""
+    unread = {name for name, kind in runbook.probes.items() if kind not in kinds}
+    rules.get_ready(_conditions_of_host(runbook, 1), unread)
     for check in runbook.checks:
-        rules.get_ready(_states_for(check.states, 1)[1])
+        if check.each and check.each.partition(".")[0] not in unread:
+            rules.get_ready((check.told_by(1)[1],), unread)
 
 
-def _finding(told: _StateConditions, facts: Facts, element: object | None) -> Finding:
-    here = facts if element is None else {**facts, "it": element}
+def _finding(states: Sequence[model.State], values: Iterable[object], element: object | None) -> Finding:
+    """Return the first state that holds, else what kept one from being judged, else that none does."""
     unreadable = ""
-    states, conditions = told
-    for state, value in zip(states, rules.evaluate_each(conditions, here), strict=False):
+    for state, value in zip(states, values, strict=False):
         if isinstance(value, Unreadable):
             unreadable = unreadable or value.reason
         elif value is True:

@@ -6,6 +6,7 @@ compile them. The list order of `checks` is the triage order.
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import cached_property
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.plain_data import later
@@ -48,10 +49,6 @@ class State:
     when: str
     samples: int = 1
     says: str = ""  # instead of the check's sentence
-
-    def __hash__(self) -> int:
-        """Hash what nearly always tells states apart: it is asked for at every finding."""
-        return hash(self.when)
 
 
 @dataclass(frozen=True)
@@ -106,6 +103,19 @@ class Check:
     belongs_to: str = ""
     since: str = ""
     title: str = later("")  # what people call it; see `naming.title_of`
+
+    def told_by(self, samples: int) -> "StateConditions":
+        """Return the states that so many samples can tell, and their conditions."""
+        return self._told[min(samples, len(self._told)) - 1]
+
+    @cached_property
+    def _told(self) -> tuple["StateConditions", ...]:
+        most = max((state.samples for state in self.states), default=1)
+        told = (tuple(state for state in self.states if state.samples <= samples) for samples in range(1, most + 1))
+        return tuple((states, tuple(state.when for state in states)) for states in told)
+
+
+StateConditions = tuple[tuple[State, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)

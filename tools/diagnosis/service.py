@@ -164,4 +164,4 @@ def preload(runbooks: Sequence[model.Runbook], kinds: Sequence[str]) -> None:
     for kind in kinds:
         probes.load(kind)
     for runbook in runbooks:
-        judge.compile_rules(runbook)
+        judge.compile_rules(runbook, kinds)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from triagebook.runbooks.engine import rules
 from triagebook.runbooks.engine.errors import RunbookError
-from triagebook.runbooks.engine.expressions import matches, run
+from triagebook.runbooks.engine.expressions import compile_cel, matches, run
 from triagebook.runbooks.engine.facts import Collection, Unreadable, as_context
 from triagebook.runbooks.engine.rule_check import NameScope, check_rule
 
@@ -138,3 +138,28 @@ def test_an_expression_means_the_same_over_variables_and_over_mappings(expressio
         over_mappings = room
     assert rules.evaluate(expression, facts) == over_mappings
     assert list(rules.evaluate_each((expression, "limits.most == 7"), facts)) == [over_mappings, True]
+    groups = ((expression,), ("limits.most == 7", expression), ("limits.most < 7",))
+    assert [list(values) for values in rules.evaluate_groups(groups, facts)] == [[over_mappings], [True, over_mappings], [False]]
+
+
+def test_a_missing_fact_costs_no_run_for_each_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def count(expression: str, context: dict[str, Any]) -> Any:
+        ran.append(expression)
+        return run(expression, context)
+
+    monkeypatch.setattr(rules, "run", count)
+    facts = {"it": group(Unreadable("gone")), "limits": {"most": 7}}
+    groups = (("limits.most > 7", "it.room > 3"), ("has(it.room) && it.room > 3", "limits.most == 7"), ("it.load > 5.0",))
+    values = [list(found) for found in rules.evaluate_groups(groups, facts)]
+    assert values == [[False, Unreadable("gone")], [False, True], [False]]
+    assert len(ran) == 1
+
+
+def test_what_is_compiled_beforehand_is_what_a_sample_without_those_facts_is_judged_by() -> None:
+    groups = (("prepared.a > 1 && has(program.b) && program.b > 2",), ("prepared.a < 4",))
+    rules.get_ready(groups, {"program"})
+    before = compile_cel.cache_info().misses
+    assert [list(found) for found in rules.evaluate_groups(groups, {"prepared": {"a": 3}})] == [[False], [True]]
+    assert compile_cel.cache_info().misses == before
