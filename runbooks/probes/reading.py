@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable
@@ -41,7 +41,12 @@ def pairs_of(sample: Sample | None, kind: str, name: str = "") -> Mapping[str, s
 
     `KEY?` says that the host could not read it.
     """
-    return _pairs(sample.of(kind), name) if sample else {}
+    if sample is None:
+        return {}
+    found = sample.pairs.get((kind, name))
+    if found is None:
+        found = sample.pairs[kind, name] = _pairs(sample.of(kind), name)
+    return cast("Mapping[str, str | Unreadable]", found)
 
 
 def _pairs(records: Sequence[tuple[str, ...]], name: str) -> Mapping[str, str | Unreadable]:

@@ -53,6 +53,11 @@ class Sample:
         return {kind: tuple(fields) for kind, fields in found.items()}
 
     @cached_property
+    def pairs(self) -> dict[tuple[str, str], Mapping[str, object]]:
+        """Keep the KEY=VALUE fields that `reading.pairs_of` has read of this sample."""
+        return {}
+
+    @cached_property
     def end(self) -> Mapping[str, str]:
         """Return KEY=VALUE of the `end` record: printed, suppressed, truncated, uptime, cpu_us, awk, cut.KIND."""
         return {key: value for fields in self.of(END) for key, _, value in (field.partition("=") for field in fields)}

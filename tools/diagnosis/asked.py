@@ -100,12 +100,12 @@ def _further(catalog: Catalog, load: Load, asked: Sequence[model.Runbook], quest
 
 def _refuse_unknown(runbooks: Sequence[model.Runbook], question: Question) -> None:
     """Refuse an input or a check that no runbook knows. Raises UsageError."""
-    inputs = {name for runbook in runbooks for name in runbook.inputs}
-    checks = {check.id for runbook in runbooks for check in runbook.checks}
     for name in question.inputs:
+        inputs = {name for runbook in runbooks for name in runbook.inputs}
         if name not in inputs:
             raise UsageError(f"no runbook takes an input {name!r}{did_you_mean(name, inputs)}", reason="input")
     for name in question.accepted:
+        checks = {check.id for runbook in runbooks for check in runbook.checks}
         if name not in checks:
             raise UsageError(f"no runbook has a check {name!r}{did_you_mean(name, checks)}", reason="check")
 
