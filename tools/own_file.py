@@ -12,7 +12,7 @@ from triagebook.tools.files import create_private, write_whole
 HOSTS_LEFT = "# Hosts to try again, for --hosts-from; `triagebook --retry-file` writes this file anew each time.\n"
 
 
-def say_taken(path: Path) -> str:
+def say_refusal(path: Path) -> str:
     """Say that something is there already, and what to do."""
     return f"{path}: is there already, and is not overwritten; name another file, or remove that one first"
 
@@ -20,7 +20,7 @@ def say_taken(path: Path) -> str:
 def require_new(path: Path) -> None:
     """Refuse before the work what `write_new` would refuse after it. Raises UsageError."""
     if os.path.lexists(path):
-        raise UsageError(say_taken(path))
+        raise UsageError(say_refusal(path))
     _require_folder(path)
 
 
@@ -34,7 +34,7 @@ def write_new(path: Path, text: str) -> None:
     try:
         create_private(path, text.encode())
     except FileExistsError:
-        raise UsageError(say_taken(path)) from None
+        raise UsageError(say_refusal(path)) from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
@@ -50,7 +50,7 @@ def require_own(path: Path, first_line: str) -> None:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     if not path.is_file() or begins not in {b"", first_line.encode()}:
-        raise UsageError(say_taken(path))
+        raise UsageError(say_refusal(path))
 
 
 def write_hosts_left(path: Path, names: list[str]) -> None:

@@ -163,7 +163,8 @@ def _verify_record_file(path: Path, key: str) -> dict[str, Any]:
 
 def _render_record_report(report: dict[str, Any]) -> str:
     if report["holds"]:
-        return f"The record is intact: {report['lines']} lines, each in the signed log of {report['size']} rows.\n"
+        lines = "its line is" if report["lines"] == 1 else f"each of its {report['lines']} lines is"
+        return f"The record is intact: {lines} in the signed log of {report['size']} rows.\n"
     return "\n".join(["THE RECORD FAILS VERIFICATION", *(safe_text(says, 400) for says in report["problems"][:20])]) + "\n"
 
 

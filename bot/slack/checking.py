@@ -91,7 +91,7 @@ def _settings(credentials: Credentials, approvals: str) -> list[str]:
     where = (
         f"ok      approval cards go to {approvals}"
         if approvals
-        else "MISSING slack.approvals in config.yaml: the channel for approval cards"
+        else "note    approval cards: config.yaml names no channel (slack.approvals), so `serve` needs --slack-approvals"
     )
     return [*lines, where]
 

@@ -192,7 +192,7 @@ def test_the_command_line_verifies_a_record(record: dict[str, Any], tmp_path: Pa
     file, triagebook = tmp_path / "incident.html", Triagebook(tmp_path)
     file.write_text(render_record(record, "html"))
     good = triagebook("audit", "verify", "--record", str(file), "--key", record["vkey"])
-    assert (good.status, good.out) == (0, "The record is intact: 6 lines, each in the signed log of 8 rows.\n"), good
+    assert (good.status, good.out) == (0, "The record is intact: each of its 6 lines is in the signed log of 8 rows.\n"), good
     file.write_text(file.read_text().replace("bob", "eve", 1))
     bad = triagebook("audit", "verify", "--record", str(file), "--key", record["vkey"])
     assert (bad.status, bad.out.splitlines()[0]) == (1, "THE RECORD FAILS VERIFICATION"), bad

@@ -5,14 +5,20 @@ blocks of a page have marks as serve.md has them. What systemd is to start is st
 """
 
 import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.command import ROOT
+from tests.hang import GUARD_S
 from tests.system.fixes import serve_page
 from tests.system.fixes.serve_page import Block, blocks
 
 PAGES = ROOT / "docs" / "how-to"
-MARKS = ("run: here", "run: each until Ctrl-C", "run: by systemd")
+TYPED = "run: here, a token pasted after each line"
+MARKS = ("run: here", "run: here, as ana", TYPED, "run: each until Ctrl-C", "run: by systemd")
 NETWORK = f"""ip link set lo up
 cd {ROOT}
 mkdir -p /run/sshd /run/host
@@ -67,6 +73,8 @@ start_unit() {
     env HOME=/var/lib/triagebook $more ${line%'$TRIAGEBOOK_OPTIONS'} $options >/run/$1.log 2>&1 & unit=$!
   running="$running $unit"
 }
+as_ana() { setpriv --reuid ana --regid ana --init-groups env HOME=/run/ana sh -euc "cd /run/ana; $1"; }
+install -d -o ana -g ana /run/ana
 await() { # a condition of shell, or the log of a unit
   tries=0
   until sh -c "$2" >/dev/null 2>&1; do
@@ -89,11 +97,34 @@ def unmarked(page: str) -> list[str]:
     return [block.text for block in found if block not in known and block.form != "yaml"]
 
 
+def _script(rest: str) -> str:
+    return serve_page.MACHINE + NETWORK + serve_page.here() + SERVER + FUNCTIONS + rest
+
+
 def run(script: str, timeout_s: float) -> "subprocess.CompletedProcess[str]":
     """Run a script on such a machine, the server set up."""
-    whole = serve_page.MACHINE + NETWORK + serve_page.here() + SERVER + FUNCTIONS + script
-    argv = ["unshare", "--mount", "--net", "sh", "-c", whole]
+    argv = ["unshare", "--mount", "--net", "sh", "-c", _script(script)]
     return subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL)
+
+
+@contextmanager
+def held(script: str) -> Iterator[Callable[[], str]]:
+    """Such a machine on which the script has run, as long as the block lasts; what it printed. Raises AssertionError: it ended."""
+    whole = _script(script) + "\necho HELD\nread -r _ || true\n"
+    with tempfile.TemporaryFile("w+") as said:
+        argv = ["unshare", "--mount", "--net", "sh", "-c", whole]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=said, stderr=said, text=True) as process:
+
+            def read() -> str:
+                said.flush()
+                return Path(f"/proc/self/fd/{said.fileno()}").read_text()
+
+            until = time.monotonic() + 4 * GUARD_S
+            while not read().endswith("HELD\n"):
+                assert process.poll() is None, read()[-3000:]
+                assert time.monotonic() < until, read()[-3000:]
+                time.sleep(0.1)
+            yield read
 
 
 def why_not() -> str:
