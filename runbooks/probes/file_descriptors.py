@@ -33,6 +33,7 @@ from triagebook.runbooks.probes.socket_addresses import cpus_of
 
 _KIND = "file_descriptors"
 _FILES_PER_CPU = 32  # the batch of percpu_counter: file-nr is off by as many for each CPU
+_SANDBOX = 4  # so few open files, or none, are a sandbox's own wish
 _NO_FILE_MAX = 2**53  # systemd writes 2**63 - 1, which no host reaches
 _DENIED = Unreadable("permission denied: the open files of a process are shown to root and its owner only")
 _TOO_MANY = Unreadable("not looked up: too many processes have a table as large as their limit")
@@ -64,7 +65,7 @@ class FileDescriptors:
 
     limited: Collection[FilesProcess]
     unsure: int | Unreadable = fact("processes", "/proc/*/status FDSize, /proc/*/limits")
-    unread: int | Unreadable = fact("processes", "/proc/*/fdinfo that could not be read")
+    unread: int | Unreadable = fact("processes", "/proc/*/fdinfo that could not be read, of limits above 4")
     nr_open: int | Unreadable = fact("files", "/proc/sys/fs/nr_open")
     file_used: int | Unreadable = fact("files", "/proc/sys/fs/file-nr (1st field)")
     file_max: int | Unreadable = fact("files", "/proc/sys/fs/file-nr (3rd field)")
@@ -104,7 +105,7 @@ def parse(samples: Sequence[Sample]) -> FileDescriptors:
     return FileDescriptors(
         Collection(tuple(sorted(found, key=_pressure)), partial, clear if isinstance(clear, int) else 0),
         unsure=Unreadable(partial) if partial else len([item for item in found if _may_be_full(item)]),
-        unread=near if isinstance(near, Unreadable) else len([item for item in found if isinstance(item.open, Unreadable)]),
+        unread=near if isinstance(near, Unreadable) else len([item for item in found if _is_worth_counting(item)]),
         nr_open=integer(pairs.get("nr_open")),
         file_used=used,
         file_max=most,
@@ -133,6 +134,11 @@ def _process(fields: Sequence[str], names: Mapping[int, str]) -> FilesProcess | 
     return FilesProcess(
         **vars(head), slots=slots, soft=soft, hard=hard, how=how, open=opened if how != "unread" else unread or NOT_READABLE
     )
+
+
+def _is_worth_counting(item: FilesProcess) -> bool:
+    """Say whether a program that counts could tell more: of a sandbox, such as sshd's of each login under way, nobody asks."""
+    return isinstance(item.open, Unreadable) and item.soft > _SANDBOX
 
 
 def _may_be_full(item: FilesProcess) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from triagebook.tools.collector import program
 from triagebook.tools.diagnosis.asked import DefaultRunbooks, runbooks_by_default
 from triagebook.tools.diagnosis.lookups import kinds_to_collect
+from triagebook.tools.ssh import connector
 from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
 from triagebook.tools.ssh.public_keys import fingerprint
 from triagebook.tools.ssh.recent_logins import RecentLogins
@@ -198,6 +199,24 @@ def test_a_refused_key_is_never_offered_again_in_the_same_run(allows_one_flight:
                 transport.launch("box", ["true"])
             assert (caught.value.login.phase, caught.value.login.outcome) == ("auth", "refused")
         assert server.log().count("Failed publickey") == 1
+
+
+@pytest.mark.parametrize("allows_one_flight", [True, False])
+def test_a_host_that_could_not_read_whose_keys_it_takes_is_logged_in_to_once_it_can(
+    allows_one_flight: bool, place: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with place.sshd() as server:
+        keys = server.folder / "authorized_keys"
+        taken = keys.read_text()
+        transport = SshTransport(config_file=server.config, allows_one_flight=allows_one_flight)
+        keys.write_text("")
+        for _ in range(2):
+            with pytest.raises(LoginFailed):
+                transport.launch("box", ["true"])
+        keys.write_text(taken)
+        monkeypatch.setattr(connector, "ALL_REFUSED_FOR_S", 0.0)  # that much later
+        transport.launch("box", ["true"]).session.close()
+    assert server.log().count("Accepted publickey") == 1
 
 
 def test_several_processes_share_the_memory(place: Ground, tmp_path: Path) -> None:

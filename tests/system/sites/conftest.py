@@ -45,10 +45,10 @@ class WorkerProcess:
 
 @dataclass(frozen=True)
 class Network:
-    """A nats-server, an sshd behind the sites, and a folder."""
+    """A nats-server, the ssh configuration that reaches what is behind the sites, and a folder."""
 
     bus: nats.Nats
-    host: sshd.Server
+    config: Path
     folder: Path
 
     @contextlib.contextmanager
@@ -57,19 +57,23 @@ class Network:
         site: str,
         *options: str,
         meanwhile: Callable[[], object] = lambda: None,
-        host: sshd.Server | None = None,
+        config: Path | None = None,
+        settings: str = "",
         within: Namespace | None = None,
     ) -> Iterator[WorkerProcess]:
         """Run a worker of a site until the block ends; it answers already when it begins. `meanwhile` is called until then.
 
-        It reaches `host`, and runs `within` a network of its own.
+        It reaches what `config` says, and runs `within` a network of its own; `settings` are in its config.yaml.
         """
         home = self.folder / f"worker-{site}-{time.monotonic_ns()}"
         home.mkdir()
+        if settings:
+            (home / ".config" / "triagebook").mkdir(parents=True)
+            (home / ".config" / "triagebook" / "config.yaml").write_text(settings)
         log = home / "log"
         key = str(self.bus.creds[site])
         argv = ("worker", "--site", site, "--nats", self.bus.url, "--creds", key, "--ca", str(self.bus.authority))
-        command = [sys.executable, "-c", START, *argv, "-F", str((host or self.host).config), *options]
+        command = [sys.executable, "-c", START, *argv, "-F", str(config or self.config), *options]
         command = within.argv(*command) if within else command
         with log.open("wb") as stream:
             process = subprocess.Popen(command, env=environment(home, USER="somebody"), stdout=stream, stderr=stream)
@@ -138,4 +142,4 @@ def network(tmp_path_factory: pytest.TempPathFactory, place: sshd.Ground) -> Ite
         pytest.skip(nats.WHY_NOT)
     folder = tmp_path_factory.mktemp("sites")
     with nats.nats(folder, "eu1", "us1") as bus, place.sshd() as host:
-        yield Network(bus, host, folder)
+        yield Network(bus, host.config, folder)

@@ -26,7 +26,7 @@ def test_each_site_has_its_own_hosts_read_and_reaches_nothing_but_the_nats_serve
         place.sshd(alias="web-b", within=b, host_keys=("ecdsa",)) as web_b,
         a.call(lambda: socket.create_server((a.address, 0))) as open_in_a,
     ):
-        network = Network(bus, web_a, tmp_path)
+        network = Network(bus, web_a.config, tmp_path)
         open_port = open_in_a.getsockname()[1]
         for site in (a, b):
             assert site.reaches(HUB, bus.port), "the nats-server"
@@ -35,7 +35,7 @@ def test_each_site_has_its_own_hosts_read_and_reaches_nothing_but_the_nats_serve
         assert a.reaches(a.address, open_port)
         assert not b.reaches(a.address, open_port), "another site"
         person = network.person("hosts:\n  web-a: {site: eu1}\n  web-b: {site: us1}\n")
-        with network.worker("eu1", host=web_a, within=a) as one, network.worker("us1", host=web_b, within=b):
+        with network.worker("eu1", within=a) as one, network.worker("us1", config=web_b.config, within=b):
             run = person("diagnose", "web-a", "web-b", *ONE, *ACCEPT)
             said = {line["host"]["name"]: (line["status"], line["target"]["transport"]) for line in run.json()}
             assert said == {name: ("healthy", f"ssh:one-flight via site {site}") for name, site in SITES.items()}, run.err

@@ -98,7 +98,7 @@ def test_from_the_click_to_the_validated_change_behind_a_site(place: sshd.Ground
         within = WithFile(a.name, a.address, host.path(f"proc/sys/{VALUE}"))
         box = enter(place.sshd({"PermitRootLogin": "yes", "SetEnv": f"PATH={path}"}, alias="box", within=within))
         box.config.write_text(box.config.read_text().replace(f"User {place.user}", "User root"))
-        network = Network(bus, box, tmp_path)
+        network = Network(bus, box.config, tmp_path)
         for site, space in (("eu1", a), ("us1", b)):
             fixes = ("--fix-ssh-config", str(box.config), "--fix-account", "root", "-v")
             enter(network.worker(site, *fixes, within=space))

@@ -115,12 +115,16 @@ def test_messages_wait_while_the_host_renews_the_keys() -> None:
 
 
 def test_a_refused_key_is_tried_again_by_a_run_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = connector.RefusedKeys()
-    refused.get("ann", "web1").add("SHA256:k")
-    assert refused.get("ann", "web1") == {"SHA256:k"}
-    assert refused.get("bob", "web1") == set()
+    refused, two, one = connector.RefusedKeys(), {"SHA256:k", "SHA256:l"}, {"SHA256:k"}
+    refused.get("ann", "web1", two).add("SHA256:k")
+    assert refused.get("ann", "web1", two) == refused.get("ann", "web1", one) == {"SHA256:k"}
+    assert refused.get("bob", "web1", two) == set()
+    monkeypatch.setattr(connector, "ALL_REFUSED_FOR_S", -1.0)
+    assert refused.get("ann", "web1", two) == {"SHA256:k"}
+    assert refused.get("ann", "web1", one) == set()
+    refused.get("ann", "web1", two).add("SHA256:k")
     monkeypatch.setattr(connector, "REFUSED_FOR_S", -1.0)
-    assert refused.get("ann", "web1") == set()
+    assert refused.get("ann", "web1", two) == set()
 
 
 def test_more_than_the_window_and_the_cap_is_dropped_and_counted() -> None:
