@@ -56,14 +56,18 @@ def authenticate(
         if kind == USERAUTH_SUCCESS:
             return None
         methods = reader.names()
-    raise AuthRefused(why_refused(connection, user, tried or ["no key"], methods, len(identities) - len(candidates)))
+    raise AuthRefused(why_refused(connection, user, tried, methods, len(identities) - len(candidates)))
 
 
 def why_refused(connection: Connection, user: str, tried: Sequence[str], methods: Sequence[str], skipped: int) -> str:
     """The text of AuthRefused."""
-    before = f"; {skipped} more refused earlier in this run" if skipped else ""
+    if skipped and not tried:
+        answer = "no key was offered: it refused each of ours a moment ago; ask again in half a minute"
+    else:
+        before = f"; {skipped} more refused earlier in this run" if skipped else ""
+        answer = f"the host refused {', '.join(tried) or 'no key'}{before}"
     banner = f"; the host says: {connection.auth_banner}" if connection.auth_banner else ""
-    return f"user {user}: the host refused {', '.join(tried)}{before}; it takes {_names_text(methods)}{banner}"
+    return f"user {user}: {answer}; it takes {_names_text(methods)}{banner}"
 
 
 def _names_text(methods: Sequence[str]) -> str:

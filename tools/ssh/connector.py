@@ -6,6 +6,7 @@ second, once, and is remembered.
 """
 
 import time
+from collections.abc import Set
 from pathlib import Path
 
 from triagebook.runbooks.engine.dataclass import dataclass
@@ -28,7 +29,7 @@ from triagebook.tools.ssh.stream import ByteStream, Dialing
 from triagebook.tools.transport.base import Login, LoginFailed
 
 MAX_HOPS = 8
-REFUSED_FOR_S = 600.0
+REFUSED_FOR_S, ALL_REFUSED_FOR_S = 600.0, 30.0
 
 
 @dataclass
@@ -54,17 +55,19 @@ class CompletedLogin:
 class RefusedKeys:
     """Remembers the keys that a host refused in this run, by account and host: they are not offered again.
 
-    A run that does not end (a service) tries again after REFUSED_FOR_S: keys get authorized.
+    A run that does not end (a service) tries again after REFUSED_FOR_S: keys get authorized. Where each key was refused it does so
+    after ALL_REFUSED_FOR_S: a host whose table of open files is full cannot read whose keys it takes, and refuses them all.
     """
 
     def __init__(self) -> None:
         self._refused: dict[tuple[str, str], tuple[float, set[str]]] = {}
 
-    def get(self, user: str, name: str) -> set[str]:
-        """The fingerprints that were refused; the caller adds to the set."""
+    def get(self, user: str, name: str, usable: Set[str]) -> set[str]:
+        """The fingerprints that were refused, of `usable` and others; the caller adds to the set."""
         now = time.monotonic()
         since, refused = self._refused.get((user, name), (now, set()))
-        if now - since > REFUSED_FOR_S or not refused:
+        kept_s = ALL_REFUSED_FOR_S if usable <= refused else REFUSED_FOR_S
+        if now - since > kept_s or not refused:
             since, refused = now, set()
         self._refused[user, name] = since, refused
         return refused
@@ -210,7 +213,7 @@ class _LoginContext:
         self.name = known.name
         self.check = HostKeyCheck(host, config.host, config.port, known)
         self.identities = identities.gather(config, attempt.total_until)
-        self.refused = refused.get(config.user, known.name)
+        self.refused = refused.get(config.user, known.name, {one.fingerprint for one in self.identities.usable})
         attempt.note(*known.notes, *self.identities.problems)
 
     def known_key(self, recent: RecentLogin | None) -> SshIdentity | None:
