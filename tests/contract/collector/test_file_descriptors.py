@@ -73,6 +73,14 @@ def test_a_process_whose_numbers_may_not_be_looked_up_is_unread_by_name(tree: Ca
     assert (found.unsure, found.unread) == (1, 1)
 
 
+def test_a_sandbox_that_may_open_next_to_nothing_is_no_reason_to_count(tree: Callable[..., Any], tools: Any, awk: str) -> None:
+    host = tree("v2")
+    holds(host, 90, 64, 1, comm="sshd")
+    found = read(host, tools, awk)
+    assert [(item.how, item.soft) for item in found.limited.items] == [("unread", 1)]
+    assert (found.unsure, found.unread) == (1, 0)
+
+
 def test_no_limit_is_above_nr_open(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     host = tree("v2")
     host.write("proc/sys/fs/nr_open", "128\n")
