@@ -84,7 +84,13 @@ README_COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("arguments", README_COMMANDS, ids=" ".join)
+ALL_CASES = ["runbook", "test"]  # tests/cases takes them one by one; the command itself, over all of them, runs in long runs
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [pytest.param(words, id=" ".join(words), marks=[pytest.mark.long] if words == ALL_CASES else []) for words in README_COMMANDS],
+)
 def test_a_command_of_the_readme_runs(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     run = Triagebook(tmp_path_factory.mktemp("home"))(*arguments)
     assert run.status in {0, 1}, run.err
@@ -147,6 +153,14 @@ def test_a_new_runbook_passes_its_own_checks(tmp_path_factory: pytest.TempPathFa
         "ok  my-runbook@0.1.0 threads-max-unknown: The ceiling could not be read\n"
         "3 passed, 0 failed\n"
     )
-    assert triagebook("runbook", "test").out.endswith(" passed, 0 failed\n")
     again = triagebook("runbook", "new", "my-runbook", str(home / "books"))
     assert (again.status, "is there already, and is not overwritten" in again.err) == (2, True)
+
+
+@pytest.mark.long
+def test_a_new_runbook_is_tested_with_all_others(tmp_path: Path) -> None:
+    triagebook = Triagebook(tmp_path)
+    assert triagebook("runbook", "new", "my-runbook", str(tmp_path / "books")).status == 0
+    (tmp_path / ".config" / "triagebook").mkdir(parents=True)
+    (tmp_path / ".config" / "triagebook" / "config.yaml").write_text(f"runbook_paths: [{tmp_path}/books]\n")
+    assert triagebook(*ALL_CASES).out.endswith(" passed, 0 failed\n")

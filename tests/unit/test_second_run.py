@@ -21,15 +21,16 @@ def run(folder: Path, *tests: str) -> tuple[int, str]:
         "-m",
         "pytest",
         "-q",
-        "-n",
-        "2",
         "-p",
-        "no:randomly",
+        "xdist",
+        "-n",
+        "1",
         "--rootdir",
         str(folder),
         str(folder),
     )
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # it starts pytest up to four times a test
     done = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=env, check=False)
     return done.returncode, done.stdout
 
