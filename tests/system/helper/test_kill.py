@@ -40,9 +40,9 @@ CHANGES = {
     "unit persist": fields_of("unit_tasks_max", ("persist", UNIT, "20", "400")),
 }
 POINTS = (*range(1, 32, 6), *range(32, 200))  # up to the claim nothing can be left behind
-STRIPES = 3  # each point of a change is in one of so many cases, which several workers can share
+STRIPES = 6  # each point of a change is in one of so many cases, which several workers can share
 CASES = [  # one of them in `make test`, each change another one
-    pytest.param(name, stripe, marks=[] if stripe == number % STRIPES else [pytest.mark.long])
+    pytest.param(name, stripe, marks=[] if stripe == 2 * number else [pytest.mark.long])
     for number, name in enumerate(CHANGES)
     for stripe in range(STRIPES)
 ]
@@ -218,12 +218,13 @@ def test_a_connection_cut_after_the_order_was_sent_does_not_stop_it(killable: Ki
     assert killable.sysctl("vm/max_map_count") == "262144"
 
 
-def test_a_terminated_helper_puts_back_what_it_had_begun() -> None:
+@pytest.mark.parametrize("calls", [range(47, 120, 6), pytest.param(range(44, 120, 3), marks=pytest.mark.long)], ids=len)
+def test_a_terminated_helper_puts_back_what_it_had_begun(calls: range) -> None:
     results = set()
     with KillableHost("dash") as host:
         host.wrap(signal="15", afterwards="")
         before = host.config()
-        for call in range(44, 120, 3):
+        for call in calls:
             _, stdout = host.run_until(call, host.key.seal(host.order(CHANGES["unit persist"])))
             answer = parsed(stdout)
             assert host.status()["running"] == "no"
