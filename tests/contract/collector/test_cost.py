@@ -49,7 +49,6 @@ def _reading_alone(root: Path, awk: str) -> list[str]:
     return program.command(reading, program.launcher(root=str(root), awk=awk))
 
 
-@pytest.mark.alone
 @COMMON_FIRST
 def test_600_processes_in_200_cgroups_cost_little(tree: Callable[..., Any], tools: Any, awk: str) -> None:
     """What a diagnosis that names no runbook costs. Each run is followed by the mere reading: both meet the same machine."""

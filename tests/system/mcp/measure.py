@@ -131,7 +131,7 @@ def measured(directory: Path, rounds: int = ROUNDS) -> dict[str, Any]:
 
         found = anyio.run(main)
         ours = [*persons.COMMAND, *options]
-        found |= beside_the_peer(directory, config, ours, environment, min(3, rounds))
+        found |= beside_the_peer(directory, config, ours, environment, min(2, rounds))
     return found
 
 

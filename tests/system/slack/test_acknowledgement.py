@@ -123,7 +123,7 @@ def served(tmp_path: Path, through: Gate, place: sshd.Ground) -> Iterator[Served
 @pytest.mark.parametrize(
     ("bursts", "most_s"),
     [
-        pytest.param(2, LATE_S, id="a guard against a return of seconds"),
+        pytest.param(1, LATE_S, id="a guard against a return of seconds"),
         pytest.param(BURSTS, MOST_S, id="the promise", marks=pytest.mark.long),  # 0.22 s on two quiet cores
     ],
 )

@@ -122,7 +122,6 @@ def cpu_of(call: object) -> float:
     return best
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("form", ["plain", "hashed"])
 def test_six_thousand_lines_take_a_small_part_of_what_paramikos_loader_takes(form: str, tmp_path: Path) -> None:
     import paramiko  # type: ignore[import-untyped]
