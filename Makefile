@@ -12,7 +12,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -lt 8 ] && echo $$((
 # Run $(2) and print how long $(1) took.
 timed = @began=$$(date +%s); $(2); status=$$?; echo "$(1): $$(($$(date +%s) - began)) s"; exit $$status
 IN_MEMORY := sh tests/in_memory.sh
-BESIDE := $(IN_MEMORY) sh tests/second_run.sh
+ONCE_MORE := $(IN_MEMORY) sh tests/second_run.sh
 RELEASES ?=
 
 ATTACKS_ELSEWHERE := tests/system/mcp/test_attacks.py tests/system/slack/test_attacks.py tests/system/slack/test_hostile.py tests/system/slack/test_floods.py \
@@ -40,8 +40,8 @@ types: $(VENV)/.dev .cache/src/triagebook
 # What no other test may run beside (marked `alone`) comes last. Bytecode is kept: hundreds of tests start the command.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(VENV)/.dev system-packages peers
-	$(call timed,tests on $(WORKERS) workers,$(BESIDE) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not alone")
-	$(call timed,tests alone,$(IN_MEMORY) $(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests))
+	$(call timed,tests on $(WORKERS) workers,$(ONCE_MORE) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not alone")
+	$(call timed,tests alone,$(ONCE_MORE) $(BIN)/pytest -q -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests))
 
 # All attacks; those that go on (tests/attacks/test_loop_*) share ATTACK_SECONDS. Another ATTACK_SEED makes other input.
 attacks: export ATTACK_SECONDS ?= 1200
@@ -58,8 +58,8 @@ lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes ea
 
 # What `make test` asks of one: each shell of the helper and each program it is killed before, each awk, each database, each case.
 unit-long: $(VENV)/.dev system-packages ## The tests that repeat others in further shells, awks, databases and cases: minutes
-	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(BESIDE) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone")
-	$(call timed,long tests alone,TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector tests/system/alerts)
+	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(ONCE_MORE) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone")
+	$(call timed,long tests alone,TRIAGEBOOK_LAB=all sh tests/second_run.sh $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector tests/system/alerts)
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run a pytest command on several workers. At most three tests that failed beside others run once more with nothing beside them: a
-# test that passes then has a race, in itself or in the product, and is named as such at the end. More failures are no races.
+# Run a pytest command. At most three tests that failed run once more with nothing beside them: a test that passes then has a race,
+# in itself or in the product, and is named as such at the end. More failures are no races.
 most=3
 "$@" --cache-clear
 status=$?
