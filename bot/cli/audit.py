@@ -87,6 +87,8 @@ def verify(
 
     Exit status: 0 the log is intact, 1 it fails verification, 2 usage, 5 refused by policy.
     """
+    if key and record is None and export is None:
+        raise UsageError("--key is for --export or --record; the server verifies its log with its own keys", reason="usage")
     notes = [path.read_text(encoding="utf-8") for path in checkpoint or []]
     if record is not None:
         report = _verify_record_file(record, key)

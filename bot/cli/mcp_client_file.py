@@ -66,6 +66,9 @@ def read(text: str, form: str) -> dict[str, Any]:
         else:
             says_something = any(line.split("#")[0].strip() for line in text.splitlines())
             found = read_document(text, "the file").data if says_something else {}
+    except json.JSONDecodeError as error:
+        said = f"it is not JSON from line {error.lineno}, column {error.colno} on"
+        raise UsageError(f"{said}; mend it, or name another file with --file", reason="client_file") from None
     except (ValueError, RunbookError) as error:
         raise UsageError(f"it cannot be read as {form}: {error}", reason="client_file") from None
     if not isinstance(found or {}, dict):

@@ -69,7 +69,8 @@ def _require_safe(url: str) -> None:
     try:
         check_url(url)
     except UsageError as error:
-        raise UsageError(f"--url: {error}", reason="usage") from None
+        said = f"--url {safe_text(url, 100)!r}: an address begins with https://" if "://" not in url else f"--url: {error}"
+        raise UsageError(said, reason="usage") from None
 
 
 def client_file(client: Client, environment: Mapping[str, str], platform: str) -> Path:

@@ -19,10 +19,23 @@ ServerOption = Annotated[
 ]
 RunbookOption = Annotated[str, typer.Option("--runbook", "-r", metavar="RUNBOOK", help="Use this runbook: ID or ID@VERSION")]
 TransportOption = Annotated[str, typer.Option(metavar="TRANSPORT", help="ssh (built in) or openssh (runs your own ssh program)")]
-SymptomOption = Annotated[str, typer.Option("--symptom", metavar="TEXT", help="The error message you saw")]
-UnitOption = Annotated[str, typer.Option("--unit", metavar="UNIT", help="The systemd unit that failed")]
-UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="The user whose process failed")]
-PidOption = Annotated[int, typer.Option("--pid", metavar="PID", help="The process that failed", min=0, show_default=False)]
+
+
+def _require_said(context: typer.Context, option: typer.CallbackParam, value: str | int) -> str | int:
+    """Refuse an option that is there and says nothing, as an empty variable of a shell makes it: its answer would be of no unit."""
+    source = context.get_parameter_source(option.name or "")
+    if not value and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter("it names nothing; leave it out, or say what failed")
+    return value
+
+
+SymptomOption = Annotated[str, typer.Option("--symptom", metavar="TEXT", help="The error message you saw", callback=_require_said)]
+UnitOption = Annotated[str, typer.Option("--unit", metavar="UNIT", help="The systemd unit that failed", callback=_require_said)]
+UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="The user whose process failed", callback=_require_said)]
+PidOption = Annotated[
+    int,
+    typer.Option("--pid", metavar="PID", help="The process that failed", min=0, show_default=False, callback=_require_said),
+]
 SampleOption = Annotated[
     float,
     typer.Option(
@@ -45,7 +58,8 @@ AcceptUnknownOption = Annotated[
     ),
 ]
 AtOnceOption = Annotated[
-    int, typer.Option("--at-once", metavar="N", help="Diagnose at most N hosts of a site at a time; 0: automatic", min=0, max=1000)
+    int,
+    typer.Option("--at-once", metavar="N", help="Diagnose at most N hosts at a time, of each site; 0: automatic", min=0, max=1000),
 ]
 MaxErrorsOption = Annotated[
     int, typer.Option("--max-errors", metavar="N", help="Start no further host after N hosts have failed; 0: no limit", min=0)

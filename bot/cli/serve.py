@@ -82,6 +82,7 @@ def serve(
     """
     if context.invoked_subcommand:
         return
+    options.require_parts(context.params)
     from triagebook.tools.server.options import ServeOptions  # noqa: PLC0415 - loads SQLAlchemy, which no other command needs
     from triagebook.tools.server.run import serve as run  # noqa: PLC0415
 

@@ -1,9 +1,33 @@
 """The options of `triagebook serve`: a type and a help text each."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from triagebook.runbooks.engine.errors import UsageError
+
+# Options that say how a part of the server is to be, and those that start it, one of which has to be there.
+PARTS = {
+    ("mcp_url", "mcp_issuer", "mcp_jwks", "mcp_slack", "mcp_tls_cert", "mcp_tls_key"): ("mcp",),
+    ("slack_approvals",): ("slack", "slack_http"),
+    ("alert_rules", "alerts_tls_cert", "alerts_tls_key", "alerts_client_ca"): ("alerts",),
+}
+
+
+def require_parts(values: Mapping[str, object]) -> None:
+    """Refuse an option of a part that is not started: it would do nothing, and nobody would know. Raises UsageError."""
+    for names, starts in PARTS.items():
+        given = next((name for name in names if values.get(name)), "")
+        if given and not any(values.get(name) for name in starts):
+            raise UsageError(
+                f"{_option(given)} needs {' or '.join(map(_option, starts))}: that part is not started", reason="usage"
+            )
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
 
 Data = Annotated[
     Path, typer.Option(metavar="DIR", help="Directory for keys, database and checkpoints; mode 0700, owned by this account")

@@ -54,6 +54,10 @@ def load_rules(file: Path, runbooks: Collection[str], hosts: Collection[str]) ->
     """Read a file. `runbooks` and `hosts` are the names that it may use. Raises UsageError."""
     try:
         return _rules(read_node(file.read_text("utf-8"), str(file)), file.parent, runbooks, hosts)
+    except FileNotFoundError:
+        cure = "it says who may send alerts: see docs/how-to/alerts.md, or name one by --alert-rules"
+        message = f"{file}: No such file or directory; {cure}"
+        raise UsageError(message, reason="alerts") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {getattr(error, 'strerror', None) or error}", reason="alerts") from None
     except RunbookError as error:

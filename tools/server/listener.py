@@ -133,6 +133,9 @@ def _bind(path: Path, mode: int, group: int) -> socket.socket:
         raise TrustError(f"socket mode {mode:04o}: expected one of 0600, 0660, 0666", reason="socket")
     try:
         listening = unix_socket.bind(path, mode=mode, group=group, backlog=BACKLOG)
+    except FileNotFoundError:
+        cure = "make it for the account of the server, as its unit does, or name another path with --socket"
+        raise TrustError(f"socket {path}: there is no folder {path.parent}; {cure}", reason="socket") from None
     except OSError as error:
         raise TrustError(f"socket {path}: {error.strerror or error}", reason="socket") from error
     listening.settimeout(0.2)

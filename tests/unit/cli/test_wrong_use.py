@@ -6,10 +6,22 @@ from pathlib import Path
 import pytest
 from triagebook.bot.cli.app import _run
 
+from tests.command import Triagebook
+
 TAKES = "give a file that `triagebook diagnose --save FILE` or `--json` wrote, or an id such as 20261130T040937-4730955b"
 WHY = "needs --why TEXT: the reason, for the audit log"
 HERE = ".config/triagebook"
+NOTHING = "it names nothing; leave it out, or say what failed"
 WRONG = {
+    ("diagnose", "--unit", ""): f"Invalid value for '--unit': {NOTHING}",
+    ("diagnose", "--symptom="): f"Invalid value for '--symptom': {NOTHING}",
+    ("diagnose", "replay:healthy", "--user", ""): f"Invalid value for '--user': {NOTHING}",
+    ("diagnose", "--pid", "0"): f"Invalid value for '--pid': {NOTHING}",
+    ("audit", "verify", "--key", "k"): "--key is for --export or --record; the server verifies its log with its own keys",
+    ("serve", "--alerts-tls-cert", "x"): "--alerts-tls-cert needs --alerts: that part is not started",
+    ("serve", "--slack-approvals", "C1"): "--slack-approvals needs --slack or --slack-http: that part is not started",
+    ("serve", "--mcp", "127.0.0.1:0", "--alert-rules", "x"): "--alert-rules needs --alerts: that part is not started",
+    ("mcp", "install", "cursor", "--url", "foo"): "--url 'foo': an address begins with https://",
     ("diagnose", "--pid", "abc"): "Invalid value for '--pid': 'abc' is not a valid whole number.",
     ("diagnose", "--timeout", "-1"): "Invalid value for '--timeout': -1.0 is not in the range 0 to 600.",
     ("watch", "--every", "x"): "Invalid value for '--every': 'x' is not a valid number.",
@@ -60,3 +72,17 @@ def test_a_wrong_use_is_told_by_its_name_with_what_to_do(
     out, err = capsys.readouterr()
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].removeprefix("Error: ").removeprefix("triagebook: ") == WRONG[words]
+
+
+def test_a_file_of_an_assistant_that_is_no_json_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "mcp.json").write_text('{"servers": x}\n')
+    run = Triagebook(tmp_path)("mcp", "install", "cursor", "--file", "mcp.json")
+    said = f"{tmp_path / 'mcp.json'}: it is not JSON from line 1, column 15 on; mend it, or name another file with --file"
+    assert (run.status, run.err) == (2, f"triagebook: {said}\n")
+
+
+def test_a_server_without_the_folder_of_its_socket_says_which_and_what_to_do(tmp_path: Path) -> None:
+    run = Triagebook(tmp_path)("serve", "--data", "data", "--socket", "none/socket")
+    assert run.status == 4
+    cure = "make it for the account of the server, as its unit does, or name another path with --socket"
+    assert run.err.splitlines()[-1] == f"triagebook: socket none/socket: there is no folder none; {cure}"
