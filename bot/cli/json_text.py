@@ -29,9 +29,24 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 def without_comments(text: str) -> str:
     """Return the file as plain JSON, without its byte order mark, comments and trailing commas."""
-    pieces = [piece for _, piece in _pieces(text.removeprefix("\ufeff"))]
-    kept = [piece for piece, after in zip(pieces, [*pieces[1:], ""], strict=True) if piece != "," or after not in {"}", "]"}]
-    return " ".join(kept)
+    return " ".join(piece for _, piece in _kept(text))
+
+
+def line_of(text: str, position: int) -> int:
+    """Return the line of the file that holds this position of `without_comments`, from 1 on."""
+    reached = 0
+    for offset, piece in _kept(text):
+        reached += len(piece) + 1
+        if position < reached:
+            return text.count("\n", 0, offset) + 1
+    return text.rstrip().count("\n") + 1
+
+
+def _kept(text: str) -> list[tuple[int, str]]:
+    """The pieces of plain JSON, each with its offset."""
+    pieces = list(_pieces(text.removeprefix("\ufeff")))
+    after = [piece for _, piece in pieces[1:]] + [""]
+    return [item for item, behind in zip(pieces, after, strict=True) if item[1] != "," or behind not in {"}", "]"}]
 
 
 def member_places(text: str, path: tuple[str, ...]) -> list[Place]:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from triagebook.bot.cli.json_text import Place, member_places, without_comments
+from triagebook.bot.cli.json_text import Place, line_of, member_places, without_comments
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.library.document import read_document
 
@@ -67,7 +67,7 @@ def read(text: str, form: str) -> dict[str, Any]:
             says_something = any(line.split("#")[0].strip() for line in text.splitlines())
             found = read_document(text, "the file").data if says_something else {}
     except json.JSONDecodeError as error:
-        said = f"it is not JSON from line {error.lineno}, column {error.colno} on"
+        said = f"it is not JSON at line {line_of(text, error.pos)}"
         raise UsageError(f"{said}; mend it, or name another file with --file", reason="client_file") from None
     except (ValueError, RunbookError) as error:
         raise UsageError(f"it cannot be read as {form}: {error}", reason="client_file") from None

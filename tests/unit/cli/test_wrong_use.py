@@ -75,9 +75,9 @@ def test_a_wrong_use_is_told_by_its_name_with_what_to_do(
 
 
 def test_a_file_of_an_assistant_that_is_no_json_is_told_with_its_place(tmp_path: Path) -> None:
-    (tmp_path / "mcp.json").write_text('{"servers": x}\n')
+    (tmp_path / "mcp.json").write_text('// mine\n{"servers":\n  x}\n')
     run = Triagebook(tmp_path)("mcp", "install", "cursor", "--file", "mcp.json")
-    said = f"{tmp_path / 'mcp.json'}: it is not JSON from line 1, column 15 on; mend it, or name another file with --file"
+    said = f"{tmp_path / 'mcp.json'}: it is not JSON at line 3; mend it, or name another file with --file"
     assert (run.status, run.err) == (2, f"triagebook: {said}\n")
 
 
