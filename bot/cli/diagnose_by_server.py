@@ -30,6 +30,8 @@ def ask_server(targets: Sequence[TargetName], options: DiagnoseOptions, out: Tex
     """Print what the server answers for each host; return the statuses. Raises TriagebookError where only one host was named."""
     if options.save or options.accepted:
         raise UsageError("--save and --accept-unknown are for diagnoses of your own: leave out --server", reason="usage")
+    if all(target.kind == "local" for target in targets):
+        raise UsageError("--server needs a host of the server's inventory; this machine is diagnosed without it", reason="usage")
     with Progress(f"The approval server diagnoses {_names(targets)}", err):
         if len(targets) == 1:
             found = _ask(targets[0], options)

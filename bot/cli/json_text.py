@@ -29,20 +29,20 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 def without_comments(text: str) -> str:
     """Return the file as plain JSON, without its byte order mark, comments and trailing commas."""
-    return " ".join(piece for _, piece in _kept(text))
+    return " ".join(piece for _, piece in _plain_pieces(text))
 
 
 def line_of(text: str, position: int) -> int:
     """Return the line of the file that holds this position of `without_comments`, from 1 on."""
     reached = 0
-    for offset, piece in _kept(text):
+    for offset, piece in _plain_pieces(text):
         reached += len(piece) + 1
         if position < reached:
             return text.count("\n", 0, offset) + 1
     return text.rstrip().count("\n") + 1
 
 
-def _kept(text: str) -> list[tuple[int, str]]:
+def _plain_pieces(text: str) -> list[tuple[int, str]]:
     """The pieces of plain JSON, each with its offset."""
     pieces = list(_pieces(text.removeprefix("\ufeff")))
     after = [piece for _, piece in pieces[1:]] + [""]

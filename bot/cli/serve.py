@@ -91,8 +91,7 @@ def serve(
     made = replace(plain, socket_mode=_mode(socket_mode), database=_database_url(database))
     hosts = hosts_of(config := _config_of(ssh_config, data, fix_ssh_config, inventory, alert_rules), inventory)
     faces: list[Face] = [_status_face(status, made)] if status else []
-    is_shared = bool(mcp) and mcp == slack_http
-    face = _slack_face(slack_http, hosts, slack_approvals, is_shared=is_shared) if slack or slack_http else None
+    face = _slack_face(slack_http, hosts, slack_approvals, is_shared=mcp == slack_http != "") if slack or slack_http else None
     faces += [face] if face else []
     if mcp:
         told = {"url": mcp_url, "issuer": mcp_issuer, "jwks": mcp_jwks, "slack_teams": mcp_slack}

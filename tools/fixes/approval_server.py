@@ -170,14 +170,20 @@ def require_name(server: ApprovalServer, request: FixRequest, host: str) -> str:
     Call it once the policy has allowed the request on that name: to who may not ask, a host that is there and one that is
     not must look the same.
     """
-
-    def may_see(name: str) -> bool:
-        return may(server.policy, request.identity, PolicyQuestion("diagnose", name)).is_allowed
-
     try:
-        return server.names.require(host, may_see)
+        return server.names.require(host, lambda name: _may_see(server, request, name))
     except UsageError as error:
         raise RefusedError(str(error), reason=error.reason) from None
+
+
+def tell_unknown(server: ApprovalServer, request: FixRequest, host: str) -> None:
+    """Where nothing is kept of a host: raise UsageError if it is not in the inventory, to who may ask about any such name."""
+    if host and _may_see(server, request, host):
+        server.names.require(host, lambda name: _may_see(server, request, name))
+
+
+def _may_see(server: ApprovalServer, request: FixRequest, host: str) -> bool:
+    return may(server.policy, request.identity, PolicyQuestion("diagnose", host)).is_allowed
 
 
 def decide_on_machine(server: ApprovalServer, identity: Identity, question: PolicyQuestion) -> Decision:

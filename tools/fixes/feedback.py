@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.audit.event import AuditEvent, as_recorded, decode
 from triagebook.tools.fixes import history
-from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, decide_on_machine
+from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, decide_on_machine, tell_unknown
 from triagebook.tools.policy.model import PolicyQuestion
 from triagebook.tools.redact import clean_reason
 from triagebook.tools.store import answer_rows, audit_rows
@@ -68,11 +68,16 @@ def give(server: ApprovalServer, request: FixRequest, answer_id: str, was: str, 
 
 
 def feedback(server: ApprovalServer, request: FixRequest, host: str, limit: int) -> tuple[FeedbackView, ...]:
-    """Return the newest word of each account about each answer, newest first, of hosts that this identity may diagnose."""
+    """Return the newest word of each account about each answer, newest first, of hosts that this identity may diagnose.
+
+    Raises UsageError: nothing was said about this host, and the inventory does not have it.
+    """
     newest: dict[tuple[str, str], AuditEvent] = {}
     with server.store.read() as transaction:
         for event in _events(transaction, host):
             newest.setdefault((event.account, event.detail.get("answer", "")), event)
+        if not newest:
+            tell_unknown(server, request, host)
         seen = [event for event in newest.values() if _may_see(server, request, event)][:limit]
         return tuple(_view(event, has_case=bool(_draft(transaction, event.detail.get("answer", "")))) for event in seen)
 

@@ -17,6 +17,7 @@ from triagebook.tools.fixes.approval_server import (
     require,
     require_form,
     require_name,
+    tell_unknown,
 )
 from triagebook.tools.fixes.recurrence import culprit_of
 from triagebook.tools.policy.decide import may
@@ -112,9 +113,14 @@ def history(server: ApprovalServer, request: FixRequest, host: str, days: int) -
 
 
 def alerts(server: ApprovalServer, request: FixRequest, host: str, limit: int) -> tuple[AlertEpisode, ...]:
-    """Return the newest alerts. One that names no host is shown to whoever may diagnose every host."""
+    """Return the newest alerts. One that names no host is shown to whoever may diagnose every host.
+
+    Raises UsageError: none is of this host, and the inventory does not have it.
+    """
     with server.store.read() as transaction:
         found = alert_rows.newest(transaction, limit, host=host)
+    if not found:
+        tell_unknown(server, request, host)
     return tuple(
         episode for episode in found if may(server.policy, request.identity, PolicyQuestion("diagnose", episode.host)).is_allowed
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.server.client import ask
 
 from tests import sshd
@@ -111,6 +112,14 @@ def serving(tmp_path: Path, box: sshd.Server) -> Iterator[Serving]:
     if made.process.poll() is None:
         made.process.terminate()
         assert made.process.wait(GUARD_S) == 0
+
+
+@pytest.mark.parametrize("what", ["alerts", "feedback"])
+def test_a_host_that_nobody_knows_is_said_where_nothing_is_kept_of_it(serving: Serving, what: str) -> None:
+    socket = serving.folder / "socket"
+    assert ask(socket, {"do": what, "host": "box"}) == []
+    with pytest.raises(TriagebookError, match=r"'bax' is not in the inventory \(did you mean 'box'\?\)"):
+        ask(socket, {"do": what, "host": "bax"})
 
 
 def test_an_alert_posted_over_http_has_its_host_diagnosed_over_ssh(serving: Serving) -> None:

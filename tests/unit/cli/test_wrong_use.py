@@ -17,6 +17,7 @@ WRONG = {
     ("diagnose", "--symptom="): f"Invalid value for '--symptom': {NOTHING}",
     ("diagnose", "replay:healthy", "--user", ""): f"Invalid value for '--user': {NOTHING}",
     ("diagnose", "--pid", "0"): f"Invalid value for '--pid': {NOTHING}",
+    ("diagnose", "--server"): "--server needs a host of the server's inventory; this machine is diagnosed without it",
     ("audit", "verify", "--key", "k"): "--key is for --export or --record; the server verifies its log with its own keys",
     ("serve", "--alerts-tls-cert", "x"): "--alerts-tls-cert needs --alerts: that part is not started",
     ("serve", "--slack-approvals", "C1"): "--slack-approvals needs --slack or --slack-http: that part is not started",
