@@ -87,7 +87,7 @@ def run(service: Service, options: argparse.Namespace, pids: list[int]) -> dict[
     """Ask, and count."""
     site = SITE if options.workers else ""
     names = (f"h{number}" for number in range(options.hosts))
-    questions = (Question(TargetName(name, "remote", name, site=site), options.runbook, samples=1) for name in names)
+    questions = (Question(TargetName(name, "remote", name, site=site), options.runbook, samples=1, is_brief=True) for name in names)
     service.diagnose(Question(TargetName("warm", "remote", "warm", site=site), options.runbook, samples=1))
     before, began = [cpu_of(pid) for pid in pids], time.monotonic()
     own, memory = time.process_time(), memory_of(os.getpid())

@@ -72,6 +72,18 @@ def test_who_waited_longest_asks_first_and_what_is_urgent_before_all(monkeypatch
     assert line.is_empty("eu1")
 
 
+def test_a_worker_that_came_free_for_somebody_in_line_is_no_reason_for_others_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "LOOK_S", GUARD_S)
+    line, turns = Backlog(), deque[tuple[str, str]]()
+    before = line.calls("eu1")  # somebody asks now, and is refused after what follows
+    in_line(line, "first", turns)
+    line.call("eu1", 1)
+    assert line.calls("eu1") == before
+    line.call("eu1", 1)
+    assert line.calls("eu1") == before + 1
+    assert line.wait("eu1", time.monotonic(), before, is_first=True) == "called"
+
+
 def test_the_first_of_a_line_looks_by_itself_and_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "LOOK_S", 0.01)
     line, now = Backlog(), time.monotonic()

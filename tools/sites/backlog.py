@@ -31,7 +31,7 @@ class Backlog:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._lines: defaultdict[str, deque[QueuedQuestion]] = defaultdict(deque)
-        self._calls: defaultdict[str, int] = defaultdict(int)  # so often it was said that a worker is free
+        self._calls: defaultdict[str, int] = defaultdict(int)  # so often a worker came free and nobody was in line
         self._moved: dict[str, float] = {}  # when the first of each line was called
 
     @property
@@ -45,7 +45,7 @@ class Backlog:
         return not self._lines.get(site)
 
     def calls(self, site: str) -> int:
-        """Return how often it was said so far that a worker is free: to be noted before one is asked."""
+        """Return how often so far a worker came free that nobody in line was waiting for: to be noted before one is asked."""
         return self._calls[site]
 
     def wait(self, site: str, began: float, calls: int, *, is_first: bool) -> Turn:
@@ -75,7 +75,6 @@ class Backlog:
         """Let the first `count` of a line ask."""
         with self._guard:
             line = self._lines.get(site)
-            self._calls[site] += count > 0
             if line and count > 0:
                 self._moved[site] = time.monotonic()
             while line and count > 0:
@@ -83,6 +82,7 @@ class Backlog:
                 place.is_called = True
                 place.wakeup.set()
                 count -= 1
+            self._calls[site] += count > 0
 
     def call_all(self) -> None:
         """Let everybody ask: there is news for all."""
