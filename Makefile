@@ -57,15 +57,15 @@ lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes ea
 	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q -m "long and lab" tests/lab tests/system/helper
 
 # What `make test` asks of one: each shell of the helper and each program it is killed before, each awk, each database, each case.
-unit-long: $(VENV)/.dev system-packages ## The tests that repeat others in further shells, awks, databases and cases: minutes
+unit-long: $(VENV)/.dev system-packages peers ## The tests that repeat others in further shells, awks, databases and cases: minutes
 	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(ONCE_MORE) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone")
-	$(call timed,long tests alone,TRIAGEBOOK_LAB=all sh tests/second_run.sh $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector tests/system/alerts)
+	$(call timed,long tests alone,TRIAGEBOOK_LAB=all sh tests/second_run.sh $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector tests/system/alerts tests/system/slack/test_acknowledgement.py)
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh
 
 conformance: $(VENV)/.dev peers ## The official MCP conformance suite, both revisions
-	@$(BIN)/pytest -q tests/peers/test_conformance.py
+	@TRIAGEBOOK_LAB=all $(BIN)/pytest -q tests/peers/test_conformance.py
 
 bench: $(VENV)/.run .cache/bench/.ready ## Time triagebook beside its peers; writes docs/performance.md. As root also over slow links
 	@$(BIN)/python -m tests.bench run $(ARGS)

@@ -48,7 +48,7 @@ def mark_repeats(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Eight scenarios run always, the long ones (marked `long`) with TRIAGEBOOK_LAB=all."""
+    """Four scenarios run always, the long ones (marked `long`) with TRIAGEBOOK_LAB=all."""
     mark_repeats(items)
     if os.environ.get("TRIAGEBOOK_LAB") == "all":
         return

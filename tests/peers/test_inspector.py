@@ -70,8 +70,14 @@ def test_a_client_of_either_revision_goes_from_the_verdict_to_the_state_of_a_fix
     assert called(*where, tool="fix_status", fix_id=fix_id)["structuredContent"]["state"] == "proposed"
 
 
+FIX_ONLY = tuple(call for call in CALLS if call[0] in {"diagnose", "propose_fix"})  # each call starts two programs: two seconds
+
+
 @pytest.mark.timeout(300)
-def test_every_tool_is_called_over_stdio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("calls", [pytest.param(FIX_ONLY, id="a fix"), pytest.param(CALLS, id="all", marks=pytest.mark.long)])
+def test_every_tool_is_called_over_stdio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: tuple[tuple[str, dict[str, Any]], ...]
+) -> None:
     starter, server = persons.start(tmp_path)
     for name, value in persons.home(tmp_path).items():
         monkeypatch.setenv(name, value)
@@ -84,7 +90,7 @@ def test_every_tool_is_called_over_stdio(tmp_path: Path, monkeypatch: pytest.Mon
         assert inspected(*where, "--method", "resources/templates/list")["resourceTemplates"]
         assert inspected(*where, "--method", "prompts/list")["prompts"][0]["name"] == "triage"
         fix = ""
-        for name, arguments in (*CALLS, ("fix_status", {}), ("apply_fix", {})):
+        for name, arguments in (*calls, ("fix_status", {}), ("apply_fix", {})):
             given = {key: str(value).replace("web-02", "replay:user-nproc") for key, value in arguments.items()}
             if name.startswith("diagnose"):
                 given = {key: value.replace("web-01", "replay:unit-tasksmax") for key, value in given.items()}
