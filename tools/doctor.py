@@ -133,7 +133,8 @@ def _folders(settings: Settings) -> Iterator[DoctorFinding]:
 def _watches(settings: Settings) -> Iterator[DoctorFinding]:
     sockets = sorted(settings.runtime.glob("watch-*.sock")) if settings.runtime else []
     living = [path for path in sockets if not _why_silent(path)]
-    says = f"{len(living)} hosts are watched by this account ({settings.runtime})" if living else "none of this account runs"
+    hosts = "1 host is" if len(living) == 1 else f"{len(living)} hosts are"
+    says = f"{hosts} watched by this account ({settings.runtime})" if living else "none of this account runs"
     yield DoctorFinding("watch", "ok" if living else "absent", says, "" if living else "triagebook watch HOST")
 
 

@@ -41,14 +41,15 @@ class SiteRow:
 
     def as_text(self) -> str:
         """Return it as a line, and one for each worker."""
+        hosts = f"{self.hosts} host{'' if self.hosts == 1 else 's'}"
         if not self.workers:
-            return f"{self.site}  {self.hosts} hosts  no worker {self.since}"
+            return f"{self.site}  {hosts}  no worker {self.since}"
         lines = [
             f"  {worker.name}  triagebook {worker.version}  {worker.hosts} of {worker.at_once} hosts in hand, "
             f"{worker.waiting} waiting, since {worker.began}"
             for worker in self.workers
         ]
-        return "\n".join([f"{self.site}  {self.hosts} hosts  {len(self.workers)} workers", *lines])
+        return "\n".join([f"{self.site}  {hosts}  {len(self.workers)} worker{'' if len(lines) == 1 else 's'}", *lines])
 
 
 def site_rows(client: SiteClient, hosts: Mapping[str, int], seconds: float) -> tuple[SiteRow, ...]:

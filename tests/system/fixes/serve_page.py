@@ -59,7 +59,7 @@ def blocks(page: Path = PAGE) -> list[Block]:
 
 def file_of(block: Block) -> str:
     """A block that is the content of a file, as a command that writes it."""
-    path = block.mark.removeprefix("file: ")
+    path = block.mark.removeprefix("file: ").replace("~/", "$HOME/")
     return f"cat >{path} <<'CONTENT'\n{block.text}CONTENT\n"
 
 

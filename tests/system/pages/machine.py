@@ -67,10 +67,13 @@ start_unit() {
     options=$(sed -n 's/^TRIAGEBOOK_OPTIONS=//p' $file); more=$(grep -v '^TRIAGEBOOK_OPTIONS=' $file || true)
   fi
   grep -q '^SupplementaryGroups=' /etc/systemd/system/$1 && groups="--groups $(getent group triagebook-users | cut -d: -f3)"
-  install -d -o triagebook-serve -g triagebook-serve -m 0755 /run/triagebook
+  user=$(sed -n 's/^User=//p' /etc/systemd/system/$1)
+  [ $user != triagebook-serve ] || install -d -o $user -g $user -m 0755 /run/triagebook
+  home=/var/lib/$(sed -n 's/^StateDirectory=//p' /etc/systemd/system/$1)
+  [ -d $home ] || install -d -o $user -g $user -m 0700 $home
   line=$(sed -n "s/^ExecStart=//p" /etc/systemd/system/$1)
-  setpriv --reuid triagebook-serve --regid triagebook-serve $groups \
-    env HOME=/var/lib/triagebook $more ${line%'$TRIAGEBOOK_OPTIONS'} $options >/run/$1.log 2>&1 & unit=$!
+  setpriv --reuid $user --regid $user $groups \
+    env HOME=$home $more ${line%'$TRIAGEBOOK_OPTIONS'} $options >/run/$1.log 2>&1 & unit=$!
   running="$running $unit"
 }
 as_ana() { setpriv --reuid ana --regid ana --init-groups env HOME=/run/ana sh -euc "cd /run/ana; $1"; }

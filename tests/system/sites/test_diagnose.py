@@ -47,8 +47,8 @@ def test_a_host_of_a_site_is_diagnosed_by_its_worker_and_one_without_workers_is_
     assert (run.status, said["status"]) == (0, "healthy"), run.err
     assert said["target"]["transport"] == "ssh:one-flight via site eu1"
     assert said["target"]["host_key"].startswith("SHA256:")
-    assert (listed.status, listed.out.splitlines()[0]) == (4, "eu1  1 hosts  1 workers")
-    assert "us1  1 hosts  no worker (none has answered yet)" in listed.out
+    assert (listed.status, listed.out.splitlines()[0]) == (4, "eu1  1 host  1 worker")
+    assert "us1  1 host  no worker (none has answered yet)" in listed.out
     run = person("diagnose", "web01", "box")
     assert run.status == 4
     assert "no worker for site us1 (none has answered yet)" in run.out

@@ -92,7 +92,7 @@ def test_the_page_leads_from_nothing_to_a_host_of_another_network(tmp_path: Path
         try:
             until(lambda: "sites.connected" in (site / "log").read_text(), (site / "log").read_text())
             run = person(*command("site list"))
-            assert (run.status, run.out.splitlines()[0]) == (0, "eu1  3 hosts  1 workers"), run
+            assert (run.status, run.out.splitlines()[0]) == (0, "eu1  3 hosts  1 worker"), run
             run = person(*command("diagnose"), "--json", "-r", "enomem", "--accept-unknown", "max_map_count")
             (said,) = run.json()
             assert (said["status"], said["target"]["transport"]) == ("healthy", "ssh:one-flight via site eu1"), run.err

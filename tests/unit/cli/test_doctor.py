@@ -72,4 +72,4 @@ def test_a_server_that_answers_and_a_watch_are_found(tmp_path: Path) -> None:
         env = {"TRIAGEBOOK_SOCKET": str(tmp_path / "serve.sock"), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
         found = by_part(Triagebook(tmp_path)("doctor", "--json", **env))
     assert found["serve"][0]["state"] == "ok"
-    assert found["watch"][0]["says"].startswith("1 hosts are watched by this account")
+    assert found["watch"][0]["says"].startswith("1 host is watched by this account")
