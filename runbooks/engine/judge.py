@@ -67,15 +67,15 @@ def judge(runbook: model.Runbook, facts: Facts, samples: int) -> tuple[CheckOutc
 
 def _conditions_of_host(runbook: model.Runbook, samples: int) -> tuple[tuple[str, ...], ...]:
     """Return the conditions of each check of the host as a whole."""
-    return tuple([check.told_by(samples)[1] for check in runbook.checks if not check.each])
+    return tuple([check.conditions_by(samples)[1] for check in runbook.checks if not check.each])
 
 
 def _check_host(check: model.Check, samples: int, values: Iterable[object]) -> CheckOutcome:
-    return to_outcome(check, (_finding(check.told_by(samples)[0], values, None),))
+    return to_outcome(check, (_finding(check.conditions_by(samples)[0], values, None),))
 
 
 def _check(check: model.Check, facts: Facts, samples: int) -> CheckOutcome:
-    states, conditions = check.told_by(samples)
+    states, conditions = check.conditions_by(samples)
     collection = rules.resolve(check.each, facts)
     if isinstance(collection, Unreadable):
         return to_outcome(check, () if _rests_on_a_program(check) else (Finding("unknown", None, because=collection.reason),))
@@ -98,7 +98,7 @@ def compile_rules(runbook: model.Runbook, kinds: Container[str]) -> None:
     rules.get_ready(_conditions_of_host(runbook, 1), unread)
     for check in runbook.checks:
         if check.each and check.each.partition(".")[0] not in unread:
-            rules.get_ready((check.told_by(1)[1],), unread)
+            rules.get_ready((check.conditions_by(1)[1],), unread)
 
 
 def _finding(states: Sequence[model.State], values: Iterable[object], element: object | None) -> Finding:

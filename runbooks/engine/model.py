@@ -104,12 +104,12 @@ class Check:
     since: str = ""
     title: str = later("")  # what people call it; see `naming.title_of`
 
-    def told_by(self, samples: int) -> "StateConditions":
+    def conditions_by(self, samples: int) -> "StateConditions":
         """Return the states that so many samples can tell, and their conditions."""
-        return self._told[min(samples, len(self._told)) - 1]
+        return self._by_samples[min(samples, len(self._by_samples)) - 1]
 
     @cached_property
-    def _told(self) -> tuple["StateConditions", ...]:
+    def _by_samples(self) -> tuple["StateConditions", ...]:
         most = max((state.samples for state in self.states), default=1)
         told = (tuple(state for state in self.states if state.samples <= samples) for samples in range(1, most + 1))
         return tuple((states, tuple(state.when for state in states)) for states in told)
