@@ -23,6 +23,7 @@ FIRST_CONNECT_S = 5.0
 SILENCE_S = 4 * wire.BEAT_S  # a worker that says nothing so long has died, or its network has
 RETRY_S = 1  # after which a person may try a busy site again
 WHO_S = 1.0
+FIRST_WHO_S = 10.0  # a worker that is there, by the word of the NATS server, may be slow to say who it is
 JUST_S = 0.25  # a site that was heard so lately has a worker
 MOST_FREE = 10_000  # questions of a line that one message of a worker lets go
 Message = Mapping[str, Any]
@@ -117,23 +118,30 @@ class SiteClient:
         self._connection.publish(subject, wire.encode(message))
 
     def ask_all(self, site: str, seconds: float) -> tuple[Message, ...]:
-        """Ask all workers of a site who they are, and return what came within that time. Raises NoAnswer: no connection."""
+        """Ask all workers of a site who they are, and return what came within that time, or else the first answer.
+
+        Raises NoAnswer: no connection.
+        """
         try:
-            return self._ask_who(site, seconds)
+            return self._ask_who(site, seconds, first_s=FIRST_WHO_S)
         except NoAnswer as error:
             if error.outcome == "no_nats":
                 raise
             return ()
 
-    def _ask_who(self, site: str, seconds: float, most: int = 1000) -> tuple[Message, ...]:
-        """Return the first answers to who is there, none where none came in time. Raises NoAnswer: nobody is there."""
-        number, until = str(next(self._numbers)), time.monotonic() + seconds
-        found: list[Message] = []
+    def _ask_who(self, site: str, seconds: float, most: int = 1000, first_s: float = 0.0) -> tuple[Message, ...]:
+        """Return the first answers to who is there, and wait longer for the very first; none where none came in time.
+
+        Raises NoAnswer: nobody is there.
+        """
         self.require_connection(site)
+        number, began = str(next(self._numbers)), time.monotonic()
+        found: list[Message] = []
         with self._wait_for(site, number) as open_question:
             self._connection.publish(wire.who_subject(site), wire.encode({}), wire.answer_subject(site, self._instance, number))
-            while len(found) < most and (left_s := until - time.monotonic()) > 0:
-                if (came := open_question.next(left_s)) is None:
+            while len(found) < most:
+                left_s = began + (seconds if found else max(seconds, first_s)) - time.monotonic()
+                if left_s <= 0 or (came := open_question.next(left_s)) is None:
                     break
                 try:
                     found.append(self._read(site, came, AnswerParts()) or {})

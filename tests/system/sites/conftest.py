@@ -21,6 +21,7 @@ from tests.hang import GUARD_S
 from tests.namespaces import Namespace
 
 Came = tuple[str, bytes, str]
+READ = {"healthy", "warning", "cause_found", "inconclusive"}  # of this machine, whatever limits other tests reach on it just now
 START = "from triagebook.bot.cli.app import main; main()"
 
 
