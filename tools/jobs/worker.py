@@ -47,6 +47,7 @@ class JobWorker:
     claim_s: float = CLAIM_S
     _held: dict[int, Job] = field(default_factory=dict)  # claimed here and not done
     _running: set[int] = field(default_factory=set)  # of these, what a thread is doing now
+    _is_stopping: bool = False  # no thread begins anything more
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _renewal: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -86,6 +87,8 @@ class JobWorker:
 
     def stop(self, patience_s: float = 10.0) -> None:
         """Begin nothing more, let what runs end, and leave the rest to other workers."""
+        with self._changed:
+            self._is_stopping = True
         self._claims.end()
         for pool in (self._quick, self._slow):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -104,13 +107,18 @@ class JobWorker:
 
     def _claim(self) -> bool:
         """Claim what no worker has, and close and drop what is over. True: there may be more."""
-        now, room = self.clock(), min(BATCH, self.most_held - len(self._held))
+        with self._changed:
+            held = set(self._held)
+        now, room = self.clock(), min(BATCH, self.most_held - len(held))
+        lease = Lease(self.owner, now + self.lease)
         with self.store.read() as transaction:
             if not jobs.is_waiting(transaction, self.handlers, now):
                 return False
         with self.store.write("jobs.claim") as transaction:
+            if held:  # what is being done here and was not renewed in time is neither taken over from itself nor given up
+                jobs.renew(transaction, held, lease)
             lost = jobs.give_up(transaction, self.handlers, now)
-            claimed = jobs.claim(transaction, self.handlers, Lease(self.owner, now + self.lease), now, room) if room > 0 else []
+            claimed = jobs.claim(transaction, self.handlers, lease, now, room) if room > 0 else []
             jobs.forget(transaction, now)
         for job in lost:
             log_event("job.given_up", kind=job.kind, job=job.number, tries=job.tries)
@@ -148,6 +156,9 @@ class JobWorker:
     def _do(self, job: Job, step: Callable[[], Continue | None], began: float) -> None:
         """Do one step of a job; the next one, where there is one, is for a slow thread."""
         with self._changed:
+            if self._is_stopping:  # it may have been left to another worker already
+                self._held.pop(job.number, None)
+                return
             self._running.add(job.number)
         rest: Continue | None = None
         is_put_off = False

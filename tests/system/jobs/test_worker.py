@@ -140,6 +140,33 @@ def test_a_lease_is_renewed_for_as_long_as_a_job_runs(store: Store) -> None:
         until(lambda: is_all_done(store), "the job")
 
 
+def test_a_worker_whose_renewals_come_late_does_not_give_up_what_it_is_doing(store: Store, steps: Steps) -> None:
+    """A machine that is too busy to renew in time: three leases that expired are no three workers that died."""
+    release, began, ahead, given_up = threading.Event(), threading.Event(), [timedelta()], list[str]()
+
+    def handler(_job: Job) -> None:
+        began.set()
+        assert release.wait(GUARD_S)
+
+    options = {"lease": timedelta(hours=1), "claim_s": 600, "on_given_up": lambda job: given_up.append(job.key)}
+    worker = JobWorker(store, lambda: now() + ahead[0], "one", {KIND: handler}, **options)  # type: ignore[arg-type]
+    worker.start()
+    try:
+        worker.accept(greeting("a", begin_within=timedelta(days=1)))
+        assert began.wait(GUARD_S)
+        for claims in range(1, 5):
+            ahead[0] += timedelta(hours=2)
+            before = steps.seen["jobs.claim.after_commit"]
+            worker._claims.wake()
+            until(lambda before=before: given_up or steps.seen["jobs.claim.after_commit"] > before, f"claim {claims}")
+        assert (column(store, "tries"), column(store, "done_at"), given_up) == ([1], [0], [])
+        release.set()
+        until(lambda: is_all_done(store), "the job")
+    finally:
+        release.set()
+        worker.stop()
+
+
 def test_what_a_dead_worker_left_is_taken_over(store: Store) -> None:
     with store.write() as transaction:
         jobs.add(transaction, [greeting("a")], now(), Lease("dead", now() - timedelta(seconds=1)))
@@ -212,6 +239,29 @@ def test_a_worker_that_stops_ends_what_runs_and_leaves_the_rest_to_others(store:
     with working(store, lambda job: done.append(f"{job.key} {job.tries}"), owner="two"):
         until(lambda: is_all_done(store), "the second")
     assert done == ["a", "b 1"]
+
+
+def test_a_job_that_a_thread_was_about_to_begin_when_its_worker_stopped_is_left_to_others(store: Store) -> None:
+    arrived, go_on, done = threading.Event(), threading.Event(), list[str]()
+    with working(store, lambda job: done.append(job.key)) as worker:
+        do = worker._do
+
+        def late(*given: Any, **named: Any) -> None:
+            arrived.set()
+            assert go_on.wait(GUARD_S)
+            do(*given, **named)
+
+        worker._do = late  # type: ignore[method-assign]
+        worker.accept(greeting("a"))
+        assert arrived.wait(GUARD_S)
+        worker.stop()
+        go_on.set()
+        worker._quick.shutdown(wait=True)
+        worker._slow.shutdown(wait=True)
+    assert done == []
+    with working(store, lambda job: done.append(f"{job.key} {job.tries}"), owner="two"):
+        until(lambda: is_all_done(store), "the job")
+    assert done == ["a 1"]
 
 
 def test_a_worker_that_holds_enough_says_so(store: Store) -> None:
