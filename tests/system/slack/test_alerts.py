@@ -51,6 +51,15 @@ class Alerts:
             (newest,) = alert_rows.newest(transaction, 1)
         return newest
 
+    def idle(self) -> None:
+        """Until all that was sent is noted and answered, and Slack shows it."""
+        until(lambda: not self._open(), "the alerts")
+        self.slacked.idle()
+
+    def _open(self) -> bool:
+        with self.worker.store.read() as transaction:
+            return bool(transaction.connection.exec_driver_sql("SELECT count(*) FROM jobs WHERE done_at = 0").scalar_one())
+
     def root(self) -> list[dict[str, Any]]:
         return self.slacked.messages("alerts")
 
@@ -86,7 +95,7 @@ def said(card: dict[str, Any]) -> str:
 def test_an_alert_has_one_card_with_the_verdict_of_its_host(slacked: SlackWorld, alerts: Alerts) -> None:
     alerts.send()
     card = slacked.card("alerts", "CAUSE FOUND · web-01")
-    slacked.idle()
+    alerts.idle()
     assert said(card) == "🔔 Tasks is firing"
     assert names.PROPOSE in buttons(card)
     assert len(alerts.root()) == 1
@@ -97,11 +106,11 @@ def test_the_card_counts_repetitions_and_says_that_the_cause_outlived_the_alert(
     alerts.send()
     slacked.card("alerts", "CAUSE FOUND · web-01")
     alerts.send()
-    slacked.idle()
+    alerts.idle()
     slacked.trust.clock.pass_(seconds=1)
     alerts.send(is_resolved=True)
     _until_said(slacked, "🔔 Tasks resolved, but the cause is still there, sent again 1 time")
-    slacked.idle()
+    alerts.idle()
     (card,) = alerts.root()
     below = [item["text"] for item in slacked.thread(card) if "Tasks" in item["text"]]
     assert len(below) == 1  # a person who follows the thread is told: an edit of a card tells nobody
@@ -129,7 +138,7 @@ def test_a_card_that_waited_for_its_turn_shows_what_is_true_by_then(
 ) -> None:
     alerts.send()
     slacked.card("alerts", "CAUSE FOUND · web-01")
-    slacked.idle()
+    alerts.idle()
     alerts.worker.stop()
     store, write = slacked.trust.store, slacked.trust.store.write
     episode = alerts.episode()
@@ -169,7 +178,7 @@ def test_the_card_says_how_often_the_cause_was_found_before(slacked: SlackWorld,
         slacked.hosts.answers["web-01"] = found
         alerts.send(name=name)
         until(lambda name=name: any(said(card) == f"🔔 {name} is firing" for card in alerts.root()), name)
-        slacked.idle()
+        alerts.idle()
     (card,) = [card for card in alerts.root() if said(card) == "🔔 Again is firing"]
     assert "🔁 Second time in a day, first on" in str(card["blocks"])
     assert "Second time in a day" in card["text"]
@@ -188,7 +197,7 @@ def test_many_alerts_at_once_are_one_table(slacked: SlackWorld, alerts: Alerts) 
     for number in range(1, 31):
         alerts.send(f"web-{number:02}")
     table = slacked.card("alerts", "20 hosts")
-    slacked.idle()
+    alerts.idle()
     assert len(alerts.root()) <= 11
     assert table["ts"] in {item["ts"] for item in alerts.root()}
 
@@ -205,7 +214,7 @@ def test_an_alert_joins_the_table_for_as_long_as_one_of_its_hosts_has_not_answer
     slacked.card("alerts", "21 hosts")
     release.set()
     until(lambda: "not answered yet" not in slacked.card("alerts", "21 hosts")["text"], "the last host")
-    slacked.idle()
+    alerts.idle()
     assert len(alerts.root()) == 11
     slacked.trust.clock.pass_(minutes=3)
     alerts.send("web-32")
@@ -215,13 +224,13 @@ def test_an_alert_joins_the_table_for_as_long_as_one_of_its_hosts_has_not_answer
 def test_a_card_that_is_shown_again_stays_as_it_is(slacked: SlackWorld, alerts: Alerts) -> None:
     alerts.send()
     slacked.card("alerts", "CAUSE FOUND · web-01")
-    slacked.idle()
+    alerts.idle()
     before = alerts.root()
     with slacked.trust.store.read() as transaction:
         (episode,) = transaction.connection.exec_driver_sql("SELECT id FROM alert_episodes").scalars()
     for _ in range(3):
         slacked.face.alerts.show(str(episode))
-    slacked.idle()
+    alerts.idle()
     assert alerts.root() == before
 
 
