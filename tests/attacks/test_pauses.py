@@ -28,6 +28,7 @@ from triagebook.tools.fixes.service import FixService
 from triagebook.tools.store import fix_rows
 
 from tests import postgres
+from tests.hang import GUARD_S
 from tests.system.fixes import policies, samples, test_executor, test_kill
 from tests.system.fixes.server import Starter
 from tests.system.fixes.test_executor import APPLIED, BOOT, TARGET, WELL, Helper
@@ -257,7 +258,7 @@ def test_a_server_process_stopped_by_a_signal_changes_nothing_once_another_settl
     assert two.ask("show", fix=fix_id)["state"] == "failed"
     os.write(paused.answers, b"\n")
     paused.process.send_signal(signal.SIGCONT)
-    apply.join(60)
+    apply.join(GUARD_S)
     assert list((tmp_path / "effects").iterdir()) == []
     assert two.ask("show", fix=fix_id)["state"] == "failed"
     assert two.ask("audit_verify")["holds"]
@@ -272,7 +273,7 @@ def test_a_server_that_was_stopped_inside_a_transaction_holds_up_no_other_server
         "policy": test_kill._policy(starter),
         "effects": str(starter.directory / "effects"),
         "database": postgres_server.new_database(),
-        "idle_s": 1,
+        "idle_s": 3,
     }
     two = starter.start(name="two", **asked)
     (tmp_path / "one").mkdir(0o700)
@@ -289,11 +290,11 @@ def test_a_server_that_was_stopped_inside_a_transaction_holds_up_no_other_server
     proposed: list[str] = []
     other = threading.Thread(target=lambda: proposed.append(test_kill._approved(two, 2)), daemon=True)
     other.start()
-    other.join(60)
+    other.join(GUARD_S)
     has_waited = not proposed
     os.write(stopped.answers, b"\n")
     stopped.process.send_signal(signal.SIGCONT)
-    doing.join(60)
+    doing.join(GUARD_S)
     assert not has_waited, "the other server waits for the one that stands still"
     states = {fix["host"]: fix["state"] for fix in two.ask("list")}
     assert states == ({"web-03": "approved"} if point == "propose.before_commit" else {"web-02": "approved", "web-03": "approved"})

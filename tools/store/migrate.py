@@ -16,6 +16,13 @@ def migrate(url: str) -> None:
     """Upgrade to the newest revision known here. TrustError: unreachable, or its revision is not known here."""
     engine = open_engine(url)
     try:
+        with engine.connect() as connection:
+            present = _revision(connection)
+            connection.rollback()
+        if present == HEAD:
+            return  # alembic is 12 MB of memory that a running server never needs again
+        from alembic import command  # noqa: F401, PLC0415 - not in the transaction: it may take longer than the database lets one stand still
+
         with engine.connect().execution_options(is_write=True) as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -26,12 +33,18 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
+def _revision(connection: Connection) -> str | None:
+    """Return the revision of the schema; None: there is none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
 def _upgrade(connection: Connection) -> None:
-    present = None
-    if inspect(connection).has_table("alembic_version"):
-        present = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if present == HEAD:
-        return  # alembic is 12 MB of memory that a running server never needs again
+    present = _revision(connection)
+    if present == HEAD:  # another replica was here before us
+        return
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415

@@ -16,6 +16,7 @@ from triagebook.tools.store.schema import jobs, metadata
 
 from tests import postgres
 from tests.contract.store.samples import NOW
+from tests.hang import GUARD_S
 
 
 def _create_all(url: str) -> None:
@@ -34,6 +35,32 @@ def _sqlite_dump(path: Path) -> list[str]:
 def _postgres_dump(server: postgres.Server, name: str) -> list[str]:
     dump = server.tool("pg_dump", "--no-owner", "--exclude-table=alembic_version", "--inserts", name)
     return [line for line in dump.splitlines() if not line.startswith(("--", "\\"))]
+
+
+STARVED = """
+import sys, time
+from triagebook.tools.store import database, migrate
+
+class Slow:
+    def find_spec(self, name, *_more):
+        if name == "alembic":
+            time.sleep(3)
+
+sys.meta_path.insert(0, Slow())
+database.IDLE_S = 1
+migrate.migrate(sys.argv[1])
+"""
+
+
+def test_a_machine_that_is_slow_to_load_the_migrations_is_not_cut_off_by_the_database(postgres_server: postgres.Server) -> None:
+    """PostgreSQL ends a transaction in which nothing is asked for a while: nothing is loaded inside of one."""
+    url = postgres_server.new_database()
+    done = subprocess.run([sys.executable, "-c", STARVED, url], capture_output=True, text=True, timeout=GUARD_S, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD
+    engine.dispose()
 
 
 def test_schema_and_migrations_make_the_same_sqlite_database(tmp_path: Path) -> None:
