@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.sshd import await_port, end, free_port
+from tests.ports import free_port
+from tests.sshd import await_port, end
 
 PROGRAM = shutil.which("nats-server") or next((path for path in ("/usr/sbin/nats-server",) if Path(path).exists()), None)
 WHY_NOT = None if PROGRAM else "no nats-server here (as root, `make test` installs Debian's package)"

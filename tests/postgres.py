@@ -5,7 +5,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 from tests.hang import GUARD_S
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,7 @@ def running(*, is_durable: bool = False) -> Iterator[Server]:
         "UTF8",
     )
     subprocess.run(initdb, check=True, capture_output=True, timeout=GUARD_S, **start)  # type: ignore[call-overload]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     synced = () if is_durable else ("-c", "fsync=off")
     argv = (found / "postgres", "-D", "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", "", *synced)
     with (directory / "server.log").open("wb") as log:  # not a pipe: nobody would read it, and a full one stops every writer

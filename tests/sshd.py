@@ -24,20 +24,13 @@ from pathlib import Path
 
 from tests.hang import GUARD_S
 from tests.namespaces import Namespace
+from tests.ports import free_port
 
 SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), shutil.which("sshd"))
 WHY_NOT = None if SSHD and shutil.which("ssh-keygen") else "no sshd here (as root, `make test` installs openssh-server)"
 _GROUNDS = itertools.count()  # one account for each ground of this process
 _RSA_KEYS = itertools.cycle(range(3))
 KEY_TYPES = {"ed25519": (), "ecdsa": ("-b", "256"), "rsa": ("-b", "3072")}
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tests.hang import GUARD_S
 from tests.peers.peers import CACHE, NODE
+from tests.ports import free_port
 
 from .workspace import CHANNELS, HISTORY, PERSONS, READER, READER_SCOPES, SCOPES, TOKEN, WITH_HISTORY, Workspace, look_up
 
@@ -34,9 +34,7 @@ def running(directory: Path) -> Iterator[Workspace]:
         }
     }
     (directory / "seed.yaml").write_text(json.dumps(seed))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     assert NODE is not None
     argv = (str(NODE), str(EMULATE), "start", "-s", "slack", "-p", str(port), "--seed", str(directory / "seed.yaml"))
     environment = {**os.environ, "HOME": str(directory), "NO_COLOR": "1"}
