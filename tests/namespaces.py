@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.hang import GUARD_S
+
 _NUMBER = 10 + os.getpid() % 200  # so that two runs of the tests have different addresses
 HUB = f"10.213.{_NUMBER}.1"  # the one address that all of them reach
 CLONE_NEWNET = 0x40000000
@@ -59,11 +61,11 @@ class Namespace:
         thread.join()
         return results[0]
 
-    def reaches(self, address: str, port: int) -> bool:
-        """Whether a TCP connection from it can be made."""
+    def reaches(self, address: str, port: int, within_s: float = GUARD_S) -> bool:
+        """Whether a TCP connection from it can be made. Where nobody answers, it is known after that time only."""
 
         def connect() -> bool:
-            with contextlib.suppress(OSError), socket.create_connection((address, port), 2):
+            with contextlib.suppress(OSError), socket.create_connection((address, port), within_s):
                 return True
             return False
 

@@ -17,7 +17,7 @@ from triagebook.tools.collector import collect
 from triagebook.tools.execute.helper_link import AnswerLost, HelperLink
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.settings import SiteSettings
-from triagebook.tools.sites import client, wire, worker
+from triagebook.tools.sites import client, transport, wire, worker
 from triagebook.tools.sites.credentials import read_credentials
 from triagebook.tools.sites.host_session import HostSession, Ways
 from triagebook.tools.sites.nats_server import NatsServer
@@ -140,14 +140,25 @@ def _tell_ready(made: worker.Worker, ready: Connection) -> None:
     ready.send("ready")
 
 
-def ask(bus: Bus, order: bytes, pipe: Connection) -> None:
-    """Be a server that reads a host twice, or sends an order (where there is one), once it is told to; tell how it ended."""
+def ask(bus: Bus, order: bytes, is_replaced: bool, pipe: Connection) -> None:
+    """Be a server that reads a host twice, or sends an order (where there is one), once it is told to; tell how it ended.
+
+    `is_replaced`: its worker will be, and it asks another one once it is told that there is one.
+    """
     client.SILENCE_S = SILENCE_S
+    if is_replaced:
+        transport.log_event = partial(_await_another, pipe)
     sites = Sites(SiteSettings(bus.url, bus.creds["server"], bus.authority), None)
     pipe.send("ready")
     pipe.recv()
     pipe.send(_send(sites, order) if order else _read(sites))
     sites.client().close()
+
+
+def _await_another(pipe: Connection, event: str, **_values: object) -> None:
+    """Wait where a worker died and another one is about to be asked: it is not to be a matter of time whether there is one."""
+    if event == "sites.asked_again":
+        pipe.recv()
 
 
 def target(name: str) -> TargetName:

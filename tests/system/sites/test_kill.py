@@ -79,7 +79,7 @@ class Field:
     def killed(self, victim: str, step: str, order: bytes = b"", helper: tuple[str, ...] = ()) -> Iterator[object]:
         """Ask; kill `victim` at that step. Yields how the question ended ("" where who asked is dead), with a worker running."""
         with contextlib.ExitStack() as stack:
-            asking = stack.enter_context(self.child(kill_targets.ask, order))
+            asking = stack.enter_context(self.child(kill_targets.ask, order, victim == "worker"))
             assert asking.tell() == "ready"
             pids = {"worker": 0, "nats": self.nats.process.pid if self.nats.process else 0, "server": asking.process.pid}
             worker = stack.enter_context(self.worker(helper, step, pids[victim]))
@@ -87,6 +87,7 @@ class Field:
             if victim == "worker":
                 assert worker.await_end() == -9
                 stack.enter_context(self.worker(helper))
+                asking.pipe.send("another one is there")
             elif victim == "nats":
                 assert self.nats.process
                 assert self.nats.process.wait(GUARD_S) == -9

@@ -15,13 +15,14 @@ from triagebook.tools.sites.transport import HOLD_S
 from tests import nats, sshd
 from tests.command import ROOT, Triagebook, environment
 from tests.hang import GUARD_S
-from tests.system.sites.conftest import START, until
+from tests.system.sites.conftest import READ, START, until
 
 PAGE = (ROOT / "docs" / "how-to" / "sites.md").read_text()
 BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("triagebook ")]
 CONFIGURATION, INVENTORY = (next(block for block in BLOCKS if block.startswith(word)) for word in ("sites:", "hosts:"))
 PUBLIC = "nats.example.com:4222"
+RELOADED = "Reloaded server configuration"
 
 
 @contextmanager
@@ -51,7 +52,10 @@ def set_users(bus: nats.Nats, lines: str) -> None:
     assert "`nats-server --signal reload`" in PAGE
     assert nats.PROGRAM
     assert bus.process
+    log = bus.folder / "nats.log"
+    reloads = log.read_text().count(RELOADED)
     subprocess.run([nats.PROGRAM, "--signal", f"reload={bus.process.pid}"], check=True, capture_output=True)
+    until(lambda: log.read_text().count(RELOADED) > reloads, "the nats-server does not read its configuration again")
 
 
 def command(starts: str) -> list[str]:
@@ -95,7 +99,7 @@ def test_the_page_leads_from_nothing_to_a_host_of_another_network(tmp_path: Path
             assert (run.status, run.out.splitlines()[0]) == (0, "eu1  3 hosts  1 worker"), run
             run = person(*command("diagnose"), "--json", "-r", "enomem", "--accept-unknown", "max_map_count")
             (said,) = run.json()
-            assert (said["status"], said["target"]["transport"]) == ("healthy", "ssh:one-flight via site eu1"), run.err
+            assert (said["status"] in READ, said["target"]["transport"]) == (True, "ssh:one-flight via site eu1"), run.err
 
             given_back = lambda: " 0 of 200 hosts in hand" in person(*command("site list")).out  # noqa: E731
             until(given_back, "the command ended, and its session did not", HOLD_S / 2)

@@ -126,12 +126,12 @@ def test_only_the_permissions_keep_another_site_from_forging_an_answer(strict: n
             somebody(bus, "us1") as thief,
             asker(bus, tmp_path) as server,
         ):
-            answers = asyncio.run(_asked(server, traitor, thief, forged))
+            answers = asyncio.run(_asked(server, traitor, thief, forged, GUARD_S if passes else 3.0))
             assert answers == (forged if passes else None)
 
 
-async def _asked(server: SiteClient, traitor: Somebody, thief: Somebody, forged: Mapping[str, object]) -> object:
-    asking = asyncio.create_task(asyncio.to_thread(server.ask, "eu1", wire.ask_subject("eu1"), {"ask": "read"}, 3.0))
+async def _asked(server: SiteClient, traitor: Somebody, thief: Somebody, forged: Mapping[str, object], deadline_s: float) -> object:
+    asking = asyncio.create_task(asyncio.to_thread(server.ask, "eu1", wire.ask_subject("eu1"), {"ask": "read"}, deadline_s))
     _subject, _question, reply = await asyncio.to_thread(traitor.came.get, timeout=GUARD_S)
     thief.say(reply, forged)
     try:
