@@ -47,7 +47,7 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)  # before any test adds a line to the log
 def record(kept: IntakeWorld) -> dict[str, Any]:
     """As the client gets it, through JSON."""
     return of(kept, "web-01")

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,17 +28,16 @@ ALERTS = json.dumps({"version": "4", "alerts": [alert()]}).encode()
 BEARER = {"Authorization": f"Bearer {SECRET}"}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IntakeWorld]:
-    folder = tmp_path_factory.mktemp("refused")
-    (folder / "old").write_text(OLD_SECRET)
-    (folder / "old").chmod(0o600)
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[IntakeWorld]:
+    (tmp_path / "old").write_text(OLD_SECRET)
+    (tmp_path / "old").chmod(0o600)
     rules = SOURCES.replace("rules:\n", PAGER, 1)
-    with intake_world(f"sqlite:///{folder / 'triagebook.db'}", folder, rules) as world:
+    with intake_world(f"sqlite:///{tmp_path / 'triagebook.db'}", tmp_path, rules) as world:
         yield world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def port(made: IntakeWorld) -> Iterator[int]:
     with listen("127.0.0.1:0", made.intake, "alerts") as found:
         yield found

@@ -124,14 +124,14 @@ def test_a_host_that_nobody_knows_is_said_where_nothing_is_kept_of_it(serving: S
 
 def test_an_alert_posted_over_http_has_its_host_diagnosed_over_ssh(serving: Serving) -> None:
     assert serving.post(alert(host="box"), alert("f2", host="nosuch")) == 202
-    until(lambda: len(serving.answered()) == 1, "the answer")
+    until(lambda: (len(serving.answered()), len(serving.alerts())) == (1, 2), "the answer, and what is said of the other")
     views = {view["host"]: view for view in serving.alerts()}
     assert views["box"]["status"] in {"healthy", "warning", "inconclusive", "cause_found"}
     assert views["box"]["says"]
     assert views[""]["problem"] == "unknown_host"
     (answer,) = [entry for entry in ask(serving.folder / "socket", {"do": "history", "host": "box"}) if entry["kind"] == "answer"]
     assert answer["by"] == "alert:prometheus"
-    assert "alert.answered host=box" in serving.log()
+    until(lambda: "alert.answered host=box" in serving.log(), "the line of the log")
 
 
 def test_nothing_is_taken_from_who_proves_nothing(serving: Serving) -> None:
@@ -160,11 +160,14 @@ def test_a_dripping_body_takes_nothing_from_others(serving: Serving) -> None:
 
 
 def test_a_server_killed_with_alerts_under_way_has_one_answer_for_each_afterwards(tmp_path: Path, box: sshd.Server) -> None:
-    """Twenty alerts, killed again and again while they are noted and answered: each has one row, and in the end an answer."""
+    """Twenty alerts, killed while they are noted and while they are answered: each has one row, and in the end an answer.
+
+    Not three times: what three workers died of is given up.
+    """
     made = start(tmp_path, box)
     wanted = [alert(f"f{number}", f"A{number}", "box") for number in range(20)]
     assert made.post(*wanted) == 202
-    for answers in (0, 1, 3):
+    for answers in (0, 1):
         await_answers(made, answers)
         made.process.send_signal(signal.SIGKILL)
         made.process.wait(GUARD_S)

@@ -220,7 +220,9 @@ def test_a_recorded_case_is_never_fixed(machine: Machine, proposed: dict[str, ob
     assert "systemctl set-property --runtime acme.slice TasksMax=48" in run.stderr
 
 
-def test_the_refusals_are_in_the_log_with_the_true_account_and_the_log_holds(machine: Machine) -> None:
+def test_the_refusals_are_in_the_log_with_the_true_account_and_the_log_holds(machine: Machine, proposed: dict[str, object]) -> None:
+    run = machine.run("ann", "fix", "approve", str(proposed["id"]), "--digest", str(proposed["digest"]))
+    assert run.returncode == 5
     found = machine.run("bob", "audit", "list", "--limit", "1000", "--json").stdout
     refused = {(row["reason"], row["account"]) for row in json.loads(found) if row["outcome"] == "refused"}
     assert ("self_approval", f"os:{machine.accounts['ann']}") in refused

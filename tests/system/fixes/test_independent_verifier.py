@@ -1,6 +1,7 @@
 """Our checkpoints and proofs against a verifier that was not written here: aics-tlog, in an environment of its own."""
 
 import base64
+import fcntl
 import json
 import shutil
 import subprocess
@@ -64,20 +65,27 @@ def _python_312() -> str:
     return ""
 
 
+def _install(python: Path) -> None:
+    base = _python_312()
+    if not base:
+        pytest.skip("aics-tlog needs Python >= 3.12, which is not here")
+    shutil.rmtree(CACHE, ignore_errors=True)
+    subprocess.run((base, "-m", "venv", CACHE), check=True)
+    install = (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", LOCK)
+    if subprocess.run(install, check=False, capture_output=True).returncode:
+        pytest.skip(f"{PACKAGE} could not be installed")
+    (CACHE / "installed").touch()
+
+
 @pytest.fixture(scope="module")
 def ask() -> Ask:
     """Put a question to the independent verifier."""
     python = CACHE / "bin" / "python"
-    if not (CACHE / "installed").exists():
-        base = _python_312()
-        if not base:
-            pytest.skip("aics-tlog needs Python >= 3.12, which is not here")
-        shutil.rmtree(CACHE, ignore_errors=True)
-        subprocess.run((base, "-m", "venv", CACHE), check=True)
-        install = (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", LOCK)
-        if subprocess.run(install, check=False, capture_output=True).returncode:
-            pytest.skip(f"{PACKAGE} could not be installed")
-        (CACHE / "installed").touch()
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with CACHE.with_name(f"{CACHE.name}.lock").open("w") as lock:  # one worker of the tests installs it, the others wait
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (CACHE / "installed").exists():
+            _install(python)
 
     def asked(**question: object) -> dict[str, object]:
         run = subprocess.run(
