@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.hang import GUARD_S
 
-TRIGGER_S = 3.0
+TRIGGER_S = 10 * 3.0  # Slack has three seconds; how busy the machine is must not decide a test
 Values = Mapping[str, str]
 Answer = dict[str, Any]
 

@@ -78,7 +78,9 @@ class Socket:
             {"type": self.types[kind], "envelope_id": envelope, "payload": body, "accepts_response_payload": kind != "event"}
         )
         while envelope not in self.gate.acknowledged:
-            if time.perf_counter() - began > 10:
+            if not self.gate.is_connected:
+                raise ConnectionError(f"{kind} was not acknowledged before the WebSocket was closed")
+            if time.perf_counter() - began > GUARD_S:
                 raise AssertionError(f"{kind} was not acknowledged")
             time.sleep(0.002)
         payload = self.gate.acknowledged[envelope]

@@ -76,7 +76,7 @@ class Gate:
         """Over the newest WebSocket."""
         assert self._loop is not None
         socket = [socket for socket in self._sockets if not socket.closed][-1]
-        asyncio.run_coroutine_threadsafe(socket.send_json(envelope), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(socket.send_json(envelope), self._loop).result(GUARD_S)
 
     def forget_sockets(self) -> None:
         """Whoever held them is dead."""
@@ -87,8 +87,8 @@ class Gate:
         assert self._loop is not None
         for socket in self._sockets:
             told = socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
-            asyncio.run_coroutine_threadsafe(told, self._loop).result(10)
-            asyncio.run_coroutine_threadsafe(socket.close(), self._loop).result(10)
+            asyncio.run_coroutine_threadsafe(told, self._loop).result(GUARD_S)
+            asyncio.run_coroutine_threadsafe(socket.close(), self._loop).result(GUARD_S)
 
     async def api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]

@@ -5,6 +5,8 @@ from typing import Any
 
 from triagebook.bot.slack.cards import names
 
+from tests.hang import GUARD_S
+
 from .driver import buttons
 from .gate import Gate
 from .world import until
@@ -26,7 +28,7 @@ def wish(limit: str = "300", why: str = "pages since 13:50") -> dict[str, Any]:
     }
 
 
-def form(gate: Gate, callback: str, timeout_s: float = 15) -> dict[str, Any]:
+def form(gate: Gate, callback: str, timeout_s: float = GUARD_S) -> dict[str, Any]:
     """The newest form of that kind, once it can be submitted."""
 
     def found() -> dict[str, Any] | None:
@@ -36,14 +38,14 @@ def form(gate: Gate, callback: str, timeout_s: float = 15) -> dict[str, Any]:
     return until(found, f"the form {callback}", timeout_s)
 
 
-def proposed(world: Any, host: str = "web-01", user: str = "ann", *, timeout_s: float = 15, **values: str) -> dict[str, Any]:
+def proposed(world: Any, host: str = "web-01", user: str = "ann", *, timeout_s: float = GUARD_S, **values: str) -> dict[str, Any]:
     """From the command to the approval card. The world has a gate, channels and a driver."""
     assert world.driver.command(user, host).status == 200
     return proposed_from_card(world, "incidents", host, user, timeout_s=timeout_s, **values)
 
 
 def proposed_from_card(
-    world: Any, channel: str, host: str, user: str = "ann", *, timeout_s: float = 15, **values: str
+    world: Any, channel: str, host: str, user: str = "ann", *, timeout_s: float = GUARD_S, **values: str
 ) -> dict[str, Any]:
     """From the card with the cause, whoever asked, to the approval card."""
     world.card(channel, f"CAUSE FOUND · {host}", timeout_s)

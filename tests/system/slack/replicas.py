@@ -25,12 +25,15 @@ class Replica:
 
 @contextmanager
 def replica(
-    directory: Path, gate: Gate, database: str = "", *, join: bool = False, token: str = "", **asked: object
+    directory: Path, gate: Gate, database: str = "", *, join: bool = False, token: str = "", lease_s: int = 60, **asked: object
 ) -> Iterator[Replica]:
     """Started; ended by its pid."""
     directory.mkdir(exist_ok=True)
     env = environment(gate, SLACK_SIGNING_SECRET=SECRET, **({"SLACK_BOT_TOKEN": token} if token else {}))
-    with started(directory, gate, worlds.policy(gate), env, database=database, join=join, http=True, **asked) as (process, port):
+    with started(directory, gate, worlds.policy(gate), env, database=database, join=join, http=True, lease_s=lease_s, **asked) as (
+        process,
+        port,
+    ):
         yield Replica(process, Driver(gate, Http(port)))
 
 

@@ -2,7 +2,8 @@
 that writes files. A file `die` in its folder names the step at which it kills itself: the first time it comes there, or `STEP N`.
 
 Configuration is a JSON object as the only argument; tokens come from the environment as they do for the product. With `http` it
-takes deliveries at a port of its own, which it says, instead of over a WebSocket. With `alerts`, rules of alerts, it takes those
+takes deliveries at a port of its own, which it says, instead of over a WebSocket. `lease_s` is after how many seconds without a
+sign of life another process takes over. With `alerts`, rules of alerts, it takes those
 too, at a port that it writes into its folder.
 """
 
@@ -54,6 +55,7 @@ def main() -> None:
     data, effects = Path(asked["data"]), Path(asked["effects"])
 
     step = KillPoint(effects.parent / "die")
+    lease = timedelta(seconds=asked["lease_s"])
     options = ServeOptions(
         data=data,
         socket=Path(asked["socket"]),
@@ -61,7 +63,7 @@ def main() -> None:
         policy=Path(asked["policy"]),
         database=asked.get("database", ""),
         join=asked.get("join", False),
-        lease_s=2,
+        lease_s=asked["lease_s"],
         sweep_s=0.3,
         patience_s=5,
     )
@@ -80,8 +82,8 @@ def main() -> None:
         nonlocal port
         found = credentials(over_http="http" in asked)
         made = faces.build(place, Hosts(hosts, names, lambda: runbooks[0]), settings, found)  # type: ignore[arg-type]
-        made.inbox.worker.lease, made.inbox.worker.claim_s = timedelta(seconds=2), 0.5
-        made.sender.lease = timedelta(seconds=2)
+        made.inbox.worker.lease, made.inbox.worker.claim_s = lease, 0.5
+        made.sender.lease = lease
         shows.append(made.alerts.show)
         if "http" not in asked:
             with faces.run(made, found):
@@ -98,7 +100,7 @@ def main() -> None:
         rules = load_rules(Path(asked["alerts"]), runbooks, HOSTS)
         asker = SteppedAsker(LocalAsker(hosts), step)  # type: ignore[arg-type]
         served = Hosts(hosts, names, lambda: runbooks[0])  # type: ignore[arg-type]
-        made = AlertsFace("127.0.0.1:0", rules, served, shows, asker=asker, lease=timedelta(seconds=2))
+        made = AlertsFace("127.0.0.1:0", rules, served, shows, asker=asker, lease=lease)
         with made(place) as found:
             (effects.parent / "alerts_port").write_text(str(found))
             yield

@@ -24,15 +24,18 @@ def environment(gate: Gate, **more: str) -> dict[str, str]:
 
 @contextmanager
 def started(
-    directory: Path, gate: Gate, policy: str, env: dict[str, str], **asked: object
+    directory: Path, gate: Gate, policy: str, env: dict[str, str], *, lease_s: int = 60, **asked: object
 ) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    """The process, and its port (0: none). What is asked beyond the directory is for server_main.py."""
+    """The process, and its port (0: none). What is asked beyond the directory is for server_main.py.
+
+    `lease_s` is short where it is killed and another one goes on: a busy machine may keep a process from its renewals for seconds.
+    """
     (directory / "policy.yaml").write_text(policy)
     (directory / "policy.yaml").chmod(0o644)
     (directory / "effects").mkdir(exist_ok=True)
     places = {name: str(directory / name) for name in ("data", "socket", "effects")}
     places |= {"policy": str(directory / "policy.yaml"), "approvals": gate.workspace.channels["approvals"]}
-    argv = (sys.executable, str(MAIN), json.dumps({**places, **asked}))
+    argv = (sys.executable, str(MAIN), json.dumps({**places, **asked, "lease_s": lease_s}))
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None
     try:

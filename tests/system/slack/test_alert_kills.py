@@ -131,7 +131,7 @@ def test_a_server_killed_with_twenty_alerts_under_way_has_one_card_for_each(
     channels = Channels(through)
     asked = {"database": current_database_url, "token": WITH_HISTORY, "alerts": rules}
     (tmp_path / "die").write_text(point)
-    with replica(tmp_path, through, **asked) as doomed:  # type: ignore[arg-type]
+    with replica(tmp_path, through, lease_s=2, **asked) as doomed:  # type: ignore[arg-type]
         post(tmp_path)
         assert doomed.process.wait(GUARD_S) == -9
     (tmp_path / "die").unlink()
@@ -146,7 +146,8 @@ def test_two_replicas_that_get_the_same_deliveries_post_one_card_for_each(
 ) -> None:
     """Also when one of them is killed at such a step, and the other goes on."""
     channels, url = Channels(through), postgres_server.new_database()
-    with two(tmp_path, through, url, token=WITH_HISTORY, alerts=rules) as replicas:
+    lease_s = 2 if point else 60  # of one that lives nothing is to be taken over
+    with two(tmp_path, through, url, token=WITH_HISTORY, alerts=rules, lease_s=lease_s) as replicas:
         if point:
             (tmp_path / "one" / "die").write_text(point)
         with ThreadPoolExecutor(2) as senders:

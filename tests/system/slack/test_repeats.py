@@ -10,7 +10,7 @@ from tests.hang import GUARD_S
 from tests.system.fixes import samples
 
 from .driver import buttons
-from .world import SlackWorld
+from .world import SlackWorld, until
 
 
 def test_the_same_again_is_counted_below_the_card_there_is(slacked: SlackWorld) -> None:
@@ -46,6 +46,7 @@ def test_who_asks_while_it_is_being_found_gets_the_same_answer(slacked: SlackWor
     slacked.driver.command("bob", "web-02")
     slacked.driver.command("cid", "web-02", channel="alerts")
     slacked.card("alerts", "Diagnosing web-02")
+    until(lambda: slacked.face.work.diagnose._flights.listener_count == 3, "all three to wait for one answer")
     release.set()
     assert slacked.card("incidents", "CAUSE FOUND · web-02")["ts"] == card["ts"]
     slacked.card("alerts", "CAUSE FOUND · web-02")
