@@ -148,6 +148,8 @@ def test_a_connection_that_begins_no_handshake_is_closed(tmp_path: Path, monkeyp
             with no_hang(2), socket.create_connection(("127.0.0.1", tls_port), GUARD_S) as silent:
                 silent.sendall(first)
                 assert silent.recv(100)[:1] in {b"", b"\x15"}  # nothing, or an alert of TLS
+    monkeypatch.undo()
+    with listen("127.0.0.1:0", echo, "test", **files) as tls_port:
         context = ssl.create_default_context(cafile=str(tmp_path / "certificate"))
         connection = http.client.HTTPSConnection("localhost", tls_port, timeout=GUARD_S, context=context)
         connection.request("POST", "/", b"x")

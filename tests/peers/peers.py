@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.command import ROOT
+from tests.hang import GUARD_S
 from tests.system.mcp import persons
 
 CACHE = ROOT / ".cache" / "peers"
@@ -35,7 +36,7 @@ def serving(kind: str) -> Iterator[str]:
             process.terminate()
 
 
-def node(*arguments: str, timeout_s: float = 300, **env: str) -> "subprocess.CompletedProcess[str]":
+def node(*arguments: str, timeout_s: float = GUARD_S, **env: str) -> "subprocess.CompletedProcess[str]":
     """Run a Node program with the Node of the cache."""
     assert NODE is not None
     path = f"{NODE.parent}:{os.environ['PATH']}"
@@ -49,7 +50,7 @@ def node(*arguments: str, timeout_s: float = 300, **env: str) -> "subprocess.Com
     )
 
 
-def driven(socket: Path, asked: Mapping[str, Any], timeout_s: float = 60) -> tuple[dict[str, Any], dict[str, Any]]:
+def driven(socket: Path, asked: Mapping[str, Any], timeout_s: float = GUARD_S) -> tuple[dict[str, Any], dict[str, Any]]:
     """fastmcp's client goes from a verdict to a fix; another OS account approves in between. What it saw, and how it ended."""
     client = Path(__file__).with_name("fastmcp_client.py")
     command = [str(FASTMCP), str(client), json.dumps(asked)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hang import GUARD_S
 from tests.peers import peers
 from tests.quick import quick_share
 
@@ -44,7 +45,7 @@ def fixtures() -> Iterator[str]:
         yield address
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(10 * GUARD_S)
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_our_factory_passes_the_whole_suite(revision: str, tmp_path: Path, fixtures: str) -> None:
     said = suite(fixtures, tmp_path, "--suite", "all", "--spec-version", revision)
@@ -52,7 +53,7 @@ def test_our_factory_passes_the_whole_suite(revision: str, tmp_path: Path, fixtu
     assert (int(passed) > 80, int(failed)) == (True, 0)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(10 * GUARD_S)
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_the_product_fails_only_what_the_baseline_names(revision: str, tmp_path: Path) -> None:
     baseline = Path(__file__).with_name(f"baseline-{revision}.yml")
@@ -60,7 +61,7 @@ def test_the_product_fails_only_what_the_baseline_names(revision: str, tmp_path:
         suite(address, tmp_path, "--suite", "all", "--spec-version", revision, "--expected-failures", str(baseline))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(10 * GUARD_S)
 @pytest.mark.parametrize("scenario", quick_share(TASKS, of=2))
 def test_tasks_pass_every_scenario_of_the_extension(scenario: str, tmp_path: Path, fixtures: str) -> None:
     said = suite(fixtures, tmp_path, "--scenario", scenario)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.hang import GUARD_S
 from tests.peers import peers
 from tests.system.mcp import persons
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(2 * GUARD_S)
 @pytest.mark.skipif(peers.NO_FASTMCP is not None, reason=str(peers.NO_FASTMCP))
 @pytest.mark.skipif(persons.NOT_ROOT is not None, reason=str(persons.NOT_ROOT))
 def test_fastmcps_client_drives_the_order_and_a_person_approves(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tests.peers import peers
 from tests.system.mcp import persons
 
 pytestmark = pytest.mark.skipif(peers.NO_NODE is not None, reason=str(peers.NO_NODE))
+CLI = (str(peers.INSPECTOR), "--cli", "--connect-timeout", str(int(1000 * GUARD_S)))  # its own: 30 s until a server has started
 CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("list_hosts", {}),
     ("list_runbooks", {}),
@@ -30,20 +31,19 @@ def address() -> Iterator[str]:
 
 
 def inspected(*arguments: str) -> Any:
-    done = peers.node(str(peers.INSPECTOR), "--cli", *arguments, timeout_s=GUARD_S)
+    done = peers.node(*CLI, *arguments, timeout_s=GUARD_S)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return json.loads(done.stdout)
 
 
 def called(*where: str, tool: str, **arguments: object) -> Any:
     options = [option for key, value in arguments.items() for option in ("--tool-arg", f"{key}={value}")]
-    command = (str(peers.INSPECTOR), "--cli", *where, "--method", "tools/call", "--tool-name", tool, *options)
-    done = peers.node(*command, timeout_s=GUARD_S)
+    done = peers.node(*CLI, *where, "--method", "tools/call", "--tool-name", tool, *options, timeout_s=GUARD_S)
     assert done.stdout, (done.returncode, done.stderr[-2000:])
     return json.loads(done.stdout)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(10 * GUARD_S)
 def test_every_tool_is_called_over_http_and_the_schemas_are_strictly_portable(address: str) -> None:
     where = (address, "--transport", "http")
     listed = inspected(*where, "--method", "tools/list", "--strict")
@@ -58,7 +58,7 @@ def test_every_tool_is_called_over_http_and_the_schemas_are_strictly_portable(ad
             assert answer["structuredContent"], name
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(10 * GUARD_S)
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 def test_a_client_of_either_revision_goes_from_the_verdict_to_the_state_of_a_fix(era: str, address: str) -> None:
     """`legacy` is 2025-11-25, `modern` 2026-07-28 and nothing else."""
@@ -73,7 +73,7 @@ def test_a_client_of_either_revision_goes_from_the_verdict_to_the_state_of_a_fix
 FIX_ONLY = tuple(call for call in CALLS if call[0] in {"diagnose", "propose_fix"})  # each call starts two programs: two seconds
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(10 * GUARD_S)
 @pytest.mark.parametrize("calls", [pytest.param(FIX_ONLY, id="a fix"), pytest.param(CALLS, id="all", marks=pytest.mark.long)])
 def test_every_tool_is_called_over_stdio(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: tuple[tuple[str, dict[str, Any]], ...]

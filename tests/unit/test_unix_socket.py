@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from triagebook.tools.unix_socket import LineReader, bind, connect, decode_message, encode_message, peer_uid
 
+from tests.hang import GUARD_S
+
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -22,7 +24,7 @@ def pair() -> Iterator[Pair]:
 
 
 def soon() -> float:
-    return time.monotonic() + 5
+    return time.monotonic() + GUARD_S
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o660])

@@ -3,7 +3,6 @@
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -355,8 +354,11 @@ def test_tasks_that_end_during_the_walk_are_not_hidden(tree: Callable[..., Any],
 
     def says(*totals: int) -> None:
         for total in totals:
-            loadavg.write_text(f"0.10 0.20 0.30 1/{total} 100\n")
-            time.sleep(0.2)  # the reader has met the end of this one
+            with loadavg.open("w") as told:  # the reader has opened this one: its next opening is of another
+                following = host.root.parent / "following"
+                os.mkfifo(following)
+                following.rename(loadavg)
+                told.write(f"0.10 0.20 0.30 1/{total} 100\n")
 
     teller = threading.Thread(target=says, args=(83, 1), daemon=True)
     teller.start()

@@ -35,8 +35,8 @@ def write_config(place: Ground, port: int, folder: Path, host_key: Path | None =
 
 def more(process: HostProcess) -> bytes:
     """The next bytes of its output. Fails where the output has ended: who waits in a loop would wait for ever."""
-    piece = process.read(5)
-    assert piece, f"the output ended: {process.finish(5)}"
+    piece = process.read(GUARD_S)
+    assert piece, f"the output ended: {process.finish(GUARD_S)}"
     return piece
 
 

@@ -13,7 +13,7 @@ from triagebook.tools.transport.base import HostProcess, LoginFailed, Timeouts, 
 from triagebook.tools.transport.local import LocalTransport
 from triagebook.tools.transport.replay import Recording, ReplayTransport
 
-from tests.hang import no_hang
+from tests.hang import GUARD_S, no_hang
 from tests.sshd import Server
 
 KINDS = ("ssh:stock", "ssh:one-flight", "openssh", "local", "replay")
@@ -51,14 +51,14 @@ def way(request: pytest.FixtureRequest) -> Way:
 def read_to(process: HostProcess, end: bytes) -> bytes:
     text = b""
     while not text.endswith(end):
-        piece = process.read(10)
+        piece = process.read(GUARD_S)
         assert piece, f"ended after {text!r}"
         text += piece
     return text
 
 
 def read_all(process: HostProcess) -> bytes:
-    return b"".join(iter(lambda: process.read(10), b""))
+    return b"".join(iter(lambda: process.read(GUARD_S), b""))
 
 
 ECHO_RECORDING = Recording((b"ready\n", b"got one\n", b"got two\n"), stderr=b"over\n", status=3, goes_on=True)
@@ -71,7 +71,7 @@ def test_lines_are_written_and_answered_and_the_end_of_input_ends_the_process(wa
     assert read_to(process, b"\n") == b"got one\n"
     process.write(b"two\n")
     assert read_to(process, b"\n") == b"got two\n"
-    ended = process.finish(10)
+    ended = process.finish(GUARD_S)
     assert (ended.status, ended.stderr, ended.is_truncated, ended.ended) == (3, b"over\n", False, "exit")
     assert process.read(1) == b""
     process.session.close()
@@ -85,13 +85,13 @@ def test_the_session_says_which_way_was_taken(way: Way) -> None:
     assert (session.route.host_key.startswith("SHA256:")) == (way.server is not None)
     if way.server:
         assert {"connect", "banner", "kex", "auth", "session"} <= set(session.route.timings_ms)
-    process.finish(10)
+    process.finish(GUARD_S)
     session.close()
 
 
 def test_output_not_read_before_the_end_stays_to_be_read(way: Way) -> None:
     process = way.transport([Recording((b"left over",))]).launch("box", ["printf", "left over"])
-    assert process.finish(10).status == 0
+    assert process.finish(GUARD_S).status == 0
     assert process.read(1) == b"left over"
     assert process.read(1) == b""
     process.session.close()
@@ -103,8 +103,8 @@ def test_a_second_process_runs_on_the_same_session(way: Way) -> None:
     second = first.session.start(["echo", "2"])
     assert second.session is first.session
     assert read_all(second) == b"2\n"
-    assert second.finish(10).status == 0
-    assert first.finish(10).status == 0
+    assert second.finish(GUARD_S).status == 0
+    assert first.finish(GUARD_S).status == 0
     first.session.close()
 
 
@@ -113,7 +113,7 @@ def test_an_argument_reaches_the_process_as_it_is(way: Way) -> None:
     recorded = [Recording((hostile.encode(),))]
     process = way.transport(recorded).launch("box", ["printf", "%s", hostile])
     assert read_all(process) == hostile.encode()
-    process.finish(10)
+    process.finish(GUARD_S)
     process.session.close()
 
 
@@ -122,7 +122,7 @@ def test_ten_megabytes_on_both_streams_neither_hang_nor_pass_the_cap(way: Way) -
     with no_hang(2):
         process = way.transport().launch("box", FLOOD, cap_bytes=100_000)
         out = read_all(process)
-        ended = process.finish(100)
+        ended = process.finish(GUARD_S)
     assert (len(out), len(ended.stderr)) == (100_000, 100_000)
     assert ended.is_truncated
     assert ended.status == 5
@@ -153,7 +153,7 @@ def test_silence_is_a_timeout_and_the_process_lives_on(way: Way) -> None:
         process.read(0.2)
     process.write(b"go\n")
     assert read_to(process, b"\n") == b"late\n"
-    assert process.finish(10).status == 0
+    assert process.finish(GUARD_S).status == 0
     process.session.close()
 
 
@@ -200,7 +200,7 @@ def test_closing_the_session_ends_a_process_that_reads_its_input(way: Way) -> No
 
 
 def await_gone(pid: int) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + GUARD_S
     while time.monotonic() < until:
         try:
             with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
@@ -215,7 +215,7 @@ def await_gone(pid: int) -> None:
 @pytest.mark.parametrize("way", REAL, indirect=True)
 def test_writing_to_a_process_that_is_gone_is_an_error_not_a_hang(way: Way) -> None:
     process = way.transport().launch("box", ["true"])
-    process.finish(10)
+    process.finish(GUARD_S)
     with pytest.raises(OSError, match=r"closed|gone|read any more"):
         process.write(b"x" * 100)
     process.session.close()
@@ -224,7 +224,7 @@ def test_writing_to_a_process_that_is_gone_is_an_error_not_a_hang(way: Way) -> N
 @pytest.mark.parametrize("way", REAL, indirect=True)
 def test_death_by_a_signal_has_no_status(way: Way) -> None:
     process = way.transport().launch("box", ["sh", "-c", "kill -TERM $$"])
-    ended = process.finish(10)
+    ended = process.finish(GUARD_S)
     if way.kind == "openssh":  # the program says 255, and nothing else
         assert ended.status in (None, 255)
     else:
@@ -240,7 +240,7 @@ def test_files_are_read_without_a_process(way: Way) -> None:
     assert files["/proc/version"].startswith(b"Linux version")
     assert len(files["/proc/self/limits"]) == 40
     assert "No such file" in str(files["/nonexistent"])
-    process.finish(5)
+    process.finish(GUARD_S)
     process.session.close()
 
 

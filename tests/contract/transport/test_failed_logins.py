@@ -16,6 +16,7 @@ from tests.hang import GUARD_S, no_hang
 from tests.sshd import Ground, free_port, make_key
 
 KINDS = ("ssh:stock", "ssh:one-flight", "openssh")
+PATIENT = {"connect_s": 60.0, "banner_s": 60.0, "kex_s": 60.0, "auth_s": 60.0, "exec_s": 60.0, "total_s": GUARD_S}
 
 
 @pytest.fixture(params=KINDS)
@@ -25,7 +26,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def transport(kind: str, config: Path, **limits: float) -> Transport:
-    timeouts = Timeouts(**{"connect_s": 3.0, "banner_s": 1.0, "kex_s": 1.0, "auth_s": 3.0, "exec_s": 3.0, **limits})
+    timeouts = Timeouts(**{**PATIENT, **limits})
     if kind == "openssh":
         return OpensshTransport(config_file=config, timeouts=timeouts)
     return SshTransport(config_file=config, timeouts=timeouts, allows_one_flight=kind == "ssh:one-flight")
@@ -33,7 +34,7 @@ def transport(kind: str, config: Path, **limits: float) -> Transport:
 
 def failed(kind: str, config: Path, **limits: float) -> Login:
     """The evidence of a launch that must fail, in time."""
-    with no_hang(3), pytest.raises(LoginFailed) as caught:
+    with no_hang(6), pytest.raises(LoginFailed) as caught:
         transport(kind, config, **limits).launch("box", ["true"])
     assert caught.value.login.message == str(caught.value)
     assert caught.value.login.message.startswith("box: ")
@@ -72,8 +73,12 @@ def test_a_name_without_an_address_is_refused(kind: str, place: Ground, tmp_path
 def test_what_a_host_does_before_its_keys(
     kind: str, handle: object, expected: tuple[str, str], word: str, place: Ground, tmp_path: Path
 ) -> None:
+    phase, outcome = expected
+    limits = {f"{phase}_s": 1.0} if outcome == "timeout" else {}
+    if kind == "openssh" and limits:
+        limits["connect_s"] = 1.0  # ssh(1) has one deadline for both
     with servers.listening(handle) as port:  # type: ignore[arg-type]
-        login = failed(kind, servers.write_config(place, port, tmp_path))
+        login = failed(kind, servers.write_config(place, port, tmp_path), **limits)
     assert classes(login) == expected
     assert re.search(word, login.message), login.message
 
@@ -153,8 +158,8 @@ def test_a_connection_that_goes_is_cut_in_its_phase(kind: str, cuts: str, phase:
 def test_a_forced_command_runs_instead_and_its_status_is_told(kind: str, place: Ground) -> None:
     with place.sshd({"ForceCommand": "echo forced; exit 7"}) as server:
         process = transport(kind, server.config).launch("box", ["true"])
-        assert process.read(5) == b"forced\n"
-        assert process.finish(5).status == 7
+        assert process.read(GUARD_S) == b"forced\n"
+        assert process.finish(GUARD_S).status == 7
         process.session.close()
 
 
@@ -162,10 +167,10 @@ def test_a_forced_command_runs_instead_and_its_status_is_told(kind: str, place: 
 def test_a_session_that_is_cut_later_says_so(kind: str, place: Ground) -> None:
     with place.sshd() as server:
         process = transport(kind, server.config).launch("box", ["sh", "-c", "echo $PPID; exec cat"])
-        pid = int(process.read(5))
+        pid = int(process.read(GUARD_S))
         subprocess.run(["kill", "-9", str(pid)], check=True)
-        assert process.read(5) == b""
-        ended = process.finish(5)
+        assert process.read(GUARD_S) == b""
+        ended = process.finish(GUARD_S)
         assert (ended.status, ended.ended) == (None, "cut")
         assert "closed" in ended.detail
         with pytest.raises(LoginFailed) as caught:

@@ -43,8 +43,8 @@ def refusal(kind: str, server: Server) -> str:
 
 def reach(kind: str, server: Server) -> str:
     process = transport(kind, server.config).launch(server.alias, ["echo", "in"])
-    assert process.read(5) == b"in\n"
-    process.finish(5)
+    assert process.read(GUARD_S) == b"in\n"
+    process.finish(GUARD_S)
     process.session.close()
     return process.session.route.host_key
 
@@ -196,7 +196,7 @@ def test_nothing_of_the_third_flight_leaves_before_the_host_key_is_verified(kind
         with servers.listening(relay) as port:
             right = servers.write_config(place, port, tmp_path)
             process = transport(kind, right).launch("box", ["true"])
-            process.finish(5)
+            process.finish(GUARD_S)
             process.session.close()
             assert relay.is_over.wait(GUARD_S)
             whole = b"".join(relay.sent)

@@ -35,10 +35,10 @@ def launch(config: Path, **options: object) -> HostProcess:
 
 def reached(process: HostProcess) -> str:
     """The way that was taken; the process answers."""
-    assert process.read(5) == b"in\n"
+    assert process.read(GUARD_S) == b"in\n"
     process.write(b"pace\n")
-    assert process.read(5) == b"pace\n"
-    assert process.finish(5).status == 0
+    assert process.read(GUARD_S) == b"pace\n"
+    assert process.finish(GUARD_S).status == 0
     process.session.close()
     return process.session.route.transport
 
@@ -85,7 +85,7 @@ def test_a_host_that_unpacks_or_not_gets_the_same_bytes(compression: str, place:
             while len(got) < len(sent):
                 got += servers.more(process)
             assert got == sent
-        assert (process.finish(5).status, process.session.route.transport) == (0, "ssh:one-flight")
+        assert (process.finish(GUARD_S).status, process.session.route.transport) == (0, "ssh:one-flight")
         assert process.session.connection.handshake.is_compressing == (compression == "delayed")  # type: ignore[attr-defined]
 
 
@@ -120,7 +120,7 @@ def test_a_host_that_renews_its_keys_often_loses_no_byte(allows_one_flight: bool
         while len(received) < len(sent):
             received += servers.more(process)
         assert received == sent
-        ended = process.finish(5)
+        ended = process.finish(GUARD_S)
         assert (ended.status, len(ended.stderr)) == (0, 1_000_000)
         process.session.close()
         assert server.log().count("rekey") > 5
@@ -131,7 +131,7 @@ def test_strict_key_exchange_is_agreed_with_openssh(allows_one_flight: bool, pla
     with place.sshd() as server:
         process = SshTransport(config_file=server.config, allows_one_flight=allows_one_flight).launch("box", ["true"])
         assert process.session.connection.handshake.is_strict
-        process.finish(5)
+        process.finish(GUARD_S)
         process.session.close()
 
 
@@ -280,5 +280,5 @@ def test_a_silent_third_flight_ends_by_its_deadline(place: Ground, tmp_path: Pat
     with place.sshd({"ForceCommand": "sleep 20"}) as server:
         process = SshTransport(config_file=server.config, timeouts=Timeouts(first_byte_s=0.5)).launch("box", ["true"])
         with pytest.raises(TimeoutError):
-            process.read(10)
+            process.read(GUARD_S)
         process.session.close()

@@ -14,7 +14,7 @@ from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import HostProcess, LoginFailed, Timeouts
 
 from tests.contract.transport import servers
-from tests.hang import no_hang
+from tests.hang import GUARD_S, no_hang
 from tests.sshd import Ground, Server, make_key, public
 
 KINDS = ("ssh:stock", "ssh:one-flight", "openssh")
@@ -33,13 +33,13 @@ def launch(kind: str, config: Path, host: str = "box") -> HostProcess:
 
 
 def talk(process: HostProcess) -> None:
-    assert process.read(5) == b"in\n"
+    assert process.read(GUARD_S) == b"in\n"
     process.write(b"x" * 100_000 + b"\n")
     text = b""
     while not text.endswith(b"\n"):
         text += servers.more(process)
     assert len(text) == 100_001
-    assert process.finish(5).status == 0
+    assert process.finish(GUARD_S).status == 0
     process.session.close()
 
 
@@ -251,11 +251,11 @@ def test_an_agent_that_hangs_does_not_hang_the_login(place: Ground, tmp_path: Pa
         silent.bind(str(path))
         silent.listen(5)
         config = with_agent(server, str(path), identity=f"  IdentityFile {place.user_key}\n")
-        transport = SshTransport(config_file=config, timeouts=Timeouts(auth_s=1))
-        with no_hang(1.5):
+        transport = SshTransport(config_file=config, timeouts=Timeouts())
+        with no_hang(3):
             process = transport.launch("box", ["true"])
         assert "does not answer in time" in " ".join(process.session.route.notes)
-        process.finish(5)
+        process.finish(GUARD_S)
         process.session.close()
 
 

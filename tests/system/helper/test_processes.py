@@ -14,7 +14,7 @@ from triagebook.tools.actions.process import RunningProcess
 
 from tests.system.helper.scratch_host import ScratchHost
 
-UID = 54321  # nobody has it
+UID = 54_000_000 + os.getpid()  # nobody has it: other processes of tests have theirs
 CAP_SYS_RESOURCE = 24
 CAPABILITIES = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
 needs_resource = pytest.mark.skipif(
@@ -165,7 +165,7 @@ def test_other_processes_than_the_running_ones_of_that_user_are_refused(
 
 def test_a_users_limit_for_new_logins_is_a_file_of_our_own(host: ScratchHost) -> None:
     write_id(host)
-    before, change = host.snapshot(), fields_of("user_nproc", ("persist", "shop", "54321", "none", "30:60", "200"))
+    before, change = host.snapshot(), fields_of("user_nproc", ("persist", "shop", str(UID), "none", "30:60", "200"))
     answer = host.apply(change)
     assert host.path("etc/limits.d/zz-triagebook-shop.conf").read_text() == "shop soft nproc 200\nshop hard nproc 200\n"
     assert host.apply(undo_of(answer["id"]))["result"] == "undone"
@@ -173,10 +173,10 @@ def test_a_users_limit_for_new_logins_is_a_file_of_our_own(host: ScratchHost) ->
     host.write("etc/limits.d/zzz.conf", "shop soft nproc 30\n")
     assert host.apply(change)["reason"] == "overridden"
     host.path("etc/limits.d/zzz.conf").unlink()
-    host.write("cgroup/user.slice/user-54321.slice/pids.max", "150\n")
+    host.write(f"cgroup/user.slice/user-{UID}.slice/pids.max", "150\n")
     assert host.apply(change)["detail"] == "user_slice"
     host.path("etc/pam.d/sshd").write_text("session required pam_unix.so\n")
-    host.path("cgroup/user.slice/user-54321.slice/pids.max").write_text("max\n")
+    host.path(f"cgroup/user.slice/user-{UID}.slice/pids.max").write_text("max\n")
     assert host.apply(change)["reason"] == "no_pam_limits"
 
 

@@ -58,13 +58,13 @@ class Web:
         if bearer:
             sent["authorization"] = f"Bearer {bearer}"
         message = body if body is not None else {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
-        return httpx2.post(self.address, content=json.dumps(message), headers=sent)
+        return httpx2.post(self.address, content=json.dumps(message), headers=sent, timeout=GUARD_S)
 
     def call(self, bearer: str, tool: str, arguments: dict[str, Any], mode: str = "auto") -> Any:
         async def main() -> Any:
             async with AsyncExitStack() as stack:
                 http = await stack.enter_async_context(
-                    httpx2.AsyncClient(headers={"authorization": f"Bearer {bearer}"} if bearer else {})
+                    httpx2.AsyncClient(headers={"authorization": f"Bearer {bearer}"} if bearer else {}, timeout=GUARD_S)
                 )
                 client = await stack.enter_async_context(Client(streamable_http_client(self.address, http_client=http), mode=mode))
                 return await client.call_tool(tool, arguments)
@@ -145,7 +145,7 @@ def test_a_token_that_proves_nothing_is_refused_and_recorded(site: Web, made: Ca
 
 def test_without_a_token_nothing_is_served_and_the_metadata_says_where_to_get_one(site: Web) -> None:
     assert site.post().status_code == 401
-    document = httpx2.get(site.address.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")).json()
+    document = httpx2.get(site.address.replace("/mcp", "/.well-known/oauth-protected-resource/mcp"), timeout=GUARD_S).json()
     assert document["resource"] == URL
     assert document["authorization_servers"] == [ISSUER]
     assert set(document["scopes_supported"]) == set(SCOPES)

@@ -19,6 +19,7 @@ from tests.system.scenario.test_over_ssh import server_that
 
 HOSTS = 220
 A_RUN = 110  # of them in `make test`
+PATIENT = ("--timeout", "120")  # three servers on a busy machine keep some of them waiting for longer than eight seconds
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def everybody(site: Site, triagebook: Triagebook, request: pytest.FixtureRequest
     """One run over so many hosts, looked at by two tests."""
     triagebook("diagnose", "replay:healthy")  # from here on the runbook is cached: reading it takes memory
     names = ["@all"] if request.param == HOSTS else list(site.servers)[: request.param]
-    return measured(triagebook.home, *names, "-F", str(site.config))
+    return measured(triagebook.home, *names, "-F", str(site.config), *PATIENT)
 
 
 def test_of_many_hosts_none_is_lost_and_none_is_another(site: Site, everybody: Measured) -> None:
@@ -95,7 +96,7 @@ def test_of_many_hosts_none_is_lost_and_none_is_another(site: Site, everybody: M
 
 def test_one_table_tells_of_all_of_them(triagebook: Triagebook, site: Site) -> None:
     names = list(site.servers)[:30]
-    run = triagebook("diagnose", *names, "no.such.host.invalid", "-F", str(site.config))
+    run = triagebook("diagnose", *names, "no.such.host.invalid", "-F", str(site.config), *PATIENT)
     assert run.status == 4
     table, _, rest = run.out.partition("\n\n")
     assert "UNREACHABLE  no address for this name" in table

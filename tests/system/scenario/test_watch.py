@@ -124,7 +124,7 @@ def test_a_second_watch_of_a_host_runs_without_the_socket_and_says_so(
     with watching(triagebook.home, "box", "-F", str(box.config), **where) as watch:
         watch.wait(lambda lines: len(lines) > 0)
         second = triagebook("watch", "box", "-F", str(box.config), "--samples", "1", "--json", **where)
-        assert second.json()[0]["status"] in {"healthy", "inconclusive"}
+        assert second.json()[0]["status"] != "unreachable"
         assert "a watch of this host is already running" in second.err
         assert len(list((run_folder / "triagebook").iterdir())) == 1
 
@@ -146,12 +146,16 @@ def test_another_user_is_not_served_though_he_reaches_the_socket(
         path.chmod(0o666)
         asking = (
             "import os,socket,sys;os.chdir(sys.argv[1]);os.setuid(65534);"
-            "t=socket.socket(socket.AF_UNIX);t.settimeout(5);t.connect(sys.argv[2]);"
+            "t=socket.socket(socket.AF_UNIX);t.settimeout(300);t.connect(sys.argv[2]);"
             't.sendall(b\'{"ask":"sample","n":1,"tag":"aaaaaaaaaaaa"}\\n\');print(t.recv(100))'
         )
         path.parent.chmod(0o755)
         done = subprocess.run(
-            ["/usr/bin/python3", "-c", asking, str(path.parent), path.name], capture_output=True, text=True, check=False, timeout=20
+            ["/usr/bin/python3", "-c", asking, str(path.parent), path.name],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=GUARD_S,
         )
         hung_up = "ConnectionResetError" in done.stderr or "BrokenPipeError" in done.stderr  # before or after he could write
         assert done.stdout.strip() == "b''" or (done.stdout == "" and hung_up), done
@@ -164,7 +168,8 @@ def test_a_cut_session_is_told_as_evidence_and_opened_again(triagebook: Triagebo
             watch.wait(lambda lines: len(lines) > 0)
             for pid in server.session_pids():
                 os.kill(pid, signal.SIGTERM)
-            lines = watch.wait(lambda lines: len(lines) > 2 and lines[-1]["status"] != "unreachable")
+            cut = lambda lines: any(line["status"] == "unreachable" for line in lines)  # noqa: E731
+            lines = watch.wait(lambda lines: cut(lines) and lines[-1]["status"] != "unreachable")
             assert [line["login"]["outcome"] for line in lines if line["status"] == "unreachable"] == ["cut"]
             assert logins(server) == 2
 

@@ -29,7 +29,7 @@ class Watching:
         for line in self.process.stdout:
             self.lines.append(json.loads(line))
 
-    def wait(self, is_reached: Callable[[list[dict[str, Any]]], bool], timeout_s: float = 30) -> list[dict[str, Any]]:
+    def wait(self, is_reached: Callable[[list[dict[str, Any]]], bool], timeout_s: float = GUARD_S) -> list[dict[str, Any]]:
         """Until the lines fulfil it; fails the test with what there is."""
         until = time.monotonic() + timeout_s
         while not is_reached(self.lines):

@@ -11,13 +11,14 @@ from triagebook.tools.ssh.algorithms import CURVE25519
 from triagebook.tools.ssh.transport import SshTransport
 from triagebook.tools.transport.base import LoginFailed, Timeouts
 
+from tests.hang import GUARD_S
 from tests.sshd import make_key
 
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(5)
+        server.settimeout(GUARD_S)
         yield server
 
 
@@ -46,7 +47,7 @@ def test_a_dialed_host_with_one_sure_key_is_greeted_before_it_is_launched(listen
     SshTransport(config_file=path).dial("box")
     connection, _address = listener.accept()
     with connection:
-        connection.settimeout(5)
+        connection.settimeout(GUARD_S)
         assert CURVE25519.encode() in connection.recv(65536, socket.MSG_PEEK)
 
 

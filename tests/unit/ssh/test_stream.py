@@ -12,7 +12,7 @@ from triagebook.tools.ssh.stream import Dialing, SocketStream
 from tests.hang import GUARD_S, no_hang
 
 
-def soon(seconds: float = 0.2) -> float:
+def soon(seconds: float = GUARD_S) -> float:
     return time.monotonic() + seconds
 
 
@@ -48,9 +48,9 @@ def test_sending_and_receiving_end_at_their_deadline() -> None:
     with theirs:
         stream = SocketStream(ours, is_tcp=False)
         with no_hang(0.4), pytest.raises(TimedOut):
-            stream.receive(soon())
+            stream.receive(soon(0.2))
         with no_hang(0.4), pytest.raises(TimedOut):
-            stream.send(b"x" * 10_000_000, soon())
+            stream.send(b"x" * 10_000_000, soon(0.2))
         theirs.send(b"hello")
         assert stream.receive(soon()) == b"hello"
         stream.close()

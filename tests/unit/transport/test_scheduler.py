@@ -1,5 +1,6 @@
 """Sessions on one thread: each waits as if it were alone, and whoever waits holds up nobody."""
 
+import os
 import socket
 import threading
 import time
@@ -31,7 +32,7 @@ def test_sessions_take_turns_where_they_wait_and_keep_their_place() -> None:
         waiting.pause(pause_s)
         told.append(f"{name} ends")
 
-    scheduler.start(lambda: session("slow", 0.06))
+    scheduler.start(lambda: session("slow", 0.5))
     scheduler.start(lambda: session("quick", 0.01))
     while len(told) < 4:
         scheduler.run_once(1)
@@ -43,7 +44,7 @@ def test_a_session_goes_on_when_its_descriptor_is_ready_and_not_before() -> None
     ours, theirs = socket.socketpair()
 
     def session() -> None:
-        assert waiting.ready({ours.fileno(): waiting.READABLE}, 5) == [(ours.fileno(), waiting.READABLE)]
+        assert waiting.ready({ours.fileno(): waiting.READABLE}, GUARD_S) == [(ours.fileno(), waiting.READABLE)]
         told.append(ours.recv(10))
 
     with ours, theirs:
@@ -63,7 +64,7 @@ def test_a_descriptor_that_was_closed_and_given_out_again_is_waited_for_anew() -
             ours, theirs = socket.socketpair()
             with ours, theirs:
                 theirs.send(b"x")
-                assert waiting.ready({ours.fileno(): waiting.READABLE}, 5)
+                assert waiting.ready({ours.fileno(): waiting.READABLE}, GUARD_S)
         ended.append("ended")
 
     scheduler.start(session)
@@ -104,7 +105,7 @@ def test_a_name_that_is_slow_to_look_up_holds_up_nobody(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     scheduler = Scheduler()
-    scheduler.start(lambda: ended.append(str(len(stream.resolve("localhost", 22, time.monotonic() + 20)) > 0)))
+    scheduler.start(lambda: ended.append(str(len(stream.resolve("localhost", 22, time.monotonic() + GUARD_S)) > 0)))
     scheduler.start(lambda: (waiting.pause(0.01), ended.append("the other")))  # type: ignore[func-returns-value]
     until_all_ended(scheduler, ended, 1)
     assert ended == ["the other"]
@@ -130,17 +131,22 @@ def test_an_agent_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
     assert ended == ["the other", "agent"]
 
 
-def test_processes_of_this_machine_and_of_the_ssh_program_are_waited_for_side_by_side() -> None:
-    scheduler, ended = Scheduler(), []
+def test_processes_of_this_machine_and_of_the_ssh_program_are_waited_for_side_by_side(tmp_path: Path) -> None:
+    """The first goes on when the second has ended, and not before: it waits for a line of a pipe."""
+    scheduler, ended, pipe = Scheduler(), [], tmp_path / "pipe"
+    os.mkfifo(pipe)
 
-    def session(name: str, sleep_s: str) -> None:
-        process = LocalTransport().launch("localhost", ["sh", "-c", f"sleep {sleep_s}; echo {name}"])
-        assert process.read(10) == f"{name}\n".encode()
+    def session(name: str, script: str) -> None:
+        process = LocalTransport().launch("localhost", ["sh", "-c", f"{script}; echo {name}"])
+        assert process.read(GUARD_S) == f"{name}\n".encode()
         ended.append(name)
-        assert process.finish(5).status == 0
+        assert process.finish(GUARD_S).status == 0
 
-    scheduler.start(lambda: session("slow", "0.5"))
-    scheduler.start(lambda: session("quick", "0.1"))
+    scheduler.start(lambda: session("slow", f"read line <{pipe}"))
+    scheduler.start(lambda: session("quick", "sleep 0.1"))
+    until_all_ended(scheduler, ended, 1)
+    assert ended == ["quick"]
+    pipe.write_text("go on\n")
     until_all_ended(scheduler, ended, 2)
     assert ended == ["quick", "slow"]
 
@@ -150,7 +156,7 @@ def test_a_proxy_command_that_does_not_end_holds_up_nobody() -> None:
 
     def stubborn() -> None:
         proxy = ProxyCommandStream("sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; done'")
-        assert proxy.receive(time.monotonic() + 5) == b"up\n"
+        assert proxy.receive(time.monotonic() + GUARD_S) == b"up\n"
         proxy.close()
         ended.append("proxy")
 
@@ -165,7 +171,7 @@ def test_a_watch_that_is_slow_to_answer_holds_up_nobody() -> None:
     ours, theirs = socket.socketpair()
 
     def ask() -> None:
-        assert read_message(message_reader(ours), time.monotonic() + 5) == {"text": "late"}
+        assert read_message(message_reader(ours), time.monotonic() + GUARD_S) == {"text": "late"}
         ended.append("watch")
 
     with ours, theirs:
@@ -221,7 +227,7 @@ def test_many_that_wait_are_woken_together(monkeypatch: pytest.MonkeyPatch) -> N
     scheduler, told, pairs = Scheduler(), [], [socket.socketpair() for _ in range(200)]
 
     def session(number: int) -> None:
-        waiting.ready({pairs[number][0].fileno(): waiting.READABLE}, 5)
+        waiting.ready({pairs[number][0].fileno(): waiting.READABLE}, GUARD_S)
         told.append(number)
 
     for number in range(200):
@@ -240,7 +246,7 @@ def test_a_deadline_is_not_gathered_over(monkeypatch: pytest.MonkeyPatch) -> Non
     scheduler, gathered = Scheduler(), list[float]()
     pairs = [socket.socketpair() for _ in range(200)]
     for pair in pairs:
-        scheduler.start(lambda pair=pair: waiting.ready({pair[0].fileno(): waiting.READABLE}, 5))
+        scheduler.start(lambda pair=pair: waiting.ready({pair[0].fileno(): waiting.READABLE}, GUARD_S))
 
     scheduler.start(lambda: waiting.pause(0.005))
     monkeypatch.setattr(time, "sleep", gathered.append)

@@ -1,6 +1,7 @@
 """A watch without a network: its memory, its lines, its metrics, its chart, and how it keeps or renews a session."""
 
 import io
+import itertools
 import queue
 import re
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from triagebook.runbooks.engine.trend import Trend
 from triagebook.runbooks.probes.records import Record, Sample
 from triagebook.tools.collector.collect import Cost
 from triagebook.tools.transport.base import Login, LoginFailed, Route
+from triagebook.tools.watch import host_watch
 from triagebook.tools.watch.host_watch import SILENT_SAMPLES, HostWatch, WatchRequest
 from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.series import FORGOTTEN_AFTER, LONG, MOST_SERIES, RECENT, Course
@@ -102,7 +104,9 @@ def watched(*sessions: Any, every_s: float = 0.0, looks: int = 0) -> tuple[list[
     return seen, coming
 
 
-def test_a_rise_over_eight_samples_becomes_a_trend_verdict_with_the_time_left() -> None:
+def test_a_rise_over_eight_samples_becomes_a_trend_verdict_with_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()  # a clock that no busy machine holds up
+    monkeypatch.setattr(host_watch, "time", SimpleNamespace(monotonic=lambda: next(ticks) / 100))
     session = FakeCollection([sample(n, tasks=400 + 40 * n) for n in range(1, 9)])
     seen, _ = watched(session, every_s=0.02, looks=8)
     first, last = seen[0].observation, seen[-1].observation
