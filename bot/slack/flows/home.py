@@ -10,7 +10,7 @@ from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.runbooks.engine.errors import TriagebookError, TrustError
+from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.tools.fixes.audit_log import READ
 from triagebook.tools.fixes.views import FixView, question_of_view
 from triagebook.tools.policy.decide import may, may_vote
@@ -80,5 +80,9 @@ class HomeFlow:
             return Health()
         with self._guard:
             if self._checked_at is None or now - self._checked_at > CHECKED_AGAIN:
-                self._health, self._checked_at = Health(self.context.fixes.audit_verify(delivery.actor), rfc3339(now)), now
+                try:
+                    report = self.context.fixes.audit_verify(delivery.actor)
+                except UsageError:  # somebody else has it verified just now: the tab says what is known until then
+                    return self._health
+                self._health, self._checked_at = Health(report, rfc3339(now)), now
             return self._health

@@ -1,6 +1,7 @@
 """Command, card, proposal, approval by another person, change, revert: over HTTP, and again over Socket Mode; and the rest."""
 
 from triagebook.bot.slack.cards import names
+from triagebook.tools.fixes import audit_log
 
 from .driver import buttons
 from .paths import fix_of, form, proposed, reason
@@ -91,6 +92,17 @@ def test_help_shows_only_what_the_asker_may_do(slacked: SlackWorld) -> None:
     assert "Diagnose a host" in told
     assert "Approve" not in told
     assert "Propose" not in told
+
+
+def test_the_home_tab_is_shown_while_somebody_else_has_the_log_verified(slacked: SlackWorld) -> None:
+    with audit_log._ONE_VERIFICATION:
+        slacked.driver.home("dan")
+        slacked.idle()
+    (shown,) = slacked.gate.of("views.publish")
+    assert "it is unknown whether the log is intact" in str(shown.answer["view"])
+    slacked.driver.home("dan")
+    slacked.idle()
+    assert "Intact: " in str(slacked.gate.of("views.publish")[-1].answer["view"])
 
 
 def test_the_home_tab_has_what_waits_and_decides_by_the_same_path(slacked: SlackWorld) -> None:
