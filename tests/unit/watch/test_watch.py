@@ -269,7 +269,7 @@ def test_the_metrics_file_is_replaced_whole_and_leaves_nothing_beside(tmp_path: 
     file.close()
     assert [path.name for path in tmp_path.iterdir()] == ["triagebook.prom"]
     assert 'host="db01"' in (tmp_path / "triagebook.prom").read_text()
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(UsageError, match="there is no folder"):
         Textfile(tmp_path / "absent" / "x.prom").put(seen_with(()), 1.0)
 
 
