@@ -18,7 +18,8 @@ from tests.system.fixes.serve_page import Block, blocks
 
 PAGES = ROOT / "docs" / "how-to"
 TYPED = "run: here, a token pasted after each line"
-MARKS = ("run: here", "run: here, as ana", TYPED, "run: each until Ctrl-C", "run: by systemd")
+OPTIONS = "run: by systemd, the options from --mcp on"
+MARKS = (OPTIONS, "run: here", "run: here, as ana", TYPED, "run: each until Ctrl-C", "run: by systemd")
 NETWORK = f"""ip link set lo up
 cd {ROOT}
 mkdir -p /run/sshd /run/host
