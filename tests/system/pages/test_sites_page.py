@@ -14,12 +14,12 @@ from tests.system.pages import machine
 WHY_NOT = machine.why_not() or nats.WHY_NOT or ""
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=str(WHY_NOT))
 # The site's machine and the server's are one here; the folder holds what the reader has in theirs.
-BEFORE = """mkdir -p /opt/triagebook/bin /etc/nats /run/work
+BEFORE = """mkdir -p /opt/triagebook/bin /etc/nats /run/reader
 ln -s /opt/triagebook-serve/bin/triagebook /opt/triagebook/bin/triagebook
-ln -s {root}/deploy /run/work/deploy
+ln -s {root}/deploy /run/reader/deploy
 cp {certificates}/nats.pem {certificates}/nats.key /etc/nats/
-cp {certificates}/ca.pem /run/work/
-cd /run/work
+cp {certificates}/ca.pem /run/reader/
+cd /run/reader
 echo '127.77.0.1 web09
 127.77.0.3 nats.example.com' >>/etc/hosts
 sed 's/^web01/web09/' /root/.ssh/known_hosts >known_hosts
