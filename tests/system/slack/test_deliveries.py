@@ -66,7 +66,7 @@ def test_a_delivery_sent_again_after_a_restart_was_done_before_it(tmp_path: Path
         before.card("approvals", "Approvals: 1 of 2")
     with worlds.over_http(tmp_path, through) as after:
         assert after.driver.way.send("interactive", click).status == 200
-        after.before = before.before
+        after.since = before.since
         after.driver.click("cid", card, names.APPROVE)
         after.card("approvals", "DONE AND VALIDATED: web-21")
         outcomes = [(event.person, event.outcome) for event in after.trust.events() if event.action == "approve"]

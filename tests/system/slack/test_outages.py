@@ -38,7 +38,7 @@ def test_what_was_not_shown_before_a_restart_is_shown_after_it(tmp_path: Path, t
         before.trust.service.approve(policies.actor("bob"), fix, before.trust.digest(fix))
     through.is_down = False
     with worlds.over_http(tmp_path, through) as after:
-        after.before = before.before
+        after.since = before.since
         assert after.card("approvals", "APPROVED, NOT YET APPLIED")["ts"] == card["ts"]
 
 
