@@ -49,7 +49,8 @@ CHANGES = (
     Change("file-max-near", "emfile", "raise_file_max", "/proc/sys/fs/file-max", "systemctl stop fdsrv"),
     Change("aio-max-nr", "emfile", "raise_aio_max", "/proc/sys/fs/aio-max-nr", "systemctl stop aio"),
     Change("tcp-mem", "tcp-memory", "raise_tcp_mem", "/proc/sys/net/ipv4/tcp_mem", CLIENTS),
-    Change("orphans", "tcp-memory", "raise_tcp_max_orphans", "/proc/sys/net/ipv4/tcp_max_orphans", CLIENTS),
+    Change("orphans", "tcp-memory", "raise_tcp_max_orphans", "/proc/sys/net/ipv4/tcp_max_orphans", CLIENTS,
+           who="root", is_by_text=True),
     Change("ephemeral-ports", "tcp-memory", "widen_port_range", "/proc/sys/net/ipv4/ip_local_port_range", CLIENTS,
            use="awk '/^TCP:/ { exit !($3 >= 120) }' /proc/net/sockstat"),  # both ends of 60 connections
     Change("short-backlog", "tcp-memory", "raise_somaxconn", "/proc/sys/net/core/somaxconn", CLIENTS,
@@ -92,8 +93,8 @@ HERE = {
         proof="awk '{ exit !($1 >= 300) }' /proc/sys/net/netfilter/nf_conntrack_count",
     ),
     "udp-mem-low": Recipe(
-        title="udp_mem of 64 96 128 pages, receivers that never read",
-        commands=f"echo '64 96 128' > /proc/sys/net/ipv4/udp_mem; {unit('udpd', 'udp 0 0')}; sleep 4",
+        title="udp_mem of 300 400 512 pages, receivers that never read; up to 256 count as in use though they are free",
+        commands=f"echo '300 400 512' > /proc/sys/net/ipv4/udp_mem; {unit('udpd', 'udp 0 0')}; sleep 4",
         symptom="",
         runbook="tcp-memory",
         proof="awk '/^Udp:/ { value = $NF } END { exit !(value > 0) }' /proc/net/snmp",

@@ -136,7 +136,7 @@ RECIPES = {
     ),
     "aio-max-nr": Recipe(
         title="io_setup EAGAIN: fs.aio-max-nr used up",
-        commands="echo 1024 > /proc/sys/fs/aio-max-nr; systemd-run -q --unit=aio -p User=acme  /opt/acme/bin/fx aio 128; sleep 4",
+        commands="echo 1024 > /proc/sys/fs/aio-max-nr; systemd-run -q --unit=aio -p User=acme /opt/acme/bin/fx aio 128 4096; sleep 4",
         symptom="InnoDB: Error: io_setup() failed with EAGAIN: Resource temporarily unavailable",
         cause="aio_events",
     ),

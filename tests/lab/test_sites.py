@@ -71,7 +71,6 @@ def test_from_the_click_to_the_validated_change_and_back_behind_a_site(guest: la
         until(lambda: face.context.ourselves.team, "auth.test")
 
         card = proposed(world, timeout_s=SLOW_S, limit="400")
-        assert "site eu1" in str(world.messages("incidents"))
         world.driver.click("bob", card, names.APPROVE)
         done = world.card("approvals", "DONE AND VALIDATED: web-01", SLOW_S)
         assert (done["ts"], fix_of(done)) == (card["ts"], fix_of(card))

@@ -270,7 +270,7 @@ int main(int c, char **v)
     } else if (!strcmp(m, "aio")) {
         long n = 0;
         aio_context_t ctx;
-        for (;;) {
+        while (n < b || !b) {  /* as a database does: so many events, and no more */
             ctx = 0;
             if (syscall(SYS_io_setup, a, &ctx)) {
                 said("io_setup", errno, n);
@@ -278,6 +278,7 @@ int main(int c, char **v)
             } else
                 n += a;
         }
+        pause();
     } else if (!strcmp(m, "optmem")) {  /* a filter of a instructions on a socket, as libpcap and dhcp do */
         for (;;) {
             int s = socket(AF_INET, SOCK_DGRAM, 0);
