@@ -3,7 +3,7 @@
 from tests.lab.field_further import ANOTHER_MATTER
 from tests.lab.field_recipes import FX, Recipe
 
-LATENT = "a request that mode 0 refuses is counted nowhere, and its program is gone"
+LATENT = "a request that mode 0 refuses is counted nowhere: no figure tells it from one that nobody made"
 LISTENER = """\
 use Socket;
 my $path = sockaddr_un("/run/doveauth.socket");
@@ -86,6 +86,7 @@ TEN = {
         commands=f"systemd-run -q --unit=rworker -p User=acme {FX} onevma 768; sleep 5",
         symptom="Error in mcfork(detached) :   unable to fork, possible reason: Cannot allocate memory",
         cause="overcommit",
+        leaves_no_trace=LATENT,
         proof=_refused("rworker", "fork: .*errno 12"),
     ),
     "elasticsearch-heap": Recipe(
