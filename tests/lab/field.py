@@ -175,6 +175,7 @@ def ask_live(machine: lab.Machine, name: str, who: str, *, has_text: bool = True
     kept = cache.directory() / "field" / "answers" / machine.state.release / f"{name}-{who}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
     text = ("--symptom", recipe.symptom) if recipe.symptom and has_text else ()
+    kept.unlink(missing_ok=True)  # of an earlier run: nothing is written over
     exit_status, answer = ask(machine, who, recipe.runbook, [*recipe.options, *text, "--save", str(kept)])
     facts = json.loads(kept.read_text())["facts"] if kept.exists() else []
     return judged(name, who, exit_status, answer, has_text=has_text), facts
