@@ -109,10 +109,10 @@ def by_command(machine: Machine, who: str, scenario: Scenario, *, symptom: bool 
     """The product's own command line over ssh, as that account."""
     command = [sys.executable, "-c", "from triagebook.bot.cli.app import main; main()", "diagnose", machine.alias(who)]
     saved = Path(machine.ssh_config).with_name("saved.json")
-    saved.unlink(missing_ok=True)
     command += ["-F", str(machine.ssh_config), "--json", "--sample", str(SAMPLE_S), "--save", str(saved)]
     command += ["--symptom", scenario.symptom] if symptom else []
     for attempt in range(LOGIN_ATTEMPTS):
+        saved.unlink(missing_ok=True)  # of an earlier attempt: nothing is written over
         started = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
         if not done.stdout.strip():
