@@ -27,7 +27,17 @@ def said_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     err = io.StringIO()
     monkeypatch.setattr(sys, "stderr", err)
     monkeypatch.setattr(command_line, "app", typer.Typer())
-    argv = ["triagebook", "serve", "--data", str(folder), "--policy", str(folder / "no-policy"), *options]
+    argv = [
+        "triagebook",
+        "serve",
+        "--data",
+        str(folder),
+        "--policy",
+        str(folder / "no-policy"),
+        "--alerts",
+        "127.0.0.1:0",
+        *options,
+    ]
     monkeypatch.setattr(sys, "argv", argv)
     command_line._run(None)
     return " ".join(err.getvalue().split())
