@@ -45,7 +45,7 @@ LAYERS = {
         "mcp_server",
     ),
     "bot": ("render", "slack", "cli"),
-    "bot/slack": ("settings", "cards", "outbound", "inbound", "flows", "manifest", "checking", "app", "face", "serving"),
+    "bot/slack": ("settings", "cards", "outbound", "inbound", "flows", "manifest", "token_check", "app", "face", "start"),
 }
 
 

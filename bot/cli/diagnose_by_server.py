@@ -15,7 +15,7 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Found
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.stored import read_plain
+from triagebook.tools.diagnosis.stored_diagnosis import read_plain
 from triagebook.tools.inventory.target import TargetName, parse_target
 from triagebook.tools.server.client import ask, default_socket
 from triagebook.tools.settings import Settings, has_watch

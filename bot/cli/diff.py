@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from triagebook.bot.cli.answers_named import answers_of
+from triagebook.bot.cli.answer_source import answers_of
 from triagebook.bot.cli.server_call import JsonOption, SocketOption
 from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import json_line

@@ -10,7 +10,7 @@ from triagebook.bot.render.style import style_of
 from triagebook.bot.render.terminal import json_line
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.plain_data import to_plain
-from triagebook.runbooks.probes.declared import base_of
+from triagebook.runbooks.probes.generic_kinds import base_of
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.read_facts import facts_to_read, read_facts, read_facts_of_runbook
 

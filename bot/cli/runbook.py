@@ -151,7 +151,7 @@ def schema(
 
     Example: triagebook runbook schema > runbook.schema.json
     """
-    from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema, triage_schema  # noqa: PLC0415
+    from triagebook.runbooks.library.schema_files import diagnosis_schema, runbook_schema, triage_schema  # noqa: PLC0415
 
     schemas = {"runbook": runbook_schema, "diagnosis": diagnosis_schema, "triage": triage_schema}
     if what not in schemas:

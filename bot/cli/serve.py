@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from triagebook.bot.slack.inbound.http import Endpoint
-    from triagebook.bot.slack.serving import SlackFace
+    from triagebook.bot.slack.start import SlackFace
     from triagebook.tools.alerts.answer import Show
     from triagebook.tools.server.keys import ServerKeys
     from triagebook.tools.server.options import Hosts, ServeOptions
@@ -129,7 +129,7 @@ def _status_face(address: str, made: "ServeOptions") -> "Face":
 
 
 def _slack_face(listen: str, hosts: "Hosts", approvals: str, *, is_shared: bool) -> "SlackFace":
-    from triagebook.bot.slack.serving import slack_face  # noqa: PLC0415 - the extra `slack`
+    from triagebook.bot.slack.start import slack_face  # noqa: PLC0415 - the extra `slack`
 
     return slack_face(listen, hosts, approvals, is_shared=is_shared)
 

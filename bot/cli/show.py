@@ -4,7 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
-from triagebook.bot.cli.answers_named import answers_of, is_fix_id
+from triagebook.bot.cli.answer_source import answers_of, is_fix_id
 from triagebook.bot.cli.server_call import SocketOption, show_fix
 from triagebook.bot.render.markdown import render_markdown
 from triagebook.bot.render.style import style_of

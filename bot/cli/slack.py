@@ -51,8 +51,8 @@ def check(
 
     Example: triagebook slack check
     """
-    from triagebook.bot.slack.checking import problems  # noqa: PLC0415
     from triagebook.bot.slack.settings import credentials  # noqa: PLC0415
+    from triagebook.bot.slack.token_check import problems  # noqa: PLC0415
     from triagebook.tools.diagnosis import setup  # noqa: PLC0415
 
     settings = setup.settings()

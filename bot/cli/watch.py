@@ -24,8 +24,8 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.quantities import as_duration
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import setup
-from triagebook.tools.diagnosis.asked import runbooks_by_default
 from triagebook.tools.diagnosis.question import Question, checks_to_accept
+from triagebook.tools.diagnosis.runbook_choice import runbooks_by_default
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.settings import Settings
 from triagebook.tools.transport.base import Transport
@@ -33,7 +33,7 @@ from triagebook.tools.watch.host_watch import CPU_SHARE, HostWatch
 from triagebook.tools.watch.listener import WatchListener
 from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.textfile import Textfile
-from triagebook.tools.watch.watched import WatchedRunbook
+from triagebook.tools.watch.watched_runbook import WatchedRunbook
 
 MOST_HOSTS = 200
 END_S = 3.0

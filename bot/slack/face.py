@@ -31,7 +31,7 @@ from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
 from triagebook.bot.slack.outbound.sender import Sender
 from triagebook.bot.slack.settings import Credentials, SlackSettings
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.diagnosis.stored import Asker, LocalAsker
+from triagebook.tools.diagnosis.stored_diagnosis import Asker, LocalAsker
 from triagebook.tools.log import log_event
 from triagebook.tools.server.options import Hosts
 from triagebook.tools.server.run import RunningServer

@@ -5,7 +5,7 @@ from typing import Any
 
 from triagebook.bot.slack.flows.direct import PROMPTS
 from triagebook.bot.slack.inbound.http import PATH
-from triagebook.bot.slack.outbound.posted import HISTORY_SCOPES
+from triagebook.bot.slack.outbound.lost_messages import HISTORY_SCOPES
 from triagebook.bot.slack.settings import GENERIC
 
 NAME = "triagebook"

@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.rule_check import NameScope, check_rule, element
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey
 from triagebook.runbooks.probes import catalog as probes
-from triagebook.runbooks.probes.declared import base_of
+from triagebook.runbooks.probes.generic_kinds import base_of
 
 INPUT_TYPES: Mapping[str, Any] = {"systemd_unit": str, "user": str, "pid": int, "text": str}
 SYMPTOM_FACTS: Mapping[str, Any] = {"symptom_class": str, "symptom_bytes": int, "symptom_path": str, "about_unit": str}

@@ -10,7 +10,7 @@ from typing import Any
 from triagebook.runbooks.engine.text import did_you_mean
 from triagebook.runbooks.library.document import Document, PathKey
 from triagebook.runbooks.library.yaml_form import ProbeDoc
-from triagebook.runbooks.probes.declared import spec_of
+from triagebook.runbooks.probes.generic_kinds import spec_of
 from triagebook.runbooks.probes.rlimits import ROWS, USES
 
 MOST_KEYS, MOST_COLUMNS, MOST_ROWS = 32, 12, 100

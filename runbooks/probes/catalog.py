@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import triagebook.runbooks.probes as package
 from triagebook.runbooks.engine.errors import RunbookError
 from triagebook.runbooks.engine.text import did_you_mean
-from triagebook.runbooks.probes.declared import Parameters, base_of, parameters_of
+from triagebook.runbooks.probes.generic_kinds import Parameters, base_of, parameters_of
 from triagebook.runbooks.probes.records import Sample
 
 ALL_KINDS = "; all kinds: triagebook runbook kinds"  # said where no kind has a name near the one that was written

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.declared import DeclaredKind, FieldDeclaration, Parameters, id_of, make_facts
+from triagebook.runbooks.probes.generic_kinds import DeclaredKind, FieldDeclaration, Parameters, id_of, make_facts
 from triagebook.runbooks.probes.reading import NOT_READABLE, because, cut, integer, latest, number
 from triagebook.runbooks.probes.records import Sample
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Collection, Unreadable, fact
-from triagebook.runbooks.probes.declared import DeclaredKind, Parameters, id_of, make_facts
+from triagebook.runbooks.probes.generic_kinds import DeclaredKind, Parameters, id_of, make_facts
 from triagebook.runbooks.probes.reading import NamedProcess, because, counts, cut, head_of, latest, names_of, number, why_hidden
 from triagebook.runbooks.probes.records import Sample
 

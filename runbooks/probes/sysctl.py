@@ -10,7 +10,7 @@ from typing import Any
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable
-from triagebook.runbooks.probes.declared import DeclaredKind, FieldDeclaration, Parameters, make_facts
+from triagebook.runbooks.probes.generic_kinds import DeclaredKind, FieldDeclaration, Parameters, make_facts
 from triagebook.runbooks.probes.reading import NOT_PRINTED, NOT_READABLE, cut, integer, latest, records_of
 from triagebook.runbooks.probes.records import Sample
 

@@ -12,7 +12,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.tools.audit.export import verify_export
 from triagebook.tools.audit.note import vkey_of
 from triagebook.tools.audit.record import check_record
-from triagebook.tools.diagnosis.saved import read_saved
+from triagebook.tools.diagnosis.answer_files import read_saved
 
 KEY = vkey_of("x", Ed25519PrivateKey.from_private_bytes(b"k" * 32).public_key())
 ROW = {"index": 0, "leaf": "{}", "hash": "00" * 32}

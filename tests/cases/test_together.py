@@ -12,9 +12,9 @@ from triagebook.runbooks.engine.conclude import conclude
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.judge import Facts
 from triagebook.runbooks.library.cases import Case
-from triagebook.tools.diagnosis.asked import DefaultRunbooks, choose_many
 from triagebook.tools.diagnosis.assemble import DiagnosisRun
 from triagebook.tools.diagnosis.question import Question
+from triagebook.tools.diagnosis.runbook_choice import DefaultRunbooks, choose_many
 from triagebook.tools.diagnosis.triage_run import TriageRun
 from triagebook.tools.inventory.target import parse_target
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from triagebook.runbooks.library import published
+from triagebook.runbooks.library import schema_files
 
 from tests.documents import LOG_EVENTS, log_events
 from tests.reference import (
@@ -43,12 +43,12 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     REFERENCE / "metrics.md": codes_page.metrics_page,
     REFERENCE / "policy.md": formats_page.policy_page,
     REFERENCE / "reason-codes.md": codes_page.reason_codes_page,
-    SCHEMA / "diagnosis.json": partial(as_json, published.diagnosis_schema),
+    SCHEMA / "diagnosis.json": partial(as_json, schema_files.diagnosis_schema),
     SCHEMA / "drift.json": partial(as_json, json_page.drift_schema),
     SCHEMA / "event.json": partial(as_json, json_page.event_schema),
     SCHEMA / "no-answer.json": partial(as_json, json_page.no_answer_schema),
-    SCHEMA / "triage.json": partial(as_json, published.triage_schema),
-    SCHEMA / "runbook.json": partial(as_json, published.runbook_schema),
+    SCHEMA / "triage.json": partial(as_json, schema_files.triage_schema),
+    SCHEMA / "runbook.json": partial(as_json, schema_files.runbook_schema),
     SCHEMA / "watch.json": partial(as_json, json_page.watch_schema),
 }
 

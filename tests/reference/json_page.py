@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from triagebook.bot.cli.diagnose_many import NO_ANSWER
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.triage import AskedRunbook, Triage
-from triagebook.runbooks.library import published
+from triagebook.runbooks.library import schema_files
 from triagebook.tools.diagnosis.drift import DriftRow
 from triagebook.tools.faces import views_json
 from triagebook.tools.fixes.views import AlertView
@@ -97,7 +97,7 @@ def event_schema() -> dict[str, Any]:
 
 def _schema(kind: type[Any]) -> dict[str, Any]:
     built = TypeAdapter(kind).json_schema(mode="serialization")
-    published._close(built)
+    schema_files._close(built)
     return {"$schema": DRAFT, **built}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from triagebook.bot.cli.app import GROUPS
-from triagebook.runbooks.library.published import diagnosis_schema, runbook_schema, triage_schema
+from triagebook.runbooks.library.schema_files import diagnosis_schema, runbook_schema, triage_schema
 
 from tests import picture, terminal_pictures
 from tests.command import ROOT, Triagebook

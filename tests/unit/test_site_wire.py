@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from triagebook.runbooks.engine.errors import ParseError, TrustError, UsageError
 from triagebook.tools.sites import wire
 from triagebook.tools.sites.credentials import create_credentials, read_credentials, user_lines
+from triagebook.tools.sites.last_contact import SeenSites, since_words
 from triagebook.tools.sites.listing import MOST_COUNT, _worker
 from triagebook.tools.sites.nats_server import NatsServer
 from triagebook.tools.sites.nkey import UserKey, new_seed
-from triagebook.tools.sites.seen import SeenSites, since_words
 
 NOW = datetime(2026, 11, 30, 14, 2, tzinfo=UTC)
 # Of the package `nkeys` 0.2.1: encode_seed(b"a" * 32, PREFIX_BYTE_USER), and its public key.

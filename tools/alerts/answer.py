@@ -16,7 +16,7 @@ from triagebook.tools.alerts.due import QUIET, begin, has_to_ask, is_news, quiet
 from triagebook.tools.alerts.routing import AlertRoute, find_route
 from triagebook.tools.alerts.rules import AlertRules
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import Asker, StoredDiagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import Asker, StoredDiagnosis
 from triagebook.tools.faces.permission import PolicyPermission, runbooks_left_out
 from triagebook.tools.faces.single_flight import SingleFlight, question_key
 from triagebook.tools.fixes.approval_server import ApprovalServer

@@ -15,8 +15,8 @@ from triagebook.tools.alerts.intake import PATH, Intake
 from triagebook.tools.alerts.load import load_rules
 from triagebook.tools.alerts.rules import AlertRules
 from triagebook.tools.alerts.silences import EVERY_S, Silencer
-from triagebook.tools.diagnosis.asked import runbooks_by_default
-from triagebook.tools.diagnosis.stored import Asker
+from triagebook.tools.diagnosis.runbook_choice import runbooks_by_default
+from triagebook.tools.diagnosis.stored_diagnosis import Asker
 from triagebook.tools.diagnosis.worker import WorkerProcess
 from triagebook.tools.jobs.worker import LEASE, JobWorker
 from triagebook.tools.log import log_event

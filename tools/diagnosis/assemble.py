@@ -26,7 +26,7 @@ from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes.catalog import facts_types
 from triagebook.tools.diagnosis.login_advice import BEFORE_THE_HOST, login_advice
-from triagebook.tools.diagnosis.named import absent_names
+from triagebook.tools.diagnosis.name_check import absent_names
 from triagebook.tools.diagnosis.needs_root import with_cure
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.times import rfc3339

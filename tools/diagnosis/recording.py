@@ -9,7 +9,7 @@ from typing import Any
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.library.yaml_text import write_yaml
 from triagebook.tools.diagnosis.question import Answer
-from triagebook.tools.diagnosis.stored import redact_plain
+from triagebook.tools.diagnosis.stored_diagnosis import redact_plain
 from triagebook.tools.own_file import write_new
 
 

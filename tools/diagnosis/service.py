@@ -19,15 +19,15 @@ from triagebook.runbooks.probes import catalog as probes
 from triagebook.runbooks.probes.reading import may_be_a_crowd
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
-from triagebook.tools.diagnosis.asked import (
+from triagebook.tools.diagnosis.name_check import WORDS, absent_names
+from triagebook.tools.diagnosis.question import Answer, Progress, Question
+from triagebook.tools.diagnosis.runbook_choice import (
     DefaultRunbooks,
     RunbookQuestion,
     choose_many,
     choose_one,
     runbooks_by_default,
 )
-from triagebook.tools.diagnosis.named import WORDS, absent_names
-from triagebook.tools.diagnosis.question import Answer, Progress, Question
 from triagebook.tools.diagnosis.triage_run import TriageRun
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.log import is_logged, log_event

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.library.catalog import Catalog, catalog
-from triagebook.tools.diagnosis.asked import DefaultRunbooks, runbooks_by_default
+from triagebook.tools.diagnosis.runbook_choice import DefaultRunbooks, runbooks_by_default
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.files import FileCache
 from triagebook.tools.inventory.target import TargetName, parse_target

@@ -15,9 +15,9 @@ from triagebook.runbooks.library.catalog import Catalog
 from triagebook.runbooks.probes.records import Sample
 from triagebook.tools.collector import collect
 from triagebook.tools.diagnosis import lookups
-from triagebook.tools.diagnosis.asked import RunbookQuestion
 from triagebook.tools.diagnosis.assemble import DiagnosisRun, diagnosis_id
 from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.diagnosis.runbook_choice import RunbookQuestion
 from triagebook.tools.transport.base import LoginFailed
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from typing import Any
 from triagebook.runbooks.engine import errors
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
-from triagebook.tools.diagnosis import stored
+from triagebook.tools.diagnosis import stored_diagnosis
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import OnFirstVerdict, StoredDiagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import OnFirstVerdict, StoredDiagnosis
 from triagebook.tools.log import EVENTS, log_event, lowest_level
 from triagebook.tools.settings import Settings
 
@@ -107,11 +107,11 @@ class WorkerProcess:
             replies = self._ensure_running().send(number, question)
         while (reply := replies.get()) is not None:
             if "first" in reply:
-                first(stored.read_stored(reply["first"]))
+                first(stored_diagnosis.read_stored(reply["first"]))
             elif "failed" in reply:
                 raise _error(reply["failed"])
             else:
-                return stored.read_stored(reply["done"])
+                return stored_diagnosis.read_stored(reply["done"])
         raise UsageError("the process that asks hosts died meanwhile; ask again", reason="internal")
 
     def _ensure_running(self) -> _Child:

@@ -20,7 +20,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import LocalAsker
+from triagebook.tools.diagnosis.stored_diagnosis import LocalAsker
 from triagebook.tools.log import log_event
 from triagebook.tools.log_output import hand_over
 

@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
-from triagebook.tools.diagnosis.stored import StoredDiagnosis, read_stored
+from triagebook.tools.diagnosis.stored_diagnosis import StoredDiagnosis, read_stored
 from triagebook.tools.fixes.approval_server import (
     ApprovalServer,
     FixRequest,

@@ -13,7 +13,7 @@ from triagebook.runbooks.engine.triage import diagnoses_of
 from triagebook.tools.audit.event import LogRow, decode
 from triagebook.tools.audit.merkle import inclusion_proofs
 from triagebook.tools.audit.record import ACTION, DIGEST, SCHEMA, record_digest
-from triagebook.tools.diagnosis.stored import read_stored
+from triagebook.tools.diagnosis.stored_diagnosis import read_stored
 from triagebook.tools.fixes.approval_server import ApprovalServer, FixRequest, require, require_name
 from triagebook.tools.fixes.audit_log import READ
 from triagebook.tools.fixes.views import alert_view, view_of

@@ -7,7 +7,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.plan import Rendering, Value, find_offer
-from triagebook.tools.diagnosis.stored import StoredDiagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import StoredDiagnosis
 from triagebook.tools.fixes import (
     apply,
     audit_log,

@@ -8,7 +8,7 @@ from triagebook.runbooks.engine.errors import RefusedError, UsageError
 from triagebook.runbooks.engine.text import safe_text
 from triagebook.runbooks.engine.triage import Found, Triage, diagnoses_of
 from triagebook.tools.audit.event import AuditEvent, decode
-from triagebook.tools.diagnosis.stored import dump
+from triagebook.tools.diagnosis.stored_diagnosis import dump
 from triagebook.tools.fixes import history
 from triagebook.tools.fixes.approval_server import (
     ApprovalServer,

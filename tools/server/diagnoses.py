@@ -6,7 +6,7 @@ from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.plan import Value
 from triagebook.runbooks.engine.triage import Found
-from triagebook.tools.diagnosis.stored import redact_diagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import redact_diagnosis
 from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.faces.permission import PolicyPermission, runbooks_left_out
 from triagebook.tools.faces.single_flight import SingleFlight

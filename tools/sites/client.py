@@ -14,8 +14,8 @@ from triagebook.tools.sites import wire
 from triagebook.tools.sites.answers import DENIED, LOST, AnswerParts, Came, OpenQuestion
 from triagebook.tools.sites.backlog import Backlog, Turn
 from triagebook.tools.sites.connection import NatsConnection, Subscription
+from triagebook.tools.sites.last_contact import SeenSites, since_words
 from triagebook.tools.sites.nats_server import NatsServer
-from triagebook.tools.sites.seen import SeenSites, since_words
 from triagebook.tools.transport import waiting
 
 CONNECT_S = 1.0  # what a question waits for a connection to the NATS server; the first one of a process takes longer

@@ -61,7 +61,7 @@ def _connect(settings: SiteSettings, state: Path | None) -> "SiteClient":
             "command that installs it"
         ) from None
     from triagebook.tools.sites.credentials import read_credentials  # noqa: PLC0415 - where a site is asked
-    from triagebook.tools.sites.seen import SeenSites  # noqa: PLC0415 - as above
+    from triagebook.tools.sites.last_contact import SeenSites  # noqa: PLC0415 - as above
 
     server = NatsServer(settings.nats, read_credentials(settings.credentials), settings.authority)
     return SiteClient(server, SeenSites(state / "sites.json" if state else None))

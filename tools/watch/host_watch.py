@@ -24,7 +24,7 @@ from triagebook.tools.times import rfc3339
 from triagebook.tools.transport.base import LoginFailed
 from triagebook.tools.watch.observation import Observation, WatchCost, WatchUpdate
 from triagebook.tools.watch.session_requests import answer
-from triagebook.tools.watch.watched import RunbookWatch, WatchedRunbook, WatchedSample, first_sentence, forget, order
+from triagebook.tools.watch.watched_runbook import RunbookWatch, WatchedRunbook, WatchedSample, first_sentence, forget, order
 
 CPU_SHARE = 0.001  # of one CPU of the host: what a watch may cost, unless more is allowed
 SLOWEST_S = 60.0  # but a host in trouble is not left unseen for longer

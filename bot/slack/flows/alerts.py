@@ -11,7 +11,7 @@ from triagebook.bot.slack.flows.storm import Storm
 from triagebook.bot.slack.flows.thread import below
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.triage import diagnoses_of
-from triagebook.tools.diagnosis.stored import StoredDiagnosis, read_stored
+from triagebook.tools.diagnosis.stored_diagnosis import StoredDiagnosis, read_stored
 from triagebook.tools.fixes.views import alert_view
 from triagebook.tools.store import alert_rows, chat_messages, chat_runs
 from triagebook.tools.store.alert_rows import AlertEpisode

@@ -13,7 +13,7 @@ from triagebook.bot.slack.settings import SlackSettings
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError
 from triagebook.tools.diagnosis.service import Service
-from triagebook.tools.diagnosis.stored import Asker
+from triagebook.tools.diagnosis.stored_diagnosis import Asker
 from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.inventory.names import Names

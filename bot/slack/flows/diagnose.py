@@ -21,7 +21,7 @@ from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, TrustError, UsageError
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.diagnosis.question import Question, check_inputs
-from triagebook.tools.diagnosis.stored import StoredDiagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import StoredDiagnosis
 from triagebook.tools.faces.limits import RateLimits
 from triagebook.tools.faces.permission import DiagnosisPermission, PolicyPermission, runbooks_left_out
 from triagebook.tools.faces.single_flight import SingleFlight, question_key

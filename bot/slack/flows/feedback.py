@@ -14,7 +14,7 @@ from triagebook.runbooks.engine.plain_data import to_plain
 from triagebook.runbooks.engine.triage import Found, diagnoses_of
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.recording import plain_facts, record_case
-from triagebook.tools.diagnosis.stored import redact_plain
+from triagebook.tools.diagnosis.stored_diagnosis import redact_plain
 from triagebook.tools.fixes.feedback import RIGHT, WRONG
 from triagebook.tools.store.chat_runs import ChatRun
 from triagebook.tools.store.chat_tokens import Meaning

@@ -11,7 +11,7 @@ from triagebook.bot.slack.inbound.delivery import Delivery
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.errors import TriagebookError, TrustError, UsageError
 from triagebook.runbooks.engine.triage import Found
-from triagebook.tools.diagnosis import stored
+from triagebook.tools.diagnosis import stored_diagnosis
 from triagebook.tools.faces.permission import PolicyPermission, may_see_all
 from triagebook.tools.fixes.propose import Proposal
 from triagebook.tools.store import chat_messages, chat_runs
@@ -111,7 +111,7 @@ class ProposeFlow:
         run = self.run(meaning)
         if not run.diagnosis:
             raise UsageError(GONE, reason="not_found")
-        found = stored.load(run.diagnosis)
+        found = stored_diagnosis.load(run.diagnosis)
         if not may_see_all(PolicyPermission(self.context.approval_server), delivery.actor, found):
             raise UsageError(GONE, reason="not_found")
         return run, found

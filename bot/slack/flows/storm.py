@@ -11,7 +11,7 @@ from triagebook.bot.slack.cards.limits import Card
 from triagebook.bot.slack.cards.wording import Origin
 from triagebook.bot.slack.flows.context import SlackContext
 from triagebook.runbooks.engine.dataclass import dataclass
-from triagebook.tools.diagnosis import stored
+from triagebook.tools.diagnosis import stored_diagnosis
 from triagebook.tools.store import chat_messages, chat_runs
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
@@ -101,4 +101,4 @@ def _table(members: list[ChatRun], rows: list[HostRow]) -> Card:
 
 
 def _row(run: ChatRun, diagnosis: str) -> HostRow:
-    return row_of(stored.load(diagnosis)) if diagnosis else HostRow(run.host, "failed", run.cause, run.headline)
+    return row_of(stored_diagnosis.load(diagnosis)) if diagnosis else HostRow(run.host, "failed", run.cause, run.headline)

@@ -12,7 +12,7 @@ from triagebook.bot.slack.cards.detail import ELSEWHERE, detail
 from triagebook.bot.slack.cards.limits import card
 from triagebook.bot.slack.outbound.sender import FILE
 from triagebook.runbooks.engine.triage import diagnoses_of
-from triagebook.tools.diagnosis.stored import StoredDiagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import StoredDiagnosis
 from triagebook.tools.store.chat_messages import Message
 from triagebook.tools.store.chat_runs import ChatRun
 

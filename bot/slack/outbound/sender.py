@@ -12,7 +12,7 @@ from typing import Any
 
 from slack_sdk import WebClient
 from triagebook.bot.slack.outbound.api import CannotSend, RetryLater, call
-from triagebook.bot.slack.outbound.posted import HistoryUnreadable, find_posted, tag
+from triagebook.bot.slack.outbound.lost_messages import HistoryUnreadable, find_posted, tag
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.tools.log import log_event
 from triagebook.tools.periodic import PeriodicThread

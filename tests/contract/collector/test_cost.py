@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from triagebook.tools.collector import collect, program
-from triagebook.tools.diagnosis.asked import DefaultRunbooks, runbooks_by_default
 from triagebook.tools.diagnosis.lookups import kinds_to_collect
+from triagebook.tools.diagnosis.runbook_choice import DefaultRunbooks, runbooks_by_default
 
 from tests.hang import GUARD_S
 from tests.runbooks import CATALOG

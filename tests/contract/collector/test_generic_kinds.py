@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.runbooks.library.catalog import catalog
-from triagebook.runbooks.probes.declared import spec_of
+from triagebook.runbooks.probes.generic_kinds import spec_of
 from triagebook.tools.collector import collect, program
 
 RUNBOOK = catalog([Path(__file__).parents[2] / "fixtures" / "generic_runbook"]).load("semaphores")

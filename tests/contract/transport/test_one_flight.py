@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from triagebook.tools.collector import program
-from triagebook.tools.diagnosis.asked import DefaultRunbooks, runbooks_by_default
 from triagebook.tools.diagnosis.lookups import kinds_to_collect
+from triagebook.tools.diagnosis.runbook_choice import DefaultRunbooks, runbooks_by_default
 from triagebook.tools.ssh import connector
 from triagebook.tools.ssh.algorithms import CURVE25519, MLKEM
 from triagebook.tools.ssh.public_keys import fingerprint

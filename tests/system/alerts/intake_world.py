@@ -11,7 +11,7 @@ from triagebook.tools.alerts.answer import KIND, AlertAnswerer
 from triagebook.tools.alerts.intake import Intake
 from triagebook.tools.alerts.load import load_rules
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import OnFirstVerdict, StoredDiagnosis, redact_diagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import OnFirstVerdict, StoredDiagnosis, redact_diagnosis
 from triagebook.tools.jobs.worker import JobWorker
 from triagebook.tools.sinks import outbox
 from triagebook.tools.sinks.outbox import EventSender

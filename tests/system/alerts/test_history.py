@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from triagebook.runbooks.engine.diagnosis import Culprit, Recurrence
-from triagebook.tools.diagnosis.stored import read_stored
+from triagebook.tools.diagnosis.stored_diagnosis import read_stored
 from triagebook.tools.fixes.recurrence import ordinal
 
 from tests.system.fixes import policies, samples

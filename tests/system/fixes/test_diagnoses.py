@@ -15,7 +15,7 @@ from triagebook.runbooks.engine.diagnosis import Diagnosis, RunbookRef
 from triagebook.runbooks.engine.errors import RefusedError, TriagebookError, UsageError
 from triagebook.runbooks.engine.routes import TextRoute
 from triagebook.runbooks.engine.triage import Found, RunbookDiagnosis, Triage, join
-from triagebook.tools.diagnosis.stored import read_plain
+from triagebook.tools.diagnosis.stored_diagnosis import read_plain
 from triagebook.tools.fixes.approval_server import ApprovalServer
 from triagebook.tools.fixes.service import FixService
 from triagebook.tools.policy.model import Policy

@@ -10,8 +10,8 @@ from triagebook.tools.diagnosis import setup
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.inventory.target import TargetName
 from triagebook.tools.settings import Settings, SiteSettings
+from triagebook.tools.sites.last_contact import SeenSites, since_words
 from triagebook.tools.sites.reach import Sites
-from triagebook.tools.sites.seen import SeenSites, since_words
 
 from tests.system.sites.conftest import Network
 

@@ -9,8 +9,8 @@ import pytest
 from triagebook.tools.sites import wire
 from triagebook.tools.sites.client import NoAnswer, SiteClient
 from triagebook.tools.sites.credentials import read_credentials
+from triagebook.tools.sites.last_contact import SeenSites
 from triagebook.tools.sites.nats_server import NatsServer
-from triagebook.tools.sites.seen import SeenSites
 from triagebook.tools.sites.transport import SiteTransport
 from triagebook.tools.transport.base import LoginFailed
 

@@ -24,7 +24,7 @@ from triagebook.tools.alerts.answer import Show
 from triagebook.tools.alerts.face import AlertsFace
 from triagebook.tools.alerts.load import load_rules
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import Asker, LocalAsker, OnFirstVerdict, StoredDiagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import Asker, LocalAsker, OnFirstVerdict, StoredDiagnosis
 from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.server.options import Hosts, ServeOptions

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from triagebook.runbooks.engine.errors import TriagebookError
 from triagebook.tools.diagnosis.question import Question
-from triagebook.tools.diagnosis.stored import StoredDiagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import StoredDiagnosis
 from triagebook.tools.diagnosis.worker import WorkerProcess
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.log import DETAIL, ROOT

@@ -11,7 +11,7 @@ from triagebook.bot.slack.inbound.delivery import Delivery, load, of_click, of_c
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.routes import TextRoute
 from triagebook.runbooks.engine.triage import RunbookDiagnosis, join
-from triagebook.tools.diagnosis import stored
+from triagebook.tools.diagnosis import stored_diagnosis
 
 from tests.system.fixes import samples
 
@@ -111,9 +111,9 @@ def test_secrets_in_what_was_written_are_not_kept() -> None:
 
 def test_a_diagnosis_is_read_back_as_it_was_but_for_secrets() -> None:
     diagnosis = samples.diagnosis()
-    assert stored.load(stored.dump(diagnosis)) == diagnosis
+    assert stored_diagnosis.load(stored_diagnosis.dump(diagnosis)) == diagnosis
 
-    assert "hunter2" not in stored.dump(replace(diagnosis, headline="it has password=hunter2 in its line"))
+    assert "hunter2" not in stored_diagnosis.dump(replace(diagnosis, headline="it has password=hunter2 in its line"))
 
 
 def test_words_behind_the_host_are_the_error_text_where_they_name_no_runbook() -> None:
@@ -130,7 +130,7 @@ def test_an_answer_of_several_runbooks_is_kept_whole() -> None:
     other = replace(first, id="another", runbook=replace(first.runbook, id="other"), status="healthy", headline="password=hunter2")
     told = [RunbookDiagnosis(first, "installed", TextRoute()), RunbookDiagnosis(other, "installed", TextRoute())]
     triage = join("t", "", told, 5)
-    kept = stored.redact_diagnosis(triage)
+    kept = stored_diagnosis.redact_diagnosis(triage)
     assert (kept.diagnosis, kept.found.id) == (first, "t")
-    assert stored.read_stored(kept.text) == kept
+    assert stored_diagnosis.read_stored(kept.text) == kept
     assert "hunter2" not in kept.text

@@ -8,9 +8,9 @@ import pytest
 from slack_bolt import App
 from slack_bolt.request import BoltRequest
 from triagebook.bot.slack import app as listeners
-from triagebook.bot.slack.checking import problems
 from triagebook.bot.slack.manifest import EVENTS, SCOPES, SHORTCUT, manifest
 from triagebook.bot.slack.settings import Credentials, credentials, slack_settings
+from triagebook.bot.slack.token_check import problems
 from triagebook.runbooks.engine.errors import TriagebookError, UsageError
 from triagebook.runbooks.library.document import read_document
 from triagebook.runbooks.library.yaml_text import write_yaml

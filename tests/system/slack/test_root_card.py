@@ -27,7 +27,7 @@ from triagebook.bot.slack.cards.limits import Card
 from triagebook.bot.slack.cards.wording import fact_title, gauge, use
 from triagebook.bot.slack.flows.thread import below
 from triagebook.runbooks.engine.diagnosis import LimitValue, LoginResult, Usage
-from triagebook.tools.diagnosis.stored import redact_diagnosis
+from triagebook.tools.diagnosis.stored_diagnosis import redact_diagnosis
 from triagebook.tools.store.chat_runs import ChatRun
 
 from tests.quick import quick_share

@@ -15,8 +15,8 @@ from triagebook.bot.slack.inbound.http import Endpoint
 from triagebook.bot.slack.settings import Credentials, slack_settings
 from triagebook.runbooks.engine.diagnosis import Diagnosis
 from triagebook.runbooks.library.catalog import Catalog
-from triagebook.tools.diagnosis.asked import DefaultRunbooks
 from triagebook.tools.diagnosis.question import Answer, Progress, Question
+from triagebook.tools.diagnosis.runbook_choice import DefaultRunbooks
 from triagebook.tools.inventory.inventory import Inventory, InventoryHost
 from triagebook.tools.inventory.names import Names
 from triagebook.tools.server.keys import ServerKeys

@@ -11,8 +11,8 @@ from triagebook.runbooks import probes
 from triagebook.runbooks.engine.errors import RunbookError, UsageError
 from triagebook.runbooks.engine.triage import healthy_sentence
 from triagebook.runbooks.library.catalog import Catalog, catalog
-from triagebook.tools.diagnosis.asked import DefaultRunbooks
 from triagebook.tools.diagnosis.question import Answer, Question
+from triagebook.tools.diagnosis.runbook_choice import DefaultRunbooks
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target
 from triagebook.tools.transport.local import LocalTransport

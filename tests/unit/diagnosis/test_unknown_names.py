@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from triagebook.runbooks.engine.facts import Unreadable
 from triagebook.tools.collector.collect import Output
-from triagebook.tools.diagnosis.named import absent_names
+from triagebook.tools.diagnosis.name_check import absent_names
 from triagebook.tools.diagnosis.question import Question
 from triagebook.tools.diagnosis.service import Service
 from triagebook.tools.inventory.target import parse_target

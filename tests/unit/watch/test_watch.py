@@ -28,7 +28,7 @@ from triagebook.tools.watch.host_watch import SILENT_SAMPLES, HostWatch, WatchRe
 from triagebook.tools.watch.observation import WatchUpdate
 from triagebook.tools.watch.series import FORGOTTEN_AFTER, LONG, MOST_SERIES, RECENT, Course
 from triagebook.tools.watch.textfile import MOST_USES, Textfile, metrics
-from triagebook.tools.watch.watched import WatchedRunbook
+from triagebook.tools.watch.watched_runbook import WatchedRunbook
 
 from tests.runbooks import CATALOG
 

@@ -11,7 +11,7 @@ from triagebook.bot.slack.cards.home import Health, home
 from triagebook.bot.slack.cards.refusal import refusal_of
 from triagebook.bot.slack.cards.views import diagnose
 from triagebook.bot.slack.manifest import AGENT_SCOPES, SCOPES
-from triagebook.bot.slack.outbound.posted import HISTORY_SCOPES
+from triagebook.bot.slack.outbound.lost_messages import HISTORY_SCOPES
 from triagebook.bot.slack.settings import Credentials
 
 TIMEOUT_S = 15

@@ -9,7 +9,7 @@ from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.text import why_unreadable
 from triagebook.runbooks.engine.triage import SCHEMA as TRIAGE
 from triagebook.runbooks.engine.triage import Found
-from triagebook.tools.diagnosis.stored import read_plain
+from triagebook.tools.diagnosis.stored_diagnosis import read_plain
 
 MOST_BYTES = 64 << 20
 STANDARD_INPUT = "-"

@@ -7,8 +7,8 @@ from pathlib import Path
 from triagebook.bot.cli.server_call import call_server
 from triagebook.runbooks.engine.errors import UsageError
 from triagebook.runbooks.engine.triage import Found
-from triagebook.tools.diagnosis.saved import read_saved
-from triagebook.tools.diagnosis.stored import read_plain
+from triagebook.tools.diagnosis.answer_files import read_saved
+from triagebook.tools.diagnosis.stored_diagnosis import read_plain
 
 ANSWER_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 FIX_ID = re.compile(r"F-[0-9A-Za-z]{8}")
