@@ -59,7 +59,7 @@ lab-long: $(VENV)/.dev ## Watching, fixing and preparing real guests: minutes ea
 # What `make test` asks of one: each shell of the helper and each program it is killed before, each awk, each database, each case.
 unit-long: $(VENV)/.dev system-packages peers ## The tests that repeat others in further shells, awks, databases and cases: minutes
 	$(call timed,long tests on $(WORKERS) workers,TRIAGEBOOK_LAB=all $(ONCE_MORE) $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "long and not lab and not alone")
-	$(call timed,long tests alone,TRIAGEBOOK_LAB=all sh tests/second_run.sh $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector tests/system/alerts tests/system/slack/test_acknowledgement.py)
+	$(call timed,long tests alone,TRIAGEBOOK_LAB=all sh tests/second_run.sh $(BIN)/pytest -q -m "long and alone and not lab" tests/contract/collector tests/system/alerts)
 
 peers: $(VENV)/.dev ## Independent MCP clients for the tests, where they can be had
 	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/peers/packages.sh
