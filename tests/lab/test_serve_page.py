@@ -72,13 +72,15 @@ def started(server: ServerMachine) -> Iterator[None]:
     """The unit's own line, under the unit's account, as systemd would start it."""
     unit = "/etc/systemd/system/triagebook.service"
     line = f"""install -d -o triagebook-serve -g triagebook-serve -m 0755 /run/triagebook
-exec setpriv --reuid triagebook-serve --regid triagebook-serve --groups "$(getent group triagebook-users | cut -d: -f3)" \
-  env HOME={DATA} $(sed -n 's/^ExecStart=//p' {unit}) >/run/serve.log 2>&1"""
+groups=$(getent group triagebook-users | cut -d: -f3)
+command=$(sed -n 's/^ExecStart=//p' {unit})
+exec >/run/serve.log 2>&1
+eval "exec setpriv --reuid triagebook-serve --regid triagebook-serve --groups $groups env HOME={DATA} $command" """
     with subprocess.Popen(server.argv(line)) as process:
         try:
+            lives = f"grep -q '^State:.[^Z]' /proc/{process.pid}/status"
             server.paste(
-                f"until [ -S /run/triagebook/triagebook.sock ]; do kill -0 {process.pid} || exit 70; sleep 0.2; done"
-                " || { cat /run/serve.log; exit 70; }"
+                f"until [ -S /run/triagebook/triagebook.sock ]; do {lives} || {{ cat /run/serve.log; exit 70; }}; sleep 0.2; done"
             )
             yield
         finally:
