@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 
 from triagebook.runbooks.engine.dataclass import dataclass
 from triagebook.runbooks.engine.facts import Unreadable
+from triagebook.runbooks.engine.text import is_whole_number
 from triagebook.runbooks.probes.cgroup_path import system_unit_of
 from triagebook.runbooks.probes.records import Sample
 
@@ -72,7 +73,7 @@ def records_of(sample: Sample | None, kind: str, name: str) -> Iterator[tuple[st
 
 def integer(value: str | Unreadable | None, scale: int = 1) -> int | Unreadable:
     """Return a count times `scale`; anything but digits is unreadable."""
-    if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:
+    if isinstance(value, str) and is_whole_number(value):
         return _cap_count(int(value) * scale)
     if value is None:
         return NOT_PRINTED
